@@ -1,0 +1,218 @@
+//! A campaign: its steps, its state, and why it is paused. Leads and deliveries have files of their own.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cause::Cause;
+use crate::id::InboxId;
+use crate::timestamp::Timestamp;
+
+/// One message of a sequence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Subject, with fields such as `{{first_name}}`. A later step may leave it empty and answers in the
+    /// thread of the first.
+    #[serde(default)]
+    pub subject: String,
+    /// Plain text body, with the same fields.
+    pub body: String,
+    /// Milliseconds between the acceptance of the step before and this one; 0 for the first.
+    #[serde(default)]
+    pub wait_ms: u64,
+}
+
+/// Where a campaign stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// Not started yet; leads may be added.
+    Draft,
+    /// It sends when something is due.
+    Running,
+    /// It does not send.
+    Paused {
+        /// Who or what paused it.
+        by: PausedBy,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Every lead is done.
+    Finished {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// A person ended it.
+    Cancelled {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// Who or what paused a campaign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum PausedBy {
+    /// A person.
+    Person,
+    /// The last of its inboxes that could send was lost.
+    Cause {
+        /// The inbox.
+        inbox: InboxId,
+        /// Why it was lost.
+        cause: Cause,
+    },
+}
+
+/// What happens to a campaign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A person starts it.
+    Start,
+    /// A person pauses it.
+    Pause,
+    /// A person resumes it.
+    Resume,
+    /// A person ends it.
+    Cancel,
+    /// No inbox is left that can send; this one was lost last.
+    Lost {
+        /// The inbox.
+        inbox: InboxId,
+        /// Why.
+        cause: Cause,
+    },
+    /// A reconnect of this inbox was verified and its gap was read.
+    Reconnected {
+        /// The inbox.
+        inbox: InboxId,
+    },
+    /// Every lead is done.
+    Finish,
+}
+
+/// The event does not belong to the state; the campaign stays as it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a campaign that is {state} cannot be told to {event}")]
+pub struct InvalidTransition {
+    /// The state's name.
+    pub state: &'static str,
+    /// The event's name.
+    pub event: &'static str,
+}
+
+impl State {
+    /// The state's name in rows and on the wire.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Running => "running",
+            Self::Paused { .. } => "paused",
+            Self::Finished { .. } => "finished",
+            Self::Cancelled { .. } => "cancelled",
+        }
+    }
+
+    /// The state after `event` at `now`.
+    pub fn apply(self, event: Event, now: Timestamp) -> Result<Self, InvalidTransition> {
+        let refused = InvalidTransition {
+            state: self.name(),
+            event: event.name(),
+        };
+        Ok(match (self, event) {
+            (Self::Draft, Event::Start)
+            | (
+                Self::Paused {
+                    by: PausedBy::Person,
+                    ..
+                },
+                Event::Resume,
+            ) => Self::Running,
+            (Self::Running, Event::Pause) => Self::Paused {
+                by: PausedBy::Person,
+                since: now,
+            },
+            (Self::Running, Event::Lost { inbox, cause }) => Self::Paused {
+                by: PausedBy::Cause { inbox, cause },
+                since: now,
+            },
+            (
+                Self::Paused {
+                    by: PausedBy::Cause { inbox: lost, .. },
+                    ..
+                },
+                Event::Reconnected { inbox },
+            ) if lost == inbox => Self::Running,
+            (Self::Running, Event::Finish) => Self::Finished { at: now },
+            (Self::Draft | Self::Running | Self::Paused { .. }, Event::Cancel) => {
+                Self::Cancelled { at: now }
+            }
+            _ => return Err(refused),
+        })
+    }
+}
+
+impl Event {
+    /// The event's name in errors.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Cancel => "cancel",
+            Self::Lost { .. } => "pause for a lost inbox",
+            Self::Reconnected { .. } => "go on after a reconnect",
+            Self::Finish => "finish",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_campaign_goes_on_only_with_the_inbox_it_lost() {
+        let now = Timestamp::from_ms(5);
+        let (lost, other) = (InboxId::new("inb_1"), InboxId::new("inb_2"));
+        let event = Event::Lost {
+            inbox: lost.clone(),
+            cause: Cause::PermissionEnded,
+        };
+        let paused = State::Running.apply(event, now).unwrap();
+        assert!(
+            paused
+                .clone()
+                .apply(Event::Reconnected { inbox: other }, now)
+                .is_err()
+        );
+        assert!(
+            paused.clone().apply(Event::Resume, now).is_err(),
+            "a person cannot resume without the inbox"
+        );
+        assert_eq!(
+            paused.apply(Event::Reconnected { inbox: lost }, now),
+            Ok(State::Running)
+        );
+    }
+
+    #[test]
+    fn a_person_who_paused_is_not_overruled_by_a_reconnect() {
+        let now = Timestamp::from_ms(5);
+        let paused = State::Running.apply(Event::Pause, now).unwrap();
+        assert!(
+            paused
+                .clone()
+                .apply(
+                    Event::Reconnected {
+                        inbox: InboxId::new("inb_1")
+                    },
+                    now
+                )
+                .is_err()
+        );
+        assert_eq!(paused.apply(Event::Resume, now), Ok(State::Running));
+    }
+}

@@ -1,0 +1,141 @@
+//! The card that belongs to a cause: what it touches, whether it passes, who must act, and the words.
+//! Which evidence leads to which cause is in [`crate::cause`]; what the engine does follows from
+//! [`Scope`] and [`Persistence`] alone.
+
+use serde::{Deserialize, Serialize};
+
+/// What people and the engine need to know of a cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Card {
+    /// What is touched.
+    pub scope: Scope,
+    /// Whether it passes by itself.
+    pub persistence: Persistence,
+    /// Who must act.
+    pub acts: Acts,
+    /// One sentence; `{inbox}` and `{provider}` stand for the names.
+    pub title: &'static str,
+    /// Why, in plain words; the same two names.
+    pub explanation: &'static str,
+    /// The one thing to do.
+    pub remedy: Remedy,
+}
+
+impl Card {
+    /// The words for one inbox.
+    pub fn render(&self, facts: &Facts<'_>) -> Words {
+        let fill = |text: &str| {
+            text.replace("{inbox}", facts.inbox)
+                .replace("{provider}", facts.provider)
+        };
+        Words {
+            title: fill(self.title),
+            explanation: fill(self.explanation),
+            button: self.remedy.button().map(fill),
+            acts: self.acts,
+            remedy: self.remedy,
+        }
+    }
+}
+
+/// The names that a card's words need.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The inbox's address.
+    pub inbox: &'a str,
+    /// The provider's name as people know it.
+    pub provider: &'a str,
+}
+
+/// A card with its names filled in, as it crosses the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Words {
+    /// One sentence.
+    pub title: String,
+    /// Why.
+    pub explanation: String,
+    /// The label of the one button; `None` where there is nothing to press.
+    pub button: Option<String>,
+    /// Who must act.
+    pub acts: Acts,
+    /// What the button does.
+    pub remedy: Remedy,
+}
+
+/// What a cause touches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// This recipient; the inbox is fine.
+    Recipient,
+    /// This message; the inbox is fine.
+    Message,
+    /// Everything that this inbox sends and reads.
+    Inbox,
+    /// The server, or the way to it.
+    Server,
+    /// Our own registration or set-up.
+    Relay,
+    /// One reconnect; the inbox is as it was before.
+    Reconnect,
+}
+
+/// Whether a cause passes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Persistence {
+    /// Waiting helps.
+    Transient,
+    /// Waiting does not help.
+    Permanent,
+}
+
+/// Who must act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Acts {
+    /// The inbox's owner.
+    Person,
+    /// The organisation's administrator.
+    Admin,
+    /// Whoever runs the relay.
+    Operator,
+    /// Nobody: it passes, or it concerns one lead only.
+    Nobody,
+}
+
+/// The one thing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Remedy {
+    /// Start a reconnect.
+    Reconnect,
+    /// Start it again, with the right account.
+    ReconnectAsInbox,
+    /// Correct the server, its port or its encryption.
+    CorrectServers,
+    /// Tell whoever runs the relay.
+    TellOperator,
+    /// Wait; the relay goes on by itself.
+    Wait,
+    /// Nothing; the lead or the message was set aside.
+    Nothing,
+}
+
+impl Remedy {
+    /// The label of its button; a verb with its object.
+    pub fn button(self) -> Option<&'static str> {
+        match self {
+            Self::Reconnect => Some("Reconnect {inbox}"),
+            Self::ReconnectAsInbox => Some("Choose {inbox}"),
+            Self::CorrectServers => Some("Correct the servers"),
+            Self::TellOperator => Some("Copy the report for the operator"),
+            Self::Wait | Self::Nothing => None,
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Why something failed. Each cause is a file and a line here: its code, its card, the evidence it
+//! claims and, in tests, examples that it and no other claims. [`classify`] is the only place that
+//! chooses a cause. What the engine does about it follows from the card's scope and persistence.
+
+use serde::{Deserialize, Serialize};
+
+use crate::card::Card;
+use crate::evidence::Evidence;
+
+mod said;
+
+/// How sure a cause is that evidence is its own. The surest claim wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Claim {
+    /// It is what this party usually means at this stage, when nothing more is said.
+    Usual,
+    /// The words point to it.
+    Worded,
+    /// A code that has this one meaning says so.
+    Coded,
+}
+
+/// A cause as its file defines it.
+pub(crate) struct Definition {
+    pub(crate) card: Card,
+    pub(crate) claim: fn(&Evidence) -> Option<Claim>,
+}
+
+macro_rules! causes {
+    ($($file:ident => $variant:ident,)*) => {
+        $(mod $file;)*
+
+        /// Why something failed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[serde(rename_all = "snake_case")]
+        pub enum Cause {
+            /// Nothing that we know; shown with the server's own words.
+            Unrecognised,
+            $(
+                #[doc = concat!("See `cause/", stringify!($file), ".rs`.")]
+                $variant,
+            )*
+        }
+
+        /// Every cause, in the order of the list.
+        pub static CAUSES: &[Cause] = &[Cause::Unrecognised, $(Cause::$variant,)*];
+
+        impl Cause {
+            fn definition(self) -> &'static Definition {
+                match self {
+                    Self::Unrecognised => &UNRECOGNISED,
+                    $(Self::$variant => &$file::CAUSE,)*
+                }
+            }
+
+            /// The cause's name on the wire and in rows.
+            pub fn code(self) -> &'static str {
+                match self {
+                    Self::Unrecognised => "unrecognised",
+                    $(Self::$variant => stringify!($file),)*
+                }
+            }
+        }
+
+        #[cfg(test)]
+        fn examples() -> Vec<(Cause, Evidence)> {
+            let mut all = Vec::new();
+            $(all.extend($file::examples().into_iter().map(|evidence| (Cause::$variant, evidence)));)*
+            all
+        }
+    };
+}
+
+// One line for each cause; the file's name is its code.
+causes! {
+    app_misconfigured => AppMisconfigured,
+    cancelled => Cancelled,
+    consent_refused => ConsentRefused,
+    expired => Expired,
+    interrupted => Interrupted,
+    message_rejected => MessageRejected,
+    network => Network,
+    never_connected => NeverConnected,
+    no_refresh_token => NoRefreshToken,
+    permission_ended => PermissionEnded,
+    rate_limited => RateLimited,
+    recipient_deferred => RecipientDeferred,
+    recipient_rejected => RecipientRejected,
+    scope_missing => ScopeMissing,
+    sender_refused => SenderRefused,
+    sign_in_refused => SignInRefused,
+    temporary_outage => TemporaryOutage,
+    tls_failed => TlsFailed,
+    unsealable => Unsealable,
+    wrong_identity => WrongIdentity,
+}
+
+/// Evidence that no cause claims. Transient first: waiting is tried before anybody is troubled.
+static UNRECOGNISED: Definition = Definition {
+    card: Card {
+        scope: crate::card::Scope::Inbox,
+        persistence: crate::card::Persistence::Transient,
+        acts: crate::card::Acts::Nobody,
+        title: "{inbox} met an answer that is not known",
+        explanation: "The cause is not known; the server's words are below. The relay tries again and says when it does not pass.",
+        remedy: crate::card::Remedy::Wait,
+    },
+    claim: |_| None,
+};
+
+impl Cause {
+    /// The card that belongs to it.
+    pub fn card(self) -> &'static Card {
+        &self.definition().card
+    }
+}
+
+/// The cause that evidence shows. Total: what no cause claims is [`Cause::Unrecognised`].
+pub fn classify(evidence: &Evidence) -> Cause {
+    CAUSES
+        .iter()
+        .filter_map(|&cause| Some(((cause.definition().claim)(evidence)?, cause)))
+        .reduce(|best, next| if next.0 > best.0 { next } else { best })
+        .map_or(Cause::Unrecognised, |(_, cause)| cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::card::{Acts, Persistence, Remedy};
+
+    #[test]
+    fn every_example_is_claimed_by_its_cause_and_by_no_other_as_surely() {
+        let examples = examples();
+        for (cause, evidence) in &examples {
+            assert_eq!(classify(evidence), *cause, "{evidence:?}");
+            let own = (cause.definition().claim)(evidence);
+            for other in CAUSES.iter().filter(|other| *other != cause) {
+                assert!(
+                    (other.definition().claim)(evidence) < own,
+                    "{other:?} claims {evidence:?} too"
+                );
+            }
+        }
+        for cause in CAUSES.iter().filter(|cause| **cause != Cause::Unrecognised) {
+            assert!(
+                examples.iter().any(|(owner, _)| owner == cause),
+                "{cause:?} has no example"
+            );
+        }
+    }
+
+    #[test]
+    fn a_cause_keeps_its_code_on_the_wire() {
+        for cause in CAUSES {
+            assert_eq!(serde_json::to_value(cause).unwrap(), cause.code());
+        }
+    }
+
+    #[test]
+    fn a_card_offers_a_reconnect_only_where_a_person_can_help() {
+        for cause in CAUSES {
+            let card = cause.card();
+            match card.acts {
+                Acts::Person | Acts::Admin => {
+                    assert_eq!(card.persistence, Persistence::Permanent, "{cause:?}");
+                }
+                Acts::Operator => assert_eq!(card.remedy, Remedy::TellOperator, "{cause:?}"),
+                Acts::Nobody => assert!(
+                    matches!(card.remedy, Remedy::Wait | Remedy::Nothing),
+                    "{cause:?}"
+                ),
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! This message is refused; the inbox is fine.
+
+use super::{Claim, Definition};
+use crate::card::{Acts, Card, Persistence, Remedy, Scope};
+use crate::evidence::Stage;
+
+pub(super) static CAUSE: Definition = Definition {
+    card: Card {
+        scope: Scope::Message,
+        persistence: Persistence::Permanent,
+        acts: Acts::Nobody,
+        title: "A message was refused",
+        explanation: "The server refused this message. It was set aside; the campaign goes on.",
+        remedy: Remedy::Nothing,
+    },
+    claim: |evidence| {
+        let reply = evidence.smtp()?;
+        if !reply.is_permanent() {
+            return None;
+        }
+        match evidence.stage {
+            // RFC 3463 §3.4: 5.3.4 is a message too big for the system.
+            _ if reply.enhanced.is_some_and(|code| code.is_about(3, 4)) => Some(Claim::Coded),
+            // RFC 1870 §6.1: 552 to MAIL FROM is the size.
+            Stage::Mail if reply.code == 552 => Some(Claim::Coded),
+            Stage::Data | Stage::Body => Some(Claim::Usual),
+            _ => None,
+        }
+    },
+};
+
+#[cfg(test)]
+pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
+    use super::said::example::*;
+
+    vec![
+        smtp(Stage::Body, 554, "5.6.0 Message looks malformed"),
+        smtp(Stage::Mail, 552, "5.3.4 Message size exceeds fixed limit"),
+        smtp(Stage::Data, 554, "no valid recipients"),
+    ]
+}

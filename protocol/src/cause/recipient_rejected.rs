@@ -1,0 +1,37 @@
+//! This recipient is refused; the inbox is fine.
+
+use super::{Claim, Definition};
+use crate::card::{Acts, Card, Persistence, Remedy, Scope};
+use crate::evidence::Stage;
+
+pub(super) static CAUSE: Definition = Definition {
+    card: Card {
+        scope: Scope::Recipient,
+        persistence: Persistence::Permanent,
+        acts: Acts::Nobody,
+        title: "A recipient was refused",
+        explanation: "The server takes no mail for this recipient. The lead was set aside; the campaign goes on.",
+        remedy: Remedy::Nothing,
+    },
+    claim: |evidence| {
+        let reply = evidence.smtp()?;
+        // RFC 3463 §3.2: 5.1.1 no such mailbox, 5.1.2 no such domain, 5.1.3 syntax, 5.1.6 moved, 5.1.10 null MX.
+        let address = reply.enhanced.is_some_and(|code| code.subject == 1 && matches!(code.detail, 1 | 2 | 3 | 6 | 10));
+        match (reply.is_permanent(), evidence.stage) {
+            (true, Stage::Rcpt | Stage::Data | Stage::Body) if address => Some(Claim::Coded),
+            (true, Stage::Rcpt) => Some(Claim::Usual),
+            _ => None,
+        }
+    },
+};
+
+#[cfg(test)]
+pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
+    use super::said::example::*;
+
+    vec![
+        smtp(Stage::Rcpt, 550, "5.1.1 No such user here"),
+        smtp(Stage::Rcpt, 550, "not wanted"),
+        smtp(Stage::Body, 550, "5.1.1 No such user here"),
+    ]
+}

@@ -1,0 +1,354 @@
+//! The state of an inbox's connection and the decision that moves it. Probing itself is the relay's.
+//!
+//! ```text
+//! Connected ─permanent failure→ Suspect ─confirmed twice→ Disconnected
+//!     ↑                            │ passing                   │
+//!     └────────────────────────────┴──── reconnect verified ───┘
+//! ```
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::card::{Persistence, Scope};
+use crate::cause::{Cause, classify};
+use crate::evidence::{Evidence, Party};
+use crate::timestamp::Timestamp;
+
+/// Whether the relay can send and read through an inbox now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Connection {
+    /// It can.
+    Connected {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Something permanent was met and is being confirmed. No new attempt starts meanwhile.
+    Suspect {
+        /// What was met first.
+        evidence: Evidence,
+        /// When that was.
+        since: Timestamp,
+        /// How many rounds of probes confirmed it so far.
+        confirmed: u32,
+        /// How many rounds ended with nothing but transient failures, in a row.
+        passing: u32,
+    },
+    /// It cannot, and somebody must act.
+    Disconnected {
+        /// Why.
+        cause: Cause,
+        /// The failure that showed it; `None` for an inbox that was never connected.
+        evidence: Option<Evidence>,
+        /// When the first failure was met.
+        since: Timestamp,
+    },
+}
+
+/// What one round of probes found. `None`: that party signed in. The token is `None` for passwords.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Probes {
+    /// The failure of the token refresh.
+    pub token: Option<Evidence>,
+    /// The failure of the SMTP sign-in.
+    pub smtp: Option<Evidence>,
+    /// The failure of the IMAP sign-in.
+    pub imap: Option<Evidence>,
+}
+
+/// What the connection learns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Sending, reading or refreshing failed.
+    Failed(Evidence),
+    /// A round of probes ended.
+    Probed(Box<Probes>),
+    /// A reconnect was verified.
+    Verified,
+}
+
+/// What must be done about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Run a round of probes after this delay.
+    ProbeAfter(Duration),
+    /// Pause what cannot go on without this inbox, and tell once.
+    Disconnect(Cause),
+    /// The inbox works after all: go on.
+    GoOn,
+}
+
+/// How long to wait between the two rounds that confirm, and at most between rounds while a fault passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// The one slow retry.
+    pub slow_retry_after: Duration,
+    /// The longest delay between rounds that only met transient failures.
+    pub at_most: Duration,
+}
+
+/// Rounds of probes that must confirm a permanent failure: one at once and one slow.
+pub const CONFIRMATIONS: u32 = 2;
+
+/// Whether evidence says by itself that the inbox may be lost: a permanent cause of the inbox or of our
+/// own registration.
+pub fn is_alarming(evidence: &Evidence) -> bool {
+    let card = classify(evidence).card();
+    card.persistence == Persistence::Permanent && matches!(card.scope, Scope::Inbox | Scope::Relay)
+}
+
+impl Connection {
+    /// When the present state began.
+    pub fn since(&self) -> Timestamp {
+        match self {
+            Self::Connected { since }
+            | Self::Suspect { since, .. }
+            | Self::Disconnected { since, .. } => *since,
+        }
+    }
+
+    /// The next state, and what to do. Transient evidence never ends a connection.
+    pub fn decide(self, event: Event, now: Timestamp, patience: Patience) -> (Self, Vec<Effect>) {
+        match (self, event) {
+            (Self::Connected { .. }, Event::Failed(evidence)) if is_alarming(&evidence) => {
+                let state = Self::Suspect {
+                    evidence,
+                    since: now,
+                    confirmed: 0,
+                    passing: 0,
+                };
+                (state, vec![Effect::ProbeAfter(Duration::ZERO)])
+            }
+            (
+                Self::Suspect {
+                    evidence,
+                    since,
+                    confirmed,
+                    passing,
+                },
+                Event::Probed(probes),
+            ) => decide_probed(
+                Suspicion {
+                    evidence,
+                    since,
+                    confirmed,
+                    passing,
+                },
+                &probes,
+                now,
+                patience,
+            ),
+            (_, Event::Verified) => (Self::Connected { since: now }, vec![Effect::GoOn]),
+            (state, Event::Failed(_) | Event::Probed(_)) => (state, Vec::new()),
+        }
+    }
+}
+
+struct Suspicion {
+    evidence: Evidence,
+    since: Timestamp,
+    confirmed: u32,
+    passing: u32,
+}
+
+fn decide_probed(
+    suspicion: Suspicion,
+    probes: &Probes,
+    now: Timestamp,
+    patience: Patience,
+) -> (Connection, Vec<Effect>) {
+    let Suspicion {
+        evidence,
+        since,
+        confirmed,
+        passing,
+    } = suspicion;
+    let Some(worst) = find_most_telling(probes) else {
+        return (Connection::Connected { since: now }, vec![Effect::GoOn]);
+    };
+    if !is_alarming(worst) {
+        let after = patience
+            .slow_retry_after
+            .saturating_mul(1 << passing.min(16))
+            .min(patience.at_most);
+        let state = Connection::Suspect {
+            evidence,
+            since,
+            confirmed,
+            passing: passing.saturating_add(1),
+        };
+        return (state, vec![Effect::ProbeAfter(after)]);
+    }
+    let confirmed = confirmed.saturating_add(1);
+    if confirmed < CONFIRMATIONS {
+        let state = Connection::Suspect {
+            evidence,
+            since,
+            confirmed,
+            passing: 0,
+        };
+        return (state, vec![Effect::ProbeAfter(patience.slow_retry_after)]);
+    }
+    let cause = classify(worst);
+    let state = Connection::Disconnected {
+        cause,
+        evidence: Some(worst.clone()),
+        since,
+    };
+    (state, vec![Effect::Disconnect(cause)])
+}
+
+/// The failure that says most: an alarming one before a passing one, the token's before a server's,
+/// because a refused access token is only what follows from a dead grant.
+fn find_most_telling(probes: &Probes) -> Option<&Evidence> {
+    let all = [&probes.token, &probes.smtp, &probes.imap];
+    let failures = || all.into_iter().flatten();
+    failures()
+        .find(|evidence| is_alarming(evidence))
+        .or_else(|| {
+            failures().min_by_key(|evidence| match evidence.party {
+                Party::Oauth => 0,
+                Party::Smtp => 1,
+                Party::Imap | Party::Relay => 2,
+            })
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::{IoFault, Said, Stage};
+    use crate::provider::ProviderId;
+    use crate::reply::{OAuthReply, SmtpReply};
+
+    const PATIENCE: Patience = Patience {
+        slow_retry_after: Duration::from_secs(20),
+        at_most: Duration::from_mins(10),
+    };
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_ms(seconds * 1_000)
+    }
+
+    fn evidence(party: Party, stage: Stage, said: Said) -> Evidence {
+        Evidence {
+            party,
+            stage,
+            said,
+            provider: ProviderId::new("openid"),
+            seen_at: at(0),
+        }
+    }
+
+    fn refused() -> Evidence {
+        evidence(
+            Party::Smtp,
+            Stage::Auth,
+            Said::Smtp(SmtpReply::parse(535, ["5.7.8 no"])),
+        )
+    }
+
+    fn revoked() -> Evidence {
+        let reply = OAuthReply {
+            http_status: Some(400),
+            error: Some("invalid_grant".to_owned()),
+            description: String::new(),
+        };
+        evidence(Party::Oauth, Stage::Refresh, Said::Oauth(reply))
+    }
+
+    fn unreachable() -> Evidence {
+        evidence(
+            Party::Smtp,
+            Stage::Connect,
+            Said::Io {
+                fault: IoFault::Refused,
+                detail: String::new(),
+            },
+        )
+    }
+
+    fn probed(token: Option<Evidence>, smtp: Option<Evidence>) -> Event {
+        Event::Probed(Box::new(Probes {
+            token,
+            smtp,
+            imap: None,
+        }))
+    }
+
+    #[test]
+    fn a_dead_grant_is_confirmed_by_two_rounds_and_named_by_its_token() {
+        let connected = Connection::Connected { since: at(0) };
+        let (suspect, effects) = connected.decide(Event::Failed(refused()), at(10), PATIENCE);
+        assert_eq!(effects, [Effect::ProbeAfter(Duration::ZERO)]);
+        let (suspect, effects) =
+            suspect.decide(probed(Some(revoked()), Some(refused())), at(11), PATIENCE);
+        assert_eq!(effects, [Effect::ProbeAfter(PATIENCE.slow_retry_after)]);
+        let (lost, effects) =
+            suspect.decide(probed(Some(revoked()), Some(refused())), at(31), PATIENCE);
+        assert_eq!(effects, [Effect::Disconnect(Cause::PermissionEnded)]);
+        assert_eq!(
+            lost.since(),
+            at(10),
+            "the outage began with the first failure"
+        );
+    }
+
+    #[test]
+    fn a_refusal_that_passes_ends_the_suspicion() {
+        let (suspect, _) = Connection::Connected { since: at(0) }.decide(
+            Event::Failed(refused()),
+            at(10),
+            PATIENCE,
+        );
+        let (suspect, _) = suspect.decide(probed(None, Some(refused())), at(11), PATIENCE);
+        let (state, effects) = suspect.decide(probed(None, None), at(31), PATIENCE);
+        assert_eq!(
+            (state, effects),
+            (Connection::Connected { since: at(31) }, vec![Effect::GoOn])
+        );
+    }
+
+    #[test]
+    fn transient_failures_never_disconnect_however_many() {
+        let (mut state, _) = Connection::Connected { since: at(0) }.decide(
+            Event::Failed(refused()),
+            at(10),
+            PATIENCE,
+        );
+        let mut waited = Duration::ZERO;
+        for round in 0..100 {
+            let (next, effects) =
+                state.decide(probed(None, Some(unreachable())), at(11 + round), PATIENCE);
+            let [Effect::ProbeAfter(after)] = effects.as_slice() else {
+                panic!("{effects:?}")
+            };
+            assert!(*after >= waited.min(PATIENCE.at_most) && *after <= PATIENCE.at_most);
+            waited = *after;
+            state = next;
+        }
+        assert!(matches!(state, Connection::Suspect { confirmed: 0, .. }));
+        let connected = Connection::Connected { since: at(0) };
+        assert_eq!(
+            connected
+                .clone()
+                .decide(Event::Failed(unreachable()), at(1), PATIENCE),
+            (connected, Vec::new())
+        );
+    }
+
+    #[test]
+    fn a_disconnected_inbox_is_disconnected_once() {
+        let lost = Connection::Disconnected {
+            cause: Cause::PermissionEnded,
+            evidence: None,
+            since: at(5),
+        };
+        let (state, effects) = lost
+            .clone()
+            .decide(Event::Failed(refused()), at(9), PATIENCE);
+        assert_eq!((state, effects), (lost, Vec::new()));
+    }
+}

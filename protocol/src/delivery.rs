@@ -1,0 +1,346 @@
+//! A delivery, one step to one lead, and the only ways it may move. Storing it, and the bytes, are the
+//! relay's.
+//!
+//! ```text
+//! Planned ─claim→ Attempting ─┬→ Accepted ─dsn→ Bounced
+//!    ↑  ↑            │        ├→ Rejected
+//!    │  └─ Deferred ←┤        └→ InDoubt ─┬→ Accepted
+//!    └───────────────┼────────── refuted ─┤
+//!                    └ interrupted ↗      └→ Unsettled → (a person) Accepted, Planned, Cancelled
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use crate::cause::Cause;
+use crate::timestamp::Timestamp;
+
+/// Where a delivery stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// It waits for its time.
+    Planned {
+        /// The earliest instant at which it may be attempted.
+        due_at: Timestamp,
+    },
+    /// Its intent is on record and the conversation may be under way.
+    Attempting {
+        /// The attempt's number, from 1: the fence that every later write names.
+        attempt: u32,
+        /// Until when the attempt is its owner's alone.
+        lease_until: Timestamp,
+    },
+    /// The server answered 2yz to the final dot. Not: delivered.
+    Accepted {
+        /// When, at the earliest: never before the server had it.
+        at: Timestamp,
+    },
+    /// A transient refusal; the same again later.
+    Deferred {
+        /// Why.
+        cause: Cause,
+        /// The earliest instant of the next attempt.
+        due_at: Timestamp,
+    },
+    /// A permanent refusal of this recipient or message.
+    Rejected {
+        /// Why.
+        cause: Cause,
+    },
+    /// The body may have been handed over and the reply was not seen.
+    InDoubt {
+        /// Not before the connection ended.
+        since: Timestamp,
+    },
+    /// In doubt, and no evidence can settle it: a person decides.
+    Unsettled {
+        /// Since when it was in doubt.
+        since: Timestamp,
+    },
+    /// Not sent, and not to be sent.
+    Suppressed {
+        /// Why not.
+        why: Suppression,
+    },
+    /// A person or the end of the campaign ended it.
+    Cancelled,
+    /// Accepted, and a DSN (RFC 3464) came back.
+    Bounced {
+        /// When it had been accepted.
+        accepted_at: Timestamp,
+    },
+}
+
+/// Why a delivery is not sent although nothing failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Suppression {
+    /// The lead answered.
+    Replied,
+    /// An earlier step bounced.
+    Bounced,
+    /// An earlier step was refused.
+    Rejected,
+    /// A person ended the lead.
+    Person,
+}
+
+/// What happens to a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A sender takes it; its intent is committed before the first byte.
+    Claimed {
+        /// When.
+        at: Timestamp,
+        /// Until when it is the sender's alone.
+        lease_until: Timestamp,
+        /// The number of this attempt.
+        attempt: u32,
+    },
+    /// 2yz to the final dot.
+    Accepted {
+        /// When the reply was read.
+        at: Timestamp,
+    },
+    /// The attempt ended without anything handed over, and waiting helps.
+    Deferred {
+        /// Why.
+        cause: Cause,
+        /// When to try again.
+        due_at: Timestamp,
+    },
+    /// The attempt ended before the connection could take the message; nothing was tried on the lead.
+    PutBack {
+        /// The earliest instant of the next attempt.
+        due_at: Timestamp,
+    },
+    /// A permanent refusal of this recipient or message.
+    Rejected {
+        /// Why.
+        cause: Cause,
+    },
+    /// The reply was not seen, the lease ran out, or the relay was restarted meanwhile.
+    Doubted {
+        /// Not before the connection ended.
+        at: Timestamp,
+    },
+    /// The message was found in the sent folder.
+    Found,
+    /// The server cannot have taken the message: it is due again, as the same message.
+    Refuted {
+        /// When.
+        at: Timestamp,
+    },
+    /// No evidence can come.
+    Unsettled,
+    /// A person decided an unsettled delivery.
+    Decided(Decision),
+    /// The lead is not to be written to any more.
+    Suppressed(Suppression),
+    /// The whole campaign waits longer.
+    Shifted {
+        /// The new due time, never an earlier one.
+        due_at: Timestamp,
+    },
+    /// The campaign was cancelled.
+    Cancelled,
+    /// A DSN for it arrived.
+    Bounced,
+}
+
+/// A person's word on an unsettled delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Take it as sent.
+    Leave,
+    /// Send the same message again.
+    SendAgain,
+    /// Neither: end it.
+    Cancel,
+}
+
+/// The event does not belong to the state; the delivery stays as it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a delivery that is {state} cannot take {event}")]
+pub struct InvalidTransition {
+    /// The state's name.
+    pub state: &'static str,
+    /// The event's name.
+    pub event: &'static str,
+}
+
+impl State {
+    /// The state's name in rows and on the wire.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Planned { .. } => "planned",
+            Self::Attempting { .. } => "attempting",
+            Self::Accepted { .. } => "accepted",
+            Self::Deferred { .. } => "deferred",
+            Self::Rejected { .. } => "rejected",
+            Self::InDoubt { .. } => "in_doubt",
+            Self::Unsettled { .. } => "unsettled",
+            Self::Suppressed { .. } => "suppressed",
+            Self::Cancelled => "cancelled",
+            Self::Bounced { .. } => "bounced",
+        }
+    }
+
+    /// Whether a later step of the same lead must wait for this one.
+    pub fn holds_later_steps(&self) -> bool {
+        !matches!(self, Self::Accepted { .. })
+    }
+
+    /// The state after `event`.
+    pub fn apply(self, event: Event) -> Result<Self, InvalidTransition> {
+        let refused = InvalidTransition {
+            state: self.name(),
+            event: event.name(),
+        };
+        Ok(match (self, event) {
+            (
+                Self::Planned { due_at } | Self::Deferred { due_at, .. },
+                Event::Claimed {
+                    at,
+                    lease_until,
+                    attempt,
+                },
+            ) if due_at <= at => Self::Attempting {
+                attempt,
+                lease_until,
+            },
+            (Self::Attempting { .. }, Event::Accepted { at }) => Self::Accepted { at },
+            (Self::Attempting { .. }, Event::Deferred { cause, due_at }) => {
+                Self::Deferred { cause, due_at }
+            }
+            (Self::Attempting { .. }, Event::PutBack { due_at }) => Self::Planned { due_at },
+            (Self::Attempting { .. }, Event::Rejected { cause }) => Self::Rejected { cause },
+            (Self::Attempting { .. }, Event::Doubted { at }) => Self::InDoubt { since: at },
+            (Self::InDoubt { since }, Event::Found) => Self::Accepted { at: since },
+            (Self::InDoubt { .. }, Event::Refuted { at }) => Self::Planned { due_at: at },
+            (Self::InDoubt { since }, Event::Unsettled) => Self::Unsettled { since },
+            (Self::Unsettled { since }, Event::Decided(Decision::Leave) | Event::Found) => {
+                Self::Accepted { at: since }
+            }
+            (Self::Unsettled { since }, Event::Decided(Decision::SendAgain)) => {
+                Self::Planned { due_at: since }
+            }
+            (Self::Planned { .. } | Self::Deferred { .. }, Event::Suppressed(why)) => {
+                Self::Suppressed { why }
+            }
+            (Self::Unsettled { .. }, Event::Decided(Decision::Cancel) | Event::Cancelled)
+            | (Self::Planned { .. } | Self::Deferred { .. }, Event::Cancelled) => Self::Cancelled,
+            (Self::Planned { due_at: was }, Event::Shifted { due_at }) if due_at >= was => {
+                Self::Planned { due_at }
+            }
+            (Self::Deferred { cause, due_at: was }, Event::Shifted { due_at }) if due_at >= was => {
+                Self::Deferred { cause, due_at }
+            }
+            (Self::Accepted { at }, Event::Bounced) => Self::Bounced { accepted_at: at },
+            _ => return Err(refused),
+        })
+    }
+}
+
+impl Event {
+    /// The event's name in errors.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Claimed { .. } => "claimed",
+            Self::Accepted { .. } => "accepted",
+            Self::Deferred { .. } => "deferred",
+            Self::PutBack { .. } => "put_back",
+            Self::Rejected { .. } => "rejected",
+            Self::Doubted { .. } => "doubted",
+            Self::Found => "found",
+            Self::Refuted { .. } => "refuted",
+            Self::Unsettled => "unsettled",
+            Self::Decided(_) => "decided",
+            Self::Suppressed(_) => "suppressed",
+            Self::Shifted { .. } => "shifted",
+            Self::Cancelled => "cancelled",
+            Self::Bounced => "bounced",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_ms(ms)
+    }
+
+    fn any_event() -> impl Strategy<Value = Event> {
+        let instant = || (0_i64..1_000).prop_map(Timestamp::from_ms);
+        prop_oneof![
+            (instant(), 1_u32..9).prop_map(|(at, attempt)| Event::Claimed {
+                at,
+                lease_until: at,
+                attempt
+            }),
+            instant().prop_map(|at| Event::Accepted { at }),
+            instant().prop_map(|due_at| Event::Deferred {
+                cause: Cause::Network,
+                due_at
+            }),
+            instant().prop_map(|due_at| Event::PutBack { due_at }),
+            Just(Event::Rejected {
+                cause: Cause::RecipientRejected
+            }),
+            instant().prop_map(|at| Event::Doubted { at }),
+            Just(Event::Found),
+            instant().prop_map(|at| Event::Refuted { at }),
+            Just(Event::Unsettled),
+            prop_oneof![
+                Just(Decision::Leave),
+                Just(Decision::SendAgain),
+                Just(Decision::Cancel)
+            ]
+            .prop_map(Event::Decided),
+            Just(Event::Suppressed(Suppression::Replied)),
+            instant().prop_map(|due_at| Event::Shifted { due_at }),
+            Just(Event::Cancelled),
+            Just(Event::Bounced),
+        ]
+    }
+
+    proptest! {
+        /// What was accepted is never attempted again, and what is in doubt only after it was refuted
+        /// or a person asked for it.
+        #[test]
+        fn no_order_of_events_attempts_what_may_have_been_sent(events in prop::collection::vec(any_event(), 0..60)) {
+            let mut state = State::Planned { due_at: at(0) };
+            let mut may_have_gone = false;
+            for event in events {
+                let claimed = matches!(event, Event::Claimed { .. });
+                let settled = matches!(event, Event::Refuted { .. } | Event::Decided(Decision::SendAgain));
+                let Ok(next) = state.clone().apply(event) else { continue };
+                prop_assert!(!(claimed && may_have_gone), "claimed from {state:?}");
+                may_have_gone = match next {
+                    State::Accepted { .. } | State::InDoubt { .. } | State::Unsettled { .. } | State::Bounced { .. } => true,
+                    _ if settled => false,
+                    _ => may_have_gone,
+                };
+                state = next;
+            }
+        }
+
+        /// A shift never brings a delivery forward, and a claim never comes before its time.
+        #[test]
+        fn waits_are_never_shortened(due in 0_i64..1_000, shifted in 0_i64..1_000, now in 0_i64..1_000) {
+            let state = State::Planned { due_at: at(due) };
+            let after = state.clone().apply(Event::Shifted { due_at: at(shifted) }).unwrap_or(state);
+            let State::Planned { due_at } = after.clone() else { panic!("{after:?}") };
+            prop_assert!(due_at >= at(due));
+            let claim = Event::Claimed { at: at(now), lease_until: at(now), attempt: 1 };
+            prop_assert_eq!(after.apply(claim).is_ok(), due_at <= at(now));
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What happened, before anybody judges it. Adapters make evidence; [`crate::cause::classify`] is the
+//! only reader that draws a conclusion from it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::provider::ProviderId;
+use crate::reply::{ImapReply, OAuthReply, SmtpReply};
+use crate::timestamp::Timestamp;
+
+/// One failure as it was met: who spoke, at which stage, and the words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Evidence {
+    /// Whom the relay was talking to.
+    pub party: Party,
+    /// What it was doing. The same words mean different things at different stages.
+    pub stage: Stage,
+    /// What it was told, or what it met.
+    pub said: Said,
+    /// Whose servers these are.
+    pub provider: ProviderId,
+    /// When the relay met it, by the relay's clock.
+    pub seen_at: Timestamp,
+}
+
+impl Evidence {
+    /// The server's own words, or the relay's where no server spoke; one line for each line met.
+    pub fn words(&self) -> String {
+        self.said.to_string()
+    }
+}
+
+/// Whom the relay was talking to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Party {
+    /// The submission server.
+    Smtp,
+    /// The IMAP server.
+    Imap,
+    /// The authorization server.
+    Oauth,
+    /// Nobody else: the relay found it in its own records.
+    Relay,
+}
+
+/// What the relay was doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Opening the connection: name, TCP.
+    Connect,
+    /// The TLS handshake, at once or after STARTTLS.
+    Tls,
+    /// The server's greeting and the hello.
+    Greeting,
+    /// Signing in to SMTP or IMAP.
+    Auth,
+    /// `MAIL FROM`.
+    Mail,
+    /// `RCPT TO`.
+    Rcpt,
+    /// `DATA`, up to and including its first reply (354).
+    Data,
+    /// The body, and the reply to its final dot.
+    Body,
+    /// Listing, selecting or reading IMAP folders.
+    Folder,
+    /// Reading the provider's OpenID metadata.
+    Metadata,
+    /// The person's visit at the authorization endpoint.
+    Authorize,
+    /// Exchanging the authorization code.
+    Exchange,
+    /// Using the refresh token.
+    Refresh,
+    /// Asking who signed in.
+    Identity,
+}
+
+/// What was said or met.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Said {
+    /// An SMTP reply. Only this may be read as an SMTP verdict.
+    Smtp(SmtpReply),
+    /// An IMAP response.
+    Imap(ImapReply),
+    /// An answer of the authorization server.
+    Oauth(OAuthReply),
+    /// The network failed.
+    Io {
+        /// How.
+        fault: IoFault,
+        /// The operating system's words.
+        detail: String,
+    },
+    /// TLS failed.
+    Tls {
+        /// The TLS library's words.
+        detail: String,
+    },
+    /// The peer spoke something that is not its protocol.
+    Garbage {
+        /// What was expected and what came, shortened, control characters escaped.
+        detail: String,
+    },
+    /// The relay found it itself.
+    Found(Finding),
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Smtp(reply) => reply.fmt(f),
+            Self::Imap(reply) => reply.fmt(f),
+            Self::Oauth(reply) => reply.fmt(f),
+            Self::Io { detail, .. } | Self::Tls { detail } | Self::Garbage { detail } => {
+                f.write_str(detail)
+            }
+            Self::Found(finding) => finding.fmt(f),
+        }
+    }
+}
+
+/// How the network failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum IoFault {
+    /// The name of the server has no address.
+    UnknownHost,
+    /// Nothing listens there.
+    Refused,
+    /// No answer in time.
+    TimedOut,
+    /// The peer ended the connection.
+    Closed,
+    /// Anything else.
+    Other,
+}
+
+/// What the relay found without being told by a server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "finding", rename_all = "snake_case")]
+pub enum Finding {
+    /// Somebody else signed in.
+    OtherIdentity {
+        /// The address of the person who signed in, where the provider told it.
+        signed_in_as: Option<String>,
+    },
+    /// The provider gave no refresh token.
+    NoRefreshToken,
+    /// The grant lacks scopes that the inbox needs.
+    ScopeMissing {
+        /// Those that are missing.
+        missing: Vec<String>,
+    },
+    /// A restart fell between the provider's answer and our commit.
+    Interrupted,
+    /// Nobody finished the reconnect in time.
+    Expired,
+    /// The person ended it.
+    Cancelled,
+    /// There are no credentials to use.
+    NoCredentials,
+    /// The sealed payload could not be opened.
+    Unsealable,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherIdentity {
+                signed_in_as: Some(address),
+            } => write!(f, "signed in as {address}"),
+            Self::OtherIdentity { signed_in_as: None } => f.write_str("somebody else signed in"),
+            Self::NoRefreshToken => f.write_str("the provider gave no refresh token"),
+            Self::ScopeMissing { missing } => write!(f, "not granted: {}", missing.join(" ")),
+            Self::Interrupted => f.write_str(
+                "the relay was restarted between the provider's answer and its own record of it",
+            ),
+            Self::Expired => f.write_str("nobody finished the sign-in in time"),
+            Self::Cancelled => f.write_str("the sign-in was ended"),
+            Self::NoCredentials => f.write_str("the inbox has no credentials"),
+            Self::Unsealable => f.write_str("the sealed hand-over could not be opened"),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! An inbox as people and the relay speak of it. Its connection is in [`crate::connection`].
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+/// A mail address, syntax checked (RFC 5321 §4.1.2), domain in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(transparent)]
+pub struct Address(String);
+
+impl Address {
+    /// The address as it is written on the wire.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What stands after the `@`.
+    pub fn domain(&self) -> &str {
+        self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+}
+
+/// The text is not a mail address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a mail address such as jane@acme.example, found {found:?}")]
+pub struct NotAnAddress {
+    /// What stood there.
+    pub found: String,
+}
+
+impl FromStr for Address {
+    type Err = NotAnAddress;
+
+    fn from_str(text: &str) -> Result<Self, NotAnAddress> {
+        let error = || NotAnAddress {
+            found: text.to_owned(),
+        };
+        let plain = email_address::Options::default()
+            .without_display_text()
+            .without_domain_literal();
+        email_address::EmailAddress::parse_with_options(text, plain).map_err(|_| error())?;
+        let (local, domain) = text.rsplit_once('@').ok_or_else(error)?;
+        Ok(Self(format!("{local}@{}", domain.to_ascii_lowercase())))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
+}
+
+/// Where a mail server listens, and how TLS begins there. There is no way to say "no TLS".
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct MailServer {
+    /// Host name or IP address; the certificate must be for it.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// How TLS begins.
+    #[serde(default)]
+    pub tls: TlsMode,
+}
+
+impl fmt::Display for MailServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// How TLS begins (RFC 8314).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum TlsMode {
+    /// With the first byte.
+    #[default]
+    Implicit,
+    /// After STARTTLS; a server that does not offer it is refused.
+    StartTls,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_checked_and_their_domain_lowered() {
+        for (text, expected) in [
+            ("jane@acme.example", Some("jane@acme.example")),
+            ("Jane.Doe+x@ACME.example", Some("Jane.Doe+x@acme.example")),
+            ("jane@localhost", Some("jane@localhost")),
+            ("Jane <jane@acme.example>", None),
+            ("jane@", None),
+            ("@acme.example", None),
+            ("jane acme.example", None),
+            ("jane@acme.example\r\nBcc: all@acme.example", None),
+            ("", None),
+        ] {
+            let parsed = text.parse::<Address>();
+            assert_eq!(
+                parsed.as_ref().map(Address::as_str).ok(),
+                expected,
+                "{text}"
+            );
+        }
+    }
+}

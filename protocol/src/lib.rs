@@ -1,0 +1,21 @@
+//! The vocabulary of Unpause: words, states, causes, providers and requests, as plain values and pure
+//! decisions. It builds for the relay and for wasm32. There is no runtime here, no IO, no browser, no
+//! clock and no randomness: those are arguments.
+
+pub mod campaign;
+pub mod card;
+pub mod cause;
+pub mod connection;
+pub mod delivery;
+pub mod evidence;
+pub mod id;
+pub mod inbox;
+pub mod problem;
+pub mod provider;
+pub mod receipt;
+pub mod reconnect;
+pub mod reply;
+pub mod request;
+pub mod sealed;
+pub mod secret;
+pub mod timestamp;

@@ -1,0 +1,142 @@
+//! Mail providers as data: only what cannot be discovered. Each provider is a file and a line here;
+//! nothing outside a provider's file asks which provider it is.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+mod openid;
+mod sandbox;
+
+/// Every provider the relay knows.
+pub static PROVIDERS: &[&Provider] = &[&openid::PROVIDER, &sandbox::PROVIDER];
+
+/// The short name of a provider, as it stands in the configuration and in rows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(transparent)]
+pub struct ProviderId(String);
+
+impl ProviderId {
+    /// The id with this text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProviderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What is known of a provider beforehand.
+#[derive(Debug)]
+pub struct Provider {
+    /// The name in the configuration, lower case.
+    pub id: &'static str,
+    /// The name a person knows.
+    pub name: &'static str,
+    /// How its OAuth sign-in is done.
+    pub oauth: OAuth,
+    /// What its submission server does with a message it has accepted.
+    pub submission: Submission,
+}
+
+impl Provider {
+    /// The provider of that name.
+    pub fn find(id: &ProviderId) -> Option<&'static Self> {
+        PROVIDERS
+            .iter()
+            .copied()
+            .find(|provider| provider.id == id.as_str())
+    }
+}
+
+/// How a provider's OAuth sign-in is done. Endpoints are discovered from the issuer.
+#[derive(Debug)]
+pub struct OAuth {
+    /// Scopes to ask for, in this order.
+    pub scopes: &'static [&'static str],
+    /// Those of them without which an inbox cannot work. Some providers do not repeat the rest.
+    pub needed_scopes: &'static [&'static str],
+    /// The visits to make at the authorization endpoint, first to last, until one succeeds.
+    pub attempts: &'static [Attempt],
+}
+
+/// One visit at the authorization endpoint.
+#[derive(Debug)]
+pub struct Attempt {
+    /// Whether the person sees it. A silent attempt fails instead of asking.
+    pub interactive: bool,
+    /// Parameters beyond those of RFC 6749 §4.1.1 and RFC 7636 §4.3.
+    pub parameters: &'static [(&'static str, &'static str)],
+}
+
+/// What a submission server does with a message it has accepted.
+#[derive(Debug)]
+pub struct Submission {
+    /// Who puts the copy into the sent folder.
+    pub sent_copy: SentCopy,
+    /// How long the server itself may go on with a message after the connection ended.
+    /// RFC 5321 §4.5.3.2.6 gives a client 10 minutes of patience at this point.
+    pub settles_within: Duration,
+}
+
+/// RFC 5321 §4.5.3.2.6: the time a client waits for the reply to the final dot.
+pub const DATA_TERMINATION: Duration = Duration::from_mins(10);
+
+/// Who puts the copy of a sent message into the sent folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SentCopy {
+    /// The server, at the latest this long after it accepted the message.
+    Server {
+        /// How long.
+        within: Duration,
+    },
+    /// Nobody but the client, or it is not known: a missing copy proves nothing.
+    Client,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_provider_is_found_by_its_own_name_and_no_other() {
+        for provider in PROVIDERS {
+            let found = Provider::find(&ProviderId::new(provider.id)).map(|found| found.name);
+            assert_eq!(found, Some(provider.name));
+        }
+    }
+
+    #[test]
+    fn what_is_needed_is_asked_for_and_somebody_is_asked() {
+        for provider in PROVIDERS {
+            for scope in provider.oauth.needed_scopes {
+                assert!(
+                    provider.oauth.scopes.contains(scope),
+                    "{}: {scope}",
+                    provider.id
+                );
+            }
+            let last = provider
+                .oauth
+                .attempts
+                .last()
+                .map(|attempt| attempt.interactive);
+            assert_eq!(
+                last,
+                Some(true),
+                "{}: the last attempt asks the person",
+                provider.id
+            );
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Any OpenID provider beside any IMAP and submission server: nothing is assumed that the standards do
+//! not promise.
+
+use super::{Attempt, DATA_TERMINATION, OAuth, Provider, SentCopy, Submission};
+
+pub(super) static PROVIDER: Provider = Provider {
+    id: "openid",
+    name: "your mail provider",
+    oauth: OAuth {
+        scopes: &[
+            "openid",
+            "email",
+            "offline_access",
+            "mail.send",
+            "mail.read",
+        ],
+        needed_scopes: &["mail.send", "mail.read"],
+        // OpenID Connect Core §11: without `prompt=consent` the request for offline access is ignored.
+        attempts: &[Attempt {
+            interactive: true,
+            parameters: &[("prompt", "consent")],
+        }],
+    },
+    submission: Submission {
+        // Dovecot's submission service makes no copy. Observed with Dovecot 2.3.19 on 2026-11-23.
+        sent_copy: SentCopy::Client,
+        settles_within: DATA_TERMINATION,
+    },
+};

@@ -1,0 +1,33 @@
+//! The project's own sandbox, profile `generic`.
+
+use std::time::Duration;
+
+use super::{Attempt, OAuth, Provider, SentCopy, Submission};
+
+pub(super) static PROVIDER: Provider = Provider {
+    id: "sandbox",
+    name: "the sandbox",
+    oauth: OAuth {
+        scopes: &[
+            "openid",
+            "email",
+            "offline_access",
+            "mail.send",
+            "mail.read",
+        ],
+        needed_scopes: &["mail.send", "mail.read"],
+        // It shows the consent page only when asked to.
+        attempts: &[Attempt {
+            interactive: true,
+            parameters: &[("prompt", "consent")],
+        }],
+    },
+    submission: Submission {
+        // Its submission server stores, delivers and copies in one step.
+        sent_copy: SentCopy::Server {
+            within: Duration::from_secs(1),
+        },
+        // Whether a message whose connection ended at the final dot is stored is decided within 2 s.
+        settles_within: Duration::from_secs(2),
+    },
+};

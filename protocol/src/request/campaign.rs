@@ -1,0 +1,205 @@
+//! Campaigns and their leads.
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+use super::{Body, Caller, Request};
+use crate::campaign::{State, Step};
+use crate::id::{CampaignId, InboxId};
+
+/// The largest lead list: 32 MiB, about 300,000 leads.
+pub const LEADS_AT_MOST_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Creates a campaign as a draft.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CreateCampaign {
+    /// Its name.
+    pub name: String,
+    /// The inboxes that send it; leads are dealt to them in turn.
+    pub inboxes: Vec<InboxId>,
+    /// Its messages, first to last.
+    pub steps: Vec<Step>,
+}
+
+impl Request for CreateCampaign {
+    const NAME: &'static str = "createCampaign";
+    const SUMMARY: &'static str = "Creates a campaign as a draft.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/campaigns";
+    const CALLER: Caller = Caller::Operator;
+    type Response = Campaign;
+}
+
+/// Lists the campaigns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ListCampaigns {}
+
+impl Request for ListCampaigns {
+    const NAME: &'static str = "listCampaigns";
+    const SUMMARY: &'static str = "Lists the campaigns.";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/campaigns";
+    const CALLER: Caller = Caller::Device;
+    type Response = Campaigns;
+}
+
+/// The campaigns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Campaigns {
+    /// Newest first.
+    pub campaigns: Vec<Campaign>,
+}
+
+/// Shows one campaign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GetCampaign {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+}
+
+impl Request for GetCampaign {
+    const NAME: &'static str = "getCampaign";
+    const SUMMARY: &'static str = "Shows one campaign.";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/campaigns/{campaign_id}";
+    const CALLER: Caller = Caller::Device;
+    type Response = Campaign;
+}
+
+/// A campaign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Campaign {
+    /// Its name in the API.
+    pub id: CampaignId,
+    /// Its name for people.
+    pub name: String,
+    /// The inboxes that send it.
+    pub inboxes: Vec<InboxId>,
+    /// Its messages.
+    pub steps: Vec<Step>,
+    /// Where it stands.
+    pub status: State,
+    /// What became of its deliveries.
+    pub counts: Counts,
+}
+
+/// What became of a campaign's deliveries. Every step of every lead is in exactly one of these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Counts {
+    /// Leads.
+    pub leads: u64,
+    /// Leads times steps.
+    pub planned: u64,
+    /// Not sent yet, whether due, deferred, or waiting for the step before.
+    pub waiting: u64,
+    /// Being attempted.
+    pub attempting: u64,
+    /// Accepted by the submission server.
+    pub accepted: u64,
+    /// Accepted, and a DSN came back.
+    pub bounced: u64,
+    /// Refused for good.
+    pub rejected: u64,
+    /// In doubt, being settled.
+    pub in_doubt: u64,
+    /// In doubt for good: a person must decide.
+    pub unsettled: u64,
+    /// Not to be sent: the lead answered, bounced or was refused.
+    pub suppressed: u64,
+    /// Ended by a person.
+    pub cancelled: u64,
+}
+
+/// Adds the leads of a CSV file, all or none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ImportLeads {
+    /// The campaign; it must be a draft.
+    pub campaign_id: CampaignId,
+}
+
+impl Request for ImportLeads {
+    const NAME: &'static str = "importLeads";
+    const SUMMARY: &'static str = "Adds the leads of a CSV file, all or none.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/campaigns/{campaign_id}/leads";
+    const CALLER: Caller = Caller::Operator;
+    const BODY: Body = Body::Csv {
+        at_most_bytes: LEADS_AT_MOST_BYTES,
+    };
+    type Response = ImportedLeads;
+}
+
+/// What an import added.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ImportedLeads {
+    /// Leads added.
+    pub added: u64,
+    /// The columns that templates may name.
+    pub columns: Vec<String>,
+}
+
+/// Starts a draft.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct StartCampaign {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+}
+
+impl Request for StartCampaign {
+    const NAME: &'static str = "startCampaign";
+    const SUMMARY: &'static str = "Starts a draft.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/campaigns/{campaign_id}/start";
+    const CALLER: Caller = Caller::Operator;
+    type Response = Campaign;
+}
+
+/// Pauses a running campaign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PauseCampaign {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+}
+
+impl Request for PauseCampaign {
+    const NAME: &'static str = "pauseCampaign";
+    const SUMMARY: &'static str = "Pauses a running campaign.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/campaigns/{campaign_id}/pause";
+    const CALLER: Caller = Caller::Operator;
+    type Response = Campaign;
+}
+
+/// Resumes a campaign that a person paused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ResumeCampaign {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+}
+
+impl Request for ResumeCampaign {
+    const NAME: &'static str = "resumeCampaign";
+    const SUMMARY: &'static str = "Resumes a campaign that a person paused.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/campaigns/{campaign_id}/resume";
+    const CALLER: Caller = Caller::Operator;
+    type Response = Campaign;
+}

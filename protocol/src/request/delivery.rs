@@ -1,0 +1,113 @@
+//! Deliveries: one step to one lead each.
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+use super::{Caller, Request};
+use crate::cause::Cause;
+use crate::delivery::{Decision, State};
+use crate::id::{CampaignId, DeliveryId, LeadId};
+use crate::inbox::Address;
+
+/// Lists deliveries of a campaign, oldest lead first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ListDeliveries {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// Only those in this state, as in `unsettled`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// At most so many; 100 when absent, 1,000 at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "number_or_text")]
+    pub limit: Option<u32>,
+}
+
+impl Request for ListDeliveries {
+    const NAME: &'static str = "listDeliveries";
+    const SUMMARY: &'static str = "Lists deliveries of a campaign, oldest lead first.";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/campaigns/{campaign_id}/deliveries";
+    const CALLER: Caller = Caller::Device;
+    type Response = Deliveries;
+}
+
+/// Deliveries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Deliveries {
+    /// Oldest lead first, then by step.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// One step to one lead.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Delivery {
+    /// Its name, and its header `X-Unpause-Delivery`.
+    pub id: DeliveryId,
+    /// The lead.
+    pub lead: LeadId,
+    /// The lead's address.
+    pub to: Address,
+    /// The step, from 1.
+    pub step: u32,
+    /// Where it stands.
+    pub status: State,
+    /// What we wrote as `Message-ID`; `None` before the first attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+    /// What the server made of it, where that is known to differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wire_id: Option<String>,
+    /// How often it was attempted.
+    pub attempts: u32,
+    /// Why it was deferred or rejected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// The server's words at the last attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
+}
+
+/// Decides a delivery that no evidence can settle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SettleDelivery {
+    /// The delivery.
+    pub delivery_id: DeliveryId,
+    /// Leave it, send it again, or end it.
+    pub decision: Decision,
+}
+
+impl Request for SettleDelivery {
+    const NAME: &'static str = "settleDelivery";
+    const SUMMARY: &'static str = "Decides a delivery that no evidence can settle.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/deliveries/{delivery_id}/settle";
+    const CALLER: Caller = Caller::Operator;
+    type Response = Delivery;
+}
+
+/// A number, also where it arrives as text: the query has no other form.
+fn number_or_text<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u32>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Number(u32),
+        Text(String),
+    }
+    match Option::<Either>::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(Either::Number(number)) => Ok(Some(number)),
+        Some(Either::Text(text)) => text
+            .parse()
+            .map(Some)
+            .map_err(|_| serde::de::Error::custom(format!("expected a number, found {text:?}"))),
+    }
+}

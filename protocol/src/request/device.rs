@@ -1,0 +1,129 @@
+//! Paired devices: one installed extension each.
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+use super::{Caller, Done, Request};
+use crate::id::DeviceId;
+use crate::sealed::RelayKey;
+use crate::secret::Secret;
+use crate::timestamp::Timestamp;
+
+/// Makes a short-lived code that pairs one device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CreatePairing {}
+
+impl Request for CreatePairing {
+    const NAME: &'static str = "createPairing";
+    const SUMMARY: &'static str = "Makes a short-lived code that pairs one device.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/pairings";
+    const CALLER: Caller = Caller::Operator;
+    type Response = Pairing;
+}
+
+/// A pairing code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Pairing {
+    /// What is pasted into the extension: the relay's address and the code; it works once.
+    pub link: Secret,
+    /// The code alone.
+    pub code: Secret,
+    /// When it ends unused.
+    pub expires_at: Timestamp,
+    /// The relay's key, for people to compare.
+    pub fingerprint: String,
+}
+
+/// Pairs a device with the code of a pairing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CreateDevice {
+    /// The code.
+    pub code: Secret,
+    /// What the person calls it.
+    pub name: String,
+}
+
+impl Request for CreateDevice {
+    const NAME: &'static str = "createDevice";
+    const SUMMARY: &'static str = "Pairs a device with the code of a pairing.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/devices";
+    const CALLER: Caller = Caller::Anyone;
+    type Response = PairedDevice;
+}
+
+/// A device that has just been paired.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PairedDevice {
+    /// Its name.
+    pub id: DeviceId,
+    /// Sent as `Authorization: Bearer`; told once.
+    pub token: Secret,
+    /// What the device pins and seals to.
+    pub relay_key: RelayKey,
+    /// The same key, for people to compare.
+    pub fingerprint: String,
+}
+
+/// Lists the paired devices.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ListDevices {}
+
+impl Request for ListDevices {
+    const NAME: &'static str = "listDevices";
+    const SUMMARY: &'static str = "Lists the paired devices.";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/devices";
+    const CALLER: Caller = Caller::Operator;
+    type Response = Devices;
+}
+
+/// The paired devices.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Devices {
+    /// Newest first.
+    pub devices: Vec<Device>,
+}
+
+/// A paired device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Device {
+    /// Its name.
+    pub id: DeviceId,
+    /// What the person calls it.
+    pub name: String,
+    /// The extension's origin, to which the relay answers CORS; `None` for a caller that is no browser.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// When it was paired.
+    pub paired_at: Timestamp,
+}
+
+/// Revokes a device; its token ends at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DeleteDevice {
+    /// The device.
+    pub device_id: DeviceId,
+}
+
+impl Request for DeleteDevice {
+    const NAME: &'static str = "deleteDevice";
+    const SUMMARY: &'static str = "Revokes a device; its token ends at once.";
+    const METHOD: Method = Method::DELETE;
+    const PATH: &'static str = "/v1/devices/{device_id}";
+    const CALLER: Caller = Caller::Operator;
+    type Response = Done;
+}

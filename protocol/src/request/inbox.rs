@@ -1,0 +1,136 @@
+//! Inboxes and the state of their connection.
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+use super::{Caller, Request};
+use crate::card::Words;
+use crate::cause::Cause;
+use crate::id::InboxId;
+use crate::inbox::{Address, MailServer};
+use crate::provider::ProviderId;
+use crate::timestamp::Timestamp;
+
+/// Adds an inbox; it is connected by its first reconnect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CreateInbox {
+    /// Its address.
+    pub address: Address,
+    /// A provider of the configuration.
+    pub provider: ProviderId,
+    /// The submission server, where it is not the provider's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smtp: Option<MailServer>,
+    /// The IMAP server, where it is not the provider's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imap: Option<MailServer>,
+    /// Milliseconds between two messages at the least; 0 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap_ms: Option<u64>,
+}
+
+impl Request for CreateInbox {
+    const NAME: &'static str = "createInbox";
+    const SUMMARY: &'static str = "Adds an inbox; it is connected by its first reconnect.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/inboxes";
+    const CALLER: Caller = Caller::Operator;
+    type Response = Inbox;
+}
+
+/// Lists the inboxes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ListInboxes {}
+
+impl Request for ListInboxes {
+    const NAME: &'static str = "listInboxes";
+    const SUMMARY: &'static str = "Lists the inboxes.";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/inboxes";
+    const CALLER: Caller = Caller::Device;
+    type Response = Inboxes;
+}
+
+/// The inboxes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Inboxes {
+    /// By address.
+    pub inboxes: Vec<Inbox>,
+}
+
+/// Shows one inbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GetInbox {
+    /// The inbox.
+    pub inbox_id: InboxId,
+}
+
+impl Request for GetInbox {
+    const NAME: &'static str = "getInbox";
+    const SUMMARY: &'static str = "Shows one inbox.";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/inboxes/{inbox_id}";
+    const CALLER: Caller = Caller::Device;
+    type Response = Inbox;
+}
+
+/// An inbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Inbox {
+    /// Its name.
+    pub id: InboxId,
+    /// Its address.
+    pub address: Address,
+    /// Whose servers they are.
+    pub provider: ProviderId,
+    /// Where it sends.
+    pub smtp: MailServer,
+    /// Where it reads.
+    pub imap: MailServer,
+    /// Whether it works.
+    pub connection: ConnectionView,
+    /// Deliveries that wait for it.
+    pub held: u64,
+    /// Deliveries that a person must decide.
+    pub unsettled: u64,
+}
+
+/// The state of a connection, with its card where something is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ConnectionView {
+    /// Which.
+    pub state: ConnectionState,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why; only when disconnected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// The words for people; only when disconnected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<Words>,
+    /// The server's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
+}
+
+/// Whether the relay can send and read through an inbox now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionState {
+    /// It can.
+    Connected,
+    /// It is being checked.
+    Checking,
+    /// It cannot, and somebody must act.
+    Disconnected,
+}

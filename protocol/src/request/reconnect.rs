@@ -1,0 +1,192 @@
+//! Reconnects: from the click to the receipt.
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+use super::{Caller, Request};
+use crate::card::Words;
+use crate::cause::Cause;
+use crate::id::{InboxId, ReceiptId, ReconnectId};
+use crate::receipt::Receipt;
+use crate::reconnect::{Authorization, Stage};
+use crate::sealed::Sealed;
+use crate::timestamp::Timestamp;
+
+/// Starts a reconnect of an inbox, or joins the one under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct StartReconnect {
+    /// The inbox.
+    pub inbox_id: InboxId,
+}
+
+impl Request for StartReconnect {
+    const NAME: &'static str = "startReconnect";
+    const SUMMARY: &'static str = "Starts a reconnect of an inbox, or joins the one under way.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/inboxes/{inbox_id}/reconnects";
+    const CALLER: Caller = Caller::Device;
+    type Response = StartedReconnect;
+}
+
+/// A reconnect and what a browser needs for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct StartedReconnect {
+    /// Where it stands.
+    pub reconnect: Reconnect,
+    /// How the person signs in; `None` where the provider has no OAuth here and a password is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization: Option<Authorization>,
+    /// Whether it was under way already.
+    pub joined: bool,
+}
+
+/// Hands over what the person obtained, sealed to the relay's key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GrantReconnect {
+    /// The reconnect.
+    pub reconnect_id: ReconnectId,
+    /// A sealed `Grant`; its context names the reconnect and the inbox.
+    pub sealed: Sealed,
+}
+
+impl Request for GrantReconnect {
+    const NAME: &'static str = "grantReconnect";
+    const SUMMARY: &'static str = "Hands over what the person obtained, sealed to the relay's key.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/reconnects/{reconnect_id}/grant";
+    const CALLER: Caller = Caller::Device;
+    type Response = Reconnect;
+}
+
+/// Tells the relay that the provider or the person refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RefuseReconnect {
+    /// The reconnect.
+    pub reconnect_id: ReconnectId,
+    /// The `error` of the redirect (RFC 6749 §4.1.2.1), or `cancelled`.
+    pub error: String,
+    /// The `error_description`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+impl Request for RefuseReconnect {
+    const NAME: &'static str = "refuseReconnect";
+    const SUMMARY: &'static str = "Tells the relay that the provider or the person refused.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/reconnects/{reconnect_id}/refuse";
+    const CALLER: Caller = Caller::Device;
+    type Response = Reconnect;
+}
+
+/// Shows where a reconnect stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GetReconnect {
+    /// The reconnect.
+    pub reconnect_id: ReconnectId,
+}
+
+impl Request for GetReconnect {
+    const NAME: &'static str = "getReconnect";
+    const SUMMARY: &'static str = "Shows where a reconnect stands.";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/reconnects/{reconnect_id}";
+    const CALLER: Caller = Caller::Device;
+    type Response = Reconnect;
+}
+
+/// A reconnect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Reconnect {
+    /// Its name.
+    pub id: ReconnectId,
+    /// The inbox.
+    pub inbox: InboxId,
+    /// Where it stands.
+    pub state: ReconnectState,
+    /// How far the proof has come; only while verifying.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
+    /// When it ends by itself if nobody finishes it.
+    pub expires_at: Timestamp,
+    /// Why it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// The words for people when it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<Words>,
+    /// The server's own words when it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
+    /// The proof when it resumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<ReceiptId>,
+}
+
+/// Where a reconnect stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ReconnectState {
+    /// The person is at the provider.
+    Started,
+    /// What the person obtained has arrived.
+    Granted,
+    /// The relay proves it.
+    Verifying,
+    /// The inbox works and its campaigns go on.
+    Resumed,
+    /// It ended without success.
+    Refused,
+}
+
+/// Shows the receipt of a resume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GetReceipt {
+    /// The receipt.
+    pub receipt_id: ReceiptId,
+}
+
+impl Request for GetReceipt {
+    const NAME: &'static str = "getReceipt";
+    const SUMMARY: &'static str = "Shows the receipt of a resume.";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/receipts/{receipt_id}";
+    const CALLER: Caller = Caller::Device;
+    type Response = Receipt;
+}
+
+/// Lists receipts, newest first, without their lines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ListReceipts {}
+
+impl Request for ListReceipts {
+    const NAME: &'static str = "listReceipts";
+    const SUMMARY: &'static str = "Lists receipts, newest first, without their lines.";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/receipts";
+    const CALLER: Caller = Caller::Device;
+    type Response = Receipts;
+}
+
+/// Receipts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Receipts {
+    /// Newest first; `lines` is empty here.
+    pub receipts: Vec<Receipt>,
+}

@@ -1,0 +1,36 @@
+//! One look at everything that an extension shows.
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+use super::campaign::Campaign;
+use super::inbox::Inbox;
+use super::{Caller, Request};
+
+/// Shows every inbox and campaign at once; answers 304 to a matching `If-None-Match`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GetStatus {}
+
+impl Request for GetStatus {
+    const NAME: &'static str = "getStatus";
+    const SUMMARY: &'static str =
+        "Shows every inbox and campaign at once; answers 304 to a matching `If-None-Match`.";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/status";
+    const CALLER: Caller = Caller::Device;
+    type Response = Status;
+}
+
+/// Everything at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Status {
+    /// The relay's version.
+    pub version: String,
+    /// By address.
+    pub inboxes: Vec<Inbox>,
+    /// Newest first.
+    pub campaigns: Vec<Campaign>,
+}
