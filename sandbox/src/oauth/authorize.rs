@@ -1,0 +1,386 @@
+//! The authorization endpoint and the pages of a sign-in.
+//!
+//! ```text
+//! /authorize ─→ choose account ─→ password ─→ consent ─→ redirect to the client
+//!       └ login_hint ────────────────↑          ↑
+//!       └ signed in in this browser ────────────┘   └ consent given before: no page
+//! ```
+//! `prompt=none` shows no page and answers with an error instead.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::extract::{Form, Query, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use url::Url;
+
+use super::browser::{AuthorizationRequest, Purpose, Transaction, find_cookie, set_cookie};
+use super::grant::CodeTerms;
+use super::{SCOPES, page};
+use crate::account::Refusal;
+use crate::provider::Provider;
+
+/// How many people the account chooser offers; a sandbox may hold thousands.
+const OFFERED: usize = 8;
+
+type Fields = HashMap<String, String>;
+
+/// `GET /authorize` (RFC 6749 §4.1.1).
+pub(super) async fn start(
+    State(provider): State<Arc<Provider>>,
+    headers: HeaderMap,
+    Query(query): Query<Fields>,
+) -> Response {
+    // RFC 6749 §4.1.2.1: with a wrong client or address the person is told, nobody is redirected.
+    let get = |name: &str| {
+        query
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    };
+    let Some(client) = get("client_id").and_then(|id| provider.clients.find(id)) else {
+        return page::dead_end(
+            "Unknown app",
+            "This app (client_id) is not registered here.",
+        );
+    };
+    let Some(redirect_uri) = get("redirect_uri").filter(|uri| client.may_redirect_to(uri)) else {
+        return page::dead_end(
+            "Unknown address",
+            "This app's redirect address (redirect_uri) is not registered here.",
+        );
+    };
+    let state = get("state").map(str::to_owned);
+    let refuse = |error: &str, description: &str| {
+        let fields = [("error", error), ("error_description", description)];
+        redirect(&provider, redirect_uri, state.as_deref(), &fields)
+    };
+    if get("response_type") != Some("code") {
+        return refuse(
+            "unsupported_response_type",
+            "only response_type=code is offered",
+        );
+    }
+    let challenge = match (get("code_challenge"), get("code_challenge_method")) {
+        (Some(challenge), Some("S256")) => challenge.to_owned(),
+        _ => {
+            return refuse(
+                "invalid_request",
+                "PKCE with code_challenge_method=S256 is required",
+            );
+        }
+    };
+    let scopes: Vec<_> = get("scope")
+        .unwrap_or_default()
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
+    if scopes.is_empty()
+        || scopes
+            .iter()
+            .any(|scope| !SCOPES.iter().any(|(name, _)| name == scope))
+    {
+        return refuse("invalid_scope", "scope is missing or not known here");
+    }
+    let prompts: Vec<_> = get("prompt")
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
+    let asks = |prompt: &str| prompts.contains(&prompt);
+    let request = AuthorizationRequest {
+        client_id: client.id,
+        redirect_uri: redirect_uri.to_owned(),
+        state: state.clone(),
+        challenge,
+        scopes,
+        ask_consent: asks("consent"),
+    };
+    let cookie = find_cookie(&headers);
+    let signed_in = cookie
+        .as_deref()
+        .map(|cookie| provider.browsers.signed_in(cookie));
+    let signed_in = signed_in.unwrap_or_default();
+    let hint = get("login_hint").and_then(|hint| provider.accounts.find(hint));
+    let hinted = hint.as_ref().map(|shown| shown.address.clone());
+    let already = match &hinted {
+        Some(hinted) => signed_in.iter().find(|address| *address == hinted).cloned(),
+        None if signed_in.len() == 1 => signed_in.first().cloned(),
+        None => None,
+    };
+    if asks("none") {
+        // OpenID Connect Core §3.1.2.6
+        let Some(person) = already.filter(|_| provider.profile.silent_sign_in) else {
+            return refuse(
+                "login_required",
+                "nobody is signed in who need not be asked",
+            );
+        };
+        if !provider
+            .grants
+            .has_consent(&person, request.client_id, &request.scopes)
+        {
+            return refuse("consent_required", "the permission has to be asked for");
+        }
+        return grant(&provider, &request, person);
+    }
+    let proved = already.filter(|_| !asks("login") && !asks("select_account"));
+    let transaction = Transaction {
+        purpose: Purpose::Authorization(request),
+        address: hinted.filter(|_| !asks("select_account")),
+        signed_in: proved,
+    };
+    begin(&provider, cookie, transaction)
+}
+
+/// `GET /sign-in`: a sign-in for the webmail page.
+pub(super) async fn start_webmail(
+    State(provider): State<Arc<Provider>>,
+    headers: HeaderMap,
+) -> Response {
+    let transaction = Transaction {
+        purpose: Purpose::Webmail,
+        address: None,
+        signed_in: None,
+    };
+    begin(&provider, find_cookie(&headers), transaction)
+}
+
+/// `POST /sign-out`.
+pub(super) async fn sign_out(
+    State(provider): State<Arc<Provider>>,
+    headers: HeaderMap,
+) -> Response {
+    if let Some(cookie) = find_cookie(&headers) {
+        provider.browsers.sign_out(&cookie);
+    }
+    Redirect::to("/").into_response()
+}
+
+/// `POST /authorize/account`: an empty address leads back to the chooser.
+pub(super) async fn choose_account(
+    State(provider): State<Arc<Provider>>,
+    headers: HeaderMap,
+    Form(fields): Form<Fields>,
+) -> Response {
+    let Some((cookie, id)) = find_transaction(&provider, &headers, &fields) else {
+        return expired();
+    };
+    let typed = fields
+        .get("email")
+        .map(|email| email.trim())
+        .unwrap_or_default();
+    if typed.is_empty() {
+        provider.browsers.update(&cookie, &id, |transaction| {
+            transaction.address = None;
+            transaction.signed_in = None;
+        });
+        return next_page(&provider, &cookie, &id, None);
+    }
+    let Some(shown) = provider.accounts.find(typed) else {
+        return next_page(
+            &provider,
+            &cookie,
+            &id,
+            Some("No account here has this address."),
+        );
+    };
+    let known = provider
+        .browsers
+        .signed_in(&cookie)
+        .contains(&shown.address);
+    provider.browsers.update(&cookie, &id, |transaction| {
+        transaction.signed_in = known.then(|| shown.address.clone());
+        transaction.address = Some(shown.address);
+    });
+    next_page(&provider, &cookie, &id, None)
+}
+
+/// `POST /authorize/password`.
+pub(super) async fn enter_password(
+    State(provider): State<Arc<Provider>>,
+    headers: HeaderMap,
+    Form(fields): Form<Fields>,
+) -> Response {
+    let Some((cookie, id)) = find_transaction(&provider, &headers, &fields) else {
+        return expired();
+    };
+    let Some(address) = provider
+        .browsers
+        .find(&cookie, &id)
+        .and_then(|transaction| transaction.address)
+    else {
+        return next_page(&provider, &cookie, &id, None);
+    };
+    let password = fields
+        .get("password")
+        .map(String::as_str)
+        .unwrap_or_default();
+    match provider.accounts.check_page_password(&address, password) {
+        Ok(()) => {
+            provider.browsers.sign_in(&cookie, &address);
+            provider.browsers.update(&cookie, &id, |transaction| {
+                transaction.signed_in = Some(address);
+            });
+            next_page(&provider, &cookie, &id, None)
+        }
+        Err(Refusal::Locked) => next_page(&provider, &cookie, &id, Some("This account is locked.")),
+        Err(_) => next_page(&provider, &cookie, &id, Some("The password is wrong.")),
+    }
+}
+
+/// `POST /authorize/consent`.
+pub(super) async fn decide_consent(
+    State(provider): State<Arc<Provider>>,
+    headers: HeaderMap,
+    Form(fields): Form<Fields>,
+) -> Response {
+    let Some((cookie, id)) = find_transaction(&provider, &headers, &fields) else {
+        return expired();
+    };
+    match provider.browsers.end(&cookie, &id) {
+        Some(Transaction {
+            purpose: Purpose::Authorization(request),
+            signed_in: Some(person),
+            ..
+        }) => {
+            if fields
+                .get("decision")
+                .is_some_and(|decision| decision == "allow")
+            {
+                return grant(&provider, &request, person);
+            }
+            let fields = [
+                ("error", "access_denied"),
+                ("error_description", "the person did not allow it"),
+            ];
+            redirect(
+                &provider,
+                &request.redirect_uri,
+                request.state.as_deref(),
+                &fields,
+            )
+        }
+        _ => expired(),
+    }
+}
+
+/// Starts the transaction, in a new browser with a new cookie.
+fn begin(provider: &Provider, cookie: Option<String>, transaction: Transaction) -> Response {
+    let (cookie, is_new) = match cookie {
+        Some(cookie) => (cookie, false),
+        None => (provider.chance.token(), true),
+    };
+    let id = provider
+        .browsers
+        .begin(&cookie, transaction, &provider.chance);
+    let mut response = next_page(provider, &cookie, &id, None);
+    if let Some(value) = set_cookie(&cookie).filter(|_| is_new) {
+        response.headers_mut().insert(header::SET_COOKIE, value);
+    }
+    response
+}
+
+/// The page that the transaction needs now, or its end.
+fn next_page(provider: &Provider, cookie: &str, id: &str, problem: Option<&str>) -> Response {
+    let Some(transaction) = provider.browsers.find(cookie, id) else {
+        return expired();
+    };
+    let Some(person) = transaction.signed_in else {
+        return match transaction.address {
+            Some(address) => page::enter_password(id, &address, problem),
+            None => page::choose_account(id, &offered(provider, cookie), problem),
+        };
+    };
+    match transaction.purpose {
+        Purpose::Webmail => {
+            provider.browsers.end(cookie, id);
+            Redirect::to("/").into_response()
+        }
+        Purpose::Authorization(request) => {
+            let known = provider
+                .grants
+                .has_consent(&person, request.client_id, &request.scopes);
+            if known && !request.ask_consent {
+                provider.browsers.end(cookie, id);
+                return grant(provider, &request, person);
+            }
+            match provider.clients.find(request.client_id) {
+                Some(client) => page::ask_consent(id, client, &person, &request.scopes),
+                None => expired(),
+            }
+        }
+    }
+}
+
+/// Who the chooser offers: first who is signed in in this browser.
+fn offered(provider: &Provider, cookie: &str) -> Vec<crate::account::Shown> {
+    let signed_in = provider.browsers.signed_in(cookie);
+    let mut offered: Vec<_> = signed_in
+        .iter()
+        .filter_map(|address| provider.accounts.find(address))
+        .collect();
+    for person in provider.accounts.first(OFFERED) {
+        if !signed_in.contains(&person.address) {
+            offered.push(person);
+        }
+    }
+    offered.truncate(OFFERED);
+    offered
+}
+
+fn grant(provider: &Provider, request: &AuthorizationRequest, person: String) -> Response {
+    let terms = CodeTerms {
+        person,
+        client_id: request.client_id.to_owned(),
+        redirect_uri: request.redirect_uri.clone(),
+        challenge: request.challenge.clone(),
+        scopes: request.scopes.clone(),
+    };
+    let code = provider.grants.create_code(terms, &provider.chance);
+    redirect(
+        provider,
+        &request.redirect_uri,
+        request.state.as_deref(),
+        &[("code", &code)],
+    )
+}
+
+/// RFC 6749 §4.1.2 with `iss` (RFC 9207 §2).
+fn redirect(
+    provider: &Provider,
+    redirect_uri: &str,
+    state: Option<&str>,
+    fields: &[(&str, &str)],
+) -> Response {
+    let Ok(mut url) = Url::parse(redirect_uri) else {
+        return expired();
+    };
+    {
+        let mut query = url.query_pairs_mut();
+        query.extend_pairs(fields);
+        if let Some(state) = state {
+            query.append_pair("state", state);
+        }
+        query.append_pair("iss", &provider.issuer);
+    }
+    Redirect::to(url.as_str()).into_response()
+}
+
+fn find_transaction(
+    provider: &Provider,
+    headers: &HeaderMap,
+    fields: &Fields,
+) -> Option<(String, String)> {
+    let cookie = find_cookie(headers)?;
+    let id = fields.get("transaction")?;
+    provider.browsers.find(&cookie, id)?;
+    Some((cookie, id.clone()))
+}
+
+fn expired() -> Response {
+    page::dead_end(
+        "This page is no longer good",
+        "The sign-in was finished, or begun in another browser. Start again from the app.",
+    )
+}

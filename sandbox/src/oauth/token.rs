@@ -1,0 +1,262 @@
+//! The token, revocation and userinfo endpoints.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Form, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use super::client::Client;
+use super::grant::{Issued, NotGood};
+use crate::control::{GrantType, Point};
+use crate::provider::Provider;
+
+/// An error answer of RFC 6749 §5.2.
+struct Refused {
+    status: StatusCode,
+    error: &'static str,
+    description: &'static str,
+}
+
+impl Refused {
+    fn new(error: &'static str, description: &'static str) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            error,
+            description,
+        }
+    }
+}
+
+impl From<NotGood> for Refused {
+    fn from(NotGood(description): NotGood) -> Self {
+        Self::new("invalid_grant", description)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let body = Json(json!({ "error": self.error, "error_description": self.description }));
+        if self.status == StatusCode::UNAUTHORIZED {
+            let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"sandbox\"")];
+            return (self.status, ask, body).into_response();
+        }
+        (self.status, body).into_response()
+    }
+}
+
+type Fields = HashMap<String, String>;
+
+/// `POST /token` (RFC 6749 §3.2).
+pub(super) async fn exchange(
+    State(provider): State<Arc<Provider>>,
+    headers: HeaderMap,
+    Form(fields): Form<Fields>,
+) -> Response {
+    match answer(&provider, &headers, &fields).await {
+        Ok(issued) => Json(render(&issued)).into_response(),
+        Err(refused) => refused.into_response(),
+    }
+}
+
+async fn answer(
+    provider: &Provider,
+    headers: &HeaderMap,
+    fields: &Fields,
+) -> Result<Issued, Refused> {
+    let session = provider.next_session();
+    let grant_type = match field(fields, "grant_type") {
+        Some("authorization_code") => GrantType::AuthorizationCode,
+        Some("refresh_token") => GrantType::RefreshToken,
+        Some(_) => {
+            return Err(Refused::new(
+                "unsupported_grant_type",
+                "grant_type is not known",
+            ));
+        }
+        None => return Err(Refused::new("invalid_request", "grant_type is missing")),
+    };
+    let offered = match grant_type {
+        GrantType::AuthorizationCode => required(fields, "code")?,
+        GrantType::RefreshToken => required(fields, "refresh_token")?,
+    };
+    let known = provider.grants.person_of_refresh(offered);
+    let received = Point::TokenRequestReceived { grant_type };
+    provider
+        .points
+        .pass(received, known.as_deref(), session)
+        .await;
+    let client = authenticate(provider, headers, fields)?;
+    if provider.profile.demands_secret_with_pkce && client.is_public() {
+        return Err(Refused::new(
+            "invalid_client",
+            "this provider wants a client secret",
+        ));
+    }
+    if known
+        .as_deref()
+        .is_some_and(|person| provider.accounts.is_locked(person))
+    {
+        return Err(Refused::new("invalid_grant", "the account is locked"));
+    }
+    let issued = match grant_type {
+        GrantType::AuthorizationCode => provider.grants.exchange_code(
+            offered,
+            client.id,
+            required(fields, "redirect_uri")?,
+            required(fields, "code_verifier")?,
+            &provider.chance,
+        )?,
+        GrantType::RefreshToken => {
+            provider
+                .grants
+                .refresh(offered, client.id, field(fields, "scope"), &provider.chance)?
+        }
+    };
+    provider
+        .points
+        .pass(Point::TokenAnswerReady, Some(&issued.person), session)
+        .await;
+    Ok(issued)
+}
+
+/// `POST /revoke` (RFC 7009): an unknown token is no error.
+pub(super) async fn revoke(
+    State(provider): State<Arc<Provider>>,
+    headers: HeaderMap,
+    Form(fields): Form<Fields>,
+) -> Response {
+    let client = match authenticate(&provider, &headers, &fields) {
+        Ok(client) => client,
+        Err(refused) => return refused.into_response(),
+    };
+    match required(&fields, "token") {
+        Ok(token) => {
+            provider.grants.revoke_token(token, client.id);
+            StatusCode::OK.into_response()
+        }
+        Err(refused) => refused.into_response(),
+    }
+}
+
+/// `GET` or `POST /userinfo` (OpenID Connect Core §5.3).
+pub(super) async fn userinfo(
+    State(provider): State<Arc<Provider>>,
+    headers: HeaderMap,
+) -> Response {
+    let session = provider.next_session();
+    let holder = bearer(&headers).and_then(|token| provider.grants.holder(token));
+    let person = holder.as_ref().map(|holder| holder.person.as_str());
+    provider.points.pass(Point::UserInfo, person, session).await;
+    let Some(holder) = holder else {
+        // RFC 6750 §3.1
+        let ask = [(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")];
+        let body = Json(json!({ "error": "invalid_token" }));
+        return (StatusCode::UNAUTHORIZED, ask, body).into_response();
+    };
+    let allows = |scope: &str| holder.scopes.iter().any(|given| given == scope);
+    let (Some(shown), true) = (provider.accounts.find(&holder.person), allows("openid")) else {
+        let ask = [(
+            header::WWW_AUTHENTICATE,
+            "Bearer error=\"insufficient_scope\"",
+        )];
+        let body = Json(json!({ "error": "insufficient_scope" }));
+        return (StatusCode::FORBIDDEN, ask, body).into_response();
+    };
+    if allows("email") {
+        return Json(json!({
+            "sub": shown.subject,
+            "email": shown.address,
+            "email_verified": true,
+            "name": shown.name,
+        }))
+        .into_response();
+    }
+    Json(json!({ "sub": shown.subject })).into_response()
+}
+
+/// RFC 6749 §2.3.1: the client is named in the body, or by Basic with form-encoded parts.
+fn authenticate<'a>(
+    provider: &'a Provider,
+    headers: &HeaderMap,
+    fields: &Fields,
+) -> Result<&'a Client, Refused> {
+    let (id, secret) = if let Some((id, secret)) = basic(headers) {
+        (id, Some(secret))
+    } else {
+        let id = required(fields, "client_id")?.to_owned();
+        (id, field(fields, "client_secret").map(str::to_owned))
+    };
+    provider
+        .clients
+        .find(&id)
+        .filter(|client| client.accepts(secret.as_deref()))
+        .ok_or(Refused {
+            status: StatusCode::UNAUTHORIZED,
+            error: "invalid_client",
+            description: "the client or its secret is not known",
+        })
+}
+
+fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let decoded = STANDARD.decode(value.strip_prefix("Basic ")?).ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    Some((form_decoded(id), form_decoded(secret)))
+}
+
+fn form_decoded(part: &str) -> String {
+    form_urlencoded::parse(part.as_bytes())
+        .map(|(name, _)| name.into_owned())
+        .next()
+        .unwrap_or_default()
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .strip_prefix("Bearer ")
+}
+
+/// An empty field is an absent one (RFC 6749 §3.2).
+fn field<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
+    fields
+        .get(name)
+        .map(String::as_str)
+        .filter(|value| !value.is_empty())
+}
+
+fn required<'a>(fields: &'a Fields, name: &'static str) -> Result<&'a str, Refused> {
+    field(fields, name).ok_or(Refused::new(
+        "invalid_request",
+        match name {
+            "code" => "code is missing",
+            "refresh_token" => "refresh_token is missing",
+            "redirect_uri" => "redirect_uri is missing",
+            "code_verifier" => "code_verifier is missing",
+            "client_id" => "client_id is missing",
+            _ => "a field is missing",
+        },
+    ))
+}
+
+fn render(issued: &Issued) -> serde_json::Value {
+    let mut answer = json!({
+        "access_token": issued.access_token,
+        "token_type": "Bearer",
+        "expires_in": issued.expires_in.as_secs(),
+        "scope": issued.scopes.join(" "),
+    });
+    if let (Some(token), Some(answer)) = (&issued.refresh_token, answer.as_object_mut()) {
+        answer.insert("refresh_token".to_owned(), json!(token));
+    }
+    answer
+}
