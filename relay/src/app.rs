@@ -1,0 +1,278 @@
+//! The whole relay, put together: opened in the order in which things can be refused, and closed in the
+//! other. What it does is in `http` and `worker`.
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use protocol::evidence::{Party, Said, Stage};
+use protocol::provider::{Provider, ProviderId};
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::failure::Failure;
+use crate::oauth::{self, Metadata, Registration};
+use crate::secret::{self, KeyError, Keys};
+use crate::store::{OpenError, Store, StoreError};
+use crate::tls::{Dialer, DialerError};
+use crate::worker::Workers;
+
+/// The database's name in the data folder.
+pub const DATABASE_FILE: &str = "unpause.db";
+/// The operator's token in the data folder: whoever can read it runs this relay. New at every start.
+pub const OPERATOR_FILE: &str = "operator.token";
+/// The note in the database that names its key file.
+const KEY_NOTE: &str = "key_id";
+
+/// What every part of the relay shares.
+#[derive(Debug)]
+pub struct App {
+    /// What the operator decided.
+    pub config: Config,
+    /// The time.
+    pub clock: Clock,
+    /// What lasts.
+    pub store: Store,
+    /// What seals.
+    pub keys: Keys,
+    /// How connections are opened.
+    pub dialer: Dialer,
+    /// Authorization servers.
+    pub oauth: oauth::Client,
+    /// The tasks that send, read and reconnect.
+    pub workers: Workers,
+    /// The hash of the operator's token.
+    pub operator_hash: String,
+    metadata: Mutex<HashMap<ProviderId, Metadata>>,
+}
+
+/// Why the relay did not start. Nothing is left half open.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database did not open.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// The database failed at start.
+    #[error("the database failed at start")]
+    Store(#[from] StoreError),
+    /// The key file did not open.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The key file belongs to another database.
+    #[error(
+        "the key file {path} is not the one that sealed this database: it has the key {found}, the database needs {needed}; put the right file back from your backup"
+    )]
+    WrongKey {
+        /// The file.
+        path: PathBuf,
+        /// The id of its key.
+        found: String,
+        /// The id of the database's key.
+        needed: String,
+    },
+    /// The extra root certificates did not load.
+    #[error("the root certificates {path} cannot be read")]
+    Roots {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// TLS could not be set up.
+    #[error(transparent)]
+    Tls(#[from] DialerError),
+    /// The HTTP client could not be set up.
+    #[error(transparent)]
+    Client(#[from] oauth::ClientError),
+    /// The address is taken.
+    #[error("{address} is in use by another program: stop it, or set `listen` to another port")]
+    PortInUse {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The operator's token could not be written.
+    #[error("the operator's token {path} cannot be written")]
+    OperatorToken {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// A relay that runs.
+#[derive(Debug)]
+pub struct RunningApp {
+    app: Arc<App>,
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+impl App {
+    /// Opens everything and starts serving and working.
+    pub async fn start(config: Config, clock: Clock) -> Result<RunningApp, StartError> {
+        let roots = match &config.extra_roots_file {
+            Some(path) => Some(std::fs::read(path).map_err(|source| StartError::Roots {
+                path: path.clone(),
+                source,
+            })?),
+            None => None,
+        };
+        let dialer = Dialer::new(roots.as_deref())?;
+        let oauth = oauth::Client::new(&dialer)?;
+        let store = Store::open(&config.data.join(DATABASE_FILE)).await?;
+        let keys = open_keys(&store, &config.key_file).await?;
+        let listener = listen(config.listen).await?;
+        let address = listener.local_addr().map_err(|source| StartError::Listen {
+            address: config.listen,
+            source,
+        })?;
+        let operator_hash = write_operator_token(&config.data.join(OPERATOR_FILE))?;
+        let workers = Workers::default();
+        let metadata = Mutex::default();
+        let app = Arc::new(Self {
+            config,
+            clock,
+            store,
+            keys,
+            dialer,
+            oauth,
+            workers,
+            operator_hash,
+            metadata,
+        });
+        Workers::start(&app).await?;
+        let (stop, stopped) = watch::channel(false);
+        let server = tokio::spawn(crate::http::run(Arc::clone(&app), listener, stopped));
+        Ok(RunningApp {
+            app,
+            address,
+            stop,
+            server,
+        })
+    }
+
+    /// A provider of the configuration: what is known of it, and how this relay is registered there.
+    pub fn find_provider(&self, id: &ProviderId) -> Option<(&'static Provider, &config::Provider)> {
+        Some((Provider::find(id)?, self.config.providers.get(id)?))
+    }
+
+    /// The provider's endpoints, discovered once.
+    pub async fn load_metadata(&self, id: &ProviderId) -> Result<Metadata, Failure> {
+        let Some((_, provider)) = self.find_provider(id) else {
+            let detail = format!("the provider {id} is not in the configuration");
+            return Err(Failure::new(
+                Party::Relay,
+                Stage::Metadata,
+                Said::Garbage { detail },
+            ));
+        };
+        if let Some(known) = self.metadata.lock().await.get(id) {
+            return Ok(known.clone());
+        }
+        let metadata = self.oauth.load_metadata(&provider.issuer).await?;
+        self.metadata
+            .lock()
+            .await
+            .insert(id.clone(), metadata.clone());
+        Ok(metadata)
+    }
+}
+
+impl config::Provider {
+    /// The registration as the token endpoint wants it.
+    pub fn registration(&self) -> Registration {
+        Registration {
+            client_id: self.client_id.clone(),
+            client_secret: self.client_secret.clone(),
+        }
+    }
+}
+
+impl RunningApp {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What its parts share.
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Ends it in order: no new requests, the workers after the message they are at, then the database.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        match self.server.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the server ended with an error"),
+            Err(error) => tracing::error!(%error, "the server's task failed"),
+        }
+        self.app.workers.stop().await;
+        self.app.store.close().await;
+        let _ = std::fs::remove_file(self.app.config.data.join(OPERATOR_FILE));
+    }
+}
+
+/// The keys of this database. A new database may make a new key file; an old one needs its own.
+async fn open_keys(store: &Store, path: &Path) -> Result<Keys, StartError> {
+    let needed = store.find_meta(KEY_NOTE).await?;
+    let keys = Keys::load(path, needed.is_none())?;
+    match needed {
+        None => store.create_meta(KEY_NOTE, keys.id()).await?,
+        Some(needed) if needed != keys.id() => {
+            let found = keys.id().to_owned();
+            return Err(StartError::WrongKey {
+                path: path.to_owned(),
+                found,
+                needed,
+            });
+        }
+        Some(_) => {}
+    }
+    Ok(keys)
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| match source.kind() {
+            std::io::ErrorKind::AddrInUse => StartError::PortInUse { address },
+            _ => StartError::Listen { address, source },
+        })
+}
+
+fn write_operator_token(path: &Path) -> Result<String, StartError> {
+    let error = |source| StartError::OperatorToken {
+        path: path.to_owned(),
+        source,
+    };
+    let token = secret::random_secret();
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => return Err(error(source)),
+        _ => {}
+    }
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(error)?;
+    file.write_all(token.expose().as_bytes()).map_err(error)?;
+    Ok(secret::hash(&token))
+}

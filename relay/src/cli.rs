@@ -1,0 +1,167 @@
+//! The command line: what can be said, and how its outcome is told. Every command but `serve`, `openapi`
+//! and `config` goes over the API of a running relay.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::api::{ApiError, Client};
+use crate::app::StartError;
+use crate::config::{Config, ConfigError, Environment};
+use crate::log::{LogError, chain};
+
+mod access;
+mod campaign;
+mod inbox;
+mod print;
+mod reconnect;
+mod serve;
+mod settings;
+mod steps;
+
+use print::Printer;
+
+/// Keeps the campaigns of your inboxes going: one click reconnects, and nobody is skipped or mailed twice.
+#[derive(Debug, Parser)]
+#[command(name = "unpause", version)]
+struct Arguments {
+    /// The configuration file; else `UNPAUSE_CONFIG`, else ./unpause.toml if it is there
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the answer as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the relay until ctrl-c or SIGTERM
+    Serve,
+    /// Make a one-time sign-in link for the dashboard
+    Login,
+    /// Make a one-time link that pairs a browser extension
+    Pair,
+    /// Inboxes
+    #[command(subcommand)]
+    Inbox(inbox::Command),
+    /// Campaigns, their leads and deliveries
+    #[command(subcommand)]
+    Campaign(campaign::Command),
+    /// Reconnects and their receipts
+    #[command(subcommand)]
+    Reconnect(reconnect::Command),
+    /// Paired devices
+    #[command(subcommand)]
+    Device(access::Command),
+    /// Print the OpenAPI document of the API
+    Openapi,
+    /// Look at the settings
+    Config(settings::Arguments),
+}
+
+/// Why a command did not do what it was told to.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    #[error(transparent)]
+    Steps(#[from] steps::StepsError),
+    #[error("the output cannot be written")]
+    Output(#[from] std::io::Error),
+    #[error("the runtime cannot be started")]
+    Runtime(#[source] std::io::Error),
+    #[error("signals cannot be waited for")]
+    Signals(#[source] std::io::Error),
+}
+
+/// Runs the command of this process: 0 when it was done, 1 when it was refused or failed, 2 when it was
+/// not understood.
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // There is nowhere left to say that this failed.
+            let _ = error.print();
+            return if error.use_stderr() {
+                ExitCode::from(2)
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    match perform(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "unpause: {}", chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(arguments: Arguments) -> Result<(), CliError> {
+    let Arguments {
+        config,
+        json,
+        command,
+    } = arguments;
+    let printer = Printer::new(json);
+    // A variable that is no text cannot be one of ours.
+    let environment: Environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    if let Command::Openapi = command {
+        return Ok(printer.text(&crate::http::render_openapi())?);
+    }
+    if let Command::Config(wanted) = &command
+        && wanted.reference
+    {
+        return settings::print_reference(&printer);
+    }
+    let config = Config::load(config.as_deref(), &environment)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::Runtime)?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve => serve::serve(config).await,
+            Command::Config(_) | Command::Openapi => settings::print_checked(&printer, &config),
+            Command::Login => access::login(&Client::new(&config)?, &printer).await,
+            Command::Pair => access::pair(&Client::new(&config)?, &printer).await,
+            Command::Inbox(command) => command.run(&Client::new(&config)?, &printer).await,
+            Command::Campaign(command) => command.run(&Client::new(&config)?, &printer).await,
+            Command::Reconnect(command) => command.run(&Client::new(&config)?, &printer).await,
+            Command::Device(command) => command.run(&Client::new(&config)?, &printer).await,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_by_name() {
+        let error = Arguments::try_parse_from(["unpause", "inbox", "remove"]).unwrap_err();
+        assert!(error.to_string().contains("remove"), "{error}");
+        let error = Arguments::try_parse_from(["unpause", "pair", "--colour"]).unwrap_err();
+        assert!(error.to_string().contains("--colour"), "{error}");
+    }
+}

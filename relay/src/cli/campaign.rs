@@ -1,0 +1,281 @@
+//! `unpause campaign`: campaigns, their leads and deliveries.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
+use protocol::campaign::{PausedBy, State};
+use protocol::delivery::Decision;
+use protocol::id::{CampaignId, DeliveryId, InboxId};
+use protocol::request::campaign::{
+    Campaign, CreateCampaign, GetCampaign, ImportLeads, ListCampaigns, PauseCampaign,
+    ResumeCampaign, StartCampaign,
+};
+use protocol::request::delivery::{Delivery, ListDeliveries, SettleDelivery};
+
+use super::access::none_or;
+use super::print::{Printer, columns};
+use super::{CliError, steps};
+use crate::api::Client;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Create a campaign as a draft
+    Create {
+        /// Its name
+        #[arg(long)]
+        name: String,
+        /// An inbox that sends it, inb_…; may be given again
+        #[arg(long = "inbox", value_name = "INBOX", required = true)]
+        inboxes: Vec<String>,
+        /// Its messages: TOML tables `[[steps]]` or a JSON list, each with `subject`, `body` and `wait_ms`
+        #[arg(long, value_name = "FILE")]
+        steps: PathBuf,
+    },
+    /// List the campaigns
+    List,
+    /// Show one campaign
+    Show {
+        /// The campaign, cmp_…
+        campaign: String,
+    },
+    /// Add the leads of a CSV file to a draft, all or none
+    Import {
+        /// The campaign, cmp_…
+        campaign: String,
+        /// The file; its first row names the columns, one of them "email"
+        file: PathBuf,
+    },
+    /// Start a draft
+    Start {
+        /// The campaign, cmp_…
+        campaign: String,
+    },
+    /// Pause a running campaign
+    Pause {
+        /// The campaign, cmp_…
+        campaign: String,
+    },
+    /// Resume a campaign that a person paused
+    Resume {
+        /// The campaign, cmp_…
+        campaign: String,
+    },
+    /// List deliveries
+    Deliveries {
+        /// The campaign, cmp_…
+        campaign: String,
+        /// Only those in this state, as in unsettled
+        #[arg(long)]
+        state: Option<String>,
+        /// At most so many
+        #[arg(long)]
+        limit: Option<u32>,
+    },
+    /// Decide a delivery that no evidence can settle
+    Settle {
+        /// The delivery, dlv_…
+        delivery: String,
+        /// What to do with it
+        decision: Word,
+    },
+}
+
+/// A person's word on an unsettled delivery.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Word {
+    /// Take it as sent
+    Leave,
+    /// Send the same message again
+    SendAgain,
+    /// Neither: end it
+    Cancel,
+}
+
+impl Command {
+    pub(super) async fn run(self, client: &Client, printer: &Printer) -> Result<(), CliError> {
+        match self {
+            Self::Create {
+                name,
+                inboxes,
+                steps,
+            } => {
+                let steps = steps::load(&steps)?;
+                let inboxes = inboxes.into_iter().map(InboxId::new).collect();
+                let campaign = client
+                    .call(&CreateCampaign {
+                        name,
+                        inboxes,
+                        steps,
+                    })
+                    .await?;
+                printer.answer(&campaign, |campaign| {
+                    format!(
+                        "{}\nAdd leads: unpause campaign import {} FILE.csv",
+                        describe(campaign),
+                        campaign.id
+                    )
+                })?;
+            }
+            Self::List => {
+                let campaigns = client.call(&ListCampaigns {}).await?;
+                printer.answer(&campaigns, |answer| {
+                    let rows = answer.campaigns.iter().map(|campaign| {
+                        let counts = format!(
+                            "{} of {} accepted",
+                            campaign.counts.accepted, campaign.counts.planned
+                        );
+                        vec![
+                            campaign.id.to_string(),
+                            campaign.name.clone(),
+                            state_of(campaign),
+                            counts,
+                        ]
+                    });
+                    none_or(
+                        columns(&rows.collect::<Vec<_>>()),
+                        "There is no campaign; `unpause campaign create` makes one.",
+                    )
+                })?;
+            }
+            Self::Show { campaign } => {
+                let campaign = client
+                    .call(&GetCampaign {
+                        campaign_id: CampaignId::new(campaign),
+                    })
+                    .await?;
+                printer.answer(&campaign, describe)?;
+            }
+            Self::Import { campaign, file } => {
+                let request = ImportLeads {
+                    campaign_id: CampaignId::new(campaign.as_str()),
+                };
+                let imported = client.call_with_file(&request, &file).await?;
+                printer.answer(&imported, |imported| {
+                    format!(
+                        "{} leads added; their columns: {}.\nStart it: unpause campaign start {campaign}",
+                        imported.added,
+                        imported.columns.join(", ")
+                    )
+                })?;
+            }
+            Self::Start { campaign } => {
+                let campaign = client
+                    .call(&StartCampaign {
+                        campaign_id: CampaignId::new(campaign),
+                    })
+                    .await?;
+                printer.answer(&campaign, describe)?;
+            }
+            Self::Pause { campaign } => {
+                let campaign = client
+                    .call(&PauseCampaign {
+                        campaign_id: CampaignId::new(campaign),
+                    })
+                    .await?;
+                printer.answer(&campaign, describe)?;
+            }
+            Self::Resume { campaign } => {
+                let campaign = client
+                    .call(&ResumeCampaign {
+                        campaign_id: CampaignId::new(campaign),
+                    })
+                    .await?;
+                printer.answer(&campaign, describe)?;
+            }
+            Self::Deliveries {
+                campaign,
+                state,
+                limit,
+            } => {
+                let request = ListDeliveries {
+                    campaign_id: CampaignId::new(campaign),
+                    state,
+                    limit,
+                };
+                let deliveries = client.call(&request).await?;
+                printer.answer(&deliveries, |answer| {
+                    let rows: Vec<_> = answer.deliveries.iter().map(row_of).collect();
+                    none_or(columns(&rows), "There is no such delivery.")
+                })?;
+            }
+            Self::Settle { delivery, decision } => {
+                let decision = match decision {
+                    Word::Leave => Decision::Leave,
+                    Word::SendAgain => Decision::SendAgain,
+                    Word::Cancel => Decision::Cancel,
+                };
+                let delivery_id = DeliveryId::new(delivery);
+                let delivery = client
+                    .call(&SettleDelivery {
+                        delivery_id,
+                        decision,
+                    })
+                    .await?;
+                printer.answer(&delivery, |delivery| columns(&[row_of(delivery)]))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn describe(campaign: &Campaign) -> String {
+    let counts = &campaign.counts;
+    let inboxes: Vec<_> = campaign.inboxes.iter().map(InboxId::as_str).collect();
+    let mut text = format!(
+        "{}  {}\nstate       {}\ninboxes     {}\nsteps       {}, leads {}\ndeliveries  {} planned",
+        campaign.id,
+        campaign.name,
+        state_of(campaign),
+        inboxes.join(", "),
+        campaign.steps.len(),
+        counts.leads,
+        counts.planned
+    );
+    for (n, what) in [
+        (counts.waiting, "waiting"),
+        (counts.attempting, "being sent"),
+        (counts.accepted, "accepted"),
+        (counts.bounced, "bounced"),
+        (counts.rejected, "rejected"),
+        (counts.in_doubt, "in doubt"),
+        (counts.unsettled, "for you to decide"),
+        (counts.suppressed, "suppressed"),
+        (counts.cancelled, "cancelled"),
+    ] {
+        if n > 0 {
+            let _ = write!(text, ", {n} {what}");
+        }
+    }
+    text
+}
+
+fn state_of(campaign: &Campaign) -> String {
+    match &campaign.status {
+        State::Paused {
+            by: PausedBy::Person,
+            since,
+        } => format!("paused by a person since {since}"),
+        State::Paused {
+            by: PausedBy::Cause { inbox, cause },
+            since,
+        } => {
+            format!("paused since {since}: {inbox} was lost ({})", cause.code())
+        }
+        state => state.name().to_owned(),
+    }
+}
+
+fn row_of(delivery: &Delivery) -> Vec<String> {
+    vec![
+        delivery.id.to_string(),
+        delivery.to.to_string(),
+        format!("step {}", delivery.step),
+        delivery.status.name().to_owned(),
+        delivery
+            .words
+            .as_deref()
+            .unwrap_or_default()
+            .replace('\n', " "),
+    ]
+}

@@ -1,0 +1,191 @@
+//! `unpause inbox`: adding inboxes and looking at them.
+
+use std::fmt::Write as _;
+
+use clap::Subcommand;
+use protocol::id::InboxId;
+use protocol::inbox::{Address, MailServer, TlsMode};
+use protocol::provider::ProviderId;
+use protocol::request::inbox::{ConnectionState, CreateInbox, GetInbox, Inbox, ListInboxes};
+
+use super::CliError;
+use super::access::none_or;
+use super::print::{Printer, columns};
+use crate::api::Client;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Add an inbox; its first reconnect connects it
+    Add {
+        /// Its address
+        address: Address,
+        /// A provider of the configuration
+        #[arg(long)]
+        provider: String,
+        /// The submission server where it is not the provider's: HOST:PORT, or starttls://HOST:PORT
+        #[arg(long, value_name = "SERVER", value_parser = parse_server)]
+        smtp: Option<MailServer>,
+        /// The IMAP server where it is not the provider's, in the same form
+        #[arg(long, value_name = "SERVER", value_parser = parse_server)]
+        imap: Option<MailServer>,
+        /// Milliseconds between two messages at the least
+        #[arg(long, value_name = "MS")]
+        gap_ms: Option<u64>,
+    },
+    /// List the inboxes
+    List,
+    /// Show one inbox
+    Show {
+        /// The inbox, inb_…
+        inbox: String,
+    },
+}
+
+impl Command {
+    pub(super) async fn run(self, client: &Client, printer: &Printer) -> Result<(), CliError> {
+        match self {
+            Self::Add {
+                address,
+                provider,
+                smtp,
+                imap,
+                gap_ms,
+            } => {
+                let provider = ProviderId::new(provider);
+                let inbox = client
+                    .call(&CreateInbox {
+                        address,
+                        provider,
+                        smtp,
+                        imap,
+                        gap_ms,
+                    })
+                    .await?;
+                printer.answer(&inbox, |inbox| {
+                    format!(
+                        "{}Connect it: unpause reconnect start {}",
+                        describe(inbox),
+                        inbox.id
+                    )
+                })?;
+            }
+            Self::List => {
+                let inboxes = client.call(&ListInboxes {}).await?;
+                printer.answer(&inboxes, |answer| {
+                    let rows = answer.inboxes.iter().map(|inbox| {
+                        let state = name_of(inbox.connection.state).to_owned();
+                        vec![inbox.id.to_string(), inbox.address.to_string(), state]
+                    });
+                    none_or(
+                        columns(&rows.collect::<Vec<_>>()),
+                        "There is no inbox; `unpause inbox add` adds one.",
+                    )
+                })?;
+            }
+            Self::Show { inbox } => {
+                let inbox = client
+                    .call(&GetInbox {
+                        inbox_id: InboxId::new(inbox),
+                    })
+                    .await?;
+                printer.answer(&inbox, describe)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn describe(inbox: &Inbox) -> String {
+    let connection = &inbox.connection;
+    let mut text = format!(
+        "{}  {}\nprovider    {}, sends by {}, reads by {}\nconnection  {} since {}\n",
+        inbox.id,
+        inbox.address,
+        inbox.provider,
+        inbox.smtp,
+        inbox.imap,
+        name_of(connection.state),
+        connection.since
+    );
+    if let Some(card) = &connection.card {
+        let _ = writeln!(
+            text,
+            "            {}. {}",
+            card.title.trim_end_matches('.'),
+            card.explanation
+        );
+    }
+    if let Some(evidence) = &connection.evidence {
+        let _ = writeln!(
+            text,
+            "            the server said: {}",
+            evidence.replace('\n', " ")
+        );
+    }
+    let _ = writeln!(
+        text,
+        "deliveries  {} waiting, {} for you to decide",
+        inbox.held, inbox.unsettled
+    );
+    text
+}
+
+fn name_of(state: ConnectionState) -> &'static str {
+    match state {
+        ConnectionState::Connected => "connected",
+        ConnectionState::Checking => "checking",
+        ConnectionState::Disconnected => "disconnected",
+    }
+}
+
+fn parse_server(text: &str) -> Result<MailServer, String> {
+    let expected = || format!("expected HOST:PORT or starttls://HOST:PORT, found {text:?}");
+    let (tls, rest) = match text.strip_prefix("starttls://") {
+        Some(rest) => (TlsMode::StartTls, rest),
+        None => (TlsMode::Implicit, text),
+    };
+    let (host, port) = rest.rsplit_once(':').ok_or_else(expected)?;
+    let host = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned();
+    let port = port
+        .parse()
+        .ok()
+        .filter(|port| *port > 0)
+        .ok_or_else(expected)?;
+    if host.is_empty() || host.contains('/') {
+        return Err(expected());
+    }
+    Ok(MailServer { host, port, tls })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_host_port_and_how_tls_begins() {
+        for (text, expected) in [
+            (
+                "mail.example:465",
+                Some(("mail.example", 465, TlsMode::Implicit)),
+            ),
+            (
+                "starttls://mail.example:587",
+                Some(("mail.example", 587, TlsMode::StartTls)),
+            ),
+            ("[::1]:993", Some(("::1", 993, TlsMode::Implicit))),
+            ("mail.example", None),
+            ("mail.example:0", None),
+            ("http://mail.example:80", None),
+            (":465", None),
+        ] {
+            let parsed = parse_server(text).ok();
+            let parsed = parsed
+                .as_ref()
+                .map(|server| (server.host.as_str(), server.port, server.tls));
+            assert_eq!(parsed, expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The only place that writes to standard output.
+
+use std::io::{self, ErrorKind, Write as _};
+
+use serde::Serialize;
+
+/// Writes answers as people or programs want them.
+#[derive(Debug)]
+pub(super) struct Printer {
+    json: bool,
+}
+
+impl Printer {
+    pub(super) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Writes an answer: as JSON, or in the words that `words` finds for it.
+    pub(super) fn answer<T: Serialize>(
+        &self,
+        answer: &T,
+        words: impl FnOnce(&T) -> String,
+    ) -> io::Result<()> {
+        if self.json {
+            return self.text(&serde_json::to_string(answer)?);
+        }
+        self.text(&words(answer))
+    }
+
+    /// Writes text, ended by one line break.
+    #[expect(clippy::unused_self, reason = "who may print has the printer")]
+    pub(super) fn text(&self, text: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+            // The reader has seen enough, as in `unpause … | head -1`.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            written => written,
+        }
+    }
+}
+
+/// Rows in columns, each as wide as its widest cell.
+pub(super) fn columns(rows: &[Vec<String>]) -> String {
+    let n_columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |idx: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(idx))
+            .map(|cell| cell.chars().count())
+            .max()
+    };
+    let widths: Vec<usize> = (0..n_columns).map(|idx| width(idx).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let row = |left: &str, right: &str| vec![left.to_owned(), right.to_owned()];
+        assert_eq!(
+            columns(&[row("a", "x"), row("long", "")]),
+            "a     x\nlong\n"
+        );
+        assert_eq!(columns(&[]), "");
+    }
+}

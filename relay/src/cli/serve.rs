@@ -1,0 +1,25 @@
+//! `unpause serve`: the relay in the foreground, until it is told to stop.
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::CliError;
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::log;
+
+pub(super) async fn serve(config: Config) -> Result<(), CliError> {
+    log::start(&config)?;
+    // Before anything is opened: from here on a signal ends the relay in order.
+    let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Signals)?;
+    let running = App::start(config, Clock::system()).await?;
+    tracing::info!(address = %running.address(), "the relay listens");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("the relay stops");
+    running.stop().await;
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! The file with the steps of a campaign: TOML tables `[[steps]]`, or JSON.
+
+use std::path::{Path, PathBuf};
+
+use protocol::campaign::Step;
+use serde::Deserialize;
+
+/// Why there are no steps.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StepsError {
+    /// The file cannot be read.
+    #[error("{path} cannot be read")]
+    Io {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// The file is something else.
+    #[error(
+        "{path}, line {line}: {found}; expected a list of steps, each with subject, body and wait_ms"
+    )]
+    NotSteps {
+        path: PathBuf,
+        line: usize,
+        found: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StepsFile {
+    steps: Vec<Step>,
+}
+
+/// The steps of a file.
+pub(super) fn load(path: &Path) -> Result<Vec<Step>, StepsError> {
+    let text = std::fs::read_to_string(path).map_err(|source| StepsError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    let is_json = path
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    let parsed = if is_json {
+        parse_json(&text)
+    } else {
+        parse_toml(&text)
+    };
+    parsed.map_err(|(line, found)| StepsError::NotSteps {
+        path: path.to_owned(),
+        line,
+        found,
+    })
+}
+
+fn parse_toml(text: &str) -> Result<Vec<Step>, (usize, String)> {
+    toml::from_str::<StepsFile>(text)
+        .map(|file| file.steps)
+        .map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            let line = text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
+            (line, error.message().to_owned())
+        })
+}
+
+/// The list itself, or an object with the list as its `steps`.
+fn parse_json(text: &str) -> Result<Vec<Step>, (usize, String)> {
+    let parsed = if text.trim_start().starts_with('[') {
+        serde_json::from_str(text)
+    } else {
+        serde_json::from_str::<StepsFile>(text).map(|file| file.steps)
+    };
+    parsed.map_err(|error| (error.line(), error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_read_from_toml_and_json_alike() {
+        let toml =
+            "[[steps]]\nsubject = \"Hi\"\nbody = \"x\"\n\n[[steps]]\nbody = \"y\"\nwait_ms = 5\n";
+        let list = r#"[{"subject":"Hi","body":"x"},{"body":"y","wait_ms":5}]"#;
+        let steps = parse_toml(toml).unwrap();
+        assert_eq!((steps.len(), steps[1].wait_ms), (2, 5));
+        assert_eq!(parse_json(list).unwrap(), steps);
+        assert_eq!(parse_json(&format!("{{\"steps\":{list}}}")).unwrap(), steps);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        let (line, found) = parse_toml("[[steps]]\nbody = \"x\"\ncolour = 1\n").unwrap_err();
+        assert!(line >= 1 && found.contains("colour"), "{line} {found}");
+        let (line, found) = parse_json("[\n{\"subject\":\"x\"}]").unwrap_err();
+        assert!(line == 2 && found.contains("body"), "{line} {found}");
+    }
+}

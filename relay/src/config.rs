@@ -1,0 +1,313 @@
+//! What the operator decides: a TOML file, and `UNPAUSE_*` variables over it. Every setting stands once
+//! in [`setting::SETTINGS`], with its default and its meaning; nothing here opens what a setting names.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use protocol::inbox::MailServer;
+use protocol::provider::ProviderId;
+use protocol::secret::Secret;
+use url::Url;
+
+mod nearest;
+mod reading;
+pub mod setting;
+
+use reading::Entry;
+use setting::{Apply, Draft, ProviderDraft};
+
+/// The file that is read where nothing else is said, if it is there.
+const DEFAULT_FILE: &str = "unpause.toml";
+/// The variable that names the file.
+const FILE_VARIABLE: &str = "UNPAUSE_CONFIG";
+
+/// Variables of the process, by name. An argument, so that tests need no process of their own.
+pub type Environment = BTreeMap<String, String>;
+
+/// The configuration of one relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where the API listens; always a loopback address.
+    pub listen: SocketAddr,
+    /// The folder of the database and of what the operator's commands need.
+    pub data: PathBuf,
+    /// The file with the keys that seal credentials; not in `data` unless told so.
+    pub key_file: PathBuf,
+    /// Root certificates to trust beside those that the binary brings, PEM.
+    pub extra_roots_file: Option<PathBuf>,
+    /// Which log lines are written, in the words of `tracing`.
+    pub log: String,
+    /// Whether a log line is a JSON object.
+    pub log_json: bool,
+    /// How long things wait.
+    pub timing: Timing,
+    /// The providers that inboxes may use.
+    pub providers: BTreeMap<ProviderId, Provider>,
+}
+
+/// How long things wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// Between the two rounds of probes that confirm a lost connection.
+    pub slow_retry_after: Duration,
+    /// Before the first retry of what failed and may pass; it doubles from here.
+    pub first_retry_after: Duration,
+    /// Between two retries at the most.
+    pub retry_at_most: Duration,
+    /// Between two looks at an inbox.
+    pub poll_every: Duration,
+    /// From the click to the end of a reconnect that nobody finishes.
+    pub reconnect_for: Duration,
+    /// How long an attempt belongs to its sender alone.
+    pub lease_for: Duration,
+    /// How long before its end an access token is refreshed.
+    pub refresh_ahead: Duration,
+}
+
+/// A provider as this relay is registered there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provider {
+    /// The issuer; its OAuth endpoints are discovered from it.
+    pub issuer: Url,
+    /// The client id of the registration.
+    pub client_id: String,
+    /// The client's secret; `None` makes it a public client.
+    pub client_secret: Option<Secret>,
+    /// Where its inboxes send.
+    pub smtp: MailServer,
+    /// Where its inboxes read.
+    pub imap: MailServer,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file that was named cannot be read.
+    #[error("the configuration {path} cannot be read")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not TOML.
+    #[error("{place}: not valid TOML: {found}")]
+    NotToml {
+        /// File and line.
+        place: Place,
+        /// What the parser met.
+        found: String,
+    },
+    /// A key or variable that no setting has.
+    #[error("{place}: there is no setting {key:?}{}", suggest(.nearest.as_deref()))]
+    Unknown {
+        /// File and line, or the variable.
+        place: Place,
+        /// The key.
+        key: String,
+        /// The known key that is most like it.
+        nearest: Option<String>,
+    },
+    /// A value that the setting cannot have. The value itself is not shown: it may be a secret.
+    #[error("{place}: {key} is not valid: expected {expected}")]
+    Value {
+        /// File and line, or the variable.
+        place: Place,
+        /// The key.
+        key: String,
+        /// What it can be.
+        expected: String,
+    },
+    /// A setting without which its table means nothing.
+    #[error("{key} is missing: expected {expected}")]
+    Missing {
+        /// The key.
+        key: String,
+        /// What it can be.
+        expected: String,
+    },
+    /// It would listen where others reach it.
+    #[error(
+        "{place}: the relay cannot listen on {listen}: an address that others reach needs TLS, which is not there yet; use 127.0.0.1 or [::1]"
+    )]
+    NotLoopback {
+        /// File and line, or the variable.
+        place: Place,
+        /// The address.
+        listen: SocketAddr,
+    },
+    /// There is no home folder to put things into.
+    #[error("{key} has no default because neither {variable} nor HOME is set: set {key}")]
+    NoHome {
+        /// The key.
+        key: &'static str,
+        /// The variable of the XDG base directories.
+        variable: &'static str,
+    },
+}
+
+/// Where a value was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A line of the file, from 1.
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+    },
+    /// A variable.
+    Variable(String),
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Line { path, line } => write!(f, "{}, line {line}", path.display()),
+            Self::Variable(name) => write!(f, "variable {name}"),
+        }
+    }
+}
+
+impl Config {
+    /// The configuration of the file `named`, else of the one that `UNPAUSE_CONFIG` names, else of
+    /// `unpause.toml` in the current folder if it is there; `UNPAUSE_*` variables win over the file.
+    pub fn load(named: Option<&Path>, environment: &Environment) -> Result<Self, ConfigError> {
+        let named = named
+            .map(Path::to_owned)
+            .or_else(|| environment.get(FILE_VARIABLE).map(PathBuf::from));
+        let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+                String::new()
+            }
+            Err(source) => return Err(ConfigError::Unreadable { path, source }),
+        };
+        Self::parse(&text, &path, environment)
+    }
+
+    /// The configuration in `text`, which stands in the file `path`, with the variables over it.
+    pub fn parse(text: &str, path: &Path, environment: &Environment) -> Result<Self, ConfigError> {
+        let mut entries = reading::read_file(text, path)?;
+        entries.extend(reading::read_variables(environment, FILE_VARIABLE)?);
+        let mut draft = Draft::default();
+        for entry in &entries {
+            apply(&mut draft, entry)?;
+        }
+        if !draft.listen.ip().is_loopback() {
+            let place = entries
+                .iter()
+                .rev()
+                .find(|entry| entry.key == "listen")
+                .map(|entry| entry.place.clone());
+            let place = place.unwrap_or_else(|| Place::Line {
+                path: path.to_owned(),
+                line: 1,
+            });
+            return Err(ConfigError::NotLoopback {
+                place,
+                listen: draft.listen,
+            });
+        }
+        finish(draft, environment)
+    }
+}
+
+fn apply(draft: &mut Draft, entry: &Entry) -> Result<(), ConfigError> {
+    let expected = match entry.setting.apply {
+        Apply::Relay(set) => set(draft, &entry.value),
+        Apply::Provider(set) => {
+            let id = entry
+                .provider
+                .clone()
+                .unwrap_or_else(|| ProviderId::new(""));
+            set(draft.providers.entry(id).or_default(), &entry.value)
+        }
+    };
+    expected.map_err(|expected| ConfigError::Value {
+        place: entry.place.clone(),
+        key: entry.key.clone(),
+        expected: expected.0,
+    })
+}
+
+fn finish(draft: Draft, environment: &Environment) -> Result<Config, ConfigError> {
+    let data = match draft.data {
+        Some(data) => data,
+        None => base_folder(environment, "data", "XDG_DATA_HOME", ".local/share")?.join("unpause"),
+    };
+    let key_file = match draft.key_file {
+        Some(path) => path,
+        None => base_folder(environment, "key_file", "XDG_CONFIG_HOME", ".config")?
+            .join("unpause/unpause.key"),
+    };
+    let providers = draft.providers.into_iter().map(|(id, draft)| {
+        let provider = finish_provider(&id, draft)?;
+        Ok((id, provider))
+    });
+    Ok(Config {
+        listen: draft.listen,
+        data,
+        key_file,
+        extra_roots_file: draft.extra_roots_file,
+        log: draft.log,
+        log_json: draft.log_json,
+        timing: draft.timing,
+        providers: providers.collect::<Result<_, _>>()?,
+    })
+}
+
+fn finish_provider(id: &ProviderId, draft: ProviderDraft) -> Result<Provider, ConfigError> {
+    let missing = |field: &str, expected: &str| ConfigError::Missing {
+        key: format!("providers.{id}.{field}"),
+        expected: expected.to_owned(),
+    };
+    let host = "the host name of the server";
+    Ok(Provider {
+        issuer: draft
+            .issuer
+            .ok_or_else(|| missing("issuer", setting::ISSUER))?,
+        client_id: draft
+            .client_id
+            .ok_or_else(|| missing("client_id", "the client id of the registration"))?,
+        client_secret: draft.client_secret,
+        smtp: draft
+            .smtp
+            .server(setting::SMTP_PORT)
+            .ok_or_else(|| missing("smtp.host", host))?,
+        imap: draft
+            .imap
+            .server(setting::IMAP_PORT)
+            .ok_or_else(|| missing("imap.host", host))?,
+    })
+}
+
+/// A base folder of the XDG Base Directory Specification.
+fn base_folder(
+    environment: &Environment,
+    key: &'static str,
+    variable: &'static str,
+    below_home: &str,
+) -> Result<PathBuf, ConfigError> {
+    let folder = |name: &str| {
+        environment
+            .get(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    folder(variable)
+        .or_else(|| folder("HOME").map(|home| home.join(below_home)))
+        .ok_or(ConfigError::NoHome { key, variable })
+}
+
+fn suggest(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |nearest| {
+        format!("; did you mean {nearest:?}?")
+    })
+}
+
+#[cfg(test)]
+mod tests;

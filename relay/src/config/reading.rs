@@ -1,0 +1,200 @@
+//! From a file and from variables to a flat list of settings and their text, each with its place.
+
+use std::path::Path;
+
+use protocol::provider::{PROVIDERS, Provider, ProviderId};
+use toml::de::{DeTable, DeValue};
+
+use super::nearest::find_nearest;
+use super::setting::{ID, Kind, SETTINGS, Setting};
+use super::{ConfigError, Environment, Place};
+
+/// What every variable of ours begins with.
+const PREFIX: &str = "UNPAUSE_";
+/// What joins the parts of a key in the name of a variable.
+const JOINT: &str = "__";
+
+/// A setting and the text it was given.
+pub(super) struct Entry {
+    pub(super) setting: &'static Setting,
+    pub(super) provider: Option<ProviderId>,
+    pub(super) key: String,
+    pub(super) value: String,
+    pub(super) place: Place,
+}
+
+/// The settings of a file.
+pub(super) fn read_file(text: &str, path: &Path) -> Result<Vec<Entry>, ConfigError> {
+    let place = |at: usize| Place::Line {
+        path: path.to_owned(),
+        line: line_of(text, at),
+    };
+    let table = DeTable::parse(text).map_err(|error| ConfigError::NotToml {
+        place: place(error.span().map_or(0, |span| span.start)),
+        // The message alone: the whole error quotes the line, and a secret may stand in it.
+        found: error.message().to_owned(),
+    })?;
+    let mut entries = Vec::new();
+    walk(table.get_ref(), &mut Vec::new(), &place, &mut entries)?;
+    Ok(entries)
+}
+
+/// The settings of the variables, except the one that names the file.
+pub(super) fn read_variables(
+    environment: &Environment,
+    except: &str,
+) -> Result<Vec<Entry>, ConfigError> {
+    let ours = environment
+        .iter()
+        .filter(|(name, _)| name.starts_with(PREFIX) && *name != except);
+    ours.map(|(name, value)| {
+        let parts: Vec<String> = name
+            .trim_start_matches(PREFIX)
+            .split(JOINT)
+            .map(str::to_ascii_lowercase)
+            .collect();
+        let place = Place::Variable(name.clone());
+        let Some((setting, provider)) = find_setting(&parts, &place)? else {
+            return Err(unknown(&parts, place, name_variable));
+        };
+        Ok(Entry {
+            setting,
+            provider,
+            key: parts.join("."),
+            value: value.clone(),
+            place,
+        })
+    })
+    .collect()
+}
+
+fn walk(
+    table: &DeTable<'_>,
+    above: &mut Vec<String>,
+    place_of: &dyn Fn(usize) -> Place,
+    entries: &mut Vec<Entry>,
+) -> Result<(), ConfigError> {
+    for (name, value) in table {
+        let place = place_of(name.span().start);
+        above.push(name.get_ref().to_string());
+        let found = find_setting(above, &place)?;
+        match (value.get_ref(), found) {
+            (DeValue::Table(below), None) if is_table(above) => {
+                walk(below, above, place_of, entries)?;
+            }
+            (value, Some((setting, provider))) => {
+                let key = above.join(".");
+                let Some(value) = read_value(value, setting.kind) else {
+                    let expected = format!("{}, found {}", setting.kind.words(), value.type_str());
+                    return Err(ConfigError::Value {
+                        place,
+                        key,
+                        expected,
+                    });
+                };
+                entries.push(Entry {
+                    setting,
+                    provider,
+                    key,
+                    value,
+                    place,
+                });
+            }
+            (_, None) if is_table(above) => {
+                let expected = format!("a table, as in [{}]", above.join("."));
+                return Err(ConfigError::Value {
+                    place,
+                    key: above.join("."),
+                    expected,
+                });
+            }
+            (_, None) => return Err(unknown(above, place, str::to_owned)),
+        }
+        above.pop();
+    }
+    Ok(())
+}
+
+/// The setting of that key, and the provider it speaks of. A provider that nobody knows is an error of
+/// its own.
+fn find_setting(
+    key: &[String],
+    place: &Place,
+) -> Result<Option<(&'static Setting, Option<ProviderId>)>, ConfigError> {
+    if let Some([first, id]) = key.get(..2)
+        && first == "providers"
+    {
+        let provider = ProviderId::new(id.as_str());
+        if Provider::find(&provider).is_none() {
+            let ids: Vec<_> = PROVIDERS.iter().map(|provider| provider.id).collect();
+            return Err(ConfigError::Value {
+                place: place.clone(),
+                key: format!("providers.{id}"),
+                expected: format!("one of the known providers: {}", ids.join(", ")),
+            });
+        }
+        let setting = SETTINGS
+            .iter()
+            .find(|setting| matches(setting.key, key, true));
+        return Ok(setting.map(|setting| (setting, Some(provider))));
+    }
+    Ok(SETTINGS
+        .iter()
+        .find(|setting| matches(setting.key, key, true))
+        .map(|setting| (setting, None)))
+}
+
+/// Whether settings stand below this key.
+fn is_table(key: &[String]) -> bool {
+    SETTINGS
+        .iter()
+        .any(|setting| matches(setting.key, key, false))
+}
+
+/// Whether `pattern` is `key`, or, unless `whole`, begins with it.
+fn matches(pattern: &str, key: &[String], whole: bool) -> bool {
+    let parts: Vec<_> = pattern.split('.').collect();
+    let is_like = |(part, found): (&&str, &String)| *part == ID || part == found;
+    (if whole {
+        parts.len() == key.len()
+    } else {
+        parts.len() > key.len()
+    }) && parts.iter().zip(key).all(is_like)
+}
+
+fn unknown(key: &[String], place: Place, name: fn(&str) -> String) -> ConfigError {
+    let id = key.get(1).map_or(ID, String::as_str);
+    let known: Vec<String> = SETTINGS
+        .iter()
+        .map(|setting| setting.key.replace(ID, id))
+        .collect();
+    let key = key.join(".");
+    let nearest = find_nearest(&key, known.iter().map(String::as_str)).map(name);
+    ConfigError::Unknown {
+        place,
+        key: name(&key),
+        nearest,
+    }
+}
+
+fn name_variable(key: &str) -> String {
+    format!("{PREFIX}{}", key.replace('.', JOINT).to_ascii_uppercase())
+}
+
+/// The text of a value of that kind.
+fn read_value(value: &DeValue<'_>, kind: Kind) -> Option<String> {
+    match (value, kind) {
+        (DeValue::String(text), Kind::Text) => Some(text.to_string()),
+        (DeValue::Boolean(truth), Kind::YesNo) => Some(truth.to_string()),
+        (DeValue::Integer(number), Kind::Number) => {
+            u64::from_str_radix(number.as_str(), number.radix())
+                .ok()
+                .map(|number| number.to_string())
+        }
+        _ => None,
+    }
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+}

@@ -1,0 +1,407 @@
+//! Every setting: its key, its default, its meaning, and how its text becomes a value. The loader and
+//! the settings table of the README are both made from this one list.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use protocol::inbox::{MailServer, TlsMode};
+use protocol::provider::{PROVIDERS, ProviderId};
+use protocol::secret::Secret;
+use serde::Deserialize as _;
+use serde::de::IntoDeserializer as _;
+use serde::de::value::{Error as ValueError, StrDeserializer};
+use url::{Host, Url};
+
+use super::Timing;
+
+/// Submission over implicit TLS (RFC 8314 §7.3).
+pub(super) const SMTP_PORT: u16 = 465;
+/// IMAP over implicit TLS (RFC 8314 §7.2).
+pub(super) const IMAP_PORT: u16 = 993;
+/// What an issuer can be.
+pub(super) const ISSUER: &str = "an https URL, or an http URL on loopback";
+/// What stands in a key where a provider's id goes.
+pub(super) const ID: &str = "<id>";
+
+/// One setting.
+pub struct Setting {
+    /// Its key, parts joined by dots; `<id>` stands for a provider's id.
+    pub key: &'static str,
+    /// What its value is.
+    pub kind: Kind,
+    /// What holds where it is not set, in words.
+    pub default: &'static str,
+    /// What it is for.
+    pub meaning: &'static str,
+    pub(super) apply: Apply,
+}
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// A whole number, not below 0.
+    Number,
+    /// `true` or `false`.
+    YesNo,
+}
+
+impl Kind {
+    /// The kind in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Number => "number",
+            Self::YesNo => "true or false",
+        }
+    }
+}
+
+/// How the text of a value gets into the draft.
+#[derive(Clone, Copy)]
+pub(super) enum Apply {
+    Relay(fn(&mut Draft, &str) -> Result<(), Expected>),
+    Provider(fn(&mut ProviderDraft, &str) -> Result<(), Expected>),
+}
+
+/// What was expected in place of a value that was refused.
+#[derive(Debug)]
+pub(super) struct Expected(pub(super) String);
+
+/// Every setting, in the order of the table.
+pub static SETTINGS: &[Setting] = &[
+    Setting {
+        key: "listen",
+        kind: Kind::Text,
+        default: "`127.0.0.1:7411`",
+        meaning: "Address and port of the API. Loopback only; port 0 takes a free one.",
+        apply: Apply::Relay(|draft, text| {
+            put(
+                &mut draft.listen,
+                text.parse().ok(),
+                "an address and a port, as in 127.0.0.1:7411",
+            )
+        }),
+    },
+    Setting {
+        key: "data",
+        kind: Kind::Text,
+        default: "`$XDG_DATA_HOME/unpause`, else `~/.local/share/unpause`",
+        meaning: "Folder of the database. One relay uses it at a time.",
+        apply: Apply::Relay(|draft, text| put_some(&mut draft.data, read_path(text), "a path")),
+    },
+    Setting {
+        key: "key_file",
+        kind: Kind::Text,
+        default: "`$XDG_CONFIG_HOME/unpause/unpause.key`, else `~/.config/unpause/unpause.key`",
+        meaning: "File with the keys that seal credentials; made at the first start. Back it up apart from the database.",
+        apply: Apply::Relay(|draft, text| put_some(&mut draft.key_file, read_path(text), "a path")),
+    },
+    Setting {
+        key: "extra_roots_file",
+        kind: Kind::Text,
+        default: "none",
+        meaning: "PEM file of root certificates to trust beside those of the binary, for mail servers with a certificate authority of their own.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.extra_roots_file, read_path(text), "a path")
+        }),
+    },
+    Setting {
+        key: "log",
+        kind: Kind::Text,
+        default: "`info`",
+        meaning: "Which log lines are written: `error`, `warn`, `info`, `debug`, `trace`, also by module as in `info,relay::smtp=debug`.",
+        apply: Apply::Relay(|draft, text| {
+            let filter = tracing_subscriber::EnvFilter::try_new(text)
+                .ok()
+                .map(|_| text.to_owned());
+            put(
+                &mut draft.log,
+                filter,
+                "a filter, as in info or info,relay::smtp=debug",
+            )
+        }),
+    },
+    Setting {
+        key: "log_json",
+        kind: Kind::YesNo,
+        default: "`false`",
+        meaning: "Whether each log line is a JSON object.",
+        apply: Apply::Relay(|draft, text| {
+            put(&mut draft.log_json, text.parse().ok(), "true or false")
+        }),
+    },
+    Setting {
+        key: "timing.slow_retry_ms",
+        kind: Kind::Number,
+        default: "`20000`",
+        meaning: "Between the two rounds of checks that confirm a lost connection.",
+        apply: Apply::Relay(|draft, text| put_ms(&mut draft.timing.slow_retry_after, text)),
+    },
+    Setting {
+        key: "timing.first_retry_ms",
+        kind: Kind::Number,
+        default: "`1000`",
+        meaning: "Before the first retry of what failed and may pass; every further wait is twice as long.",
+        apply: Apply::Relay(|draft, text| put_ms(&mut draft.timing.first_retry_after, text)),
+    },
+    Setting {
+        key: "timing.retry_at_most_ms",
+        kind: Kind::Number,
+        default: "`600000`",
+        meaning: "Between two retries at the most.",
+        apply: Apply::Relay(|draft, text| put_ms(&mut draft.timing.retry_at_most, text)),
+    },
+    Setting {
+        key: "timing.poll_ms",
+        kind: Kind::Number,
+        default: "`60000`",
+        meaning: "Between two readings of an inbox for replies and bounces.",
+        apply: Apply::Relay(|draft, text| put_ms(&mut draft.timing.poll_every, text)),
+    },
+    Setting {
+        key: "timing.reconnect_for_ms",
+        kind: Kind::Number,
+        default: "`600000`",
+        meaning: "How long a reconnect waits for the person at the provider.",
+        apply: Apply::Relay(|draft, text| put_ms(&mut draft.timing.reconnect_for, text)),
+    },
+    Setting {
+        key: "timing.lease_ms",
+        kind: Kind::Number,
+        default: "`1800000`",
+        meaning: "How long an attempt belongs to its sender alone; longer than the longest SMTP conversation.",
+        apply: Apply::Relay(|draft, text| put_ms(&mut draft.timing.lease_for, text)),
+    },
+    Setting {
+        key: "timing.refresh_ahead_ms",
+        kind: Kind::Number,
+        default: "`300000`",
+        meaning: "How long before its end an access token is refreshed.",
+        apply: Apply::Relay(|draft, text| put_ms(&mut draft.timing.refresh_ahead, text)),
+    },
+    Setting {
+        key: "providers.<id>.issuer",
+        kind: Kind::Text,
+        default: "none; must be set",
+        meaning: "Issuer of the provider's OAuth server: https, or http on loopback. Its endpoints are discovered from it.",
+        apply: Apply::Provider(|draft, text| {
+            put_some(&mut draft.issuer, read_issuer(text), ISSUER)
+        }),
+    },
+    Setting {
+        key: "providers.<id>.client_id",
+        kind: Kind::Text,
+        default: "none; must be set",
+        meaning: "Client id of your registration at the provider.",
+        apply: Apply::Provider(|draft, text| {
+            put_some(&mut draft.client_id, read_text(text), "text")
+        }),
+    },
+    Setting {
+        key: "providers.<id>.client_secret",
+        kind: Kind::Text,
+        default: "none: a public client",
+        meaning: "Client secret of your registration. With it the relay exchanges the code; without it the browser does.",
+        apply: Apply::Provider(|draft, text| {
+            put_some(
+                &mut draft.client_secret,
+                read_text(text).map(Secret::new),
+                "text",
+            )
+        }),
+    },
+    Setting {
+        key: "providers.<id>.smtp.host",
+        kind: Kind::Text,
+        default: "none; must be set",
+        meaning: "Host of the submission server; its certificate must be for it.",
+        apply: Apply::Provider(|draft, text| {
+            put_some(&mut draft.smtp.host, read_text(text), "a host name")
+        }),
+    },
+    Setting {
+        key: "providers.<id>.smtp.port",
+        kind: Kind::Number,
+        default: "`465`",
+        meaning: "Port of the submission server.",
+        apply: Apply::Provider(|draft, text| put_some(&mut draft.smtp.port, read_port(text), PORT)),
+    },
+    Setting {
+        key: "providers.<id>.smtp.tls",
+        kind: Kind::Text,
+        default: "`implicit`",
+        meaning: "How TLS begins there: `implicit` or `starttls`.",
+        apply: Apply::Provider(|draft, text| put(&mut draft.smtp.tls, read_tls(text), TLS)),
+    },
+    Setting {
+        key: "providers.<id>.imap.host",
+        kind: Kind::Text,
+        default: "none; must be set",
+        meaning: "Host of the IMAP server; its certificate must be for it.",
+        apply: Apply::Provider(|draft, text| {
+            put_some(&mut draft.imap.host, read_text(text), "a host name")
+        }),
+    },
+    Setting {
+        key: "providers.<id>.imap.port",
+        kind: Kind::Number,
+        default: "`993`",
+        meaning: "Port of the IMAP server.",
+        apply: Apply::Provider(|draft, text| put_some(&mut draft.imap.port, read_port(text), PORT)),
+    },
+    Setting {
+        key: "providers.<id>.imap.tls",
+        kind: Kind::Text,
+        default: "`implicit`",
+        meaning: "How TLS begins there: `implicit` or `starttls`.",
+        apply: Apply::Provider(|draft, text| put(&mut draft.imap.tls, read_tls(text), TLS)),
+    },
+];
+
+const PORT: &str = "a port, 1 to 65535";
+const TLS: &str = "\"implicit\" or \"starttls\"";
+
+/// The settings as a Markdown table.
+pub fn render_reference() -> String {
+    let mut table = String::from("| key | type | default | meaning |\n| --- | --- | --- | --- |\n");
+    for Setting {
+        key,
+        kind,
+        default,
+        meaning,
+        ..
+    } in SETTINGS
+    {
+        let _ = writeln!(
+            table,
+            "| `{key}` | {} | {default} | {meaning} |",
+            kind.words()
+        );
+    }
+    let ids: Vec<_> = PROVIDERS
+        .iter()
+        .map(|provider| format!("`{}`", provider.id))
+        .collect();
+    let _ = writeln!(table, "\n`<id>` is one of {}.", ids.join(", "));
+    table
+}
+
+/// A configuration that is being put together.
+pub(super) struct Draft {
+    pub(super) listen: SocketAddr,
+    pub(super) data: Option<PathBuf>,
+    pub(super) key_file: Option<PathBuf>,
+    pub(super) extra_roots_file: Option<PathBuf>,
+    pub(super) log: String,
+    pub(super) log_json: bool,
+    pub(super) timing: Timing,
+    pub(super) providers: BTreeMap<ProviderId, ProviderDraft>,
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7411)),
+            data: None,
+            key_file: None,
+            extra_roots_file: None,
+            log: "info".to_owned(),
+            log_json: false,
+            timing: Timing::default(),
+            providers: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            slow_retry_after: Duration::from_secs(20),
+            first_retry_after: Duration::from_secs(1),
+            retry_at_most: Duration::from_mins(10),
+            poll_every: Duration::from_mins(1),
+            reconnect_for: Duration::from_mins(10),
+            // Longer than the patience of RFC 5321 §4.5.3.2 for one message: 5 + 5 + 2 + 3 + 10 minutes.
+            lease_for: Duration::from_mins(30),
+            refresh_ahead: Duration::from_mins(5),
+        }
+    }
+}
+
+/// A provider that is being put together.
+#[derive(Default)]
+pub(super) struct ProviderDraft {
+    pub(super) issuer: Option<Url>,
+    pub(super) client_id: Option<String>,
+    pub(super) client_secret: Option<Secret>,
+    pub(super) smtp: ServerDraft,
+    pub(super) imap: ServerDraft,
+}
+
+/// A mail server that is being put together.
+#[derive(Default)]
+pub(super) struct ServerDraft {
+    host: Option<String>,
+    port: Option<u16>,
+    tls: TlsMode,
+}
+
+impl ServerDraft {
+    pub(super) fn server(self, default_port: u16) -> Option<MailServer> {
+        let port = self.port.unwrap_or(default_port);
+        self.host.map(|host| MailServer {
+            host,
+            port,
+            tls: self.tls,
+        })
+    }
+}
+
+fn put<T>(field: &mut T, value: Option<T>, expected: &str) -> Result<(), Expected> {
+    *field = value.ok_or_else(|| Expected(expected.to_owned()))?;
+    Ok(())
+}
+
+fn put_some<T>(field: &mut Option<T>, value: Option<T>, expected: &str) -> Result<(), Expected> {
+    put(field, value.map(Some), expected)
+}
+
+fn put_ms(field: &mut Duration, text: &str) -> Result<(), Expected> {
+    put(
+        field,
+        text.parse().ok().map(Duration::from_millis),
+        "a number of milliseconds",
+    )
+}
+
+fn read_text(text: &str) -> Option<String> {
+    (!text.trim().is_empty()).then(|| text.to_owned())
+}
+
+fn read_path(text: &str) -> Option<PathBuf> {
+    read_text(text).map(PathBuf::from)
+}
+
+fn read_port(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|port| *port > 0)
+}
+
+fn read_tls(text: &str) -> Option<TlsMode> {
+    let words: StrDeserializer<'_, ValueError> = text.into_deserializer();
+    TlsMode::deserialize(words).ok()
+}
+
+fn read_issuer(text: &str) -> Option<Url> {
+    let url: Url = text.parse().ok()?;
+    let is_loopback = match url.host()? {
+        Host::Domain(name) => name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    };
+    (url.scheme() == "https" || (url.scheme() == "http" && is_loopback)).then_some(url)
+}

@@ -1,0 +1,260 @@
+//! Tables of what is read and of what is refused, with the words.
+
+use std::fmt::Write as _;
+
+use super::setting::{Kind, SETTINGS, render_reference};
+use super::*;
+
+const PROVIDER: &str = "[providers.sandbox]\nissuer = \"http://127.0.0.1:9\"\nclient_id = \"c\"\n\
+    smtp.host = \"127.0.0.1\"\nimap.host = \"127.0.0.1\"\n";
+
+fn home() -> Environment {
+    variables(&[("HOME", "/home/jane")])
+}
+
+fn variables(pairs: &[(&str, &str)]) -> Environment {
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn parse(text: &str, environment: &Environment) -> Result<Config, ConfigError> {
+    Config::parse(text, Path::new("unpause.toml"), environment)
+}
+
+#[test]
+fn nothing_set_is_a_relay_on_loopback_in_the_home_folder() {
+    let config = parse("", &home()).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:7411");
+    assert_eq!(config.data, Path::new("/home/jane/.local/share/unpause"));
+    assert_eq!(
+        config.key_file,
+        Path::new("/home/jane/.config/unpause/unpause.key")
+    );
+    assert_eq!(config.timing.lease_for, Duration::from_mins(30));
+    assert!(config.providers.is_empty());
+}
+
+#[test]
+fn a_variable_wins_over_the_file() {
+    let environment = variables(&[
+        ("XDG_DATA_HOME", "/data"),
+        ("XDG_CONFIG_HOME", "/keys"),
+        ("UNPAUSE_CONFIG", "elsewhere.toml"),
+        ("UNPAUSE_TIMING__POLL_MS", "5"),
+        ("UNPAUSE_PROVIDERS__SANDBOX__CLIENT_SECRET", "hunter2"),
+        ("UNRELATED", "x"),
+    ]);
+    let config = parse(&format!("timing.poll_ms = 7\n{PROVIDER}"), &environment).unwrap();
+    assert_eq!(config.timing.poll_every, Duration::from_millis(5));
+    assert_eq!(config.data, Path::new("/data/unpause"));
+    let provider = config.providers.get(&ProviderId::new("sandbox")).unwrap();
+    assert_eq!(provider.client_secret, Some(Secret::new("hunter2")));
+    assert_eq!((provider.smtp.port, provider.imap.port), (465, 993));
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_place() {
+    let public = "0.0.0.0:7411";
+    for (text, variable, expected) in [
+        (
+            "log = \"info\"\nlisen = \"x\"",
+            None,
+            "unpause.toml, line 2: there is no setting \"lisen\"; did you mean \"listen\"?",
+        ),
+        (
+            "[timing]\n\npol_ms = 7",
+            None,
+            "unpause.toml, line 3: there is no setting \"timing.pol_ms\"; did you mean \"timing.poll_ms\"?",
+        ),
+        (
+            "colour_of_the_sky = 1",
+            None,
+            "unpause.toml, line 1: there is no setting \"colour_of_the_sky\"",
+        ),
+        (
+            "",
+            Some(("UNPAUSE_LISEN", "x")),
+            "variable UNPAUSE_LISEN: there is no setting \"UNPAUSE_LISEN\"; did you mean \"UNPAUSE_LISTEN\"?",
+        ),
+        (
+            "listen = 7411",
+            None,
+            "unpause.toml, line 1: listen is not valid: expected text, found integer",
+        ),
+        (
+            "timing.poll_ms = -1",
+            None,
+            "unpause.toml, line 1: timing.poll_ms is not valid: expected number, found integer",
+        ),
+        (
+            "",
+            Some(("UNPAUSE_LISTEN", "7411")),
+            "variable UNPAUSE_LISTEN: listen is not valid: expected an address and a port, as in 127.0.0.1:7411",
+        ),
+        (
+            "timing = 5",
+            None,
+            "unpause.toml, line 1: timing is not valid: expected a table, as in [timing]",
+        ),
+        (
+            "[providers.gmial]\nclient_id = \"c\"",
+            None,
+            "unpause.toml, line 1: providers.gmial is not valid: expected one of the known providers: openid, sandbox",
+        ),
+        (
+            "[providers.sandbox]\nclient_id = \"c\"",
+            None,
+            "providers.sandbox.issuer is missing: expected an https URL, or an http URL on loopback",
+        ),
+        (
+            "[providers.sandbox]\nissuer = \"http://mail.example\"",
+            None,
+            "unpause.toml, line 2: providers.sandbox.issuer is not valid: expected an https URL, or an http URL on loopback",
+        ),
+        (
+            "[providers.sandbox]\nsmtp.tls = \"none\"",
+            None,
+            "unpause.toml, line 2: providers.sandbox.smtp.tls is not valid: expected \"implicit\" or \"starttls\"",
+        ),
+        (
+            "",
+            Some(("UNPAUSE_LISTEN", public)),
+            "variable UNPAUSE_LISTEN: the relay cannot listen on 0.0.0.0:7411: an address that others reach needs \
+             TLS, which is not there yet; use 127.0.0.1 or [::1]",
+        ),
+    ] {
+        let mut environment = home();
+        environment.extend(
+            variable
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
+        let error = parse(text, &environment).unwrap_err();
+        assert_eq!(error.to_string(), expected, "{text:?} {variable:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_refused_without_quoting_it() {
+    let error = parse("log = \"info\"\nclient_secret = \"hunter2", &home()).unwrap_err();
+    let words = error.to_string();
+    assert!(
+        words.starts_with("unpause.toml, line 2: not valid TOML: "),
+        "{words}"
+    );
+    assert!(!format!("{error:?}{words}").contains("hunter2"), "{words}");
+}
+
+#[test]
+fn a_named_file_must_be_there_and_the_default_one_need_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing.toml");
+    assert!(matches!(
+        Config::load(Some(&missing), &home()),
+        Err(ConfigError::Unreadable { .. })
+    ));
+    let path = folder.path().join("there.toml");
+    std::fs::write(&path, "log = \"debug\"").unwrap();
+    let environment = variables(&[
+        ("HOME", "/home/jane"),
+        ("UNPAUSE_CONFIG", path.to_str().unwrap()),
+    ]);
+    assert_eq!(Config::load(None, &environment).unwrap().log, "debug");
+}
+
+#[test]
+fn without_a_home_the_setting_that_needs_one_is_named() {
+    let error = parse("", &Environment::default()).unwrap_err();
+    assert!(error.to_string().contains("XDG_DATA_HOME"), "{error}");
+    assert!(parse("data = \"d\"\nkey_file = \"k\"", &Environment::default()).is_ok());
+}
+
+/// Sets every setting of the list to something else than its default: each field must follow, so no field
+/// can lack its setting. The patterns name every field, so a new one does not compile until it is here.
+#[test]
+fn every_field_has_its_setting() {
+    let mut text = String::new();
+    for setting in SETTINGS {
+        let value = match (setting.key, setting.kind) {
+            ("listen", _) => "\"127.0.0.1:1\"".to_owned(),
+            ("log", _) => "\"debug\"".to_owned(),
+            (key, _) if key.ends_with("issuer") => "\"https://mail.example\"".to_owned(),
+            (key, _) if key.ends_with("tls") => "\"starttls\"".to_owned(),
+            (_, Kind::Text) => "\"set\"".to_owned(),
+            (_, Kind::Number) => "17".to_owned(),
+            (_, Kind::YesNo) => "true".to_owned(),
+        };
+        let key = setting.key.replace(setting::ID, "openid");
+        let _ = writeln!(text, "{key} = {value}");
+    }
+    let set = parse(&text, &home()).unwrap();
+    let default = parse("", &home()).unwrap();
+    let Config {
+        listen,
+        data,
+        key_file,
+        extra_roots_file,
+        log,
+        log_json,
+        timing,
+        providers,
+    } = set;
+    assert_ne!(listen, default.listen);
+    assert_ne!(data, default.data);
+    assert_ne!(key_file, default.key_file);
+    assert_ne!(extra_roots_file, default.extra_roots_file);
+    assert_ne!(log, default.log);
+    assert_ne!(log_json, default.log_json);
+    let Timing {
+        slow_retry_after,
+        first_retry_after,
+        retry_at_most,
+        poll_every,
+        reconnect_for,
+        lease_for,
+        refresh_ahead,
+    } = timing;
+    let waits = [
+        slow_retry_after,
+        first_retry_after,
+        retry_at_most,
+        poll_every,
+        reconnect_for,
+        lease_for,
+        refresh_ahead,
+    ];
+    assert_eq!(waits, [Duration::from_millis(17); 7]);
+    let Provider {
+        issuer,
+        client_id,
+        client_secret,
+        smtp,
+        imap,
+    } = providers.into_values().next().unwrap();
+    assert_eq!(
+        (issuer.as_str(), client_id.as_str()),
+        ("https://mail.example/", "set")
+    );
+    assert!(client_secret.is_some());
+    for MailServer { host, port, tls } in [smtp, imap] {
+        assert_eq!(
+            (host.as_str(), port, tls),
+            ("set", 17, protocol::inbox::TlsMode::StartTls)
+        );
+    }
+}
+
+#[test]
+fn the_reference_has_a_row_for_every_setting() {
+    let table = render_reference();
+    for setting in SETTINGS {
+        assert!(
+            table.contains(&format!("| `{}` |", setting.key)),
+            "{}",
+            setting.key
+        );
+    }
+}

@@ -1,0 +1,202 @@
+//! The API: every endpoint of `protocol`, served. What is the same for all of them (who calls, from
+//! where, what a request and an answer look like, how a failure is told) stands below this module once;
+//! what an endpoint does stands in the file of its resource.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use bytes::Bytes;
+use protocol::id::{DeviceId, RequestId};
+use protocol::request::Request;
+use protocol::request::campaign::{
+    CreateCampaign, GetCampaign, ImportLeads, ListCampaigns, PauseCampaign, ResumeCampaign,
+    StartCampaign,
+};
+use protocol::request::delivery::{ListDeliveries, SettleDelivery};
+use protocol::request::device::{CreateDevice, CreatePairing, DeleteDevice, ListDevices};
+use protocol::request::inbox::{CreateInbox, GetInbox, ListInboxes};
+use protocol::request::reconnect::{
+    GetReceipt, GetReconnect, GrantReconnect, ListReceipts, RefuseReconnect, StartReconnect,
+};
+use protocol::request::session::{CreateLoginLink, CreateSession};
+use protocol::request::status::GetStatus;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::app::App;
+
+mod answer;
+mod attempts;
+mod body;
+mod endpoints;
+mod guard;
+mod health;
+mod openapi;
+pub mod operator;
+mod problem;
+
+mod campaign;
+mod delivery;
+mod device;
+mod inbox;
+mod reconnect;
+mod session;
+mod status;
+
+use attempts::Attempts;
+use endpoints::Endpoints;
+pub use problem::ServeError;
+
+/// How long requests under way may go on after the relay was told to stop.
+const FINISH_WITHIN: Duration = Duration::from_secs(10);
+
+/// What an endpoint does.
+pub trait Serve: Request {
+    /// Does it, for a caller who may.
+    fn serve(
+        self,
+        context: Context,
+    ) -> impl Future<Output = Result<Self::Response, ServeError>> + Send;
+}
+
+/// Every endpoint, one line each: its route and its entry in the OpenAPI document.
+fn endpoints() -> Endpoints {
+    Endpoints::new()
+        .mount::<CreateLoginLink>()
+        .mount::<CreateSession>()
+        .mount::<CreatePairing>()
+        .mount::<CreateDevice>()
+        .mount::<ListDevices>()
+        .mount::<DeleteDevice>()
+        .mount::<CreateInbox>()
+        .mount::<ListInboxes>()
+        .mount::<GetInbox>()
+        .mount::<StartReconnect>()
+        .mount::<GrantReconnect>()
+        .mount::<RefuseReconnect>()
+        .mount::<GetReconnect>()
+        .mount::<GetReceipt>()
+        .mount::<ListReceipts>()
+        .mount::<CreateCampaign>()
+        .mount::<ListCampaigns>()
+        .mount::<GetCampaign>()
+        .mount::<ImportLeads>()
+        .mount::<StartCampaign>()
+        .mount::<PauseCampaign>()
+        .mount::<ResumeCampaign>()
+        .mount::<ListDeliveries>()
+        .mount::<SettleDelivery>()
+        .mount::<GetStatus>()
+}
+
+/// What the requests of one relay share.
+pub(crate) struct Api {
+    app: Arc<App>,
+    /// Where it listens: the real port, also where the configuration says 0.
+    listen: SocketAddr,
+    attempts: Attempts,
+    openapi: Bytes,
+}
+
+/// What an endpoint may know beside its request.
+pub struct Context {
+    api: Arc<Api>,
+    /// Who calls.
+    pub who: Who,
+    /// The raw body of an endpoint that takes one; else empty.
+    pub csv: Bytes,
+    /// The name of this request in the log.
+    pub request_id: RequestId,
+    /// The `Origin` of the request, where a browser sent it.
+    pub origin: Option<String>,
+}
+
+impl Context {
+    /// The application.
+    pub fn app(&self) -> &App {
+        &self.api.app
+    }
+
+    /// The address at which the relay is reached, without a slash at its end.
+    pub fn relay_url(&self) -> String {
+        relay_url(self.api.listen)
+    }
+}
+
+/// Who calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Nobody known; only for the endpoints that anyone may call.
+    Anyone,
+    /// A paired device.
+    Device(DeviceId),
+    /// A signed-in session of the dashboard.
+    Session,
+    /// Who may read the operator's token on this machine.
+    Operator,
+}
+
+/// The address at which a relay that listens there is reached, without a slash at its end.
+pub fn relay_url(listen: SocketAddr) -> String {
+    format!("http://{listen}")
+}
+
+/// The OpenAPI document, as JSON for people to read.
+pub fn render_openapi() -> String {
+    endpoints().openapi()
+}
+
+/// Serves until it is told to stop, then finishes what is under way, at most for 10 seconds.
+pub async fn run(
+    app: Arc<App>,
+    listener: TcpListener,
+    mut stop: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let listen = listener.local_addr()?;
+    operator::note_url(&app.config.data, &relay_url(listen))?;
+    let mut told_late = stop.clone();
+    let serving = axum::serve(
+        listener,
+        router(app, listen).into_make_service_with_connect_info::<SocketAddr>(),
+    )
+    .with_graceful_shutdown(async move { was_told(&mut stop).await });
+    let too_late = async {
+        was_told(&mut told_late).await;
+        tokio::time::sleep(FINISH_WITHIN).await;
+    };
+    tokio::select! {
+        ended = serving => ended,
+        () = too_late => {
+            tracing::warn!("requests were still under way when the relay stopped");
+            Ok(())
+        }
+    }
+}
+
+/// Returns when the relay is to stop; also when whoever could say so is gone.
+async fn was_told(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+fn router(app: Arc<App>, listen: SocketAddr) -> Router {
+    let endpoints = endpoints();
+    let openapi = Bytes::from(endpoints.openapi());
+    let api = Arc::new(Api {
+        app,
+        listen,
+        attempts: Attempts::default(),
+        openapi,
+    });
+    endpoints
+        .into_router()
+        .merge(health::routes())
+        .fallback(problem::no_such_path)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::clone(&api),
+            guard::guard,
+        ))
+        .with_state(api)
+}

@@ -1,0 +1,249 @@
+//! What is the same for every endpoint: who calls, what was asked, and the answer with its `ETag`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::body::Body as HttpBody;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{ConnectInfo, RawPathParams, Request as HttpRequest, State};
+use axum::response::{IntoResponse as _, Response};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, ORIGIN};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use protocol::id::RequestId;
+use protocol::problem::{Code, Problem};
+use protocol::request::{Caller, Request, decode};
+use protocol::secret::Secret;
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use super::{Api, Context, Serve, ServeError, Who, body, problem};
+use crate::secret::hash;
+
+/// Answers one request to the endpoint `R`.
+pub(super) async fn answer<R: Serve>(
+    State(api): State<Arc<Api>>,
+    parameters: Result<RawPathParams, RawPathParamsRejection>,
+    request: HttpRequest,
+) -> Response {
+    let request_id = problem::request_id_of(&request);
+    let (parts, body) = request.into_parts();
+    match run::<R>(&api, parameters.ok().as_ref(), &parts, body, &request_id).await {
+        Ok(response) => response,
+        Err(error) => error.render(&request_id),
+    }
+}
+
+async fn run<R: Serve>(
+    api: &Arc<Api>,
+    parameters: Option<&RawPathParams>,
+    parts: &Parts,
+    body: HttpBody,
+    request_id: &RequestId,
+) -> Result<Response, ServeError> {
+    let who = admit(api, R::CALLER, &parts.headers).await?;
+    let carried = body::read(parts, body, R::BODY).await?;
+    let request: R = parse(parameters, &carried.fields)?;
+    let context = Context {
+        api: Arc::clone(api),
+        who,
+        csv: carried.csv,
+        request_id: request_id.clone(),
+        origin: parts
+            .headers
+            .get(ORIGIN)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned),
+    };
+    let response = if R::CALLER == Caller::Anyone {
+        let (peer, now) = (peer_of(parts), api.app.clock.now());
+        api.attempts.check(peer, now)?;
+        let served = request.serve(context).await;
+        if served.as_ref().is_err_and(ServeError::is_refused) {
+            api.attempts.note_failure(peer, now);
+        }
+        served?
+    } else {
+        request.serve(context).await?
+    };
+    let body = serde_json::to_vec(&response).map_err(ServeError::internal)?;
+    Ok(render(&R::METHOD, &parts.headers, body))
+}
+
+/// Who calls, if that caller may.
+async fn admit(api: &Api, needed: Caller, headers: &HeaderMap) -> Result<Who, ServeError> {
+    if needed == Caller::Anyone {
+        return Ok(Who::Anyone);
+    }
+    let Some(token) = find_token(headers) else {
+        let detail = "expected the header Authorization: Bearer with the token of a paired device, of a session \
+                      or of the operator";
+        return Err(Problem::new(Code::Unauthenticated, detail).into());
+    };
+    let now = api.app.clock.now();
+    let who = if hash(&token)
+        .as_bytes()
+        .ct_eq(api.app.operator_hash.as_bytes())
+        .into()
+    {
+        Who::Operator
+    } else if let Some(device) = api.app.store.find_device(&token).await? {
+        Who::Device(device)
+    } else if api.app.store.is_session(&token, now).await? {
+        Who::Session
+    } else {
+        let detail = "the token is not known here: the device was revoked, the session is over, or the relay was \
+                      started again";
+        return Err(Problem::new(Code::Unauthenticated, detail).into());
+    };
+    if needed == Caller::Operator && matches!(who, Who::Device(_)) {
+        let detail = "a device may not do this: use the command line on the relay's machine, or the dashboard";
+        return Err(Problem::new(Code::Forbidden, detail).into());
+    }
+    Ok(who)
+}
+
+/// RFC 6750 §2.1; the scheme in any case (RFC 9110 §11.1).
+fn find_token(headers: &HeaderMap) -> Option<Secret> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| Secret::new(token.trim()))
+}
+
+fn peer_of(parts: &Parts) -> IpAddr {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| {
+        peer.ip()
+    })
+}
+
+fn parse<R: Request>(
+    parameters: Option<&RawPathParams>,
+    fields: &Map<String, Value>,
+) -> Result<R, ServeError> {
+    let Some(parameters) = parameters else {
+        return Err(Problem::new(Code::NotFound, "the path is not UTF-8").into());
+    };
+    let parameters = || {
+        parameters
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    };
+    decode(parameters(), fields.clone()).map_err(|error| {
+        let words = error.to_string();
+        let field = find_field(&words).or_else(|| {
+            // serde does not say where a value is wrong. Without the field at fault its complaint changes.
+            fields.keys().find_map(|name| {
+                let mut without = fields.clone();
+                without.remove(name);
+                let changed = decode::<R>(parameters(), without)
+                    .err()
+                    .is_none_or(|error| error.to_string() != words);
+                changed.then(|| name.clone())
+            })
+        });
+        let mut problem = Problem::new(Code::Invalid, words);
+        problem.field = field;
+        problem.into()
+    })
+}
+
+/// The field that serde names: "missing field `name`", "unknown field `nam`, expected …".
+fn find_field(words: &str) -> Option<String> {
+    let rest = words
+        .strip_prefix("missing field `")
+        .or_else(|| words.strip_prefix("unknown field `"))?;
+    rest.split_once('`').map(|(field, _)| field.to_owned())
+}
+
+fn render(method: &Method, asked: &HeaderMap, body: Vec<u8>) -> Response {
+    let json = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if method != Method::GET {
+        return (
+            [json, (CACHE_CONTROL, HeaderValue::from_static("no-store"))],
+            body,
+        )
+            .into_response();
+    }
+    let tag = tag_of(&body);
+    let known = asked
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let is_known = known
+        .flat_map(|value| value.split(','))
+        .any(|known| is_match(known, &tag));
+    let mut response = if is_known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([json], body).into_response()
+    };
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        headers.insert(ETAG, tag);
+    }
+    response
+}
+
+/// A strong tag (RFC 9110 §8.8.3): half of the SHA-256 of the body.
+fn tag_of(body: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let digest = Sha256::digest(body);
+    let hex = digest.iter().take(16).fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
+    format!("\"{hex}\"")
+}
+
+/// RFC 9110 §13.1.2: `*` matches anything, and the comparison is weak.
+fn is_match(known: &str, tag: &str) -> bool {
+    let known = known.trim();
+    known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_answer_is_not_sent_again() {
+        let body = br#"{"inboxes":[]}"#.to_vec();
+        let first = render(&Method::GET, &HeaderMap::new(), body.clone());
+        let tag = first.headers()[ETAG].clone();
+        for (known, status) in [
+            (tag.to_str().unwrap().to_owned(), 304),
+            (format!("\"other\", W/{}", tag.to_str().unwrap()), 304),
+            ("*".to_owned(), 304),
+            ("\"other\"".to_owned(), 200),
+        ] {
+            let mut asked = HeaderMap::new();
+            asked.insert(IF_NONE_MATCH, known.parse().unwrap());
+            let response = render(&Method::GET, &asked, body.clone());
+            assert_eq!(response.status(), status, "{known}");
+            assert_eq!(response.headers()[ETAG], tag);
+        }
+        assert!(
+            !render(&Method::POST, &HeaderMap::new(), body)
+                .headers()
+                .contains_key(ETAG)
+        );
+    }
+
+    #[test]
+    fn a_bearer_token_is_taken_in_any_case_and_nothing_else_is() {
+        for (value, expected) in [
+            ("Bearer abc", Some("abc")),
+            ("bearer abc", Some("abc")),
+            ("Basic abc", None),
+            ("abc", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, value.parse().unwrap());
+            assert_eq!(find_token(&headers), expected.map(Secret::new), "{value}");
+        }
+    }
+}

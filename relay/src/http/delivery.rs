@@ -1,0 +1,66 @@
+//! Deliveries: the list, and a person's word on one that no evidence can settle.
+
+use protocol::problem::{Code, Problem};
+use protocol::request::delivery::{Deliveries, Delivery, ListDeliveries, SettleDelivery};
+
+use super::{Context, Serve, ServeError};
+
+/// How many are listed where nothing is said.
+const LIMIT: u32 = 100;
+/// How many are listed at the most.
+const LIMIT_AT_MOST: u32 = 1_000;
+/// The names of the states, as [`protocol::delivery::State::name`] gives them.
+const STATES: [&str; 10] = [
+    "planned",
+    "attempting",
+    "accepted",
+    "deferred",
+    "rejected",
+    "in_doubt",
+    "unsettled",
+    "suppressed",
+    "cancelled",
+    "bounced",
+];
+
+impl Serve for ListDeliveries {
+    async fn serve(self, context: Context) -> Result<Deliveries, ServeError> {
+        if let Some(state) = &self.state
+            && !STATES.contains(&state.as_str())
+        {
+            let detail = format!("expected one of {}, found {state:?}", STATES.join(", "));
+            return Err(ServeError::invalid("state", detail));
+        }
+        let limit = self.limit.unwrap_or(LIMIT);
+        if !(1..=LIMIT_AT_MOST).contains(&limit) {
+            let detail = format!("expected 1 to {LIMIT_AT_MOST}, found {limit}");
+            return Err(ServeError::invalid("limit", detail));
+        }
+        let store = &context.app().store;
+        // An unknown campaign has no deliveries either; the caller is told which of the two it is.
+        store.load_campaign(&self.campaign_id).await?;
+        let deliveries = store
+            .list_deliveries(&self.campaign_id, self.state.as_deref(), limit)
+            .await?;
+        Ok(Deliveries { deliveries })
+    }
+}
+
+impl Serve for SettleDelivery {
+    async fn serve(self, context: Context) -> Result<Delivery, ServeError> {
+        let app = context.app();
+        let before = app.store.load_delivery(&self.delivery_id).await?;
+        if !matches!(before.status, protocol::delivery::State::Unsettled { .. }) {
+            let detail = format!(
+                "this delivery is {}; only one that is unsettled waits for a decision",
+                before.status.name()
+            );
+            return Err(Problem::new(Code::Conflict, detail).into());
+        }
+        app.store
+            .decide_delivery(&self.delivery_id, self.decision, app.clock.now())
+            .await?;
+        app.workers.nudge_all();
+        Ok(app.store.load_delivery(&self.delivery_id).await?)
+    }
+}

@@ -1,0 +1,97 @@
+//! Pairing a device and revoking it.
+
+use protocol::id::DeviceId;
+use protocol::request::Done;
+use protocol::request::device::{
+    CreateDevice, CreatePairing, DeleteDevice, Device, Devices, ListDevices, PairedDevice, Pairing,
+};
+use protocol::secret::Secret;
+use url::form_urlencoded::byte_serialize;
+
+use super::session::CODE_FOR;
+use super::{Context, Serve, ServeError, guard};
+use crate::secret::{random_secret, random_text};
+use crate::store::access::Purpose;
+
+/// The longest name of a device, in characters.
+const NAME_AT_MOST: usize = 100;
+
+impl Serve for CreatePairing {
+    async fn serve(self, context: Context) -> Result<Pairing, ServeError> {
+        let (now, code) = (context.app().clock.now(), random_secret());
+        let expires_at = now + CODE_FOR;
+        context
+            .app()
+            .store
+            .create_code(Purpose::Pairing, &code, now, expires_at)
+            .await?;
+        let relay: String = byte_serialize(context.relay_url().as_bytes()).collect();
+        let link = Secret::new(format!(
+            "unpause://pair?relay={relay}&code={}",
+            code.expose()
+        ));
+        let fingerprint = context.app().keys.opening().public().fingerprint();
+        Ok(Pairing {
+            link,
+            code,
+            expires_at,
+            fingerprint,
+        })
+    }
+}
+
+impl Serve for CreateDevice {
+    async fn serve(self, context: Context) -> Result<PairedDevice, ServeError> {
+        let name = self.name.trim();
+        if name.is_empty() || name.chars().count() > NAME_AT_MOST {
+            let detail = format!(
+                "expected a name of 1 to {NAME_AT_MOST} characters, found {}",
+                name.chars().count()
+            );
+            return Err(ServeError::invalid("name", detail));
+        }
+        let device = Device {
+            id: DeviceId::new(format!("{}{}", DeviceId::PREFIX, random_text())),
+            name: name.to_owned(),
+            origin: context
+                .origin
+                .clone()
+                .filter(|origin| guard::is_extension(origin)),
+            paired_at: context.app().clock.now(),
+        };
+        let token = random_secret();
+        if !context
+            .app()
+            .store
+            .create_device(&self.code, &device, &token)
+            .await?
+        {
+            let detail =
+                "this code is unknown, was used, or ran out: make a new one with `unpause pair`";
+            return Err(ServeError::invalid("code", detail));
+        }
+        let relay_key = context.app().keys.opening().public().clone();
+        let fingerprint = relay_key.fingerprint();
+        Ok(PairedDevice {
+            id: device.id,
+            token,
+            relay_key,
+            fingerprint,
+        })
+    }
+}
+
+impl Serve for ListDevices {
+    async fn serve(self, context: Context) -> Result<Devices, ServeError> {
+        Ok(Devices {
+            devices: context.app().store.list_devices().await?,
+        })
+    }
+}
+
+impl Serve for DeleteDevice {
+    async fn serve(self, context: Context) -> Result<Done, ServeError> {
+        context.app().store.delete_device(&self.device_id).await?;
+        Ok(Done {})
+    }
+}

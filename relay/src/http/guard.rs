@@ -1,0 +1,205 @@
+//! What every request passes before its endpoint: it gets a name; its `Host` must be ours, so that a
+//! foreign name that resolves to this machine does not reach us (DNS rebinding); and a browser's
+//! `Origin` must be a paired device's, or it reads nothing and changes nothing.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{Request as HttpRequest, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HOST,
+    ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use protocol::id::RequestId;
+use protocol::problem::{Code, Problem};
+use protocol::request::Request;
+use protocol::request::device::CreateDevice;
+
+use super::{Api, ServeError};
+use crate::secret::random_text;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Asked and answered in a preflight from a page on the public network (Private Network Access draft).
+const PRIVATE_NETWORK_ASKED: HeaderName =
+    HeaderName::from_static("access-control-request-private-network");
+const PRIVATE_NETWORK_ALLOWED: HeaderName =
+    HeaderName::from_static("access-control-allow-private-network");
+/// The schemes of an extension's origin: Chrome's and Firefox's.
+const EXTENSION_SCHEMES: [&str; 2] = ["chrome-extension://", "moz-extension://"];
+
+/// Names the request, checks where it comes from, and answers preflights.
+pub(super) async fn guard(
+    State(api): State<Arc<Api>>,
+    request: HttpRequest,
+    next: Next,
+) -> Response {
+    let id = RequestId::new(format!("{}{}", RequestId::PREFIX, random_text()));
+    let (mut parts, body) = request.into_parts();
+    parts.extensions.insert(id.clone());
+    let origin = parts.headers.get(ORIGIN).cloned();
+    let judged = judge(&api, &parts).await;
+    let is_trusted = matches!(judged, Ok(Standing::Trusted));
+    let mut response = match judged {
+        Ok(_) if is_preflight(&parts) => answer_preflight(&parts, is_trusted),
+        Ok(_) => next.run(HttpRequest::from_parts(parts, body)).await,
+        Err(refused) => refused.render(&id),
+    };
+    let headers = response.headers_mut();
+    if let Some(origin) = origin.filter(|_| is_trusted) {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        let exposed = HeaderValue::from_static("etag, x-request-id");
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+    }
+    headers.insert(VARY, HeaderValue::from_static("origin"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// Whether `origin` is an extension's.
+pub(super) fn is_extension(origin: &str) -> bool {
+    let id = EXTENSION_SCHEMES
+        .iter()
+        .find_map(|scheme| origin.strip_prefix(scheme));
+    id.is_some_and(|id| {
+        !id.is_empty()
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    })
+}
+
+/// How far a request's origin is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// No browser, or a page of our own: nothing to allow.
+    Ours,
+    /// An extension that is paired, or about to be: it may read the answer.
+    Trusted,
+    /// A page that may neither read nor change anything.
+    Unknown,
+}
+
+async fn judge(api: &Api, request: &Parts) -> Result<Standing, ServeError> {
+    let named = request
+        .headers
+        .get_all(HOST)
+        .iter()
+        .map(|value| value.to_str().unwrap_or_default());
+    let hosts: Vec<&str> = named
+        .chain(request.uri.authority().map(http::uri::Authority::as_str))
+        .collect();
+    if hosts.is_empty() || !hosts.iter().all(|host| is_our_host(host, api.listen)) {
+        let detail = format!(
+            "this relay answers to 127.0.0.1, [::1], localhost and {}, found the host {:?}",
+            api.listen,
+            hosts.join(", ")
+        );
+        return Err(Problem::new(Code::Forbidden, detail).into());
+    }
+    let Some(origin) = request.headers.get(ORIGIN) else {
+        return Ok(Standing::Ours);
+    };
+    let origin = origin.to_str().unwrap_or_default();
+    let standing = if hosts.iter().any(|host| origin == format!("http://{host}")) {
+        Standing::Ours
+    } else if is_extension(origin)
+        && (request.uri.path() == CreateDevice::PATH
+            || api.app.store.is_paired_origin(origin).await?)
+    {
+        Standing::Trusted
+    } else {
+        Standing::Unknown
+    };
+    let changes_nothing =
+        matches!(request.method, Method::GET | Method::HEAD) || is_preflight(request);
+    if standing == Standing::Unknown && !changes_nothing {
+        let detail = format!("the origin {origin:?} is not a paired device's");
+        return Err(Problem::new(Code::Forbidden, detail).into());
+    }
+    Ok(standing)
+}
+
+/// Whether a `Host` is this machine's own, whatever its port: the names that nobody else can point here.
+fn is_our_host(host: &str, listen: SocketAddr) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback() || address == listen.ip())
+}
+
+fn is_preflight(request: &Parts) -> bool {
+    request.method == Method::OPTIONS && request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// Without the headers that allow, the browser gives up: that is the answer to an unknown origin.
+fn answer_preflight(request: &Parts, is_trusted: bool) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if is_trusted {
+        let headers = response.headers_mut();
+        headers.insert(
+            ACCESS_CONTROL_ALLOW_METHODS,
+            HeaderValue::from_static("GET, POST, DELETE"),
+        );
+        let allowed = HeaderValue::from_static("authorization, content-type, if-none-match");
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
+        // A revoked device is refused by its token at once, so the browser may remember this.
+        headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+        if request.headers.contains_key(PRIVATE_NETWORK_ASKED) {
+            headers.insert(PRIVATE_NETWORK_ALLOWED, HeaderValue::from_static("true"));
+        }
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_nobody_else_can_point_here_are_ours() {
+        let listen: SocketAddr = "127.0.0.1:7411".parse().unwrap();
+        for (host, is_ours) in [
+            ("127.0.0.1:7411", true),
+            ("127.0.0.1", true),
+            ("127.8.9.10:1", true),
+            ("localhost:7411", true),
+            ("LOCALHOST", true),
+            ("[::1]:7411", true),
+            ("", false),
+            ("attacker.example:7411", false),
+            ("127.0.0.1.attacker.example", false),
+            ("localhost.attacker.example", false),
+            ("192.0.2.1:7411", false),
+            ("[2001:db8::1]:7411", false),
+            ("user@127.0.0.1", false),
+        ] {
+            assert_eq!(is_our_host(host, listen), is_ours, "{host}");
+        }
+    }
+
+    #[test]
+    fn only_an_origin_of_an_extension_is_one() {
+        for (origin, expected) in [
+            ("chrome-extension://abcdefghijklmnop", true),
+            ("moz-extension://0a1b2c3d-0000-4000-8000-000000000000", true),
+            ("chrome-extension://", false),
+            ("chrome-extension://abc/page.html", false),
+            ("https://chrome-extension.example", false),
+            ("null", false),
+        ] {
+            assert_eq!(is_extension(origin), expected, "{origin}");
+        }
+    }
+}

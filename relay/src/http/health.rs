@@ -1,0 +1,41 @@
+//! What needs no caller: whether the process lives, whether it can work, and the OpenAPI document. None
+//! of them says anything about inboxes or people.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+
+use super::Api;
+use crate::log::chain;
+
+/// Their routes.
+pub(super) fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(show_ready))
+        .route("/openapi.json", get(show_openapi))
+}
+
+async fn show_ready(State(api): State<Arc<Api>>) -> (StatusCode, &'static str) {
+    match api.app.store.ping().await {
+        Ok(()) => (StatusCode::OK, "ready\n"),
+        Err(error) => {
+            tracing::error!(error = chain(&error), "the database does not answer");
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database does not answer\n",
+            )
+        }
+    }
+}
+
+async fn show_openapi(
+    State(api): State<Arc<Api>>,
+) -> ([(http::HeaderName, &'static str); 1], Bytes) {
+    ([(CONTENT_TYPE, "application/json")], api.openapi.clone())
+}

@@ -1,0 +1,149 @@
+//! How a failure is told: to the caller as a problem (RFC 9457), to the log with its whole chain. The
+//! two texts are different types, so that neither becomes the other.
+
+use std::error::Error;
+
+use axum::extract::Request as HttpRequest;
+use axum::response::{IntoResponse as _, Response};
+use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use protocol::id::RequestId;
+use protocol::problem::{Code, Problem};
+
+use crate::log::chain;
+use crate::store::StoreError;
+
+/// Why an endpoint did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The caller is told exactly this.
+    #[error("the request was refused")]
+    Refused(#[source] Box<Problem>),
+    /// The relay is at fault: the log has it, the caller learns that and where.
+    #[error("the relay failed")]
+    Internal(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl ServeError {
+    /// The relay is at fault.
+    pub fn internal(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Internal(error.into())
+    }
+
+    /// The request is at fault, at this field.
+    pub fn invalid(field: &str, detail: impl Into<String>) -> Self {
+        Problem::new(Code::Invalid, detail).at_field(field).into()
+    }
+
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused(_))
+    }
+
+    /// The answer, and the one line in the log.
+    pub(super) fn render(self, request_id: &RequestId) -> Response {
+        match self {
+            Self::Refused(problem) => {
+                tracing::debug!(%request_id, code = ?problem.code, field = problem.field, row = problem.row, "refused");
+                render(*problem, request_id)
+            }
+            Self::Internal(error) => {
+                tracing::error!(%request_id, error = chain(error.as_ref()), "a request failed");
+                let detail = format!("the relay's log says more, at the request {request_id}");
+                render(Problem::new(Code::Internal, detail), request_id)
+            }
+        }
+    }
+}
+
+impl From<Problem> for ServeError {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(Box::new(problem))
+    }
+}
+
+impl From<StoreError> for ServeError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { .. } => Problem::new(Code::NotFound, error.to_string()).into(),
+            StoreError::Conflict(_) => Problem::new(Code::Conflict, error.to_string()).into(),
+            error => Self::internal(error),
+        }
+    }
+}
+
+pub(super) async fn no_such_path(request: HttpRequest) -> Response {
+    let detail = format!(
+        "there is no {}; /openapi.json lists what there is",
+        request.uri().path()
+    );
+    render(
+        Problem::new(Code::NotFound, detail),
+        &request_id_of(&request),
+    )
+}
+
+pub(super) async fn no_such_method(request: HttpRequest) -> Response {
+    let detail = format!(
+        "{} does not take {}",
+        request.uri().path(),
+        request.method()
+    );
+    let mut problem = Problem::new(Code::NotFound, detail);
+    problem.status = StatusCode::METHOD_NOT_ALLOWED.as_u16();
+    render(problem, &request_id_of(&request))
+}
+
+/// The id that the guard gave a request; empty only for one that it never saw.
+pub(super) fn request_id_of(request: &HttpRequest) -> RequestId {
+    request
+        .extensions()
+        .get()
+        .cloned()
+        .unwrap_or_else(|| RequestId::new(""))
+}
+
+fn render(mut problem: Problem, request_id: &RequestId) -> Response {
+    problem.request_id = Some(request_id.clone());
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, axum::Json(&problem)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    if problem.code == Code::Unauthenticated {
+        // RFC 9110 §15.5.2: a 401 names the way to sign in.
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_internal_failure_is_told_without_its_words() {
+        let error = std::io::Error::other("disk on fire");
+        let response = ServeError::internal(error).render(&RequestId::new("req_1"));
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+    }
+
+    #[test]
+    fn errors_of_the_store_are_told_by_their_kind() {
+        let not_found = StoreError::NotFound {
+            what: "inbox",
+            id: "inb_1".to_owned(),
+        };
+        let conflict = StoreError::Conflict("it runs already".to_owned());
+        for (error, expected) in [(not_found, Code::NotFound), (conflict, Code::Conflict)] {
+            let ServeError::Refused(problem) = ServeError::from(error) else {
+                panic!("internal")
+            };
+            assert_eq!(problem.code, expected);
+        }
+        let corrupt = ServeError::from(StoreError::Corrupt { what: "steps" });
+        assert!(matches!(corrupt, ServeError::Internal(_)));
+    }
+}

@@ -1,0 +1,293 @@
+//! Reconnects: what a browser needs to begin one, what it hands over, and how far the proof has come.
+//! Proving is the worker's. That the provider or the person said no is an outcome, not a problem.
+
+use protocol::evidence::{Evidence, Finding, Party, Said, Stage};
+use protocol::id::ReconnectId;
+use protocol::problem::{Code, Problem};
+use protocol::receipt::Receipt;
+use protocol::reconnect::{Authorization, Exchange, Grant, State, Visit, sealing_context};
+use protocol::reply::OAuthReply;
+use protocol::request::reconnect::{
+    GetReceipt, GetReconnect, GrantReconnect, ListReceipts, Receipts, Reconnect, ReconnectState,
+    RefuseReconnect, StartReconnect, StartedReconnect,
+};
+use protocol::sealed::Sealed;
+
+use super::inbox::{unknown_provider, words_of};
+use super::{Context, Serve, ServeError};
+use crate::app::App;
+use crate::credentials::reconnect_context;
+use crate::store::inbox::Inbox;
+use crate::store::reconnect::Reconnect as StoredReconnect;
+
+/// The most of a provider's words that is kept, in characters: RFC 6749 §4.1.2.1 sets no limit.
+const WORDS_AT_MOST: usize = 500;
+/// What a browser says where the person closed the provider's window.
+const CANCELLED: &str = "cancelled";
+
+impl Serve for StartReconnect {
+    async fn serve(self, context: Context) -> Result<StartedReconnect, ServeError> {
+        let app = context.app();
+        let inbox = app.store.load_inbox(&self.inbox_id).await?;
+        // First, so that a provider that cannot be reached leaves no reconnect behind.
+        let authorization = load_authorization(app, &inbox).await?;
+        let (reconnect, joined) = start_or_join(app, &inbox).await?;
+        // Its task ends it when its time is over.
+        app.workers.run_reconnect(&reconnect.id);
+        let waits_for_person = matches!(reconnect.state, State::Started { .. });
+        Ok(StartedReconnect {
+            reconnect: view(&inbox, reconnect),
+            authorization: waits_for_person.then_some(authorization),
+            joined,
+        })
+    }
+}
+
+impl Serve for GrantReconnect {
+    async fn serve(self, context: Context) -> Result<Reconnect, ServeError> {
+        let app = context.app();
+        let reconnect = load_waiting(app, &self.reconnect_id).await?;
+        let inbox = app.store.load_inbox(&reconnect.inbox).await?;
+        let Some(grant) = open(app, &reconnect, &self.sealed) else {
+            let said = Said::Found(Finding::Unsealable);
+            return refuse(
+                app,
+                &inbox,
+                &reconnect.id,
+                Party::Relay,
+                Stage::Exchange,
+                said,
+            )
+            .await;
+        };
+        let payload = app
+            .keys
+            .seal(&reconnect_context(&reconnect.id), &grant)
+            .map_err(ServeError::internal)?;
+        app.store.grant_reconnect(&reconnect.id, &payload).await?;
+        app.workers.run_reconnect(&reconnect.id);
+        Ok(view(&inbox, app.store.load_reconnect(&reconnect.id).await?))
+    }
+}
+
+impl Serve for RefuseReconnect {
+    async fn serve(self, context: Context) -> Result<Reconnect, ServeError> {
+        let app = context.app();
+        let reconnect = load_waiting(app, &self.reconnect_id).await?;
+        let inbox = app.store.load_inbox(&reconnect.inbox).await?;
+        let (party, said) = if self.error == CANCELLED {
+            (Party::Relay, Said::Found(Finding::Cancelled))
+        } else {
+            let reply = OAuthReply {
+                http_status: None,
+                error: Some(clean(&self.error)),
+                description: clean(&self.description.unwrap_or_default()),
+            };
+            (Party::Oauth, Said::Oauth(reply))
+        };
+        refuse(app, &inbox, &reconnect.id, party, Stage::Authorize, said).await
+    }
+}
+
+impl Serve for GetReconnect {
+    async fn serve(self, context: Context) -> Result<Reconnect, ServeError> {
+        let store = &context.app().store;
+        let reconnect = store.load_reconnect(&self.reconnect_id).await?;
+        let inbox = store.load_inbox(&reconnect.inbox).await?;
+        Ok(view(&inbox, reconnect))
+    }
+}
+
+impl Serve for GetReceipt {
+    async fn serve(self, context: Context) -> Result<Receipt, ServeError> {
+        Ok(context.app().store.load_receipt(&self.receipt_id).await?)
+    }
+}
+
+impl Serve for ListReceipts {
+    async fn serve(self, context: Context) -> Result<Receipts, ServeError> {
+        let mut receipts = context.app().store.list_receipts().await?;
+        for receipt in &mut receipts {
+            receipt.lines.clear();
+        }
+        Ok(Receipts { receipts })
+    }
+}
+
+/// One that waits in vain is ended first: nobody can join it any more.
+async fn start_or_join(app: &App, inbox: &Inbox) -> Result<(StoredReconnect, bool), ServeError> {
+    let now = app.clock.now();
+    let expires_at = now + app.config.timing.reconnect_for;
+    let started = app
+        .store
+        .start_reconnect(&inbox.id, now, expires_at)
+        .await?;
+    if !is_over_time(&started.0, now) {
+        return Ok(started);
+    }
+    let said = Said::Found(Finding::Expired);
+    refuse(
+        app,
+        inbox,
+        &started.0.id,
+        Party::Relay,
+        Stage::Authorize,
+        said,
+    )
+    .await?;
+    Ok(app
+        .store
+        .start_reconnect(&inbox.id, now, expires_at)
+        .await?)
+}
+
+fn is_over_time(reconnect: &StoredReconnect, now: protocol::timestamp::Timestamp) -> bool {
+    matches!(reconnect.state, State::Started { expires_at } if expires_at <= now)
+}
+
+/// A reconnect that still waits for the person.
+async fn load_waiting(app: &App, id: &ReconnectId) -> Result<StoredReconnect, ServeError> {
+    let reconnect = app.store.load_reconnect(id).await?;
+    let detail = if !matches!(reconnect.state, State::Started { .. }) {
+        format!(
+            "this reconnect is {}; it no longer waits for a sign-in",
+            reconnect.state.name()
+        )
+    } else if is_over_time(&reconnect, app.clock.now()) {
+        format!(
+            "this reconnect ended at {}; start another one",
+            reconnect.expires_at
+        )
+    } else {
+        return Ok(reconnect);
+    };
+    Err(Problem::new(Code::Conflict, detail).into())
+}
+
+/// `None` where the blob was sealed for another key or reconnect, or holds no grant.
+fn open(app: &App, reconnect: &StoredReconnect, sealed: &Sealed) -> Option<Grant> {
+    let context = sealing_context(&reconnect.id, &reconnect.inbox);
+    let plain = zeroize::Zeroizing::new(app.keys.opening().open(&context, sealed).ok()?);
+    serde_json::from_slice(&plain).ok()
+}
+
+async fn refuse(
+    app: &App,
+    inbox: &Inbox,
+    id: &ReconnectId,
+    party: Party,
+    stage: Stage,
+    said: Said,
+) -> Result<Reconnect, ServeError> {
+    let now = app.clock.now();
+    let evidence = Evidence {
+        party,
+        stage,
+        said,
+        provider: inbox.provider.clone(),
+        seen_at: now,
+    };
+    app.store.refuse_reconnect(id, &evidence, now).await?;
+    app.workers.run_reconnect(id);
+    Ok(view(inbox, app.store.load_reconnect(id).await?))
+}
+
+async fn load_authorization(app: &App, inbox: &Inbox) -> Result<Authorization, ServeError> {
+    let Some((provider, registered)) = app.find_provider(&inbox.provider) else {
+        let detail = unknown_provider(app, &inbox.provider);
+        return Err(Problem::new(Code::Conflict, detail).into());
+    };
+    let metadata = app
+        .load_metadata(&inbox.provider)
+        .await
+        .map_err(|failure| {
+            let issuer = &registered.issuer;
+            let detail = format!(
+                "the provider at {issuer} does not answer as it should: {}",
+                failure.said
+            );
+            Problem::new(Code::Unavailable, detail)
+        })?;
+    let visits = provider.oauth.attempts.iter().map(|attempt| Visit {
+        interactive: attempt.interactive,
+        parameters: attempt
+            .parameters
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+    });
+    Ok(Authorization {
+        authorization_endpoint: metadata.authorization_endpoint.to_string(),
+        token_endpoint: metadata.token_endpoint.to_string(),
+        issuer: metadata.issuer,
+        names_issuer: metadata.iss_parameter_supported,
+        client_id: registered.client_id.clone(),
+        scopes: provider
+            .oauth
+            .scopes
+            .iter()
+            .map(|scope| (*scope).to_owned())
+            .collect(),
+        login_hint: inbox.address.to_string(),
+        attempts: visits.collect(),
+        exchange: match registered.client_secret {
+            Some(_) => Exchange::Confidential,
+            None => Exchange::Public,
+        },
+    })
+}
+
+fn view(inbox: &Inbox, reconnect: StoredReconnect) -> Reconnect {
+    let mut view = Reconnect {
+        id: reconnect.id,
+        inbox: reconnect.inbox,
+        state: ReconnectState::Started,
+        stage: None,
+        expires_at: reconnect.expires_at,
+        cause: None,
+        card: None,
+        evidence: None,
+        receipt: None,
+    };
+    match reconnect.state {
+        State::Started { .. } => {}
+        State::Granted => view.state = ReconnectState::Granted,
+        State::Verifying { stage } => {
+            view.state = ReconnectState::Verifying;
+            view.stage = Some(stage);
+        }
+        State::Resumed { receipt, .. } => {
+            view.state = ReconnectState::Resumed;
+            view.receipt = Some(receipt);
+        }
+        State::Refused {
+            cause, evidence, ..
+        } => {
+            view.state = ReconnectState::Refused;
+            view.cause = Some(cause);
+            view.card = Some(words_of(cause, inbox));
+            view.evidence = Some(evidence.words());
+        }
+    }
+    view
+}
+
+/// A stranger's words, in one line and shortened.
+fn clean(words: &str) -> String {
+    words
+        .chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .take(WORDS_AT_MOST)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strangers_words_are_one_short_line() {
+        assert_eq!(clean("no\r\nsuch\tscope"), "no  such scope");
+        assert_eq!(clean(&"x".repeat(10_000)).len(), WORDS_AT_MOST);
+    }
+}

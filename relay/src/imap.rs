@@ -1,0 +1,374 @@
+//! The IMAP adapter (RFC 3501, and RFC 9051 where a server has it): sign in, list folders, read
+//! headers and messages, put a copy into a folder. It changes nothing else: folders are opened
+//! read-only and messages are read without marking them. What a message *is* (a reply, a bounce) is
+//! not decided here, and waiting for new mail (IDLE) is not here either.
+//!
+//! ```text
+//! open ── list_folders, append, noop
+//!   └─ examine ── list_uids, fetch_headers, fetch_message     (of the folder examined last)
+//! ```
+
+mod authentication;
+mod capabilities;
+mod command;
+mod fetching;
+mod folder;
+mod framing;
+mod opening;
+mod reading;
+mod value;
+mod wire;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use protocol::evidence::{Party, Said, Stage};
+use protocol::inbox::MailServer;
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use self::capabilities::Capabilities;
+use self::command::Command;
+use self::fetching::Fetched;
+pub use self::fetching::Header;
+pub use self::folder::{Folder, SpecialUse, find_sent_folder};
+use self::framing::RESPONSE_BYTES_MAX;
+use self::opening::open;
+use self::reading::{Code, Data, Unreadable};
+use self::value::Value;
+use self::wire::{Told, Wire, garbage};
+use crate::failure::Failure;
+use crate::sign_in::SignIn;
+use crate::tls::Dialer;
+
+/// Time for every other command. Ours: a slice of headers from a cold store takes seconds; RFC 9051
+/// §5.4 lets a server wait 30 minutes, and no person or lease of ours can.
+const COMMAND_WITHIN: Duration = Duration::from_mins(2);
+
+/// Time for the farewell, which nothing depends on.
+const LOGOUT_WITHIN: Duration = Duration::from_secs(5);
+
+/// Headers asked for with one command, so that one command stays far below its time.
+const HEADERS_A_SLICE: usize = 200;
+
+/// How much of a header is read. Far above what mail has (Gmail takes 500 kB of header at most, and
+/// ids stand near its start), and it bounds what a message made for the purpose can make us hold.
+const HEADER_BYTES_MAX: u32 = 256 * 1024;
+
+/// The largest part of a message that is read. Above what providers take over SMTP (Gmail 25 MB).
+const MESSAGE_BYTES_MAX: u32 = 32 * 1024 * 1024;
+
+/// A signed-in connection.
+pub struct Session {
+    wire: Wire<TlsStream<TcpStream>>,
+    capabilities: Capabilities,
+    /// Messages in the folder examined last, as far as the server told.
+    n_messages: u32,
+}
+
+/// How far a folder has come (RFC 9051 §2.3.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Changes when unique ids of this folder lose their meaning.
+    pub uid_validity: u32,
+    /// The next message to come gets this unique id or a higher one.
+    pub uid_next: u32,
+    /// Messages in the folder.
+    pub n_messages: u32,
+}
+
+/// Where `APPEND` put a message (RFC 4315 §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The folder's UIDVALIDITY.
+    pub uid_validity: u32,
+    /// The message's unique id.
+    pub uid: u32,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("is_usable", &self.is_usable())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Connects and signs in. The credentials are proved when this succeeds.
+    pub async fn open(
+        dialer: &Dialer,
+        server: &MailServer,
+        sign_in: &SignIn,
+    ) -> Result<Self, Failure> {
+        let (wire, capabilities) = open(dialer, server, sign_in).await?;
+        Ok(Self {
+            wire,
+            capabilities,
+            n_messages: 0,
+        })
+    }
+
+    /// Whether another command can be sent: not after a failure other than the server's `NO` or
+    /// `BAD`, and not after a call that was dropped before it ended.
+    pub fn is_usable(&self) -> bool {
+        self.wire.is_ready()
+    }
+
+    /// All folders.
+    pub async fn list_folders(&mut self) -> Result<Vec<Folder>, Failure> {
+        let mut command = Command::new("LIST").string(b"").string(b"*");
+        // RFC 6154 §2: a plain LIST may leave the uses out. Asking takes both extensions.
+        let has = |name| self.capabilities.has(name);
+        if has("IMAP4REV2") || has("LIST-EXTENDED") && has("SPECIAL-USE") {
+            command = command.word("RETURN (SPECIAL-USE)");
+        }
+        let mut folders = Vec::new();
+        self.run(command, |data| {
+            if data.kind == "LIST" {
+                folders.push(Folder::parse(data)?);
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(folders)
+    }
+
+    /// Opens a folder read-only; the other reads are about this folder from now on.
+    pub async fn examine(&mut self, folder: &Folder) -> Result<Position, Failure> {
+        self.n_messages = 0;
+        let (mut uid_validity, mut uid_next) = (None, None);
+        let command = Command::new("EXAMINE").string(&folder.wire_name);
+        self.run_with_codes(
+            command,
+            |_| Ok(()),
+            |code| {
+                uid_validity = find_number(code, "UIDVALIDITY").or(uid_validity);
+                uid_next = find_number(code, "UIDNEXT").or(uid_next);
+            },
+        )
+        .await?;
+        // RFC 3501 §6.3.1: a server may leave both out of its answer to EXAMINE.
+        if uid_validity.is_none() || uid_next.is_none() {
+            let command = Command::new("STATUS")
+                .string(&folder.wire_name)
+                .word("(UIDVALIDITY UIDNEXT)");
+            self.run(command, |data| {
+                if data.kind == "STATUS" {
+                    uid_validity = find_status_item(data, "UIDVALIDITY")?.or(uid_validity);
+                    uid_next = find_status_item(data, "UIDNEXT")?.or(uid_next);
+                }
+                Ok(())
+            })
+            .await?;
+        }
+        match (uid_validity, uid_next) {
+            (Some(uid_validity), Some(uid_next)) => Ok(Position {
+                uid_validity,
+                uid_next,
+                n_messages: self.n_messages,
+            }),
+            _ => Err(fail(garbage(
+                "the server tells no UIDVALIDITY or no UIDNEXT",
+            ))),
+        }
+    }
+
+    /// The unique ids from `from_uid` on, ascending. By `FETCH`, because the search index of some
+    /// servers lags behind the folder, and a message that is not found would count as not there.
+    pub async fn list_uids(&mut self, from_uid: u32) -> Result<Vec<u32>, Failure> {
+        if self.n_messages == 0 {
+            // Old servers refuse a FETCH in an empty folder, so ask first whether it still is.
+            self.noop().await?;
+            if self.n_messages == 0 {
+                return Ok(Vec::new());
+            }
+        }
+        let from_uid = from_uid.max(1);
+        let mut uids = BTreeSet::new();
+        self.run(
+            Command::new(&format!("UID FETCH {from_uid}:* (UID)")),
+            |data| {
+                if data.kind == "FETCH" {
+                    uids.extend(Fetched::parse(data)?.uid);
+                }
+                Ok(())
+            },
+        )
+        .await?;
+        // RFC 9051 §6.4.9: the range holds the last message even where its id is below `from_uid`.
+        Ok(uids.split_off(&from_uid).into_iter().collect())
+    }
+
+    /// The headers of every message from `from_uid` on, ascending by unique id. Messages that came
+    /// after [`Session::examine`] may be among them. A long gap is read with less memory by
+    /// [`Session::list_uids`] and [`Session::fetch_headers_of`].
+    pub async fn fetch_headers(&mut self, from_uid: u32) -> Result<Vec<Header>, Failure> {
+        let uids = self.list_uids(from_uid).await?;
+        self.fetch_headers_of(&uids).await
+    }
+
+    /// The headers of these messages, which are in ascending order; those that are gone are left
+    /// out.
+    pub async fn fetch_headers_of(&mut self, uids: &[u32]) -> Result<Vec<Header>, Failure> {
+        let mut headers = Vec::with_capacity(uids.len());
+        for slice in uids.chunks(HEADERS_A_SLICE) {
+            let mut wanted: BTreeSet<u32> = slice.iter().copied().collect();
+            let (Some(first), Some(last)) = (wanted.first(), wanted.last()) else {
+                continue;
+            };
+            let mut command = Command::new(&format!(
+                "UID FETCH {first}:{last} \
+                 (UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER]<0.{HEADER_BYTES_MAX}>)"
+            ));
+            command.response_bytes_max = response_bytes_max(HEADER_BYTES_MAX);
+            self.run(command, |data| {
+                if data.kind == "FETCH" {
+                    let header = Fetched::parse(data)?.into_header();
+                    headers.extend(header.filter(|header| wanted.remove(&header.uid)));
+                }
+                Ok(())
+            })
+            .await?;
+        }
+        headers.sort_unstable_by_key(|header| header.uid);
+        Ok(headers)
+    }
+
+    /// The start of a message, `at_most_bytes` long and no more than 32 MiB; `None` where it is
+    /// gone.
+    pub async fn fetch_message(
+        &mut self,
+        uid: u32,
+        at_most_bytes: u32,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        // RFC 9051 §6.4.5.1: a part of no bytes cannot be asked for.
+        let n_bytes = at_most_bytes.clamp(1, MESSAGE_BYTES_MAX);
+        let mut command = Command::new(&format!("UID FETCH {uid} (UID BODY.PEEK[]<0.{n_bytes}>)"));
+        command.response_bytes_max = response_bytes_max(n_bytes);
+        let mut message = None;
+        self.run(command, |data| {
+            if data.kind == "FETCH" {
+                let fetched = Fetched::parse(data)?;
+                if fetched.uid == Some(uid) {
+                    message = fetched.body.or(message.take());
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(message)
+    }
+
+    /// Puts a message into a folder, marked as read; where it stands, if the server tells.
+    pub async fn append(
+        &mut self,
+        folder: &Folder,
+        message: &[u8],
+    ) -> Result<Option<Appended>, Failure> {
+        let command = Command::new("APPEND")
+            .string(&folder.wire_name)
+            .word("(\\Seen)")
+            .literal(message);
+        let code = self.run(command, |_| Ok(())).await?;
+        let numbers = code
+            .and_then(|code| code.numbers("APPENDUID"))
+            .unwrap_or_default();
+        Ok(match numbers.as_slice() {
+            [uid_validity, uid] => Some(Appended {
+                uid_validity: *uid_validity,
+                uid: *uid,
+            }),
+            _ => None,
+        })
+    }
+
+    /// Asks nothing: shows that the connection stands, and lets the server tell what is new.
+    pub async fn noop(&mut self) -> Result<(), Failure> {
+        self.run(Command::new("NOOP"), |_| Ok(())).await?;
+        Ok(())
+    }
+
+    /// Says goodbye. Whether the server hears it changes nothing.
+    pub async fn logout(mut self) {
+        let command = Command::new("LOGOUT");
+        if let Err(failure) = self
+            .wire
+            .run(Stage::Folder, LOGOUT_WITHIN, command, |_| Ok(()))
+            .await
+        {
+            tracing::debug!(said = %failure.said, "the IMAP server did not take its leave");
+        }
+    }
+
+    /// A command about folders; `read` gets the data responses.
+    async fn run(
+        &mut self,
+        command: Command,
+        read: impl FnMut(&Data) -> Result<(), Unreadable>,
+    ) -> Result<Option<Code>, Failure> {
+        self.run_with_codes(command, read, |_| {}).await
+    }
+
+    /// As `run`; `note` gets the codes of untagged `OK`s.
+    async fn run_with_codes(
+        &mut self,
+        command: Command,
+        mut read: impl FnMut(&Data) -> Result<(), Unreadable>,
+        mut note: impl FnMut(&Code),
+    ) -> Result<Option<Code>, Failure> {
+        let n_messages = &mut self.n_messages;
+        let tell = |told: Told| match told {
+            Told::Code(code) => {
+                note(&code);
+                Ok(())
+            }
+            Told::Data(data) => {
+                // Both may come with any command (RFC 9051 §7.4.1, §7.5.1).
+                match (data.kind.as_str(), data.number) {
+                    ("EXISTS", Some(number)) => *n_messages = number,
+                    ("EXPUNGE", Some(_)) => *n_messages = n_messages.saturating_sub(1),
+                    _ => {}
+                }
+                read(&data)
+            }
+        };
+        self.wire
+            .run(Stage::Folder, COMMAND_WITHIN, command, tell)
+            .await
+    }
+}
+
+/// Room for the bytes asked for and for what stands around them.
+fn response_bytes_max(n_bytes: u32) -> usize {
+    usize::try_from(n_bytes)
+        .unwrap_or(usize::MAX)
+        .saturating_add(RESPONSE_BYTES_MAX)
+}
+
+/// The one number of a code of this name.
+fn find_number(code: &Code, name: &str) -> Option<u32> {
+    code.numbers(name)?.first().copied()
+}
+
+/// A number of a `STATUS` response (RFC 9051 §7.3.3); `None` where it is not told.
+fn find_status_item(data: &Data, name: &str) -> Result<Option<u32>, Unreadable> {
+    let values = data.values()?;
+    let [_folder, Value::List(items)] = values.as_slice() else {
+        return Err(data.unreadable());
+    };
+    let (pairs, _) = items.as_chunks::<2>();
+    let is_named = |item: &Value| {
+        item.text()
+            .is_some_and(|text| text.eq_ignore_ascii_case(name))
+    };
+    Ok(pairs
+        .iter()
+        .find(|[item, _]| is_named(item))
+        .and_then(|[_, value]| value.number()))
+}
+
+fn fail(said: Said) -> Failure {
+    Failure::new(Party::Imap, Stage::Folder, said)
+}

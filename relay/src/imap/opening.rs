@@ -1,0 +1,129 @@
+//! From nothing to a signed-in connection: TLS, the greeting, what the server offers, and the proof of
+//! the credentials. How a mechanism works is in `authentication`.
+
+use std::time::Duration;
+
+use protocol::evidence::{Party, Said, Stage};
+use protocol::inbox::{MailServer, TlsMode};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use super::authentication::{choose_command, redact};
+use super::capabilities::Capabilities;
+use super::command::Command;
+use super::reading::StatusKind;
+use super::wire::{Told, Wire, garbage};
+use crate::failure::Failure;
+use crate::sign_in::SignIn;
+use crate::tls::Dialer;
+
+/// Time for the greeting. Ours: RFC 9051 §5.4 speaks of idle connections only, and servers that are
+/// busy greet late rather than not.
+const GREETING_WITHIN: Duration = Duration::from_mins(1);
+
+/// Time to sign in. Ours: servers delay refusals on purpose (Dovecot by 2 s and more, doubling), and
+/// a person may be waiting.
+const SIGN_IN_WITHIN: Duration = Duration::from_mins(1);
+
+/// Connects and signs in; the connection, and what the server offers from then on.
+pub(super) async fn open(
+    dialer: &Dialer,
+    server: &MailServer,
+    sign_in: &SignIn,
+) -> Result<(Wire<TlsStream<TcpStream>>, Capabilities), Failure> {
+    let tcp = dialer.tcp(Party::Imap, server).await?;
+    let (mut wire, greeted) = match server.tls {
+        TlsMode::Implicit => {
+            let mut wire = Wire::new(dialer.tls(Party::Imap, server, tcp).await?);
+            let greeted = greet(&mut wire).await?;
+            (wire, greeted)
+        }
+        TlsMode::StartTls => {
+            let tcp = start_tls(Wire::new(tcp)).await?;
+            // What was said before TLS is forgotten (RFC 9051 §6.2.1).
+            (Wire::new(dialer.tls(Party::Imap, server, tcp).await?), None)
+        }
+    };
+    let offered = match greeted {
+        Some(offered) => offered,
+        None => ask_capabilities(&mut wire, Stage::Greeting).await?,
+    };
+    let mut told_now = None;
+    let command = choose_command(&offered, sign_in)?;
+    let tell = |told: Told| {
+        told_now = Capabilities::find_in(&told).or(told_now.take());
+        Ok(())
+    };
+    let code = wire
+        .run(Stage::Auth, SIGN_IN_WITHIN, command, tell)
+        .await
+        .map_err(|failure| redact(failure, sign_in))?;
+    let capabilities = match Capabilities::find_in_code(code.as_ref()).or(told_now) {
+        Some(capabilities) => capabilities,
+        None => ask_capabilities(&mut wire, Stage::Auth).await?,
+    };
+    Ok((wire, capabilities))
+}
+
+/// Reads the greeting; the capabilities it names.
+async fn greet<S>(wire: &mut Wire<S>) -> Result<Option<Capabilities>, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let greeting = wire.greet(GREETING_WITHIN).await?;
+    // A server that takes us for somebody already (RFC 9051 §7.1.4) cannot prove the credentials, and
+    // before TLS it would keep us from STARTTLS.
+    if greeting.kind == StatusKind::PreAuth {
+        let detail = "the server signed us in before it asked who we are (PREAUTH)";
+        return Err(Failure::new(Party::Imap, Stage::Greeting, garbage(detail)));
+    }
+    Ok(Capabilities::find_in_code(greeting.code.as_ref()))
+}
+
+/// Goes up to the point where TLS begins (RFC 9051 §6.2.1).
+async fn start_tls(mut wire: Wire<TcpStream>) -> Result<TcpStream, Failure> {
+    let fail = |said| Failure::new(Party::Imap, Stage::Tls, said);
+    let offered = match greet(&mut wire).await? {
+        Some(offered) => offered,
+        None => ask_capabilities(&mut wire, Stage::Greeting).await?,
+    };
+    if !offered.has("STARTTLS") {
+        return Err(fail(Said::Tls {
+            detail: "the server does not offer STARTTLS".to_owned(),
+        }));
+    }
+    wire.run(
+        Stage::Tls,
+        GREETING_WITHIN,
+        Command::new("STARTTLS"),
+        |_| Ok(()),
+    )
+    .await?;
+    // Whatever already stands there came without TLS, from whomever.
+    wire.into_stream().map_err(|_| {
+        fail(garbage(
+            "the server went on without TLS after it had agreed to STARTTLS",
+        ))
+    })
+}
+
+async fn ask_capabilities<S>(wire: &mut Wire<S>, stage: Stage) -> Result<Capabilities, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut capabilities = None;
+    let tell = |told: Told| {
+        capabilities = Capabilities::find_in(&told).or(capabilities.take());
+        Ok(())
+    };
+    wire.run(stage, GREETING_WITHIN, Command::new("CAPABILITY"), tell)
+        .await?;
+    capabilities.ok_or_else(|| {
+        Failure::new(
+            Party::Imap,
+            stage,
+            garbage("the server names no CAPABILITY when asked"),
+        )
+    })
+}

@@ -1,0 +1,317 @@
+//! One IMAP connection: sends a command, reads up to its end, keeps time. Which commands there are
+//! and what their answers mean to the relay is in `imap` and `authentication`.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use protocol::evidence::{IoFault, Party, Said, Stage};
+use protocol::reply::{ImapReply, ImapStatus};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+
+use super::command::Command;
+use super::framing::Framer;
+use super::reading::{
+    Code, Data, Response, Status, StatusKind, Unreadable, legible, parse_response,
+};
+use crate::failure::Failure;
+use crate::tls::{said_of, timed_out};
+
+/// How long the end of a command may take after the server said `BYE`: it closes at once (RFC 9051
+/// §7.1.5), and a refusal that still comes tells more than the `BYE` does.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(5);
+
+/// Bytes asked of the socket at a time: one TLS record (RFC 8446 §5.1).
+const READ_BYTES: usize = 16 * 1024;
+
+/// A connection over any stream, so that STARTTLS can put TLS under it.
+pub(super) struct Wire<S> {
+    stream: S,
+    framer: Framer,
+    /// Commands sent so far; their tags.
+    n_commands: u32,
+    /// Whether the next command may be sent: not while one is unfinished, whatever the reason.
+    is_ready: bool,
+}
+
+/// What the server tells besides the end of a command.
+pub(super) enum Told {
+    /// The code of an untagged `OK`.
+    Code(Code),
+    /// A data response.
+    Data(Data),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    /// Over a fresh stream.
+    pub(super) fn new(stream: S) -> Self {
+        Self {
+            stream,
+            framer: Framer::new(),
+            n_commands: 0,
+            is_ready: true,
+        }
+    }
+
+    /// Whether another command can be sent.
+    pub(super) fn is_ready(&self) -> bool {
+        self.is_ready
+    }
+
+    /// The stream, once nothing is left that was read from it. `Err` tells how much is left.
+    pub(super) fn into_stream(self) -> Result<S, Self> {
+        if self.framer.is_empty() {
+            Ok(self.stream)
+        } else {
+            Err(self)
+        }
+    }
+
+    /// Reads the greeting (RFC 9051 §7.1).
+    pub(super) async fn greet(&mut self, within: Duration) -> Result<Status, Failure> {
+        self.is_ready = false;
+        let fail = |said| Failure::new(Party::Imap, Stage::Greeting, said);
+        let greeting = match timeout(within, self.receive(None)).await {
+            Ok(Ok(Response::Untagged(greeting))) => greeting,
+            Ok(Ok(other)) => {
+                return Err(fail(garbage(&format!(
+                    "expected a greeting, got: {other:?}"
+                ))));
+            }
+            Ok(Err(said)) => return Err(fail(said)),
+            Err(_) => return Err(fail(timed_out("the wait for the greeting", within))),
+        };
+        match refusal(greeting) {
+            Ok(greeting) => {
+                self.is_ready = true;
+                Ok(greeting)
+            }
+            Err(reply) => Err(fail(Said::Imap(reply))),
+        }
+    }
+
+    /// Sends `command` and reads up to its end; `tell` gets what comes before. Gives the code of the
+    /// tagged `OK`. A `NO` or `BAD` is a [`Failure`] and leaves the connection ready, every other
+    /// failure ends it.
+    pub(super) async fn run(
+        &mut self,
+        stage: Stage,
+        within: Duration,
+        command: Command,
+        tell: impl FnMut(Told) -> Result<(), Unreadable>,
+    ) -> Result<Option<Code>, Failure> {
+        let fail = |said| Failure::new(Party::Imap, stage, said);
+        if !self.is_ready {
+            let detail = "the connection ended with an earlier command".to_owned();
+            return Err(fail(Said::Io {
+                fault: IoFault::Closed,
+                detail,
+            }));
+        }
+        self.is_ready = false;
+        self.framer.bytes_max = command.response_bytes_max;
+        match timeout(within, self.converse(command, tell)).await {
+            Ok(Ok(code)) => {
+                self.is_ready = true;
+                Ok(code)
+            }
+            Ok(Err(
+                said @ Said::Io {
+                    fault: IoFault::Closed,
+                    ..
+                },
+            )) => {
+                // A server that closed while we wrote may have said why before.
+                let bye = timeout(LAST_WORDS_WITHIN, self.find_bye())
+                    .await
+                    .ok()
+                    .flatten();
+                Err(fail(bye.map_or(said, Said::Imap)))
+            }
+            Ok(Err(said)) => {
+                self.is_ready =
+                    matches!(&said, Said::Imap(reply) if reply.status != ImapStatus::Bye);
+                Err(fail(said))
+            }
+            Err(_) => Err(fail(timed_out("the command", within))),
+        }
+    }
+
+    async fn converse(
+        &mut self,
+        command: Command,
+        mut tell: impl FnMut(Told) -> Result<(), Unreadable>,
+    ) -> Result<Option<Code>, Said> {
+        self.n_commands += 1;
+        let tag = format!("U{}", self.n_commands);
+        let mut turns = command.turns.into_iter();
+        let mut takes_challenge = command.takes_challenge;
+        // What is said beside the tagged refusal and belongs to it.
+        let mut asides = Vec::new();
+        let mut bye = None;
+        self.send(format!("{tag} ").as_bytes()).await?;
+        if let Some(first) = turns.next() {
+            self.send(&first).await?;
+        }
+        self.flush().await?;
+        loop {
+            let response = match self.receive(bye.as_ref().map(|_| LAST_WORDS_WITHIN)).await {
+                Ok(response) => response,
+                Err(said) => return Err(bye.map_or(said, Said::Imap)),
+            };
+            match response {
+                Response::Continue(text) => {
+                    if let Some(turn) = turns.next() {
+                        self.send(&turn).await?;
+                    } else if takes_challenge {
+                        takes_challenge = false;
+                        asides.push(decode_challenge(&text));
+                        self.send(b"\r\n").await?;
+                    } else {
+                        return Err(garbage(&format!(
+                            "nothing is left to continue, got: + {text}"
+                        )));
+                    }
+                    self.flush().await?;
+                }
+                Response::Tagged(told_tag, _) if told_tag != tag => {
+                    let detail =
+                        format!("expected the end of command {tag}, got that of {told_tag}");
+                    return Err(garbage(&detail));
+                }
+                Response::Tagged(_, status) => match refusal(status) {
+                    Ok(_) if turns.len() > 0 => {
+                        return Err(garbage(
+                            "the server said OK before it had the whole command",
+                        ));
+                    }
+                    Ok(status) => return Ok(status.code),
+                    Err(mut reply) => {
+                        asides.insert(0, std::mem::take(&mut reply.text));
+                        asides.retain(|text| !text.is_empty());
+                        reply.text = asides.join("\n");
+                        return Err(Said::Imap(reply));
+                    }
+                },
+                Response::Untagged(status) => match refusal(status) {
+                    Ok(Status {
+                        code: Some(code), ..
+                    }) => told(tell(Told::Code(code)))?,
+                    Ok(_) => {}
+                    Err(reply) if reply.status == ImapStatus::Bye => bye = Some(reply),
+                    Err(reply) => asides.push(match reply.code {
+                        Some(code) => format!("[{code}] {}", reply.text),
+                        None => reply.text,
+                    }),
+                },
+                Response::Data(data) => told(tell(Told::Data(data)))?,
+            }
+        }
+    }
+
+    /// The `BYE` among what was received and not read yet.
+    async fn find_bye(&mut self) -> Option<ImapReply> {
+        loop {
+            if let Response::Untagged(status) = self.receive(None).await.ok()?
+                && let Err(reply) = refusal(status)
+                && reply.status == ImapStatus::Bye
+            {
+                return Some(reply);
+            }
+        }
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> Result<(), Said> {
+        self.stream
+            .write_all(bytes)
+            .await
+            .map_err(|error| said_of(&error))
+    }
+
+    async fn flush(&mut self) -> Result<(), Said> {
+        self.stream.flush().await.map_err(|error| said_of(&error))
+    }
+
+    /// The next response; `within` bounds the wait for it.
+    async fn receive(&mut self, within: Option<Duration>) -> Result<Response, Said> {
+        loop {
+            match self.framer.next() {
+                Ok(Some(pieces)) => {
+                    return parse_response(pieces).map_err(|Unreadable(detail)| garbage(&detail));
+                }
+                Ok(None) => {}
+                Err(too_large) => {
+                    let bytes_max = too_large.bytes_max;
+                    return Err(garbage(&format!(
+                        "a response of more than {bytes_max} bytes"
+                    )));
+                }
+            }
+            self.framer.room().reserve(READ_BYTES);
+            let read = self.stream.read_buf(self.framer.room());
+            let n_bytes = match within {
+                None => read.await,
+                Some(within) => match timeout(within, read).await {
+                    Ok(read) => read,
+                    Err(_) => return Err(timed_out("the command", within)),
+                },
+            }
+            .map_err(|error| said_of(&error))?;
+            if n_bytes == 0 {
+                let where_it_was = if self.framer.is_empty() {
+                    ""
+                } else {
+                    " in the middle of a response"
+                };
+                let detail = format!("the server closed the connection{where_it_was}");
+                return Err(Said::Io {
+                    fault: IoFault::Closed,
+                    detail,
+                });
+            }
+        }
+    }
+}
+
+/// A status that refuses, as a reply; `Err` is the refusal.
+fn refusal(status: Status) -> Result<Status, ImapReply> {
+    let refused = match status.kind {
+        StatusKind::Ok | StatusKind::PreAuth => return Ok(status),
+        StatusKind::No => ImapStatus::No,
+        StatusKind::Bad => ImapStatus::Bad,
+        StatusKind::Bye => ImapStatus::Bye,
+    };
+    let (code, text) = match status.code {
+        // Arguments of a code are words of the server too, as in `[WEBALERT https://…]`.
+        Some(Code { name, arguments }) if !arguments.is_empty() => (
+            Some(name),
+            format!("{} {}", legible(arguments.as_bytes()), status.text),
+        ),
+        Some(Code { name, .. }) => (Some(name), status.text),
+        None => (None, status.text),
+    };
+    Err(ImapReply {
+        status: refused,
+        code,
+        text: text.trim().to_owned(),
+    })
+}
+
+/// The error that XOAUTH2 puts into a challenge: JSON in base64, or whatever stands there.
+fn decode_challenge(text: &str) -> String {
+    STANDARD
+        .decode(text)
+        .map_or_else(|_| text.to_owned(), |json| legible(&json))
+}
+
+fn told(result: Result<(), Unreadable>) -> Result<(), Said> {
+    result.map_err(|Unreadable(detail)| garbage(&detail))
+}
+
+/// What was expected and what came, as evidence.
+pub(super) fn garbage(detail: &str) -> Said {
+    Said::Garbage {
+        detail: detail.to_owned(),
+    }
+}

@@ -1,0 +1,24 @@
+//! The relay as a library, so that its tests can start the whole application in process.
+//! The arrows: `main → http, worker → engine → protocol`; `http, worker → smtp, imap, oauth, store,
+//! notify`. The engine decides and performs nothing.
+
+pub mod api;
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod credentials;
+pub mod engine;
+pub mod failure;
+pub mod http;
+pub mod imap;
+pub mod log;
+pub mod notify;
+pub mod oauth;
+pub mod record;
+pub mod secret;
+pub mod sign_in;
+pub mod smtp;
+pub mod store;
+pub mod tls;
+pub mod worker;

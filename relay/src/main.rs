@@ -1,0 +1,5 @@
+//! The binary `unpause`. Everything it does is in the library.
+
+fn main() -> std::process::ExitCode {
+    relay::cli::run()
+}

@@ -1,0 +1,25 @@
+//! Telling people, once for each change whichever path saw it first. The first channel is the log; others
+//! are files and lines here.
+
+use protocol::card::Facts;
+use protocol::cause::Cause;
+use protocol::connection::Connection;
+use protocol::provider::Provider;
+
+use crate::store::inbox::Inbox;
+
+/// An inbox was disconnected.
+pub fn tell_disconnected(inbox: &Inbox, cause: Cause, connection: &Connection) {
+    let provider =
+        Provider::find(&inbox.provider).map_or(inbox.provider.as_str(), |provider| provider.name);
+    let words = cause.card().render(&Facts {
+        inbox: inbox.address.as_str(),
+        provider,
+    });
+    tracing::warn!(
+        inbox = %inbox.address,
+        cause = cause.code(),
+        since = %connection.since(),
+        "{}. {}", words.title, words.explanation
+    );
+}

@@ -1,0 +1,40 @@
+//! Plain values that the engine decides about and the store keeps: neither needs the other for them.
+
+use std::collections::BTreeMap;
+
+use protocol::id::DeliveryId;
+use protocol::inbox::Address;
+use protocol::timestamp::Timestamp;
+
+/// A place in a folder (RFC 9051 §2.3.1.1): everything below `uid_next` is behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FolderPosition {
+    /// The folder's UIDVALIDITY.
+    pub uid_validity: u32,
+    /// The next UID that was not seen.
+    pub uid_next: u32,
+}
+
+/// A delivery in doubt, with what is needed to settle it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// The delivery; also the value of its own header.
+    pub id: DeliveryId,
+    /// What we wrote as `Message-ID`.
+    pub message_id: String,
+    /// Not before the connection ended.
+    pub since: Timestamp,
+    /// Where the sent folder stood before the attempt; `None` where it was not known.
+    pub sent: Option<FolderPosition>,
+}
+
+/// A lead as it was read from a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewLead {
+    /// The row in the file, the header being row 1.
+    pub row: u64,
+    /// Its address.
+    pub address: Address,
+    /// Every column by its name, the address included.
+    pub fields: BTreeMap<String, String>,
+}

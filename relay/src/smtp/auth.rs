@@ -1,0 +1,218 @@
+//! Signing in to SMTP (RFC 4954): XOAUTH2, PLAIN, LOGIN. lettre's own `auth` gives up at XOAUTH2's 334
+//! and never reads the refusal, so the commands are ours.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use protocol::evidence::{Party, Said, Stage};
+use protocol::reply::SmtpReply;
+use protocol::secret::Secret;
+use serde::Deserialize;
+
+use super::AUTH_WITHIN;
+use super::conversation::{Conversation, Line, said_of_unexpected};
+use super::reading::Offer;
+use crate::failure::Failure;
+use crate::sign_in::SignIn;
+use crate::tls::hush::hush;
+
+/// Signs in by the first mechanism that both sides know.
+pub(super) async fn sign_in(
+    conversation: &mut Conversation,
+    offer: &Offer,
+    sign_in: &SignIn,
+) -> Result<(), Failure> {
+    match sign_in {
+        SignIn::Bearer { user, access_token } if offer.has_auth("XOAUTH2") => {
+            xoauth2(conversation, user, access_token).await
+        }
+        SignIn::Password { user, password } if offer.has_auth("PLAIN") => {
+            plain(conversation, user, password).await
+        }
+        SignIn::Password { user, password } if offer.has_auth("LOGIN") => {
+            login(conversation, user, password).await
+        }
+        SignIn::Bearer { .. } => Err(not_offered(offer, "XOAUTH2")),
+        SignIn::Password { .. } => Err(not_offered(offer, "PLAIN or LOGIN")),
+    }
+}
+
+/// No server refused anything here, so this is no SMTP verdict.
+fn not_offered(offer: &Offer, needed: &str) -> Failure {
+    let offered = match offer.auth.as_slice() {
+        [] => "no AUTH at all".to_owned(),
+        mechanisms => format!("AUTH {}", mechanisms.join(" ")),
+    };
+    failed(Said::Garbage {
+        detail: format!("expected an offer of AUTH {needed}, found {offered}"),
+    })
+}
+
+/// XOAUTH2 with its initial response
+/// (<https://developers.google.com/workspace/gmail/imap/xoauth2-protocol>). A refused token is answered
+/// with 334 and base64 of a JSON object; the client sends an empty line and only then is refused.
+async fn xoauth2(
+    conversation: &mut Conversation,
+    user: &str,
+    access_token: &Secret,
+) -> Result<(), Failure> {
+    let token = access_token.expose();
+    let response = Secret::new(encode(&format!(
+        "user={user}\x01auth=Bearer {token}\x01\x01"
+    )));
+    let secrets = [response.expose(), token];
+    let command = format!("AUTH XOAUTH2 {}", response.expose());
+    let reply = ask(conversation, command, &secrets).await?;
+    if reply.code != 334 {
+        return finish(reply, &secrets);
+    }
+    let explained = explain_challenge(&reply.text);
+    match ask(conversation, String::new(), &secrets).await {
+        Ok(mut refusal) => {
+            if let Some(words) = explained {
+                refusal.text.push('\n');
+                refusal.text.push_str(&words);
+            }
+            finish(refusal, &secrets)
+        }
+        Err(Failure {
+            said: Said::Io { fault, detail },
+            ..
+        }) => {
+            let words = explained
+                .map(|words| format!(" after {words}"))
+                .unwrap_or_default();
+            let detail = hush(&format!("{detail}{words}"), &secrets);
+            Err(failed(Said::Io { fault, detail }))
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// PLAIN with its initial response (RFC 4616 §2).
+async fn plain(
+    conversation: &mut Conversation,
+    user: &str,
+    password: &Secret,
+) -> Result<(), Failure> {
+    let response = Secret::new(encode(&format!("\0{user}\0{}", password.expose())));
+    let secrets = [response.expose(), password.expose()];
+    let reply = ask(
+        conversation,
+        format!("AUTH PLAIN {}", response.expose()),
+        &secrets,
+    )
+    .await?;
+    finish(reply, &secrets)
+}
+
+/// LOGIN, which no RFC describes (draft-murchison-sasl-login §2): two questions, two answers.
+async fn login(
+    conversation: &mut Conversation,
+    user: &str,
+    password: &Secret,
+) -> Result<(), Failure> {
+    let response = Secret::new(encode(password.expose()));
+    let secrets = [response.expose(), password.expose()];
+    for answer in ["AUTH LOGIN".to_owned(), encode(user)] {
+        let reply = ask(conversation, answer, &secrets).await?;
+        if reply.code != 334 {
+            return Err(failed(hushed(said_of_unexpected(reply, "334"), &secrets)));
+        }
+    }
+    let reply = ask(conversation, response.expose().to_owned(), &secrets).await?;
+    finish(reply, &secrets)
+}
+
+async fn ask(
+    conversation: &mut Conversation,
+    line: String,
+    secrets: &[&str],
+) -> Result<SmtpReply, Failure> {
+    conversation
+        .ask(Line(line), Stage::Auth, AUTH_WITHIN)
+        .await
+        .map_err(|failure| {
+            Failure::new(failure.party, failure.stage, hushed(failure.said, secrets))
+        })
+}
+
+fn finish(reply: SmtpReply, secrets: &[&str]) -> Result<(), Failure> {
+    if reply.is_positive() {
+        return Ok(());
+    }
+    Err(failed(hushed(said_of_unexpected(reply, "2yz"), secrets)))
+}
+
+/// Servers quote the line that they refuse.
+fn hushed(said: Said, secrets: &[&str]) -> Said {
+    match said {
+        Said::Smtp(reply) => Said::Smtp(SmtpReply {
+            text: hush(&reply.text, secrets),
+            ..reply
+        }),
+        Said::Garbage { detail } => Said::Garbage {
+            detail: hush(&detail, secrets),
+        },
+        other => other,
+    }
+}
+
+fn failed(said: Said) -> Failure {
+    Failure::new(Party::Smtp, Stage::Auth, said)
+}
+
+fn encode(text: &str) -> String {
+    STANDARD.encode(text)
+}
+
+/// What a 334 of XOAUTH2 carries; each server fills some of it.
+#[derive(Deserialize)]
+struct Challenge {
+    status: Option<String>,
+    schemes: Option<String>,
+    scope: Option<String>,
+}
+
+/// The words of the challenge; `None` where it is not the JSON object it should be.
+fn explain_challenge(text: &str) -> Option<String> {
+    let json = STANDARD.decode(text.trim()).ok()?;
+    let challenge: Challenge = serde_json::from_slice(&json).ok()?;
+    let parts = [
+        ("status", challenge.status),
+        ("schemes", challenge.schemes),
+        ("scope", challenge.scope),
+    ];
+    let named: Vec<String> = parts
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("{name} {}", value?.escape_debug())))
+        .collect();
+    if named.is_empty() {
+        None
+    } else {
+        Some(named.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_challenge_is_explained_only_where_it_explains() {
+        let google =
+            encode(r#"{"status":"401","schemes":"bearer mac","scope":"https://mail.google.com/"}"#);
+        let dovecot = encode(r#"{"status":"invalid_token"}"#);
+        for (text, expected) in [
+            (
+                google.as_str(),
+                Some("status 401, schemes bearer mac, scope https://mail.google.com/"),
+            ),
+            (dovecot.as_str(), Some("status invalid_token")),
+            ("e30=", None),
+            ("not base64", None),
+            ("", None),
+        ] {
+            assert_eq!(explain_challenge(text).as_deref(), expected, "{text}");
+        }
+    }
+}

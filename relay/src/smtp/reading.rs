@@ -1,0 +1,362 @@
+//! What stands in the bytes of a submission server: replies, the offer of its EHLO, the id it gave a
+//! message. Pure; reading from a socket is [`super::wire`]'s work, judging is nobody's here.
+
+use protocol::reply::SmtpReply;
+
+/// Longest line of a reply. RFC 5321 §4.5.3.1.5 allows 512 octets; servers in the field go beyond it.
+const LINE_AT_MOST_BYTES: usize = 4 * 1024;
+
+/// Longest reply. A hundred lines of the length the standard allows.
+const REPLY_AT_MOST_BYTES: usize = 100 * 512;
+
+/// Longest excerpt of bytes that are no reply.
+const EXCERPT_AT_MOST_BYTES: usize = 80;
+
+/// The id that the server gave the message, where its final 2yz names one in angle brackets, as
+/// Exchange does (`250 2.0.0 OK <id@host> [Hostname=…]`); with the brackets. `None` where there is no
+/// such id, or more than one thing that could be it.
+pub fn find_wire_id(reply: &SmtpReply) -> Option<String> {
+    if !reply.is_positive() {
+        return None;
+    }
+    let mut ids = reply
+        .text
+        .split('<')
+        .skip(1)
+        .filter_map(|opened| opened.split_once('>').map(|(inside, _)| inside))
+        .filter(|inside| is_message_id(inside));
+    match (ids.next(), ids.next()) {
+        (Some(id), None) => Some(format!("<{id}>")),
+        _ => None,
+    }
+}
+
+/// `id-left@id-right` (RFC 5322 §3.6.4), without the brackets.
+fn is_message_id(text: &str) -> bool {
+    let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+    match text.split_once('@') {
+        Some((left, right)) => {
+            visible && !left.is_empty() && !right.is_empty() && !right.contains('@')
+        }
+        None => false,
+    }
+}
+
+/// One complete reply as it came, its lines without the code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RawReply {
+    code: u16,
+    lines: Vec<String>,
+}
+
+impl RawReply {
+    /// The reply as a value. Bytes that are not UTF-8 stand as U+FFFD.
+    pub(super) fn to_reply(&self) -> SmtpReply {
+        SmtpReply::parse(self.code, self.lines.iter().map(String::as_str))
+    }
+
+    /// A reply of the same class for lettre, which needs to know when a reply is complete and knows no
+    /// codes such as 571. Every word is read from [`Self::to_reply`].
+    pub(super) fn render_class(&self) -> Vec<u8> {
+        format!("{}50 reply\r\n", self.code / 100).into_bytes()
+    }
+}
+
+/// The bytes are not an SMTP reply.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub(super) struct NotAReply {
+    /// What was expected and what came, shortened and escaped.
+    pub(super) detail: String,
+}
+
+/// Bytes received and not yet taken as replies.
+#[derive(Debug, Default)]
+pub(super) struct ReplyBuffer {
+    bytes: Vec<u8>,
+}
+
+impl ReplyBuffer {
+    /// Adds what was received.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Nothing is waiting.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// What is waiting opens with 421, which may come at any time (RFC 5321 §3.8).
+    pub(super) fn is_farewell(&self) -> bool {
+        let n_known = self.bytes.len().min(3);
+        b"421".get(..n_known) == self.bytes.get(..n_known)
+    }
+
+    /// Takes the first complete reply out; `None` where more bytes are needed (RFC 5321 §4.2).
+    /// A line may end with a bare LF, and a code may stand alone (§4.2: clients should take that).
+    pub(super) fn take_reply(&mut self) -> Result<Option<RawReply>, NotAReply> {
+        let mut lines = Vec::new();
+        let mut code = None;
+        let mut rest = self.bytes.as_slice();
+        let mut n_taken = 0;
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let (line, after) = rest.split_at(end + 1);
+            n_taken += line.len();
+            within_limits(line.len(), n_taken)?;
+            rest = after;
+            let line = line.trim_ascii_end();
+            let (line_code, is_last, text) = split_line(line)?;
+            if code.is_some_and(|code| code != line_code) {
+                return Err(not_a_reply("one code in all lines of a reply", line));
+            }
+            code = Some(line_code);
+            lines.push(String::from_utf8_lossy(text).into_owned());
+            if is_last {
+                self.bytes.drain(..n_taken);
+                return Ok(Some(RawReply {
+                    code: line_code,
+                    lines,
+                }));
+            }
+        }
+        within_limits(rest.len(), self.bytes.len())?;
+        Ok(None)
+    }
+}
+
+/// Code, whether it is the last line, text.
+fn split_line(line: &[u8]) -> Result<(u16, bool, &[u8]), NotAReply> {
+    let error = || not_a_reply("an SMTP reply", line);
+    let (digits, rest) = line.split_at_checked(3).ok_or_else(error)?;
+    let code: u16 = std::str::from_utf8(digits)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(error)?;
+    if !digits.iter().all(u8::is_ascii_digit) || !(200..600).contains(&code) {
+        return Err(error());
+    }
+    match rest.split_first() {
+        None => Ok((code, true, rest)),
+        Some((b' ', text)) => Ok((code, true, text)),
+        Some((b'-', text)) => Ok((code, false, text)),
+        Some(_) => Err(error()),
+    }
+}
+
+fn within_limits(line_bytes: usize, reply_bytes: usize) -> Result<(), NotAReply> {
+    let too_long = |what: &str, at_most: usize| NotAReply {
+        detail: format!("expected an SMTP reply, found a {what} of more than {at_most} bytes"),
+    };
+    if line_bytes > LINE_AT_MOST_BYTES {
+        return Err(too_long("line", LINE_AT_MOST_BYTES));
+    }
+    if reply_bytes > REPLY_AT_MOST_BYTES {
+        return Err(too_long("reply", REPLY_AT_MOST_BYTES));
+    }
+    Ok(())
+}
+
+fn not_a_reply(expected: &str, found: &[u8]) -> NotAReply {
+    let excerpt = found.get(..EXCERPT_AT_MOST_BYTES).unwrap_or(found);
+    NotAReply {
+        detail: format!("expected {expected}, found \"{}\"", excerpt.escape_ascii()),
+    }
+}
+
+/// What a server offers in its EHLO (RFC 5321 §4.1.1.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Offer {
+    /// Keywords of the extensions, in capitals.
+    extensions: Vec<String>,
+    /// Mechanisms of AUTH (RFC 4954), in capitals, in the server's order.
+    pub(super) auth: Vec<String>,
+}
+
+impl Offer {
+    /// The offer in the reply to EHLO. Its first line names the server and is read like the others:
+    /// no server is called `STARTTLS`.
+    pub(super) fn parse(reply: &SmtpReply) -> Self {
+        let mut offer = Self::default();
+        for line in reply.text.lines() {
+            // `AUTH=LOGIN PLAIN` is how servers offered AUTH before RFC 2554.
+            let mut words = line.split([' ', '\t', '=']).filter(|word| !word.is_empty());
+            let Some(keyword) = words.next().map(str::to_ascii_uppercase) else {
+                continue;
+            };
+            if keyword == "AUTH" {
+                offer.auth.extend(words.map(str::to_ascii_uppercase));
+            }
+            offer.extensions.push(keyword);
+        }
+        offer
+    }
+
+    /// The extension is offered.
+    pub(super) fn has(&self, keyword: &str) -> bool {
+        self.extensions.iter().any(|offered| offered == keyword)
+    }
+
+    /// The mechanism is offered.
+    pub(super) fn has_auth(&self, mechanism: &str) -> bool {
+        self.auth.iter().any(|offered| offered == mechanism)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Result<Vec<String>, NotAReply> {
+        let mut buffer = ReplyBuffer::default();
+        buffer.push(bytes);
+        let mut replies = Vec::new();
+        while let Some(reply) = buffer.take_reply()? {
+            replies.push(reply.to_reply().to_string());
+        }
+        Ok(replies)
+    }
+
+    #[test]
+    fn replies_are_read_whole_whatever_their_bytes() {
+        for (bytes, expected) in [
+            (&b"250 2.0.0 Ok\r\n"[..], vec!["250 2.0.0 Ok"]),
+            (
+                b"535-5.7.8 Username\r\n535 5.7.8 see help\r\n",
+                vec!["535 5.7.8 Username\nsee help"],
+            ),
+            (b"250-one\r\n250", vec![]),
+            (b"250-one\r\n250\r\n", vec!["250 one"]),
+            (b"571 no\n", vec!["571 no"]),
+            (b"554 zur\xfcck\r\n", vec!["554 zur\u{fffd}ck"]),
+            (
+                b"354 go\r\n250 too early\r\n",
+                vec!["354 go", "250 too early"],
+            ),
+            (b"", vec![]),
+        ] {
+            assert_eq!(read(bytes).unwrap(), expected, "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_reply_in_pieces_is_the_same_reply() {
+        let mut buffer = ReplyBuffer::default();
+        for byte in b"250-first\r\n250 second\r" {
+            buffer.push(&[*byte]);
+            assert_eq!(buffer.take_reply().unwrap(), None);
+        }
+        buffer.push(b"\n421");
+        assert_eq!(
+            buffer.take_reply().unwrap().unwrap().to_reply().text,
+            "first\nsecond"
+        );
+        assert!(buffer.is_farewell());
+    }
+
+    #[test]
+    fn what_is_no_reply_is_named_and_escaped() {
+        for (bytes, expected) in [
+            (
+                &b"HTTP/1.1 400 Bad Request\r\n"[..],
+                "expected an SMTP reply, found \"HTTP/1.1 400 Bad Request\"",
+            ),
+            (b"199 no\r\n", "expected an SMTP reply, found \"199 no\""),
+            (b"600 no\r\n", "expected an SMTP reply, found \"600 no\""),
+            (b"+50 no\r\n", "expected an SMTP reply, found \"+50 no\""),
+            (b"250_ok\r\n", "expected an SMTP reply, found \"250_ok\""),
+            (
+                b"\x16\x03\x01\n",
+                "expected an SMTP reply, found \"\\x16\\x03\\x01\"",
+            ),
+            (b"\r\n", "expected an SMTP reply, found \"\""),
+            (
+                b"250-ok\r\n550 no\r\n",
+                "expected one code in all lines of a reply, found \"550 no\"",
+            ),
+        ] {
+            assert_eq!(read(bytes).unwrap_err().detail, expected);
+        }
+    }
+
+    #[test]
+    fn endless_lines_and_endless_replies_end() {
+        assert!(
+            read(&[b'2'; LINE_AT_MOST_BYTES + 1])
+                .unwrap_err()
+                .detail
+                .contains("line of more than")
+        );
+        assert!(
+            read(&b"250-more\r\n".repeat(REPLY_AT_MOST_BYTES))
+                .unwrap_err()
+                .detail
+                .contains("reply of more than")
+        );
+    }
+
+    #[test]
+    fn a_wire_id_is_read_only_where_it_is_one() {
+        for (code, text, expected) in [
+            (
+                250,
+                "2.0.0 OK <AM9PR01MB1234@AM9PR01MB1234.eurprd01.prod.exchangelabs.com> [Hostname=AM9PR01MB1234]",
+                Some("<AM9PR01MB1234@AM9PR01MB1234.eurprd01.prod.exchangelabs.com>"),
+            ),
+            (
+                250,
+                "2.6.0 <a@b.example> [InternalId=1, Hostname=x] 1 bytes in 0.1, 8 KB/sec Queued mail for delivery",
+                Some("<a@b.example>"),
+            ),
+            (250, "2.0.0 Ok: queued as 4F1B2", None),
+            (
+                250,
+                "2.0.0 OK  1732400000 a640c23a62f3a-aa50f1 - gsmtp",
+                None,
+            ),
+            (250, "OK <> id", None),
+            (250, "OK <@b> and <a@>", None),
+            (250, "OK <a b@c.example>", None),
+            (250, "OK <a@b@c.example>", None),
+            (250, "OK <a@b.example> for <jane@acme.example>", None),
+            (250, "OK <a@b.example", None),
+            (550, "<a@b.example> refused", None),
+        ] {
+            let reply = SmtpReply::parse(code, [text]);
+            assert_eq!(find_wire_id(&reply).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_offer_is_read_in_any_letters_and_in_the_old_form() {
+        for (lines, extensions, auth) in [
+            (
+                &[
+                    "smtp.acme.example",
+                    "SIZE 35882577",
+                    "STARTTLS",
+                    "AUTH LOGIN XOAUTH2",
+                ][..],
+                &["SIZE", "STARTTLS", "AUTH"][..],
+                &["LOGIN", "XOAUTH2"][..],
+            ),
+            (
+                &["acme", "auth=plain", "starttls"],
+                &["AUTH", "STARTTLS"],
+                &["PLAIN"],
+            ),
+            (&["acme says AUTH and STARTTLS", "HELP"], &["HELP"], &[]),
+            (&["", "HELP"], &["HELP"], &[]),
+        ] {
+            let offer = Offer::parse(&SmtpReply::parse(250, lines.iter().copied()));
+            assert_eq!(offer.auth, auth, "{lines:?}");
+            for keyword in ["SIZE", "STARTTLS", "AUTH", "HELP", "SMTPUTF8"] {
+                assert_eq!(
+                    offer.has(keyword),
+                    extensions.contains(&keyword),
+                    "{lines:?} {keyword}"
+                );
+            }
+        }
+    }
+}

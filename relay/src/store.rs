@@ -1,0 +1,284 @@
+//! Everything that lasts, in one SQLite file. SQL stands only below this module, in one portable text
+//! (TEXT and BIGINT, `$n`), so that PostgreSQL can take its place. What a transition *is* stands in
+//! `protocol`; here it is made durable.
+//!
+//! One connection writes, so that transactions never wait for one another in the middle; a few read.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sqlx::any::{AnyPoolOptions, AnyRow};
+use sqlx::{AnyPool, Row as _};
+
+pub mod access;
+pub mod campaign;
+pub mod delivery;
+pub mod doubt;
+pub mod inbox;
+pub mod lead;
+pub mod reconnect;
+pub mod resume;
+
+/// The tables, in the order in which they came.
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+/// Connections that read beside the one that writes.
+const READERS: u32 = 4;
+
+/// The open database. Cloning it is cheap.
+#[derive(Clone, Debug)]
+pub struct Store {
+    writer: AnyPool,
+    reader: AnyPool,
+    /// Held for as long as the store lives: a second relay on the same file is refused.
+    _lock: Arc<File>,
+}
+
+/// Why the database did not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another relay has it.
+    #[error(
+        "another relay is using the database {path}: stop it first, or give this one a data folder of its own"
+    )]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It was written by a newer version.
+    #[error(
+        "the database {path} was written by a newer version of unpause (its migration {found}, the newest known here {known}): install that version, or restore a backup"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The migration it has.
+        found: i64,
+        /// The newest this version has.
+        known: i64,
+    },
+    /// A folder or file could not be made or read.
+    #[error("the database {path} cannot be opened")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// SQLite refused.
+    #[error("the database {path} cannot be opened or migrated")]
+    Sql {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: StoreError,
+    },
+}
+
+/// Why something was not stored or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database failed.
+    #[error("the database failed")]
+    Sql(#[from] sqlx::Error),
+    /// A migration failed.
+    #[error("a migration of the database failed")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// A row holds what this version does not understand.
+    #[error("the {what} of a row in the database is not what was expected")]
+    Corrupt {
+        /// Which column or value.
+        what: &'static str,
+    },
+    /// There is no such thing.
+    #[error("there is no {what} {id}")]
+    NotFound {
+        /// What was asked for.
+        what: &'static str,
+        /// Its id.
+        id: String,
+    },
+    /// The present state does not allow it.
+    #[error("{0}")]
+    Conflict(String),
+    /// Somebody else holds the attempt by now; what was to be written is not.
+    #[error("attempt {attempt} of {delivery} is no longer ours")]
+    FenceLost {
+        /// The delivery.
+        delivery: String,
+        /// The attempt that was to be written.
+        attempt: u32,
+    },
+}
+
+impl Store {
+    /// Opens the file, creates and migrates it, and locks it for this process.
+    pub async fn open(path: &Path) -> Result<Self, OpenError> {
+        let lock = lock(path)?;
+        let sql = |source: StoreError| OpenError::Sql {
+            path: path.to_owned(),
+            source,
+        };
+        sqlx::any::install_default_drivers();
+        let url = format!("sqlite://{}?mode=rwc", path.display());
+        let writer = connect(&url, 1).await.map_err(|error| sql(error.into()))?;
+        if let Some((found, known)) = find_newer(&writer).await.map_err(sql)? {
+            return Err(OpenError::Newer {
+                path: path.to_owned(),
+                found,
+                known,
+            });
+        }
+        MIGRATIONS
+            .run(&writer)
+            .await
+            .map_err(|error| sql(error.into()))?;
+        let reader = connect(&url, READERS)
+            .await
+            .map_err(|error| sql(error.into()))?;
+        Ok(Self {
+            writer,
+            reader,
+            _lock: Arc::new(lock),
+        })
+    }
+
+    /// Waits for what is being written, and closes.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").execute(&self.reader).await?;
+        Ok(())
+    }
+
+    /// A note about the whole database.
+    pub async fn find_meta(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT value FROM meta WHERE name = $1")
+            .bind(name.to_owned())
+            .fetch_optional(&self.reader)
+            .await?;
+        row.map(|row| text(&row, "value")).transpose()
+    }
+
+    /// Notes something about the whole database, once: an earlier note stays.
+    pub async fn create_meta(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        sqlx::query("INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
+            .bind(name.to_owned())
+            .bind(value.to_owned())
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Takes the lock file beside the database. The operating system gives it back when the process ends,
+/// however it ends.
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let io = |source| OpenError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(io)?;
+    }
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(name)
+        .map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
+            path: path.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(io(source)),
+    }
+}
+
+async fn connect(url: &str, n_connections: u32) -> Result<AnyPool, sqlx::Error> {
+    AnyPoolOptions::new()
+        .max_connections(n_connections)
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                // Full durability: a commit that was answered survives the machine.
+                for pragma in [
+                    "PRAGMA journal_mode = WAL",
+                    "PRAGMA synchronous = FULL",
+                    "PRAGMA foreign_keys = ON",
+                    "PRAGMA busy_timeout = 5000",
+                ] {
+                    sqlx::query(pragma).execute(&mut *connection).await?;
+                }
+                Ok(())
+            })
+        })
+        .connect(url)
+        .await
+}
+
+/// The newest migration of the database and of this version, where the database's is newer.
+async fn find_newer(writer: &AnyPool) -> Result<Option<(i64, i64)>, StoreError> {
+    let exists = sqlx::query(
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'",
+    )
+    .fetch_optional(writer)
+    .await?;
+    if exists.is_none() {
+        return Ok(None);
+    }
+    let row = sqlx::query(
+        "SELECT CAST(COALESCE(MAX(version), 0) AS BIGINT) AS version FROM _sqlx_migrations",
+    )
+    .fetch_one(writer)
+    .await?;
+    let found = number(&row, "version")?;
+    let known = MIGRATIONS
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0);
+    Ok((found > known).then_some((found, known)))
+}
+
+fn text(row: &AnyRow, column: &'static str) -> Result<String, StoreError> {
+    Ok(row.try_get(column)?)
+}
+
+fn text_or_null(row: &AnyRow, column: &'static str) -> Result<Option<String>, StoreError> {
+    Ok(row.try_get(column)?)
+}
+
+fn number(row: &AnyRow, column: &'static str) -> Result<i64, StoreError> {
+    Ok(row.try_get(column)?)
+}
+
+fn number_or_null(row: &AnyRow, column: &'static str) -> Result<Option<i64>, StoreError> {
+    Ok(row.try_get(column)?)
+}
+
+/// A count or a small number, which the database keeps as BIGINT.
+fn small<T: TryFrom<i64>>(row: &AnyRow, column: &'static str) -> Result<T, StoreError> {
+    T::try_from(number(row, column)?).map_err(|_| StoreError::Corrupt { what: column })
+}
+
+/// A value that is stored as JSON.
+fn json<T: serde::de::DeserializeOwned>(
+    row: &AnyRow,
+    column: &'static str,
+) -> Result<T, StoreError> {
+    serde_json::from_str(&text(row, column)?).map_err(|_| StoreError::Corrupt { what: column })
+}
+
+fn to_json<T: serde::Serialize>(what: &'static str, value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|_| StoreError::Corrupt { what })
+}

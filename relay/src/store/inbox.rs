@@ -1,0 +1,433 @@
+//! Inboxes: their connection, their credentials (sealed), and where reading goes on.
+
+use std::time::Duration;
+
+use protocol::campaign::{Event as CampaignEvent, State as CampaignState};
+use protocol::connection::{Connection, Effect, Event, Patience};
+use protocol::id::{CampaignId, InboxId};
+use protocol::inbox::{Address, MailServer};
+use protocol::provider::ProviderId;
+use protocol::timestamp::{Timestamp, duration_ms};
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+
+use super::{Store, StoreError, json, number, number_or_null, text, text_or_null, to_json};
+use crate::record::FolderPosition;
+use crate::secret::random_text;
+
+/// An inbox as it is stored, without its credentials.
+#[derive(Clone, Debug)]
+pub struct Inbox {
+    /// Its id.
+    pub id: InboxId,
+    /// Its address.
+    pub address: Address,
+    /// Whose servers they are.
+    pub provider: ProviderId,
+    /// Where it sends.
+    pub smtp: MailServer,
+    /// Where it reads.
+    pub imap: MailServer,
+    /// The least time between two messages.
+    pub gap: Duration,
+    /// Whether it works.
+    pub connection: Connection,
+    /// Who signed in first; `None` before, and for passwords.
+    pub identity: Option<Identity>,
+    /// Raised at every change of its credentials.
+    pub credentials_fence: i64,
+    /// Where reading INBOX goes on; `None` before the first reading.
+    pub read_position: Option<FolderPosition>,
+    /// When INBOX was last read to its end.
+    pub last_read_at: Option<Timestamp>,
+    /// Whether something may have arrived that was not read.
+    pub gap_open: bool,
+    /// When a copy made by the server was first seen in the sent folder.
+    pub copy_seen_at: Option<Timestamp>,
+    /// When its last message was accepted.
+    pub last_sent_at: Option<Timestamp>,
+}
+
+/// The pair that names a person at a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The issuer.
+    pub iss: String,
+    /// The subject.
+    pub sub: String,
+}
+
+/// What a new inbox is made of.
+#[derive(Clone, Debug)]
+pub struct NewInbox {
+    /// Its address.
+    pub address: Address,
+    /// Whose servers they are.
+    pub provider: ProviderId,
+    /// Where it sends.
+    pub smtp: MailServer,
+    /// Where it reads.
+    pub imap: MailServer,
+    /// The least time between two messages.
+    pub gap: Duration,
+}
+
+/// Sealed credentials and the fence that belongs to them.
+#[derive(Clone, Debug)]
+pub struct SealedCredentials {
+    /// The blob.
+    pub sealed: String,
+    /// Named by the write that replaces it.
+    pub fence: i64,
+}
+
+const COLUMNS: &str = "id, address, provider, smtp, imap, gap_ms, connection, identity_iss, identity_sub, \
+     credentials_fence, inbox_uid_validity, inbox_uid_next, last_read_at_ms, gap_open, copy_seen_at_ms, last_sent_at_ms";
+
+impl Store {
+    /// Adds an inbox that is not connected yet.
+    pub async fn create_inbox(
+        &self,
+        new: NewInbox,
+        connection: &Connection,
+        now: Timestamp,
+    ) -> Result<Inbox, StoreError> {
+        let id = InboxId::new(format!("{}{}", InboxId::PREFIX, random_text()));
+        let result = sqlx::query(
+            "INSERT INTO inboxes (id, address, provider, smtp, imap, gap_ms, connection, connection_state, \
+             credentials_fence, refresh_until_ms, gap_open, created_at_ms) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 1, $9)",
+        )
+        .bind(id.to_string())
+        .bind(new.address.to_string())
+        .bind(new.provider.to_string())
+        .bind(to_json("smtp", &new.smtp)?)
+        .bind(to_json("imap", &new.imap)?)
+        .bind(duration_ms(new.gap))
+        .bind(to_json("connection", connection)?)
+        .bind(connection_state(connection))
+        .bind(now.as_ms())
+        .execute(&self.writer)
+        .await;
+        match result {
+            Ok(_) => self.load_inbox(&id).await,
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Err(
+                StoreError::Conflict(format!("there is an inbox {} already", new.address)),
+            ),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Every inbox, by address.
+    pub async fn list_inboxes(&self) -> Result<Vec<Inbox>, StoreError> {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM inboxes ORDER BY address"
+        )))
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter().map(from_row).collect()
+    }
+
+    /// One inbox.
+    pub async fn load_inbox(&self, id: &InboxId) -> Result<Inbox, StoreError> {
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM inboxes WHERE id = $1"
+        )))
+        .bind(id.to_string())
+        .fetch_optional(&self.reader)
+        .await?;
+        row.as_ref()
+            .map(from_row)
+            .transpose()?
+            .ok_or_else(|| not_found(id))
+    }
+
+    /// How many deliveries wait for each inbox (`held`) and how many a person must decide (`unsettled`).
+    pub async fn count_waiting(&self, id: &InboxId) -> Result<(u64, u64), StoreError> {
+        let rows = sqlx::query(
+            "SELECT d.state AS state, CAST(COUNT(*) AS BIGINT) AS n FROM deliveries d \
+             JOIN campaigns c ON c.id = d.campaign_id \
+             WHERE d.inbox_id = $1 AND d.state IN ('planned', 'deferred', 'unsettled') \
+             AND c.state IN ('running', 'paused') GROUP BY d.state",
+        )
+        .bind(id.to_string())
+        .fetch_all(&self.reader)
+        .await?;
+        let (mut held, mut unsettled) = (0, 0);
+        for row in &rows {
+            let n: u64 = super::small(row, "n")?;
+            if text(row, "state")? == "unsettled" {
+                unsettled += n;
+            } else {
+                held += n;
+            }
+        }
+        Ok((held, unsettled))
+    }
+
+    /// Lets the connection decide about an event, and makes the outcome durable together with what
+    /// follows from it: campaigns that cannot go on are paused in the same transaction, and the change is
+    /// noted once.
+    pub async fn decide_connection(
+        &self,
+        id: &InboxId,
+        event: Event,
+        now: Timestamp,
+        patience: Patience,
+    ) -> Result<(Connection, Vec<Effect>), StoreError> {
+        let mut tx = self.writer.begin().await?;
+        let before = load_connection(&mut tx, id).await?;
+        let (after, effects) = before.clone().decide(event, now, patience);
+        if after != before {
+            put_connection(&mut tx, id, &before, &after, now).await?;
+        }
+        for effect in &effects {
+            if let Effect::Disconnect(cause) = effect {
+                for (campaign, status) in list_stranded(&mut tx, id).await? {
+                    let event = CampaignEvent::Lost {
+                        inbox: id.clone(),
+                        cause: *cause,
+                    };
+                    if let Ok(next) = status.apply(event, now) {
+                        super::campaign::put_status(&mut tx, &campaign, &next).await?;
+                    }
+                }
+            }
+        }
+        tx.commit().await?;
+        Ok((after, effects))
+    }
+
+    /// The sealed credentials; `None` before the first reconnect.
+    pub async fn find_credentials(
+        &self,
+        id: &InboxId,
+    ) -> Result<Option<SealedCredentials>, StoreError> {
+        let row = sqlx::query("SELECT credentials, credentials_fence FROM inboxes WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&self.reader)
+            .await?
+            .ok_or_else(|| not_found(id))?;
+        let fence = number(&row, "credentials_fence")?;
+        Ok(text_or_null(&row, "credentials")?.map(|sealed| SealedCredentials { sealed, fence }))
+    }
+
+    /// Takes the right to refresh until `until`; `false` while somebody else has it.
+    pub async fn claim_refresh(
+        &self,
+        id: &InboxId,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE inboxes SET refresh_until_ms = $1 WHERE id = $2 AND refresh_until_ms <= $3",
+        )
+        .bind(until.as_ms())
+        .bind(id.to_string())
+        .bind(now.as_ms())
+        .execute(&self.writer)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Gives the right to refresh back.
+    pub async fn release_refresh(&self, id: &InboxId) -> Result<(), StoreError> {
+        sqlx::query("UPDATE inboxes SET refresh_until_ms = 0 WHERE id = $1")
+            .bind(id.to_string())
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Replaces the credentials that have this fence and gives the right to refresh back; `false` when
+    /// newer ones have taken their place, which then stay.
+    pub async fn update_credentials(
+        &self,
+        id: &InboxId,
+        sealed: &str,
+        fence: i64,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE inboxes SET credentials = $1, credentials_fence = credentials_fence + 1, refresh_until_ms = 0 \
+             WHERE id = $2 AND credentials_fence = $3",
+        )
+        .bind(sealed.to_owned())
+        .bind(id.to_string())
+        .bind(fence)
+        .execute(&self.writer)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Notes how far INBOX was read. The gap stays open until [`Store::close_gap`].
+    pub async fn update_read_position(
+        &self,
+        id: &InboxId,
+        position: FolderPosition,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE inboxes SET inbox_uid_validity = $1, inbox_uid_next = $2, last_read_at_ms = $3 WHERE id = $4",
+        )
+        .bind(i64::from(position.uid_validity))
+        .bind(i64::from(position.uid_next))
+        .bind(now.as_ms())
+        .bind(id.to_string())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// Everything that arrived was read: sending may begin.
+    pub async fn close_gap(&self, id: &InboxId) -> Result<(), StoreError> {
+        sqlx::query("UPDATE inboxes SET gap_open = 0 WHERE id = $1")
+            .bind(id.to_string())
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Something may arrive unread from now on, for every inbox: at start, and after a lost connection.
+    pub async fn open_gaps(&self) -> Result<(), StoreError> {
+        sqlx::query("UPDATE inboxes SET gap_open = 1, refresh_until_ms = 0")
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// A copy made by the server was seen in the sent folder: absence means something from now on.
+    pub async fn note_copy_seen(&self, id: &InboxId, now: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE inboxes SET copy_seen_at_ms = $1 WHERE id = $2 AND copy_seen_at_ms IS NULL",
+        )
+        .bind(now.as_ms())
+        .bind(id.to_string())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+}
+
+/// The connection of an inbox, read inside a transaction.
+pub(super) async fn load_connection(
+    tx: &mut AnyConnection,
+    id: &InboxId,
+) -> Result<Connection, StoreError> {
+    let row = sqlx::query("SELECT connection FROM inboxes WHERE id = $1")
+        .bind(id.to_string())
+        .fetch_optional(tx)
+        .await?
+        .ok_or_else(|| not_found(id))?;
+    json(&row, "connection")
+}
+
+/// Stores a connection and notes the change.
+pub(super) async fn put_connection(
+    tx: &mut AnyConnection,
+    id: &InboxId,
+    before: &Connection,
+    after: &Connection,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE inboxes SET connection = $1, connection_state = $2 WHERE id = $3")
+        .bind(to_json("connection", after)?)
+        .bind(connection_state(after))
+        .bind(id.to_string())
+        .execute(&mut *tx)
+        .await?;
+    if connection_state(before) != connection_state(after) {
+        sqlx::query("INSERT INTO transitions (id, inbox_id, at_ms, body) VALUES ($1, $2, $3, $4)")
+            .bind(random_text())
+            .bind(id.to_string())
+            .bind(now.as_ms())
+            .bind(to_json("connection", after)?)
+            .execute(tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Running campaigns that send through this inbox and through no other that is not disconnected.
+async fn list_stranded(
+    tx: &mut AnyConnection,
+    id: &InboxId,
+) -> Result<Vec<(CampaignId, CampaignState)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT c.id AS id, c.status AS status FROM campaigns c \
+         JOIN campaign_inboxes ci ON ci.campaign_id = c.id \
+         WHERE ci.inbox_id = $1 AND c.state = 'running' AND NOT EXISTS ( \
+           SELECT 1 FROM campaign_inboxes o JOIN inboxes i ON i.id = o.inbox_id \
+           WHERE o.campaign_id = c.id AND o.inbox_id <> $1 AND i.connection_state <> 'disconnected')",
+    )
+    .bind(id.to_string())
+    .fetch_all(tx)
+    .await?;
+    rows.iter()
+        .map(|row| Ok((CampaignId::new(text(row, "id")?), json(row, "status")?)))
+        .collect()
+}
+
+fn connection_state(connection: &Connection) -> &'static str {
+    match connection {
+        Connection::Connected { .. } => "connected",
+        Connection::Suspect { .. } => "suspect",
+        Connection::Disconnected { .. } => "disconnected",
+    }
+}
+
+fn not_found(id: &InboxId) -> StoreError {
+    StoreError::NotFound {
+        what: "inbox",
+        id: id.to_string(),
+    }
+}
+
+fn from_row(row: &AnyRow) -> Result<Inbox, StoreError> {
+    let instant =
+        |column| Ok::<_, StoreError>(number_or_null(row, column)?.map(Timestamp::from_ms));
+    let identity = match (
+        text_or_null(row, "identity_iss")?,
+        text_or_null(row, "identity_sub")?,
+    ) {
+        (Some(iss), Some(sub)) => Some(Identity { iss, sub }),
+        _ => None,
+    };
+    Ok(Inbox {
+        id: InboxId::new(text(row, "id")?),
+        address: text(row, "address")?
+            .parse()
+            .map_err(|_| StoreError::Corrupt { what: "address" })?,
+        provider: ProviderId::new(text(row, "provider")?),
+        smtp: json(row, "smtp")?,
+        imap: json(row, "imap")?,
+        gap: Duration::from_millis(super::small(row, "gap_ms")?),
+        connection: json(row, "connection")?,
+        identity,
+        credentials_fence: number(row, "credentials_fence")?,
+        read_position: position(row, "inbox_uid_validity", "inbox_uid_next")?,
+        last_read_at: instant("last_read_at_ms")?,
+        gap_open: number(row, "gap_open")? != 0,
+        copy_seen_at: instant("copy_seen_at_ms")?,
+        last_sent_at: instant("last_sent_at_ms")?,
+    })
+}
+
+/// A folder position of two columns; `None` where either is null.
+pub(super) fn position(
+    row: &AnyRow,
+    uid_validity: &'static str,
+    uid_next: &'static str,
+) -> Result<Option<FolderPosition>, StoreError> {
+    let uid = |column| match number_or_null(row, column)? {
+        None => Ok(None),
+        Some(value) => u32::try_from(value)
+            .map(Some)
+            .map_err(|_| StoreError::Corrupt { what: column }),
+    };
+    Ok(uid(uid_validity)?
+        .zip(uid(uid_next)?)
+        .map(|(uid_validity, uid_next)| FolderPosition {
+            uid_validity,
+            uid_next,
+        }))
+}

@@ -1,0 +1,284 @@
+//! How every outgoing connection is opened: TCP, then TLS, in one place. There is no way to go on
+//! without TLS, and no protocol is spoken here: STARTTLS belongs to the protocol that has it.
+
+pub mod hush;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::evidence::{IoFault, Party, Said, Stage};
+use protocol::inbox::MailServer;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::failure::Failure;
+
+/// Time for name and TCP together. Ours: RFC 5321 §4.5.3.2 starts counting at the greeting, and a
+/// person may be waiting for the answer.
+const CONNECT_WITHIN: Duration = Duration::from_secs(30);
+
+/// Least time for one address, however many there are: two retransmissions of a SYN (RFC 6298 §2:
+/// 1 s, then 2 s) fit in.
+const ADDRESS_WITHIN_AT_LEAST: Duration = Duration::from_secs(4);
+
+/// Time for the TLS handshake. Ours, for the same reason.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(30);
+
+/// Opens connections. Cheap to clone; all clones share one set of roots and one session cache.
+#[derive(Clone, Debug)]
+pub struct Dialer {
+    config: Arc<ClientConfig>,
+}
+
+/// The extra root certificates cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DialerError {
+    /// The text is not PEM.
+    #[error("the extra root certificates are not PEM")]
+    NotPem(#[source] rustls::pki_types::pem::Error),
+    /// There is PEM, and no certificate in it.
+    #[error("the extra root certificates hold no certificate")]
+    NoCertificate,
+    /// A certificate cannot serve as a root.
+    #[error("certificate {number} of the extra root certificates cannot be a root")]
+    NotARoot {
+        /// Which one, from 1.
+        number: usize,
+        /// Why.
+        #[source]
+        source: rustls::Error,
+    },
+    /// The TLS library cannot be set up.
+    #[error("the TLS library refuses its settings")]
+    Setup(#[source] rustls::Error),
+}
+
+impl Dialer {
+    /// A dialer that trusts the roots it ships with and those of `extra_roots_pem`.
+    pub fn new(extra_roots_pem: Option<&[u8]>) -> Result<Self, DialerError> {
+        let mut roots = RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
+        if let Some(pem) = extra_roots_pem {
+            let mut n_added = 0;
+            for certificate in CertificateDer::pem_slice_iter(pem) {
+                let certificate = certificate.map_err(DialerError::NotPem)?;
+                n_added += 1;
+                roots
+                    .add(certificate)
+                    .map_err(|source| DialerError::NotARoot {
+                        number: n_added,
+                        source,
+                    })?;
+            }
+            if n_added == 0 {
+                return Err(DialerError::NoCertificate);
+            }
+        }
+        // The provider is named, so that nothing depends on which one a dependency installs.
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(DialerError::Setup)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self {
+            config: Arc::new(config),
+        })
+    }
+
+    /// The same trust for the HTTP client.
+    pub fn client_config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.config)
+    }
+
+    /// A TCP connection to the first address of `server` that answers.
+    pub async fn tcp(&self, party: Party, server: &MailServer) -> Result<TcpStream, Failure> {
+        let fail = |said| Failure::new(party, Stage::Connect, said);
+        match timeout(CONNECT_WITHIN, connect(server)).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(said)) => Err(fail(said)),
+            Err(_) => Err(fail(timed_out(
+                &format!("connecting to {server}"),
+                CONNECT_WITHIN,
+            ))),
+        }
+    }
+
+    /// TLS over `tcp`; the certificate must be for the host of `server`.
+    pub async fn tls(
+        &self,
+        party: Party,
+        server: &MailServer,
+        tcp: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, Failure> {
+        let fail = |said| Failure::new(party, Stage::Tls, said);
+        let name = ServerName::try_from(server.host.clone()).map_err(|_| {
+            fail(Said::Tls {
+                detail: format!("no certificate can be for {:?}", server.host),
+            })
+        })?;
+        let handshake = TlsConnector::from(self.client_config()).connect(name, tcp);
+        match timeout(HANDSHAKE_WITHIN, handshake).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(error)) => Err(fail(said_of(&error))),
+            Err(_) => Err(fail(timed_out(
+                &format!("the TLS handshake with {server}"),
+                HANDSHAKE_WITHIN,
+            ))),
+        }
+    }
+}
+
+/// An error of a socket or of the TLS stream over it, as evidence.
+pub fn said_of(error: &io::Error) -> Said {
+    if let Some(inner) = error.get_ref() {
+        if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
+            return Said::Tls {
+                detail: tls.to_string(),
+            };
+        }
+        if let Some(wrapped) = inner.downcast_ref::<io::Error>() {
+            return said_of(wrapped);
+        }
+    }
+    let fault = match error.kind() {
+        io::ErrorKind::ConnectionRefused => IoFault::Refused,
+        io::ErrorKind::TimedOut => IoFault::TimedOut,
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::NotConnected
+        | io::ErrorKind::UnexpectedEof => IoFault::Closed,
+        _ => IoFault::Other,
+    };
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        // The TLS library's words are a manual's address.
+        return Said::Io {
+            fault,
+            detail: "the server closed the connection".to_owned(),
+        };
+    }
+    Said::Io {
+        fault,
+        detail: error.to_string(),
+    }
+}
+
+/// A failed look-up, as evidence. A resolver that cannot be asked says nothing about the name: with glibc and musl
+/// that is `EAI_AGAIN`, which the standard library passes on as text only.
+pub fn said_of_lookup(host: &str, error: &io::Error) -> Said {
+    let text = error.to_string();
+    let not_asked = ["Temporary failure", "Try again"]
+        .iter()
+        .any(|words| text.contains(words));
+    let fault = if not_asked {
+        IoFault::Other
+    } else {
+        IoFault::UnknownHost
+    };
+    Said::Io {
+        fault,
+        detail: format!("{host}: {text}"),
+    }
+}
+
+/// `what` took longer than `within`, as evidence.
+pub fn timed_out(what: &str, within: Duration) -> Said {
+    let detail = format!("no end of {what} within {} seconds", within.as_secs());
+    Said::Io {
+        fault: IoFault::TimedOut,
+        detail,
+    }
+}
+
+/// Tries every address of `server`, each for its fair share of the time.
+async fn connect(server: &MailServer) -> Result<TcpStream, Said> {
+    let addresses: Vec<SocketAddr> = lookup_host((server.host.as_str(), server.port))
+        .await
+        .map_err(|error| said_of_lookup(&server.host, &error))?
+        .collect();
+    let share = u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+    let address_within = (CONNECT_WITHIN / share).max(ADDRESS_WITHIN_AT_LEAST);
+    let mut last = Said::Io {
+        fault: IoFault::UnknownHost,
+        detail: format!("{} has no address", server.host),
+    };
+    for address in addresses {
+        last = match timeout(address_within, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                // Commands are short and each waits for its reply: nothing gains from collecting.
+                stream.set_nodelay(true).map_err(|error| said_of(&error))?;
+                return Ok(stream);
+            }
+            Ok(Err(error)) => match said_of(&error) {
+                Said::Io { fault, detail } => Said::Io {
+                    fault,
+                    detail: format!("{address}: {detail}"),
+                },
+                other => other,
+            },
+            Err(_) => timed_out(&format!("connecting to {address}"), address_within),
+        };
+    }
+    Err(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extra_roots_that_are_none_are_told_apart() {
+        assert!(Dialer::new(None).is_ok());
+        assert!(matches!(
+            Dialer::new(Some(b"")),
+            Err(DialerError::NoCertificate)
+        ));
+        let not_base64 = b"-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n";
+        assert!(matches!(
+            Dialer::new(Some(not_base64)),
+            Err(DialerError::NotPem(_))
+        ));
+        let no_der = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(matches!(
+            Dialer::new(Some(no_der)),
+            Err(DialerError::NotARoot { number: 1, .. })
+        ));
+    }
+
+    #[test]
+    fn a_resolver_that_cannot_be_asked_does_not_make_the_host_unknown() {
+        for (text, expected) in [
+            (
+                "failed to lookup address information: Name or service not known",
+                IoFault::UnknownHost,
+            ),
+            (
+                "failed to lookup address information: Name does not resolve",
+                IoFault::UnknownHost,
+            ),
+            (
+                "failed to lookup address information: Temporary failure in name resolution",
+                IoFault::Other,
+            ),
+            (
+                "failed to lookup address information: Try again",
+                IoFault::Other,
+            ),
+        ] {
+            let said = said_of_lookup("smtp.acme.example", &io::Error::other(text));
+            assert!(
+                matches!(said, Said::Io { fault, .. } if fault == expected),
+                "{text}: {said:?}"
+            );
+        }
+    }
+}

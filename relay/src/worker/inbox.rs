@@ -1,0 +1,285 @@
+//! The task of one inbox: it probes what is suspect, reads what arrived, settles what is in doubt, and
+//! sends what is due, in this order and one thing at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::connection::{Connection, Effect, Event, Patience, Probes, is_alarming};
+use protocol::evidence::Evidence;
+use protocol::id::InboxId;
+use protocol::timestamp::Timestamp;
+use tokio::sync::{Notify, watch};
+
+use super::mailbox::{Mailbox, hello, settle_doubts};
+use super::reading::read_inbox;
+use super::token::{Freshness, load_sign_in};
+use super::{WorkError, sending};
+use crate::app::App;
+use crate::failure::Failure;
+use crate::store::inbox::Inbox;
+use crate::{imap, notify, smtp};
+
+/// What the task remembers between two looks. All of it may be lost: a restart begins with nothing.
+#[derive(Default)]
+pub(super) struct Memory {
+    pub(super) mailbox: Mailbox,
+    /// Nothing is tried before this instant, after a fault that passes.
+    pub(super) resting_until: Option<Timestamp>,
+    /// Faults in a row.
+    faults: u32,
+    /// When the next round of probes is due.
+    probe_at: Option<Timestamp>,
+    /// When INBOX is read next.
+    read_at: Option<Timestamp>,
+    /// When the sent folder is looked at next.
+    look_at: Option<Timestamp>,
+}
+
+/// Runs until told to stop.
+pub(super) async fn run(
+    app: Arc<App>,
+    id: InboxId,
+    nudge: Arc<Notify>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut memory = Memory::default();
+    loop {
+        let next = match look(&app, &id, &mut memory, &stop).await {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::error!(inbox = %id, error = &error as &dyn std::error::Error, "the inbox's work failed");
+                Some(app.clock.now() + app.config.timing.first_retry_after)
+            }
+        };
+        let wait = async {
+            match next {
+                Some(at) => app.clock.wait_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = wait => {}
+            () = nudge.notified() => {}
+            _ = stop.wait_for(|stop| *stop) => break,
+        }
+    }
+    memory.mailbox.close().await;
+}
+
+/// One look at the inbox; answers when to look again. A failure of a server is dealt with here; what comes
+/// out is a failure of our own.
+async fn look(
+    app: &App,
+    id: &InboxId,
+    memory: &mut Memory,
+    stop: &watch::Receiver<bool>,
+) -> Result<Option<Timestamp>, WorkError> {
+    let inbox = app.store.load_inbox(id).await?;
+    match &inbox.connection {
+        Connection::Disconnected { .. } => {
+            memory.mailbox.close().await;
+            *memory = Memory::default();
+            Ok(None)
+        }
+        Connection::Suspect { .. } => {
+            memory.mailbox.close().await;
+            let now = app.clock.now();
+            match memory.probe_at.filter(|at| *at > now) {
+                Some(at) => Ok(Some(at)),
+                None => probe(app, &inbox, memory).await,
+            }
+        }
+        // The reconnect's task reads the gap itself, and says when it is done.
+        Connection::Connected { .. } if app.store.is_reconnecting(id).await? => Ok(None),
+        Connection::Connected { .. } => match work(app, &inbox, memory, stop).await {
+            Ok(()) => {
+                memory.faults = 0;
+                next_look(app, &inbox, memory).await
+            }
+            Err(WorkError::Failed(failure)) => meet(app, &inbox, memory, failure).await,
+            Err(error) => Err(error),
+        },
+    }
+}
+
+async fn work(
+    app: &App,
+    inbox: &Inbox,
+    memory: &mut Memory,
+    stop: &watch::Receiver<bool>,
+) -> Result<(), WorkError> {
+    let now = app.clock.now();
+    if memory.resting_until.is_some_and(|until| until > now) {
+        return Ok(());
+    }
+    memory.resting_until = None;
+    if inbox.gap_open || memory.read_at.is_none_or(|at| at <= now) {
+        read_inbox(app, inbox, memory.mailbox.reader(app, inbox).await?).await?;
+        app.store.close_gap(&inbox.id).await?;
+        memory.read_at = Some(app.clock.now() + app.config.timing.poll_every);
+    }
+    let Some((provider, _)) = app.find_provider(&inbox.provider) else {
+        tracing::error!(inbox = %inbox.address, provider = %inbox.provider, "the provider is not in the configuration");
+        return Ok(());
+    };
+    if memory.look_at.is_none_or(|at| at <= now) {
+        // Nothing is in doubt until something is said to be; then it is looked at when that is due.
+        memory.look_at =
+            match settle_doubts(app, inbox, &mut memory.mailbox, &provider.submission).await? {
+                Some(at) => Some(at),
+                None => Some(Timestamp::from_ms(i64::MAX)),
+            };
+    }
+    sending::send_due(app, inbox, provider, memory, stop).await
+}
+
+impl Memory {
+    /// A delivery is in doubt: the sent folder is to be looked at.
+    pub(super) fn doubt(&mut self) {
+        self.look_at = None;
+    }
+}
+
+async fn next_look(
+    app: &App,
+    inbox: &Inbox,
+    memory: &Memory,
+) -> Result<Option<Timestamp>, WorkError> {
+    if let Some(until) = memory.resting_until {
+        return Ok(Some(until));
+    }
+    let paced = inbox.last_sent_at.map(|at| at + inbox.gap);
+    let due = app
+        .store
+        .find_next_due(&inbox.id)
+        .await?
+        .map(|due| paced.map_or(due, |paced| due.max(paced)));
+    // A look whose delivery is still due found no way to send it just now; it is not asked again at once.
+    let soon = app.clock.now() + Duration::from_millis(20);
+    let due = due.map(|due| due.max(soon));
+    let look = memory.look_at.or(Some(soon));
+    Ok([due, memory.read_at, look].into_iter().flatten().min())
+}
+
+/// Deals with a failure of a server: what is alarming makes the inbox suspect, the rest is waited for.
+pub(super) async fn meet(
+    app: &App,
+    inbox: &Inbox,
+    memory: &mut Memory,
+    failure: Failure,
+) -> Result<Option<Timestamp>, WorkError> {
+    let now = app.clock.now();
+    let evidence = failure.at(inbox.provider.clone(), now);
+    tracing::warn!(inbox = %inbox.address, stage = ?evidence.stage, words = %evidence.words(), "the inbox failed");
+    if is_alarming(&evidence) {
+        return suspect(app, inbox, memory, evidence).await;
+    }
+    memory.mailbox.close().await;
+    let timing = &app.config.timing;
+    let delay = timing
+        .first_retry_after
+        .saturating_mul(1 << memory.faults.min(20))
+        .min(timing.retry_at_most);
+    memory.faults = memory.faults.saturating_add(1);
+    memory.resting_until = Some(now + delay);
+    Ok(memory.resting_until)
+}
+
+/// Makes the inbox suspect; answers when it is probed.
+pub(super) async fn suspect(
+    app: &App,
+    inbox: &Inbox,
+    memory: &mut Memory,
+    evidence: Evidence,
+) -> Result<Option<Timestamp>, WorkError> {
+    decide(app, inbox, memory, Event::Failed(evidence)).await
+}
+
+async fn probe(
+    app: &App,
+    inbox: &Inbox,
+    memory: &mut Memory,
+) -> Result<Option<Timestamp>, WorkError> {
+    let probes = run_probes(app, inbox).await?;
+    decide(app, inbox, memory, Event::Probed(Box::new(probes))).await
+}
+
+async fn decide(
+    app: &App,
+    inbox: &Inbox,
+    memory: &mut Memory,
+    event: Event,
+) -> Result<Option<Timestamp>, WorkError> {
+    let timing = &app.config.timing;
+    let patience = Patience {
+        slow_retry_after: timing.slow_retry_after,
+        at_most: timing.retry_at_most,
+    };
+    let now = app.clock.now();
+    let (connection, effects) = app
+        .store
+        .decide_connection(&inbox.id, event, now, patience)
+        .await?;
+    let mut next = Some(now);
+    for effect in effects {
+        match effect {
+            Effect::ProbeAfter(delay) => {
+                memory.probe_at = Some(now + delay);
+                next = memory.probe_at;
+            }
+            Effect::Disconnect(cause) => {
+                notify::tell_disconnected(inbox, cause, &connection);
+                next = None;
+            }
+            Effect::GoOn => memory.probe_at = None,
+        }
+    }
+    Ok(next)
+}
+
+/// One round: the refresh token, then both sign-ins in parallel.
+async fn run_probes(app: &App, inbox: &Inbox) -> Result<Probes, WorkError> {
+    let (sign_in, token) = match load_sign_in(app, inbox, Freshness::Renewed).await {
+        Ok(sign_in) => (Some(sign_in), None),
+        Err(WorkError::Failed(failure)) => {
+            // The servers are asked all the same, with what is there.
+            let before = load_sign_in(app, inbox, Freshness::Usable).await.ok();
+            (before, Some(failure))
+        }
+        Err(error) => return Err(error),
+    };
+    let (smtp, imap) = match &sign_in {
+        Some(sign_in) => {
+            let hello = hello(inbox);
+            tokio::join!(
+                async {
+                    match smtp::Session::open(&app.dialer, &inbox.smtp, &hello, sign_in).await {
+                        Ok(session) => {
+                            session.quit().await;
+                            None
+                        }
+                        Err(failure) => Some(failure),
+                    }
+                },
+                async {
+                    match imap::Session::open(&app.dialer, &inbox.imap, sign_in).await {
+                        Ok(session) => {
+                            session.logout().await;
+                            None
+                        }
+                        Err(failure) => Some(failure),
+                    }
+                }
+            )
+        }
+        None => (None, None),
+    };
+    let now = app.clock.now();
+    let evidence =
+        |failure: Option<Failure>| failure.map(|failure| failure.at(inbox.provider.clone(), now));
+    Ok(Probes {
+        token: evidence(token),
+        smtp: evidence(smtp),
+        imap: evidence(imap),
+    })
+}

@@ -1,0 +1,391 @@
+//! The task of one reconnect: from what the browser handed over to the receipt. Every stage is committed
+//! before the next begins; a restart goes on at the first that is not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::card::Persistence;
+use protocol::cause::classify;
+use protocol::connection::Patience;
+use protocol::evidence::{Evidence, Finding, IoFault, Party, Said, Stage as At};
+use protocol::id::ReconnectId;
+use protocol::reconnect::{Grant, Stage, State};
+use tokio::sync::{Notify, watch};
+
+use super::WorkError;
+use super::mailbox::{Reader, hello};
+use super::reading::read_inbox;
+use super::token::renew;
+use crate::app::App;
+use crate::credentials::{Credentials, inbox_context, reconnect_context};
+use crate::engine::identity::{Claimed, is_owner};
+use crate::failure::Failure;
+use crate::oauth::Tokens;
+use crate::store::inbox::{Identity, Inbox};
+use crate::store::reconnect::{Advance, Reconnect};
+use crate::{imap, smtp};
+
+/// Runs until the reconnect is over or the relay stops.
+pub(super) async fn run(
+    app: Arc<App>,
+    id: ReconnectId,
+    nudge: Arc<Notify>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut delay = app.config.timing.first_retry_after;
+    loop {
+        let next = match advance(&app, &id).await {
+            Ok(Next::Over) => break,
+            Ok(Next::Stage) => {
+                if *stop.borrow() {
+                    return;
+                }
+                continue;
+            }
+            Ok(Next::Wait(at)) => at,
+            Err(error) => {
+                tracing::warn!(reconnect = %id, error = &error as &dyn std::error::Error, "the reconnect tries again");
+                delay = (delay * 2).min(app.config.timing.retry_at_most);
+                app.clock.now() + delay
+            }
+        };
+        tokio::select! {
+            () = app.clock.wait_until(next) => {}
+            () = nudge.notified() => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    }
+    app.workers.forget_reconnect(&id);
+}
+
+/// What comes after a stage.
+enum Next {
+    /// The next stage.
+    Stage,
+    /// Nothing before this instant, unless something is handed over.
+    Wait(protocol::timestamp::Timestamp),
+    /// Nothing more.
+    Over,
+}
+
+async fn advance(app: &App, id: &ReconnectId) -> Result<Next, WorkError> {
+    let reconnect = app.store.load_reconnect(id).await?;
+    let inbox = app.store.load_inbox(&reconnect.inbox).await?;
+    let done = match &reconnect.state {
+        State::Resumed { .. } | State::Refused { .. } => return Ok(Next::Over),
+        State::Started { expires_at } if *expires_at > app.clock.now() => {
+            return Ok(Next::Wait(*expires_at));
+        }
+        State::Started { .. } => Err(found(At::Authorize, Finding::Expired)),
+        State::Granted => exchange(app, &reconnect, &inbox).await,
+        State::Verifying { stage } if stage.is_window() => {
+            Err(found(At::Exchange, Finding::Interrupted))
+        }
+        State::Verifying {
+            stage: Stage::Exchanged,
+        } => identify(app, &reconnect, &inbox).await,
+        State::Verifying {
+            stage: Stage::Identified,
+        } => refresh(app, &reconnect, &inbox).await,
+        State::Verifying {
+            stage: Stage::Refreshed | Stage::SignedIn,
+        } => sign_in(app, &reconnect, &inbox).await,
+        State::Verifying { .. } => return resume(app, &reconnect, &inbox, None).await,
+    };
+    match done {
+        Ok(next) => Ok(next),
+        Err(WorkError::Failed(failure)) => settle(app, &reconnect, &inbox, failure).await,
+        Err(error) => Err(error),
+    }
+}
+
+fn found(stage: At, finding: Finding) -> WorkError {
+    Failure::new(Party::Relay, stage, Said::Found(finding)).into()
+}
+
+/// A failure ends the reconnect, unless it passes and nothing was used up: then the stage is tried again,
+/// until the reconnect expires.
+async fn settle(
+    app: &App,
+    reconnect: &Reconnect,
+    inbox: &Inbox,
+    failure: Failure,
+) -> Result<Next, WorkError> {
+    let now = app.clock.now();
+    let evidence = failure.clone().at(inbox.provider.clone(), now);
+    let passes = classify(&evidence).card().persistence == Persistence::Transient;
+    if passes && now < reconnect.expires_at {
+        return Err(failure.into());
+    }
+    refuse(app, reconnect, inbox, &evidence).await?;
+    Ok(Next::Over)
+}
+
+/// Ends the reconnect: what it held is deleted here and revoked at the provider.
+async fn refuse(
+    app: &App,
+    reconnect: &Reconnect,
+    inbox: &Inbox,
+    evidence: &Evidence,
+) -> Result<(), WorkError> {
+    let held = open_credentials(app, reconnect).ok();
+    if !app
+        .store
+        .refuse_reconnect(&reconnect.id, evidence, app.clock.now())
+        .await?
+    {
+        return Ok(());
+    }
+    let cause = classify(evidence);
+    tracing::warn!(inbox = %inbox.address, cause = cause.code(), words = %evidence.words(), "the reconnect is refused");
+    if let (Some(Credentials::OAuth { refresh_token, .. }), Some((_, provider))) =
+        (held, app.find_provider(&inbox.provider))
+    {
+        let metadata = app.load_metadata(&inbox.provider).await?;
+        if let Err(failure) = app
+            .oauth
+            .revoke(&metadata, &provider.registration(), &refresh_token)
+            .await
+        {
+            tracing::warn!(inbox = %inbox.address, %failure, "the refused permission was not revoked");
+        }
+    }
+    Ok(())
+}
+
+fn open_credentials(app: &App, reconnect: &Reconnect) -> Result<Credentials, WorkError> {
+    let sealed = reconnect.payload.as_deref().unwrap_or_default();
+    Ok(app.keys.open(&reconnect_context(&reconnect.id), sealed)?)
+}
+
+async fn put_stage(
+    app: &App,
+    reconnect: &Reconnect,
+    stage: Stage,
+    credentials: Option<&Credentials>,
+    identity: Option<Identity>,
+) -> Result<(), WorkError> {
+    let payload = match credentials {
+        Some(credentials) => Some(
+            app.keys
+                .seal(&reconnect_context(&reconnect.id), credentials)?,
+        ),
+        None => None,
+    };
+    app.store
+        .advance_reconnect(
+            &reconnect.id,
+            Advance {
+                stage,
+                payload,
+                identity,
+            },
+        )
+        .await?;
+    Ok(())
+}
+
+/// (a) What was handed over becomes credentials in the reconnect's own row.
+async fn exchange(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Next, WorkError> {
+    let sealed = reconnect.payload.as_deref().unwrap_or_default();
+    let grant: Grant = app.keys.open(&reconnect_context(&reconnect.id), sealed)?;
+    let ahead = app.config.timing.refresh_ahead;
+    let tokens = match grant {
+        Grant::Password { user, password } => {
+            let credentials = Credentials::Password { user, password };
+            put_stage(app, reconnect, Stage::Refreshed, Some(&credentials), None).await?;
+            return Ok(Next::Stage);
+        }
+        Grant::Tokens {
+            access_token,
+            refresh_token,
+            expires_in_ms,
+            scope,
+        } => Tokens {
+            access_token,
+            refresh_token,
+            expires_in: expires_in_ms.map(Duration::from_millis),
+            scopes: scope.map(|scope| scope.split_whitespace().map(str::to_owned).collect()),
+        },
+        Grant::Code {
+            code,
+            verifier,
+            redirect_uri,
+        } => {
+            let metadata = app.load_metadata(&inbox.provider).await?;
+            let Some((_, provider)) = app.find_provider(&inbox.provider) else {
+                return Ok(Next::Over);
+            };
+            // From here on the provider may have used the code up.
+            put_stage(app, reconnect, Stage::Exchanging, None, None).await?;
+            let answer = app
+                .oauth
+                .exchange(
+                    &metadata,
+                    &provider.registration(),
+                    &code,
+                    &verifier,
+                    &redirect_uri,
+                )
+                .await;
+            used_up(answer, At::Exchange)?
+        }
+    };
+    check_scopes(inbox, &tokens)?;
+    let credentials = renew(tokens, None, app.clock.now(), ahead)?;
+    put_stage(app, reconnect, Stage::Exchanged, Some(&credentials), None).await?;
+    Ok(Next::Stage)
+}
+
+/// An answer that was lost on the way may have used up what was sent: that is an interruption, not a fault
+/// that passes.
+fn used_up(answer: Result<Tokens, Failure>, stage: At) -> Result<Tokens, WorkError> {
+    answer.map_err(|failure| {
+        let lost = matches!(
+            failure.said,
+            Said::Io {
+                fault: IoFault::Closed | IoFault::TimedOut | IoFault::Other,
+                ..
+            } | Said::Garbage { .. }
+        );
+        if lost {
+            found(stage, Finding::Interrupted)
+        } else {
+            failure.into()
+        }
+    })
+}
+
+/// RFC 6749 §5.1: where the answer names no scopes, those that were asked for were granted.
+fn check_scopes(inbox: &Inbox, tokens: &Tokens) -> Result<(), WorkError> {
+    let (Some(granted), Some(provider)) = (
+        &tokens.scopes,
+        protocol::provider::Provider::find(&inbox.provider),
+    ) else {
+        return Ok(());
+    };
+    let needed = provider
+        .oauth
+        .needed_scopes
+        .iter()
+        .filter(|scope| !granted.iter().any(|one| one == *scope));
+    let missing: Vec<String> = needed.map(|scope| (*scope).to_owned()).collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(found(At::Identity, Finding::ScopeMissing { missing }))
+    }
+}
+
+/// (b) Who signed in. A wrong identity ends it here and nothing is written to the inbox.
+async fn identify(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Next, WorkError> {
+    let Credentials::OAuth { access_token, .. } = open_credentials(app, reconnect)? else {
+        return Ok(Next::Over);
+    };
+    let metadata = app.load_metadata(&inbox.provider).await?;
+    let identity = app.oauth.load_identity(&metadata, &access_token).await?;
+    let stored = inbox
+        .identity
+        .as_ref()
+        .map(|stored| (stored.iss.as_str(), stored.sub.as_str()));
+    let claimed = Claimed {
+        pair: (&identity.iss, &identity.sub),
+        verified_address: identity
+            .email
+            .as_deref()
+            .filter(|_| identity.email_verified),
+    };
+    if !is_owner(stored, &claimed, &inbox.address) {
+        return Err(found(
+            At::Identity,
+            Finding::OtherIdentity {
+                signed_in_as: identity.email,
+            },
+        ));
+    }
+    let identity = Identity {
+        iss: identity.iss,
+        sub: identity.sub,
+    };
+    put_stage(app, reconnect, Stage::Identified, None, Some(identity)).await?;
+    Ok(Next::Stage)
+}
+
+/// (d) The new refresh token is used once: it is known to work, and one that replaces it is on record.
+async fn refresh(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Next, WorkError> {
+    let Credentials::OAuth { refresh_token, .. } = open_credentials(app, reconnect)? else {
+        return Ok(Next::Over);
+    };
+    let metadata = app.load_metadata(&inbox.provider).await?;
+    let Some((_, provider)) = app.find_provider(&inbox.provider) else {
+        return Ok(Next::Over);
+    };
+    // From here on the provider may have replaced the token.
+    put_stage(app, reconnect, Stage::Refreshing, None, None).await?;
+    let answer = app
+        .oauth
+        .refresh(&metadata, &provider.registration(), &refresh_token)
+        .await;
+    let tokens = used_up(answer, At::Refresh)?;
+    let credentials = renew(
+        tokens,
+        Some(&refresh_token),
+        app.clock.now(),
+        app.config.timing.refresh_ahead,
+    )?;
+    put_stage(app, reconnect, Stage::Refreshed, Some(&credentials), None).await?;
+    Ok(Next::Stage)
+}
+
+/// (e) Both sign-ins in parallel, then (f): one transaction moves the credentials to the inbox.
+async fn sign_in(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Next, WorkError> {
+    let credentials = open_credentials(app, reconnect)?;
+    let sign_in = credentials.sign_in(&inbox.address);
+    let hello = hello(inbox);
+    let (smtp, imap) = tokio::join!(
+        smtp::Session::open(&app.dialer, &inbox.smtp, &hello, &sign_in),
+        imap::Session::open(&app.dialer, &inbox.imap, &sign_in),
+    );
+    let (smtp, imap) = (smtp?, imap?);
+    put_stage(app, reconnect, Stage::SignedIn, None, None).await?;
+    let sealed = app.keys.seal(&inbox_context(&inbox.id), &credentials)?;
+    let timing = &app.config.timing;
+    let patience = Patience {
+        slow_retry_after: timing.slow_retry_after,
+        at_most: timing.retry_at_most,
+    };
+    app.store
+        .adopt_reconnect(&reconnect.id, &sealed, app.clock.now(), patience)
+        .await?;
+    smtp.quit().await;
+    resume(app, reconnect, inbox, Some(imap)).await
+}
+
+/// What arrived meanwhile is read, then everything goes on.
+async fn resume(
+    app: &App,
+    reconnect: &Reconnect,
+    inbox: &Inbox,
+    session: Option<imap::Session>,
+) -> Result<Next, WorkError> {
+    let session = match session {
+        Some(session) => session,
+        None => open_imap(app, inbox).await?,
+    };
+    let mut reader = Reader::with(session).await?;
+    let found = read_inbox(app, inbox, &mut reader).await?;
+    reader.session.logout().await;
+    let receipt = app.store.resume(&reconnect.id, app.clock.now()).await?;
+    tracing::info!(
+        inbox = %inbox.address, held = receipt.held, to_send = receipt.to_send, skipped = receipt.skipped,
+        in_doubt = receipt.in_doubt, replies = found.replies, bounces = found.bounces, "resumed"
+    );
+    app.workers.nudge_inbox(&inbox.id);
+    Ok(Next::Over)
+}
+
+/// After a restart the session of the proof is gone.
+async fn open_imap(app: &App, inbox: &Inbox) -> Result<imap::Session, WorkError> {
+    let sign_in = super::token::load_sign_in(app, inbox, super::token::Freshness::Usable).await?;
+    Ok(imap::Session::open(&app.dialer, &inbox.imap, &sign_in).await?)
+}

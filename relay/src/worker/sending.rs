@@ -1,0 +1,281 @@
+//! Sending what is due through one inbox: intent before the first byte, outcome after the reply, and the
+//! next intent in the same commit.
+
+use std::time::Duration;
+
+use protocol::delivery::Event;
+use protocol::evidence::{Evidence, Party};
+use protocol::provider::{Provider, SentCopy};
+use protocol::timestamp::Timestamp;
+use tokio::sync::watch;
+
+use super::WorkError;
+use super::inbox::{Memory, suspect};
+use super::mailbox::watch_for_copy;
+use crate::app::App;
+use crate::engine::arrival::bare;
+use crate::engine::message::{Parts, compose};
+use crate::engine::outcome::{Consequence, InboxDoes, decide_refused};
+use crate::failure::Failure;
+use crate::record::FolderPosition;
+use crate::smtp::{Envelope, Outcome, Session, reading};
+use crate::store::StoreError;
+use crate::store::delivery::{Claim, Ended, Job};
+use crate::store::inbox::Inbox;
+
+/// Messages in one batch; then the inbox is looked at again, so that reading is not starved.
+const BATCH: u32 = 50;
+
+/// Sends what is due until nothing is, the batch is full, the inbox must wait, or the relay is to stop.
+pub(super) async fn send_due(
+    app: &App,
+    inbox: &Inbox,
+    provider: &'static Provider,
+    memory: &mut Memory,
+    stop: &watch::Receiver<bool>,
+) -> Result<(), WorkError> {
+    let now = app.clock.now();
+    let due = app
+        .store
+        .find_next_due(&inbox.id)
+        .await?
+        .is_some_and(|due| due <= now);
+    if !due || *stop.borrow() || is_pacing(inbox, inbox.last_sent_at, now) {
+        return Ok(());
+    }
+    let (_, sent) = memory.mailbox.sender(app, inbox).await?;
+    let mut next = app.store.claim_delivery(&claim(app, inbox, sent)).await?;
+    let mut n_sent = 0;
+    let mut accepted_any = false;
+    while let Some(job) = next {
+        let (end, message) = attempt(app, inbox, memory, &job).await?;
+        n_sent += 1;
+        let accepted = matches!(end.ended.event, Event::Accepted { .. });
+        let more = accepted && n_sent < BATCH && !*stop.borrow() && inbox.gap.is_zero();
+        let claim = more.then(|| claim(app, inbox, sent));
+        next = match app
+            .store
+            .finish_delivery(&job, &end.ended, app.clock.now(), claim.as_ref())
+            .await
+        {
+            Ok(next) => next,
+            Err(error @ StoreError::FenceLost { .. }) => {
+                // Whoever holds it now decides; what we know is in the log and nowhere else.
+                tracing::error!(%error, delivery = %job.id, "an attempt outlived its lease");
+                None
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if accepted {
+            accepted_any = true;
+            keep_copy(app, inbox, provider, memory, &message).await;
+        }
+        if next.is_none() {
+            conclude(app, inbox, memory, end.inbox, end.evidence).await?;
+        }
+    }
+    let copies = matches!(provider.submission.sent_copy, SentCopy::Server { .. });
+    if accepted_any && copies && inbox.copy_seen_at.is_none() {
+        watch_for_copy(app, inbox, &mut memory.mailbox).await?;
+    }
+    Ok(())
+}
+
+/// How an attempt ended, for the delivery and for the inbox.
+struct End {
+    ended: Ended,
+    inbox: InboxDoes,
+    evidence: Option<Evidence>,
+}
+
+async fn attempt(
+    app: &App,
+    inbox: &Inbox,
+    memory: &mut Memory,
+    job: &Job,
+) -> Result<(End, Vec<u8>), WorkError> {
+    let parts = Parts {
+        from: &inbox.address,
+        to: &job.to,
+        fields: &job.fields,
+        steps: &job.steps,
+        step_idx: job.step_idx,
+        delivery: &job.id,
+        message_id: &job.message_id,
+        thread: &job.thread,
+        date: app.clock.now(),
+    };
+    let message = match compose(&parts) {
+        Ok(message) => message,
+        Err(error) => {
+            let event = Event::Rejected {
+                cause: protocol::cause::Cause::MessageRejected,
+            };
+            let ended = Ended {
+                event,
+                words: error.to_string(),
+                wire_id: None,
+            };
+            return Ok((
+                End {
+                    ended,
+                    inbox: InboxDoes::GoOn,
+                    evidence: None,
+                },
+                Vec::new(),
+            ));
+        }
+    };
+    let envelope = Envelope {
+        from: inbox.address.clone(),
+        to: job.to.clone(),
+    };
+    let (session, _) = memory.mailbox.sender(app, inbox).await?;
+    let outcome = send_renewing(app, job, session, &envelope, &message).await;
+    let end = judge(app, inbox, memory, job, outcome).await;
+    Ok((end, message))
+}
+
+/// Sends, and keeps the attempt ours for as long as that takes.
+async fn send_renewing(
+    app: &App,
+    job: &Job,
+    session: &mut Session,
+    envelope: &Envelope,
+    message: &[u8],
+) -> Outcome {
+    let sending = session.send(envelope, message);
+    tokio::pin!(sending);
+    loop {
+        tokio::select! {
+            outcome = &mut sending => return outcome,
+            () = app.clock.wait_for(app.config.timing.lease_for / 3) => {
+                let until = app.clock.now() + app.config.timing.lease_for;
+                if let Err(error) = app.store.renew_lease(job, until).await {
+                    tracing::error!(%error, delivery = %job.id, "the lease was not renewed");
+                }
+            }
+        }
+    }
+}
+
+async fn judge(app: &App, inbox: &Inbox, memory: &mut Memory, job: &Job, outcome: Outcome) -> End {
+    let now = app.clock.now();
+    let refused = |failure: Failure| {
+        let evidence = failure.at(inbox.provider.clone(), now);
+        let Consequence { delivery, inbox } = decide_refused(&evidence, job.attempt, now);
+        let ended = Ended {
+            event: delivery,
+            words: evidence.words(),
+            wire_id: None,
+        };
+        End {
+            ended,
+            inbox,
+            evidence: Some(evidence),
+        }
+    };
+    match outcome {
+        Outcome::Accepted { reply } => {
+            let wire_id = reading::find_wire_id(&reply)
+                .map(|id| bare(&id).to_owned())
+                .filter(|id| *id != job.message_id);
+            let ended = Ended {
+                event: Event::Accepted { at: now },
+                words: reply.to_string(),
+                wire_id,
+            };
+            End {
+                ended,
+                inbox: InboxDoes::GoOn,
+                evidence: None,
+            }
+        }
+        Outcome::Refused { stage, reply } => refused(Failure::new(
+            Party::Smtp,
+            stage,
+            protocol::evidence::Said::Smtp(reply),
+        )),
+        Outcome::NotHandedOver(failure) => {
+            memory.mailbox.close_smtp().await;
+            refused(failure)
+        }
+        Outcome::InDoubt(failure) => {
+            memory.mailbox.close_smtp().await;
+            memory.doubt();
+            let evidence = failure.at(inbox.provider.clone(), now);
+            let ended = Ended {
+                event: Event::Doubted { at: now },
+                words: evidence.words(),
+                wire_id: None,
+            };
+            End {
+                ended,
+                inbox: InboxDoes::WaitFor(Duration::ZERO),
+                evidence: Some(evidence),
+            }
+        }
+    }
+}
+
+/// What the inbox does after its last attempt of a batch.
+async fn conclude(
+    app: &App,
+    inbox: &Inbox,
+    memory: &mut Memory,
+    does: InboxDoes,
+    evidence: Option<Evidence>,
+) -> Result<(), WorkError> {
+    match (does, evidence) {
+        (InboxDoes::GoOn, _) | (InboxDoes::BeProbed, None) => {}
+        (InboxDoes::WaitFor(delay), _) => {
+            if !delay.is_zero() {
+                memory.mailbox.close_smtp().await;
+                memory.resting_until =
+                    Some(app.clock.now() + delay.min(app.config.timing.retry_at_most));
+            }
+        }
+        (InboxDoes::BeProbed, Some(evidence)) => {
+            memory.mailbox.close_smtp().await;
+            suspect(app, inbox, memory, evidence).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A copy in the sent folder, where nobody but the client makes one. It is made after the acceptance is
+/// on record, is evidence of nothing, and its failure costs only the copy.
+async fn keep_copy(
+    app: &App,
+    inbox: &Inbox,
+    provider: &Provider,
+    memory: &mut Memory,
+    message: &[u8],
+) {
+    if provider.submission.sent_copy != SentCopy::Client {
+        return;
+    }
+    let kept = match memory.mailbox.reader(app, inbox).await {
+        Ok(reader) => reader.append_sent(message).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = kept {
+        tracing::warn!(inbox = %inbox.address, %error, "no copy was kept in the sent folder");
+    }
+}
+
+fn claim(app: &App, inbox: &Inbox, sent: Option<FolderPosition>) -> Claim {
+    let now = app.clock.now();
+    Claim {
+        inbox: inbox.id.clone(),
+        domain: inbox.address.domain().to_owned(),
+        now,
+        lease_until: now + app.config.timing.lease_for,
+        sent,
+    }
+}
+
+/// Whether the inbox still keeps its distance to its last message.
+fn is_pacing(inbox: &Inbox, last_sent_at: Option<Timestamp>, now: Timestamp) -> bool {
+    last_sent_at.is_some_and(|at| at + inbox.gap > now)
+}

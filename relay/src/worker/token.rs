@@ -1,0 +1,156 @@
+//! Credentials that are fresh enough to sign in with. One refresh at a time for each inbox, a rotated
+//! refresh token is stored before the new access token is used, and no failure deletes a token.
+
+use std::time::Duration;
+
+use protocol::evidence::{Finding, Party, Said, Stage};
+use protocol::timestamp::Timestamp;
+
+use super::WorkError;
+use crate::app::App;
+use crate::credentials::{Credentials, inbox_context};
+use crate::failure::Failure;
+use crate::oauth::Tokens;
+use crate::secret::random_below;
+use crate::sign_in::SignIn;
+use crate::store::inbox::Inbox;
+
+/// How long one refresh may hold the right to refresh; the client gives up long before.
+const REFRESH_LEASE: Duration = Duration::from_mins(2);
+/// The life of an access token whose provider does not say (RFC 6749 §5.1 recommends that it does).
+const UNKNOWN_LIFE: Duration = Duration::from_mins(5);
+
+/// Whether an access token that still lives may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Freshness {
+    /// It may.
+    Usable,
+    /// The refresh token itself is to be proved.
+    Renewed,
+}
+
+/// What the inbox signs in with, refreshed ahead of its end.
+pub(super) async fn load_sign_in(
+    app: &App,
+    inbox: &Inbox,
+    freshness: Freshness,
+) -> Result<SignIn, WorkError> {
+    let Some(stored) = app.store.find_credentials(&inbox.id).await? else {
+        return Err(Failure::new(
+            Party::Relay,
+            Stage::Auth,
+            Said::Found(Finding::NoCredentials),
+        )
+        .into());
+    };
+    let credentials: Credentials = app.keys.open(&inbox_context(&inbox.id), &stored.sealed)?;
+    let Credentials::OAuth {
+        refresh_token,
+        refresh_at,
+        ..
+    } = &credentials
+    else {
+        return Ok(credentials.sign_in(&inbox.address));
+    };
+    let now = app.clock.now();
+    if freshness == Freshness::Usable && now < *refresh_at {
+        return Ok(credentials.sign_in(&inbox.address));
+    }
+    let metadata = app.load_metadata(&inbox.provider).await?;
+    let Some((_, provider)) = app.find_provider(&inbox.provider) else {
+        return Ok(credentials.sign_in(&inbox.address));
+    };
+    if !app
+        .store
+        .claim_refresh(&inbox.id, now, now + REFRESH_LEASE)
+        .await?
+    {
+        let detail = "another refresh of this inbox is under way".to_owned();
+        let said = Said::Io {
+            fault: protocol::evidence::IoFault::Other,
+            detail,
+        };
+        return Err(Failure::new(Party::Relay, Stage::Refresh, said).into());
+    }
+    let answer = app
+        .oauth
+        .refresh(&metadata, &provider.registration(), refresh_token)
+        .await;
+    let tokens = match answer {
+        Ok(tokens) => tokens,
+        Err(failure) => {
+            app.store.release_refresh(&inbox.id).await?;
+            return Err(failure.into());
+        }
+    };
+    let renewed = renew(
+        tokens,
+        Some(refresh_token),
+        app.clock.now(),
+        app.config.timing.refresh_ahead,
+    )?;
+    let sealed = app.keys.seal(&inbox_context(&inbox.id), &renewed)?;
+    if !app
+        .store
+        .update_credentials(&inbox.id, &sealed, stored.fence)
+        .await?
+    {
+        tracing::info!(inbox = %inbox.id, "a reconnect brought newer credentials while these were refreshed");
+    }
+    Ok(renewed.sign_in(&inbox.address))
+}
+
+/// Credentials from a token answer; where it brings no refresh token, the one before goes on
+/// (RFC 6749 §6).
+pub(super) fn renew(
+    tokens: Tokens,
+    before: Option<&protocol::secret::Secret>,
+    now: Timestamp,
+    refresh_ahead: Duration,
+) -> Result<Credentials, Failure> {
+    let refresh_token = tokens
+        .refresh_token
+        .or_else(|| before.cloned())
+        .ok_or_else(|| {
+            Failure::new(
+                Party::Relay,
+                Stage::Exchange,
+                Said::Found(Finding::NoRefreshToken),
+            )
+        })?;
+    let refresh_at = refresh_at(tokens.expires_in, now, refresh_ahead);
+    Ok(Credentials::OAuth {
+        refresh_token,
+        access_token: tokens.access_token,
+        refresh_at,
+    })
+}
+
+/// When to refresh a token that lives for `life`: ahead of its end, but not in its first half, and up to a
+/// tenth of that earlier so that many inboxes do not come at once.
+fn refresh_at(life: Option<Duration>, now: Timestamp, ahead: Duration) -> Timestamp {
+    let life = life.unwrap_or(UNKNOWN_LIFE);
+    let usable = life.saturating_sub(ahead.min(life / 2));
+    let jitter = random_below(u64::try_from(usable.as_millis() / 10).unwrap_or(0));
+    now + usable.saturating_sub(Duration::from_millis(jitter))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_refreshed_ahead_of_its_end_and_never_at_once() {
+        let now = Timestamp::from_ms(0);
+        for (life, earliest, latest) in [(3_600, 2_970, 3_300), (60, 27, 30), (1, 0, 1)] {
+            for _ in 0..50 {
+                let at = refresh_at(Some(Duration::from_secs(life)), now, Duration::from_mins(5))
+                    .as_ms();
+                assert!(
+                    (earliest * 1_000..=latest * 1_000).contains(&at),
+                    "{life} s: {at} ms"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,563 @@
+//! The API of a whole relay in process, over real sockets and with a clock that the test moves: who gets
+//! in, from where, and what is told to those who do not.
+
+#![cfg(test)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use protocol::timestamp::Timestamp;
+use relay::app::{App, RunningApp};
+use relay::clock::Clock;
+use relay::config::{Config, Environment};
+use relay::tls::Dialer;
+use reqwest::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, ETAG, HOST, HeaderMap,
+    IF_NONE_MATCH, ORIGIN,
+};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const EXTENSION: &str = "chrome-extension://abcdefghijklmnopabcdefghijklmnop";
+const STRANGER: &str = "https://attacker.example";
+
+/// A relay that runs, and a browser beside it.
+struct Relay {
+    folder: TempDir,
+    clock: Clock,
+    running: RunningApp,
+    http: reqwest::Client,
+    operator: String,
+}
+
+impl Relay {
+    async fn start() -> Self {
+        Self::start_in(
+            tempfile::tempdir().unwrap(),
+            Clock::manual(Timestamp::from_ms(1_000_000)),
+        )
+        .await
+    }
+
+    async fn start_in(folder: TempDir, clock: Clock) -> Self {
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let text = format!(
+            "listen = \"127.0.0.1:0\"\ndata = {:?}\nkey_file = {:?}\n[providers.sandbox]\n\
+             issuer = \"http://127.0.0.1:9\"\nclient_id = \"c\"\nsmtp.host = \"127.0.0.1\"\nimap.host = \"127.0.0.1\"",
+            path("data"),
+            path("unpause.key")
+        );
+        let config = Config::parse(&text, Path::new("test.toml"), &Environment::default()).unwrap();
+        let running = App::start(config, clock.clone()).await.unwrap();
+        let tls = Dialer::new(None).unwrap().client_config().as_ref().clone();
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .no_proxy()
+            .build()
+            .unwrap();
+        let operator = std::fs::read_to_string(folder.path().join("data/operator.token")).unwrap();
+        Self {
+            folder,
+            clock,
+            running,
+            http,
+            operator,
+        }
+    }
+
+    async fn restart(self) -> Self {
+        self.running.stop().await;
+        Self::start_in(self.folder, self.clock).await
+    }
+
+    fn ask(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http
+            .request(method, format!("http://{}{path}", self.running.address()))
+    }
+
+    fn get(&self, path: &str, token: &str) -> RequestBuilder {
+        self.ask(Method::GET, path).bearer_auth(token)
+    }
+
+    fn post(&self, path: &str, token: &str, body: &Value) -> RequestBuilder {
+        self.ask(Method::POST, path).bearer_auth(token).json(body)
+    }
+
+    /// The operator does this, and it works.
+    async fn operate(&self, path: &str, body: Value) -> Value {
+        let answer = answer(self.post(path, &self.operator, &body)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        answer.body
+    }
+
+    /// Pairs an extension and answers its token.
+    async fn pair(&self) -> String {
+        let pairing = self.operate("/v1/pairings", json!({})).await;
+        let body = json!({ "code": pairing["code"], "name": "Jane's browser" });
+        let paired = answer(
+            self.ask(Method::POST, "/v1/devices")
+                .header(ORIGIN, EXTENSION)
+                .json(&body),
+        )
+        .await;
+        assert_eq!(paired.status, StatusCode::OK, "{}", paired.body);
+        assert_eq!(paired.headers[ACCESS_CONTROL_ALLOW_ORIGIN], EXTENSION);
+        paired.body["token"].as_str().unwrap().to_owned()
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Value,
+}
+
+impl Answer {
+    /// Checks that this is a problem of that code, complete, and that it shows nothing of the inside.
+    fn expect_problem(&self, status: u16, code: &str) {
+        assert_eq!(
+            (self.status.as_u16(), &self.body["code"]),
+            (status, &json!(code)),
+            "{}",
+            self.body
+        );
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        assert_eq!(
+            self.body["request_id"],
+            self.headers["x-request-id"].to_str().unwrap()
+        );
+        assert!(!self.body["detail"].as_str().unwrap().is_empty());
+    }
+}
+
+async fn answer(asked: RequestBuilder) -> Answer {
+    let answer = asked.send().await.unwrap();
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    let text = answer.text().await.unwrap();
+    Answer {
+        status,
+        headers,
+        body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
+    }
+}
+
+#[tokio::test]
+async fn a_code_pairs_one_device_once_and_a_revoked_device_is_out() {
+    let relay = Relay::start().await;
+    let pairing = relay.operate("/v1/pairings", json!({})).await;
+    let link = pairing["link"].as_str().unwrap();
+    assert!(
+        link.starts_with("unpause://pair?relay=http%3A%2F%2F127.0.0.1%3A"),
+        "{link}"
+    );
+    let body = json!({ "code": pairing["code"], "name": "Jane's browser" });
+    let pair = || {
+        relay
+            .ask(Method::POST, "/v1/devices")
+            .header(ORIGIN, EXTENSION)
+            .json(&body)
+    };
+    let paired = answer(pair()).await;
+    assert_eq!(paired.status, StatusCode::OK);
+    assert_eq!(paired.body["fingerprint"], pairing["fingerprint"]);
+    answer(pair()).await.expect_problem(422, "invalid");
+
+    let token = paired.body["token"].as_str().unwrap();
+    let status = answer(relay.get("/v1/status", token).header(ORIGIN, EXTENSION)).await;
+    assert_eq!(
+        (
+            status.status,
+            status.headers[ACCESS_CONTROL_ALLOW_ORIGIN]
+                .to_str()
+                .unwrap()
+        ),
+        (StatusCode::OK, EXTENSION)
+    );
+    answer(relay.get("/v1/devices", token))
+        .await
+        .expect_problem(403, "forbidden");
+
+    let devices = answer(relay.get("/v1/devices", &relay.operator)).await.body;
+    assert_eq!(devices["devices"][0]["origin"], EXTENSION);
+    let path = format!("/v1/devices/{}", paired.body["id"].as_str().unwrap());
+    let revoked = answer(
+        relay
+            .ask(Method::DELETE, &path)
+            .bearer_auth(&relay.operator),
+    )
+    .await;
+    assert_eq!(revoked.status, StatusCode::OK);
+    answer(relay.get("/v1/status", token))
+        .await
+        .expect_problem(401, "unauthenticated");
+    answer(
+        relay
+            .ask(Method::DELETE, &path)
+            .bearer_auth(&relay.operator),
+    )
+    .await
+    .expect_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_login_link_makes_one_session_that_ends() {
+    let relay = Relay::start().await;
+    let link = relay.operate("/v1/login-links", json!({})).await;
+    let (_, code) = link["url"]
+        .as_str()
+        .unwrap()
+        .split_once("/login#code=")
+        .unwrap();
+    let sign_in = || {
+        relay
+            .ask(Method::POST, "/v1/sessions")
+            .json(&json!({ "code": code }))
+    };
+    let session = answer(sign_in()).await;
+    assert_eq!(session.status, StatusCode::OK);
+    answer(sign_in()).await.expect_problem(422, "invalid");
+    let token = session.body["token"].as_str().unwrap();
+    assert_eq!(
+        answer(relay.get("/v1/devices", token)).await.status,
+        StatusCode::OK
+    );
+    relay.clock.advance(Duration::from_hours(30 * 24));
+    answer(relay.get("/v1/devices", token))
+        .await
+        .expect_problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn a_code_ends_after_ten_minutes_and_is_good_for_its_purpose_only() {
+    let relay = Relay::start().await;
+    let pairing = relay.operate("/v1/pairings", json!({})).await;
+    let as_login = relay
+        .ask(Method::POST, "/v1/sessions")
+        .json(&json!({ "code": pairing["code"] }));
+    answer(as_login).await.expect_problem(422, "invalid");
+    relay.clock.advance(Duration::from_mins(10));
+    let body = json!({ "code": pairing["code"], "name": "late" });
+    let late = answer(relay.ask(Method::POST, "/v1/devices").json(&body)).await;
+    late.expect_problem(422, "invalid");
+    assert_eq!(late.body["field"], "code");
+}
+
+#[tokio::test]
+async fn guessing_codes_is_slowed_down() {
+    let relay = Relay::start().await;
+    let guess = || {
+        relay
+            .ask(Method::POST, "/v1/sessions")
+            .json(&json!({ "code": "guess" }))
+    };
+    for _ in 0..10 {
+        answer(guess()).await.expect_problem(422, "invalid");
+    }
+    answer(guess())
+        .await
+        .expect_problem(429, "too_many_requests");
+    relay.clock.advance(Duration::from_mins(1));
+    answer(guess()).await.expect_problem(422, "invalid");
+}
+
+#[tokio::test]
+async fn a_foreign_host_reaches_nothing() {
+    let relay = Relay::start().await;
+    for path in ["/healthz", "/openapi.json", "/v1/status"] {
+        let asked = relay
+            .get(path, &relay.operator)
+            .header(HOST, "attacker.example");
+        answer(asked).await.expect_problem(403, "forbidden");
+    }
+    let port = relay.running.address().port();
+    for host in [format!("localhost:{port}"), format!("[::1]:{port}")] {
+        assert_eq!(
+            answer(relay.get("/v1/status", &relay.operator).header(HOST, host))
+                .await
+                .status,
+            StatusCode::OK
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_page_reads_and_changes_nothing_unless_its_extension_is_paired() {
+    let relay = Relay::start().await;
+    let preflight = |origin: &'static str, path: &str| {
+        relay
+            .ask(Method::OPTIONS, path)
+            .header(ORIGIN, origin)
+            .header(ACCESS_CONTROL_REQUEST_METHOD, "GET")
+    };
+    let allows = |answer: &Answer| answer.headers.get(ACCESS_CONTROL_ALLOW_ORIGIN).cloned();
+
+    // Before pairing even the extension may only pair.
+    assert_eq!(
+        allows(&answer(preflight(EXTENSION, "/v1/status")).await),
+        None
+    );
+    assert_eq!(
+        allows(&answer(preflight(EXTENSION, "/v1/devices")).await).unwrap(),
+        EXTENSION
+    );
+    relay.pair().await;
+    let allowed = answer(preflight(EXTENSION, "/v1/status")).await;
+    assert_eq!(
+        (allowed.status, allows(&allowed).unwrap().to_str().unwrap()),
+        (StatusCode::NO_CONTENT, EXTENSION)
+    );
+    assert_eq!(
+        allowed.headers["access-control-allow-headers"],
+        "authorization, content-type, if-none-match"
+    );
+
+    for origin in [
+        STRANGER,
+        "null",
+        "http://127.0.0.1:1",
+        "chrome-extension://another",
+    ] {
+        assert_eq!(
+            allows(&answer(preflight(origin, "/v1/status")).await),
+            None,
+            "{origin}"
+        );
+        let read = answer(
+            relay
+                .get("/v1/status", &relay.operator)
+                .header(ORIGIN, origin),
+        )
+        .await;
+        assert_eq!(allows(&read), None, "{origin}");
+        let change = relay
+            .post("/v1/pairings", &relay.operator, &json!({}))
+            .header(ORIGIN, origin);
+        answer(change).await.expect_problem(403, "forbidden");
+    }
+    let own = format!("http://{}", relay.running.address());
+    let change = relay
+        .post("/v1/pairings", &relay.operator, &json!({}))
+        .header(ORIGIN, own);
+    assert_eq!(
+        answer(change).await.status,
+        StatusCode::OK,
+        "the relay's own page"
+    );
+}
+
+#[tokio::test]
+async fn an_unchanged_answer_is_not_sent_again() {
+    let relay = Relay::start().await;
+    let first = answer(relay.get("/v1/status", &relay.operator)).await;
+    let tag = first.headers[ETAG].clone();
+    let again = || {
+        relay
+            .get("/v1/status", &relay.operator)
+            .header(IF_NONE_MATCH, tag.clone())
+    };
+    let same = answer(again()).await;
+    assert_eq!(
+        (same.status, same.body, &same.headers[ETAG]),
+        (StatusCode::NOT_MODIFIED, json!(""), &tag)
+    );
+    relay
+        .operate(
+            "/v1/inboxes",
+            json!({ "address": "jane@acme.example", "provider": "sandbox" }),
+        )
+        .await;
+    let changed = answer(again()).await;
+    assert_eq!(changed.status, StatusCode::OK);
+    assert_eq!(
+        changed.body["inboxes"][0]["connection"]["cause"],
+        "never_connected"
+    );
+}
+
+/// Calls every operation of the OpenAPI document: each is mounted, each needs a caller unless the document
+/// says otherwise, and a device may do exactly what the document says.
+#[tokio::test]
+async fn the_openapi_document_is_what_is_served() {
+    let relay = Relay::start().await;
+    let device = relay.pair().await;
+    let document = answer(relay.ask(Method::GET, "/openapi.json")).await.body;
+    assert_eq!(
+        document,
+        serde_json::from_str::<Value>(&relay::http::render_openapi()).unwrap()
+    );
+    assert_eq!(document["openapi"], "3.1.0");
+    let (mut names, mut open) = (Vec::new(), Vec::new());
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let filled = path.replace(['{', '}'], "");
+        for (method, operation) in methods.as_object().unwrap() {
+            let name = operation["operationId"].as_str().unwrap();
+            names.push(name.to_owned());
+            let ask = || relay.ask(method.to_uppercase().parse().unwrap(), &filled);
+            let n_parameters = path.matches('{').count();
+            let parameters = operation["parameters"].as_array().map_or(0, |all| {
+                all.iter().filter(|one| one["in"] == "path").count()
+            });
+            assert_eq!(parameters, n_parameters, "{name}");
+            if operation["security"] == json!([]) {
+                open.push(name.to_owned());
+                answer(ask()).await.expect_problem(422, "invalid");
+                continue;
+            }
+            answer(ask()).await.expect_problem(401, "unauthenticated");
+            let is_forbidden =
+                answer(ask().bearer_auth(&device)).await.status == StatusCode::FORBIDDEN;
+            let is_operators = operation["description"] == "For a session or the operator.";
+            assert_eq!(is_forbidden, is_operators, "{name}");
+        }
+    }
+    assert_eq!(names.len(), 25);
+    assert_eq!(open, ["createDevice", "createSession"]);
+    for (method, path, status) in [
+        (Method::GET, "/v1/nothing", 404),
+        (Method::PUT, "/v1/status", 405),
+    ] {
+        answer(relay.ask(method, path))
+            .await
+            .expect_problem(status, "not_found");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_request_is_told_which_field_is_at_fault() {
+    let relay = Relay::start().await;
+    let good = json!({ "address": "jane@acme.example", "provider": "sandbox" });
+    for (field, value, words) in [
+        ("colour", json!("red"), "unknown field `colour`"),
+        ("address", json!("jane"), "expected a mail address"),
+        ("address", json!(null), "invalid type: null"),
+        ("provider", json!(5), "invalid type"),
+        (
+            "provider",
+            json!("openid"),
+            "expected a provider of the configuration (sandbox), found openid",
+        ),
+        (
+            "smtp",
+            json!({ "host": "mail.example" }),
+            "missing field `port`",
+        ),
+        ("gap_ms", json!("soon"), "invalid type"),
+    ] {
+        let mut body = good.clone();
+        body[field] = value;
+        let refused = answer(relay.post("/v1/inboxes", &relay.operator, &body)).await;
+        refused.expect_problem(422, "invalid");
+        assert!(
+            refused.body["detail"].as_str().unwrap().contains(words),
+            "{}",
+            refused.body
+        );
+        let named = refused.body["field"].as_str().unwrap();
+        assert!(
+            named == field || words.contains(named),
+            "{named} for {field}"
+        );
+    }
+    let missing = answer(relay.post(
+        "/v1/inboxes",
+        &relay.operator,
+        &json!({ "provider": "sandbox" }),
+    ))
+    .await;
+    assert_eq!(missing.body["field"], "address");
+    let form = relay
+        .ask(Method::POST, "/v1/inboxes")
+        .bearer_auth(&relay.operator)
+        .body(good.to_string());
+    answer(form).await.expect_problem(422, "invalid");
+    let inboxes = answer(relay.get("/v1/inboxes", &relay.operator)).await;
+    assert_eq!(inboxes.body, json!({ "inboxes": [] }), "nothing half done");
+}
+
+#[tokio::test]
+async fn a_lead_list_is_taken_whole_or_not_at_all() {
+    let relay = Relay::start().await;
+    let inbox = relay
+        .operate(
+            "/v1/inboxes",
+            json!({ "address": "jane@acme.example", "provider": "sandbox" }),
+        )
+        .await;
+    let steps = json!([{ "subject": "Hi {{name}}", "body": "Hello" }]);
+    let draft = json!({ "name": "Spring", "inboxes": [inbox["id"]], "steps": steps });
+    let campaign = relay.operate("/v1/campaigns", draft).await;
+    let path = format!("/v1/campaigns/{}", campaign["id"].as_str().unwrap());
+    let import = |csv: Vec<u8>| {
+        relay
+            .ask(Method::POST, &format!("{path}/leads"))
+            .bearer_auth(&relay.operator)
+            .body(csv)
+    };
+    let at_most = usize::try_from(protocol::request::campaign::LEADS_AT_MOST_BYTES).unwrap();
+    let too_large = answer(import(vec![b'x'; at_most + 1])).await;
+    too_large.expect_problem(422, "invalid");
+    let detail = too_large.body["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("33554432") && detail.contains("33554433"),
+        "{detail}"
+    );
+    for (csv, row, field) in [
+        ("mail,name\na@a.example,Ann\n", json!(1), json!("email")),
+        (
+            "email,name\na@a.example,Ann\nb@b.example\n",
+            json!(3),
+            json!(null),
+        ),
+        (
+            "email,name\na@a.example,Ann\na@a.example,Bob\n",
+            json!(3),
+            json!("email"),
+        ),
+        (
+            "email,name\na@a.example,Ann\nb@b.example,\n",
+            json!(3),
+            json!("name"),
+        ),
+        ("email\na@a.example\n", json!(1), json!("name")),
+    ] {
+        let refused = answer(import(csv.as_bytes().to_vec())).await;
+        refused.expect_problem(422, "invalid");
+        assert_eq!(
+            (&refused.body["row"], &refused.body["field"]),
+            (&row, &field),
+            "{csv:?} {}",
+            refused.body
+        );
+    }
+    let counts = answer(relay.get(&path, &relay.operator)).await.body["counts"].clone();
+    assert_eq!(counts["leads"], 0, "nothing half done");
+    let imported = answer(import(b"email,name\na@a.example,Ann\n".to_vec())).await;
+    assert_eq!(
+        imported.body,
+        json!({ "added": 1, "columns": ["email", "name"] })
+    );
+    let start = answer(relay.post(&format!("{path}/start"), &relay.operator, &json!({}))).await;
+    start.expect_problem(409, "conflict");
+}
+
+#[tokio::test]
+async fn after_a_restart_devices_are_known_and_the_old_operator_is_not() {
+    let relay = Relay::start().await;
+    let device = relay.pair().await;
+    let old = relay.operator.clone();
+    let relay = relay.restart().await;
+    assert_eq!(
+        answer(relay.get("/v1/status", &device)).await.status,
+        StatusCode::OK
+    );
+    answer(relay.get("/v1/status", &old))
+        .await
+        .expect_problem(401, "unauthenticated");
+    for (path, words) in [("/healthz", "ok\n"), ("/readyz", "ready\n")] {
+        assert_eq!(
+            answer(relay.ask(Method::GET, path)).await.body,
+            json!(words)
+        );
+    }
+}
