@@ -1,0 +1,21 @@
+//! Stand-ins of the real world for the end-to-end tests: child processes, real mail servers,
+//! a certified OpenID provider, and a scripted OAuth client that walks its pages as a person would.
+//!
+//! Deliberately absent: any mock of our own code, and any knowledge of the relay's insides.
+//! Everything here is a process or a socket; everything ends with the value that started it.
+//! Runs where Dovecot runs: on Unix.
+
+pub mod certificate;
+pub mod child;
+pub mod crash;
+pub mod dovecot;
+mod free_port;
+pub mod http_client;
+pub mod lines;
+pub mod oauth_client;
+pub mod oidc;
+pub mod person;
+pub mod programs;
+pub mod smtp_sink;
+pub mod story;
+pub mod wait;

@@ -1,0 +1,91 @@
+//! A caller of the relay's API, as the extension or the command line is one. It knows the wire from
+//! `protocol` and nothing of the relay.
+
+use anyhow::{Context as _, Result, bail};
+use http::Method;
+use protocol::problem::Problem;
+use protocol::request::{Request, encode};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use url::Url;
+
+/// A caller with a token.
+#[derive(Clone, Debug)]
+pub struct Api {
+    http: reqwest::Client,
+    base: String,
+    token: Option<String>,
+}
+
+impl Api {
+    /// A caller of the relay at `base`, as in `http://127.0.0.1:7411`.
+    pub fn new(base: &str, token: Option<String>) -> Result<Self> {
+        let http = crate::http_client::http_client(&[])?;
+        Ok(Self {
+            http,
+            base: base.to_owned(),
+            token,
+        })
+    }
+
+    /// Calls an endpoint; a problem is an error that downcasts to [`Problem`].
+    pub async fn call<R: Request>(&self, request: &R) -> Result<R::Response> {
+        self.send(request, None).await
+    }
+
+    /// Calls an endpoint that takes a CSV file.
+    pub async fn call_with_csv<R: Request>(
+        &self,
+        request: &R,
+        csv: Vec<u8>,
+    ) -> Result<R::Response> {
+        self.send(request, Some(csv)).await
+    }
+
+    async fn send<R: Request>(&self, request: &R, csv: Option<Vec<u8>>) -> Result<R::Response> {
+        let encoded = encode(request)?;
+        let mut url = Url::parse(&format!("{}{}", self.base, encoded.path))?;
+        if R::METHOD != Method::POST && !encoded.fields.is_empty() {
+            let pairs = encoded
+                .fields
+                .iter()
+                .map(|(name, value)| (name, plain(value)));
+            url.query_pairs_mut().extend_pairs(pairs);
+        }
+        let mut call = self.http.request(R::METHOD, url);
+        if let Some(token) = &self.token {
+            call = call.bearer_auth(token);
+        }
+        call = match (csv, R::METHOD) {
+            (Some(csv), _) => call
+                .header(CONTENT_TYPE, HeaderValue::from_static("text/csv"))
+                .body(csv),
+            (None, Method::POST) => call.json(&encoded.fields),
+            (None, _) => call,
+        };
+        let answer = call
+            .send()
+            .await
+            .with_context(|| format!("{} was not answered", R::NAME))?;
+        let status = answer.status();
+        let body = answer.bytes().await?;
+        if status.is_success() {
+            return serde_json::from_slice(&body)
+                .with_context(|| format!("{} was answered strangely", R::NAME));
+        }
+        match serde_json::from_slice::<Problem>(&body) {
+            Ok(problem) => Err(problem.into()),
+            Err(_) => bail!(
+                "{} was answered {status}: {}",
+                R::NAME,
+                String::from_utf8_lossy(&body)
+            ),
+        }
+    }
+}
+
+/// A value as it stands in a query.
+fn plain(value: &serde_json::Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -1,0 +1,196 @@
+//! A device that reconnects an inbox: everything that the extension does, without a browser.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use hpke::rand_core::UnwrapErr;
+use protocol::id::{InboxId, ReconnectId};
+use protocol::reconnect::{Authorization, Exchange, Grant, sealing_context};
+use protocol::request::device::{CreateDevice, CreatePairing};
+use protocol::request::reconnect::{
+    GetReconnect, GrantReconnect, Reconnect, ReconnectState, RefuseReconnect, StartReconnect,
+};
+use protocol::sealed::RelayKey;
+use protocol::secret::Secret;
+use url::Url;
+
+use super::api::Api;
+use super::servers::REDIRECT_URI;
+use super::telling::Telling;
+use crate::oauth_client::flow::{ClientFlow, FlowSettings};
+use crate::oauth_client::{Answer, Browser, Consent};
+use crate::person::Person;
+use crate::wait::wait_for;
+
+/// A verified reconnect takes a second; the rest is for a busy machine and for retries.
+const OVER_WITHIN: Duration = Duration::from_mins(2);
+
+/// A paired device.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// Its caller.
+    pub api: Api,
+    relay_key: RelayKey,
+    base: String,
+    token: String,
+}
+
+impl Device {
+    /// Pairs a device with the relay at `base`, with a code from its operator.
+    pub async fn pair(base: &str, operator: &Api) -> Result<Self> {
+        let pairing = operator.call(&CreatePairing {}).await?;
+        let request = CreateDevice {
+            code: pairing.code,
+            name: "scripted client".to_owned(),
+        };
+        let paired = Api::new(base, None)?.call(&request).await?;
+        if paired.relay_key.fingerprint() != pairing.fingerprint {
+            bail!("the relay's key is not the one that its operator sees");
+        }
+        let token = paired.token.expose().to_owned();
+        let api = Api::new(base, Some(token.clone()))?;
+        Ok(Self {
+            api,
+            relay_key: paired.relay_key,
+            base: base.to_owned(),
+            token,
+        })
+    }
+
+    /// The same device after the relay was started again: its token is still good.
+    pub fn again(&self) -> Result<Self> {
+        let api = Api::new(&self.base, Some(self.token.clone()))?;
+        Ok(Self {
+            api,
+            ..self.clone()
+        })
+    }
+
+    /// Starts a reconnect, visits the provider as `person`, and hands over what was obtained.
+    pub async fn hand_over(
+        &self,
+        inbox: &InboxId,
+        person: &Person,
+        telling: &Telling,
+    ) -> Result<ReconnectId> {
+        let started = self
+            .api
+            .call(&StartReconnect {
+                inbox_id: inbox.clone(),
+            })
+            .await?;
+        let id = started.reconnect.id;
+        let Some(authorization) = started.authorization else {
+            bail!("the reconnect {id} is under way already");
+        };
+        match visit(&authorization, person, telling).await? {
+            Ok(grant) => {
+                let plain = serde_json::to_vec(&grant)?;
+                let context = sealing_context(&id, inbox);
+                let sealed =
+                    self.relay_key
+                        .seal(&context, &plain, &mut UnwrapErr(getrandom::SysRng))?;
+                self.api
+                    .call(&GrantReconnect {
+                        reconnect_id: id.clone(),
+                        sealed,
+                    })
+                    .await?;
+            }
+            Err(error) => {
+                let request = RefuseReconnect {
+                    reconnect_id: id.clone(),
+                    error,
+                    description: None,
+                };
+                self.api.call(&request).await?;
+            }
+        }
+        Ok(id)
+    }
+
+    /// Waits until a reconnect is over.
+    pub async fn wait_over(&self, id: &ReconnectId) -> Result<Reconnect> {
+        let look = async || {
+            let reconnect = self
+                .api
+                .call(&GetReconnect {
+                    reconnect_id: id.clone(),
+                })
+                .await
+                .ok()?;
+            matches!(
+                reconnect.state,
+                ReconnectState::Resumed | ReconnectState::Refused
+            )
+            .then_some(reconnect)
+        };
+        Ok(wait_for("the end of the reconnect", look, OVER_WITHIN).await?)
+    }
+}
+
+/// The visit at the provider: what to hand over, or the provider's error.
+async fn visit(
+    authorization: &Authorization,
+    person: &Person,
+    telling: &Telling,
+) -> Result<Result<Grant, String>> {
+    // Without a browser nobody is signed in anywhere, so only the visit that asks can succeed.
+    let visit = authorization
+        .attempts
+        .iter()
+        .find(|visit| visit.interactive)
+        .context("no visit asks the person")?;
+    let mut parameters = visit.parameters.clone();
+    if person.address == authorization.login_hint {
+        // Somebody else has pressed "Use another account".
+        parameters.push(("login_hint".to_owned(), authorization.login_hint.clone()));
+    }
+    let flow = ClientFlow::begin(&FlowSettings {
+        authorization_endpoint: Url::parse(&authorization.authorization_endpoint)?,
+        token_endpoint: Url::parse(&authorization.token_endpoint)?,
+        client_id: authorization.client_id.clone(),
+        redirect_uri: REDIRECT_URI.to_owned(),
+        scopes: authorization.scopes.clone(),
+        parameters,
+    })?;
+    let walk = Browser::new(&[])?
+        .walk(flow.authorization_url(), person, Consent::Allow)
+        .await?;
+    for step in &walk.steps {
+        telling.say(&format!(
+            "  at the provider, \"{}\": {}",
+            step.page_title, step.action
+        ));
+    }
+    let (Answer::Granted { iss, .. } | Answer::Refused { iss, .. }) = &walk.answer;
+    if authorization.names_issuer && iss.as_deref() != Some(authorization.issuer.as_str()) {
+        bail!(
+            "the redirect names the issuer {iss:?}, not {}",
+            authorization.issuer
+        );
+    }
+    if let Answer::Refused { error, .. } = &walk.answer {
+        return Ok(Err(error.clone()));
+    }
+    Ok(Ok(match authorization.exchange {
+        Exchange::Confidential => Grant::Code {
+            code: Secret::new(flow.code(&walk.answer)?),
+            verifier: Secret::new(flow.verifier()),
+            redirect_uri: flow.redirect_uri().to_owned(),
+        },
+        Exchange::Public => {
+            let tokens = flow
+                .exchange(&walk.answer, &crate::http_client::http_client(&[])?)
+                .await?;
+            Grant::Tokens {
+                access_token: Secret::new(tokens.access_token),
+                refresh_token: tokens.refresh_token.map(Secret::new),
+                expires_in_ms: tokens
+                    .expires_in
+                    .and_then(|life| u64::try_from(life.as_millis()).ok()),
+                scope: tokens.scopes.map(|scopes| scopes.join(" ")),
+            }
+        }
+    }))
+}

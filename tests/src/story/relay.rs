@@ -1,0 +1,172 @@
+//! The relay as a process of its own, started with a configuration file in a temporary folder, killed and
+//! started again on the same data.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+
+use super::api::Api;
+use super::servers::Servers;
+use crate::child::Child;
+use crate::free_port::free_address;
+
+/// Opening and migrating the database takes milliseconds; the rest is for a busy machine.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+/// The name of its output files.
+const NAME: &str = "unpause";
+
+/// How long the relay of a story waits where people would not want to watch.
+const TIMING: &str =
+    "slow_retry_ms = 500\nretry_at_most_ms = 2000\nfirst_retry_ms = 100\npoll_ms = 1000\n";
+
+/// A relay on data of its own.
+#[derive(Debug)]
+pub struct Relay {
+    folder: TempDir,
+    program: PathBuf,
+    address: SocketAddr,
+    child: Option<Child>,
+}
+
+impl Relay {
+    /// Writes the configuration for these servers and starts the relay.
+    pub async fn start(servers: &Servers, secret: Option<&str>) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let address = free_address()?;
+        std::fs::write(folder.path().join("ca.pem"), servers.ca_pem())?;
+        std::fs::write(
+            folder.path().join("unpause.toml"),
+            config(folder.path(), address, servers, secret)?,
+        )?;
+        let mut relay = Self {
+            program: find_program()?,
+            folder,
+            address,
+            child: None,
+        };
+        relay.start_again().await?;
+        Ok(relay)
+    }
+
+    /// Starts it on the data it had, and waits until it is ready.
+    pub async fn start_again(&mut self) -> Result<()> {
+        let mut command = Command::new(&self.program);
+        command
+            .arg("serve")
+            .arg("--config")
+            .arg(self.folder.path().join("unpause.toml"));
+        // Nothing of the caller's own set-up may reach it.
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("UNPAUSE_")) {
+            command.env_remove(name);
+        }
+        let mut child = Child::start(NAME, command, self.folder.path())?;
+        let http = crate::http_client::http_client(&[])?;
+        let ready = format!("{}/readyz", self.base());
+        let look = async || {
+            let answer = http.get(&ready).send().await.ok()?;
+            answer.status().is_success().then_some(())
+        };
+        child
+            .wait_until("the relay to be ready", look, READY_WITHIN)
+            .await?;
+        self.child = Some(child);
+        Ok(())
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(&mut self) -> Result<()> {
+        if let Some(mut child) = self.child.take() {
+            child.kill_now()?;
+        }
+        Ok(())
+    }
+
+    /// Ends it as an operator would.
+    pub fn end(&mut self) -> Result<()> {
+        if let Some(mut child) = self.child.take() {
+            child.end()?;
+        }
+        Ok(())
+    }
+
+    /// A caller with the operator's token, which is new after every start.
+    pub fn operator(&self) -> Result<Api> {
+        let path = self.data().join("operator.token");
+        let token =
+            std::fs::read_to_string(&path).context("the operator's token cannot be read")?;
+        Api::new(&self.base(), Some(token.trim().to_owned()))
+    }
+
+    /// Its address, as in `http://127.0.0.1:7411`.
+    pub fn base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Every line of its log so far, each a JSON object.
+    pub fn log(&self) -> Vec<serde_json::Value> {
+        let text =
+            std::fs::read(self.folder.path().join(format!("{NAME}.stderr"))).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        text.lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
+    }
+}
+
+/// The relay's program beside the one that runs now, or beside the folder of test programs.
+fn find_program() -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let places = own
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join("unpause"));
+    places
+        .into_iter()
+        .find(|place| place.is_file())
+        .context("the program `unpause` is not built: run `cargo build -p relay` first")
+}
+
+fn config(
+    folder: &Path,
+    address: SocketAddr,
+    servers: &Servers,
+    secret: Option<&str>,
+) -> Result<String> {
+    let mut text = String::new();
+    let path =
+        |name: &str| serde_json::to_string(&folder.join(name)).context("a path that is not UTF-8");
+    writeln!(text, "listen = \"{address}\"")?;
+    writeln!(text, "data = {}", path("data")?)?;
+    writeln!(text, "key_file = {}", path("keys/unpause.key")?)?;
+    writeln!(text, "extra_roots_file = {}", path("ca.pem")?)?;
+    writeln!(text, "log_json = true\n\n[timing]\n{TIMING}")?;
+    writeln!(text, "[providers.{}]", servers.provider())?;
+    writeln!(text, "issuer = \"{}\"", servers.issuer())?;
+    writeln!(
+        text,
+        "client_id = \"{}\"",
+        servers.client_id(secret.is_some())
+    )?;
+    if let Some(secret) = secret {
+        writeln!(text, "client_secret = \"{secret}\"")?;
+    }
+    for (name, server) in [("smtp", servers.smtp()), ("imap", servers.imap())] {
+        let (host, port) = (server.ip(), server.port());
+        writeln!(
+            text,
+            "{name} = {{ host = \"{host}\", port = {port}, tls = \"implicit\" }}"
+        )?;
+    }
+    Ok(text)
+}

@@ -1,0 +1,207 @@
+//! The provider's side of a story: the project's sandbox, or a certified OpenID provider with Dovecot and
+//! `smtp-sink` behind it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+use sandbox::{Options, Sandbox};
+
+use super::mailboxes::Message;
+use crate::dovecot::{Dovecot, DovecotSettings};
+use crate::oidc::{self, Oidc, OidcPackage, OidcSettings};
+use crate::person::Person;
+use crate::smtp_sink::SmtpSink;
+
+/// Where the scripted client's codes are sent. Nobody listens there: the client reads the redirect.
+pub const REDIRECT_URI: &str = "http://127.0.0.1:9/callback";
+/// The life of an access token in a story: longer than any of them.
+const ACCESS_TOKEN_FOR: Duration = Duration::from_hours(1);
+
+/// The inbox of every story.
+pub fn jane() -> Person {
+    Person::new("jane@acme.example", "jane-in-a-test")
+}
+
+/// Somebody else with an account at the same provider.
+pub fn john() -> Person {
+    Person::new("john@acme.example", "john-in-a-test")
+}
+
+/// Running servers.
+#[derive(Debug)]
+pub enum Servers {
+    /// The sandbox, in this process.
+    Sandbox(Box<Sandbox>),
+    /// Real ones.
+    Real(Box<RealServers>),
+}
+
+/// A certified OpenID provider, Dovecot, and what stands behind its submission service.
+#[derive(Debug)]
+pub struct RealServers {
+    oidc: Oidc,
+    dovecot: Dovecot,
+    sink: SmtpSink,
+}
+
+impl Servers {
+    /// The sandbox with two people.
+    pub async fn start_sandbox(seed: u64) -> Result<Self> {
+        let people = [jane(), john()].map(|person| sandbox::Person {
+            name: person.address.clone(),
+            address: person.address,
+            password: person.password,
+        });
+        let options = Options {
+            people: people.into(),
+            access_token_for: ACCESS_TOKEN_FOR,
+            seed,
+            ..Options::default()
+        };
+        Ok(Self::Sandbox(Box::new(Sandbox::start(options).await?)))
+    }
+
+    /// The real ones with the same two people; npm's packages go to `packages`.
+    pub async fn start_real(packages: &Path) -> Result<Self> {
+        let settings = OidcSettings {
+            people: vec![jane(), john()],
+            redirect_uris: vec![REDIRECT_URI.to_owned()],
+            access_token_for: ACCESS_TOKEN_FOR,
+            rotate_refresh_tokens: true,
+        };
+        let oidc = OidcPackage::install(packages)?.start(&settings).await?;
+        let sink = SmtpSink::start().await?;
+        let dovecot = Dovecot::start(&DovecotSettings {
+            introspection_url: oidc.introspection_url_of_mail_server(),
+            people: vec![jane(), john()],
+            next_hop: sink.address(),
+        })
+        .await?;
+        Ok(Self::Real(Box::new(RealServers {
+            oidc,
+            dovecot,
+            sink,
+        })))
+    }
+
+    /// The sandbox, where these are one.
+    pub fn sandbox(&self) -> Option<&Sandbox> {
+        match self {
+            Self::Sandbox(sandbox) => Some(sandbox),
+            Self::Real(_) => None,
+        }
+    }
+
+    /// The provider's name in the relay's configuration.
+    pub fn provider(&self) -> &'static str {
+        match self {
+            Self::Sandbox(_) => "sandbox",
+            Self::Real(_) => "openid",
+        }
+    }
+
+    /// The issuer.
+    pub fn issuer(&self) -> String {
+        match self {
+            Self::Sandbox(sandbox) => sandbox.issuer().to_owned(),
+            Self::Real(real) => real.oidc.issuer_text().to_owned(),
+        }
+    }
+
+    /// The relay's client id.
+    pub fn client_id(&self, confidential: bool) -> &str {
+        match (self, confidential) {
+            (Self::Sandbox(_), false) => sandbox::PUBLIC_CLIENT,
+            (Self::Sandbox(_), true) => sandbox::CONFIDENTIAL_CLIENT,
+            (Self::Real(_), false) => oidc::PUBLIC_CLIENT_ID,
+            (Self::Real(_), true) => oidc::CONFIDENTIAL_CLIENT_ID,
+        }
+    }
+
+    /// The confidential client's secret.
+    pub fn client_secret(&self) -> &str {
+        match self {
+            Self::Sandbox(sandbox) => sandbox.client_secret(),
+            Self::Real(_) => oidc::CONFIDENTIAL_CLIENT_SECRET,
+        }
+    }
+
+    /// Submission with TLS from the first byte.
+    pub fn smtp(&self) -> SocketAddr {
+        match self {
+            Self::Sandbox(sandbox) => sandbox.smtps(),
+            Self::Real(real) => real.dovecot.submissions(),
+        }
+    }
+
+    /// IMAP with TLS from the first byte.
+    pub fn imap(&self) -> SocketAddr {
+        match self {
+            Self::Sandbox(sandbox) => sandbox.imaps(),
+            Self::Real(real) => real.dovecot.imaps(),
+        }
+    }
+
+    /// The authority that signed their certificates.
+    pub fn ca_pem(&self) -> &str {
+        match self {
+            Self::Sandbox(sandbox) => sandbox.ca_pem(),
+            Self::Real(real) => real.dovecot.ca_pem(),
+        }
+    }
+
+    /// What has arrived for recipients.
+    pub fn delivered(&self) -> Result<Vec<Message>> {
+        Ok(match self {
+            Self::Sandbox(sandbox) => {
+                let delivered = sandbox.control().delivered();
+                delivered
+                    .iter()
+                    .filter_map(|one| {
+                        Message::parse(&one.recipient, &one.raw, i64::try_from(one.at_ms).ok())
+                    })
+                    .collect()
+            }
+            Self::Real(real) => real
+                .sink
+                .delivered()?
+                .iter()
+                .filter_map(|one| {
+                    Message::of(
+                        &one.recipient,
+                        one.header("X-Unpause-Delivery"),
+                        &one.body,
+                        None,
+                    )
+                })
+                .collect(),
+        })
+    }
+
+    /// Ends every permission of a person.
+    pub async fn revoke(&self, address: &str) -> Result<()> {
+        match self {
+            Self::Sandbox(sandbox) => sandbox.control().revoke(address)?,
+            Self::Real(real) => {
+                real.oidc.revoke_grants(address).await?;
+                real.dovecot.end_sessions()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a message into a person's INBOX.
+    pub fn deliver(&self, address: &str, id: &str, message: &str) -> Result<()> {
+        match self {
+            Self::Sandbox(sandbox) => {
+                sandbox
+                    .control()
+                    .deliver(address, message.as_bytes());
+            }
+            Self::Real(real) => real.dovecot.deliver(address, id, message)?,
+        }
+        Ok(())
+    }
+}
