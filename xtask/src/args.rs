@@ -1,0 +1,287 @@
+//! What a command line may say: commands, their flags, and errors that name the known ones.
+//!
+//! By hand, because five commands with three flags do not pay for a parser that everybody builds.
+
+use std::fmt::{self, Write as _};
+use std::process::ExitCode;
+
+/// One command of `cargo xtask`.
+pub(crate) struct Command {
+    /// The word that calls it.
+    pub(crate) name: &'static str,
+    /// One line for the overview.
+    pub(crate) summary: &'static str,
+    /// The paragraph that `--help` prints above the flags.
+    pub(crate) about: &'static str,
+    /// The flags it knows.
+    pub(crate) accepts: Accepts,
+    /// Does it, and says with which status the process ends.
+    pub(crate) run: fn(&Given) -> anyhow::Result<ExitCode>,
+}
+
+/// Whether a command reads its arguments or hands them to the binary it starts.
+pub(crate) enum Accepts {
+    /// These flags and nothing else.
+    Flags(&'static [Flag]),
+    /// Anything: the named binary reads it and refuses what it does not know.
+    PassedOnTo(&'static str),
+}
+
+/// One flag of a command.
+pub(crate) struct Flag {
+    /// With its dashes: `--only`.
+    pub(crate) name: &'static str,
+    /// The name of its value in the help; `None` when it takes no value.
+    pub(crate) value: Option<&'static str>,
+    /// One line for the help.
+    pub(crate) help: &'static str,
+}
+
+/// The arguments of one call, already checked against the command's flags.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    flags: Vec<(&'static str, String)>,
+    passed_on: Vec<String>,
+}
+
+impl Given {
+    /// Whether the flag was given.
+    pub(crate) fn has(&self, flag: &str) -> bool {
+        self.flags.iter().any(|(name, _)| *name == flag)
+    }
+
+    /// Every value that was given for the flag, in order.
+    pub(crate) fn values(&self, flag: &str) -> Vec<&str> {
+        self.flags
+            .iter()
+            .filter(|(name, _)| *name == flag)
+            .map(|(_, value)| value.as_str())
+            .collect()
+    }
+
+    /// The arguments for the binary that the command starts.
+    pub(crate) fn passed_on(&self) -> &[String] {
+        &self.passed_on
+    }
+}
+
+/// A command line that cannot be understood. It ends the process with status 2.
+#[derive(Debug)]
+pub(crate) struct UsageError(String);
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+impl UsageError {
+    /// No command was given.
+    pub(crate) fn no_command(known: &[Command]) -> Self {
+        Self(format!("no command; known commands: {}", names(known)))
+    }
+
+    /// The command does not exist.
+    pub(crate) fn unknown_command(name: &str, known: &[Command]) -> Self {
+        Self(format!(
+            "unknown command `{name}`; known commands: {}",
+            names(known)
+        ))
+    }
+
+    /// A flag's value is none of those that exist.
+    pub(crate) fn unknown_value(flag: &str, value: &str, known: &[&str]) -> Self {
+        Self(format!(
+            "unknown value `{value}` of {flag}; known values: {}",
+            known.join(", ")
+        ))
+    }
+}
+
+impl Command {
+    /// Checks the arguments against the flags that the command knows.
+    pub(crate) fn read(&self, words: &[String]) -> Result<Given, UsageError> {
+        let mut given = Given::default();
+        let flags = match self.accepts {
+            Accepts::Flags(flags) => flags,
+            Accepts::PassedOnTo(_) => {
+                let own = words.strip_prefix(&["--".to_owned()]).unwrap_or(words);
+                given.passed_on = own.to_vec();
+                return Ok(given);
+            }
+        };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let (name, attached) = match word.split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (word.as_str(), None),
+            };
+            let flag = flags
+                .iter()
+                .find(|flag| flag.name == name)
+                .ok_or_else(|| self.unknown_flag(word, flags))?;
+            let value = match (flag.value, attached) {
+                (None, None) => String::new(),
+                (None, Some(_)) => {
+                    return Err(UsageError(format!("{name} takes no value")));
+                }
+                (Some(_), Some(value)) => value,
+                (Some(what), None) => words
+                    .next()
+                    .cloned()
+                    .ok_or_else(|| UsageError(format!("{name} needs a value: {name} {what}")))?,
+            };
+            given.flags.push((flag.name, value));
+        }
+        Ok(given)
+    }
+
+    /// The text of `--help`.
+    pub(crate) fn help(&self) -> String {
+        let mut text = format!(
+            "cargo xtask {}: {}\n\n{}\n",
+            self.name, self.summary, self.about
+        );
+        match self.accepts {
+            Accepts::Flags(flags) => {
+                text.push_str("\nFlags:\n");
+                for flag in flags {
+                    let shown = flag.value.map_or_else(
+                        || flag.name.to_owned(),
+                        |value| format!("{} {value}", flag.name),
+                    );
+                    let _ = writeln!(text, "  {shown:<16} {}", flag.help);
+                }
+                let _ = writeln!(text, "  {:<16} this text", "--help");
+            }
+            Accepts::PassedOnTo(binary) => {
+                let _ = writeln!(
+                    text,
+                    "\nAll arguments go to the binary `{binary}`; \
+                     `cargo xtask {} -- --help` prints its own help.",
+                    self.name
+                );
+            }
+        }
+        text
+    }
+
+    fn unknown_flag(&self, word: &str, flags: &[Flag]) -> UsageError {
+        let known: Vec<&str> = flags
+            .iter()
+            .map(|flag| flag.name)
+            .chain(std::iter::once("--help"))
+            .collect();
+        UsageError(format!(
+            "unknown argument `{word}` of `cargo xtask {}`; known: {}",
+            self.name,
+            known.join(", ")
+        ))
+    }
+}
+
+/// What `cargo xtask --help` prints.
+pub(crate) fn overview(commands: &[Command]) -> String {
+    let mut text = "cargo xtask COMMAND\n\nCommands:\n".to_owned();
+    for command in commands {
+        let _ = writeln!(text, "  {:<8} {}", command.name, command.summary);
+    }
+    text.push_str("\n`cargo xtask COMMAND --help` says more.\n");
+    text
+}
+
+fn names(commands: &[Command]) -> String {
+    commands
+        .iter()
+        .map(|command| command.name)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMAND: Command = Command {
+        name: "test",
+        summary: "runs the tests",
+        about: "About.",
+        accepts: Accepts::Flags(&[
+            Flag {
+                name: "--only",
+                value: Some("NAME"),
+                help: "one phase",
+            },
+            Flag {
+                name: "--release",
+                value: None,
+                help: "optimised",
+            },
+        ]),
+        run: |_| Ok(ExitCode::SUCCESS),
+    };
+
+    const PASSING: Command = Command {
+        accepts: Accepts::PassedOnTo("demo"),
+        ..COMMAND
+    };
+
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_flag_and_its_values_are_read_in_both_spellings() {
+        let given = COMMAND
+            .read(&words("--only fmt --release --only=tidy"))
+            .unwrap();
+        assert_eq!(given.values("--only"), ["fmt", "tidy"]);
+        assert!(given.has("--release"));
+    }
+
+    #[test]
+    fn an_unknown_flag_names_the_known_ones() {
+        let error = COMMAND.read(&words("--onyl fmt")).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "unknown argument `--onyl` of `cargo xtask test`; known: --only, --release, --help"
+        );
+    }
+
+    #[test]
+    fn a_flag_without_its_value_is_refused() {
+        assert_eq!(
+            COMMAND.read(&words("--only")).unwrap_err().to_string(),
+            "--only needs a value: --only NAME"
+        );
+        assert_eq!(
+            COMMAND
+                .read(&words("--release=yes"))
+                .unwrap_err()
+                .to_string(),
+            "--release takes no value"
+        );
+    }
+
+    #[test]
+    fn a_passing_command_takes_everything_but_the_first_two_dashes() {
+        assert_eq!(
+            PASSING.read(&words("-- --kills 4")).unwrap().passed_on(),
+            ["--kills", "4"]
+        );
+        assert_eq!(
+            PASSING.read(&words("--seed 1")).unwrap().passed_on(),
+            ["--seed", "1"]
+        );
+    }
+
+    #[test]
+    fn help_lists_every_flag() {
+        let help = COMMAND.help();
+        for flag in ["--only NAME", "--release", "--help"] {
+            assert!(help.contains(flag), "{flag} is missing in {help}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! `cargo xtask`: the developer's commands, one file each.
+//!
+//! It never depends on another crate of this workspace: it builds their binaries and runs them.
+//! So it builds in seconds on a fresh machine, before anything else does.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool speaks to the person at the terminal"
+)]
+
+mod args;
+mod clock;
+mod crash;
+mod demo;
+mod shell;
+mod start;
+mod story_binary;
+mod test;
+mod tidy;
+mod wasm;
+
+use std::process::ExitCode;
+
+use args::{Command, UsageError};
+
+/// Every command, in the order in which a newcomer meets them.
+const COMMANDS: &[Command] = &[
+    start::COMMAND,
+    test::COMMAND,
+    demo::COMMAND,
+    crash::COMMAND,
+    tidy::COMMAND,
+];
+
+fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    let name = words.next();
+    let rest: Vec<String> = words.collect();
+    match dispatch(name.as_deref(), &rest) {
+        Ok(code) => code,
+        Err(error) if error.is::<UsageError>() => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(name: Option<&str>, rest: &[String]) -> anyhow::Result<ExitCode> {
+    let name = match name {
+        Some("--help" | "-h" | "help") => {
+            print!("{}", args::overview(COMMANDS));
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(name) => name,
+        None => return Err(UsageError::no_command(COMMANDS).into()),
+    };
+    let command = COMMANDS
+        .iter()
+        .find(|command| command.name == name)
+        .ok_or_else(|| UsageError::unknown_command(name, COMMANDS))?;
+    if matches!(rest.first().map(String::as_str), Some("--help" | "-h")) {
+        print!("{}", command.help());
+        return Ok(ExitCode::SUCCESS);
+    }
+    (command.run)(&command.read(rest)?)
+}

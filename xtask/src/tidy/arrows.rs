@@ -1,0 +1,247 @@
+//! The arrows of ARCHITECTURE.md: which crate may use which, which module of the relay may use
+//! which, and that the engine decides and performs nothing.
+
+use super::Finding;
+use super::rust_source::{self, first_word, is_word, line_at};
+use super::tree::{File, Tree};
+
+/// Each of our crates, and which of ours it may use.
+const CRATES: &[(&str, &[&str])] = &[
+    ("protocol", &[]),
+    ("extension", &["protocol"]),
+    ("relay", &["protocol"]),
+    ("sandbox", &["protocol"]),
+    ("tests", &["protocol", "relay", "sandbox", "extension"]),
+    ("xtask", &[]),
+];
+
+/// Modules of the relay, and which others they must not use.
+const MODULES: &[(&str, &[&str])] = &[
+    (
+        "engine",
+        &["smtp", "imap", "oauth", "store", "notify", "http", "worker"],
+    ),
+    ("smtp", &["http", "worker", "engine"]),
+    ("imap", &["http", "worker", "engine"]),
+    ("oauth", &["http", "worker", "engine"]),
+    ("store", &["http", "worker", "engine"]),
+    ("notify", &["http", "worker", "engine"]),
+];
+
+/// Finds crates that use another than the arrows allow, and crates that have no arrows yet.
+pub(super) fn check_crates(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for file in &tree.files {
+        let Some(name) = file.path.strip_suffix("/Cargo.toml") else {
+            continue;
+        };
+        let Some((_, allowed)) = CRATES.iter().find(|(crate_name, _)| *crate_name == name) else {
+            findings.push(Finding::file(
+                &file.path,
+                "give this crate its arrows in tidy/arrows.rs",
+            ));
+            continue;
+        };
+        let Ok(manifest) = file.text.parse::<toml::Table>() else {
+            findings.push(Finding::file(&file.path, "mend it: it is not TOML"));
+            continue;
+        };
+        for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            let Some(used) = manifest.get(section).and_then(toml::Value::as_table) else {
+                continue;
+            };
+            for (ours, _) in CRATES {
+                if used.contains_key(*ours) && !allowed.contains(ours) {
+                    findings.push(Finding::file(
+                        &file.path,
+                        format!("remove `{ours}` from [{section}]: `{name}` must not know it"),
+                    ));
+                }
+            }
+        }
+    }
+    findings
+}
+
+/// Finds modules of the relay that use another than the arrows allow.
+pub(super) fn check_modules(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (module, forbidden) in MODULES {
+        for file in files_of(tree, module) {
+            let code = rust_source::read(&file.text).code;
+            for (line, used) in modules_used(&code, depth(&file.path)) {
+                if forbidden.contains(&used.as_str()) {
+                    findings.push(Finding::line(
+                        &file.path,
+                        line,
+                        format!("`{module}` must not use `crate::{used}`: turn the arrow round"),
+                    ));
+                }
+            }
+        }
+    }
+    findings
+}
+
+/// Finds `async` and `.await` in the relay's engine.
+pub(super) fn check_engine_is_pure(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for file in files_of(tree, "engine") {
+        let code = rust_source::read(&file.text).code;
+        for (at, line) in code.lines().enumerate() {
+            let waits = line
+                .split(|c| !is_word(c))
+                .any(|word| word == "async" || word == "await");
+            if waits {
+                findings.push(Finding::line(
+                    &file.path,
+                    at + 1,
+                    "return an effect instead: the engine decides, its caller performs",
+                ));
+            }
+        }
+    }
+    findings
+}
+
+/// `relay/src/engine.rs` and everything below `relay/src/engine/`.
+fn files_of<'a>(tree: &'a Tree, module: &str) -> impl Iterator<Item = &'a File> {
+    let file = format!("relay/src/{module}.rs");
+    let folder = format!("relay/src/{module}/");
+    tree.rust()
+        .filter(move |found| found.path == file || found.path.starts_with(&folder))
+}
+
+/// How many `super::` lead from the file to the root of its crate.
+fn depth(path: &str) -> usize {
+    path.split_once("/src/")
+        .map_or(1, |(_, inside)| inside.matches('/').count() + 1)
+}
+
+/// The top-level modules that a file names, by `crate::` or by enough `super::`, with the line.
+fn modules_used(code: &str, depth: usize) -> Vec<(usize, String)> {
+    let mut used = Vec::new();
+    for root in ["crate::".to_owned(), "super::".repeat(depth)] {
+        for (at, _) in code.match_indices(&root) {
+            let before = code.get(..at).unwrap_or_default();
+            if before.ends_with(is_word) || before.ends_with("::") {
+                continue;
+            }
+            let line = line_at(code, at);
+            let tail = code.get(at + root.len()..).unwrap_or_default();
+            match tail.strip_prefix('{') {
+                None => used.push((line, first_word(tail).to_owned())),
+                Some(group) => {
+                    let words = first_words_of_group(group).into_iter();
+                    used.extend(words.map(|word| (line, word.to_owned())));
+                }
+            }
+        }
+    }
+    used
+}
+
+/// `a::b, c::{d, e}, f}` names `a`, `c` and `f`.
+fn first_words_of_group(group: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut depth = 0_usize;
+    let mut member_at = 0;
+    for (at, c) in group.char_indices() {
+        let ends_member = depth == 0 && (c == ',' || c == '}');
+        if ends_member {
+            let member = group.get(member_at..at).unwrap_or_default();
+            words.push(first_word(member.trim_start()));
+            member_at = at + 1;
+        }
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tree::found;
+    use super::*;
+
+    #[test]
+    fn a_crate_that_uses_its_neighbour_is_found() {
+        let relay = "[dependencies]\nprotocol.workspace = true\n\n[dev-dependencies]\nsandbox.workspace = true\n";
+        assert_eq!(
+            found(
+                check_crates,
+                &[("relay/Cargo.toml", relay), ("tests/Cargo.toml", relay)]
+            ),
+            [
+                "relay/Cargo.toml: remove `sandbox` from [dev-dependencies]: `relay` must not know it"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_crate_without_arrows_is_found() {
+        assert_eq!(
+            found(check_crates, &[("new/Cargo.toml", "")]),
+            ["new/Cargo.toml: give this crate its arrows in tidy/arrows.rs"]
+        );
+    }
+
+    #[test]
+    fn an_engine_that_imports_an_adapter_is_found() {
+        let text = "//! a\n// crate::store\nuse crate::{failure::Failure, store::{self, Row}};\nuse super::super::smtp;\n";
+        assert_eq!(
+            found(check_modules, &[("relay/src/engine/campaign.rs", text)]),
+            [
+                "relay/src/engine/campaign.rs:3: `engine` must not use `crate::store`: turn the arrow round",
+                "relay/src/engine/campaign.rs:4: `engine` must not use `crate::smtp`: turn the arrow round",
+            ]
+        );
+        assert!(found(check_modules, &[("relay/src/worker.rs", text)]).is_empty());
+    }
+
+    #[test]
+    fn the_http_crate_is_not_the_http_module() {
+        assert!(
+            found(
+                check_modules,
+                &[("relay/src/oauth.rs", "use http::StatusCode;\n")]
+            )
+            .is_empty()
+        );
+        assert_eq!(
+            found(
+                check_modules,
+                &[("relay/src/oauth.rs", "use super::http::Problem;\n")]
+            )
+            .len(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_group_names_its_members_only() {
+        assert_eq!(
+            first_words_of_group("a::{b, c}, d, e::f};\nuse g, h}"),
+            ["a", "d", "e"]
+        );
+    }
+
+    #[test]
+    fn an_engine_that_waits_is_found() {
+        let text =
+            "//! a\n// async is for others\nfn f() { \"await\"; x().await }\nasync fn g() {}\n";
+        let rule = "return an effect instead: the engine decides, its caller performs";
+        assert_eq!(
+            found(check_engine_is_pure, &[("relay/src/engine.rs", text)]),
+            [
+                format!("relay/src/engine.rs:3: {rule}"),
+                format!("relay/src/engine.rs:4: {rule}"),
+            ]
+        );
+    }
+}

@@ -1,0 +1,97 @@
+//! The text files of the checkout, as values, so that every check is a pure function of them.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
+
+/// Folders that hold nothing of ours.
+const SKIPPED_FOLDERS: &[&str] = &[".git", "node_modules", "target"];
+
+/// Made by tools; nobody writes in them.
+const SKIPPED_FILES: &[&str] = &["Cargo.lock", "package-lock.json"];
+
+/// Every text file, ordered by path.
+#[derive(Debug, Default)]
+pub(crate) struct Tree {
+    pub(crate) files: Vec<File>,
+}
+
+/// One text file.
+#[derive(Debug)]
+pub(crate) struct File {
+    /// From the root of the checkout, with `/`.
+    pub(crate) path: String,
+    pub(crate) text: String,
+}
+
+impl Tree {
+    /// Reads the checkout; files that are not UTF-8 are left out.
+    pub(crate) fn read(root: &Path) -> anyhow::Result<Self> {
+        let mut tree = Self::default();
+        tree.read_folder(root, "")?;
+        tree.files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(tree)
+    }
+
+    /// The Rust files.
+    pub(crate) fn rust(&self) -> impl Iterator<Item = &File> {
+        self.files.iter().filter(|file| {
+            Path::new(&file.path)
+                .extension()
+                .is_some_and(|end| end == "rs")
+        })
+    }
+
+    /// The text of the file at that path.
+    pub(crate) fn text(&self, path: &str) -> Option<&str> {
+        self.files
+            .iter()
+            .find(|file| file.path == path)
+            .map(|file| file.text.as_str())
+    }
+
+    fn read_folder(&mut self, folder: &Path, prefix: &str) -> anyhow::Result<()> {
+        let cannot = || format!("{} cannot be read", folder.display());
+        for entry in fs::read_dir(folder).with_context(cannot)? {
+            let entry = entry.with_context(cannot)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let path = format!("{prefix}{name}");
+            let kind = entry.file_type().with_context(cannot)?;
+            if kind.is_dir() && !SKIPPED_FOLDERS.contains(&name.as_str()) {
+                self.read_folder(&entry.path(), &format!("{path}/"))?;
+            } else if kind.is_file() && !SKIPPED_FILES.contains(&name.as_str()) {
+                let bytes = fs::read(entry.path()).with_context(cannot)?;
+                if let Ok(text) = String::from_utf8(bytes) {
+                    self.files.push(File { path, text });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A small tree for the tests of a check.
+    #[cfg(test)]
+    pub(crate) fn of(files: &[(&str, &str)]) -> Self {
+        let files = files
+            .iter()
+            .map(|(path, text)| File {
+                path: (*path).to_owned(),
+                text: (*text).to_owned(),
+            })
+            .collect();
+        Self { files }
+    }
+}
+
+/// What a check finds in a small tree, as it would be printed.
+#[cfg(test)]
+pub(crate) fn found(
+    check: fn(&Tree) -> Vec<super::Finding>,
+    files: &[(&str, &str)],
+) -> Vec<String> {
+    check(&Tree::of(files))
+        .iter()
+        .map(super::Finding::render)
+        .collect()
+}
