@@ -127,7 +127,10 @@ pub enum Event {
         at: Timestamp,
     },
     /// The message was found in the sent folder.
-    Found,
+    Found {
+        /// When it was seen there: the server may have taken it long after the connection ended.
+        at: Timestamp,
+    },
     /// The server cannot have taken the message: it is due again, as the same message.
     Refuted {
         /// When.
@@ -136,7 +139,12 @@ pub enum Event {
     /// No evidence can come.
     Unsettled,
     /// A person decided an unsettled delivery.
-    Decided(Decision),
+    Decided {
+        /// What.
+        decision: Decision,
+        /// When.
+        at: Timestamp,
+    },
     /// The lead is not to be written to any more.
     Suppressed(Suppression),
     /// The whole campaign waits longer.
@@ -213,26 +221,41 @@ impl State {
                 attempt,
                 lease_until,
             },
-            (Self::Attempting { .. }, Event::Accepted { at }) => Self::Accepted { at },
             (Self::Attempting { .. }, Event::Deferred { cause, due_at }) => {
                 Self::Deferred { cause, due_at }
             }
             (Self::Attempting { .. }, Event::PutBack { due_at }) => Self::Planned { due_at },
             (Self::Attempting { .. }, Event::Rejected { cause }) => Self::Rejected { cause },
             (Self::Attempting { .. }, Event::Doubted { at }) => Self::InDoubt { since: at },
-            (Self::InDoubt { since }, Event::Found) => Self::Accepted { at: since },
-            (Self::InDoubt { .. }, Event::Refuted { at }) => Self::Planned { due_at: at },
+            (Self::Attempting { .. }, Event::Accepted { at })
+            | (Self::InDoubt { .. } | Self::Unsettled { .. }, Event::Found { at })
+            | (
+                Self::Unsettled { .. },
+                Event::Decided {
+                    decision: Decision::Leave,
+                    at,
+                },
+            ) => Self::Accepted { at },
             (Self::InDoubt { since }, Event::Unsettled) => Self::Unsettled { since },
-            (Self::Unsettled { since }, Event::Decided(Decision::Leave) | Event::Found) => {
-                Self::Accepted { at: since }
-            }
-            (Self::Unsettled { since }, Event::Decided(Decision::SendAgain)) => {
-                Self::Planned { due_at: since }
-            }
+            (Self::InDoubt { .. }, Event::Refuted { at })
+            | (
+                Self::Unsettled { .. },
+                Event::Decided {
+                    decision: Decision::SendAgain,
+                    at,
+                },
+            ) => Self::Planned { due_at: at },
             (Self::Planned { .. } | Self::Deferred { .. }, Event::Suppressed(why)) => {
                 Self::Suppressed { why }
             }
-            (Self::Unsettled { .. }, Event::Decided(Decision::Cancel) | Event::Cancelled)
+            (
+                Self::Unsettled { .. },
+                Event::Decided {
+                    decision: Decision::Cancel,
+                    ..
+                }
+                | Event::Cancelled,
+            )
             | (Self::Planned { .. } | Self::Deferred { .. }, Event::Cancelled) => Self::Cancelled,
             (Self::Planned { due_at: was }, Event::Shifted { due_at }) if due_at >= was => {
                 Self::Planned { due_at }
@@ -256,10 +279,10 @@ impl Event {
             Self::PutBack { .. } => "put_back",
             Self::Rejected { .. } => "rejected",
             Self::Doubted { .. } => "doubted",
-            Self::Found => "found",
+            Self::Found { .. } => "found",
             Self::Refuted { .. } => "refuted",
             Self::Unsettled => "unsettled",
-            Self::Decided(_) => "decided",
+            Self::Decided { .. } => "decided",
             Self::Suppressed(_) => "suppressed",
             Self::Shifted { .. } => "shifted",
             Self::Cancelled => "cancelled",
@@ -295,7 +318,7 @@ mod tests {
                 cause: Cause::RecipientRejected
             }),
             instant().prop_map(|at| Event::Doubted { at }),
-            Just(Event::Found),
+            instant().prop_map(|at| Event::Found { at }),
             instant().prop_map(|at| Event::Refuted { at }),
             Just(Event::Unsettled),
             prop_oneof![
@@ -303,7 +326,10 @@ mod tests {
                 Just(Decision::SendAgain),
                 Just(Decision::Cancel)
             ]
-            .prop_map(Event::Decided),
+            .prop_map(|decision| Event::Decided {
+                decision,
+                at: at(0)
+            }),
             Just(Event::Suppressed(Suppression::Replied)),
             instant().prop_map(|due_at| Event::Shifted { due_at }),
             Just(Event::Cancelled),
@@ -320,7 +346,7 @@ mod tests {
             let mut may_have_gone = false;
             for event in events {
                 let claimed = matches!(event, Event::Claimed { .. });
-                let settled = matches!(event, Event::Refuted { .. } | Event::Decided(Decision::SendAgain));
+                let settled = matches!(event, Event::Refuted { .. } | Event::Decided { decision: Decision::SendAgain, .. });
                 let Ok(next) = state.clone().apply(event) else { continue };
                 prop_assert!(!(claimed && may_have_gone), "claimed from {state:?}");
                 may_have_gone = match next {

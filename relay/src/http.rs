@@ -31,6 +31,7 @@ mod answer;
 mod attempts;
 mod body;
 mod endpoints;
+mod field;
 mod guard;
 mod health;
 mod openapi;

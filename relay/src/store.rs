@@ -5,6 +5,7 @@
 //! One connection writes, so that transactions never wait for one another in the middle; a few read.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -183,7 +184,12 @@ fn lock(path: &Path) -> Result<File, OpenError> {
         source,
     };
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(io)?;
+        // The ledger names everybody a campaign writes to: nobody else on the machine reads it.
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(io)?;
     }
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");

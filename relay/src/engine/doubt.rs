@@ -117,7 +117,7 @@ mod tests {
         sent_copy: SentCopy::Server {
             within: Duration::from_secs(30),
         },
-        settles_within: Duration::from_secs(600),
+        settles_within: Duration::from_mins(10),
     };
     const CLIENT: Submission = Submission {
         sent_copy: SentCopy::Client,

@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use super::field::find_field;
 use super::{Api, Context, Serve, ServeError, Who, body, problem};
 use crate::secret::hash;
 
@@ -126,36 +127,20 @@ fn parse<R: Request>(
     let Some(parameters) = parameters else {
         return Err(Problem::new(Code::NotFound, "the path is not UTF-8").into());
     };
-    let parameters = || {
-        parameters
+    let decode_with = |fields: Map<String, Value>| {
+        let parameters = parameters
             .iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        decode::<R>(parameters, fields)
     };
-    decode(parameters(), fields.clone()).map_err(|error| {
+    decode_with(fields.clone()).map_err(|error| {
         let words = error.to_string();
-        let field = find_field(&words).or_else(|| {
-            // serde does not say where a value is wrong. Without the field at fault its complaint changes.
-            fields.keys().find_map(|name| {
-                let mut without = fields.clone();
-                without.remove(name);
-                let changed = decode::<R>(parameters(), without)
-                    .err()
-                    .is_none_or(|error| error.to_string() != words);
-                changed.then(|| name.clone())
-            })
-        });
+        let complain = |fields| decode_with(fields).err().map(|error| error.to_string());
+        let field = find_field(&words, fields, &complain);
         let mut problem = Problem::new(Code::Invalid, words);
         problem.field = field;
         problem.into()
     })
-}
-
-/// The field that serde names: "missing field `name`", "unknown field `nam`, expected …".
-fn find_field(words: &str) -> Option<String> {
-    let rest = words
-        .strip_prefix("missing field `")
-        .or_else(|| words.strip_prefix("unknown field `"))?;
-    rest.split_once('`').map(|(field, _)| field.to_owned())
 }
 
 fn render(method: &Method, asked: &HeaderMap, body: Vec<u8>) -> Response {

@@ -191,7 +191,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.writer.begin().await?;
-        transition(&mut tx, id, Event::Decided(decision), now).await?;
+        transition(&mut tx, id, Event::Decided { decision, at: now }, now).await?;
         if decision == Decision::Cancel {
             let lead = load_lead_id(&mut tx, id).await?;
             lead::stop(&mut tx, &lead, Suppression::Person, now).await?;

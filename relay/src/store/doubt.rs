@@ -124,7 +124,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let mut tx = self.writer.begin().await?;
         let stopped = lead::stop(&mut tx, &addressed.lead, Suppression::Bounced, now).await?;
-        for event in [Event::Found, Event::Bounced] {
+        for event in [Event::Found { at: now }, Event::Bounced] {
             match delivery::transition(&mut tx, &addressed.delivery, event, now).await {
                 Ok(_) | Err(StoreError::Conflict(_)) => {}
                 Err(error) => return Err(error),

@@ -210,7 +210,7 @@ async fn settle(
 ) -> Result<(), WorkError> {
     let now = app.clock.now();
     let (event, wire_id) = match verdict {
-        Verdict::Found { wire_id } => (Event::Found, wire_id),
+        Verdict::Found { wire_id } => (Event::Found { at: now }, wire_id),
         Verdict::Refuted => (Event::Refuted { at: now }, None),
         Verdict::Unsettled => (Event::Unsettled, None),
         Verdict::LookAgain { .. } => return Ok(()),
