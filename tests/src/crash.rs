@@ -14,7 +14,7 @@ use protocol::request::inbox::{ConnectionState, GetInbox};
 use protocol::request::reconnect::{Reconnect, ReconnectState};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use sandbox::control::{DropAfterData, GrantType, Held, Point};
+use sandbox::control::{DropAfterData, GrantType, Held, Point, Stage as SmtpStage};
 use sandbox::{Control, Sandbox};
 use serde::Serialize;
 
@@ -190,9 +190,8 @@ impl Run {
         self.let_some_pass().await;
         let held = self.control.hold(point);
         if matches!(point, Point::SmtpConnected | Point::SmtpAuthenticating) {
-            // The relay keeps its connection; a new one is opened after it was restarted or after a doubt.
-            self.relay.kill()?;
-            self.relay.start_again().await?;
+            // The relay keeps its connection; the server closes it, and a new one is opened.
+            self.control.next_reply(SmtpStage::Mail, "421 4.3.2 closing for a moment");
         }
         let reached = tokio::time::timeout(POINT_WITHIN, held.reached())
             .await

@@ -14,8 +14,8 @@ pub(crate) fn run(binary: &str, given: &Given) -> anyhow::Result<ExitCode> {
     shell::run_as_ourselves(&mut workspace.program(&workspace.binary(binary, false), &words))
 }
 
-/// Builds the relay's binary `unpause` and every binary of `tests`, quietly where all is fresh.
+/// Builds every program, quietly where all is fresh. The whole workspace at once, as the tests build it:
+/// a part of it would build the shared dependencies a second time with other features.
 pub(crate) fn build(workspace: &Workspace) -> anyhow::Result<()> {
-    shell::run(&mut workspace.cargo(&["build", "--package", "relay", "--bins"]))?;
-    shell::run(&mut workspace.cargo(&["build", "--package", "tests", "--bins"]))
+    shell::run(&mut workspace.cargo(&["build", "--workspace"]))
 }

@@ -76,7 +76,7 @@ pub(crate) const PHASES: &[Phase] = &[
     Phase {
         name: "build",
         needs: &[&C_COMPILER],
-        run: |workspace| shell::run(&mut workspace.cargo(&["build", "--workspace"])),
+        run: story_binary::build,
     },
     Phase {
         name: "wasm",
@@ -129,7 +129,6 @@ pub(crate) const PHASES: &[Phase] = &[
         run: |workspace| {
             // The tests start the relay and the sandbox as processes of their own.
             story_binary::build(workspace)?;
-            shell::run(&mut workspace.cargo(&["build", "--package", "sandbox", "--bins"]))?;
             let args = ["nextest", "run", "--workspace", "--profile", "ci"];
             shell::run(&mut workspace.cargo(&args))
         },

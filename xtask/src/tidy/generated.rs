@@ -5,14 +5,15 @@ use std::fs;
 
 use anyhow::{Context as _, bail};
 
-use crate::shell::{self, Workspace};
+use crate::shell::Workspace;
+use crate::story_binary;
 
 /// Each file and the words that make `unpause` print it.
 const GENERATED: &[(&str, &[&str])] = &[("docs/api.json", &["openapi"])];
 
 /// An error when a kept file is not what the relay prints.
 pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
-    build(workspace)?;
+    story_binary::build(workspace)?;
     for (path, words) in GENERATED {
         let kept = fs::read_to_string(workspace.root.join(path))
             .with_context(|| format!("{path} cannot be read; {MEND}"))?;
@@ -29,7 +30,7 @@ pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
 
 /// Writes every kept file anew.
 pub(crate) fn write(workspace: &Workspace) -> anyhow::Result<()> {
-    build(workspace)?;
+    story_binary::build(workspace)?;
     for (path, words) in GENERATED {
         fs::write(workspace.root.join(path), print(workspace, words)?)
             .with_context(|| format!("{path} cannot be written"))?;
@@ -39,10 +40,6 @@ pub(crate) fn write(workspace: &Workspace) -> anyhow::Result<()> {
 }
 
 const MEND: &str = "do: cargo xtask tidy --write";
-
-fn build(workspace: &Workspace) -> anyhow::Result<()> {
-    shell::run(&mut workspace.cargo(&["build", "--package", "relay", "--bins"]))
-}
 
 fn print(workspace: &Workspace, words: &[&str]) -> anyhow::Result<String> {
     let output = workspace
