@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::card::{Persistence, Scope};
 use crate::cause::{Cause, classify};
-use crate::evidence::{Evidence, Party};
+use crate::evidence::{Evidence, Party, Stage};
 use crate::timestamp::Timestamp;
 
 /// Whether the relay can send and read through an inbox now.
@@ -24,6 +24,10 @@ pub enum Connection {
     Connected {
         /// Since when.
         since: Timestamp,
+        /// What made it suspect last, where both sign-ins passed all the same: met again soon, it is
+        /// confirmed. `None` otherwise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dismissed: Option<Cause>,
     },
     /// Something permanent was met and is being confirmed. No new attempt starts meanwhile.
     Suspect {
@@ -78,6 +82,8 @@ pub enum Effect {
     Disconnect(Cause),
     /// The inbox works after all: go on.
     GoOn,
+    /// Both sign-ins pass, but what was refused comes after them: try that once more after this delay.
+    GoOnAfter(Duration),
 }
 
 /// How long to wait between the two rounds that confirm, and at most between rounds while a fault passes.
@@ -92,6 +98,9 @@ pub struct Patience {
 /// Rounds of probes that must confirm a permanent failure: one at once and one slow.
 pub const CONFIRMATIONS: u32 = 2;
 
+/// How long a dismissed suspicion is remembered.
+const REMEMBERED_FOR: Duration = Duration::from_hours(1);
+
 /// Whether evidence says by itself that the inbox may be lost: a permanent cause of the inbox or of our
 /// own registration.
 pub fn is_alarming(evidence: &Evidence) -> bool {
@@ -103,7 +112,7 @@ impl Connection {
     /// When the present state began.
     pub fn since(&self) -> Timestamp {
         match self {
-            Self::Connected { since }
+            Self::Connected { since, .. }
             | Self::Suspect { since, .. }
             | Self::Disconnected { since, .. } => *since,
         }
@@ -112,6 +121,20 @@ impl Connection {
     /// The next state, and what to do. Transient evidence never ends a connection.
     pub fn decide(self, event: Event, now: Timestamp, patience: Patience) -> (Self, Vec<Effect>) {
         match (self, event) {
+            (
+                Self::Connected {
+                    since,
+                    dismissed: Some(dismissed),
+                },
+                Event::Failed(evidence),
+            ) if classify(&evidence) == dismissed && now.since(since) < REMEMBERED_FOR => {
+                let state = Self::Disconnected {
+                    cause: dismissed,
+                    evidence: Some(evidence),
+                    since,
+                };
+                (state, vec![Effect::Disconnect(dismissed)])
+            }
             (Self::Connected { .. }, Event::Failed(evidence)) if is_alarming(&evidence) => {
                 let state = Self::Suspect {
                     evidence,
@@ -140,7 +163,13 @@ impl Connection {
                 now,
                 patience,
             ),
-            (_, Event::Verified) => (Self::Connected { since: now }, vec![Effect::GoOn]),
+            (_, Event::Verified) => {
+                let state = Self::Connected {
+                    since: now,
+                    dismissed: None,
+                };
+                (state, vec![Effect::GoOn])
+            }
             (state, Event::Failed(_) | Event::Probed(_)) => (state, Vec::new()),
         }
     }
@@ -166,7 +195,7 @@ fn decide_probed(
         passing,
     } = suspicion;
     let Some(worst) = find_most_telling(probes) else {
-        return (Connection::Connected { since: now }, vec![Effect::GoOn]);
+        return decide_passed(&evidence, now, patience);
     };
     if !is_alarming(worst) {
         let after = patience
@@ -200,6 +229,29 @@ fn decide_probed(
     (state, vec![Effect::Disconnect(cause)])
 }
 
+/// Both sign-ins passed. What was refused at a sign-in is thereby refuted; what was refused after it has to
+/// be tried once more, slowly.
+fn decide_passed(
+    evidence: &Evidence,
+    now: Timestamp,
+    patience: Patience,
+) -> (Connection, Vec<Effect>) {
+    let after_sign_in = matches!(
+        evidence.stage,
+        Stage::Mail | Stage::Rcpt | Stage::Data | Stage::Body | Stage::Folder
+    );
+    let state = Connection::Connected {
+        since: now,
+        dismissed: after_sign_in.then(|| classify(evidence)),
+    };
+    let effect = if after_sign_in {
+        Effect::GoOnAfter(patience.slow_retry_after)
+    } else {
+        Effect::GoOn
+    };
+    (state, vec![effect])
+}
+
 /// The failure that says most: an alarming one before a passing one, the token's before a server's,
 /// because a refused access token is only what follows from a dead grant.
 fn find_most_telling(probes: &Probes) -> Option<&Evidence> {
@@ -219,7 +271,7 @@ fn find_most_telling(probes: &Probes) -> Option<&Evidence> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::{IoFault, Said, Stage};
+    use crate::evidence::{IoFault, Said};
     use crate::provider::ProviderId;
     use crate::reply::{OAuthReply, SmtpReply};
 
@@ -230,6 +282,13 @@ mod tests {
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_ms(seconds * 1_000)
+    }
+
+    fn connected(seconds: i64) -> Connection {
+        Connection::Connected {
+            since: at(seconds),
+            dismissed: None,
+        }
     }
 
     fn evidence(party: Party, stage: Stage, said: Said) -> Evidence {
@@ -280,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_dead_grant_is_confirmed_by_two_rounds_and_named_by_its_token() {
-        let connected = Connection::Connected { since: at(0) };
+        let connected = connected(0);
         let (suspect, effects) = connected.decide(Event::Failed(refused()), at(10), PATIENCE);
         assert_eq!(effects, [Effect::ProbeAfter(Duration::ZERO)]);
         let (suspect, effects) =
@@ -298,26 +357,15 @@ mod tests {
 
     #[test]
     fn a_refusal_that_passes_ends_the_suspicion() {
-        let (suspect, _) = Connection::Connected { since: at(0) }.decide(
-            Event::Failed(refused()),
-            at(10),
-            PATIENCE,
-        );
+        let (suspect, _) = connected(0).decide(Event::Failed(refused()), at(10), PATIENCE);
         let (suspect, _) = suspect.decide(probed(None, Some(refused())), at(11), PATIENCE);
         let (state, effects) = suspect.decide(probed(None, None), at(31), PATIENCE);
-        assert_eq!(
-            (state, effects),
-            (Connection::Connected { since: at(31) }, vec![Effect::GoOn])
-        );
+        assert_eq!((state, effects), (connected(31), vec![Effect::GoOn]));
     }
 
     #[test]
     fn transient_failures_never_disconnect_however_many() {
-        let (mut state, _) = Connection::Connected { since: at(0) }.decide(
-            Event::Failed(refused()),
-            at(10),
-            PATIENCE,
-        );
+        let (mut state, _) = connected(0).decide(Event::Failed(refused()), at(10), PATIENCE);
         let mut waited = Duration::ZERO;
         for round in 0..100 {
             let (next, effects) =
@@ -330,7 +378,7 @@ mod tests {
             state = next;
         }
         assert!(matches!(state, Connection::Suspect { confirmed: 0, .. }));
-        let connected = Connection::Connected { since: at(0) };
+        let connected = connected(0);
         assert_eq!(
             connected
                 .clone()
@@ -350,5 +398,29 @@ mod tests {
             .clone()
             .decide(Event::Failed(refused()), at(9), PATIENCE);
         assert_eq!((state, effects), (lost, Vec::new()));
+    }
+
+    #[test]
+    fn what_is_refused_after_the_sign_in_is_confirmed_by_meeting_it_again() {
+        let full = || {
+            evidence(
+                Party::Smtp,
+                Stage::Mail,
+                Said::Smtp(SmtpReply::parse(550, ["5.7.1 not your address"])),
+            )
+        };
+        let (suspect, _) = connected(0).decide(Event::Failed(full()), at(10), PATIENCE);
+        let (state, effects) = suspect.decide(probed(None, None), at(11), PATIENCE);
+        assert_eq!(effects, [Effect::GoOnAfter(PATIENCE.slow_retry_after)]);
+        let (later, _) = state
+            .clone()
+            .decide(Event::Failed(full()), at(11 + 3_600), PATIENCE);
+        assert!(
+            matches!(later, Connection::Suspect { .. }),
+            "a suspicion of long ago counts for nothing"
+        );
+        let (lost, effects) = state.decide(Event::Failed(full()), at(40), PATIENCE);
+        assert_eq!(effects, [Effect::Disconnect(Cause::SenderRefused)]);
+        assert_eq!(lost.since(), at(11));
     }
 }

@@ -232,6 +232,10 @@ async fn decide(
                 next = None;
             }
             Effect::GoOn => memory.probe_at = None,
+            Effect::GoOnAfter(delay) => {
+                memory.probe_at = None;
+                memory.resting_until = Some(now + delay);
+            }
         }
     }
     Ok(next)
