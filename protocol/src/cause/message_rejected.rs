@@ -22,7 +22,7 @@ pub(super) static CAUSE: Definition = Definition {
             // RFC 3463 §3.4: 5.3.4 is a message too big for the system.
             _ if reply.enhanced.is_some_and(|code| code.is_about(3, 4)) => Some(Claim::Coded),
             // RFC 1870 §6.1: 552 to MAIL FROM is the size.
-            Stage::Mail if reply.code == 552 => Some(Claim::Coded),
+            Stage::Mail if reply.code == 552 => Some(Claim::Worded),
             Stage::Data | Stage::Body => Some(Claim::Usual),
             _ => None,
         }
