@@ -79,6 +79,7 @@ causes! {
     consent_refused => ConsentRefused,
     expired => Expired,
     interrupted => Interrupted,
+    mailbox_full => MailboxFull,
     message_rejected => MessageRejected,
     network => Network,
     never_connected => NeverConnected,

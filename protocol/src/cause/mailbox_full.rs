@@ -1,0 +1,37 @@
+//! The connected mailbox itself is full: it can neither keep copies nor take answers.
+
+use super::{Claim, Definition};
+use crate::card::{Acts, Card, Persistence, Remedy, Scope};
+use crate::evidence::Stage;
+
+pub(super) static CAUSE: Definition = Definition {
+    card: Card {
+        scope: Scope::Inbox,
+        persistence: Persistence::Permanent,
+        acts: Acts::Person,
+        title: "{inbox} is full",
+        explanation: "{provider} takes no more mail for {inbox}. Make room there, then reconnect; everything waits until then.",
+        remedy: Remedy::Reconnect,
+    },
+    claim: |evidence| {
+        // RFC 5530 §3: OVERQUOTA speaks of the mailbox that is signed in to.
+        if evidence.imap().is_some_and(|reply| reply.code.as_deref() == Some("OVERQUOTA")) {
+            return Some(Claim::Coded);
+        }
+        // RFC 3463 §3.3: x.2.2 mailbox full. Before RCPT it can only be the sender's own.
+        let reply = evidence.smtp()?;
+        let own = matches!(evidence.stage, Stage::Auth | Stage::Mail);
+        let full = reply.enhanced.is_some_and(|code| code.is_about(2, 2));
+        (own && full).then_some(Claim::Coded)
+    },
+};
+
+#[cfg(test)]
+pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
+    use super::said::example::{imap, smtp};
+    use crate::reply::ImapStatus;
+    vec![
+        imap(Stage::Folder, ImapStatus::No, Some("OVERQUOTA"), "Quota exceeded"),
+        smtp(Stage::Mail, 552, "5.2.2 Mailbox full"),
+    ]
+}
