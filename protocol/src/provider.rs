@@ -6,11 +6,20 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-mod openid;
-mod sandbox;
+macro_rules! providers {
+    ($($file:ident,)*) => {
+        $(mod $file;)*
 
-/// Every provider the relay knows.
-pub static PROVIDERS: &[&Provider] = &[&openid::PROVIDER, &sandbox::PROVIDER];
+        /// Every provider the relay knows.
+        pub static PROVIDERS: &[&Provider] = &[$(&$file::PROVIDER,)*];
+    };
+}
+
+// One line for each provider; the file's name is its name in the configuration.
+providers! {
+    openid,
+    sandbox,
+}
 
 /// The short name of a provider, as it stands in the configuration and in rows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
