@@ -17,6 +17,7 @@ macro_rules! providers {
 
 // One line for each provider; the file's name is its name in the configuration.
 providers! {
+    google,
     openid,
     sandbox,
 }

@@ -1,0 +1,29 @@
+//! Google: Gmail and Workspace. Written from its documents; not yet tried against the live servers.
+
+use std::time::Duration;
+
+use super::{Attempt, DATA_TERMINATION, OAuth, Provider, SentCopy, Submission};
+
+pub(super) static PROVIDER: Provider = Provider {
+    id: "google",
+    name: "Google",
+    oauth: OAuth {
+        // "OAuth 2.0 Mechanism" of Google's Gmail documents: IMAP and SMTP take this one scope alone.
+        scopes: &["openid", "email", "https://mail.google.com/"],
+        needed_scopes: &["https://mail.google.com/"],
+        // "Using OAuth 2.0 for Web Server Applications": a refresh token comes with `access_type=offline`,
+        // and with a repeated consent only when `prompt=consent` shows the page again.
+        attempts: &[Attempt {
+            interactive: true,
+            parameters: &[("access_type", "offline"), ("prompt", "consent")],
+        }],
+    },
+    submission: Submission {
+        // Gmail keeps a copy of what it takes by SMTP in "Sent Mail". Its documents state no time; this one
+        // is ours, long on purpose, because a copy that is missed would be sent twice.
+        sent_copy: SentCopy::Server {
+            within: Duration::from_mins(30),
+        },
+        settles_within: DATA_TERMINATION,
+    },
+};
