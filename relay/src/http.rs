@@ -9,19 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use bytes::Bytes;
 use protocol::id::{DeviceId, RequestId};
-use protocol::request::Request;
-use protocol::request::campaign::{
-    CreateCampaign, GetCampaign, ImportLeads, ListCampaigns, PauseCampaign, ResumeCampaign,
-    StartCampaign,
-};
-use protocol::request::delivery::{ListDeliveries, SettleDelivery};
-use protocol::request::device::{CreateDevice, CreatePairing, DeleteDevice, ListDevices};
-use protocol::request::inbox::{CreateInbox, GetInbox, ListInboxes};
-use protocol::request::reconnect::{
-    GetReceipt, GetReconnect, GrantReconnect, ListReceipts, RefuseReconnect, StartReconnect,
-};
-use protocol::request::session::{CreateLoginLink, CreateSession};
-use protocol::request::status::GetStatus;
+use protocol::request::{self as api, Request};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -65,31 +53,31 @@ pub trait Serve: Request {
 /// Every endpoint, one line each: its route and its entry in the OpenAPI document.
 fn endpoints() -> Endpoints {
     Endpoints::new()
-        .mount::<CreateLoginLink>()
-        .mount::<CreateSession>()
-        .mount::<CreatePairing>()
-        .mount::<CreateDevice>()
-        .mount::<ListDevices>()
-        .mount::<DeleteDevice>()
-        .mount::<CreateInbox>()
-        .mount::<ListInboxes>()
-        .mount::<GetInbox>()
-        .mount::<StartReconnect>()
-        .mount::<GrantReconnect>()
-        .mount::<RefuseReconnect>()
-        .mount::<GetReconnect>()
-        .mount::<GetReceipt>()
-        .mount::<ListReceipts>()
-        .mount::<CreateCampaign>()
-        .mount::<ListCampaigns>()
-        .mount::<GetCampaign>()
-        .mount::<ImportLeads>()
-        .mount::<StartCampaign>()
-        .mount::<PauseCampaign>()
-        .mount::<ResumeCampaign>()
-        .mount::<ListDeliveries>()
-        .mount::<SettleDelivery>()
-        .mount::<GetStatus>()
+        .mount::<api::session::CreateLoginLink>()
+        .mount::<api::session::CreateSession>()
+        .mount::<api::device::CreatePairing>()
+        .mount::<api::device::CreateDevice>()
+        .mount::<api::device::ListDevices>()
+        .mount::<api::device::DeleteDevice>()
+        .mount::<api::inbox::CreateInbox>()
+        .mount::<api::inbox::ListInboxes>()
+        .mount::<api::inbox::GetInbox>()
+        .mount::<api::reconnect::StartReconnect>()
+        .mount::<api::reconnect::GrantReconnect>()
+        .mount::<api::reconnect::RefuseReconnect>()
+        .mount::<api::reconnect::GetReconnect>()
+        .mount::<api::reconnect::GetReceipt>()
+        .mount::<api::reconnect::ListReceipts>()
+        .mount::<api::campaign::CreateCampaign>()
+        .mount::<api::campaign::ListCampaigns>()
+        .mount::<api::campaign::GetCampaign>()
+        .mount::<api::campaign::ImportLeads>()
+        .mount::<api::campaign::StartCampaign>()
+        .mount::<api::campaign::PauseCampaign>()
+        .mount::<api::campaign::ResumeCampaign>()
+        .mount::<api::delivery::ListDeliveries>()
+        .mount::<api::delivery::SettleDelivery>()
+        .mount::<api::status::GetStatus>()
 }
 
 /// What the requests of one relay share.
