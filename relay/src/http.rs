@@ -59,6 +59,7 @@ fn endpoints() -> Endpoints {
         .mount::<api::device::CreateDevice>()
         .mount::<api::device::ListDevices>()
         .mount::<api::device::DeleteDevice>()
+        .mount::<api::device::GetRelayKey>()
         .mount::<api::inbox::CreateInbox>()
         .mount::<api::inbox::ListInboxes>()
         .mount::<api::inbox::GetInbox>()

@@ -127,3 +127,29 @@ impl Request for DeleteDevice {
     const CALLER: Caller = Caller::Operator;
     type Response = Done;
 }
+
+/// Shows the relay's public key, to which what a person obtained is sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GetRelayKey {}
+
+impl Request for GetRelayKey {
+    const NAME: &'static str = "getRelayKey";
+    const SUMMARY: &'static str =
+        "Shows the relay's public key, to which what a person obtained is sealed.";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/relay-key";
+    const CALLER: Caller = Caller::Device;
+    type Response = PublicKey;
+}
+
+/// The relay's public key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PublicKey {
+    /// What to seal to. A device compares it with the one that it pinned at pairing.
+    pub relay_key: RelayKey,
+    /// The same key, for people to compare.
+    pub fingerprint: String,
+}

@@ -3,7 +3,8 @@
 use protocol::id::DeviceId;
 use protocol::request::Done;
 use protocol::request::device::{
-    CreateDevice, CreatePairing, DeleteDevice, Device, Devices, ListDevices, PairedDevice, Pairing,
+    CreateDevice, CreatePairing, DeleteDevice, Device, Devices, GetRelayKey, ListDevices,
+    PairedDevice, Pairing, PublicKey,
 };
 use protocol::secret::Secret;
 use url::form_urlencoded::byte_serialize;
@@ -35,6 +36,17 @@ impl Serve for CreatePairing {
             link,
             code,
             expires_at,
+            fingerprint,
+        })
+    }
+}
+
+impl Serve for GetRelayKey {
+    async fn serve(self, context: Context) -> Result<PublicKey, ServeError> {
+        let relay_key = context.app().keys.opening().public().clone();
+        let fingerprint = relay_key.fingerprint();
+        Ok(PublicKey {
+            relay_key,
             fingerprint,
         })
     }
