@@ -70,9 +70,15 @@ impl Store {
         }
         let outage: Outage = serde_json::from_str(reconnect.payload.as_deref().unwrap_or_default())
             .map_err(|_| StoreError::Corrupt { what: "outage" })?;
-        let lost_at = outage.since.unwrap_or(now);
-        let shift = now.since(lost_at);
         let campaigns = list_held_campaigns(&mut tx, &reconnect.inbox).await?;
+        // A campaign may have waited for longer than the last failure: an earlier reconnect that did not
+        // last did not let it go on.
+        let paused = campaigns.iter().filter_map(|(_, status)| match status {
+            CampaignState::Paused { since, .. } => Some(*since),
+            _ => None,
+        });
+        let lost_at = paused.chain(outage.since).min().unwrap_or(now);
+        let shift = now.since(lost_at);
         let mut lines = Vec::new();
         for (campaign, status) in &campaigns {
             lines.extend(list_lines(&mut tx, &reconnect.inbox, campaign, lost_at, shift).await?);

@@ -19,6 +19,9 @@ use crate::failure::Failure;
 use crate::store::inbox::Inbox;
 use crate::{imap, notify, smtp};
 
+/// How often it is said that an inbox's provider is not configured.
+const UNCONFIGURED_AGAIN_AFTER: Duration = Duration::from_mins(1);
+
 /// What the task remembers between two looks. All of it may be lost: a restart begins with nothing.
 #[derive(Default)]
 pub(super) struct Memory {
@@ -93,7 +96,9 @@ async fn look(
         Connection::Connected { .. } if app.store.is_reconnecting(id).await? => Ok(None),
         Connection::Connected { .. } => match work(app, &inbox, memory, stop).await {
             Ok(()) => {
-                memory.faults = 0;
+                if memory.resting_until.is_none() {
+                    memory.faults = 0;
+                }
                 next_look(app, &inbox, memory).await
             }
             Err(WorkError::Failed(failure)) => meet(app, &inbox, memory, failure).await,
@@ -120,6 +125,7 @@ async fn work(
     }
     let Some((provider, _)) = app.find_provider(&inbox.provider) else {
         tracing::error!(inbox = %inbox.address, provider = %inbox.provider, "the provider is not in the configuration");
+        memory.rest(app, UNCONFIGURED_AGAIN_AFTER);
         return Ok(());
     };
     if memory.look_at.is_none_or(|at| at <= now) {
@@ -137,6 +143,15 @@ impl Memory {
     /// A delivery is in doubt: the sent folder is to be looked at.
     pub(super) fn doubt(&mut self) {
         self.look_at = None;
+    }
+
+    /// Nothing is tried for `delay`, and for twice as long each time the fault goes on.
+    pub(super) fn rest(&mut self, app: &App, delay: Duration) {
+        let delay = delay
+            .saturating_mul(1 << self.faults.min(20))
+            .min(app.config.timing.retry_at_most);
+        self.faults = self.faults.saturating_add(1);
+        self.resting_until = Some(app.clock.now() + delay);
     }
 }
 
@@ -175,13 +190,7 @@ pub(super) async fn meet(
         return suspect(app, inbox, memory, evidence).await;
     }
     memory.mailbox.close().await;
-    let timing = &app.config.timing;
-    let delay = timing
-        .first_retry_after
-        .saturating_mul(1 << memory.faults.min(20))
-        .min(timing.retry_at_most);
-    memory.faults = memory.faults.saturating_add(1);
-    memory.resting_until = Some(now + delay);
+    memory.rest(app, app.config.timing.first_retry_after);
     Ok(memory.resting_until)
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use protocol::card::Persistence;
 use protocol::cause::classify;
-use protocol::connection::Patience;
+use protocol::connection::{Event, Patience, is_alarming};
 use protocol::evidence::{Evidence, Finding, IoFault, Party, Said, Stage as At};
 use protocol::id::ReconnectId;
 use protocol::reconnect::{Grant, Stage, State};
@@ -90,7 +90,7 @@ async fn advance(app: &App, id: &ReconnectId) -> Result<Next, WorkError> {
         State::Verifying {
             stage: Stage::Refreshed | Stage::SignedIn,
         } => sign_in(app, &reconnect, &inbox).await,
-        State::Verifying { .. } => return resume(app, &reconnect, &inbox, None).await,
+        State::Verifying { .. } => return go_on(app, &reconnect, &inbox, None).await,
     };
     match done {
         Ok(next) => Ok(next),
@@ -349,16 +349,47 @@ async fn sign_in(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Next
     let (smtp, imap) = (smtp?, imap?);
     put_stage(app, reconnect, Stage::SignedIn, None, None).await?;
     let sealed = app.keys.seal(&inbox_context(&inbox.id), &credentials)?;
-    let timing = &app.config.timing;
-    let patience = Patience {
-        slow_retry_after: timing.slow_retry_after,
-        at_most: timing.retry_at_most,
-    };
     app.store
-        .adopt_reconnect(&reconnect.id, &sealed, app.clock.now(), patience)
+        .adopt_reconnect(&reconnect.id, &sealed, app.clock.now(), patience(app))
         .await?;
     smtp.quit().await;
-    resume(app, reconnect, inbox, Some(imap)).await
+    go_on(app, reconnect, inbox, Some(imap)).await
+}
+
+/// The inbox has the credentials: it resumes, however often that has to be tried, unless they end again
+/// before what arrived was read. Then the inbox is suspect like any other, and waits for the next click.
+async fn go_on(
+    app: &App,
+    reconnect: &Reconnect,
+    inbox: &Inbox,
+    session: Option<imap::Session>,
+) -> Result<Next, WorkError> {
+    let failure = match resume(app, reconnect, inbox, session).await {
+        Err(WorkError::Failed(failure)) => failure,
+        ended => return ended,
+    };
+    let now = app.clock.now();
+    let evidence = failure.clone().at(inbox.provider.clone(), now);
+    if !is_alarming(&evidence) {
+        return Err(failure.into());
+    }
+    let event = Event::Failed(evidence.clone());
+    app.store
+        .decide_connection(&inbox.id, event, now, patience(app))
+        .await?;
+    app.store
+        .refuse_reconnect(&reconnect.id, &evidence, now)
+        .await?;
+    app.workers.nudge_inbox(&inbox.id);
+    Ok(Next::Over)
+}
+
+fn patience(app: &App) -> Patience {
+    let timing = &app.config.timing;
+    Patience {
+        slow_retry_after: timing.slow_retry_after,
+        at_most: timing.retry_at_most,
+    }
 }
 
 /// What arrived meanwhile is read, then everything goes on.

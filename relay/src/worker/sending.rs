@@ -231,8 +231,7 @@ async fn conclude(
         (InboxDoes::WaitFor(delay), _) => {
             if !delay.is_zero() {
                 memory.mailbox.close_smtp().await;
-                memory.resting_until =
-                    Some(app.clock.now() + delay.min(app.config.timing.retry_at_most));
+                memory.rest(app, delay);
             }
         }
         (InboxDoes::BeProbed, Some(evidence)) => {
