@@ -80,9 +80,11 @@ CREATE TABLE leads (
     address     TEXT   NOT NULL,
     fields      TEXT   NOT NULL,
     -- active, done or stopped
-    state       TEXT   NOT NULL,
-    CONSTRAINT leads_address UNIQUE (campaign_id, address)
+    state       TEXT   NOT NULL
 );
+
+-- Local parts may be told apart by case in theory (RFC 5321 §2.4); nobody's mailbox is.
+CREATE UNIQUE INDEX leads_address ON leads (campaign_id, LOWER(address));
 
 CREATE INDEX leads_of_campaign ON leads (campaign_id, state);
 

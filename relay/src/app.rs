@@ -135,9 +135,25 @@ impl App {
         };
         let dialer = Dialer::new(roots.as_deref())?;
         let oauth = oauth::Client::new(&dialer)?;
-        let store = Store::open(&config.data.join(DATABASE_FILE)).await?;
-        let keys = open_keys(&store, &config.key_file).await?;
-        let listener = listen(config.listen).await?;
+        // What can be refused without writing comes first: a relay that does not start leaves no file behind.
+        let database = config.data.join(DATABASE_FILE);
+        let found = find_keys(&config.key_file)?;
+        let listener = match listen(config.listen).await {
+            Ok(listener) => listener,
+            Err(taken) => {
+                // Where one relay has both the port and the database, the database says more.
+                Store::check_unused(&database)?;
+                return Err(taken);
+            }
+        };
+        let store = Store::open(&database).await?;
+        let keys = match open_keys(&store, &config.key_file, found).await {
+            Ok(keys) => keys,
+            Err(refused) => {
+                store.close().await;
+                return Err(refused);
+            }
+        };
         let address = listener.local_addr().map_err(|source| StartError::Listen {
             address: config.listen,
             source,
@@ -229,10 +245,22 @@ impl RunningApp {
     }
 }
 
+/// The keys of a file that is there.
+fn find_keys(path: &Path) -> Result<Option<Keys>, StartError> {
+    match Keys::load(path, false) {
+        Ok(keys) => Ok(Some(keys)),
+        Err(KeyError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The keys of this database. A new database may make a new key file; an old one needs its own.
-async fn open_keys(store: &Store, path: &Path) -> Result<Keys, StartError> {
+async fn open_keys(store: &Store, path: &Path, found: Option<Keys>) -> Result<Keys, StartError> {
     let needed = store.find_meta(KEY_NOTE).await?;
-    let keys = Keys::load(path, needed.is_none())?;
+    let keys = match found {
+        Some(keys) => keys,
+        None => Keys::load(path, needed.is_none())?,
+    };
     match needed {
         None => store.create_meta(KEY_NOTE, keys.id()).await?,
         Some(needed) if needed != keys.id() => {

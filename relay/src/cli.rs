@@ -76,6 +76,10 @@ enum CliError {
     Api(#[from] ApiError),
     #[error(transparent)]
     Steps(#[from] steps::StepsError),
+    #[error(transparent)]
+    Inbox(#[from] inbox::NoSuchInbox),
+    #[error(transparent)]
+    Reconnect(#[from] reconnect::ReconnectError),
     #[error("the output cannot be written")]
     Output(#[from] std::io::Error),
     #[error("the runtime cannot be started")]
@@ -140,7 +144,10 @@ fn perform(arguments: Arguments) -> Result<(), CliError> {
             Command::Pair => access::pair(&Client::new(&config)?, &printer).await,
             Command::Inbox(command) => command.run(&Client::new(&config)?, &printer).await,
             Command::Campaign(command) => command.run(&Client::new(&config)?, &printer).await,
-            Command::Reconnect(command) => command.run(&Client::new(&config)?, &printer).await,
+            Command::Reconnect(command) => {
+                let client = Client::new(&config)?;
+                command.run(&client, &config, &printer).await
+            }
             Command::Device(command) => command.run(&Client::new(&config)?, &printer).await,
         }
     })

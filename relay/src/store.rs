@@ -5,6 +5,7 @@
 //! One connection writes, so that transactions never wait for one another in the middle; a few read.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +24,8 @@ pub mod resume;
 
 /// The tables, in the order in which they came.
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+/// How every SQLite database begins (SQLite, "Database File Format", section 1.3.1).
+const SQLITE_HEADER: &[u8] = b"SQLite format 3\0";
 /// Connections that read beside the one that writes.
 const READERS: u32 = 4;
 
@@ -57,6 +60,14 @@ pub enum OpenError {
         found: i64,
         /// The newest this version has.
         known: i64,
+    },
+    /// It is a file of something else.
+    #[error(
+        "the file {path} is not an SQLite database: move it away, or set `data` to another folder"
+    )]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
     },
     /// A folder or file could not be made or read.
     #[error("the database {path} cannot be opened")]
@@ -116,6 +127,7 @@ impl Store {
     /// Opens the file, creates and migrates it, and locks it for this process.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
         let lock = lock(path)?;
+        check_kind(path)?;
         let sql = |source: StoreError| OpenError::Sql {
             path: path.to_owned(),
             source,
@@ -124,6 +136,7 @@ impl Store {
         let url = format!("sqlite://{}?mode=rwc", path.display());
         let writer = connect(&url, 1).await.map_err(|error| sql(error.into()))?;
         if let Some((found, known)) = find_newer(&writer).await.map_err(sql)? {
+            writer.close().await;
             return Err(OpenError::Newer {
                 path: path.to_owned(),
                 found,
@@ -142,6 +155,16 @@ impl Store {
             reader,
             _lock: Arc::new(lock),
         })
+    }
+
+    /// Refuses a database that another relay has, without opening or making anything.
+    pub fn check_unused(path: &Path) -> Result<(), OpenError> {
+        match File::open(lock_path(path)).map(|file| file.try_lock()) {
+            Ok(Err(TryLockError::WouldBlock)) => Err(OpenError::InUse {
+                path: path.to_owned(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Waits for what is being written, and closes.
@@ -191,13 +214,11 @@ fn lock(path: &Path) -> Result<File, OpenError> {
             .create(folder)
             .map_err(io)?;
     }
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
         .write(true)
-        .open(name)
+        .open(lock_path(path))
         .map_err(io)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -205,6 +226,32 @@ fn lock(path: &Path) -> Result<File, OpenError> {
             path: path.to_owned(),
         }),
         Err(TryLockError::Error(source)) => Err(io(source)),
+    }
+}
+
+fn lock_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
+}
+
+/// Refuses a file that does not begin as an SQLite database does. None at all and an empty one are new.
+fn check_kind(path: &Path) -> Result<(), OpenError> {
+    let mut first = Vec::new();
+    let read = File::open(path).and_then(|file| {
+        file.take(SQLITE_HEADER.len() as u64)
+            .read_to_end(&mut first)
+    });
+    match read {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(OpenError::Io {
+            path: path.to_owned(),
+            source,
+        }),
+        Ok(_) if first.is_empty() || first == SQLITE_HEADER => Ok(()),
+        Ok(_) => Err(OpenError::NotADatabase {
+            path: path.to_owned(),
+        }),
     }
 }
 

@@ -191,7 +191,8 @@ impl Run {
         let held = self.control.hold(point);
         if matches!(point, Point::SmtpConnected | Point::SmtpAuthenticating) {
             // The relay keeps its connection; the server closes it, and a new one is opened.
-            self.control.next_reply(SmtpStage::Mail, "421 4.3.2 closing for a moment");
+            self.control
+                .next_reply(SmtpStage::Mail, "421 4.3.2 closing for a moment");
         }
         let reached = tokio::time::timeout(POINT_WITHIN, held.reached())
             .await

@@ -16,7 +16,10 @@ pub enum LeadsError {
     #[error("the file is empty: expected a first row with column names, one of them \"email\"")]
     Empty,
     /// No address column.
-    #[error("there is no column \"email\": found {}", .found.join(", "))]
+    #[error(
+        "there is no column \"email\": expected it among the column names in row 1, found {}",
+        .found.join(", ")
+    )]
     NoAddressColumn {
         /// The columns that are there.
         found: Vec<String>,
@@ -30,11 +33,11 @@ pub enum LeadsError {
         problem: String,
     },
     /// Nobody to write to.
-    #[error("the file has column names and no leads")]
+    #[error("the file has column names and no leads: expected a row for each lead below them")]
     NoLeads,
     /// A row with more or fewer cells than the header.
     #[error(
-        "row {row} has {found} cells, the header has {expected}: is a quote or a comma missing?"
+        "row {row}: expected {expected} cells as in the header, found {found}: is a quote or a comma missing?"
     )]
     BrokenRow {
         /// The row.
@@ -44,6 +47,14 @@ pub enum LeadsError {
         /// Cells in the header.
         expected: u64,
     },
+    /// A quoted cell without its end (RFC 4180 §2, rule 5); what follows would be read as part of it.
+    #[error(
+        "row {row} has a cell that begins with a quote and does not end with one: add the missing quote, and write a quote inside a cell twice"
+    )]
+    OpenQuote {
+        /// The row in which the cell begins.
+        row: u64,
+    },
     /// Bytes that are not UTF-8.
     #[error("row {row} is not UTF-8: save the file as \"CSV UTF-8\" and import it again")]
     NotUtf8 {
@@ -51,7 +62,9 @@ pub enum LeadsError {
         row: u64,
     },
     /// Not a mail address.
-    #[error("row {row}: expected a mail address in column \"email\", found {found:?}")]
+    #[error(
+        "row {row}: expected a mail address such as jane@acme.example in column \"email\", found {found:?}"
+    )]
     Address {
         /// The row.
         row: u64,
@@ -75,6 +88,7 @@ impl LeadsError {
     pub fn row(&self) -> Option<u64> {
         match self {
             Self::BrokenRow { row, .. }
+            | Self::OpenQuote { row }
             | Self::NotUtf8 { row }
             | Self::Address { row, .. }
             | Self::Duplicate { row, .. } => Some(*row),
@@ -88,6 +102,7 @@ impl LeadsError {
 pub fn parse(bytes: &[u8]) -> Result<(Vec<String>, Vec<NewLead>), LeadsError> {
     // Spreadsheets write a byte order mark; it is no part of the first name.
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let mut rows = number_rows(bytes)?.into_iter().skip(1);
     let mut reader = csv::ReaderBuilder::new()
         .flexible(false)
         .trim(csv::Trim::All)
@@ -105,7 +120,9 @@ pub fn parse(bytes: &[u8]) -> Result<(Vec<String>, Vec<NewLead>), LeadsError> {
     }
     let mut leads = Vec::new();
     let mut rows_by_address: HashMap<String, u64> = HashMap::new();
-    for (row, record) in (2..).zip(reader.records()) {
+    let mut row = 1;
+    for record in reader.records() {
+        row = rows.next().unwrap_or(row + 1);
         let record = record.map_err(|error| refusal(&error, row))?;
         let fields: BTreeMap<String, String> = columns
             .iter()
@@ -134,6 +151,55 @@ pub fn parse(bytes: &[u8]) -> Result<(Vec<String>, Vec<NewLead>), LeadsError> {
         Err(LeadsError::NoLeads)
     } else {
         Ok((columns, leads))
+    }
+}
+
+/// Where a byte of the file stands.
+enum At {
+    /// At the beginning of a row.
+    Row,
+    /// At the beginning of a later cell.
+    Cell,
+    /// In a cell without quotes.
+    Plain,
+    /// In a cell that began with a quote.
+    Quoted,
+    /// Behind the quote that ends such a cell.
+    Ended,
+}
+
+/// The number of each row that is not blank, as a spreadsheet counts them: the reader leaves blank rows out.
+/// It also takes a quoted cell without its end for as long as the file is, which would swallow leads; that
+/// is refused here.
+fn number_rows(bytes: &[u8]) -> Result<Vec<u64>, LeadsError> {
+    let mut rows = Vec::new();
+    let (mut row, mut at) = (1, At::Row);
+    let mut bytes = bytes.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        if matches!(at, At::Row) && !matches!(byte, b'\r' | b'\n') {
+            rows.push(row);
+        }
+        at = match (at, byte) {
+            // A doubled quote is one quote of the cell (RFC 4180 §2, rule 7).
+            (At::Quoted, b'"') if bytes.peek() == Some(&b'"') => {
+                bytes.next();
+                At::Quoted
+            }
+            (At::Quoted, b'"') | (At::Ended, b' ' | b'\t') => At::Ended,
+            (At::Quoted, _) | (At::Row | At::Cell, b'"') => At::Quoted,
+            (_, b'\r' | b'\n') => {
+                // CR LF is one row end, counted at its LF.
+                row += u64::from(byte == b'\n' || bytes.peek() != Some(&b'\n'));
+                At::Row
+            }
+            (_, b',') => At::Cell,
+            (At::Ended, _) => return Err(LeadsError::OpenQuote { row }),
+            _ => At::Plain,
+        };
+    }
+    match at {
+        At::Quoted => Err(LeadsError::OpenQuote { row }),
+        _ => Ok(rows),
     }
 }
 
@@ -193,10 +259,21 @@ mod tests {
             (&b""[..], None, "empty"),
             (b"email\n", None, "no leads"),
             (
-                b"mail,name\na@b.example,x\n",
-                Some(1),
-                "no column \"email\": found mail, name",
+                b"email,name\na@b.example,\"x\nb@b.example,y\n",
+                Some(2),
+                "row 2 has a cell that begins with a quote",
             ),
+            (
+                b"email,name\na@b.example,x\nb@b.example,\"y\nc@c.example,\"z\"\n",
+                Some(3),
+                "row 3 has a cell that begins with a quote",
+            ),
+            (
+                b"\r\nemail,name\r\n\r\na@b.example,\"x\r\n\"\"y\"\"\"\r\n\r\nnobody,z\r\n",
+                Some(6),
+                "row 6: expected a mail address",
+            ),
+            (b"mail,name\na@b.example,x\n", Some(1), "found mail, name"),
             (
                 b"email,email\na@b.example,x\n",
                 Some(1),
@@ -206,7 +283,7 @@ mod tests {
             (
                 b"email,name\na@b.example,x\nb@b.example\n",
                 Some(3),
-                "row 3 has 1 cells, the header has 2",
+                "row 3: expected 2 cells as in the header, found 1",
             ),
             (
                 b"email,name\na@b.example,x\nb@b.example,\xE4\n",

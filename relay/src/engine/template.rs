@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// A `{{` without its `}}`.
-    #[error("a field is opened with {{{{ and not closed: {near:?}")]
+    #[error("a field is opened with {{{{ and not closed with }}}}: found {near:?} after it")]
     Unclosed {
         /// What follows it, shortened.
         near: String,

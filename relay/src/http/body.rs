@@ -3,7 +3,7 @@
 use axum::body::Body as HttpBody;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use protocol::problem::{Code, Problem};
@@ -79,6 +79,17 @@ async fn read_bounded(
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
         .and_then(|text| text.parse().ok());
+    let too_large = |found: u64| -> ServeError {
+        let detail =
+            format!("the body is too large: expected at most {at_most_bytes} bytes, found {found}");
+        Problem::new(Code::Invalid, detail).into()
+    };
+    if let Some(found) = announced.filter(|found| *found > at_most_bytes)
+        && headers.contains_key(EXPECT)
+    {
+        // The client waits to be told to send the body (RFC 9110 §10.1.1).
+        return Err(too_large(found));
+    }
     let mut kept = BytesMut::new();
     let mut n_bytes: u64 = 0;
     let mut chunks = body.into_data_stream();
@@ -99,9 +110,7 @@ async fn read_bounded(
     }
     let found = announced.unwrap_or(n_bytes).max(n_bytes);
     if found > at_most_bytes {
-        let detail =
-            format!("the body is too large: expected at most {at_most_bytes} bytes, found {found}");
-        return Err(Problem::new(Code::Invalid, detail).into());
+        return Err(too_large(found));
     }
     Ok(kept.freeze())
 }

@@ -1,6 +1,6 @@
 //! Campaigns: their steps, their state, and what became of their deliveries.
 
-use protocol::campaign::{Event, State, Step};
+use protocol::campaign::{Event, PausedBy, State, Step};
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
 use protocol::request::campaign::{Campaign, Counts};
 use protocol::timestamp::Timestamp;
@@ -136,6 +136,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         }
+        finish_if_done(&mut tx, id, now).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -179,11 +180,34 @@ pub(super) async fn apply(
     event: Event,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let next = load_status(tx, id)
-        .await?
+    let status = load_status(tx, id).await?;
+    let advice = advise(&status);
+    let next = status
         .apply(event, now)
-        .map_err(|refused| StoreError::Conflict(refused.to_string()))?;
+        .map_err(|refused| StoreError::Conflict(format!("{refused}: {advice}")))?;
     put_status(tx, id, &next).await
+}
+
+/// What a person can do about a campaign that cannot be told what it was told.
+fn advise(status: &State) -> String {
+    match status {
+        State::Draft => "start it first".to_owned(),
+        State::Running => "it sends by itself what is due; pause it to hold it".to_owned(),
+        State::Paused {
+            by: PausedBy::Person,
+            ..
+        } => "a person paused it; resume it".to_owned(),
+        State::Paused {
+            by: PausedBy::Cause { inbox, cause },
+            ..
+        } => format!(
+            "the inbox {inbox} was lost ({}); reconnect that inbox, and the campaign goes on by itself",
+            cause.code()
+        ),
+        State::Finished { .. } | State::Cancelled { .. } => {
+            "it is over; make another campaign".to_owned()
+        }
+    }
 }
 
 /// Stores where a campaign stands.
@@ -214,7 +238,7 @@ pub(super) async fn load_status(
     json(&row, "status")
 }
 
-/// Finishes a campaign whose last active lead is done.
+/// Finishes a running campaign whose last active lead is done. One that is paused is finished when it goes on.
 pub(super) async fn finish_if_done(
     tx: &mut AnyConnection,
     id: &CampaignId,

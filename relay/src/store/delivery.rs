@@ -364,7 +364,7 @@ async fn follow(
             lead::stop(tx, &lead, Suppression::Rejected, now).await?;
             Ok(())
         }
-        State::Planned { .. } => suppress_if_stopped(tx, id, now).await,
+        State::Planned { .. } | State::Deferred { .. } => suppress_if_stopped(tx, id, now).await,
         _ => Ok(()),
     }
 }

@@ -14,7 +14,7 @@ use crate::secret::random_text;
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// A lead of this address is in the campaign already.
-    #[error("{address} is in this campaign already")]
+    #[error("{address} is in this campaign already; remove the row")]
     Known {
         /// The row in the file.
         row: u64,
@@ -37,7 +37,7 @@ impl Store {
         let status = super::campaign::load_status(&mut tx, campaign).await?;
         if status != protocol::campaign::State::Draft {
             let words = format!(
-                "leads can be added to a draft; this campaign is {}",
+                "leads can be added to a draft only, and this campaign is {}: make another campaign for them",
                 status.name()
             );
             return Err(StoreError::Conflict(words).into());
@@ -119,7 +119,10 @@ pub(super) async fn stop(
     .fetch_optional(&mut *tx)
     .await?
     .ok_or_else(|| StoreError::NotFound { what: "lead", id: lead.to_string() })?;
+    let campaign = CampaignId::new(text(&row, "campaign_id")?);
     if text(&row, "state")? != "active" {
+        // What was under way when it was stopped may have been the last that was open.
+        super::campaign::finish_if_done(tx, &campaign, now).await?;
         return Ok(false);
     }
     sqlx::query("UPDATE leads SET state = 'stopped' WHERE id = $1")
@@ -135,7 +138,6 @@ pub(super) async fn stop(
     .bind(lead.to_string())
     .execute(&mut *tx)
     .await?;
-    let campaign = CampaignId::new(text(&row, "campaign_id")?);
     for step in number(&row, "last_step")? + 1..=number(&row, "n_steps")? {
         let new = super::campaign::NewDelivery {
             campaign: campaign.clone(),

@@ -96,6 +96,7 @@ impl Store {
                     inbox: reconnect.inbox.clone(),
                 };
                 campaign::apply(&mut tx, campaign, event, now).await?;
+                campaign::finish_if_done(&mut tx, campaign, now).await?;
             }
         }
         let count = |wanted: fn(&Fate) -> bool| {

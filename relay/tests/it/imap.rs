@@ -1,5 +1,6 @@
 //! Conversations of the IMAP adapter with a scripted server, over real TLS. What single responses
 //! mean is tested beside the code that reads them.
+#![cfg(test)]
 
 use protocol::evidence::{IoFault, Party, Said, Stage};
 use protocol::reply::{ImapReply, ImapStatus};

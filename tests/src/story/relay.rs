@@ -94,12 +94,33 @@ impl Relay {
         Ok(())
     }
 
+    /// The command line of its operator, without a variable of the caller's own set-up.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .env_clear()
+            .arg("--config")
+            .arg(self.folder.path().join("unpause.toml"))
+            .args(arguments);
+        command
+    }
+
+    /// Its process; `None` while it is ended.
+    pub fn process_id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     /// A caller with the operator's token, which is new after every start.
     pub fn operator(&self) -> Result<Api> {
         let path = self.data().join("operator.token");
         let token =
             std::fs::read_to_string(&path).context("the operator's token cannot be read")?;
         Api::new(&self.base(), Some(token.trim().to_owned()))
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Its address, as in `http://127.0.0.1:7411`.
@@ -124,7 +145,7 @@ impl Relay {
 }
 
 /// The relay's program beside the one that runs now, or beside the folder of test programs.
-fn find_program() -> Result<PathBuf> {
+pub fn find_program() -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let places = own
         .ancestors()

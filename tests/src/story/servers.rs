@@ -196,9 +196,7 @@ impl Servers {
     pub fn deliver(&self, address: &str, id: &str, message: &str) -> Result<()> {
         match self {
             Self::Sandbox(sandbox) => {
-                sandbox
-                    .control()
-                    .deliver(address, message.as_bytes());
+                sandbox.control().deliver(address, message.as_bytes());
             }
             Self::Real(real) => real.dovecot.deliver(address, id, message)?,
         }

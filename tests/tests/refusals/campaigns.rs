@@ -1,0 +1,129 @@
+//! Refusals of what an operator tells a running relay that does not fit what is there.
+
+use crate::row::{Alone, Before, How, Row};
+
+pub(crate) static ROWS: &[Row] = &[
+    Row {
+        case: "inbox that does not exist",
+        how: How::Command(&["inbox", "show", "inb_nowhere"]),
+        code: "exit 1",
+        place: "",
+        words: "there is no inbox inb_nowhere",
+    },
+    Row {
+        case: "campaign that does not exist",
+        how: How::Command(&["campaign", "start", "cmp_nowhere"]),
+        code: "exit 1",
+        place: "",
+        words: "there is no campaign cmp_nowhere",
+    },
+    Row {
+        case: "campaign over an inbox that does not exist",
+        how: How::Scene(
+            "`unpause campaign create` with `--inbox inb_nowhere`",
+            |stage| {
+                Box::pin(async move {
+                    let steps = "[[steps]]\nsubject = \"Hi\"\nbody = \"Hello\"\n";
+                    std::fs::write(stage.file("steps.toml"), steps)?;
+                    let line =
+                        "campaign create --name Autumn --inbox inb_nowhere --steps steps.toml";
+                    stage.command(&line.split(' ').collect::<Vec<_>>()).await
+                })
+            },
+        ),
+        code: "exit 1",
+        place: "field inboxes",
+        words: "there is no inbox inb_nowhere",
+    },
+    Row {
+        case: "provider that the relay is not registered at",
+        how: How::Command(&["inbox", "add", "eve@acme.example", "--provider", "openid"]),
+        code: "exit 1",
+        place: "field provider",
+        words: "expected a provider of the configuration (sandbox), found openid",
+    },
+    Row {
+        case: "inbox that is there already",
+        how: How::Command(&["inbox", "add", "jane@acme.example", "--provider", "sandbox"]),
+        code: "exit 1",
+        place: "",
+        words: "there is an inbox jane@acme.example already",
+    },
+    Row {
+        case: "starting a campaign without leads",
+        how: How::Command(&["campaign", "start", "{empty}"]),
+        code: "exit 1",
+        place: "",
+        words: "this campaign has no leads: import some first",
+    },
+    Row {
+        case: "starting a campaign without a connected inbox",
+        how: How::Command(&["campaign", "start", "{stranded}"]),
+        code: "exit 1",
+        place: "",
+        words: "none of this campaign's inboxes is connected: reconnect one first",
+    },
+    Row {
+        case: "starting a campaign that runs",
+        how: How::Command(&["campaign", "start", "{running}"]),
+        code: "exit 1",
+        place: "",
+        words: "a campaign that is running cannot be told to start: it sends by itself what is due; pause it to hold it",
+    },
+    Row {
+        case: "leads for a campaign that runs",
+        how: How::Scene(
+            "`unpause campaign import {running}` of a good list",
+            |stage| {
+                Box::pin(async move {
+                    std::fs::write(stage.file("leads.csv"), "email,name\nann@a.example,Ann\n")?;
+                    let arguments = ["campaign", "import", "{running}", "leads.csv"];
+                    stage.command(&arguments).await
+                })
+            },
+        ),
+        code: "exit 1",
+        place: "",
+        words: "leads can be added to a draft only, and this campaign is running: make another campaign for them",
+    },
+    Row {
+        case: "lead list that is not there",
+        how: How::Command(&["campaign", "import", "{draft}", "nowhere.csv"]),
+        code: "exit 1",
+        place: "",
+        words: "nowhere.csv cannot be read: No such file or directory (os error 2)",
+    },
+    Row {
+        case: "resuming a campaign that lost its inbox",
+        how: How::Command(&["campaign", "resume", "{lost}"]),
+        code: "exit 1",
+        place: "",
+        words: "a campaign that is paused cannot be told to resume: the inbox inb_… was lost (permission_ended); reconnect that inbox, and the campaign goes on by itself",
+    },
+    Row {
+        case: "command where no relay runs",
+        how: How::Alone(Alone {
+            arguments: &["inbox", "list"],
+            config: "",
+            variable: None,
+            before: Before::Killed,
+            then: None,
+        }),
+        code: "exit 1",
+        place: "",
+        words: "no relay answers at http://127.0.0.1:…: start it with `unpause serve`, or name its configuration with --config",
+    },
+    Row {
+        case: "command on a data folder without the operator's token",
+        how: How::Alone(Alone {
+            arguments: &["inbox", "list"],
+            config: "",
+            variable: None,
+            before: Before::Ran,
+            then: None,
+        }),
+        code: "exit 1",
+        place: "",
+        words: "no relay runs on the data folder ~/.local/share/unpause: start it with `unpause serve`, or name its configuration with --config",
+    },
+];

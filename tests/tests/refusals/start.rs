@@ -1,0 +1,184 @@
+//! Refusals of `unpause serve`: settings, files, the port. What is refused leaves no file and changes none.
+
+use crate::kept::make_newer;
+use crate::row::{Alone, Before, Change, How, Row};
+
+/// A port of nobody's.
+const ANY_PORT: &str = "listen = \"127.0.0.1:0\"\n";
+
+pub(crate) static ROWS: &[Row] = &[
+    Row {
+        case: "setting that does not exist",
+        how: serve("log = \"info\"\nlisen = \"127.0.0.1:7411\"\n"),
+        code: "exit 1",
+        place: "",
+        words: "unpause.toml, line 2: there is no setting \"lisen\"; did you mean \"listen\"?",
+    },
+    Row {
+        case: "setting of a wrong type",
+        how: serve("log_json = \"yes\"\n"),
+        code: "exit 1",
+        place: "",
+        words: "unpause.toml, line 1: log_json is not valid: expected true or false, found string",
+    },
+    Row {
+        case: "configuration that is not TOML, with a secret on the line",
+        how: serve("[providers.sandbox]\nclient_secret = \"hunter2\n"),
+        code: "exit 1",
+        place: "",
+        words: "unpause.toml, line 2: not valid TOML: invalid basic string, expected `\"`",
+    },
+    Row {
+        case: "variable that does not exist",
+        how: How::Alone(Alone {
+            variable: Some(("UNPAUSE_LISEN", "127.0.0.1:7411")),
+            ..alone("")
+        }),
+        code: "exit 1",
+        place: "",
+        words: "variable UNPAUSE_LISEN: there is no setting \"UNPAUSE_LISEN\"; did you mean \"UNPAUSE_LISTEN\"?",
+    },
+    Row {
+        case: "provider that does not exist",
+        how: serve("[providers.gogle]\nclient_id = \"c\"\n"),
+        code: "exit 1",
+        place: "",
+        words: "unpause.toml, line 1: providers.gogle is not valid: expected one of the known providers: …",
+    },
+    Row {
+        case: "provider without what it needs",
+        how: serve("[providers.sandbox]\nclient_id = \"c\"\n"),
+        code: "exit 1",
+        place: "",
+        words: "providers.sandbox.issuer is missing: expected an https URL, or an http URL on loopback",
+    },
+    Row {
+        case: "address that others reach",
+        how: serve("listen = \"0.0.0.0:7411\"\n"),
+        code: "exit 1",
+        place: "",
+        words: "unpause.toml, line 1: the relay cannot listen on 0.0.0.0:7411: an address that others reach needs TLS, which is not there yet; use 127.0.0.1 or [::1]",
+    },
+    Row {
+        case: "issuer over http on another machine",
+        how: serve("[providers.sandbox]\nissuer = \"http://accounts.example\"\n"),
+        code: "exit 1",
+        place: "",
+        words: "unpause.toml, line 2: providers.sandbox.issuer is not valid: expected an https URL, or an http URL on loopback",
+    },
+    Row {
+        case: "configuration that is not there",
+        how: How::Alone(Alone {
+            arguments: &["serve", "--config", "nowhere.toml"],
+            ..alone("")
+        }),
+        code: "exit 1",
+        place: "",
+        words: "the configuration nowhere.toml cannot be read: No such file or directory (os error 2)",
+    },
+    Row {
+        case: "root certificates that are not there",
+        how: serve("listen = \"127.0.0.1:0\"\nextra_roots_file = \"nowhere.pem\"\n"),
+        code: "exit 1",
+        place: "",
+        words: "the root certificates nowhere.pem cannot be read: No such file or directory (os error 2)",
+    },
+    Row {
+        case: "port in use",
+        how: serve("listen = \"{taken}\"\n"),
+        code: "exit 1",
+        place: "",
+        words: "127.0.0.1:… is in use by another program: stop it, or set `listen` to another port",
+    },
+    Row {
+        case: "second relay on the same database",
+        how: How::Alone(Alone {
+            before: Before::Runs,
+            ..alone(ANY_PORT)
+        }),
+        code: "exit 1",
+        place: "",
+        words: "another relay is using the database ~/.local/share/unpause/unpause.db: stop it first, or give this one a data folder of its own",
+    },
+    Row {
+        case: "database of a newer version",
+        how: where_one_ran("its database was migrated by a newer version", |home| {
+            Box::pin(async move { make_newer(&home.database()).await })
+        }),
+        code: "exit 1",
+        place: "",
+        words: "the database ~/.local/share/unpause/unpause.db was written by a newer version of unpause (its migration 9999, the newest known here 1): install that version, or restore a backup",
+    },
+    Row {
+        case: "database that is none",
+        how: where_one_ran("its database was overwritten", |home| {
+            Box::pin(async move { Ok(std::fs::write(home.database(), "a letter to Ann\n")?) })
+        }),
+        code: "exit 1",
+        place: "",
+        words: "the file ~/.local/share/unpause/unpause.db is not an SQLite database: move it away, or set `data` to another folder",
+    },
+    Row {
+        case: "key file that is missing",
+        how: where_one_ran("its key file was deleted", |home| {
+            Box::pin(async move { Ok(std::fs::remove_file(home.key_file())?) })
+        }),
+        code: "exit 1",
+        place: "",
+        words: "the key file ~/.config/unpause/unpause.key is missing; the credentials in the database cannot be opened without it: put it back from your backup, or move the database away to begin anew",
+    },
+    Row {
+        case: "key file of another database",
+        how: where_one_ran("its key file was replaced", |home| {
+            Box::pin(async move {
+                home.write_key("unpause-key-1\nAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE\n")
+            })
+        }),
+        code: "exit 1",
+        place: "",
+        words: "the key file ~/.config/unpause/unpause.key is not the one that sealed this database: it has the key …, the database needs …; put the right file back from your backup",
+    },
+    Row {
+        case: "key file that is none",
+        how: How::Alone(Alone {
+            then: Some(("the key file is something else", |home| {
+                Box::pin(async move { home.write_key("not a key\n") })
+            })),
+            ..alone(ANY_PORT)
+        }),
+        code: "exit 1",
+        place: "",
+        words: "the key file ~/.config/unpause/unpause.key is not an unpause key file: expected the line \"unpause-key-1\" and a line of 43 characters",
+    },
+    Row {
+        case: "key file that others may read",
+        how: where_one_ran("`chmod 644 ~/.config/unpause/unpause.key`", |home| {
+            Box::pin(async move { home.set_key_mode(0o644) })
+        }),
+        code: "exit 1",
+        place: "",
+        words: "the key file ~/.config/unpause/unpause.key can be read by others (mode 644): run `chmod 600 ~/.config/unpause/unpause.key`",
+    },
+];
+
+const fn alone(config: &'static str) -> Alone {
+    Alone {
+        arguments: &["serve"],
+        config,
+        variable: None,
+        before: Before::Nothing,
+        then: None,
+    }
+}
+
+const fn serve(config: &'static str) -> How {
+    How::Alone(alone(config))
+}
+
+const fn where_one_ran(what: &'static str, then: Change) -> How {
+    How::Alone(Alone {
+        before: Before::Ran,
+        then: Some((what, then)),
+        ..alone(ANY_PORT)
+    })
+}
