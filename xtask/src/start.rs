@@ -238,11 +238,11 @@ fn what_next(workspace: &Workspace, files: &Files, addresses: &Value, release: b
          The sandbox runs:  {issuer}   (log: {sandbox_log})\n\
          Its account:       {PERSON}, password {PASSWORD}\n\
          \n\
-         Next, in another terminal:\n\
-         \x20 {unpause} --help              every command\n\
-         \x20 {unpause} pair                a code for the extension\n\
-         \x20 cargo xtask demo --browser none     the whole story, played for you\n\
-         Settings: {config}\n\
+         Next, in another terminal (the README goes on from there):\n\
+         \x20 export UNPAUSE_CONFIG={config}\n\
+         \x20 {unpause} inbox add {PERSON} --provider sandbox\n\
+         \x20 {unpause} reconnect start {PERSON}    (open its link and sign in)\n\
+         Or watch the whole story: cargo xtask demo --browser none\n\
          Stop: ctrl-c. What is stored stays in target/start.\n",
         relay_log = shown(&files.relay_log),
         sandbox_log = shown(&files.sandbox_log),

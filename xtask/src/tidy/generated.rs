@@ -1,5 +1,5 @@
 //! Files that the relay prints and the checkout keeps, so that a reader and a diff see them:
-//! `docs/api.json`. They are compared with what the built relay prints.
+//! `docs/api.json` and `docs/settings.md`. They are compared with what the built relay prints.
 
 use std::fs;
 
@@ -9,7 +9,10 @@ use crate::shell::Workspace;
 use crate::story_binary;
 
 /// Each file and the words that make `unpause` print it.
-const GENERATED: &[(&str, &[&str])] = &[("docs/api.json", &["openapi"])];
+const GENERATED: &[(&str, &[&str])] = &[
+    ("docs/api.json", &["openapi"]),
+    ("docs/settings.md", &["config", "--reference"]),
+];
 
 /// An error when a kept file is not what the relay prints.
 pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
