@@ -14,6 +14,7 @@ use protocol::request::campaign::{
 use protocol::request::delivery::{Delivery, ListDeliveries, SettleDelivery};
 
 use super::access::none_or;
+use super::inbox::find_inbox;
 use super::print::{Printer, columns};
 use super::{CliError, steps};
 use crate::api::Client;
@@ -25,7 +26,7 @@ pub(super) enum Command {
         /// Its name
         #[arg(long)]
         name: String,
-        /// An inbox that sends it, inb_…; may be given again
+        /// An inbox that sends it, inb_… or its address; may be given again
         #[arg(long = "inbox", value_name = "INBOX", required = true)]
         inboxes: Vec<String>,
         /// Its messages: TOML tables `[[steps]]` or a JSON list, each with `subject`, `body` and `wait_ms`
@@ -101,7 +102,7 @@ impl Command {
                 steps,
             } => {
                 let steps = steps::load(&steps)?;
-                let inboxes = inboxes.into_iter().map(InboxId::new).collect();
+                let inboxes = find_inboxes(client, inboxes).await?;
                 let campaign = client
                     .call(&CreateCampaign {
                         name,
@@ -217,6 +218,19 @@ impl Command {
         }
         Ok(())
     }
+}
+
+/// The ids of inboxes that a person named by id or by address.
+async fn find_inboxes(client: &Client, named: Vec<String>) -> Result<Vec<InboxId>, CliError> {
+    let mut ids = Vec::with_capacity(named.len());
+    for name in named {
+        ids.push(if name.contains('@') {
+            find_inbox(client, &name).await?.id
+        } else {
+            InboxId::new(name)
+        });
+    }
+    Ok(ids)
 }
 
 fn describe(campaign: &Campaign) -> String {

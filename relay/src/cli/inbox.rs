@@ -36,9 +36,18 @@ pub(super) enum Command {
     List,
     /// Show one inbox
     Show {
-        /// The inbox, inb_…
+        /// The inbox: inb_…, or its address
         inbox: String,
     },
+}
+
+/// There is no such inbox.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no inbox has the address {address}: `unpause inbox list` shows them, `unpause inbox add` adds one"
+)]
+pub(super) struct NoSuchInbox {
+    address: String,
 }
 
 impl Command {
@@ -65,7 +74,7 @@ impl Command {
                     format!(
                         "{}Connect it: unpause reconnect start {}",
                         describe(inbox),
-                        inbox.id
+                        inbox.address
                     )
                 })?;
             }
@@ -83,16 +92,27 @@ impl Command {
                 })?;
             }
             Self::Show { inbox } => {
-                let inbox = client
-                    .call(&GetInbox {
-                        inbox_id: InboxId::new(inbox),
-                    })
-                    .await?;
+                let inbox = find_inbox(client, &inbox).await?;
                 printer.answer(&inbox, describe)?;
             }
         }
         Ok(())
     }
+}
+
+/// The inbox that a person named by its id or by its address.
+pub(super) async fn find_inbox(client: &Client, named: &str) -> Result<Inbox, CliError> {
+    if !named.contains('@') {
+        let inbox_id = InboxId::new(named);
+        return Ok(client.call(&GetInbox { inbox_id }).await?);
+    }
+    let mut inboxes = client.call(&ListInboxes {}).await?.inboxes;
+    // Before the @, servers may tell capitals apart (RFC 5321 §2.4); people do not.
+    inboxes.retain(|inbox| inbox.address.as_str().eq_ignore_ascii_case(named));
+    inboxes.sort_by_key(|inbox| inbox.address.as_str() != named);
+    Ok(inboxes.into_iter().next().ok_or_else(|| NoSuchInbox {
+        address: named.to_owned(),
+    })?)
 }
 
 fn describe(inbox: &Inbox) -> String {

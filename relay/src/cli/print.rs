@@ -27,6 +27,22 @@ impl Printer {
         self.text(&words(answer))
     }
 
+    /// Writes words that tell people how something goes; programs are not told.
+    pub(super) fn for_people(&self, words: &str) -> io::Result<()> {
+        if self.json {
+            return Ok(());
+        }
+        self.text(words)
+    }
+
+    /// Writes a line of JSON for programs; people are told in words.
+    pub(super) fn for_programs<T: Serialize>(&self, answer: &T) -> io::Result<()> {
+        if !self.json {
+            return Ok(());
+        }
+        self.text(&serde_json::to_string(answer)?)
+    }
+
     /// Writes text, ended by one line break.
     #[expect(clippy::unused_self, reason = "who may print has the printer")]
     pub(super) fn text(&self, text: &str) -> io::Result<()> {

@@ -1,26 +1,33 @@
-//! `unpause reconnect`: starting one, how far it has come, and the receipt. The sign-in itself is done in
-//! a browser.
+//! `unpause reconnect`: starting one and finishing it at the terminal, how far it has come, and the receipt.
 
 use std::fmt::Write as _;
 
 use clap::Subcommand;
-use protocol::id::{InboxId, ReceiptId, ReconnectId};
+use protocol::id::{ReceiptId, ReconnectId};
 use protocol::receipt::Receipt;
-use protocol::request::reconnect::{
-    GetReceipt, GetReconnect, Reconnect, ReconnectState, StartReconnect, StartedReconnect,
-};
+use protocol::request::reconnect::{GetReceipt, GetReconnect, Reconnect, ReconnectState};
 
 use super::CliError;
 use super::print::Printer;
 use crate::api::Client;
+use crate::config::Config;
+
+mod error;
+mod interrupt;
+mod password;
+mod progress;
+mod redirect;
+mod sealing;
+mod sign_in;
+mod start;
+
+pub(super) use error::ReconnectError;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Start a reconnect of an inbox, or join the one under way; it is finished in the browser
-    Start {
-        /// The inbox, inb_…
-        inbox: String,
-    },
+    /// Give an inbox working credentials again: sign in on the provider's page, or hand over a password.
+    /// Ends with 0 when the inbox works and its campaigns go on
+    Start(start::Arguments),
     /// Show how far a reconnect has come
     Show {
         /// The reconnect, rec_…
@@ -34,16 +41,14 @@ pub(super) enum Command {
 }
 
 impl Command {
-    pub(super) async fn run(self, client: &Client, printer: &Printer) -> Result<(), CliError> {
+    pub(super) async fn run(
+        self,
+        client: &Client,
+        config: &Config,
+        printer: &Printer,
+    ) -> Result<(), CliError> {
         match self {
-            Self::Start { inbox } => {
-                let started = client
-                    .call(&StartReconnect {
-                        inbox_id: InboxId::new(inbox),
-                    })
-                    .await?;
-                printer.answer(&started, describe_start)?;
-            }
+            Self::Start(arguments) => start::start(arguments, client, config, printer).await?,
             Self::Show { reconnect } => {
                 let reconnect = client
                     .call(&GetReconnect {
@@ -65,19 +70,6 @@ impl Command {
     }
 }
 
-fn describe_start(started: &StartedReconnect) -> String {
-    let mut text = describe(&started.reconnect);
-    if let Some(authorization) = &started.authorization {
-        let _ = write!(
-            text,
-            "\nIt is finished in the browser: press Reconnect in the extension and sign in as {}.\n\
-             How it goes: unpause reconnect show {}",
-            authorization.login_hint, started.reconnect.id
-        );
-    }
-    text
-}
-
 fn describe(reconnect: &Reconnect) -> String {
     let mut text = format!("{} of {}: ", reconnect.id, reconnect.inbox);
     let _ = match reconnect.state {
@@ -90,21 +82,23 @@ fn describe(reconnect: &Reconnect) -> String {
         ReconnectState::Resumed => text.write_str("the inbox works and its campaigns go on"),
         ReconnectState::Refused => text.write_str("refused"),
     };
-    if let Some(card) = &reconnect.card {
-        let _ = write!(
-            text,
-            "\n{}. {}",
-            card.title.trim_end_matches('.'),
-            card.explanation
-        );
-    }
-    if let Some(evidence) = &reconnect.evidence {
-        let _ = write!(text, "\nWhat was said: {}", evidence.replace('\n', " "));
+    if let Some(words) = describe_refusal(reconnect) {
+        let _ = write!(text, "\n{words}");
     }
     if let Some(receipt) = &reconnect.receipt {
         let _ = write!(text, "\nThe receipt: unpause reconnect receipt {receipt}");
     }
     text
+}
+
+/// The card's words, then the server's own; `None` where nothing was refused.
+fn describe_refusal(reconnect: &Reconnect) -> Option<String> {
+    let card = reconnect.card.as_ref()?;
+    let mut text = format!("{}. {}", card.title.trim_end_matches('.'), card.explanation);
+    if let Some(evidence) = &reconnect.evidence {
+        let _ = write!(text, "\nWhat was said: {}", evidence.replace('\n', " "));
+    }
+    Some(text)
 }
 
 fn describe_receipt(receipt: &Receipt) -> String {

@@ -2,6 +2,7 @@
 //! the `tests` crate.
 
 mod cli;
+mod cli_reconnect;
 mod http;
 mod imap;
 mod oauth;

@@ -1,0 +1,328 @@
+//! `unpause reconnect start`: everything that the extension does, at a terminal. What a provider's answer
+//! is worth and how progress is told are decided beside it; proving is the relay's.
+
+use std::time::Duration;
+
+use clap::Args;
+use protocol::card::Remedy;
+use protocol::evidence::Said;
+use protocol::id::ReconnectId;
+use protocol::reconnect::{Authorization, Grant};
+use protocol::request::inbox::Inbox;
+use protocol::request::reconnect::{
+    GetReceipt, GetReconnect, Reconnect, ReconnectState, RefuseReconnect, StartReconnect,
+    StartedReconnect,
+};
+use protocol::secret::Secret;
+use serde_json::json;
+
+use super::interrupt::Interrupt;
+use super::password;
+use super::progress::{Method, Progress, summarise};
+use super::redirect::{Port, Redirect};
+use super::sealing::hand_over;
+use super::sign_in::{Answer, Visit};
+use super::{ReconnectError, describe, describe_refusal};
+use crate::api::{ApiError, Client};
+use crate::cli::CliError;
+use crate::cli::inbox::find_inbox;
+use crate::cli::print::Printer;
+use crate::clock::Clock;
+use crate::config::Config;
+
+/// How often the relay is asked how far it is. Quicker than a person reads, and nothing for the relay.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+/// What the relay is told where the person ends it here.
+const CANCELLED: &str = "cancelled";
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Arguments {
+    /// The inbox: inb_…, or its address
+    inbox: String,
+    /// Read a password or app password from standard input instead of opening the provider's page
+    #[arg(long)]
+    password: bool,
+    /// The user name of the password where it is not the address
+    #[arg(long, value_name = "NAME", requires = "password")]
+    user: Option<String>,
+    /// Only start it; it is finished elsewhere
+    #[arg(long, conflicts_with = "password")]
+    no_wait: bool,
+}
+
+/// Starts or joins the reconnect of an inbox, and stays until it is over. Success is only that it resumed.
+pub(super) async fn start(
+    arguments: Arguments,
+    client: &Client,
+    config: &Config,
+    printer: &Printer,
+) -> Result<(), CliError> {
+    let inbox = find_inbox(client, &arguments.inbox).await?;
+    if arguments.no_wait {
+        let started = start_or_join(client, &inbox).await?;
+        printer.answer(&started, |started| describe_start(started, &inbox))?;
+        return Ok(());
+    }
+    let terminal = Terminal {
+        client,
+        printer,
+        inbox: &inbox,
+        clock: Clock::system(),
+        interrupt: Interrupt::listen()?,
+    };
+    Ok(terminal.reconnect(arguments, config).await?)
+}
+
+async fn start_or_join(client: &Client, inbox: &Inbox) -> Result<StartedReconnect, ApiError> {
+    client
+        .call(&StartReconnect {
+            inbox_id: inbox.id.clone(),
+        })
+        .await
+}
+
+fn describe_start(started: &StartedReconnect, inbox: &Inbox) -> String {
+    format!(
+        "{}\nFinish it here: unpause reconnect start {}\nHow it goes: unpause reconnect show {}",
+        describe(&started.reconnect),
+        inbox.address,
+        started.reconnect.id
+    )
+}
+
+/// One command that stays: whom it talks to, and for which inbox.
+struct Terminal<'a> {
+    client: &'a Client,
+    printer: &'a Printer,
+    inbox: &'a Inbox,
+    clock: Clock,
+    interrupt: Interrupt,
+}
+
+/// How waiting for the person ended.
+enum Waited {
+    /// The provider sent the browser back.
+    Answered(Answer),
+    /// The reconnect waits no more: it expired, or was finished elsewhere.
+    Elsewhere,
+    /// Ctrl-c.
+    Interrupted,
+}
+
+impl Terminal<'_> {
+    async fn reconnect(
+        mut self,
+        arguments: Arguments,
+        config: &Config,
+    ) -> Result<(), ReconnectError> {
+        // Asked first: while the person looks for it, nothing waits and nothing expires.
+        let grant = if arguments.password {
+            let password = password::read(&mut self.interrupt).await?;
+            let user = arguments
+                .user
+                .unwrap_or_else(|| self.inbox.address.to_string());
+            Some(Grant::Password { user, password })
+        } else {
+            None
+        };
+        let started = start_or_join(self.client, self.inbox).await?;
+        let reconnect = started.reconnect;
+        let waits = reconnect.state == ReconnectState::Started;
+        let method = match (grant, started.authorization) {
+            (Some(grant), _) if waits => {
+                hand_over(self.client, &reconnect, &grant).await?;
+                Method::Other
+            }
+            (Some(_), _) => {
+                return Err(ReconnectError::UnderWay {
+                    reconnect: reconnect.id,
+                });
+            }
+            (None, Some(authorization)) => {
+                match self.visit(&reconnect, &authorization, config).await {
+                    Ok(method) => method,
+                    Err(error) => {
+                        // One that was under way may still be finished where it was begun.
+                        if !started.joined {
+                            self.give_up(&reconnect.id).await?;
+                        }
+                        return Err(error);
+                    }
+                }
+            }
+            (None, None) if waits => return Err(ReconnectError::NoPage),
+            (None, None) => Method::Other,
+        };
+        self.follow(reconnect.id, method).await
+    }
+
+    /// Sends the person to the provider, and the relay what comes of it.
+    async fn visit(
+        &mut self,
+        reconnect: &Reconnect,
+        authorization: &Authorization,
+        config: &Config,
+    ) -> Result<Method, ReconnectError> {
+        let port = Port::take().await?;
+        let visit = Visit::begin(authorization, port.redirect_uri(), config).await?;
+        let mut redirect = port.expect(visit.expected());
+        self.printer
+            .for_programs(&json!({ "authorization_url": visit.url() }))?;
+        let minutes = reconnect
+            .expires_at
+            .since(self.clock.now())
+            .as_secs()
+            .div_ceil(60);
+        self.printer.for_people(&format!(
+            "Open this page and sign in as {}:\n\n{}\n\nIt waits for {}. Ctrl-c ends it.",
+            authorization.login_hint,
+            visit.url(),
+            match minutes {
+                0 | 1 => "a minute".to_owned(),
+                minutes => format!("{minutes} minutes"),
+            }
+        ))?;
+        let waited = self.wait(&mut redirect, reconnect).await;
+        redirect.close().await;
+        match waited? {
+            Waited::Answered(Answer::Granted { code }) => {
+                self.grant(visit, code, reconnect).await?;
+                Ok(Method::Page)
+            }
+            Waited::Answered(Answer::Refused { error, description }) => {
+                self.refuse(&reconnect.id, error, description).await?;
+                Ok(Method::Page)
+            }
+            Waited::Answered(Answer::OtherIssuer { found }) => Err(ReconnectError::OtherIssuer {
+                expected: authorization.issuer.clone(),
+                found,
+            }),
+            Waited::Interrupted => {
+                self.refuse(&reconnect.id, CANCELLED.to_owned(), None)
+                    .await?;
+                Ok(Method::Page)
+            }
+            Waited::Elsewhere => Ok(Method::Other),
+        }
+    }
+
+    async fn wait(
+        &mut self,
+        redirect: &mut Redirect,
+        reconnect: &Reconnect,
+    ) -> Result<Waited, ReconnectError> {
+        loop {
+            tokio::select! {
+                answer = redirect.answer() => {
+                    return answer.map(Waited::Answered).ok_or(ReconnectError::ListenerEnded);
+                }
+                () = self.interrupt.came() => return Ok(Waited::Interrupted),
+                () = self.clock.wait_for(BETWEEN_LOOKS) => {}
+            }
+            match self.look(&reconnect.id).await {
+                Ok(seen) if seen.state == ReconnectState::Started => {}
+                Ok(_) => return Ok(Waited::Elsewhere),
+                // A relay that is started again meanwhile still takes what the person obtains.
+                Err(error) if self.clock.now() > reconnect.expires_at => return Err(error.into()),
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn grant(
+        &self,
+        visit: Visit,
+        code: Secret,
+        reconnect: &Reconnect,
+    ) -> Result<(), ReconnectError> {
+        let said = match visit.obtain(code).await {
+            Ok(grant) => return hand_over(self.client, reconnect, &grant).await,
+            Err(failure) => failure.said,
+        };
+        match said {
+            Said::Oauth(reply) if reply.error.is_some() => {
+                let error = reply.error.unwrap_or_default();
+                self.refuse(&reconnect.id, error, Some(reply.description))
+                    .await?;
+                Ok(())
+            }
+            said => Err(ReconnectError::Provider { said }),
+        }
+    }
+
+    async fn refuse(
+        &self,
+        id: &ReconnectId,
+        error: String,
+        description: Option<String>,
+    ) -> Result<Reconnect, ApiError> {
+        self.client
+            .call(&RefuseReconnect {
+                reconnect_id: id.clone(),
+                error,
+                description,
+            })
+            .await
+    }
+
+    /// Ends what cannot be finished here, so that the next click starts anew.
+    async fn give_up(&self, id: &ReconnectId) -> Result<(), ReconnectError> {
+        // It may be over already, or the relay gone: what ended it here is what matters.
+        if let Ok(reconnect) = self.refuse(id, CANCELLED.to_owned(), None).await {
+            self.printer.for_programs(&reconnect)?;
+        }
+        Ok(())
+    }
+
+    async fn look(&self, id: &ReconnectId) -> Result<Reconnect, ApiError> {
+        self.client
+            .call(&GetReconnect {
+                reconnect_id: id.clone(),
+            })
+            .await
+    }
+
+    /// Tells each stage as it is reached, until the end.
+    async fn follow(mut self, id: ReconnectId, method: Method) -> Result<(), ReconnectError> {
+        let mut progress = Progress::new(method, self.inbox.address.as_str());
+        let reconnect = loop {
+            let reconnect = self.look(&id).await?;
+            for line in progress.advance(&reconnect) {
+                self.printer.for_people(&line)?;
+            }
+            match reconnect.state {
+                ReconnectState::Resumed | ReconnectState::Refused => break reconnect,
+                ReconnectState::Started | ReconnectState::Granted | ReconnectState::Verifying => {}
+            }
+            tokio::select! {
+                () = self.clock.wait_for(BETWEEN_LOOKS) => {}
+                () = self.interrupt.came() => {
+                    return Err(ReconnectError::Unwatched { reconnect: id });
+                }
+            }
+        };
+        self.printer.for_programs(&reconnect)?;
+        let Some(receipt_id) = reconnect.receipt.clone() else {
+            return Err(self.refused(&reconnect));
+        };
+        let receipt = self.client.call(&GetReceipt { receipt_id }).await?;
+        self.printer
+            .for_people(&summarise(&receipt, self.inbox.address.as_str()))?;
+        Ok(())
+    }
+
+    fn refused(&self, reconnect: &Reconnect) -> ReconnectError {
+        let inbox = self.inbox.address.to_string();
+        let mut words =
+            describe_refusal(reconnect).unwrap_or_else(|| "The relay does not say why.".to_owned());
+        let helps = reconnect
+            .card
+            .as_ref()
+            .is_none_or(|card| matches!(card.remedy, Remedy::Reconnect | Remedy::ReconnectAsInbox));
+        if helps {
+            words.push_str("\nTry again: unpause reconnect start ");
+            words.push_str(&inbox);
+        }
+        ReconnectError::Refused { inbox, words }
+    }
+}
