@@ -334,7 +334,7 @@ mod tests {
         assert!(text.lines().count() < 15, "{text}");
         for words in [
             "http://127.0.0.1:7411",
-            "target/debug/unpause pair",
+            "target/debug/unpause reconnect start",
             "ctrl-c",
         ] {
             assert!(text.contains(words), "{words} is missing in {text}");

@@ -176,14 +176,22 @@ mod tests {
 
     #[test]
     fn a_crate_that_uses_its_neighbour_is_found() {
-        let relay = "[dependencies]\nprotocol.workspace = true\n\n[dev-dependencies]\nsandbox.workspace = true\n";
+        let allowed = "[dependencies]\nprotocol.workspace = true\n\n[dev-dependencies]\nsandbox.workspace = true\n";
+        let forbidden = "[dependencies]\nsandbox.workspace = true\n";
+        let turned = "[dev-dependencies]\nrelay.workspace = true\n";
         assert_eq!(
             found(
                 check_crates,
-                &[("relay/Cargo.toml", relay), ("tests/Cargo.toml", relay)]
+                &[
+                    ("relay/Cargo.toml", allowed),
+                    ("tests/Cargo.toml", allowed),
+                    ("relay/Cargo.toml", forbidden),
+                    ("sandbox/Cargo.toml", turned)
+                ]
             ),
             [
-                "relay/Cargo.toml: remove `sandbox` from [dev-dependencies]: `relay` must not know it"
+                "relay/Cargo.toml: remove `sandbox` from [dependencies]: `relay` must not know it",
+                "sandbox/Cargo.toml: remove `relay` from [dev-dependencies]: `sandbox` must not know it"
             ]
         );
     }
