@@ -114,7 +114,7 @@ pub(crate) const PHASES: &[Phase] = &[
         name: "crash",
         needs: &[&C_COMPILER],
         // The short form; the long one is `cargo xtask crash --kills 20`.
-        run: |workspace| story(workspace, "crash", &["--kills", "4", "--seed", "1"]),
+        run: |workspace| story(workspace, "crash", &["--kills", "6", "--seed", "1"]),
     },
     Phase {
         name: "tests",
