@@ -84,11 +84,8 @@ pub enum Event {
         /// Why.
         cause: Cause,
     },
-    /// A reconnect of this inbox was verified and its gap was read.
-    Reconnected {
-        /// The inbox.
-        inbox: InboxId,
-    },
+    /// A reconnect of one of its inboxes was verified and its gap was read.
+    Reconnected,
     /// Every lead is done.
     Finish,
 }
@@ -122,7 +119,15 @@ impl State {
             event: event.name(),
         };
         Ok(match (self, event) {
-            (Self::Draft, Event::Start)
+            // It was paused because no inbox was left; whichever of them comes back, one is.
+            (
+                Self::Paused {
+                    by: PausedBy::Cause { .. },
+                    ..
+                },
+                Event::Reconnected,
+            )
+            | (Self::Draft, Event::Start)
             | (
                 Self::Paused {
                     by: PausedBy::Person,
@@ -138,13 +143,6 @@ impl State {
                 by: PausedBy::Cause { inbox, cause },
                 since: now,
             },
-            (
-                Self::Paused {
-                    by: PausedBy::Cause { inbox: lost, .. },
-                    ..
-                },
-                Event::Reconnected { inbox },
-            ) if lost == inbox => Self::Running,
             (Self::Running, Event::Finish) => Self::Finished { at: now },
             (Self::Draft | Self::Running | Self::Paused { .. }, Event::Cancel) => {
                 Self::Cancelled { at: now }
@@ -163,7 +161,7 @@ impl Event {
             Self::Resume => "resume",
             Self::Cancel => "cancel",
             Self::Lost { .. } => "pause for a lost inbox",
-            Self::Reconnected { .. } => "go on after a reconnect",
+            Self::Reconnected => "go on after a reconnect",
             Self::Finish => "finish",
         }
     }
@@ -174,45 +172,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_campaign_goes_on_only_with_the_inbox_it_lost() {
+    fn a_campaign_without_an_inbox_goes_on_by_a_reconnect_and_not_by_a_person() {
         let now = Timestamp::from_ms(5);
-        let (lost, other) = (InboxId::new("inb_1"), InboxId::new("inb_2"));
         let event = Event::Lost {
-            inbox: lost.clone(),
+            inbox: InboxId::new("inb_1"),
             cause: Cause::PermissionEnded,
         };
         let paused = State::Running.apply(event, now).unwrap();
-        assert!(
-            paused
-                .clone()
-                .apply(Event::Reconnected { inbox: other }, now)
-                .is_err()
-        );
-        assert!(
-            paused.clone().apply(Event::Resume, now).is_err(),
-            "a person cannot resume without the inbox"
-        );
-        assert_eq!(
-            paused.apply(Event::Reconnected { inbox: lost }, now),
-            Ok(State::Running)
-        );
+        assert!(paused.clone().apply(Event::Resume, now).is_err());
+        assert_eq!(paused.apply(Event::Reconnected, now), Ok(State::Running));
     }
 
     #[test]
     fn a_person_who_paused_is_not_overruled_by_a_reconnect() {
         let now = Timestamp::from_ms(5);
         let paused = State::Running.apply(Event::Pause, now).unwrap();
-        assert!(
-            paused
-                .clone()
-                .apply(
-                    Event::Reconnected {
-                        inbox: InboxId::new("inb_1")
-                    },
-                    now
-                )
-                .is_err()
-        );
+        assert!(paused.clone().apply(Event::Reconnected, now).is_err());
         assert_eq!(paused.apply(Event::Resume, now), Ok(State::Running));
     }
 }

@@ -127,14 +127,26 @@ impl Store {
         now: Timestamp,
         expired_at: Option<Timestamp>,
     ) -> Result<u64, StoreError> {
+        let expired_at = expired_at.map_or(i64::MAX, Timestamp::as_ms);
+        let mut tx = self.writer.begin().await?;
+        // They may have been sent, so their inboxes keep their distance to them.
+        sqlx::query(
+            "UPDATE inboxes SET last_sent_at_ms = $1 WHERE id IN ( \
+             SELECT inbox_id FROM deliveries WHERE state = 'attempting' AND lease_until_ms <= $2)",
+        )
+        .bind(now.as_ms())
+        .bind(expired_at)
+        .execute(&mut *tx)
+        .await?;
         let done = sqlx::query(
             "UPDATE deliveries SET state = 'in_doubt', in_doubt_since_ms = $1, lease_until_ms = NULL \
              WHERE state = 'attempting' AND lease_until_ms <= $2",
         )
         .bind(now.as_ms())
-        .bind(expired_at.map_or(i64::MAX, Timestamp::as_ms))
-        .execute(&self.writer)
+        .bind(expired_at)
+        .execute(&mut *tx)
         .await?;
+        tx.commit().await?;
         Ok(done.rows_affected())
     }
 
@@ -350,15 +362,11 @@ async fn follow(
 ) -> Result<(), StoreError> {
     match state {
         State::Accepted { at } => {
-            sqlx::query(
-                "UPDATE inboxes SET last_sent_at_ms = $1 WHERE id = (SELECT inbox_id FROM deliveries WHERE id = $2)",
-            )
-            .bind(at.as_ms())
-            .bind(id.to_string())
-            .execute(&mut *tx)
-            .await?;
+            note_sent(tx, id, *at).await?;
             plan_next(tx, id, *at, now).await
         }
+        // It may have been sent, so the inbox keeps its distance to it.
+        State::InDoubt { since } => note_sent(tx, id, *since).await,
         State::Rejected { .. } => {
             let lead = load_lead_id(tx, id).await?;
             lead::stop(tx, &lead, Suppression::Rejected, now).await?;
@@ -367,6 +375,21 @@ async fn follow(
         State::Planned { .. } | State::Deferred { .. } => suppress_if_stopped(tx, id, now).await,
         _ => Ok(()),
     }
+}
+
+async fn note_sent(
+    tx: &mut AnyConnection,
+    id: &DeliveryId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE inboxes SET last_sent_at_ms = $1 WHERE id = (SELECT inbox_id FROM deliveries WHERE id = $2)",
+    )
+    .bind(at.as_ms())
+    .bind(id.to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// Plans the step after an accepted one, its wait counted from the acceptance; after the last step the

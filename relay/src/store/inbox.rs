@@ -44,7 +44,7 @@ pub struct Inbox {
     pub gap_open: bool,
     /// When a copy made by the server was first seen in the sent folder.
     pub copy_seen_at: Option<Timestamp>,
-    /// When its last message was accepted.
+    /// When its last message was accepted, or came into doubt.
     pub last_sent_at: Option<Timestamp>,
 }
 

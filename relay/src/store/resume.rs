@@ -1,5 +1,7 @@
 //! The one transaction that lets campaigns go on: waits shifted, campaigns running, receipt written.
 
+use std::time::Duration;
+
 use protocol::campaign::{Event, PausedBy, State as CampaignState};
 use protocol::cause::Cause;
 use protocol::connection::Connection;
@@ -70,7 +72,12 @@ impl Store {
         }
         let outage: Outage = serde_json::from_str(reconnect.payload.as_deref().unwrap_or_default())
             .map_err(|_| StoreError::Corrupt { what: "outage" })?;
-        let campaigns = list_held_campaigns(&mut tx, &reconnect.inbox).await?;
+        let (stopped, campaigns) = list_campaigns_of(&mut tx, &reconnect.inbox).await?;
+        for (campaign, paused_at) in stopped {
+            // What of the outage lies before the pause; the rest is the pause's, and is added at its end.
+            let before = paused_at.since(outage.since.unwrap_or(now));
+            put_off(&mut tx, &campaign, &reconnect.inbox, before).await?;
+        }
         // A campaign may have waited for longer than the last failure: an earlier reconnect that did not
         // last did not let it go on.
         let paused = campaigns.iter().filter_map(|(_, status)| match status {
@@ -82,20 +89,9 @@ impl Store {
         let mut lines = Vec::new();
         for (campaign, status) in &campaigns {
             lines.extend(list_lines(&mut tx, &reconnect.inbox, campaign, lost_at, shift).await?);
-            sqlx::query(
-                "UPDATE deliveries SET due_at_ms = due_at_ms + $1 \
-                 WHERE campaign_id = $2 AND inbox_id = $3 AND state IN ('planned', 'deferred')",
-            )
-            .bind(duration_ms(shift))
-            .bind(campaign.to_string())
-            .bind(reconnect.inbox.to_string())
-            .execute(&mut *tx)
-            .await?;
+            put_off(&mut tx, campaign, &reconnect.inbox, shift).await?;
             if let CampaignState::Paused { .. } = status {
-                let event = Event::Reconnected {
-                    inbox: reconnect.inbox.clone(),
-                };
-                campaign::apply(&mut tx, campaign, event, now).await?;
+                campaign::apply(&mut tx, campaign, Event::Reconnected, now).await?;
                 campaign::finish_if_done(&mut tx, campaign, now).await?;
             }
         }
@@ -176,11 +172,35 @@ impl Store {
     }
 }
 
-/// Campaigns that this inbox sends for and that run, or that wait for exactly this inbox.
-async fn list_held_campaigns(
+/// Every planned delivery of a campaign and an inbox is due later.
+async fn put_off(
+    tx: &mut AnyConnection,
+    campaign: &CampaignId,
+    inbox: &InboxId,
+    by: Duration,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE deliveries SET due_at_ms = due_at_ms + $1 \
+         WHERE campaign_id = $2 AND inbox_id = $3 AND state IN ('planned', 'deferred')",
+    )
+    .bind(duration_ms(by))
+    .bind(campaign.to_string())
+    .bind(inbox.to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Campaigns that a person paused, each with the instant.
+type Stopped = Vec<(CampaignId, Timestamp)>;
+/// Campaigns that run, or that wait for one of their inboxes.
+type Held = Vec<(CampaignId, CampaignState)>;
+
+/// The campaigns that this inbox sends for: those that a person paused, and those that go on with it.
+async fn list_campaigns_of(
     tx: &mut AnyConnection,
     inbox: &InboxId,
-) -> Result<Vec<(CampaignId, CampaignState)>, StoreError> {
+) -> Result<(Stopped, Held), StoreError> {
     let rows = sqlx::query(
         "SELECT c.id AS id, c.status AS status FROM campaigns c \
          JOIN campaign_inboxes ci ON ci.campaign_id = c.id \
@@ -189,22 +209,18 @@ async fn list_held_campaigns(
     .bind(inbox.to_string())
     .fetch_all(tx)
     .await?;
-    let mut campaigns = Vec::new();
+    let (mut stopped, mut held) = (Stopped::new(), Held::new());
     for row in &rows {
-        let status: CampaignState = json(row, "status")?;
-        let waits_for_us = match &status {
-            CampaignState::Running => true,
+        let id = CampaignId::new(text(row, "id")?);
+        match json(row, "status")? {
             CampaignState::Paused {
-                by: PausedBy::Cause { inbox: lost, .. },
-                ..
-            } => lost == inbox,
-            _ => false,
-        };
-        if waits_for_us {
-            campaigns.push((CampaignId::new(text(row, "id")?), status));
+                by: PausedBy::Person,
+                since,
+            } => stopped.push((id, since)),
+            status => held.push((id, status)),
         }
     }
-    Ok(campaigns)
+    Ok((stopped, held))
 }
 
 /// A line for each delivery of the campaign that this inbox held when it was lost.
@@ -213,7 +229,7 @@ async fn list_lines(
     inbox: &InboxId,
     campaign: &CampaignId,
     lost_at: Timestamp,
-    shift: std::time::Duration,
+    shift: Duration,
 ) -> Result<Vec<Line>, StoreError> {
     let rows = sqlx::query(
         "SELECT d.id AS id, d.lead_id AS lead_id, d.step AS step, d.state AS state, d.due_at_ms AS due_at_ms, \

@@ -19,6 +19,8 @@ use crate::failure::Failure;
 use crate::store::inbox::Inbox;
 use crate::{imap, notify, smtp};
 
+/// How late a reading may be before the time since the last one counts as a gap.
+const JUMP: Duration = Duration::from_mins(1);
 /// How often it is said that an inbox's provider is not configured.
 const UNCONFIGURED_AGAIN_AFTER: Duration = Duration::from_mins(1);
 
@@ -34,7 +36,8 @@ pub(super) struct Memory {
     probe_at: Option<Timestamp>,
     /// When INBOX is read next.
     read_at: Option<Timestamp>,
-    /// When the sent folder is looked at next.
+    /// When the sent folder is looked at next; `None` when nothing was in doubt at the last look. Each look
+    /// asks the ledger then, because a lease may have run out meanwhile.
     look_at: Option<Timestamp>,
 }
 
@@ -129,20 +132,22 @@ async fn work(
         return Ok(());
     };
     if memory.look_at.is_none_or(|at| at <= now) {
-        // Nothing is in doubt until something is said to be; then it is looked at when that is due.
         memory.look_at =
-            match settle_doubts(app, inbox, &mut memory.mailbox, &provider.submission).await? {
-                Some(at) => Some(at),
-                None => Some(Timestamp::from_ms(i64::MAX)),
-            };
+            settle_doubts(app, inbox, &mut memory.mailbox, &provider.submission).await?;
     }
     sending::send_due(app, inbox, provider, memory, stop).await
 }
 
 impl Memory {
+    /// Reading is long overdue: the clock jumped since the look began, as it does when a machine wakes up.
+    /// What may have arrived meanwhile counts before anything more is sent.
+    pub(super) fn has_gap(&self, now: Timestamp) -> bool {
+        self.read_at.is_none_or(|at| at + JUMP <= now)
+    }
+
     /// A delivery is in doubt: the sent folder is to be looked at.
-    pub(super) fn doubt(&mut self) {
-        self.look_at = None;
+    pub(super) fn doubt(&mut self, now: Timestamp) {
+        self.look_at = Some(now);
     }
 
     /// Nothing is tried for `delay`, and for twice as long each time the fault goes on.
@@ -172,7 +177,7 @@ async fn next_look(
     // A look whose delivery is still due found no way to send it just now; it is not asked again at once.
     let soon = app.clock.now() + Duration::from_millis(20);
     let due = due.map(|due| due.max(soon));
-    let look = memory.look_at.or(Some(soon));
+    let look = memory.look_at.map(|look| look.max(soon));
     Ok([due, memory.read_at, look].into_iter().flatten().min())
 }
 

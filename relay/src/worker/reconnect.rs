@@ -10,6 +10,7 @@ use protocol::connection::{Event, Patience, is_alarming};
 use protocol::evidence::{Evidence, Finding, IoFault, Party, Said, Stage as At};
 use protocol::id::ReconnectId;
 use protocol::reconnect::{Grant, Stage, State};
+use protocol::secret::Secret;
 use tokio::sync::{Notify, watch};
 
 use super::WorkError;
@@ -138,19 +139,29 @@ async fn refuse(
     }
     let cause = classify(evidence);
     tracing::warn!(inbox = %inbox.address, cause = cause.code(), words = %evidence.words(), "the reconnect is refused");
-    if let (Some(Credentials::OAuth { refresh_token, .. }), Some((_, provider))) =
-        (held, app.find_provider(&inbox.provider))
-    {
-        let metadata = app.load_metadata(&inbox.provider).await?;
-        if let Err(failure) = app
-            .oauth
-            .revoke(&metadata, &provider.registration(), &refresh_token)
-            .await
-        {
-            tracing::warn!(inbox = %inbox.address, %failure, "the refused permission was not revoked");
-        }
+    if let Some(Credentials::OAuth { refresh_token, .. }) = held {
+        revoke(app, inbox, &refresh_token).await;
     }
     Ok(())
+}
+
+/// Gives a permission back that is not used (RFC 7009). A failure costs only that: the person can still
+/// end it at the provider.
+async fn revoke(app: &App, inbox: &Inbox, refresh_token: &Secret) {
+    let Some((_, provider)) = app.find_provider(&inbox.provider) else {
+        return;
+    };
+    let revoked = match app.load_metadata(&inbox.provider).await {
+        Ok(metadata) => {
+            app.oauth
+                .revoke(&metadata, &provider.registration(), refresh_token)
+                .await
+        }
+        Err(failure) => Err(failure),
+    };
+    if let Err(failure) = revoked {
+        tracing::warn!(inbox = %inbox.address, %failure, "the refused permission was not revoked");
+    }
 }
 
 fn open_credentials(app: &App, reconnect: &Reconnect) -> Result<Credentials, WorkError> {
@@ -231,7 +242,13 @@ async fn exchange(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Nex
             used_up(answer, At::Exchange)?
         }
     };
-    check_scopes(inbox, &tokens)?;
+    if let Err(missing) = check_scopes(inbox, &tokens) {
+        // These tokens are on no record, so nobody else can give them back.
+        if let Some(refresh_token) = &tokens.refresh_token {
+            revoke(app, inbox, refresh_token).await;
+        }
+        return Err(missing);
+    }
     let credentials = renew(tokens, None, app.clock.now(), ahead)?;
     put_stage(app, reconnect, Stage::Exchanged, Some(&credentials), None).await?;
     Ok(Next::Stage)

@@ -26,7 +26,8 @@ use crate::store::inbox::Inbox;
 /// Messages in one batch; then the inbox is looked at again, so that reading is not starved.
 const BATCH: u32 = 50;
 
-/// Sends what is due until nothing is, the batch is full, the inbox must wait, or the relay is to stop.
+/// Sends what is due until nothing is, the batch is full, the inbox must wait or be read again, or the relay
+/// is to stop.
 pub(super) async fn send_due(
     app: &App,
     inbox: &Inbox,
@@ -44,6 +45,9 @@ pub(super) async fn send_due(
         return Ok(());
     }
     let (_, sent) = memory.mailbox.sender(app, inbox).await?;
+    if memory.has_gap(app.clock.now()) {
+        return Ok(());
+    }
     let mut next = app.store.claim_delivery(&claim(app, inbox, sent)).await?;
     let mut n_sent = 0;
     let mut accepted_any = false;
@@ -51,7 +55,11 @@ pub(super) async fn send_due(
         let (end, message) = attempt(app, inbox, memory, &job).await?;
         n_sent += 1;
         let accepted = matches!(end.ended.event, Event::Accepted { .. });
-        let more = accepted && n_sent < BATCH && !*stop.borrow() && inbox.gap.is_zero();
+        let more = accepted
+            && n_sent < BATCH
+            && !*stop.borrow()
+            && inbox.gap.is_zero()
+            && !memory.has_gap(app.clock.now());
         let claim = more.then(|| claim(app, inbox, sent));
         next = match app
             .store
@@ -62,6 +70,7 @@ pub(super) async fn send_due(
             Err(error @ StoreError::FenceLost { .. }) => {
                 // Whoever holds it now decides; what we know is in the log and nowhere else.
                 tracing::error!(%error, delivery = %job.id, "an attempt outlived its lease");
+                memory.doubt(app.clock.now());
                 None
             }
             Err(error) => return Err(error.into()),
@@ -202,7 +211,7 @@ async fn judge(app: &App, inbox: &Inbox, memory: &mut Memory, job: &Job, outcome
         }
         Outcome::InDoubt(failure) => {
             memory.mailbox.close_smtp().await;
-            memory.doubt();
+            memory.doubt(now);
             let evidence = failure.at(inbox.provider.clone(), now);
             let ended = Ended {
                 event: Event::Doubted { at: now },

@@ -1,10 +1,13 @@
 //! Conversations with scripted peers, and the whole application in process. End-to-end stories live in
 //! the `tests` crate.
 
+mod app;
 mod cli;
 mod cli_reconnect;
 mod http;
 mod imap;
+mod ledger;
 mod oauth;
 mod peer;
 mod smtp;
+mod whole_relay;

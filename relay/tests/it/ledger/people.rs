@@ -1,0 +1,97 @@
+//! What people do: the one whose campaign it is, and those who get its messages.
+
+use protocol::campaign::{PausedBy, State};
+use protocol::delivery::Decision;
+use relay::store::StoreError;
+use relay::store::doubt::Addressed;
+
+use super::world::{Hold, World};
+
+impl World {
+    pub(crate) async fn decide(&mut self, nth: usize, decision: Decision) {
+        let unsettled = self
+            .store()
+            .list_deliveries(&self.campaign, Some("unsettled"), 100)
+            .await
+            .unwrap();
+        let Some(idx) = nth.checked_rem(unsettled.len()) else {
+            return;
+        };
+        let id = unsettled[idx].id.clone();
+        match decision {
+            Decision::Leave => {
+                self.left.insert(id.clone(), self.now);
+            }
+            Decision::SendAgain => *self.sent_again.entry(id.clone()).or_default() += 1,
+            Decision::Cancel => {
+                self.stopped.insert(unsettled[idx].lead.clone());
+            }
+        }
+        self.store()
+            .decide_delivery(&id, decision, self.now)
+            .await
+            .unwrap();
+    }
+
+    pub(super) async fn reply(&mut self, nth: usize) {
+        if let Some(addressed) = self.find_arrived(nth).await {
+            self.store()
+                .note_reply(&addressed.lead, self.now)
+                .await
+                .unwrap();
+            self.stopped.insert(addressed.lead);
+        }
+    }
+
+    pub(super) async fn bounce(&mut self, nth: usize) {
+        if let Some(addressed) = self.find_arrived(nth).await {
+            self.store()
+                .note_bounce(&addressed, self.now)
+                .await
+                .unwrap();
+            self.stopped.insert(addressed.lead);
+        }
+    }
+
+    pub(super) async fn find_arrived(&self, nth: usize) -> Option<Addressed> {
+        let arrived = self.server.list_arrived(self.now);
+        let (id, message_id) = &arrived[nth.checked_rem(arrived.len())?];
+        let mut found = None;
+        for inbox in &self.inboxes {
+            let ids = [message_id.clone()];
+            let here = self.store().find_addressed(inbox, &ids).await.unwrap();
+            found = found.or(here);
+        }
+        let found = found.expect("a message that was sent is known by its id");
+        assert_eq!(found.delivery, *id);
+        Some(found)
+    }
+
+    pub(super) async fn pause(&mut self) {
+        match self.store().pause_campaign(&self.campaign, self.now).await {
+            Ok(()) | Err(StoreError::Conflict(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    pub(crate) async fn resume(&mut self) {
+        let before = self.status().await;
+        match self.store().resume_campaign(&self.campaign, self.now).await {
+            Ok(()) => {
+                let State::Paused {
+                    by: PausedBy::Person,
+                    since,
+                } = before
+                else {
+                    panic!("a person resumed what was {before:?}");
+                };
+                self.pauses.push(Hold {
+                    from: since,
+                    to: self.now,
+                });
+            }
+            Err(StoreError::Conflict(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}

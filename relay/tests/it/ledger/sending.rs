@@ -1,0 +1,276 @@
+//! What senders do and what becomes of them: conversations that end in every way, kills, leases, and
+//! doubts that are settled.
+
+use std::future::Future;
+use std::time::Duration;
+
+use protocol::delivery::Event;
+use protocol::evidence::{Evidence, IoFault, Party, Said, Stage as At};
+use protocol::reply::SmtpReply;
+use protocol::timestamp::Timestamp;
+use relay::engine::doubt::{self, Verdict};
+use relay::engine::outcome::{InboxDoes, decide_refused};
+use relay::store::delivery::{Claim, Ended, Job};
+use relay::store::{Store, StoreError};
+
+use super::connecting::evidence;
+use super::server::Fate;
+use super::world::{Flight, Refusal, World, database};
+
+const LEASE_FOR: Duration = Duration::from_mins(30);
+
+impl World {
+    pub(super) fn new_claim(&self, inbox: usize) -> Claim {
+        Claim {
+            inbox: self.inboxes[inbox].clone(),
+            domain: "acme.example".to_owned(),
+            now: self.now,
+            lease_until: self.now + LEASE_FOR,
+            sent: Some(self.server.position(inbox)),
+        }
+    }
+
+    /// Claims; answers whether there was something.
+    pub(crate) async fn claim(&mut self, inbox: usize) -> bool {
+        let gap_open = self
+            .store()
+            .load_inbox(&self.inboxes[inbox])
+            .await
+            .unwrap()
+            .gap_open;
+        if gap_open || !self.works(inbox).await {
+            return false;
+        }
+        let claim = self.new_claim(inbox);
+        match self.store().claim_delivery(&claim).await.unwrap() {
+            Some(job) => {
+                self.take_off(inbox, job).await;
+                true
+            }
+            None => false,
+        }
+    }
+
+    pub(super) async fn take_off(&mut self, inbox: usize, job: Job) {
+        self.check_claimed(inbox, &job).await;
+        self.flights.push(Flight { inbox, job });
+    }
+
+    pub(super) fn take_flight(&mut self, nth: usize) -> Option<Flight> {
+        let idx = nth.checked_rem(self.flights.len())?;
+        Some(self.flights.remove(idx))
+    }
+
+    pub(super) fn hand_over(&mut self, flight: &Flight, fate: Fate) {
+        self.handed_over[flight.inbox] = Some(self.now);
+        self.server.take(flight.inbox, &flight.job, fate, self.now);
+    }
+
+    pub(crate) async fn accept(&mut self, nth: usize, claim_next: bool) {
+        let Some(flight) = self.take_flight(nth) else {
+            return;
+        };
+        self.hand_over(&flight, Fate::Now);
+        let ended = ended(Event::Accepted { at: self.now });
+        let claim_next = claim_next && self.works(flight.inbox).await;
+        let claim = claim_next.then(|| self.new_claim(flight.inbox));
+        let next = self
+            .store()
+            .finish_delivery(&flight.job, &ended, self.now, claim.as_ref())
+            .await
+            .unwrap();
+        if let Some(job) = next {
+            self.take_off(flight.inbox, job).await;
+        }
+        self.watch_for_copy(flight.inbox).await;
+    }
+
+    /// After an acceptance the sender looks once for the copy that the server is said to make.
+    async fn watch_for_copy(&self, inbox: usize) {
+        if !self.server.look(inbox, 1, self.now).copies.is_empty() {
+            let id = &self.inboxes[inbox];
+            self.store().note_copy_seen(id, self.now).await.unwrap();
+        }
+    }
+
+    pub(super) async fn refuse(&mut self, nth: usize, how: Refusal) {
+        let Some(flight) = self.take_flight(nth) else {
+            return;
+        };
+        let evidence = how.evidence(self.now);
+        let consequence = decide_refused(&evidence, flight.job.attempt, self.now);
+        let ended = ended(consequence.delivery);
+        self.store()
+            .finish_delivery(&flight.job, &ended, self.now, None)
+            .await
+            .unwrap();
+        if consequence.inbox == InboxDoes::BeProbed {
+            self.fail(flight.inbox, evidence).await;
+        }
+    }
+
+    pub(super) async fn lose_reply(&mut self, nth: usize, fate: Fate) {
+        let Some(flight) = self.take_flight(nth) else {
+            return;
+        };
+        self.hand_over(&flight, fate);
+        let ended = ended(Event::Doubted { at: self.now });
+        self.store()
+            .finish_delivery(&flight.job, &ended, self.now, None)
+            .await
+            .unwrap();
+    }
+
+    pub(super) async fn kill(&mut self, fates: [Fate; 4], torn_after: Option<usize>) {
+        if let Some(n_polls) = torn_after
+            && let Some(flight) = self.take_flight(0)
+        {
+            self.hand_over(&flight, Fate::Now);
+            let ended = ended(Event::Accepted { at: self.now });
+            let writing = self
+                .store()
+                .finish_delivery(&flight.job, &ended, self.now, None);
+            abandon_after(n_polls, writing).await;
+        }
+        self.lose_flights(fates);
+        drop(self.store.take());
+        let store = Store::open(&database(&self.folder)).await.unwrap();
+        self.store = Some(store);
+        self.store().doubt_orphans(self.now, None).await.unwrap();
+        self.store().open_gaps().await.unwrap();
+    }
+
+    pub(super) fn lose_flights(&mut self, fates: [Fate; 4]) {
+        for (flight, fate) in std::mem::take(&mut self.flights).into_iter().zip(fates) {
+            self.hand_over(&flight, fate);
+            self.stale.push(flight);
+        }
+    }
+
+    pub(super) async fn expire_leases(&mut self, fates: [Fate; 4]) {
+        self.wait(LEASE_FOR + Duration::from_secs(1));
+        let n_flights = self.flights.len() as u64;
+        self.lose_flights(fates);
+        let doubted = self
+            .store()
+            .doubt_orphans(self.now, Some(self.now))
+            .await
+            .unwrap();
+        assert_eq!(
+            doubted, n_flights,
+            "every expired lease is seen, and no other"
+        );
+    }
+
+    pub(super) async fn renew_lease(&mut self, nth: usize) {
+        let Some(idx) = nth.checked_rem(self.flights.len()) else {
+            return;
+        };
+        let flight = &self.flights[idx];
+        let until = self.now + LEASE_FOR;
+        self.store().renew_lease(&flight.job, until).await.unwrap();
+    }
+
+    /// Whatever it writes, somebody else decides by now.
+    pub(super) async fn write_stale(&mut self, nth: usize) {
+        let Some(idx) = nth.checked_rem(self.stale.len()) else {
+            return;
+        };
+        let job = &self.stale[idx].job;
+        let before = self.store().load_delivery(&job.id).await.unwrap();
+        for event in [
+            Event::Accepted { at: self.now },
+            Event::PutBack { due_at: self.now },
+            Event::Doubted { at: self.now },
+        ] {
+            let refused = self
+                .store()
+                .finish_delivery(job, &ended(event), self.now, None)
+                .await;
+            assert!(
+                matches!(refused, Err(StoreError::FenceLost { .. })),
+                "{refused:?}"
+            );
+        }
+        let refused = self.store().renew_lease(job, self.now + LEASE_FOR).await;
+        assert!(
+            matches!(refused, Err(StoreError::FenceLost { .. })),
+            "{refused:?}"
+        );
+        let after = self.store().load_delivery(&job.id).await.unwrap();
+        assert_eq!(before, after, "a late writer changed something");
+    }
+
+    pub(crate) async fn settle(&mut self, inbox: usize) {
+        if !self.works(inbox).await {
+            return;
+        }
+        let id = &self.inboxes[inbox];
+        let doubts = self.store().list_doubts(id).await.unwrap();
+        let noted = doubts.iter().filter_map(|doubt| doubt.sent);
+        let Some(from_uid) = noted.map(|position| position.uid_next).min() else {
+            return;
+        };
+        let look = self.server.look(inbox, from_uid, self.now);
+        let seen_before = self.store().load_inbox(id).await.unwrap().copy_seen_at;
+        let copy_seen = seen_before.is_some() || !look.copies.is_empty();
+        if copy_seen {
+            self.store().note_copy_seen(id, self.now).await.unwrap();
+        }
+        for doubt in &doubts {
+            let verdict = doubt::decide(doubt, Some(&look), &self.server.submission, copy_seen);
+            let (event, wire_id) = match verdict {
+                Verdict::Found { wire_id } => (Event::Found { at: self.now }, wire_id),
+                Verdict::Refuted => (Event::Refuted { at: self.now }, None),
+                Verdict::Unsettled => (Event::Unsettled, None),
+                Verdict::LookAgain { at } => {
+                    assert!(at > self.now, "looking again at once would never end");
+                    continue;
+                }
+            };
+            self.store()
+                .settle_doubt(&doubt.id, event, wire_id.as_deref(), self.now)
+                .await
+                .unwrap();
+        }
+    }
+}
+
+impl Refusal {
+    fn evidence(self, now: Timestamp) -> Evidence {
+        let smtp = |code, words: &str| Said::Smtp(SmtpReply::parse(code, [words]));
+        let (stage, said) = match self {
+            Self::Recipient => (At::Rcpt, smtp(550, "5.1.1 no such user")),
+            Self::Greylisted => (At::Rcpt, smtp(451, "4.7.1 greylisted")),
+            Self::Message => (At::Body, smtp(554, "5.6.0 no")),
+            Self::SignIn => (At::Mail, smtp(530, "5.7.0 sign in")),
+            Self::Closing => (At::Mail, smtp(421, "4.7.0 closing")),
+            Self::Unreachable => {
+                let detail = "refused".to_owned();
+                let fault = IoFault::Refused;
+                (At::Connect, Said::Io { fault, detail })
+            }
+        };
+        evidence(Party::Smtp, stage, said, now)
+    }
+}
+
+fn ended(event: Event) -> Ended {
+    Ended {
+        event,
+        words: "words".to_owned(),
+        wire_id: None,
+    }
+}
+
+/// Lets some work begin and drops it where it stands.
+async fn abandon_after<T>(n_polls: usize, work: impl Future<Output = T>) {
+    tokio::pin!(work);
+    for _ in 0..n_polls {
+        tokio::select! {
+            biased;
+            _ = &mut work => return,
+            () = tokio::task::yield_now() => {}
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What the whole relay does, started in process against a sandbox: what survives a restart, what a gap
+//! does, how tokens are kept. Conversations with single servers are elsewhere.
+
+#![cfg(test)]
+
+mod gap;
+mod leases;
+mod reconnects;
+mod restarts;
+mod starting;
+mod tokens;

@@ -1,0 +1,280 @@
+//! What arrived while the relay could not read counts before anything leaves.
+
+use std::time::Duration;
+
+use protocol::connection::Connection;
+use protocol::delivery::{State, Suppression};
+use protocol::id::{CampaignId, InboxId};
+use protocol::receipt::{Fate, Receipt};
+use protocol::reconnect::State as ReconnectState;
+use protocol::request::delivery::Delivery;
+use protocol::timestamp::Timestamp;
+use relay::clock::Clock;
+use sandbox::Point;
+
+use crate::app::person::ALL;
+use crate::app::{Client, Ground, JANE, Relay, wait_for};
+
+const LEADS: [&str; 3] = ["ann@a.example", "bob@b.example", "cy@c.example"];
+
+async fn connect(ground: &Ground, relay: &Relay, gap: Duration) -> InboxId {
+    let inbox = relay.add_inbox(gap).await;
+    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
+    let outcome = relay.outcome(&reconnect).await;
+    assert!(
+        matches!(outcome, ReconnectState::Resumed { .. }),
+        "{outcome:?}"
+    );
+    inbox
+}
+
+async fn wait_for_accepted(relay: &Relay, campaign: &CampaignId, n: usize) -> Vec<Delivery> {
+    wait_for("the first messages to be accepted", async || {
+        let accepted = relay.list(campaign, Some("accepted")).await;
+        (accepted.len() == n).then_some(accepted)
+    })
+    .await
+}
+
+/// Jane's permission ends, something arrives for her meanwhile, and she reconnects.
+async fn lose_and_reconnect(arrives: impl Fn(&Delivery) -> String) -> (Receipt, Vec<Delivery>) {
+    let ground = Ground::new(Client::Public).await;
+    let control = ground.sandbox.control();
+    let relay = ground.start().await;
+    let inbox = connect(&ground, &relay, Duration::ZERO).await;
+    let campaign = relay.start_campaign(&inbox, &LEADS, 2).await;
+    let accepted = wait_for_accepted(&relay, &campaign, LEADS.len()).await;
+
+    control.revoke(JANE).unwrap();
+    wait_for("the inbox to be lost", async || {
+        let connection = relay.inbox(&inbox).await.connection;
+        matches!(connection, Connection::Disconnected { .. }).then_some(())
+    })
+    .await;
+    control.deliver(JANE, arrives(&accepted[0]));
+
+    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
+    let outcome = relay.outcome(&reconnect).await;
+    let ReconnectState::Resumed { receipt, .. } = outcome else {
+        panic!("{outcome:?}");
+    };
+    let receipt = relay.app().store.load_receipt(&receipt).await.unwrap();
+    let all = relay.list(&campaign, None).await;
+    relay.stop().await;
+    (receipt, all)
+}
+
+fn check_skipped(receipt: &Receipt, all: &[Delivery], why: Suppression) {
+    assert_eq!(
+        (
+            receipt.held,
+            receipt.to_send,
+            receipt.skipped,
+            receipt.in_doubt
+        ),
+        (3, 2, 1, 0),
+        "{receipt:?}"
+    );
+    let skipped: Vec<_> = receipt
+        .lines
+        .iter()
+        .filter(|line| line.fate == Fate::Skipped { why })
+        .collect();
+    assert_eq!(skipped.len(), 1);
+    let follow_up = |lead: &str| {
+        let found = all
+            .iter()
+            .find(|row| row.to.as_str() == lead && row.step == 2);
+        found.unwrap()
+    };
+    assert_eq!(follow_up(LEADS[0]).id, skipped[0].delivery);
+    assert_eq!(follow_up(LEADS[0]).status, State::Suppressed { why });
+    for lead in &LEADS[1..] {
+        let row = follow_up(lead);
+        assert!(matches!(row.status, State::Planned { .. }), "{row:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_reply_that_arrived_in_the_outage_stops_its_lead_and_is_counted_as_skipped() {
+    let (receipt, all) = lose_and_reconnect(|first| {
+        let id = first.message_id.as_deref().unwrap();
+        format!(
+            "From: {}\r\nTo: {JANE}\r\nSubject: Re: Hello\r\nMessage-ID: <reply@a.example>\r\n\
+             In-Reply-To: <{id}>\r\nReferences: <{id}>\r\n\r\nGladly.\r\n",
+            first.to
+        )
+    })
+    .await;
+    check_skipped(&receipt, &all, Suppression::Replied);
+}
+
+#[tokio::test]
+async fn a_bounce_that_arrived_in_the_outage_stops_its_lead_and_marks_the_message() {
+    let (receipt, all) = lose_and_reconnect(|first| {
+        let id = first.message_id.as_deref().unwrap();
+        let to = &first.to;
+        format!(
+            "From: MAILER-DAEMON@mail.example\r\nTo: {JANE}\r\nSubject: Undelivered\r\n\
+             MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=\"b\"\r\n\r\n\
+             --b\r\nContent-Type: text/plain\r\n\r\nSorry.\r\n\
+             --b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mail.example\r\n\r\n\
+             Final-Recipient: rfc822; {to}\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n\
+             --b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: <{id}>\r\nSubject: Hello\r\n\r\n--b--\r\n"
+        )
+    })
+    .await;
+    check_skipped(&receipt, &all, Suppression::Bounced);
+    assert!(
+        matches!(all[0].status, State::Bounced { .. }),
+        "{:?}",
+        all[0]
+    );
+}
+
+#[tokio::test]
+async fn a_night_of_sleep_is_read_before_anything_is_sent_and_ends_in_no_burst() {
+    let gap = Duration::from_mins(1);
+    let start = Timestamp::from_ms(1_795_417_920_000);
+    let ground = Ground::with(
+        Client::Public,
+        Duration::from_hours(24),
+        Clock::manual(start),
+        "poll_ms = 60000",
+    )
+    .await;
+    let control = ground.sandbox.control();
+    let relay = ground.start().await;
+    let inbox = connect(&ground, &relay, gap).await;
+    let campaign = relay.start_campaign(&inbox, &LEADS, 2).await;
+    let first = ground
+        .drive_until("the first messages to be accepted", async || {
+            let accepted = relay.list(&campaign, Some("accepted")).await;
+            (accepted.len() == LEADS.len()).then_some(accepted)
+        })
+        .await;
+    assert_eq!(control.delivered().len(), LEADS.len());
+
+    // The lid closes. Ann answers. In the morning every follow-up is long due.
+    let id = first[0].message_id.as_deref().unwrap();
+    control.deliver(
+        JANE,
+        format!(
+            "From: {}\r\nIn-Reply-To: <{id}>\r\n\r\nGladly.\r\n",
+            first[0].to
+        ),
+    );
+    let reading = control.hold(Point::ImapSelected);
+    let mut events = control.events();
+    ground.clock.advance(Duration::from_hours(14));
+    reading.reached().await;
+    while let Ok(event) = events.try_recv() {
+        assert_ne!(event.point, Point::SmtpMail, "sent before the gap was read");
+    }
+    reading.release();
+
+    let all = ground
+        .drive_until("the follow-ups", async || {
+            let all = relay.list(&campaign, None).await;
+            let accepted = |row: &&Delivery| matches!(row.status, State::Accepted { .. });
+            (all.iter().filter(accepted).count() == 2 * LEADS.len() - 1).then_some(all)
+        })
+        .await;
+    let mut sent_at: Vec<_> = all
+        .iter()
+        .filter_map(|row| match row.status {
+            State::Accepted { at } => Some(at),
+            _ => None,
+        })
+        .collect();
+    sent_at.sort();
+    for pair in sent_at.windows(2) {
+        assert!(pair[1].since(pair[0]) >= gap, "a burst: {sent_at:?}");
+    }
+    let to_ann = control
+        .delivered()
+        .iter()
+        .filter(|message| message.recipient == LEADS[0])
+        .count();
+    assert_eq!(to_ann, 1, "who answered is not written to again");
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_in_the_middle_of_a_batch_ends_the_batch_and_the_gap_is_read() {
+    let start = Timestamp::from_ms(1_795_417_920_000);
+    let ground = Ground::with(
+        Client::Public,
+        Duration::from_hours(24),
+        Clock::manual(start),
+        "poll_ms = 60000",
+    )
+    .await;
+    let control = ground.sandbox.control();
+    let relay = ground.start().await;
+    let inbox = connect(&ground, &relay, Duration::ZERO).await;
+    let spring = relay.start_campaign(&inbox, &LEADS[..1], 2).await;
+    let first = wait_for_accepted(&relay, &spring, 1).await;
+
+    // A second campaign is on its way when the lid closes; Ann answers to the first.
+    let sending = control.hold(Point::SmtpStored);
+    let summer = relay.start_campaign(&inbox, &LEADS[1..], 1).await;
+    ground
+        .drive_until("the batch to begin", async || {
+            let attempting = relay.list(&summer, Some("attempting")).await;
+            (!attempting.is_empty()).then_some(())
+        })
+        .await;
+    sending.reached().await;
+    let id = first[0].message_id.as_deref().unwrap();
+    control.deliver(
+        JANE,
+        format!(
+            "From: {}\r\nIn-Reply-To: <{id}>\r\n\r\nGladly.\r\n",
+            first[0].to
+        ),
+    );
+    ground.clock.advance(Duration::from_hours(14));
+    sending.release();
+
+    ground
+        .drive_until("the second campaign to end", async || {
+            let accepted = relay.list(&summer, Some("accepted")).await;
+            (accepted.len() == 2).then_some(())
+        })
+        .await;
+    let follow_up = ground
+        .drive_until("the follow-up's fate", async || {
+            let all = relay.list(&spring, None).await;
+            let due = |row: &&Delivery| {
+                row.step == 2
+                    && !matches!(row.status, State::Planned { .. } | State::Attempting { .. })
+            };
+            all.iter().find(due).cloned()
+        })
+        .await;
+    let why = Suppression::Replied;
+    assert_eq!(follow_up.status, State::Suppressed { why });
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn the_servers_own_copy_of_a_sent_message_is_noted_once() {
+    let ground = Ground::new(Client::Public).await;
+    let relay = ground.start().await;
+    let inbox = connect(&ground, &relay, Duration::ZERO).await;
+    assert_eq!(relay.inbox(&inbox).await.copy_seen_at, None);
+    let campaign = relay.start_campaign(&inbox, &LEADS[..1], 1).await;
+    wait_for_accepted(&relay, &campaign, 1).await;
+    let seen_at = wait_for("the copy to be seen", async || {
+        relay.inbox(&inbox).await.copy_seen_at
+    })
+    .await;
+    let campaign = relay.start_campaign(&inbox, &LEADS[1..], 1).await;
+    wait_for_accepted(&relay, &campaign, 2).await;
+    relay.stop().await;
+
+    let relay = ground.start().await;
+    assert_eq!(relay.inbox(&inbox).await.copy_seen_at, Some(seen_at));
+    relay.stop().await;
+}

@@ -1,0 +1,96 @@
+//! Reconnects of a whole relay: who joins, who is refused, and what is left of a refusal.
+
+use std::time::Duration;
+
+use protocol::cause::Cause;
+use protocol::connection::Connection;
+use protocol::reconnect::State;
+use serde_json::{Value, json};
+
+use crate::app::person::{ALL, browser};
+use crate::app::{Client, Ground, JANE, JOHN, wait_for};
+
+#[tokio::test]
+async fn a_second_start_joins_the_first() {
+    let ground = Ground::new(Client::Public).await;
+    let relay = ground.start().await;
+    let inbox = relay.add_inbox(Duration::ZERO).await;
+    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
+    let start = async || -> Value {
+        let url = relay.url(&format!("/v1/inboxes/{inbox}/reconnects"));
+        let asked = browser().post(url).bearer_auth(&operator).json(&json!({}));
+        asked.send().await.unwrap().json().await.unwrap()
+    };
+    let (one, two) = tokio::join!(start(), start());
+    assert_eq!(
+        one["reconnect"]["id"], two["reconnect"]["id"],
+        "{one} {two}"
+    );
+    let mut joined = [one["joined"].as_bool(), two["joined"].as_bool()];
+    joined.sort();
+    assert_eq!(joined, [Some(false), Some(true)]);
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_refused_reconnect_held_is_deleted_here_and_revoked_there() {
+    for (client, who, scope, cause) in [
+        (Client::Public, JOHN, ALL, Cause::WrongIdentity),
+        (Client::Confidential, JOHN, ALL, Cause::WrongIdentity),
+        (
+            Client::Public,
+            JANE,
+            "openid email offline_access mail.send",
+            Cause::ScopeMissing,
+        ),
+        (
+            Client::Confidential,
+            JANE,
+            "openid email offline_access mail.send",
+            Cause::ScopeMissing,
+        ),
+    ] {
+        let ground = Ground::new(client).await;
+        let relay = ground.start().await;
+        let inbox = relay.add_inbox(Duration::ZERO).await;
+        let grant = ground.sign_in(who, scope).await;
+        let reconnect = relay.grant(&inbox, &grant).await;
+        let outcome = relay.outcome(&reconnect).await;
+        assert!(
+            matches!(&outcome, State::Refused { cause: found, .. } if *found == cause),
+            "{client:?} {outcome:?}"
+        );
+        let store = &relay.app().store;
+        let left = store.load_reconnect(&reconnect).await.unwrap();
+        assert_eq!(left.payload, None, "{client:?} {cause:?}");
+        assert!(store.find_credentials(&inbox).await.unwrap().is_none());
+        let control = ground.sandbox.control();
+        wait_for("the permission to be revoked", async || {
+            let grants = control.grants(who);
+            (grants.len() == 1 && !grants[0].live).then_some(())
+        })
+        .await;
+        relay.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_refused_reconnect_leaves_what_worked_before() {
+    let ground = Ground::new(Client::Public).await;
+    let relay = ground.start().await;
+    let inbox = relay.add_inbox(Duration::ZERO).await;
+    let first = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
+    assert!(matches!(relay.outcome(&first).await, State::Resumed { .. }));
+    let wrong = relay.grant(&inbox, &ground.sign_in(JOHN, ALL).await).await;
+    assert!(matches!(relay.outcome(&wrong).await, State::Refused { .. }));
+    let after = relay.inbox(&inbox).await;
+    assert!(matches!(after.connection, Connection::Connected { .. }));
+    assert!(ground.sandbox.control().grants(JANE)[0].live);
+    let campaign = relay.start_campaign(&inbox, &["ann@a.example"], 1).await;
+    wait_for("the inbox to send", async || {
+        let accepted = relay.list(&campaign, Some("accepted")).await;
+        (accepted.len() == 1).then_some(())
+    })
+    .await;
+    relay.stop().await;
+}
