@@ -76,7 +76,9 @@ macro_rules! causes {
 causes! {
     app_misconfigured => AppMisconfigured,
     cancelled => Cancelled,
+    code_refused => CodeRefused,
     consent_refused => ConsentRefused,
+    daily_limit => DailyLimit,
     expired => Expired,
     interrupted => Interrupted,
     mailbox_full => MailboxFull,
@@ -90,6 +92,7 @@ causes! {
     recipient_rejected => RecipientRejected,
     scope_missing => ScopeMissing,
     sender_refused => SenderRefused,
+    sending_blocked => SendingBlocked,
     sign_in_refused => SignInRefused,
     temporary_outage => TemporaryOutage,
     tls_failed => TlsFailed,

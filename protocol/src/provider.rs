@@ -76,6 +76,9 @@ pub struct OAuth {
     pub scopes: &'static [&'static str],
     /// Those of them without which an inbox cannot work. Some providers do not repeat the rest.
     pub needed_scopes: &'static [&'static str],
+    /// Whether revoking a token (RFC 7009 §2.1) ends only the grant that it came with. Where it may end other
+    /// grants of the same person too, what a refused reconnect obtained is deleted and not revoked.
+    pub revokes_alone: bool,
     /// The visits to make at the authorization endpoint, first to last, until one succeeds.
     pub attempts: &'static [Attempt],
 }

@@ -10,7 +10,7 @@ pub(super) static CAUSE: Definition = Definition {
         persistence: Persistence::Permanent,
         acts: Acts::Person,
         title: "The sign-in was interrupted",
-        explanation: "The relay was restarted at the moment the permission arrived. Nothing was changed; one more sign-in is needed.",
+        explanation: "The permission was lost on its way: the answer did not arrive, or the relay was restarted at that moment. Nothing was changed; one more sign-in is needed.",
         remedy: Remedy::Reconnect,
     },
     claim: |evidence| {

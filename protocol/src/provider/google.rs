@@ -11,6 +11,8 @@ pub(super) static PROVIDER: Provider = Provider {
         // "OAuth 2.0 Mechanism" of Google's Gmail documents: IMAP and SMTP take this one scope alone.
         scopes: &["openid", "email", "https://mail.google.com/"],
         needed_scopes: &["https://mail.google.com/"],
+        // Google ends everything that the person gave this client.
+        revokes_alone: false,
         // "Using OAuth 2.0 for Web Server Applications": a refresh token comes with `access_type=offline`,
         // and with a repeated consent only when `prompt=consent` shows the page again.
         attempts: &[Attempt {

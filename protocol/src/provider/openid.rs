@@ -15,6 +15,8 @@ pub(super) static PROVIDER: Provider = Provider {
             "mail.read",
         ],
         needed_scopes: &["mail.send", "mail.read"],
+        // Not promised by any standard.
+        revokes_alone: false,
         // OpenID Connect Core §11: without `prompt=consent` the request for offline access is ignored.
         attempts: &[Attempt {
             interactive: true,

@@ -16,6 +16,8 @@ pub(super) static PROVIDER: Provider = Provider {
             "mail.read",
         ],
         needed_scopes: &["mail.send", "mail.read"],
+        // Each consent is a grant of its own there.
+        revokes_alone: true,
         // It shows the consent page only when asked to.
         attempts: &[Attempt {
             interactive: true,

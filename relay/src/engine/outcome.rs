@@ -37,7 +37,8 @@ pub enum InboxDoes {
     BeProbed,
 }
 
-/// The consequence of evidence met by attempt number `attempt` at `now`. Nothing was handed over.
+/// The consequence of evidence at `now`; `attempt` counts the transient refusals of this recipient or message,
+/// this one included. Nothing was handed over.
 pub fn decide_refused(evidence: &Evidence, attempt: u32, now: Timestamp) -> Consequence {
     let cause = classify(evidence);
     let card = cause.card();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use protocol::campaign::{State, Step};
+use protocol::campaign::{PausedBy, State, Step};
 use protocol::connection::Connection;
 use protocol::id::{CampaignId, InboxId};
 use protocol::problem::{Code, Problem};
@@ -114,6 +114,16 @@ impl Serve for PauseCampaign {
 impl Serve for ResumeCampaign {
     async fn serve(self, context: Context) -> Result<Campaign, ServeError> {
         let app = context.app();
+        let campaign = app.store.load_campaign(&self.campaign_id).await?;
+        if matches!(
+            &campaign.status,
+            State::Paused {
+                by: PausedBy::Person,
+                ..
+            }
+        ) {
+            check_ready(&context, &campaign).await?;
+        }
         app.store
             .resume_campaign(&self.campaign_id, app.clock.now())
             .await?;

@@ -35,6 +35,8 @@ pub struct Job {
     pub campaign: CampaignId,
     /// The number of this attempt: the fence.
     pub attempt: u32,
+    /// How many attempts ended with a transient refusal of this recipient or message.
+    pub deferrals: u32,
     /// The recipient.
     pub to: Address,
     /// The lead's fields.
@@ -263,8 +265,15 @@ async fn claim_in(tx: &mut AnyConnection, claim: &Claim) -> Result<Option<Job>, 
         .await?;
     let lead = LeadId::new(text(&row, "lead_id")?);
     let step = number(&row, "step")?;
+    let deferrals = sqlx::query(
+        "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM attempts WHERE delivery_id = $1 AND outcome = 'deferred'",
+    )
+    .bind(id.to_string())
+    .fetch_one(&mut *tx)
+    .await?;
     Ok(Some(Job {
         attempt,
+        deferrals: small(&deferrals, "n")?,
         to: text(&row, "address")?
             .parse()
             .map_err(|_| StoreError::Corrupt { what: "address" })?,

@@ -170,6 +170,16 @@ impl Store {
         }
     }
 
+    /// Puts a reconnect back to what was handed over: the provider has not used it up.
+    pub async fn regrant_reconnect(&self, id: &ReconnectId) -> Result<(), StoreError> {
+        sqlx::query("UPDATE reconnects SET status = $1 WHERE id = $2 AND is_open = 1")
+            .bind(to_json("status", &State::Granted)?)
+            .bind(id.to_string())
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
     /// Ends a reconnect without success; what it held is deleted. Answers whether it was still open.
     pub async fn refuse_reconnect(
         &self,

@@ -87,13 +87,18 @@ async fn look(
             *memory = Memory::default();
             Ok(None)
         }
-        Connection::Suspect { .. } => {
+        Connection::Suspect { confirmed, .. } => {
             memory.mailbox.close().await;
             let now = app.clock.now();
-            match memory.probe_at.filter(|at| *at > now) {
-                Some(at) => Ok(Some(at)),
-                None => probe(app, &inbox, memory).await,
+            // After a restart nobody remembers when the slow retry was due: it is slow from now.
+            let slow = (*confirmed > 0).then_some(app.config.timing.slow_retry_after);
+            let at = *memory
+                .probe_at
+                .get_or_insert(now + slow.unwrap_or_default());
+            if at > now {
+                return Ok(Some(at));
             }
+            probe(app, &inbox, memory).await
         }
         // The reconnect's task reads the gap itself, and says when it is done.
         Connection::Connected { .. } if app.store.is_reconnecting(id).await? => Ok(None),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use protocol::card::Persistence;
 use protocol::cause::classify;
-use protocol::connection::{Event, Patience, is_alarming};
+use protocol::connection::{Connection, Event, Patience, is_alarming};
 use protocol::evidence::{Evidence, Finding, IoFault, Party, Said, Stage as At};
 use protocol::id::ReconnectId;
 use protocol::reconnect::{Grant, Stage, State};
@@ -57,6 +57,8 @@ pub(super) async fn run(
         }
     }
     app.workers.forget_reconnect(&id);
+    // The inbox's task has waited meanwhile, without a timer of its own.
+    app.workers.nudge_all();
 }
 
 /// What comes after a stage.
@@ -148,9 +150,12 @@ async fn refuse(
 /// Gives a permission back that is not used (RFC 7009). A failure costs only that: the person can still
 /// end it at the provider.
 async fn revoke(app: &App, inbox: &Inbox, refresh_token: &Secret) {
-    let Some((_, provider)) = app.find_provider(&inbox.provider) else {
+    let Some((known, provider)) = app.find_provider(&inbox.provider) else {
         return;
     };
+    if !known.oauth.revokes_alone {
+        return;
+    }
     let revoked = match app.load_metadata(&inbox.provider).await {
         Ok(metadata) => {
             app.oauth
@@ -239,7 +244,13 @@ async fn exchange(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Nex
                     &redirect_uri,
                 )
                 .await;
-            used_up(answer, At::Exchange)?
+            match used_up(answer, At::Exchange) {
+                Err(error @ WorkError::Failed(_)) if !is_interrupted(&error) => {
+                    app.store.regrant_reconnect(&reconnect.id).await?;
+                    return Err(error);
+                }
+                tokens => tokens?,
+            }
         }
     };
     if let Err(missing) = check_scopes(inbox, &tokens) {
@@ -252,6 +263,11 @@ async fn exchange(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Nex
     let credentials = renew(tokens, None, app.clock.now(), ahead)?;
     put_stage(app, reconnect, Stage::Exchanged, Some(&credentials), None).await?;
     Ok(Next::Stage)
+}
+
+/// Whether what was sent may have been used up without an answer.
+fn is_interrupted(error: &WorkError) -> bool {
+    matches!(error, WorkError::Failed(failure) if failure.said == Said::Found(Finding::Interrupted))
 }
 
 /// An answer that was lost on the way may have used up what was sent: that is an interruption, not a fault
@@ -343,7 +359,13 @@ async fn refresh(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Next
         .oauth
         .refresh(&metadata, &provider.registration(), &refresh_token)
         .await;
-    let tokens = used_up(answer, At::Refresh)?;
+    let tokens = match used_up(answer, At::Refresh) {
+        Err(error @ WorkError::Failed(_)) if !is_interrupted(&error) => {
+            put_stage(app, reconnect, Stage::Identified, None, None).await?;
+            return Err(error);
+        }
+        tokens => tokens?,
+    };
     let credentials = renew(
         tokens,
         Some(&refresh_token),
@@ -381,24 +403,38 @@ async fn go_on(
     inbox: &Inbox,
     session: Option<imap::Session>,
 ) -> Result<Next, WorkError> {
+    // The adoption has just changed it.
+    let inbox = &app.store.load_inbox(&inbox.id).await?;
+    let now = app.clock.now();
+    match &inbox.connection {
+        Connection::Disconnected {
+            evidence: Some(evidence),
+            ..
+        } => {
+            app.store
+                .refuse_reconnect(&reconnect.id, evidence, now)
+                .await?;
+            return Ok(Next::Over);
+        }
+        Connection::Suspect { .. } => {
+            return Ok(Next::Wait(now + app.config.timing.first_retry_after));
+        }
+        Connection::Connected { .. } | Connection::Disconnected { .. } => {}
+    }
     let failure = match resume(app, reconnect, inbox, session).await {
         Err(WorkError::Failed(failure)) => failure,
         ended => return ended,
     };
-    let now = app.clock.now();
     let evidence = failure.clone().at(inbox.provider.clone(), now);
-    if !is_alarming(&evidence) {
-        return Err(failure.into());
+    if is_alarming(&evidence) {
+        // Confirming it is the inbox's own task, as always.
+        let event = Event::Failed(evidence);
+        app.store
+            .decide_connection(&inbox.id, event, now, patience(app))
+            .await?;
+        app.workers.nudge_inbox(&inbox.id);
     }
-    let event = Event::Failed(evidence.clone());
-    app.store
-        .decide_connection(&inbox.id, event, now, patience(app))
-        .await?;
-    app.store
-        .refuse_reconnect(&reconnect.id, &evidence, now)
-        .await?;
-    app.workers.nudge_inbox(&inbox.id);
-    Ok(Next::Over)
+    Err(failure.into())
 }
 
 fn patience(app: &App) -> Patience {

@@ -61,6 +61,7 @@ pub(super) async fn send_due(
             && inbox.gap.is_zero()
             && !memory.has_gap(app.clock.now());
         let claim = more.then(|| claim(app, inbox, sent));
+        let mut recorded = true;
         next = match app
             .store
             .finish_delivery(&job, &end.ended, app.clock.now(), claim.as_ref())
@@ -71,11 +72,12 @@ pub(super) async fn send_due(
                 // Whoever holds it now decides; what we know is in the log and nowhere else.
                 tracing::error!(%error, delivery = %job.id, "an attempt outlived its lease");
                 memory.doubt(app.clock.now());
+                recorded = false;
                 None
             }
             Err(error) => return Err(error.into()),
         };
-        if accepted {
+        if accepted && recorded {
             accepted_any = true;
             keep_copy(app, inbox, provider, memory, &message).await;
         }
@@ -172,7 +174,8 @@ async fn judge(app: &App, inbox: &Inbox, memory: &mut Memory, job: &Job, outcome
     let now = app.clock.now();
     let refused = |failure: Failure| {
         let evidence = failure.at(inbox.provider.clone(), now);
-        let Consequence { delivery, inbox } = decide_refused(&evidence, job.attempt, now);
+        let Consequence { delivery, inbox } =
+            decide_refused(&evidence, job.deferrals.saturating_add(1), now);
         let ended = Ended {
             event: delivery,
             words: evidence.words(),

@@ -63,8 +63,9 @@ pub struct Ending {
     pub duplicated: u64,
     /// Deliveries that a person must decide.
     pub unsettled: u64,
-    /// Second steps that came before the first, or sooner than its wait.
-    pub disordered: u64,
+    /// Second steps that came before the first, or sooner than its wait; `None` where the servers do not tell
+    /// when a message arrived.
+    pub disordered: Option<u64>,
     /// What the relay said of the pause.
     pub paused_cause: Option<String>,
     /// From the start of the reconnect to the receipt.
@@ -284,7 +285,9 @@ fn judge(
     paused_cause: Option<String>,
     reconnect_to_resumed_ms: u64,
 ) -> Result<Ending> {
-    let counted = count(&servers.delivered()?, WAIT);
+    let messages = servers.delivered()?;
+    let timed = messages.iter().all(|message| message.at_ms.is_some());
+    let counted = count(&messages, WAIT);
     let [accepted_step_1, accepted_step_2] = counted.accepted;
     let lost = (script.leads * 2)
         .saturating_sub(accepted_step_1 + accepted_step_2 + left.counts.unsettled);
@@ -316,7 +319,7 @@ fn judge(
         lost,
         duplicated: counted.duplicated,
         unsettled: left.counts.unsettled,
-        disordered,
+        disordered: timed.then_some(disordered),
         paused_cause,
         reconnect_to_resumed_ms,
     })

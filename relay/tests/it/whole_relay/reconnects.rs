@@ -5,6 +5,7 @@ use std::time::Duration;
 use protocol::cause::Cause;
 use protocol::connection::Connection;
 use protocol::reconnect::State;
+use sandbox::control::Point;
 use serde_json::{Value, json};
 
 use crate::app::person::{ALL, browser};
@@ -90,6 +91,38 @@ async fn a_refused_reconnect_leaves_what_worked_before() {
     wait_for("the inbox to send", async || {
         let accepted = relay.list(&campaign, Some("accepted")).await;
         (accepted.len() == 1).then_some(())
+    })
+    .await;
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_refused_reconnect_of_a_working_inbox_does_not_stop_it() {
+    let ground = Ground::new(Client::Public).await;
+    let relay = ground.start().await;
+    let inbox = relay.add_inbox(Duration::ZERO).await;
+    let grant = ground.sign_in(JANE, ALL).await;
+    let first = relay.grant(&inbox, &grant).await;
+    assert!(matches!(relay.outcome(&first).await, State::Resumed { .. }));
+
+    let held = ground.sandbox.control().hold(Point::UserInfo);
+    let wrong = relay.grant(&inbox, &ground.sign_in(JOHN, ALL).await).await;
+    held.reached().await;
+    // Looks while somebody reconnects, finds that it is not its turn, and waits to be told.
+    let campaign = relay
+        .start_campaign(&inbox, &["ann@leads.example"], 1)
+        .await;
+    // That look shows nowhere; a few of our own give it the time.
+    let mut looks = 0;
+    wait_for("the inbox's task to have looked", async || {
+        looks += relay.list(&campaign, Some("planned")).await.len();
+        (looks > 20).then_some(())
+    })
+    .await;
+    held.release();
+    assert!(matches!(relay.outcome(&wrong).await, State::Refused { .. }));
+    wait_for("the message to be accepted", async || {
+        (relay.list(&campaign, Some("accepted")).await.len() == 1).then_some(())
     })
     .await;
     relay.stop().await;

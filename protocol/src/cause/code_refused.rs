@@ -1,0 +1,28 @@
+//! The provider does not take the authorization code: used already, too old, or of another client.
+
+use super::{Claim, Definition};
+use crate::card::{Acts, Card, Persistence, Remedy, Scope};
+use crate::evidence::Stage;
+
+pub(super) static CAUSE: Definition = Definition {
+    card: Card {
+        scope: Scope::Reconnect,
+        persistence: Persistence::Permanent,
+        acts: Acts::Person,
+        title: "The sign-in was not accepted",
+        explanation: "{provider} did not take what the sign-in brought: it was used already or is too old. Nothing was changed; sign in once more.",
+        remedy: Remedy::Reconnect,
+    },
+    claim: |evidence| {
+        // RFC 6749 §5.2: at exchange, `invalid_grant` is the code or its verifier.
+        let refused =
+            evidence.stage == Stage::Exchange && evidence.oauth_error()? == "invalid_grant";
+        refused.then_some(Claim::Coded)
+    },
+};
+
+#[cfg(test)]
+pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
+    use super::said::example::oauth;
+    vec![oauth(Stage::Exchange, Some(400), "invalid_grant")]
+}
