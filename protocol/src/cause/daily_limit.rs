@@ -18,21 +18,19 @@ pub(super) static CAUSE: Definition = Definition {
         if evidence.stage == Stage::Auth || reply.is_positive() {
             return None;
         }
-        let limit = [
+        // RFC 3463 §3.3 and §3.4: a full mailbox and a message too big have limits of their own, which are the
+        // recipient's and the message's. Only words that speak of sending over time are an allowance.
+        let another = reply
+            .enhanced
+            .is_some_and(|code| code.subject == 2 || code.is_about(3, 4));
+        let allowance = [
             "daily",
             "per day",
             "sending limit",
             "sending quota",
-            "quota exceeded",
             "message limit",
-            "recipient limit",
-            "limit exceeded",
         ];
-        // RFC 3463 §3.5: x.4.5 is mail system congestion; with these words it is an allowance, also as 5yz.
-        let congested = reply.enhanced.is_some_and(|code| code.is_about(4, 5));
-        let worded = evidence.mentions(&limit);
-        let permanent = reply.is_permanent() && worded && !reply.enhanced.is_some_and(|code| code.is_about(3, 4));
-        ((congested && worded) || permanent).then_some(Claim::Coded)
+        (!another && evidence.mentions(&allowance)).then_some(Claim::Coded)
     },
 };
 

@@ -37,5 +37,7 @@ pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
         smtp(Stage::Body, 554, "5.6.0 Message looks malformed"),
         smtp(Stage::Mail, 552, "5.3.4 Message size exceeds fixed limit"),
         smtp(Stage::Data, 554, "no valid recipients"),
+        smtp(Stage::Mail, 552, "Message size limit exceeded"),
+        smtp(Stage::Body, 552, "Message size limit exceeded"),
     ]
 }

@@ -32,6 +32,8 @@ pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
     vec![
         smtp(Stage::Rcpt, 550, "5.1.1 No such user here"),
         smtp(Stage::Rcpt, 550, "not wanted"),
+        smtp(Stage::Rcpt, 552, "5.2.2 Quota exceeded, mailbox of this user is full"),
+        smtp(Stage::Rcpt, 552, "Requested action aborted: storage limit exceeded"),
         smtp(Stage::Body, 550, "5.1.1 No such user here"),
     ]
 }

@@ -27,5 +27,6 @@ pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
     vec![
         smtp(Stage::Mail, 553, "5.7.1 Sender address rejected: not owned by user"),
         smtp(Stage::Mail, 550, "sender denied"),
+        smtp(Stage::Mail, 550, "5.7.60 Client is not allowed to send as this sender"),
     ]
 }

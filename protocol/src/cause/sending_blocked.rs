@@ -27,7 +27,6 @@ pub(super) static CAUSE: Definition = Definition {
             "sender is blocked",
             "outbound spam",
             "blocked from sending",
-            "not allowed to send",
             "sending has been disabled",
             "sending disabled",
         ];
