@@ -1,6 +1,5 @@
-// Loads the page. wasm-bindgen makes extension.js and extension_bg.wasm from the crate
-// `extension`; they lie beside this file in the built extension. The address is named here because
-// the glue may be made without one.
-import init from "./extension.js";
+// Loads the module of popup and prompt, which chooses its view by the body's data-view. wasm-bindgen makes pages.js and
+// pages_bg.wasm from the binary `pages`; they lie beside this file in the built extension.
+import init from "./pages.js";
 
-await init({ module_or_path: new URL("./extension_bg.wasm", import.meta.url) });
+await init({ module_or_path: new URL("./pages_bg.wasm", import.meta.url) });

@@ -1,70 +1,78 @@
-//! The page that a person sees before the extension knows a relay: what Unpause is, and the one
-//! thing to do. It asks for no permission and speaks to nobody.
+//! The pages: popup, options and the prompt on a page. Each is a picture of the last [`Snapshot`] that the
+//! background told, and asks it for what the person presses. They keep nothing and call no relay.
+//!
+//! [`Snapshot`]: crate::message::Snapshot
 
-use yew::{Html, component, html};
+use protocol::id::InboxId;
+use web::card::Act;
+use yew::{BaseComponent, Html, Renderer, html};
 
-/// The id of the element in `extension/page/page.html` that the page is shown in.
-pub const MOUNT: &str = "page";
+use crate::message::Ask;
 
-/// Says that no relay is paired, and how to pair one.
-#[component]
-pub fn Page() -> Html {
-    html! {
-        <>
-            <h1>{ "Unpause" }</h1>
-            <section class="card" aria-labelledby="state">
-                <h2 id="state">{ "Unpause is not paired with a relay yet." }</h2>
-                <p>
-                    { "The relay is a small server of your own. It sends your campaigns, sees when \
-                       an inbox loses its connection, and continues exactly where it stopped once \
-                       you have signed in again." }
-                </p>
-                <ol>
-                    <li>{ "Start the relay on your computer or server." }</li>
-                    <li>{ "Run " }<code>{ "unpause pair" }</code>{ " there. It shows a code." }</li>
-                </ol>
-                <p class="quiet">
-                    { "Entering the code here comes with the next version of this extension." }
-                </p>
-            </section>
-        </>
+mod clipboard;
+mod line;
+pub mod options;
+pub mod popup;
+pub mod prompt;
+
+/// The view that this document is for: `data-view` of its body.
+pub fn view_name() -> Option<String> {
+    web_sys::window()?
+        .document()?
+        .body()?
+        .get_attribute("data-view")
+}
+
+/// Draws a page into the document's element `view`.
+pub fn draw<Page: BaseComponent<Properties = ()>>() {
+    let root = web_sys::window()
+        .and_then(|window| window.document())
+        .and_then(|document| document.get_element_by_id("view"));
+    if let Some(root) = root {
+        Renderer::<Page>::with_root(root).render();
     }
+}
+
+/// What an act on the card of an inbox asks of the background; nothing where the page does it alone.
+fn ask_of(inbox: InboxId, act: &Act) -> Option<Ask> {
+    Some(match act {
+        Act::Reconnect => Ask::Reconnect {
+            inbox,
+            in_tab: false,
+        },
+        Act::ReconnectInTab => Ask::Reconnect {
+            inbox,
+            in_tab: true,
+        },
+        Act::Cancel => Ask::Cancel { inbox },
+        Act::NotNow => Ask::NotNow { inbox },
+        Act::Close => Ask::Close { inbox },
+        Act::ShowReceipt(_) => Ask::ShowReceipt { inbox },
+        Act::CopyReport(_) => return None,
+    })
+}
+
+/// What is said while the background does not answer; it is started again by itself, so this rarely stays.
+fn silence() -> Html {
+    html! {
+        <p class="notice" role="status">
+            { "The part of Unpause that works in the background does not answer yet; it is being started again. \
+               If this stays, restart the browser: nothing is lost by that." }
+        </p>
+    }
+}
+
+/// A relay's address as people say it, without the scheme.
+fn host(url: &str) -> &str {
+    url.split_once("://")
+        .map_or(url, |(_, rest)| rest)
+        .trim_end_matches('/')
+}
+
+/// A number and its noun.
+fn count(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The page as HTML, rendered as the browser would build it.
-    async fn rendered() -> String {
-        let renderer = yew::LocalServerRenderer::<Page>::new().hydratable(false);
-        tokio::task::LocalSet::new()
-            .run_until(renderer.render())
-            .await
-    }
-
-    #[tokio::test]
-    async fn it_says_what_is_missing_and_what_to_run() {
-        let html = rendered().await;
-        assert!(
-            html.contains("Unpause is not paired with a relay yet."),
-            "{html}"
-        );
-        assert!(html.contains("<code>unpause pair</code>"), "{html}");
-    }
-
-    #[tokio::test]
-    async fn it_has_no_inline_style_or_script_which_its_policy_forbids() {
-        let html = rendered().await;
-        assert!(
-            !html.contains("style=") && !html.contains("<script"),
-            "{html}"
-        );
-    }
-
-    #[test]
-    fn the_document_has_the_element_that_the_page_is_shown_in() {
-        let document = include_str!("../page/page.html");
-        assert!(document.contains(&format!("id=\"{MOUNT}\"")), "{document}");
-    }
-}
+mod tests;

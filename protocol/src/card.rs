@@ -131,7 +131,7 @@ impl Remedy {
     /// The label of its button; a verb with its object.
     pub fn button(self) -> Option<&'static str> {
         match self {
-            Self::Reconnect => Some("Reconnect {inbox}"),
+            Self::Reconnect => Some("Reconnect with {provider}"),
             Self::ReconnectAsInbox => Some("Choose {inbox}"),
             Self::CorrectServers => Some("Correct the servers"),
             Self::TellOperator => Some("Copy the report for the operator"),

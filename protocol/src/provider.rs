@@ -18,6 +18,7 @@ macro_rules! providers {
 // One line for each provider; the file's name is its name in the configuration.
 providers! {
     google,
+    microsoft,
     openid,
     sandbox,
 }
@@ -53,6 +54,8 @@ pub struct Provider {
     pub id: &'static str,
     /// The name a person knows.
     pub name: &'static str,
+    /// The origin of its webmail, where the extension may be shown; `None` where it is the issuer's own.
+    pub webmail: Option<&'static str>,
     /// How its OAuth sign-in is done.
     pub oauth: OAuth,
     /// What its submission server does with a message it has accepted.
@@ -79,8 +82,22 @@ pub struct OAuth {
     /// Whether revoking a token (RFC 7009 §2.1) ends only the grant that it came with. Where it may end other
     /// grants of the same person too, what a refused reconnect obtained is deleted and not revoked.
     pub revokes_alone: bool,
+    /// What a person who is signed in there already is asked, in one sentence, said before the click.
+    pub expects: &'static str,
+    /// Where Firefox lets the answer go.
+    pub firefox_redirect: FirefoxRedirect,
     /// The visits to make at the authorization endpoint, first to last, until one succeeds.
     pub attempts: &'static [Attempt],
+}
+
+/// Which of the two addresses that Firefox allows `identity.launchWebAuthFlow` a provider takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirefoxRedirect {
+    /// `https://<hash>.extensions.allizom.org/…`, as `identity.getRedirectURL` gives it.
+    Allizom,
+    /// `http://127.0.0.1/mozoauth2/<hash>`, for providers that want the owner of a domain to prove it (MDN,
+    /// `identity.getRedirectURL`).
+    Loopback,
 }
 
 /// One visit at the authorization endpoint.

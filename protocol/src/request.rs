@@ -124,7 +124,7 @@ pub fn encode<R: Request>(request: &R) -> Result<Encoded, EncodeError> {
                 parameter: parameter.to_owned(),
             });
         };
-        path.extend(url::form_urlencoded::byte_serialize(text.as_bytes()));
+        path.extend(form_urlencoded::byte_serialize(text.as_bytes()));
     }
     Ok(Encoded { path, fields })
 }

@@ -19,6 +19,7 @@ mod print;
 mod reconnect;
 mod serve;
 mod settings;
+mod setup;
 mod steps;
 
 use print::Printer;
@@ -61,6 +62,8 @@ enum Command {
     Openapi,
     /// Look at the settings
     Config(settings::Arguments),
+    /// Register at a mail provider: says what to register, asks what came of it, writes the configuration
+    Setup(setup::Arguments),
 }
 
 /// Why a command did not do what it was told to.
@@ -80,6 +83,8 @@ enum CliError {
     Inbox(#[from] inbox::NoSuchInbox),
     #[error(transparent)]
     Reconnect(#[from] reconnect::ReconnectError),
+    #[error(transparent)]
+    Setup(#[from] setup::SetupError),
     #[error("the output cannot be written")]
     Output(#[from] std::io::Error),
     #[error("the runtime cannot be started")]
@@ -131,24 +136,29 @@ fn perform(arguments: Arguments) -> Result<(), CliError> {
     {
         return settings::print_reference(&printer);
     }
-    let config = Config::load(config.as_deref(), &environment)?;
+    let load = || Config::load(config.as_deref(), &environment);
+    let client = || -> Result<Client, CliError> { Ok(Client::new(&load()?)?) };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(CliError::Runtime)?;
     runtime.block_on(async {
         match command {
-            Command::Serve => serve::serve(config).await,
-            Command::Config(_) | Command::Openapi => settings::print_checked(&printer, &config),
-            Command::Login => access::login(&Client::new(&config)?, &printer).await,
-            Command::Pair => access::pair(&Client::new(&config)?, &printer).await,
-            Command::Inbox(command) => command.run(&Client::new(&config)?, &printer).await,
-            Command::Campaign(command) => command.run(&Client::new(&config)?, &printer).await,
+            Command::Serve => serve::serve(load()?).await,
+            Command::Config(_) | Command::Openapi => settings::print_checked(&printer, &load()?),
+            Command::Login => access::login(&client()?, &printer).await,
+            Command::Pair => access::pair(&client()?, &printer).await,
+            Command::Inbox(command) => command.run(&client()?, &printer).await,
+            Command::Campaign(command) => command.run(&client()?, &printer).await,
             Command::Reconnect(command) => {
-                let client = Client::new(&config)?;
-                command.run(&client, &config, &printer).await
+                let config = load()?;
+                command.run(&Client::new(&config)?, &config, &printer).await
             }
-            Command::Device(command) => command.run(&Client::new(&config)?, &printer).await,
+            Command::Device(command) => command.run(&client()?, &printer).await,
+            // It also mends a configuration that lacks what it writes, so it does its own loading.
+            Command::Setup(arguments) => {
+                setup::set_up(arguments, config.as_deref(), &environment, &printer).await
+            }
         }
     })
 }

@@ -19,9 +19,9 @@ use reading::Entry;
 use setting::{Apply, Draft, ProviderDraft};
 
 /// The file that is read where nothing else is said, if it is there.
-const DEFAULT_FILE: &str = "unpause.toml";
+pub(crate) const DEFAULT_FILE: &str = "unpause.toml";
 /// The variable that names the file.
-const FILE_VARIABLE: &str = "UNPAUSE_CONFIG";
+pub(crate) const FILE_VARIABLE: &str = "UNPAUSE_CONFIG";
 
 /// Variables of the process, by name. An argument, so that tests need no process of their own.
 pub type Environment = BTreeMap<String, String>;

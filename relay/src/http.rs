@@ -1,6 +1,7 @@
 //! The API: every endpoint of `protocol`, served. What is the same for all of them (who calls, from
 //! where, what a request and an answer look like, how a failure is told) stands below this module once;
-//! what an endpoint does stands in the file of its resource.
+//! what an endpoint does stands in the file of its resource. Beside the API: the dashboard's files, and the
+//! sign-in that the relay runs in a tab.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,17 +19,20 @@ use crate::app::App;
 mod answer;
 mod attempts;
 mod body;
+mod dashboard;
 mod endpoints;
 mod field;
 mod guard;
 mod health;
 mod openapi;
 pub mod operator;
+mod page;
 mod problem;
 
 mod campaign;
 mod delivery;
 mod device;
+mod hosted;
 mod inbox;
 mod reconnect;
 mod session;
@@ -36,6 +40,7 @@ mod status;
 
 use attempts::Attempts;
 use endpoints::Endpoints;
+pub use hosted::CALLBACK_PATH;
 pub use problem::ServeError;
 
 /// How long requests under way may go on after the relay was told to stop.
@@ -66,6 +71,7 @@ fn endpoints() -> Endpoints {
         .mount::<api::reconnect::StartReconnect>()
         .mount::<api::reconnect::GrantReconnect>()
         .mount::<api::reconnect::RefuseReconnect>()
+        .mount::<api::reconnect::HostReconnect>()
         .mount::<api::reconnect::GetReconnect>()
         .mount::<api::reconnect::GetReceipt>()
         .mount::<api::reconnect::ListReceipts>()
@@ -182,6 +188,9 @@ fn router(app: Arc<App>, listen: SocketAddr) -> Router {
     endpoints
         .into_router()
         .merge(health::routes())
+        .merge(hosted::routes())
+        .merge(page::routes())
+        .merge(dashboard::routes())
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(axum::middleware::from_fn_with_state(

@@ -1,8 +1,8 @@
 //! Talking to an authorization server: metadata, tokens, identity, revocation. Which scopes are asked
-//! for, who the right person is and where tokens are kept are decided elsewhere; the visit of the
-//! person at the authorization endpoint is the extension's.
+//! for, who the right person is and where tokens are kept are decided elsewhere.
 
 mod http;
+pub mod visit;
 mod words;
 
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! The webmail page: who is signed in in this browser and the last messages of each folder.
+//! The webmail page: who is signed in in this browser, which apps may use the account, and the last messages
+//! of each folder.
 //! Nothing can be written or sent here.
 
 use std::fmt::Write as _;
@@ -42,6 +43,11 @@ async fn show(State(provider): State<Arc<Provider>>, headers: HeaderMap) -> Resp
          <button class=\"quiet\" type=\"submit\">Sign out</button></form>",
         escape(&address)
     );
+    let _ = write!(
+        body,
+        "<p role=\"status\">{}</p>",
+        status(&provider, &address)
+    );
     for folder in provider.mail.folders(&address) {
         let _ = write!(
             body,
@@ -80,6 +86,26 @@ async fn show(State(provider): State<Arc<Provider>>, headers: HeaderMap) -> Resp
         body.push_str("</table>");
     }
     page(StatusCode::OK, "Mail", &body)
+}
+
+/// What a provider tells an account's owner: who else gets at the mail. HTML.
+fn status(provider: &Provider, address: &str) -> String {
+    if provider.accounts.is_locked(address) {
+        return "This account is locked: no mail comes in or goes out.".to_owned();
+    }
+    let grants = provider.grants.of_person(address);
+    let mut names: Vec<_> = grants
+        .iter()
+        .filter(|grant| grant.live)
+        .filter_map(|grant| provider.clients.find(&grant.client_id))
+        .map(|client| escape(client.name))
+        .collect();
+    names.sort();
+    names.dedup();
+    if names.is_empty() {
+        return "No app may use this account.".to_owned();
+    }
+    format!("May use this account: <b>{}</b>.", names.join("</b>, <b>"))
 }
 
 fn render_instant(at_ms: u64) -> String {

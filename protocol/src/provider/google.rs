@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
-use super::{Attempt, DATA_TERMINATION, OAuth, Provider, SentCopy, Submission};
+use super::{Attempt, DATA_TERMINATION, FirefoxRedirect, OAuth, Provider, SentCopy, Submission};
 
 pub(super) static PROVIDER: Provider = Provider {
     id: "google",
     name: "Google",
+    webmail: Some("https://mail.google.com"),
     oauth: OAuth {
         // "OAuth 2.0 Mechanism" of Google's Gmail documents: IMAP and SMTP take this one scope alone.
         scopes: &["openid", "email", "https://mail.google.com/"],
         needed_scopes: &["https://mail.google.com/"],
         // Google ends everything that the person gave this client.
         revokes_alone: false,
+        expects: "Google will ask you to choose the account and to allow access.",
+        firefox_redirect: FirefoxRedirect::Loopback,
         // "Using OAuth 2.0 for Web Server Applications": a refresh token comes with `access_type=offline`,
         // and with a repeated consent only when `prompt=consent` shows the page again.
         attempts: &[Attempt {

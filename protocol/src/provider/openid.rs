@@ -1,11 +1,12 @@
 //! Any OpenID provider beside any IMAP and submission server: nothing is assumed that the standards do
 //! not promise.
 
-use super::{Attempt, DATA_TERMINATION, OAuth, Provider, SentCopy, Submission};
+use super::{Attempt, DATA_TERMINATION, FirefoxRedirect, OAuth, Provider, SentCopy, Submission};
 
 pub(super) static PROVIDER: Provider = Provider {
     id: "openid",
     name: "your mail provider",
+    webmail: None,
     oauth: OAuth {
         scopes: &[
             "openid",
@@ -17,6 +18,8 @@ pub(super) static PROVIDER: Provider = Provider {
         needed_scopes: &["mail.send", "mail.read"],
         // Not promised by any standard.
         revokes_alone: false,
+        expects: "Your mail provider will ask you to allow access.",
+        firefox_redirect: FirefoxRedirect::Allizom,
         // OpenID Connect Core §11: without `prompt=consent` the request for offline access is ignored.
         attempts: &[Attempt {
             interactive: true,

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Attempt, OAuth, Provider, SentCopy, Submission};
+use super::{Attempt, FirefoxRedirect, OAuth, Provider, SentCopy, Submission};
 
 pub(super) static PROVIDER: Provider = Provider {
     id: "sandbox",
     name: "the sandbox",
+    webmail: None,
     oauth: OAuth {
         scopes: &[
             "openid",
@@ -18,6 +19,8 @@ pub(super) static PROVIDER: Provider = Provider {
         needed_scopes: &["mail.send", "mail.read"],
         // Each consent is a grant of its own there.
         revokes_alone: true,
+        expects: "The sandbox will ask you to allow access.",
+        firefox_redirect: FirefoxRedirect::Allizom,
         // It shows the consent page only when asked to.
         attempts: &[Attempt {
             interactive: true,

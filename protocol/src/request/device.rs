@@ -28,7 +28,7 @@ impl Request for CreatePairing {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pairing {
-    /// What is pasted into the extension: the relay's address and the code; it works once.
+    /// What is pasted into the extension: the relay's address, the code and the relay's key; it works once.
     pub link: Secret,
     /// The code alone.
     pub code: Secret,

@@ -10,6 +10,7 @@ use crate::id::{InboxId, ReceiptId, ReconnectId};
 use crate::receipt::Receipt;
 use crate::reconnect::{Authorization, Stage};
 use crate::sealed::Sealed;
+use crate::secret::Secret;
 use crate::timestamp::Timestamp;
 
 /// Starts a reconnect of an inbox, or joins the one under way.
@@ -84,6 +85,33 @@ impl Request for RefuseReconnect {
     const PATH: &'static str = "/v1/reconnects/{reconnect_id}/refuse";
     const CALLER: Caller = Caller::Device;
     type Response = Reconnect;
+}
+
+/// Lets the relay run the sign-in itself, in an ordinary tab: for browsers whose own way fails or is missing,
+/// and for the dashboard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct HostReconnect {
+    /// The reconnect; it must wait for the person.
+    pub reconnect_id: ReconnectId,
+}
+
+impl Request for HostReconnect {
+    const NAME: &'static str = "hostReconnect";
+    const SUMMARY: &'static str = "Lets the relay run the sign-in itself, in an ordinary tab.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/reconnects/{reconnect_id}/host";
+    const CALLER: Caller = Caller::Device;
+    type Response = HostedSignIn;
+}
+
+/// A sign-in that the relay runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct HostedSignIn {
+    /// What to open in a tab of the same browser; it works once, and ends with the reconnect.
+    pub url: Secret,
 }
 
 /// Shows where a reconnect stands.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::campaign::Campaign;
 use super::inbox::Inbox;
 use super::{Caller, Request};
+use crate::provider::ProviderId;
 
 /// Shows every inbox and campaign at once; answers 304 to a matching `If-None-Match`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,4 +34,18 @@ pub struct Status {
     pub inboxes: Vec<Inbox>,
     /// Newest first.
     pub campaigns: Vec<Campaign>,
+    /// Where the extension may help beside the relay's own dashboard: the webmail of each configured provider.
+    pub sites: Vec<Site>,
+}
+
+/// A site that belongs to a provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Site {
+    /// Whose it is.
+    pub provider: ProviderId,
+    /// The name a person knows.
+    pub name: String,
+    /// The origin, as in `https://mail.google.com`.
+    pub origin: String,
 }

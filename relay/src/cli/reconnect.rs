@@ -13,8 +13,8 @@ use crate::api::Client;
 use crate::config::Config;
 
 mod error;
-mod interrupt;
-mod password;
+pub(super) mod interrupt;
+pub(super) mod password;
 mod progress;
 mod redirect;
 mod sealing;

@@ -27,11 +27,13 @@ impl Serve for CreatePairing {
             .create_code(Purpose::Pairing, &code, now, expires_at)
             .await?;
         let relay: String = byte_serialize(context.relay_url().as_bytes()).collect();
+        let relay_key = context.app().keys.opening().public();
+        // The key comes by the same way as the code, so that what answers at the address cannot name another.
         let link = Secret::new(format!(
-            "unpause://pair?relay={relay}&code={}",
+            "unpause://pair?relay={relay}&code={}&key={relay_key}",
             code.expose()
         ));
-        let fingerprint = context.app().keys.opening().public().fingerprint();
+        let fingerprint = relay_key.fingerprint();
         Ok(Pairing {
             link,
             code,

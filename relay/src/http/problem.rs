@@ -41,15 +41,20 @@ impl ServeError {
 
     /// The answer, and the one line in the log.
     pub(super) fn render(self, request_id: &RequestId) -> Response {
+        render(self.tell(request_id), request_id)
+    }
+
+    /// What the caller is told, and the one line in the log.
+    pub(super) fn tell(self, request_id: &RequestId) -> Problem {
         match self {
             Self::Refused(problem) => {
                 tracing::debug!(%request_id, code = ?problem.code, field = problem.field, row = problem.row, "refused");
-                render(*problem, request_id)
+                *problem
             }
             Self::Internal(error) => {
                 tracing::error!(%request_id, error = chain(error.as_ref()), "a request failed");
                 let detail = format!("the relay's log says more, at the request {request_id}");
-                render(Problem::new(Code::Internal, detail), request_id)
+                Problem::new(Code::Internal, detail)
             }
         }
     }

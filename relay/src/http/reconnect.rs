@@ -60,12 +60,7 @@ impl Serve for GrantReconnect {
             )
             .await;
         };
-        let payload = app
-            .keys
-            .seal(&reconnect_context(&reconnect.id), &grant)
-            .map_err(ServeError::internal)?;
-        app.store.grant_reconnect(&reconnect.id, &payload).await?;
-        app.workers.run_reconnect(&reconnect.id);
+        take(app, &reconnect.id, &grant).await?;
         Ok(view(&inbox, app.store.load_reconnect(&reconnect.id).await?))
     }
 }
@@ -78,12 +73,8 @@ impl Serve for RefuseReconnect {
         let (party, said) = if self.error == CANCELLED {
             (Party::Relay, Said::Found(Finding::Cancelled))
         } else {
-            let reply = OAuthReply {
-                http_status: None,
-                error: Some(clean(&self.error)),
-                description: clean(&self.description.unwrap_or_default()),
-            };
-            (Party::Oauth, Said::Oauth(reply))
+            let description = self.description.unwrap_or_default();
+            (Party::Oauth, said_of(&self.error, &description))
         };
         refuse(app, &inbox, &reconnect.id, party, Stage::Authorize, said).await
     }
@@ -146,7 +137,10 @@ fn is_over_time(reconnect: &StoredReconnect, now: protocol::timestamp::Timestamp
 }
 
 /// A reconnect that still waits for the person.
-async fn load_waiting(app: &App, id: &ReconnectId) -> Result<StoredReconnect, ServeError> {
+pub(super) async fn load_waiting(
+    app: &App,
+    id: &ReconnectId,
+) -> Result<StoredReconnect, ServeError> {
     let reconnect = app.store.load_reconnect(id).await?;
     let detail = if !matches!(reconnect.state, State::Started { .. }) {
         format!(
@@ -171,7 +165,19 @@ fn open(app: &App, reconnect: &StoredReconnect, sealed: &Sealed) -> Option<Grant
     serde_json::from_slice(&plain).ok()
 }
 
-async fn refuse(
+/// Puts what the person obtained on record, once, and has it proved.
+pub(super) async fn take(app: &App, id: &ReconnectId, grant: &Grant) -> Result<(), ServeError> {
+    let payload = app
+        .keys
+        .seal(&reconnect_context(id), grant)
+        .map_err(ServeError::internal)?;
+    app.store.grant_reconnect(id, &payload).await?;
+    app.workers.run_reconnect(id);
+    Ok(())
+}
+
+/// Ends a reconnect that waits for the person.
+pub(super) async fn refuse(
     app: &App,
     inbox: &Inbox,
     id: &ReconnectId,
@@ -192,7 +198,11 @@ async fn refuse(
     Ok(view(inbox, app.store.load_reconnect(id).await?))
 }
 
-async fn load_authorization(app: &App, inbox: &Inbox) -> Result<Authorization, ServeError> {
+/// Everything that a browser needs to send the person to the provider.
+pub(super) async fn load_authorization(
+    app: &App,
+    inbox: &Inbox,
+) -> Result<Authorization, ServeError> {
     let Some((provider, registered)) = app.find_provider(&inbox.provider) else {
         let detail = unknown_provider(app, &inbox.provider);
         return Err(Problem::new(Code::Conflict, detail).into());
@@ -270,6 +280,15 @@ fn view(inbox: &Inbox, reconnect: StoredReconnect) -> Reconnect {
         }
     }
     view
+}
+
+/// What the authorization endpoint said in the redirect (RFC 6749 §4.1.2.1).
+pub(super) fn said_of(error: &str, description: &str) -> Said {
+    Said::Oauth(OAuthReply {
+        http_status: None,
+        error: Some(clean(error)),
+        description: clean(description),
+    })
 }
 
 /// A stranger's words, in one line and shortened.

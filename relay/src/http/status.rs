@@ -1,8 +1,10 @@
 //! Everything at once, for the extension's badge and pages.
 
-use protocol::request::status::{GetStatus, Status};
+use protocol::provider::Provider;
+use protocol::request::status::{GetStatus, Site, Status};
 
 use super::{Context, Serve, ServeError, inbox};
+use crate::config::Config;
 
 impl Serve for GetStatus {
     async fn serve(self, context: Context) -> Result<Status, ServeError> {
@@ -10,6 +12,53 @@ impl Serve for GetStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             inboxes: inbox::list(context.app()).await?,
             campaigns: context.app().store.list_campaigns().await?,
+            sites: sites(&context.app().config),
         })
+    }
+}
+
+/// The webmail of each configured provider; where a provider's file names none, the issuer's own origin.
+fn sites(config: &Config) -> Vec<Site> {
+    let mut sites = Vec::new();
+    for (id, registered) in &config.providers {
+        let Some(provider) = Provider::find(id) else {
+            continue;
+        };
+        let issuer = registered.issuer.origin().ascii_serialization();
+        sites.push(Site {
+            provider: id.clone(),
+            name: provider.name.to_owned(),
+            origin: provider.webmail.map_or(issuer, str::to_owned),
+        });
+    }
+    sites
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Environment;
+
+    #[test]
+    fn each_configured_provider_has_one_site() {
+        let provider = |id: &str, issuer: &str| {
+            format!(
+                "[providers.{id}]\nissuer = \"{issuer}\"\nclient_id = \"c\"\nsmtp.host = \"h\"\nimap.host = \"h\"\n"
+            )
+        };
+        let text = [
+            "data = \"d\"\nkey_file = \"k\"\n".to_owned(),
+            provider("google", "https://accounts.google.com"),
+            provider("openid", "https://id.acme.example:8443/tenant"),
+        ]
+        .concat();
+        let config = Config::parse(&text, Path::new("test.toml"), &Environment::default()).unwrap();
+        let origins: Vec<_> = sites(&config).into_iter().map(|site| site.origin).collect();
+        assert_eq!(
+            origins,
+            ["https://mail.google.com", "https://id.acme.example:8443"]
+        );
     }
 }

@@ -151,7 +151,8 @@ async fn a_code_pairs_one_device_once_and_a_revoked_device_is_out() {
         link.starts_with("unpause://pair?relay=http%3A%2F%2F127.0.0.1%3A"),
         "{link}"
     );
-    let body = json!({ "code": pairing["code"], "name": "Jane's browser" });
+    let code = pairing["code"].as_str().unwrap();
+    let body = json!({ "code": code, "name": "Jane's browser" });
     let pair = || {
         relay
             .ask(Method::POST, "/v1/devices")
@@ -161,6 +162,8 @@ async fn a_code_pairs_one_device_once_and_a_revoked_device_is_out() {
     let paired = answer(pair()).await;
     assert_eq!(paired.status, StatusCode::OK);
     assert_eq!(paired.body["fingerprint"], pairing["fingerprint"]);
+    let key = paired.body["relay_key"].as_str().unwrap();
+    assert!(link.ends_with(&format!("&code={code}&key={key}")), "{link}");
     answer(pair()).await.expect_problem(422, "invalid");
 
     let token = paired.body["token"].as_str().unwrap();
@@ -264,7 +267,16 @@ async fn guessing_codes_is_slowed_down() {
 #[tokio::test]
 async fn a_foreign_host_reaches_nothing() {
     let relay = Relay::start().await;
-    for path in ["/healthz", "/openapi.json", "/v1/status"] {
+    for path in [
+        "/healthz",
+        "/openapi.json",
+        "/v1/status",
+        "/",
+        "/login",
+        "/relay.css",
+        "/oauth/start?ticket=t",
+        "/oauth/callback?state=s&code=c",
+    ] {
         let asked = relay
             .get(path, &relay.operator)
             .header(HOST, "attacker.example");
@@ -344,6 +356,101 @@ async fn a_page_reads_and_changes_nothing_unless_its_extension_is_paired() {
         StatusCode::OK,
         "the relay's own page"
     );
+}
+
+/// Whether the dashboard was built before the relay decides what the pages are, and nothing else.
+#[tokio::test]
+async fn every_page_of_the_dashboard_is_served_as_strictly_and_nothing_else_is() {
+    let relay = Relay::start().await;
+    let first = answer(relay.ask(Method::GET, "/")).await;
+    let is_built = first.status == StatusCode::OK;
+    for path in [
+        "/",
+        "/login",
+        "/campaigns/cmp_1",
+        "/inboxes",
+        "/inboxes/inb_1",
+        "/receipts",
+        "/receipts/rcp_1",
+        "/settings",
+        "/pair",
+    ] {
+        let page = answer(relay.ask(Method::GET, path)).await;
+        assert_eq!((page.status, &page.body), (first.status, &first.body));
+        let header = |name: &str| page.headers[name].to_str().unwrap().to_owned();
+        assert_eq!(header("content-type"), "text/html; charset=utf-8");
+        assert_eq!(header("x-content-type-options"), "nosniff");
+        assert_eq!(header("referrer-policy"), "no-referrer");
+        let policy = header("content-security-policy");
+        for part in [
+            "default-src 'none'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        ] {
+            assert!(policy.contains(part), "{policy}");
+        }
+        assert!(!policy.contains("unsafe-inline"), "{policy}");
+        if is_built {
+            assert_eq!(header("cache-control"), "no-cache");
+            let again = relay
+                .ask(Method::GET, path)
+                .header(IF_NONE_MATCH, header("etag"));
+            assert_eq!(answer(again).await.status, StatusCode::NOT_MODIFIED);
+            assert!(
+                page.headers
+                    .get_all("vary")
+                    .iter()
+                    .any(|vary| vary == "accept-encoding")
+            );
+        } else {
+            let words = page.body.as_str().unwrap();
+            assert!(words.contains("cargo xtask start"), "{words}");
+        }
+        let changed = relay.ask(Method::POST, path);
+        answer(changed).await.expect_problem(405, "not_found");
+    }
+    for path in [
+        "/nothing",
+        "/login/x",
+        "/v1",
+        "/v1/nothing",
+        "/look/",
+        "/../Cargo.toml",
+    ] {
+        let missing = answer(relay.ask(Method::GET, path)).await;
+        missing.expect_problem(404, "not_found");
+    }
+    let style = answer(relay.ask(Method::GET, "/relay.css")).await;
+    assert_eq!(style.headers["content-type"], "text/css; charset=utf-8");
+}
+
+/// A page elsewhere may send a tab here, and reads nothing of what it shows.
+#[tokio::test]
+async fn a_sign_in_page_is_read_by_no_other_page() {
+    let relay = Relay::start().await;
+    for (path, status) in [
+        ("/oauth/start?ticket=guess", StatusCode::GONE),
+        (
+            "/oauth/callback?state=guess&code=c",
+            StatusCode::BAD_REQUEST,
+        ),
+    ] {
+        // The tab's own navigation bears no origin.
+        assert_eq!(answer(relay.ask(Method::GET, path)).await.status, status);
+        let read = answer(relay.ask(Method::GET, path).header(ORIGIN, STRANGER)).await;
+        assert_eq!(read.headers.get(ACCESS_CONTROL_ALLOW_ORIGIN), None);
+        let posted = relay.ask(Method::POST, path).header(ORIGIN, STRANGER);
+        answer(posted).await.expect_problem(403, "forbidden");
+    }
+}
+
+#[tokio::test]
+async fn the_status_names_the_site_of_each_provider() {
+    let relay = Relay::start().await;
+    let status = answer(relay.get("/v1/status", &relay.operator)).await;
+    let site =
+        json!({ "provider": "sandbox", "name": "the sandbox", "origin": "http://127.0.0.1:9" });
+    assert_eq!(status.body["sites"], json!([site]));
 }
 
 #[tokio::test]

@@ -9,5 +9,6 @@ mod imap;
 mod ledger;
 mod oauth;
 mod peer;
+mod setup;
 mod smtp;
 mod whole_relay;

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod gap;
+mod hosted;
 mod leases;
 mod reconnects;
 mod restarts;

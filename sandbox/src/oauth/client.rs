@@ -119,6 +119,8 @@ mod tests {
             "http://127.0.0.1:49152/callback?x=1",
             "http://[::1]:8080/",
             "http://localhost/callback",
+            // Firefox's other address (MDN, identity.getRedirectURL).
+            "http://127.0.0.1/mozoauth2/0123456789abcdef0123456789abcdef01234567",
         ] {
             assert!(client.may_redirect_to(address), "{address}");
         }

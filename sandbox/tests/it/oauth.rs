@@ -536,3 +536,25 @@ async fn the_webmail_page_says_what_it_is_and_shows_the_mail() {
         "what came by mail is text, not HTML: {page}"
     );
 }
+
+#[tokio::test]
+async fn the_webmail_page_says_which_apps_may_use_the_account() {
+    let sandbox = start().await;
+    let browser = browser();
+    let status = async || {
+        let asked = browser.get(format!("{}/", sandbox.issuer()));
+        let page = asked.send().await.unwrap().text().await.unwrap();
+        let (_, rest) = page.split_once("<p role=\"status\">").expect(&page);
+        rest.split("</p>").next().unwrap().to_owned()
+    };
+    let back = walk(&browser, &sandbox, authorize_url(&sandbox, |_| {})).await;
+    let none = "No app may use this account.";
+    assert_eq!(status().await, none, "a code is no permission yet");
+    exchange(&sandbox, &code_fields(field(&back, "code").unwrap())).await;
+    assert_eq!(status().await, "May use this account: <b>Unpause</b>.");
+    sandbox.control().revoke(JANE).unwrap();
+    assert_eq!(status().await, none);
+    sandbox.control().lock(JANE, true).unwrap();
+    let locked = status().await;
+    assert!(locked.starts_with("This account is locked"), "{locked}");
+}

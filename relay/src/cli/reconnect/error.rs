@@ -10,6 +10,7 @@ use protocol::sealed::SealError;
 use super::password::PasswordError;
 use crate::api::ApiError;
 use crate::oauth::ClientError;
+use crate::oauth::visit::VisitError;
 use crate::tls::DialerError;
 
 /// Why an inbox was not reconnected.
@@ -70,7 +71,7 @@ pub(in crate::cli) enum ReconnectError {
     ListenerEnded,
     /// An address of the provider is none.
     #[error("an address of the provider is not a URL: check its `issuer` in the configuration")]
-    NotAUrl(#[source] url::ParseError),
+    NotAUrl(#[from] url::ParseError),
     /// The extra root certificates did not load.
     #[error("the root certificates {path} cannot be read")]
     Roots {
@@ -103,4 +104,13 @@ pub(in crate::cli) enum ReconnectError {
     /// The output cannot be written.
     #[error("the output cannot be written")]
     Output(#[from] io::Error),
+}
+
+impl From<VisitError> for ReconnectError {
+    fn from(error: VisitError) -> Self {
+        match error {
+            VisitError::NoneAsks => Self::NoVisit,
+            VisitError::NotAUrl(source) => Self::NotAUrl(source),
+        }
+    }
 }

@@ -6,13 +6,13 @@ use super::ReconnectError;
 
 /// Listens from when it is made, so that no signal ends the process half-way.
 #[derive(Debug)]
-pub(super) struct Interrupt {
+pub(in crate::cli) struct Interrupt {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Interrupt {
-    pub(super) fn listen() -> Result<Self, ReconnectError> {
+    pub(in crate::cli) fn listen() -> Result<Self, ReconnectError> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).map_err(ReconnectError::Signals)?,
             terminate: signal(SignalKind::terminate()).map_err(ReconnectError::Signals)?,
@@ -20,7 +20,7 @@ impl Interrupt {
     }
 
     /// Waits for a signal. One that came before is not lost.
-    pub(super) async fn came(&mut self) {
+    pub(in crate::cli) async fn came(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -94,12 +94,12 @@ fn clean(line: &str) -> Result<Secret, PasswordError> {
 }
 
 /// The terminal does not show what is typed, until this is dropped.
-struct Hidden {
+pub(in crate::cli) struct Hidden {
     before: Termios,
 }
 
 impl Hidden {
-    fn begin() -> Result<Self, PasswordError> {
+    pub(in crate::cli) fn begin() -> Result<Self, PasswordError> {
         let visible = |error: rustix::io::Errno| PasswordError::Visible(error.into());
         let before = tcgetattr(io::stdin()).map_err(visible)?;
         let mut hidden = before.clone();

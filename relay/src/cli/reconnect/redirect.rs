@@ -17,7 +17,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::ReconnectError;
-use super::sign_in::{Answer, Expected};
+use super::sign_in::Expected;
+use crate::oauth::visit::Answer;
 
 /// The path of the redirect URI. One of its own, so that nothing else that visits the port is taken for an
 /// answer.

@@ -21,7 +21,7 @@ use super::password;
 use super::progress::{Method, Progress, summarise};
 use super::redirect::{Port, Redirect};
 use super::sealing::hand_over;
-use super::sign_in::{Answer, Visit};
+use super::sign_in::SignIn;
 use super::{ReconnectError, describe, describe_refusal};
 use crate::api::{ApiError, Client};
 use crate::cli::CliError;
@@ -29,6 +29,7 @@ use crate::cli::inbox::find_inbox;
 use crate::cli::print::Printer;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::oauth::visit::Answer;
 
 /// How often the relay is asked how far it is. Quicker than a person reads, and nothing for the relay.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
@@ -164,7 +165,7 @@ impl Terminal<'_> {
         config: &Config,
     ) -> Result<Method, ReconnectError> {
         let port = Port::take().await?;
-        let visit = Visit::begin(authorization, port.redirect_uri(), config).await?;
+        let visit = SignIn::begin(authorization, port.redirect_uri(), config).await?;
         let mut redirect = port.expect(visit.expected());
         self.printer
             .for_programs(&json!({ "authorization_url": visit.url() }))?;
@@ -231,7 +232,7 @@ impl Terminal<'_> {
 
     async fn grant(
         &self,
-        visit: Visit,
+        visit: SignIn,
         code: Secret,
         reconnect: &Reconnect,
     ) -> Result<(), ReconnectError> {

@@ -1,0 +1,190 @@
+//! What the decisions ask for, done: calls to the relay, tabs, timers, what is kept.
+
+use gloo::timers::callback::Timeout;
+use gloo::utils::window;
+use protocol::id::InboxId;
+use protocol::request::campaign::{PauseCampaign, ResumeCampaign, StartCampaign};
+use protocol::request::delivery::{ListDeliveries, SettleDelivery};
+use protocol::request::device::{CreatePairing, DeleteDevice, ListDevices};
+use protocol::request::reconnect::{
+    GetReceipt, GetReconnect, HostReconnect, ListReceipts, ReconnectState, RefuseReconnect,
+    StartReconnect,
+};
+use protocol::request::session::CreateSession;
+use protocol::request::status::GetStatus;
+use wasm_bindgen_futures::JsFuture;
+use web::call::{CallError, Door, call, call_if_changed};
+use yew::Context;
+
+use super::{App, keep, show_address};
+use crate::event::{Begun, Deed, Effect, Event, Loaded, Wanted};
+use crate::view::SHOWN_AT_MOST;
+
+/// What a person's Cancel is called in the API.
+const CANCELLED: &str = "cancelled";
+/// The most deliveries that the relay lists at once; of a larger campaign a receipt names some leads only.
+const LISTED_AT_MOST: u32 = 1_000;
+
+impl App {
+    pub(super) fn perform(&mut self, context: &Context<Self>, effect: Effect) {
+        let door = self.door();
+        let link = context.link();
+        match effect {
+            Effect::Enter(code) => link.send_future(async move {
+                Event::Entered(call(&door, &CreateSession { code }).await)
+            }),
+            Effect::KeepSession(session) => keep::keep_session(&session),
+            Effect::ForgetSession => keep::forget_session(),
+            Effect::KeepReconnects(reconnects) => keep::keep_reconnects(&reconnects),
+            Effect::Look => {
+                let known = self.model.tag.clone();
+                link.send_future(async move {
+                    Event::Looked(call_if_changed(&door, &GetStatus {}, known.as_deref()).await)
+                });
+            }
+            Effect::TickAfter(ms) => {
+                let link = link.clone();
+                self.timer = Some(Timeout::new(ms, move || {
+                    link.send_message(Event::Tick(web::when::now()));
+                }));
+            }
+            Effect::Rest => self.timer = None,
+            Effect::Load(wanted) => {
+                link.send_future(async move { Event::Loaded(load(&door, wanted).await) });
+            }
+            Effect::Do(deed) => link.send_future(async move {
+                let answer = ask(&door, &deed).await;
+                Event::Did(deed, answer)
+            }),
+            Effect::Pair => {
+                link.send_future(
+                    async move { Event::Paired(call(&door, &CreatePairing {}).await) },
+                );
+            }
+            Effect::OpenTab(inbox) => self.tabs.open(inbox),
+            Effect::Begin(inbox) => link.send_future(async move {
+                let answer = begin(&door, &inbox).await;
+                Event::Begun(inbox, Box::new(answer))
+            }),
+            Effect::ShowInTab(inbox, url) => self.tabs.show(&inbox, &url),
+            Effect::CloseTab(inbox) => self.tabs.close(&inbox),
+            Effect::Follow(inbox, reconnect_id) => link.send_future(async move {
+                let answer = call(&door, &GetReconnect { reconnect_id }).await;
+                Event::Followed(inbox, Box::new(answer))
+            }),
+            Effect::CallOff(inbox, reconnect_id) => link.send_future(async move {
+                let refuse = RefuseReconnect {
+                    reconnect_id,
+                    error: CANCELLED.to_owned(),
+                    description: None,
+                };
+                let answer = call(&door, &refuse).await;
+                Event::Followed(inbox, Box::new(answer))
+            }),
+            Effect::Prove(inbox, receipt_id) => link.send_future(async move {
+                let answer = call(&door, &GetReceipt { receipt_id }).await;
+                Event::Proved(inbox, Box::new(answer))
+            }),
+            Effect::Copy(text) => {
+                let writing = window().navigator().clipboard().write_text(text.expose());
+                wasm_bindgen_futures::spawn_local(async move {
+                    // A browser that refuses leaves the text on the page, where it can be selected.
+                    let _ = JsFuture::from(writing).await;
+                });
+            }
+            Effect::GoTo(route) => {
+                show_address(&route, false);
+                link.send_message(Event::Went(route));
+            }
+            Effect::Become(route) => show_address(&route, true),
+        }
+    }
+
+    /// The relay is where the page came from.
+    fn door(&self) -> Door {
+        Door {
+            base: String::new(),
+            token: self.model.token().cloned(),
+        }
+    }
+}
+
+async fn load(door: &Door, wanted: Wanted) -> Loaded {
+    let deliveries = async |campaign_id, state: Option<&str>, limit| {
+        let list = ListDeliveries {
+            campaign_id,
+            state: state.map(str::to_owned),
+            limit: Some(limit),
+        };
+        call(door, &list).await.map(|answer| answer.deliveries)
+    };
+    match wanted {
+        Wanted::Deliveries(id) => {
+            let answer = deliveries(id.clone(), None, SHOWN_AT_MOST).await;
+            Loaded::Deliveries(id, answer)
+        }
+        Wanted::Unsettled(id) => {
+            let answer = deliveries(id.clone(), Some("unsettled"), SHOWN_AT_MOST).await;
+            Loaded::Unsettled(id, answer)
+        }
+        Wanted::Recipients(id) => {
+            let answer = deliveries(id.clone(), None, LISTED_AT_MOST).await;
+            Loaded::Recipients(id, answer)
+        }
+        Wanted::Receipts => Loaded::Receipts(
+            call(door, &ListReceipts {})
+                .await
+                .map(|answer| answer.receipts),
+        ),
+        Wanted::Receipt(id) => {
+            let get = GetReceipt {
+                receipt_id: id.clone(),
+            };
+            Loaded::Receipt(id, Box::new(call(door, &get).await))
+        }
+        Wanted::Devices => Loaded::Devices(
+            call(door, &ListDevices {})
+                .await
+                .map(|answer| answer.devices),
+        ),
+    }
+}
+
+async fn ask(door: &Door, deed: &Deed) -> Result<(), CallError> {
+    match deed.clone() {
+        Deed::Start(campaign_id) => call(door, &StartCampaign { campaign_id }).await.map(drop),
+        Deed::Pause(campaign_id) => call(door, &PauseCampaign { campaign_id }).await.map(drop),
+        Deed::Resume(campaign_id) => call(door, &ResumeCampaign { campaign_id }).await.map(drop),
+        Deed::Revoke(device_id) => call(door, &DeleteDevice { device_id }).await.map(drop),
+        Deed::Settle(delivery_id, decision) => {
+            let settle = SettleDelivery {
+                delivery_id,
+                decision,
+            };
+            call(door, &settle).await.map(drop)
+        }
+    }
+}
+
+/// Starts a reconnect, and lets the relay run its sign-in where it waits for the person.
+async fn begin(door: &Door, inbox: &InboxId) -> Result<Begun, CallError> {
+    let start = StartReconnect {
+        inbox_id: inbox.clone(),
+    };
+    let started = call(door, &start).await?;
+    let reconnect = started.reconnect;
+    if reconnect.state != ReconnectState::Started || started.authorization.is_none() {
+        return Ok(Begun {
+            reconnect,
+            url: None,
+        });
+    }
+    let host = HostReconnect {
+        reconnect_id: reconnect.id.clone(),
+    };
+    let hosted = call(door, &host).await?;
+    Ok(Begun {
+        reconnect,
+        url: Some(hosted.url),
+    })
+}

@@ -1,0 +1,377 @@
+//! What follows from an event: the next model and what the browser does. Without `async` and without a browser.
+//! Reconnects have a file of their own.
+
+use protocol::problem::Code;
+use protocol::request::device::Device;
+use protocol::request::status::Status;
+use protocol::timestamp::Timestamp;
+use web::call::{CallError, Tagged};
+
+use crate::event::{Deed, Effect, Event, Loaded, Opening, Wanted};
+use crate::model::{Access, Model, Out, Page, Slot};
+use crate::route::Route;
+
+mod reconnect;
+
+impl Model {
+    /// Takes an event in.
+    pub fn decide(&mut self, event: Event) -> Vec<Effect> {
+        match event {
+            Event::Opened(opening) => self.open(*opening),
+            Event::Went(route) => self.go(route),
+            Event::Given(code) => {
+                let before = self.token().cloned();
+                self.access = Access::Entering { before };
+                vec![Effect::Become(Route::Login), Effect::Enter(code)]
+            }
+            Event::Entered(Ok(session)) => {
+                let mut effects = vec![
+                    Effect::KeepSession(session.token.clone()),
+                    Effect::Become(Route::Campaigns),
+                ];
+                self.access = Access::In(session.token);
+                self.route = Route::Campaigns;
+                effects.extend(self.arrive());
+                effects
+            }
+            Event::Entered(Err(error)) => self.stay_out(&error),
+            Event::Tick(at) => self.tick(at),
+            Event::Shown { is_visible, at } => {
+                self.is_visible = is_visible;
+                if is_visible {
+                    self.tick(at)
+                } else {
+                    vec![Effect::Rest]
+                }
+            }
+            Event::Looked(answer) => self.look(answer),
+            Event::Loaded(loaded) => self.load(loaded),
+            Event::Asked(deed) => {
+                if self.doing.is_some() {
+                    return Vec::new();
+                }
+                self.doing = Some(deed.clone());
+                self.notice = None;
+                self.page.confirming = None;
+                self.page.paired = None;
+                vec![Effect::Do(deed)]
+            }
+            Event::Did(deed, answer) => self.finish(&deed, answer),
+            Event::PairingAsked => vec![Effect::Pair],
+            Event::Paired(answer) => match answer {
+                Ok(pairing) => {
+                    self.page.pairing = Some(pairing);
+                    self.page.paired = None;
+                    self.notice = None;
+                    Vec::new()
+                }
+                Err(error) => self.complain(&error),
+            },
+            Event::Acted(inbox, act) => self.act(inbox, act),
+            Event::Begun(inbox, answer) => self.begin(inbox, *answer),
+            Event::Followed(inbox, answer) => self.follow(inbox, *answer),
+            Event::Proved(inbox, answer) => self.prove(&inbox, *answer),
+            Event::Confirming(device) => {
+                self.page.confirming = device;
+                Vec::new()
+            }
+            Event::Linked(route) => vec![Effect::GoTo(route)],
+            Event::Again => {
+                self.notice = None;
+                let mut effects = self.wants();
+                effects.extend(self.ask());
+                effects
+            }
+            Event::Dismissed => {
+                self.notice = None;
+                Vec::new()
+            }
+            Event::Copied(text) => {
+                self.page.copied = Some(text.clone());
+                vec![Effect::Copy(text)]
+            }
+            Event::Left => self.leave(Out::Left),
+        }
+    }
+
+    fn open(&mut self, opening: Opening) -> Vec<Effect> {
+        let Opening {
+            route,
+            code,
+            session,
+            reconnects,
+            is_visible,
+            at,
+        } = opening;
+        self.now = at;
+        self.is_visible = is_visible;
+        self.route = route;
+        self.recall(reconnects);
+        if let Some(code) = code {
+            self.access = Access::Entering { before: session };
+            return vec![Effect::Become(Route::Login), Effect::Enter(code)];
+        }
+        let Some(session) = session else {
+            return Vec::new();
+        };
+        self.access = Access::In(session);
+        if self.route == Route::Login {
+            self.route = Route::Campaigns;
+            let mut effects = vec![Effect::Become(Route::Campaigns)];
+            effects.extend(self.arrive());
+            return effects;
+        }
+        self.arrive()
+    }
+
+    /// A used link is no harm to somebody who is signed in.
+    fn stay_out(&mut self, error: &CallError) -> Vec<Effect> {
+        let Access::Entering { before } = &mut self.access else {
+            return Vec::new();
+        };
+        if let Some(before) = before.take() {
+            self.access = Access::In(before);
+            self.route = Route::Campaigns;
+            let mut effects = vec![Effect::Become(Route::Campaigns)];
+            effects.extend(self.arrive());
+            return effects;
+        }
+        self.access = Access::Out(match error {
+            CallError::Refused(problem) if problem.code == Code::Invalid => Out::UsedCode,
+            error => Out::NoAnswer { words: said(error) },
+        });
+        Vec::new()
+    }
+
+    fn go(&mut self, route: Route) -> Vec<Effect> {
+        self.route = route;
+        self.notice = None;
+        self.arrive()
+    }
+
+    /// A page is entered: what it needs is loaded, and the relay is asked at once.
+    fn arrive(&mut self) -> Vec<Effect> {
+        self.page = Page::default();
+        if self.token().is_none() {
+            return Vec::new();
+        }
+        let mut effects = self.wants();
+        effects.extend(self.ask());
+        effects
+    }
+
+    /// What the page needs beyond the status.
+    fn wants(&self) -> Vec<Effect> {
+        let wanted = match &self.route {
+            Route::Campaign(id) => vec![
+                Wanted::Deliveries(id.clone()),
+                Wanted::Unsettled(id.clone()),
+            ],
+            Route::Receipts => vec![Wanted::Receipts],
+            Route::Receipt(id) => vec![Wanted::Receipt(id.clone())],
+            Route::Settings => vec![Wanted::Devices],
+            Route::Login | Route::Campaigns | Route::Inboxes | Route::Missing => Vec::new(),
+        };
+        wanted.into_iter().map(Effect::Load).collect()
+    }
+
+    fn ask(&mut self) -> Vec<Effect> {
+        if self.is_looking || self.token().is_none() {
+            return Vec::new();
+        }
+        self.is_looking = true;
+        vec![Effect::Look]
+    }
+
+    fn tick(&mut self, at: Timestamp) -> Vec<Effect> {
+        self.now = at;
+        if self.pace().is_none() {
+            return Vec::new();
+        }
+        let mut effects = self.ask();
+        effects.extend(self.follow_all());
+        effects
+    }
+
+    fn look(&mut self, answer: Result<Option<Tagged<Status>>, CallError>) -> Vec<Effect> {
+        self.is_looking = false;
+        let mut effects = Vec::new();
+        match answer {
+            Ok(changed) => {
+                self.trouble = None;
+                self.answered_at = Some(self.now);
+                if let Some(Tagged { answer, tag }) = changed {
+                    effects.extend(self.renew(answer));
+                    self.tag = tag;
+                }
+            }
+            Err(error) if is_signed_out(&error) => return self.leave(Out::Ended),
+            Err(error) => self.trouble = Some(said(&error)),
+        }
+        // Whoever pairs a browser waits for it to be listed.
+        if self.route == Route::Settings && self.page.pairing.is_some() {
+            effects.push(Effect::Load(Wanted::Devices));
+        }
+        effects.extend(self.pace().map(Effect::TickAfter));
+        effects
+    }
+
+    /// A new status: what the page has loaded is loaded again where it may have changed.
+    fn renew(&mut self, status: Status) -> Vec<Effect> {
+        let before = self.status.replace(status);
+        if before.is_none() {
+            return Vec::new();
+        }
+        match &self.route {
+            Route::Campaign(id) => {
+                let counts = |status: Option<&Status>| {
+                    let campaigns = status.map(|status| status.campaigns.iter());
+                    let found = campaigns?.clone().find(|campaign| campaign.id == *id);
+                    found.map(|campaign| campaign.counts)
+                };
+                if counts(before.as_ref()) == counts(self.status.as_ref()) {
+                    return Vec::new();
+                }
+                self.wants()
+            }
+            Route::Receipts => self.wants(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn load(&mut self, loaded: Loaded) -> Vec<Effect> {
+        let page = &mut self.page;
+        match (loaded, &self.route) {
+            (Loaded::Deliveries(of, answer), Route::Campaign(id)) if of == *id => {
+                fill(&mut page.deliveries, answer)
+            }
+            (Loaded::Unsettled(of, answer), Route::Campaign(id)) if of == *id => {
+                fill(&mut page.unsettled, answer)
+            }
+            (Loaded::Receipts(answer), Route::Receipts) => fill(&mut page.receipts, answer),
+            (Loaded::Receipt(of, answer), Route::Receipt(id)) if of == *id => {
+                let campaigns = answer
+                    .as_ref()
+                    .as_ref()
+                    .map(|receipt| receipt.campaigns.clone());
+                let wanted = campaigns.unwrap_or_default().into_iter();
+                let wanted = wanted.map(|campaign| Effect::Load(Wanted::Recipients(campaign)));
+                return match fill(&mut page.receipt, *answer) {
+                    Some(error) => self.end_if_signed_out(&error),
+                    None => wanted.collect(),
+                };
+            }
+            // Without them the receipt shows the names of leads, which is no reason to complain.
+            (Loaded::Recipients(_, answer), Route::Receipt(_)) => {
+                let known = answer.unwrap_or_default().into_iter();
+                page.recipients
+                    .extend(known.map(|delivery| (delivery.id, delivery.to)));
+                None
+            }
+            (Loaded::Devices(answer), Route::Settings) => {
+                if let (Slot::Here(before), Ok(devices)) = (&page.devices, &answer)
+                    && page.pairing.is_some()
+                {
+                    let is_new = |device: &&Device| before.iter().all(|old| old.id != device.id);
+                    if let Some(device) = devices.iter().find(is_new) {
+                        // The link has been used.
+                        page.pairing = None;
+                        page.paired = Some(device.name.clone());
+                    }
+                }
+                fill(&mut page.devices, answer)
+            }
+            // It was for a page that has been left.
+            _ => None,
+        }
+        .map_or_else(Vec::new, |error| self.end_if_signed_out(&error))
+    }
+
+    fn finish(&mut self, deed: &Deed, answer: Result<(), CallError>) -> Vec<Effect> {
+        if self.doing.as_ref() == Some(deed) {
+            self.doing = None;
+        }
+        match answer {
+            Ok(()) => {
+                let mut effects = self.wants();
+                effects.extend(self.ask());
+                effects
+            }
+            Err(error) => {
+                let mut effects = self.complain(&error);
+                effects.extend(self.ask());
+                effects
+            }
+        }
+    }
+
+    fn complain(&mut self, error: &CallError) -> Vec<Effect> {
+        if is_signed_out(error) {
+            return self.leave(Out::Ended);
+        }
+        self.notice = Some(said(error));
+        Vec::new()
+    }
+
+    fn end_if_signed_out(&mut self, error: &CallError) -> Vec<Effect> {
+        if is_signed_out(error) {
+            return self.leave(Out::Ended);
+        }
+        Vec::new()
+    }
+
+    fn leave(&mut self, why: Out) -> Vec<Effect> {
+        let is_visible = self.is_visible;
+        *self = Self {
+            access: Access::Out(why),
+            route: Route::Login,
+            now: self.now,
+            is_visible,
+            ..Self::default()
+        };
+        vec![
+            Effect::ForgetSession,
+            Effect::KeepReconnects(Vec::new()),
+            Effect::Rest,
+            Effect::Become(Route::Login),
+        ]
+    }
+}
+
+/// Puts an answer in its place; what was there stays where a newer one failed. Gives the failure back.
+fn fill<T>(slot: &mut Slot<T>, answer: Result<T, CallError>) -> Option<CallError> {
+    match answer {
+        Ok(value) => {
+            *slot = Slot::Here(value);
+            None
+        }
+        Err(error) => {
+            if !matches!(slot, Slot::Here(_)) {
+                *slot = Slot::Failed(said(&error));
+            }
+            Some(error)
+        }
+    }
+}
+
+fn is_signed_out(error: &CallError) -> bool {
+    matches!(error, CallError::Refused(problem) if problem.code == Code::Unauthenticated)
+}
+
+/// An error as a sentence.
+fn said(error: &CallError) -> String {
+    let words = error.to_string();
+    let mut letters = words.chars();
+    let mut sentence: String = letters
+        .next()
+        .map(|first| first.to_uppercase().collect())
+        .unwrap_or_default();
+    sentence.push_str(letters.as_str());
+    if !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,229 @@
+//! Reconnects that are begun on the dashboard: the relay runs the sign-in in a tab, and is asked how it goes.
+
+use protocol::id::{InboxId, ReconnectId};
+use protocol::problem::Code;
+use protocol::receipt::Receipt;
+use protocol::request::reconnect::{Reconnect, ReconnectState};
+use protocol::secret::Secret;
+use web::call::CallError;
+use web::card::{Act, Progress, Stopped};
+
+use super::{is_signed_out, said};
+use crate::event::{Begun, Effect};
+use crate::model::{Model, Out, Reconnecting};
+use crate::route::Route;
+
+impl Model {
+    /// Reconnects of this tab from before it was loaded again. How they stand is asked next.
+    pub(super) fn recall(&mut self, reconnects: Vec<(InboxId, ReconnectId)>) {
+        for (inbox, reconnect) in reconnects {
+            let reconnecting = Reconnecting {
+                reconnect: Some(reconnect),
+                progress: Progress::AtProvider { in_tab: true },
+            };
+            self.reconnects.insert(inbox, reconnecting);
+        }
+    }
+
+    pub(super) fn act(&mut self, inbox: InboxId, act: Act) -> Vec<Effect> {
+        match act {
+            Act::Reconnect | Act::ReconnectInTab => {
+                let is_under_way = self
+                    .reconnects
+                    .get(&inbox)
+                    .is_some_and(Reconnecting::is_under_way);
+                if is_under_way {
+                    return Vec::new();
+                }
+                self.set(&inbox, None, Progress::Starting);
+                vec![Effect::OpenTab(inbox.clone()), Effect::Begin(inbox)]
+            }
+            Act::Cancel => self.cancel(inbox),
+            Act::NotNow | Act::Close => {
+                self.reconnects.remove(&inbox);
+                vec![self.keep()]
+            }
+            Act::ShowReceipt(receipt) => vec![Effect::GoTo(Route::Receipt(receipt))],
+            Act::CopyReport(report) => vec![Effect::Copy(Secret::new(report))],
+        }
+    }
+
+    /// Once the relay has given the reconnect a name, the relay ends it and says so.
+    fn cancel(&mut self, inbox: InboxId) -> Vec<Effect> {
+        let Some(reconnecting) = self.reconnects.get_mut(&inbox) else {
+            return Vec::new();
+        };
+        if let Some(reconnect) = reconnecting.reconnect.clone() {
+            return vec![
+                Effect::CloseTab(inbox.clone()),
+                Effect::CallOff(inbox, reconnect),
+            ];
+        }
+        reconnecting.progress = Progress::Stopped(Stopped::Cancelled);
+        vec![Effect::CloseTab(inbox)]
+    }
+
+    pub(super) fn begin(
+        &mut self,
+        inbox: InboxId,
+        answer: Result<Begun, CallError>,
+    ) -> Vec<Effect> {
+        let is_wanted = self
+            .reconnects
+            .get(&inbox)
+            .is_some_and(|reconnecting| reconnecting.progress == Progress::Starting);
+        match answer {
+            // It was called off before it had a name.
+            Ok(begun) if !is_wanted => vec![
+                Effect::CloseTab(inbox.clone()),
+                Effect::CallOff(inbox, begun.reconnect.id),
+            ],
+            Ok(Begun {
+                reconnect,
+                url: Some(url),
+            }) => {
+                let progress = Progress::AtProvider { in_tab: true };
+                self.set(&inbox, Some(reconnect.id), progress);
+                let mut effects = vec![Effect::ShowInTab(inbox, url), self.keep()];
+                effects.extend(self.pace().map(Effect::TickAfter));
+                effects
+            }
+            Ok(Begun {
+                reconnect,
+                url: None,
+            }) if reconnect.state == ReconnectState::Started => {
+                let words = "This inbox signs in by a password, which the dashboard does not ask for. Run `unpause reconnect start` on the relay's machine.";
+                let stopped = Stopped::RelayRefused {
+                    words: words.to_owned(),
+                };
+                self.set(&inbox, None, Progress::Stopped(stopped));
+                vec![Effect::CloseTab(inbox)]
+            }
+            // Somebody has signed in already, here or elsewhere.
+            Ok(Begun { reconnect, .. }) => {
+                self.set(&inbox, Some(reconnect.id.clone()), Progress::HandingOver);
+                let mut effects = vec![Effect::CloseTab(inbox.clone())];
+                effects.extend(self.follow(inbox, Ok(reconnect)));
+                effects.extend(self.pace().map(Effect::TickAfter));
+                effects
+            }
+            Err(error) if is_signed_out(&error) => self.leave(Out::Ended),
+            Err(error) => {
+                if is_wanted {
+                    self.set(&inbox, None, Progress::Stopped(stopped(error)));
+                }
+                vec![Effect::CloseTab(inbox)]
+            }
+        }
+    }
+
+    /// Asks how each reconnect under way stands.
+    pub(super) fn follow_all(&self) -> Vec<Effect> {
+        let under_way = self
+            .reconnects
+            .iter()
+            .filter(|(_, reconnecting)| reconnecting.is_under_way());
+        under_way
+            .filter_map(|(inbox, reconnecting)| {
+                let reconnect = reconnecting.reconnect.clone()?;
+                Some(Effect::Follow(inbox.clone(), reconnect))
+            })
+            .collect()
+    }
+
+    pub(super) fn follow(
+        &mut self,
+        inbox: InboxId,
+        answer: Result<Reconnect, CallError>,
+    ) -> Vec<Effect> {
+        let Some(reconnecting) = self.reconnects.get_mut(&inbox) else {
+            return Vec::new();
+        };
+        if !reconnecting.is_under_way() {
+            return Vec::new();
+        }
+        let reconnect = match answer {
+            Ok(reconnect) => reconnect,
+            Err(CallError::Refused(problem)) if problem.code == Code::NotFound => {
+                self.reconnects.remove(&inbox);
+                return vec![self.keep()];
+            }
+            // It goes on at the relay; the next look asks again.
+            Err(_) => return Vec::new(),
+        };
+        // An answer to an older question.
+        if reconnecting.reconnect.as_ref() != Some(&reconnect.id) {
+            return Vec::new();
+        }
+        reconnecting.progress = match reconnect.state {
+            ReconnectState::Started => Progress::AtProvider { in_tab: true },
+            ReconnectState::Granted => Progress::Proving { stage: None },
+            ReconnectState::Verifying => Progress::Proving {
+                stage: reconnect.stage,
+            },
+            ReconnectState::Resumed => Progress::Resumed { receipt: None },
+            ReconnectState::Refused => match reconnect.card {
+                Some(words) => Progress::Refused {
+                    words,
+                    evidence: reconnect.evidence,
+                },
+                None => Progress::Stopped(Stopped::RelayRefused {
+                    words: reconnect.evidence.unwrap_or_default(),
+                }),
+            },
+        };
+        match (reconnect.state, reconnect.receipt) {
+            (ReconnectState::Resumed, Some(receipt)) => {
+                let mut effects = vec![self.keep(), Effect::Prove(inbox, receipt)];
+                // What the page shows of the campaigns is from before.
+                effects.extend(self.ask());
+                effects
+            }
+            (ReconnectState::Resumed | ReconnectState::Refused, _) => vec![self.keep()],
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn prove(
+        &mut self,
+        inbox: &InboxId,
+        answer: Result<Receipt, CallError>,
+    ) -> Vec<Effect> {
+        // Without the receipt the card says that it works, and Receipts has the rest.
+        if let (Ok(read), Some(reconnecting)) = (answer, self.reconnects.get_mut(inbox))
+            && let Progress::Resumed { receipt } = &mut reconnecting.progress
+        {
+            *receipt = Some(Box::new(read));
+        }
+        Vec::new()
+    }
+
+    fn set(&mut self, inbox: &InboxId, reconnect: Option<ReconnectId>, progress: Progress) {
+        let reconnecting = Reconnecting {
+            reconnect,
+            progress,
+        };
+        self.reconnects.insert(inbox.clone(), reconnecting);
+    }
+
+    /// Those under way are kept, for the case that the tab is loaded again.
+    fn keep(&self) -> Effect {
+        let under_way = self
+            .reconnects
+            .iter()
+            .filter(|(_, reconnecting)| reconnecting.is_under_way());
+        let kept = under_way.filter_map(|(inbox, reconnecting)| {
+            Some((inbox.clone(), reconnecting.reconnect.clone()?))
+        });
+        Effect::KeepReconnects(kept.collect())
+    }
+}
+
+fn stopped(error: CallError) -> Stopped {
+    match error {
+        CallError::Unreachable { url } => Stopped::RelayUnreachable { url },
+        error => Stopped::RelayRefused {
+            words: said(&error),
+        },
+    }
+}

@@ -1,0 +1,431 @@
+//! Events against effects: signing in, looking, loading, and a reconnect from the click to the receipt.
+
+use protocol::id::{CampaignId, DeviceId, InboxId, ReceiptId, ReconnectId};
+use protocol::problem::{Code, Problem};
+use protocol::reconnect::Stage;
+use protocol::request::reconnect::{Reconnect, ReconnectState};
+use protocol::request::session::Session;
+use protocol::secret::Secret;
+use protocol::timestamp::Timestamp;
+use web::call::{CallError, Tagged};
+use web::card::{Act, Progress, Stopped};
+
+use crate::event::{Begun, Deed, Effect, Event, Loaded, Opening, Wanted};
+use crate::example;
+use crate::model::{Access, Model, Out, Slot};
+use crate::route::Route;
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_ms(ms)
+}
+
+fn opened(route: Route, code: Option<&str>, session: Option<&str>) -> (Model, Vec<Effect>) {
+    let mut model = Model::default();
+    let opening = Opening {
+        route,
+        code: code.map(Secret::new),
+        session: session.map(Secret::new),
+        reconnects: Vec::new(),
+        is_visible: true,
+        at: at(0),
+    };
+    let effects = model.decide(Event::Opened(Box::new(opening)));
+    (model, effects)
+}
+
+/// Signed in, on this page, and the relay has answered.
+fn signed_in(route: Route) -> Model {
+    let (mut model, _) = opened(route, None, Some("t0ken"));
+    model.decide(looked(example::status()));
+    model
+}
+
+fn looked(status: protocol::request::status::Status) -> Event {
+    Event::Looked(Ok(Some(Tagged {
+        answer: status,
+        tag: Some("\"1\"".to_owned()),
+    })))
+}
+
+fn refused(code: Code) -> CallError {
+    CallError::Refused(Problem::new(code, "it is so"))
+}
+
+fn unreachable() -> CallError {
+    CallError::Unreachable {
+        url: "this address".to_owned(),
+    }
+}
+
+fn reconnect(state: ReconnectState) -> Reconnect {
+    Reconnect {
+        id: ReconnectId::new("rec_1"),
+        inbox: InboxId::new("inb_1"),
+        state,
+        stage: None,
+        expires_at: at(600_000),
+        cause: None,
+        card: None,
+        evidence: None,
+        receipt: None,
+    }
+}
+
+fn jane() -> InboxId {
+    InboxId::new("inb_1")
+}
+
+fn progress(model: &Model) -> Option<&Progress> {
+    model
+        .reconnects
+        .get(&jane())
+        .map(|reconnecting| &reconnecting.progress)
+}
+
+fn followed(reconnect: Reconnect) -> Event {
+    Event::Followed(jane(), Box::new(Ok(reconnect)))
+}
+
+#[test]
+fn a_one_time_link_is_exchanged_and_leaves_the_address() {
+    let (mut model, effects) = opened(Route::Login, Some("c0de"), None);
+    assert_eq!(
+        effects,
+        [
+            Effect::Become(Route::Login),
+            Effect::Enter(Secret::new("c0de"))
+        ]
+    );
+    let session = Session {
+        token: Secret::new("t0ken"),
+        expires_at: at(1),
+    };
+    assert_eq!(
+        model.decide(Event::Entered(Ok(session))),
+        [
+            Effect::KeepSession(Secret::new("t0ken")),
+            Effect::Become(Route::Campaigns),
+            Effect::Look
+        ]
+    );
+    assert_eq!(model.token(), Some(&Secret::new("t0ken")));
+}
+
+#[test]
+fn a_used_link_says_so_unless_somebody_is_signed_in() {
+    let (mut model, _) = opened(Route::Login, Some("c0de"), None);
+    assert_eq!(
+        model.decide(Event::Entered(Err(refused(Code::Invalid)))),
+        []
+    );
+    assert_eq!(model.access, Access::Out(Out::UsedCode));
+
+    let (mut model, _) = opened(Route::Login, Some("c0de"), Some("t0ken"));
+    model.decide(Event::Entered(Err(refused(Code::Invalid))));
+    assert_eq!(model.token(), Some(&Secret::new("t0ken")));
+    assert_eq!(model.route, Route::Campaigns);
+
+    let (mut model, _) = opened(Route::Login, Some("c0de"), None);
+    model.decide(Event::Entered(Err(unreachable())));
+    let words = "No relay answers at this address.".to_owned();
+    assert_eq!(model.access, Access::Out(Out::NoAnswer { words }));
+}
+
+#[test]
+fn nobody_signed_in_asks_the_relay_nothing() {
+    let (mut model, effects) = opened(Route::Campaigns, None, None);
+    assert_eq!(effects, []);
+    assert_eq!(model.decide(Event::Tick(at(5_000))), []);
+    assert_eq!(model.pace(), None);
+}
+
+#[test]
+fn a_session_that_ended_is_forgotten_with_all_that_was_shown() {
+    let mut model = signed_in(Route::Settings);
+    let effects = model.decide(Event::Looked(Err(refused(Code::Unauthenticated))));
+    assert!(effects.contains(&Effect::ForgetSession), "{effects:?}");
+    assert_eq!(model.access, Access::Out(Out::Ended));
+    assert_eq!(model.status, None);
+}
+
+#[test]
+fn it_looks_often_where_somebody_watches_and_never_where_nobody_does() {
+    let mut model = signed_in(Route::Inboxes);
+    assert_eq!(model.pace(), Some(2_000));
+    model.decide(Event::Acted(jane(), Act::Reconnect));
+    assert_eq!(model.pace(), Some(500));
+
+    let mut model = signed_in(Route::Campaign(CampaignId::new("cmp_1")));
+    assert_eq!(model.pace(), Some(500));
+    let hidden = Event::Shown {
+        is_visible: false,
+        at: at(0),
+    };
+    assert_eq!(model.decide(hidden), [Effect::Rest]);
+    assert_eq!(model.decide(Event::Looked(Ok(None))), []);
+    let shown = Event::Shown {
+        is_visible: true,
+        at: at(0),
+    };
+    assert_eq!(model.decide(shown), [Effect::Look]);
+}
+
+#[test]
+fn one_question_is_asked_at_a_time() {
+    let mut model = signed_in(Route::Inboxes);
+    assert_eq!(model.decide(Event::Tick(at(1))), [Effect::Look]);
+    assert_eq!(model.decide(Event::Tick(at(2))), []);
+    assert_eq!(
+        model.decide(Event::Looked(Err(unreachable()))),
+        [Effect::TickAfter(2_000)]
+    );
+    assert_eq!(
+        model.trouble.as_deref(),
+        Some("No relay answers at this address.")
+    );
+    assert!(model.status.is_some(), "what was shown stays");
+    model.decide(Event::Tick(at(3)));
+    model.decide(Event::Looked(Ok(None)));
+    assert_eq!(model.trouble, None);
+}
+
+#[test]
+fn deliveries_are_read_again_when_their_counts_change() {
+    let id = CampaignId::new("cmp_1");
+    let mut model = signed_in(Route::Campaign(id.clone()));
+    let mut status = example::status();
+    assert_eq!(
+        model.decide(looked(status.clone())),
+        [Effect::TickAfter(500)]
+    );
+    status.campaigns[0].counts.accepted += 1;
+    assert_eq!(
+        model.decide(looked(status)),
+        [
+            Effect::Load(Wanted::Deliveries(id.clone())),
+            Effect::Load(Wanted::Unsettled(id)),
+            Effect::TickAfter(500)
+        ]
+    );
+}
+
+#[test]
+fn what_came_for_a_page_that_was_left_is_not_shown() {
+    let mut model = signed_in(Route::Campaign(CampaignId::new("cmp_1")));
+    let other = Loaded::Deliveries(CampaignId::new("cmp_2"), Ok(example::deliveries()));
+    model.decide(Event::Loaded(other));
+    assert_eq!(model.page.deliveries, Slot::Awaited);
+    let own = |answer| Event::Loaded(Loaded::Deliveries(CampaignId::new("cmp_1"), answer));
+    model.decide(own(Err(unreachable())));
+    assert!(matches!(model.page.deliveries, Slot::Failed(_)));
+    model.decide(own(Ok(example::deliveries())));
+    model.decide(own(Err(unreachable())));
+    assert!(
+        matches!(model.page.deliveries, Slot::Here(_)),
+        "what is here stays"
+    );
+}
+
+#[test]
+fn one_thing_is_done_at_a_time_and_a_no_is_told() {
+    let mut model = signed_in(Route::Campaigns);
+    let pause = Deed::Pause(CampaignId::new("cmp_1"));
+    assert_eq!(
+        model.decide(Event::Asked(pause.clone())),
+        [Effect::Do(pause.clone())]
+    );
+    let revoke = Deed::Revoke(DeviceId::new("dev_1"));
+    assert_eq!(model.decide(Event::Asked(revoke)), []);
+    model.decide(Event::Did(pause, Err(refused(Code::Conflict))));
+    assert_eq!(model.notice.as_deref(), Some("It is so."));
+    assert_eq!(model.doing, None);
+}
+
+#[test]
+fn a_browser_that_was_paired_takes_the_place_of_the_link() {
+    let mut model = signed_in(Route::Settings);
+    let devices = |devices| Event::Loaded(Loaded::Devices(Ok(devices)));
+    model.decide(devices(Vec::new()));
+    model.decide(Event::Paired(Ok(example::pairing())));
+    assert_eq!(
+        model.decide(Event::Looked(Ok(None))),
+        [Effect::Load(Wanted::Devices), Effect::TickAfter(2_000)]
+    );
+    model.decide(devices(Vec::new()));
+    assert!(model.page.pairing.is_some(), "nobody has used it yet");
+    model.decide(devices(example::devices()));
+    assert_eq!(model.page.pairing, None);
+    assert_eq!(model.page.paired.as_deref(), Some("Firefox on the laptop"));
+}
+
+#[test]
+fn a_reconnect_goes_from_the_click_to_the_receipt() {
+    let mut model = signed_in(Route::Campaign(CampaignId::new("cmp_1")));
+    assert_eq!(
+        model.decide(Event::Acted(jane(), Act::Reconnect)),
+        [Effect::OpenTab(jane()), Effect::Begin(jane())],
+        "the tab is opened while the click counts"
+    );
+    assert_eq!(
+        model.decide(Event::Acted(jane(), Act::Reconnect)),
+        [],
+        "one reconnect of an inbox"
+    );
+
+    let url = Secret::new("https://relay.example/oauth/start?ticket=t");
+    let begun = Begun {
+        reconnect: reconnect(ReconnectState::Started),
+        url: Some(url.clone()),
+    };
+    let kept = vec![(jane(), ReconnectId::new("rec_1"))];
+    assert_eq!(
+        model.decide(Event::Begun(jane(), Box::new(Ok(begun)))),
+        [
+            Effect::ShowInTab(jane(), url),
+            Effect::KeepReconnects(kept),
+            Effect::TickAfter(500)
+        ]
+    );
+    assert_eq!(
+        progress(&model),
+        Some(&Progress::AtProvider { in_tab: true })
+    );
+
+    let follow = Effect::Follow(jane(), ReconnectId::new("rec_1"));
+    assert_eq!(
+        model.decide(Event::Tick(at(1))),
+        [Effect::Look, follow.clone()]
+    );
+    assert_eq!(
+        model.decide(followed(reconnect(ReconnectState::Granted))),
+        []
+    );
+    assert_eq!(progress(&model), Some(&Progress::Proving { stage: None }));
+    let verifying = Reconnect {
+        stage: Some(Stage::Refreshed),
+        ..reconnect(ReconnectState::Verifying)
+    };
+    model.decide(followed(verifying));
+    assert_eq!(
+        progress(&model),
+        Some(&Progress::Proving {
+            stage: Some(Stage::Refreshed)
+        })
+    );
+
+    model.decide(Event::Looked(Ok(None)));
+    let resumed = Reconnect {
+        receipt: Some(ReceiptId::new("rcp_1")),
+        ..reconnect(ReconnectState::Resumed)
+    };
+    assert_eq!(
+        model.decide(followed(resumed)),
+        [
+            Effect::KeepReconnects(Vec::new()),
+            Effect::Prove(jane(), ReceiptId::new("rcp_1")),
+            Effect::Look
+        ]
+    );
+    let receipt = example::receipt();
+    model.decide(Event::Proved(jane(), Box::new(Ok(receipt.clone()))));
+    let proved = Progress::Resumed {
+        receipt: Some(Box::new(receipt)),
+    };
+    assert_eq!(progress(&model), Some(&proved));
+
+    model.decide(Event::Acted(jane(), Act::Close));
+    assert_eq!(progress(&model), None);
+}
+
+#[test]
+fn a_reconnect_is_called_off_at_the_relay() {
+    let mut model = signed_in(Route::Inboxes);
+    model.decide(Event::Acted(jane(), Act::Reconnect));
+    assert_eq!(
+        model.decide(Event::Acted(jane(), Act::Cancel)),
+        [Effect::CloseTab(jane())]
+    );
+    assert_eq!(
+        progress(&model),
+        Some(&Progress::Stopped(Stopped::Cancelled))
+    );
+    let begun = Begun {
+        reconnect: reconnect(ReconnectState::Started),
+        url: Some(Secret::new("https://relay.example")),
+    };
+    let call_off = [
+        Effect::CloseTab(jane()),
+        Effect::CallOff(jane(), ReconnectId::new("rec_1")),
+    ];
+    assert_eq!(
+        model.decide(Event::Begun(jane(), Box::new(Ok(begun.clone())))),
+        call_off,
+        "it had no name when it was called off"
+    );
+
+    let mut model = signed_in(Route::Inboxes);
+    model.decide(Event::Acted(jane(), Act::Reconnect));
+    model.decide(Event::Begun(jane(), Box::new(Ok(begun))));
+    assert_eq!(model.decide(Event::Acted(jane(), Act::Cancel)), call_off);
+}
+
+#[test]
+fn a_reconnect_that_cannot_begin_says_why() {
+    for (error, stopped) in [
+        (
+            unreachable(),
+            Stopped::RelayUnreachable {
+                url: "this address".to_owned(),
+            },
+        ),
+        (
+            refused(Code::Conflict),
+            Stopped::RelayRefused {
+                words: "It is so.".to_owned(),
+            },
+        ),
+    ] {
+        let mut model = signed_in(Route::Inboxes);
+        model.decide(Event::Acted(jane(), Act::Reconnect));
+        let effects = model.decide(Event::Begun(jane(), Box::new(Err(error))));
+        assert_eq!(effects, [Effect::CloseTab(jane())]);
+        assert_eq!(progress(&model), Some(&Progress::Stopped(stopped)));
+    }
+}
+
+#[test]
+fn somebody_elses_sign_in_is_followed_without_another() {
+    let mut model = signed_in(Route::Inboxes);
+    model.decide(Event::Acted(jane(), Act::Reconnect));
+    let begun = Begun {
+        reconnect: reconnect(ReconnectState::Verifying),
+        url: None,
+    };
+    let effects = model.decide(Event::Begun(jane(), Box::new(Ok(begun))));
+    assert_eq!(effects, [Effect::CloseTab(jane()), Effect::TickAfter(500)]);
+    assert_eq!(progress(&model), Some(&Progress::Proving { stage: None }));
+}
+
+#[test]
+fn a_tab_that_was_loaded_again_goes_on_with_its_reconnect() {
+    let mut model = Model::default();
+    let opening = Opening {
+        route: Route::Inboxes,
+        code: None,
+        session: Some(Secret::new("t0ken")),
+        reconnects: vec![(jane(), ReconnectId::new("rec_1"))],
+        is_visible: true,
+        at: at(0),
+    };
+    model.decide(Event::Opened(Box::new(opening)));
+    model.decide(looked(example::status()));
+    let follow = Effect::Follow(jane(), ReconnectId::new("rec_1"));
+    assert_eq!(model.decide(Event::Tick(at(1))), [Effect::Look, follow]);
+    let gone = Event::Followed(jane(), Box::new(Err(refused(Code::NotFound))));
+    assert_eq!(
+        model.decide(gone),
+        [Effect::KeepReconnects(Vec::new())],
+        "one that the relay does not know is let go"
+    );
+    assert_eq!(progress(&model), None);
+}

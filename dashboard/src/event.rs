@@ -1,0 +1,190 @@
+//! What happens to the dashboard, and what it has done: the words between the decisions and the browser.
+
+use protocol::delivery::Decision;
+use protocol::id::{CampaignId, DeliveryId, DeviceId, InboxId, ReceiptId, ReconnectId};
+use protocol::receipt::Receipt;
+use protocol::request::delivery::Delivery;
+use protocol::request::device::{Device, Pairing};
+use protocol::request::reconnect::Reconnect;
+use protocol::request::session::Session;
+use protocol::request::status::Status;
+use protocol::secret::Secret;
+use protocol::timestamp::Timestamp;
+use web::call::{CallError, Tagged};
+use web::card::Act;
+
+use crate::route::Route;
+
+/// What happens.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The page was opened.
+    Opened(Box<Opening>),
+    /// The address changed: a link was followed, or Back was pressed.
+    Went(Route),
+    /// A person follows a link of ours.
+    Linked(Route),
+    /// A one-time link was opened on a page that was open already.
+    Given(Secret),
+    /// The code of a one-time link was exchanged.
+    Entered(Result<Session, CallError>),
+    /// It is time to look.
+    Tick(Timestamp),
+    /// The page was shown, or hidden.
+    Shown {
+        /// Whether it is seen now.
+        is_visible: bool,
+        /// When.
+        at: Timestamp,
+    },
+    /// The relay was asked for everything; `None`: as before.
+    Looked(Result<Option<Tagged<Status>>, CallError>),
+    /// What a page needs beyond that came.
+    Loaded(Loaded),
+    /// A person pressed something that changes the relay.
+    Asked(Deed),
+    /// The relay did it, or not.
+    Did(Deed, Result<(), CallError>),
+    /// A person wants a pairing link.
+    PairingAsked,
+    /// A pairing link was made, or not.
+    Paired(Result<Pairing, CallError>),
+    /// A person pressed something on a card.
+    Acted(InboxId, Act),
+    /// A reconnect was started, or not.
+    Begun(InboxId, Box<Result<Begun, CallError>>),
+    /// How a reconnect stands.
+    Followed(InboxId, Box<Result<Reconnect, CallError>>),
+    /// The receipt of a reconnect.
+    Proved(InboxId, Box<Result<Receipt, CallError>>),
+    /// A person asks to revoke a device, or takes it back.
+    Confirming(Option<DeviceId>),
+    /// A person wants to read the page again.
+    Again,
+    /// A person has read what went wrong.
+    Dismissed,
+    /// A person copies text.
+    Copied(Secret),
+    /// A person signs out of this browser.
+    Left,
+}
+
+/// How the page was opened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opening {
+    /// Where.
+    pub route: Route,
+    /// The code of a one-time link.
+    pub code: Option<Secret>,
+    /// The session that this browser keeps.
+    pub session: Option<Secret>,
+    /// Reconnects that this tab began before it was loaded again.
+    pub reconnects: Vec<(InboxId, ReconnectId)>,
+    /// Whether it is seen.
+    pub is_visible: bool,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A reconnect that was started.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Begun {
+    /// How it stands.
+    pub reconnect: Reconnect,
+    /// Where the person signs in; `None` where that has been done, or is not done in a browser.
+    pub url: Option<Secret>,
+}
+
+/// What a page needs beyond the status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Deliveries of a campaign, from the first lead on.
+    Deliveries(CampaignId),
+    /// Those that a person must decide.
+    Unsettled(CampaignId),
+    /// The receipts.
+    Receipts,
+    /// One receipt.
+    Receipt(ReceiptId),
+    /// To whom the deliveries of a receipt's campaigns go.
+    Recipients(CampaignId),
+    /// The paired devices.
+    Devices,
+}
+
+/// What came of [`Wanted`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Loaded {
+    /// Of this campaign.
+    Deliveries(CampaignId, Result<Vec<Delivery>, CallError>),
+    /// Of this campaign.
+    Unsettled(CampaignId, Result<Vec<Delivery>, CallError>),
+    /// Newest first.
+    Receipts(Result<Vec<Receipt>, CallError>),
+    /// One receipt.
+    Receipt(ReceiptId, Box<Result<Receipt, CallError>>),
+    /// Of this campaign.
+    Recipients(CampaignId, Result<Vec<Delivery>, CallError>),
+    /// Newest first.
+    Devices(Result<Vec<Device>, CallError>),
+}
+
+/// What a person asks the relay to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Start a draft.
+    Start(CampaignId),
+    /// Pause a campaign.
+    Pause(CampaignId),
+    /// Resume a campaign that a person paused.
+    Resume(CampaignId),
+    /// Decide a delivery.
+    Settle(DeliveryId, Decision),
+    /// Revoke a device.
+    Revoke(DeviceId),
+}
+
+/// What the browser does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Exchange the code of a one-time link.
+    Enter(Secret),
+    /// Keep the session in this browser.
+    KeepSession(Secret),
+    /// Forget it.
+    ForgetSession,
+    /// Keep the reconnects that this tab began.
+    KeepReconnects(Vec<(InboxId, ReconnectId)>),
+    /// Ask the relay for everything.
+    Look,
+    /// Look again after so many milliseconds, and not before.
+    TickAfter(u32),
+    /// Stop looking.
+    Rest,
+    /// Load what the page needs.
+    Load(Wanted),
+    /// Ask the relay to change something.
+    Do(Deed),
+    /// Make a pairing link.
+    Pair,
+    /// Open an empty tab, while the click still counts.
+    OpenTab(InboxId),
+    /// Start a reconnect and let the relay run its sign-in.
+    Begin(InboxId),
+    /// Show the sign-in in the tab that was opened for it.
+    ShowInTab(InboxId, Secret),
+    /// Close that tab.
+    CloseTab(InboxId),
+    /// Ask how a reconnect stands.
+    Follow(InboxId, ReconnectId),
+    /// Call a reconnect off.
+    CallOff(InboxId, ReconnectId),
+    /// Read the receipt of a reconnect.
+    Prove(InboxId, ReceiptId),
+    /// Put text on the clipboard.
+    Copy(Secret),
+    /// Show another address.
+    GoTo(Route),
+    /// Show another address in place of this one.
+    Become(Route),
+}

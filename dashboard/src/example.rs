@@ -1,0 +1,217 @@
+//! What a relay answers, for the tests.
+
+use protocol::campaign::{PausedBy, State, Step};
+use protocol::card::Facts;
+use protocol::cause::Cause;
+use protocol::delivery::{State as DeliveryState, Suppression};
+use protocol::id::{CampaignId, DeliveryId, DeviceId, InboxId, LeadId, ReceiptId, ReconnectId};
+use protocol::inbox::{MailServer, TlsMode};
+use protocol::provider::ProviderId;
+use protocol::receipt::{Fate, Line, Receipt};
+use protocol::request::campaign::{Campaign, Counts};
+use protocol::request::delivery::Delivery;
+use protocol::request::device::{Device, Pairing};
+use protocol::request::inbox::{ConnectionState, ConnectionView, Inbox};
+use protocol::request::status::Status;
+use protocol::secret::Secret;
+use protocol::timestamp::Timestamp;
+
+pub(crate) fn instant(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+pub(crate) fn now() -> Timestamp {
+    instant("2026-11-23T09:30:00Z")
+}
+
+/// Jane's inbox is lost and holds a campaign; two other inboxes work.
+pub(crate) fn status() -> Status {
+    let ended = Some(Cause::PermissionEnded);
+    Status {
+        version: "0.1.0".to_owned(),
+        inboxes: vec![
+            inbox("inb_2", "ann@acme.example", ConnectionState::Checking, None),
+            inbox(
+                "inb_1",
+                "jane@acme.example",
+                ConnectionState::Disconnected,
+                ended,
+            ),
+            inbox("inb_3", "li@acme.example", ConnectionState::Connected, None),
+        ],
+        campaigns: vec![
+            campaign("cmp_1", "Spring outreach", "inb_1", paused()),
+            campaign("cmp_2", "Autumn news", "inb_3", State::Running),
+            campaign("cmp_3", "Next year", "inb_3", State::Draft),
+        ],
+        sites: Vec::new(),
+    }
+}
+
+fn inbox(id: &str, address: &str, state: ConnectionState, cause: Option<Cause>) -> Inbox {
+    let server = |host: &str, port| MailServer {
+        host: host.to_owned(),
+        port,
+        tls: TlsMode::Implicit,
+    };
+    let facts = Facts {
+        inbox: address,
+        provider: "Google",
+    };
+    Inbox {
+        id: InboxId::new(id),
+        address: address.parse().unwrap(),
+        provider: ProviderId::new("google"),
+        smtp: server("smtp.gmail.com", 465),
+        imap: server("imap.gmail.com", 993),
+        connection: ConnectionView {
+            state,
+            since: instant("2026-11-23T09:10:00Z"),
+            cause,
+            card: cause.map(|cause| cause.card().render(&facts)),
+            evidence: cause.map(|_| "400 invalid_grant: Token has been revoked.".to_owned()),
+        },
+        held: if cause.is_some() { 25 } else { 0 },
+        unsettled: 0,
+    }
+}
+
+pub(crate) fn paused() -> State {
+    State::Paused {
+        by: PausedBy::Cause {
+            inbox: InboxId::new("inb_1"),
+            cause: Cause::PermissionEnded,
+        },
+        since: instant("2026-11-23T09:12:00Z"),
+    }
+}
+
+fn campaign(id: &str, name: &str, inbox: &str, status: State) -> Campaign {
+    let step = |subject: &str, wait_ms| Step {
+        subject: subject.to_owned(),
+        body: "Hello {{first_name}}".to_owned(),
+        wait_ms,
+    };
+    Campaign {
+        id: CampaignId::new(id),
+        name: name.to_owned(),
+        inboxes: vec![InboxId::new(inbox)],
+        steps: vec![step("A word, {{first_name}}?", 0), step("", 3 * 86_400_000)],
+        status,
+        counts: Counts {
+            leads: 60,
+            planned: 120,
+            waiting: 80,
+            accepted: 35,
+            bounced: 1,
+            suppressed: 3,
+            unsettled: 1,
+            ..Counts::default()
+        },
+    }
+}
+
+pub(crate) fn deliveries() -> Vec<Delivery> {
+    let delivery = |n: u32, to: &str, status| Delivery {
+        id: DeliveryId::new(format!("dlv_{n}")),
+        lead: LeadId::new(format!("lea_{n}")),
+        to: to.parse().unwrap(),
+        step: 1,
+        status,
+        message_id: None,
+        wire_id: None,
+        attempts: 1,
+        cause: None,
+        words: None,
+    };
+    vec![
+        delivery(
+            1,
+            "bob@lead.example",
+            DeliveryState::Accepted {
+                at: instant("2026-11-23T08:40:00Z"),
+            },
+        ),
+        delivery(
+            2,
+            "cem@lead.example",
+            DeliveryState::Planned {
+                due_at: instant("2026-11-23T11:00:00Z"),
+            },
+        ),
+        delivery(
+            3,
+            "dot@lead.example",
+            DeliveryState::Suppressed {
+                why: Suppression::Replied,
+            },
+        ),
+    ]
+}
+
+pub(crate) fn unsettled() -> Vec<Delivery> {
+    let mut deliveries = deliveries();
+    deliveries.truncate(1);
+    deliveries[0].id = DeliveryId::new("dlv_9");
+    deliveries[0].to = "eve@lead.example".parse().unwrap();
+    deliveries[0].status = DeliveryState::Unsettled {
+        since: instant("2026-11-23T09:10:00Z"),
+    };
+    deliveries
+}
+
+pub(crate) fn receipt() -> Receipt {
+    let line = |n: u32, fate| Line {
+        delivery: DeliveryId::new(format!("dlv_{n}")),
+        lead: LeadId::new(format!("lea_{n}")),
+        step: 1,
+        fate,
+    };
+    Receipt {
+        id: ReceiptId::new("rcp_1"),
+        reconnect: ReconnectId::new("rec_1"),
+        inbox: InboxId::new("inb_1"),
+        campaigns: vec![CampaignId::new("cmp_1")],
+        cause: Cause::PermissionEnded,
+        lost_at: instant("2026-11-23T05:00:00Z"),
+        resumed_at: instant("2026-11-23T09:10:00Z"),
+        shifted_by_ms: 15_000_000,
+        held: 2,
+        to_send: 1,
+        skipped: 1,
+        in_doubt: 0,
+        lines: vec![
+            line(
+                2,
+                Fate::Shifted {
+                    was_due_at: instant("2026-11-23T06:50:00Z"),
+                    due_at: instant("2026-11-23T11:00:00Z"),
+                },
+            ),
+            line(
+                3,
+                Fate::Skipped {
+                    why: Suppression::Replied,
+                },
+            ),
+        ],
+    }
+}
+
+pub(crate) fn devices() -> Vec<Device> {
+    vec![Device {
+        id: DeviceId::new("dev_1"),
+        name: "Firefox on the laptop".to_owned(),
+        origin: Some("moz-extension://0b1c2d3e-0000-4000-8000-000000000000".to_owned()),
+        paired_at: instant("2026-11-22T17:40:00Z"),
+    }]
+}
+
+pub(crate) fn pairing() -> Pairing {
+    Pairing {
+        link: Secret::new("unpause://pair?relay=http%3A%2F%2F127.0.0.1%3A8025&code=c0de&key=k3y"),
+        code: Secret::new("c0de"),
+        expires_at: instant("2026-11-23T09:40:00Z"),
+        fingerprint: "1a2b 3c4d 5e6f 7081 92a3 b4c5 d6e7 f809".to_owned(),
+    }
+}

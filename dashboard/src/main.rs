@@ -1,0 +1,5 @@
+//! The relay's dashboard, as the browser starts it.
+
+fn main() {
+    dashboard::run();
+}

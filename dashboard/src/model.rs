@@ -1,0 +1,253 @@
+//! Everything that the dashboard knows, and nothing that a browser must be asked for.
+
+use std::collections::BTreeMap;
+
+use protocol::campaign::State;
+use protocol::id::{CampaignId, DeliveryId, DeviceId, InboxId, ReconnectId};
+use protocol::inbox::Address;
+use protocol::receipt::Receipt;
+use protocol::request::campaign::Campaign;
+use protocol::request::delivery::Delivery;
+use protocol::request::device::{Device, Pairing};
+use protocol::request::inbox::{ConnectionState, Inbox};
+use protocol::request::status::Status;
+use protocol::secret::Secret;
+use protocol::timestamp::Timestamp;
+use web::card::{Card, Progress, draw};
+
+use crate::event::Deed;
+use crate::route::Route;
+
+/// Milliseconds between two looks while somebody watches something move.
+const WATCHING_MS: u32 = 500;
+/// Milliseconds between two looks otherwise.
+const IDLING_MS: u32 = 2_000;
+
+/// The dashboard.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// The page.
+    pub route: Route,
+    /// Whether somebody is signed in.
+    pub access: Access,
+    /// The time by which the words on the page are true.
+    pub now: Timestamp,
+    /// Whether somebody looks at the page.
+    pub is_visible: bool,
+    /// Every inbox and campaign; `None` before the first answer.
+    pub status: Option<Status>,
+    /// The tag of that answer.
+    pub tag: Option<String>,
+    /// When the relay answered last.
+    pub answered_at: Option<Timestamp>,
+    /// Why it did not, the last time; `None` while it does.
+    pub trouble: Option<String>,
+    /// Whether an answer is awaited.
+    pub is_looking: bool,
+    /// Reconnects that were begun here, and those whose end has not been read.
+    pub reconnects: BTreeMap<InboxId, Reconnecting>,
+    /// What the page needs beyond the status.
+    pub page: Page,
+    /// What is being done; one thing at a time.
+    pub doing: Option<Deed>,
+    /// Why the last thing was not done.
+    pub notice: Option<String>,
+}
+
+/// Whether somebody is signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// The code of a one-time link is being exchanged.
+    Entering {
+        /// The session that was there before it.
+        before: Option<Secret>,
+    },
+    /// Yes, by this token.
+    In(Secret),
+    /// No.
+    Out(Out),
+}
+
+/// Why nobody is signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Out {
+    /// Nobody has signed in here yet.
+    Never,
+    /// The code of the link was used, has run out, or never was.
+    UsedCode,
+    /// The code could not be exchanged.
+    NoAnswer {
+        /// Why.
+        words: String,
+    },
+    /// The session has ended.
+    Ended,
+    /// The person signed out.
+    Left,
+}
+
+/// A reconnect that was begun here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reconnecting {
+    /// Its name; `None` until the relay has given it one.
+    pub reconnect: Option<ReconnectId>,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+impl Reconnecting {
+    /// Whether it goes on.
+    pub fn is_under_way(&self) -> bool {
+        match self.progress {
+            Progress::Starting
+            | Progress::AtProvider { .. }
+            | Progress::HandingOver
+            | Progress::Proving { .. } => true,
+            Progress::Resumed { .. } | Progress::Refused { .. } | Progress::Stopped(_) => false,
+        }
+    }
+}
+
+/// What one page needs beyond the status; all of it goes when the page does.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// Deliveries of the campaign, from the first lead on.
+    pub deliveries: Slot<Vec<Delivery>>,
+    /// Those that a person must decide.
+    pub unsettled: Slot<Vec<Delivery>>,
+    /// The receipts, newest first.
+    pub receipts: Slot<Vec<Receipt>>,
+    /// The receipt.
+    pub receipt: Slot<Receipt>,
+    /// To whom deliveries of the receipt go, where that is known.
+    pub recipients: BTreeMap<DeliveryId, Address>,
+    /// The paired devices, newest first.
+    pub devices: Slot<Vec<Device>>,
+    /// The device whose revocation waits for a second word.
+    pub confirming: Option<DeviceId>,
+    /// The pairing link that was just made.
+    pub pairing: Option<Pairing>,
+    /// The name of the browser that was just paired by it.
+    pub paired: Option<String>,
+    /// What was copied last.
+    pub copied: Option<Secret>,
+}
+
+/// Something that is loaded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Slot<T> {
+    /// On its way.
+    #[default]
+    Awaited,
+    /// Here; a newer one may be on its way.
+    Here(T),
+    /// It could not be loaded.
+    Failed(String),
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            route: Route::Campaigns,
+            access: Access::Out(Out::Never),
+            now: Timestamp::from_ms(0),
+            is_visible: true,
+            status: None,
+            tag: None,
+            answered_at: None,
+            trouble: None,
+            is_looking: false,
+            reconnects: BTreeMap::new(),
+            page: Page::default(),
+            doing: None,
+            notice: None,
+        }
+    }
+}
+
+impl Model {
+    /// The token that lets us in.
+    pub fn token(&self) -> Option<&Secret> {
+        match &self.access {
+            Access::In(token) => Some(token),
+            Access::Entering { .. } | Access::Out(_) => None,
+        }
+    }
+
+    /// The campaigns, newest first.
+    pub fn campaigns(&self) -> &[Campaign] {
+        self.status
+            .as_ref()
+            .map_or(&[], |status| status.campaigns.as_slice())
+    }
+
+    /// The inboxes, by address.
+    pub fn inboxes(&self) -> &[Inbox] {
+        self.status
+            .as_ref()
+            .map_or(&[], |status| status.inboxes.as_slice())
+    }
+
+    /// A campaign.
+    pub fn find_campaign(&self, id: &CampaignId) -> Option<&Campaign> {
+        self.campaigns().iter().find(|campaign| campaign.id == *id)
+    }
+
+    /// An inbox.
+    pub fn find_inbox(&self, id: &InboxId) -> Option<&Inbox> {
+        self.inboxes().iter().find(|inbox| inbox.id == *id)
+    }
+
+    /// An inbox's address, or its name where it is not known.
+    pub fn address_of(&self, id: &InboxId) -> String {
+        self.find_inbox(id)
+            .map_or_else(|| id.to_string(), |inbox| inbox.address.to_string())
+    }
+
+    /// The card of an inbox that has something to say: it is lost, or a reconnect of it was begun here.
+    pub fn find_card(&self, inbox: &Inbox) -> Option<Card> {
+        let reconnecting = self.reconnects.get(&inbox.id);
+        let is_lost = inbox.connection.state == ConnectionState::Disconnected;
+        (is_lost || reconnecting.is_some()).then(|| {
+            let progress = reconnecting.map(|reconnecting| &reconnecting.progress);
+            draw(inbox, self.campaigns(), progress)
+        })
+    }
+
+    /// Milliseconds until the next look; `None` while nobody looks at the page.
+    pub fn pace(&self) -> Option<u32> {
+        if !self.is_visible || self.token().is_none() {
+            return None;
+        }
+        let is_moving = self.reconnects.values().any(Reconnecting::is_under_way);
+        let is_watched = matches!(self.route, Route::Campaign(_));
+        Some(if is_moving || is_watched {
+            WATCHING_MS
+        } else {
+            IDLING_MS
+        })
+    }
+
+    /// What stands in the browser's title bar.
+    pub fn title(&self) -> String {
+        let page = match (&self.access, &self.route) {
+            (Access::Out(_) | Access::Entering { .. }, _) | (_, Route::Login) => {
+                "Sign in".to_owned()
+            }
+            (_, Route::Campaigns) => "Campaigns".to_owned(),
+            (_, Route::Campaign(id)) => self.find_campaign(id).map_or_else(
+                || "Campaign".to_owned(),
+                |campaign| match campaign.status {
+                    State::Paused { .. } => format!("Paused: {}", campaign.name),
+                    _ => campaign.name.clone(),
+                },
+            ),
+            (_, Route::Inboxes) => "Inboxes".to_owned(),
+            (_, Route::Receipts) => "Receipts".to_owned(),
+            (_, Route::Receipt(_)) => "Receipt".to_owned(),
+            (_, Route::Settings) => "Settings".to_owned(),
+            (_, Route::Missing) => "No such page".to_owned(),
+        };
+        format!("{page} · Unpause")
+    }
+}

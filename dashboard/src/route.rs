@@ -1,0 +1,121 @@
+//! The addresses of the dashboard's pages. Few enough to be read and written here, without a router.
+
+use protocol::id::{CampaignId, ReceiptId};
+use protocol::secret::Secret;
+
+/// A page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Signing in, by the code of a one-time link.
+    Login,
+    /// Every campaign.
+    Campaigns,
+    /// One campaign.
+    Campaign(CampaignId),
+    /// Every inbox.
+    Inboxes,
+    /// Every receipt.
+    Receipts,
+    /// One receipt.
+    Receipt(ReceiptId),
+    /// Paired browsers and this one's session.
+    Settings,
+    /// No page of ours.
+    Missing,
+}
+
+impl Route {
+    /// The page at a path.
+    pub fn parse(path: &str) -> Self {
+        let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+        match (segments.next(), segments.next(), segments.next()) {
+            (None | Some("campaigns"), None, None) => Self::Campaigns,
+            (Some("campaigns"), Some(id), None) => Self::Campaign(CampaignId::new(unescape(id))),
+            (Some("inboxes"), None, None) => Self::Inboxes,
+            (Some("receipts"), None, None) => Self::Receipts,
+            (Some("receipts"), Some(id), None) => Self::Receipt(ReceiptId::new(unescape(id))),
+            (Some("settings" | "pair"), None, None) => Self::Settings,
+            (Some("login"), None, None) => Self::Login,
+            _ => Self::Missing,
+        }
+    }
+
+    /// The path of the page.
+    pub fn render(&self) -> String {
+        match self {
+            Self::Login => "/login".to_owned(),
+            Self::Campaigns | Self::Missing => "/campaigns".to_owned(),
+            Self::Campaign(id) => format!("/campaigns/{}", escape(id.as_str())),
+            Self::Inboxes => "/inboxes".to_owned(),
+            Self::Receipts => "/receipts".to_owned(),
+            Self::Receipt(id) => format!("/receipts/{}", escape(id.as_str())),
+            Self::Settings => "/settings".to_owned(),
+        }
+    }
+
+    /// The entry of the navigation that this page belongs to.
+    pub fn section(&self) -> Option<Self> {
+        match self {
+            Self::Campaigns | Self::Campaign(_) => Some(Self::Campaigns),
+            Self::Inboxes => Some(Self::Inboxes),
+            Self::Receipts | Self::Receipt(_) => Some(Self::Receipts),
+            Self::Settings => Some(Self::Settings),
+            Self::Login | Self::Missing => None,
+        }
+    }
+}
+
+/// The code of a one-time link, from the fragment of its address.
+pub fn find_code(fragment: &str) -> Option<Secret> {
+    let fields = fragment.trim_start_matches('#');
+    form_urlencoded::parse(fields.as_bytes())
+        .find(|(name, value)| name == "code" && !value.is_empty())
+        .map(|(_, value)| Secret::new(value))
+}
+
+fn escape(id: &str) -> String {
+    form_urlencoded::byte_serialize(id.as_bytes()).collect()
+}
+
+fn unescape(segment: &str) -> String {
+    form_urlencoded::parse(segment.as_bytes())
+        .next()
+        .map_or_else(String::new, |(name, _)| name.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_is_found_again_by_its_path() {
+        for route in [
+            Route::Login,
+            Route::Campaigns,
+            Route::Campaign(CampaignId::new("cmp_a/b c")),
+            Route::Inboxes,
+            Route::Receipts,
+            Route::Receipt(ReceiptId::new("rcp_1")),
+            Route::Settings,
+        ] {
+            assert_eq!(Route::parse(&route.render()), route);
+        }
+        assert_eq!(Route::parse("/"), Route::Campaigns);
+        assert_eq!(Route::parse("/inboxes/"), Route::Inboxes);
+        assert_eq!(Route::parse("/campaigns/cmp_1/leads"), Route::Missing);
+        assert_eq!(Route::parse("/elsewhere"), Route::Missing);
+    }
+
+    #[test]
+    fn a_code_is_read_from_the_fragment_only_where_there_is_one() {
+        for (fragment, code) in [
+            ("#code=c0de", Some("c0de")),
+            ("#a=b&code=c%2Bd", Some("c+d")),
+            ("#code=", None),
+            ("#", None),
+            ("", None),
+        ] {
+            assert_eq!(find_code(fragment), code.map(Secret::new), "{fragment}");
+        }
+    }
+}

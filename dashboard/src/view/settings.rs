@@ -1,0 +1,125 @@
+//! Paired browsers, pairing another one, and this browser's session.
+
+use protocol::request::device::{Device, Pairing};
+use web::icon::{self, Icon};
+use web::when;
+use yew::{Callback, FocusEvent, Html, TargetCast as _, html};
+
+use super::part;
+use crate::event::{Deed, Event};
+use crate::model::Model;
+
+pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
+    html! {
+        <>
+            { part::heading("Settings") }
+            <section aria-labelledby="pair">
+                <h2 id="pair">{ "Pair a browser" }</h2>
+                { pair(model, send) }
+                <p role="status">
+                    { model.page.paired.as_ref().map(|name| format!("{name} is paired.")) }
+                </p>
+            </section>
+            <section aria-labelledby="devices">
+                <h2 id="devices">{ "Paired browsers" }</h2>
+                { part::slot(&model.page.devices, send, |devices| list(devices, model, send)) }
+            </section>
+            <section aria-labelledby="session">
+                <h2 id="session">{ "This session" }</h2>
+                <p>{ "You are signed in to the dashboard in this browser. Campaigns go on when you sign out." }</p>
+                <p>{ part::button("", "Sign out", send, Event::Left) }</p>
+            </section>
+        </>
+    }
+}
+
+fn pair(model: &Model, send: &Callback<Event>) -> Html {
+    let Some(pairing) = &model.page.pairing else {
+        return html! {
+            <>
+                <p>{ "The extension shows a pause where you are and reconnects in one click. Install it, then pair it with this relay." }</p>
+                <p>{ part::button("primary", "Make a pairing link", send, Event::PairingAsked) }</p>
+            </>
+        };
+    };
+    if pairing.expires_at <= model.now {
+        return html! {
+            <>
+                <p>{ "The link has run out. A new one takes its place." }</p>
+                <p>{ part::button("primary", "Make a new pairing link", send, Event::PairingAsked) }</p>
+            </>
+        };
+    }
+    link(pairing, model, send)
+}
+
+fn link(pairing: &Pairing, model: &Model, send: &Callback<Event>) -> Html {
+    let is_copied = model.page.copied.as_ref() == Some(&pairing.link);
+    let copy = send.reform({
+        let link = pairing.link.clone();
+        move |_| Event::Copied(link.clone())
+    });
+    let onfocus = Callback::from(|event: FocusEvent| {
+        event
+            .target_unchecked_into::<web_sys::HtmlInputElement>()
+            .select();
+    });
+    let until = when::element(
+        pairing.expires_at,
+        when::near(pairing.expires_at, model.now),
+    );
+    html! {
+        <div class="pairing">
+            <label for="pairing-link">{ "Pairing link" }</label>
+            <div class="field">
+                <input id="pairing-link" class="mono" readonly=true value={pairing.link.expose().to_owned()} {onfocus} />
+                <button type="button" class="primary" onclick={copy}>{ icon::view(Icon::Copy) }{ "Copy the link" }</button>
+            </div>
+            <p role="status">{ if is_copied { "Copied." } else { "" } }</p>
+            <p>{ "Paste it into the extension's options. It works once and ends " }{ until }{ "." }</p>
+            <p>{ "Then compare this number. The extension must show the same:" }</p>
+            <p class="fingerprint"><code>{ &pairing.fingerprint }</code></p>
+        </div>
+    }
+}
+
+fn list(devices: &[Device], model: &Model, send: &Callback<Event>) -> Html {
+    if devices.is_empty() {
+        return part::empty("No browser is paired yet.", None);
+    }
+    let rows = devices.iter().map(|device| row(device, model, send));
+    part::table(
+        "Paired browsers",
+        &["Name", "Paired", "Extension", "Revoke"],
+        rows,
+    )
+}
+
+fn row(device: &Device, model: &Model, send: &Callback<Event>) -> Html {
+    let is_confirming = model.page.confirming.as_ref() == Some(&device.id);
+    let action = if is_confirming {
+        html! {
+            <div class="actions" role="alert">
+                <span>{ "It can reconnect nothing any more." }</span>
+                { part::button("danger", &format!("Revoke {}", device.name), send, Event::Asked(Deed::Revoke(device.id.clone()))) }
+                { part::button("plain", "Keep it", send, Event::Confirming(None)) }
+            </div>
+        }
+    } else {
+        let onclick = send.reform({
+            let device = device.id.clone();
+            move |_| Event::Confirming(Some(device.clone()))
+        });
+        html! {
+            <button type="button" {onclick} aria-label={format!("Revoke {} …", device.name)}>{ "Revoke …" }</button>
+        }
+    };
+    html! {
+        <tr key={device.id.to_string()}>
+            <th scope="row">{ &device.name }</th>
+            <td>{ when::element(device.paired_at, when::near(device.paired_at, model.now)) }</td>
+            <td class="quiet">{ device.origin.clone().unwrap_or_else(|| "None: not a browser".to_owned()) }</td>
+            <td>{ action }</td>
+        </tr>
+    }
+}

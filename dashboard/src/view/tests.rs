@@ -1,0 +1,324 @@
+//! Each page in each of its states, as text: its words, its buttons, and nothing that the page's policy refuses.
+
+use protocol::campaign::{PausedBy, State};
+use protocol::id::{CampaignId, DeviceId, InboxId, ReceiptId, ReconnectId};
+use protocol::secret::Secret;
+use web::card::Progress;
+use yew::{Callback, ServerRenderer};
+
+use super::{Props, View};
+use crate::example;
+use crate::model::{Access, Model, Out, Reconnecting, Slot};
+use crate::route::Route;
+
+async fn render(model: Model) -> String {
+    let props = move || Props {
+        model,
+        send: Callback::noop(),
+    };
+    let html = ServerRenderer::<View>::with_props(props)
+        .hydratable(false)
+        .render()
+        .await;
+    for refused in ["style=", "<style", "<script", "onclick="] {
+        assert!(!html.contains(refused), "{refused} in {html}");
+    }
+    assert_eq!(html.matches("<h1").count(), 1, "one heading: {html}");
+    html
+}
+
+fn at(route: Route) -> Model {
+    Model {
+        route,
+        access: Access::In(Secret::new("t0ken")),
+        now: example::now(),
+        status: Some(example::status()),
+        ..Model::default()
+    }
+}
+
+fn campaign_page() -> Model {
+    let mut model = at(Route::Campaign(CampaignId::new("cmp_1")));
+    model.page.deliveries = Slot::Here(example::deliveries());
+    model.page.unsettled = Slot::Here(example::unsettled());
+    model
+}
+
+/// The text of a page without its marks.
+fn words(html: &str) -> String {
+    let mut text = String::new();
+    let mut is_tag = false;
+    for letter in html.chars() {
+        match letter {
+            '<' => is_tag = true,
+            '>' => is_tag = false,
+            letter if !is_tag => text.push(letter),
+            _ => {}
+        }
+    }
+    text.replace("&quot;", "\"")
+}
+
+#[track_caller]
+fn assert_says(html: &str, all: &[&str]) {
+    let text = words(html);
+    for expected in all {
+        assert!(text.contains(expected), "{expected:?} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_not_signed_in_is_told_how_and_shown_nothing() {
+    for (access, expected) in [
+        (Access::Out(Out::Never), "Sign in"),
+        (Access::Out(Out::UsedCode), "This link no longer works"),
+        (Access::Out(Out::Ended), "Your session has ended"),
+        (Access::Out(Out::Left), "You are signed out"),
+        (
+            Access::Out(Out::NoAnswer {
+                words: "No relay answers at this address.".to_owned(),
+            }),
+            "No relay answers at this address.",
+        ),
+    ] {
+        let html = render(Model {
+            access,
+            ..campaign_page()
+        })
+        .await;
+        assert_says(&html, &[expected, "unpause login"]);
+        assert!(!html.contains("acme.example"), "{html}");
+    }
+    let before = None;
+    let html = render(Model {
+        access: Access::Entering { before },
+        ..Model::default()
+    })
+    .await;
+    assert_says(&html, &["Signing in"]);
+}
+
+#[tokio::test]
+async fn the_campaigns_are_listed_with_their_states_in_words() {
+    let html = render(at(Route::Campaigns)).await;
+    assert_says(
+        &html,
+        &[
+            "Spring outreach",
+            "Paused",
+            "Sending",
+            "Draft",
+            "Unpause 0.1.0",
+        ],
+    );
+    assert!(html.contains("href=\"/campaigns/cmp_1\""), "{html}");
+    assert!(html.contains("aria-current=\"page\""), "{html}");
+    assert!(html.contains("40 of 120 settled"), "{html}");
+}
+
+#[tokio::test]
+async fn empty_pages_say_what_to_do_first() {
+    for (route, expected) in [
+        (Route::Campaigns, "unpause campaign create"),
+        (Route::Inboxes, "unpause inbox add"),
+        (Route::Receipts, "Each reconnect leaves one here"),
+        (Route::Settings, "No browser is paired yet."),
+    ] {
+        let mut model = at(route);
+        let status = model.status.as_mut().unwrap();
+        status.inboxes.clear();
+        status.campaigns.clear();
+        model.page.receipts = Slot::Here(Vec::new());
+        model.page.devices = Slot::Here(Vec::new());
+        assert_says(&render(model).await, &[expected]);
+    }
+    let mut model = at(Route::Campaigns);
+    model.status = None;
+    assert_says(&render(model).await, &["Asking the relay"]);
+}
+
+#[tokio::test]
+async fn a_paused_campaign_has_one_banner_and_the_card() {
+    let html = render(campaign_page()).await;
+    assert_eq!(html.matches("role=\"alert\"").count(), 1, "{html}");
+    let banner = html.split("role=\"alert\"").nth(1).unwrap();
+    let banner = words(banner.split("</div>").next().unwrap());
+    assert!(
+        banner.ends_with("Paused since 09:12: jane@acme.example is disconnected."),
+        "{banner}"
+    );
+    assert_says(
+        &html,
+        &[
+            "Reconnect with Google",
+            "1 campaign has waited since 09:12; 25 messages are held, none is lost.",
+            "Needs your decision",
+            "Step 1 to eve@lead.example",
+            "Take it as sent",
+            "Send it again",
+            "End it",
+            "A word, {{first_name}}?",
+            "3 days after the one before",
+            "Answers in the thread",
+            "Not sent: answered",
+            "The first 3 of 120 are shown.",
+        ],
+    );
+    assert!(!html.contains("Pause the campaign"), "{html}");
+}
+
+#[tokio::test]
+async fn a_reconnect_is_shown_on_the_page_it_was_begun_on() {
+    let mut model = campaign_page();
+    let reconnecting = Reconnecting {
+        reconnect: Some(ReconnectId::new("rec_1")),
+        progress: Progress::AtProvider { in_tab: true },
+    };
+    model.reconnects.insert(InboxId::new("inb_1"), reconnecting);
+    assert_says(
+        &render(model).await,
+        &["Finish in the tab of Google.", "Cancel"],
+    );
+
+    let mut model = campaign_page();
+    let receipt = Some(Box::new(example::receipt()));
+    let reconnecting = Reconnecting {
+        reconnect: Some(ReconnectId::new("rec_1")),
+        progress: Progress::Resumed { receipt },
+    };
+    model.reconnects.insert(InboxId::new("inb_1"), reconnecting);
+    let status = model.status.as_mut().unwrap();
+    status.campaigns[0].status = State::Running;
+    let html = render(model).await;
+    assert_says(
+        &html,
+        &["Resumed.", "See the receipt", "Pause the campaign"],
+    );
+    assert!(!html.contains("role=\"alert\""), "{html}");
+}
+
+#[tokio::test]
+async fn a_campaign_offers_what_its_state_allows() {
+    let by_person = State::Paused {
+        by: PausedBy::Person,
+        since: example::now(),
+    };
+    for (state, expected) in [
+        (State::Draft, "Start the campaign"),
+        (State::Running, "Pause the campaign"),
+        (by_person, "Resume the campaign"),
+    ] {
+        let mut model = campaign_page();
+        model.status.as_mut().unwrap().campaigns[0].status = state;
+        assert_says(&render(model).await, &[expected]);
+    }
+    let mut model = at(Route::Campaign(CampaignId::new("cmp_9")));
+    assert_says(&render(model.clone()).await, &["There is no such campaign"]);
+    model.route = Route::Missing;
+    assert_says(&render(model).await, &["There is no such page"]);
+}
+
+#[tokio::test]
+async fn lost_inboxes_are_cards_and_the_others_lines() {
+    let html = render(at(Route::Inboxes)).await;
+    assert_eq!(html.matches("<section").count(), 1, "{html}");
+    assert_says(
+        &html,
+        &[
+            "jane@acme.example is disconnected",
+            "ann@acme.example",
+            "Being checked",
+            "li@acme.example",
+            "Connected",
+            "2 campaigns",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn a_receipt_has_its_totals_and_a_line_for_each_lead() {
+    let mut model = at(Route::Receipts);
+    model.page.receipts = Slot::Here(vec![example::receipt()]);
+    let html = render(model).await;
+    assert_says(
+        &html,
+        &["today at 09:10", "jane@acme.example", "4 hours 10 minutes"],
+    );
+    assert!(html.contains("href=\"/receipts/rcp_1\""), "{html}");
+
+    let mut model = at(Route::Receipt(ReceiptId::new("rcp_1")));
+    model.page.receipt = Slot::Here(example::receipt());
+    for delivery in example::deliveries() {
+        model.page.recipients.insert(delivery.id, delivery.to);
+    }
+    assert_says(
+        &render(model).await,
+        &[
+            "jane@acme.example was lost today at 05:00 and worked again today at 09:10, after 4 hours 10 minutes.",
+            "Waits were moved by 4 hours 10 minutes.",
+            "Google ended the permission",
+            "Spring outreach",
+            "cem@lead.example",
+            "Will be sent",
+            "dot@lead.example",
+            "Not sent: answered",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn a_browser_is_paired_and_revoked_with_a_second_word() {
+    let mut model = at(Route::Settings);
+    model.page.devices = Slot::Here(example::devices());
+    assert_says(
+        &render(model.clone()).await,
+        &[
+            "Make a pairing link",
+            "Firefox on the laptop",
+            "Revoke …",
+            "Sign out",
+        ],
+    );
+    model.page.pairing = Some(example::pairing());
+    model.page.confirming = Some(DeviceId::new("dev_1"));
+    let html = render(model.clone()).await;
+    assert_says(
+        &html,
+        &[
+            "Copy the link",
+            "ends in 10 min",
+            "1a2b 3c4d 5e6f 7081 92a3 b4c5 d6e7 f809",
+            "Revoke Firefox on the laptop",
+            "Keep it",
+        ],
+    );
+    assert!(html.contains("unpause://pair?relay="), "{html}");
+    assert!(!words(&html).contains("Copied."), "{html}");
+    model.page.copied = Some(example::pairing().link);
+    assert_says(&render(model.clone()).await, &["Copied."]);
+    model.now = example::instant("2026-11-23T09:41:00Z");
+    let html = render(model).await;
+    assert_says(&html, &["The link has run out"]);
+    assert!(!html.contains("unpause://pair"), "{html}");
+}
+
+#[tokio::test]
+async fn what_failed_is_said_with_a_way_on() {
+    let mut model = at(Route::Receipts);
+    model.page.receipts = Slot::Failed("No relay answers at this address.".to_owned());
+    assert_says(&render(model).await, &["No relay answers", "Try again"]);
+
+    let mut model = at(Route::Campaigns);
+    model.trouble = Some("No relay answers at this address.".to_owned());
+    model.answered_at = Some(example::instant("2026-11-23T09:20:00Z"));
+    model.notice = Some("This campaign has no leads: import some first.".to_owned());
+    assert_says(
+        &render(model).await,
+        &[
+            "What you see is from 10 min ago.",
+            "Try again",
+            "This campaign has no leads",
+            "Spring outreach",
+        ],
+    );
+}

@@ -1,0 +1,159 @@
+//! The link that pairs: `unpause://pair?relay=…&code=…&key=…`, as `unpause pair` prints it. Pure; the calls that
+//! follow are in [`super::relay`].
+
+use protocol::sealed::RelayKey;
+use protocol::secret::Secret;
+use serde::Deserialize as _;
+use serde::de::IntoDeserializer;
+use serde::de::value::Error as ValueError;
+use url::{Host, Url};
+
+/// What a pairing link says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The relay's address, without a slash at its end.
+    pub relay: String,
+    /// The code, which works once.
+    pub code: Secret,
+    /// The key that the relay must have.
+    pub key: RelayKey,
+}
+
+/// Why pairing failed, in words for the person.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PairingError {
+    /// The text is no such link.
+    #[error(
+        "This is not a pairing link. Run `unpause pair` and paste the whole link, from unpause:// on."
+    )]
+    NotALink,
+    /// The link lacks something.
+    #[error("The link has no {part}. Run `unpause pair` again and paste the whole link.")]
+    Incomplete {
+        /// What.
+        part: &'static str,
+    },
+    /// Anybody on the way could read along.
+    #[error("{relay} is not encrypted. A relay on another computer must be reached by https://.")]
+    NotEncrypted {
+        /// The address.
+        relay: String,
+    },
+    /// Nobody answers.
+    #[error("No relay answers at {relay}. Is `unpause serve` running there?")]
+    Unreachable {
+        /// The address.
+        relay: String,
+    },
+    /// The relay said no.
+    #[error("The relay said no: {words}")]
+    Refused {
+        /// Its words.
+        words: String,
+    },
+    /// Somebody else answers.
+    #[error(
+        "What answers at {relay} has another key than the link names. Nothing was paired. Compare the fingerprints \
+         before you try again."
+    )]
+    OtherKey {
+        /// The address.
+        relay: String,
+    },
+    /// The browser could not keep the token.
+    #[error("This browser could not keep what pairing needs: {words}.")]
+    NotKept {
+        /// Why.
+        words: String,
+    },
+}
+
+/// Reads a link.
+pub fn parse(text: &Secret) -> Result<Link, PairingError> {
+    let url = Url::parse(text.expose().trim()).map_err(|_| PairingError::NotALink)?;
+    if url.scheme() != "unpause" || url.host_str() != Some("pair") {
+        return Err(PairingError::NotALink);
+    }
+    let find = |name: &'static str, part: &'static str| {
+        url.query_pairs()
+            .find(|(found, value)| found == name && !value.is_empty())
+            .map(|(_, value)| value.into_owned())
+            .ok_or(PairingError::Incomplete { part })
+    };
+    let relay = find("relay", "relay address")?;
+    let code = Secret::new(find("code", "code")?);
+    let key = find("key", "key")?;
+    let key = RelayKey::deserialize(IntoDeserializer::<ValueError>::into_deserializer(key))
+        .map_err(|_| PairingError::Incomplete { part: "key" })?;
+    let address = Url::parse(&relay).map_err(|_| PairingError::NotALink)?;
+    let is_local = match address.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    match address.scheme() {
+        "https" => {}
+        "http" if is_local => {}
+        "http" => return Err(PairingError::NotEncrypted { relay }),
+        _ => return Err(PairingError::NotALink),
+    }
+    Ok(Link {
+        relay: relay.trim_end_matches('/').to_owned(),
+        code,
+        key,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_read_and_anything_else_is_named() {
+        let read = |text: &str| parse(&Secret::new(text)).map(|link| link.relay);
+        let rest = "&code=abc&key=AAAA";
+        for (relay, expected) in [
+            ("http%3A%2F%2F127.0.0.1%3A7411", "http://127.0.0.1:7411"),
+            ("http://localhost:7411/", "http://localhost:7411"),
+            ("http://[::1]:7411", "http://[::1]:7411"),
+            (
+                "https%3A%2F%2Frelay.acme.example%2F",
+                "https://relay.acme.example",
+            ),
+        ] {
+            let text = format!(" unpause://pair?relay={relay}{rest}\n");
+            assert_eq!(read(&text).as_deref(), Ok(expected));
+        }
+        for (text, words) in [
+            ("", "not a pairing link"),
+            ("abc", "not a pairing link"),
+            (
+                "https://acme.example/?relay=x&code=y&key=z",
+                "not a pairing link",
+            ),
+            ("unpause://pair?code=abc&key=AAAA", "no relay address"),
+            ("unpause://pair?relay=https://r.example&key=AAAA", "no code"),
+            ("unpause://pair?relay=https://r.example&code=abc", "no key"),
+            (
+                "unpause://pair?relay=http://relay.acme.example&code=abc&key=AAAA",
+                "not encrypted",
+            ),
+            (
+                "unpause://pair?relay=http://127.0.0.1.evil.example&code=abc&key=AAAA",
+                "not encrypted",
+            ),
+            (
+                "unpause://pair?relay=javascript:alert(1)&code=abc&key=AAAA",
+                "not a pairing link",
+            ),
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains(words), "{text}: {error}");
+            assert!(
+                !error.contains("abc"),
+                "the code is shown to nobody: {error}"
+            );
+        }
+    }
+}

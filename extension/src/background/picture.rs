@@ -1,0 +1,205 @@
+//! What a view is shown of what the background knows. Pure.
+
+use protocol::campaign;
+use protocol::id::InboxId;
+use protocol::request::campaign::Campaign;
+use protocol::request::inbox::{ConnectionState, Inbox};
+use protocol::timestamp::Timestamp;
+use web::card::{self, Card};
+
+use super::record::{Reach, Record};
+use super::sites;
+use crate::flow::authorization::redirect_uri;
+use crate::flow::{Ending, State};
+use crate::message::{Quiet, Relay, Snapshot};
+
+/// What the popup and the options page show.
+pub fn draw(record: &Record) -> Snapshot {
+    let campaigns = campaigns(record);
+    let mut loud: Vec<&Inbox> = record
+        .inboxes()
+        .iter()
+        .filter(|inbox| is_loud(record, inbox))
+        .collect();
+    loud.sort_by_key(|inbox| lost_at(record, inbox));
+    let working = record
+        .inboxes()
+        .iter()
+        .filter(|inbox| !is_loud(record, inbox));
+    Snapshot {
+        relay: relay(record),
+        cards: loud
+            .into_iter()
+            .map(|inbox| draw_card(record, inbox))
+            .collect(),
+        working: working
+            .map(|inbox| Quiet {
+                address: inbox.address.to_string(),
+                checking: inbox.connection.state == ConnectionState::Checking,
+                n_campaigns: count(
+                    campaigns
+                        .iter()
+                        .filter(|campaign| campaign.inboxes.contains(&inbox.id)),
+                ),
+            })
+            .collect(),
+        n_sending: count(
+            campaigns
+                .iter()
+                .filter(|campaign| matches!(campaign.status, campaign::State::Running)),
+        ),
+        sites: sites::list(record),
+        pairing_problem: record.pairing_problem.clone(),
+        redirects: redirects(record),
+    }
+}
+
+/// What a prompt shows: the card of its inbox, or nothing at all.
+pub fn draw_prompt(record: &Record, inbox: Option<&InboxId>) -> Snapshot {
+    let card = inbox.and_then(|id| {
+        let inbox = record.inboxes().iter().find(|inbox| inbox.id == *id)?;
+        Some(draw_card(record, inbox))
+    });
+    Snapshot {
+        relay: match &card {
+            Some(_) => relay(record),
+            None => Relay::NotPaired,
+        },
+        cards: card.into_iter().collect(),
+        working: Vec::new(),
+        n_sending: 0,
+        sites: Vec::new(),
+        pairing_problem: None,
+        redirects: Vec::new(),
+    }
+}
+
+fn draw_card(record: &Record, inbox: &Inbox) -> Card {
+    let progress = record.flow(&inbox.id).progress();
+    card::draw(inbox, campaigns(record), progress.as_ref())
+}
+
+fn is_loud(record: &Record, inbox: &Inbox) -> bool {
+    inbox.connection.state == ConnectionState::Disconnected || record.flow(&inbox.id) != State::Idle
+}
+
+/// When the outage of a card began, so that a card stays where it is when it ends well.
+fn lost_at(record: &Record, inbox: &Inbox) -> Timestamp {
+    match record.flow(&inbox.id) {
+        State::Over {
+            ending:
+                Ending::Resumed {
+                    receipt: Some(receipt),
+                    ..
+                },
+        } => receipt.lost_at,
+        _ => inbox.connection.since,
+    }
+}
+
+fn campaigns(record: &Record) -> &[Campaign] {
+    record
+        .passing
+        .status
+        .as_ref()
+        .map_or(&[], |status| status.campaigns.as_slice())
+}
+
+fn relay(record: &Record) -> Relay {
+    let Some(paired) = &record.kept.paired else {
+        return Relay::NotPaired;
+    };
+    let (url, fingerprint) = (paired.relay.clone(), paired.key.fingerprint());
+    match record.passing.reach {
+        Reach::Revoked => Relay::Revoked { url },
+        Reach::Gone => Relay::Gone {
+            url,
+            fingerprint,
+            last_at: record.passing.last_at,
+        },
+        Reach::Here => Relay::Here { url, fingerprint },
+        Reach::Unknown => Relay::Asking { url, fingerprint },
+    }
+}
+
+fn redirects(record: &Record) -> Vec<String> {
+    let (Some(base), Some(status)) = (&record.redirect_base, &record.passing.status) else {
+        return Vec::new();
+    };
+    let mut redirects: Vec<String> = status
+        .sites
+        .iter()
+        .map(|site| redirect_uri(base, &site.provider))
+        .collect();
+    redirects.dedup();
+    redirects
+}
+
+fn count<T>(things: impl Iterator<Item = T>) -> u64 {
+    u64::try_from(things.count()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example;
+    use super::*;
+    use crate::flow;
+
+    #[test]
+    fn what_needs_the_person_comes_first_and_longest_first() {
+        let mut record = example::record(ConnectionState::Connected, 1);
+        let status = example::status(vec![
+            example::inbox("ada", ConnectionState::Disconnected, 9),
+            example::inbox("bob", ConnectionState::Checking, 3),
+            example::inbox("cleo", ConnectionState::Disconnected, 5),
+            example::inbox("dan", ConnectionState::Connected, 1),
+        ]);
+        record.note_status(status, None, Timestamp::from_ms(0));
+        let snapshot = draw(&record);
+        let cards: Vec<&str> = snapshot
+            .cards
+            .iter()
+            .map(|card| card.address.as_str())
+            .collect();
+        assert_eq!(cards, ["cleo@acme.example", "ada@acme.example"]);
+        let working: Vec<(&str, bool)> = snapshot
+            .working
+            .iter()
+            .map(|quiet| (quiet.address.as_str(), quiet.checking))
+            .collect();
+        assert_eq!(
+            working,
+            [("bob@acme.example", true), ("dan@acme.example", false)]
+        );
+        assert_eq!(snapshot.n_sending, 1);
+    }
+
+    #[test]
+    fn a_card_stays_while_its_reconnect_has_something_to_say() {
+        let mut record = example::record(ConnectionState::Connected, 1);
+        assert!(draw(&record).cards.is_empty());
+        let state = flow::State::Starting {
+            in_tab: false,
+            deadline: Timestamp::from_ms(9),
+        };
+        record.set_flow(&InboxId::new("inb_jane"), state);
+        assert_eq!(draw(&record).cards.len(), 1);
+    }
+
+    #[test]
+    fn a_prompt_shows_its_inbox_and_a_false_one_nothing() {
+        let mut record = example::record(ConnectionState::Disconnected, 1);
+        record.redirect_base = Some("https://abc.chromiumapp.org/".to_owned());
+        let jane = InboxId::new("inb_jane");
+        let shown = draw_prompt(&record, Some(&jane));
+        assert_eq!(shown.cards.len(), 1);
+        assert!(shown.working.is_empty() && shown.redirects.is_empty());
+        let nothing = draw_prompt(&record, None);
+        assert!(nothing.cards.is_empty());
+        assert_eq!(nothing.relay, Relay::NotPaired);
+        assert_eq!(
+            draw(&record).redirects,
+            ["https://abc.chromiumapp.org/oauth/sandbox"]
+        );
+    }
+}

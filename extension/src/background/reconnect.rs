@@ -1,0 +1,296 @@
+//! Doing what [`crate::flow`] decides. What is secret of a reconnect is here alone, in memory: the visit with its
+//! verifier, the code and the tokens, until they are sealed.
+
+use std::time::Duration;
+
+use protocol::id::{InboxId, ReconnectId};
+use protocol::provider::ProviderId;
+use protocol::reconnect::{Authorization, Grant, sealing_context};
+use protocol::request::device::GetRelayKey;
+use protocol::request::reconnect::{
+    GetReceipt, GetReconnect, GrantReconnect, HostReconnect, RefuseReconnect, StartReconnect,
+};
+use protocol::sealed::Sealed;
+use protocol::secret::Secret;
+use wasm_bindgen_futures::spawn_local;
+
+use super::{Background, chance, clock, token_endpoint};
+use crate::browser::{BrowserError, identity, tabs, windows};
+use crate::flow::authorization::{Visit, redirect_uri};
+use crate::flow::window::{self, WindowEnd};
+use crate::flow::{Effect, Event, Handover};
+
+/// What the relay is told where the person called it off.
+const CANCELLED: &str = "cancelled";
+/// How long a window may take to open. Chromium and Firefox took a fifth of a second where this was tried.
+const OPENS_WITHIN: Duration = Duration::from_secs(3);
+
+impl Background {
+    /// Does one thing; what comes of it is told to the reconnect.
+    pub(super) fn perform(&self, inbox: &InboxId, effect: Effect) {
+        match &effect {
+            Effect::Forget => return drop(self.0.visits.borrow_mut().remove(inbox)),
+            Effect::Poll { .. } if !self.0.polled.borrow_mut().insert(inbox.clone()) => return,
+            _ => {}
+        }
+        let (this, inbox) = (self.clone(), inbox.clone());
+        spawn_local(async move {
+            if let Some(event) = this.carry_out(&inbox, effect).await {
+                this.tell(&inbox, event).await;
+            }
+        });
+    }
+
+    async fn carry_out(&self, inbox: &InboxId, effect: Effect) -> Option<Event> {
+        match effect {
+            Effect::Start => Some(self.start_reconnect(inbox).await),
+            Effect::Visit {
+                visit,
+                authorization,
+            } => self.visit(inbox, visit, &authorization).await,
+            Effect::Host(reconnect) => Some(self.host(reconnect).await),
+            Effect::Obtain {
+                reconnect,
+                authorization,
+                code,
+            } => Some(self.obtain(inbox, &reconnect, &authorization, code).await),
+            Effect::HandOver {
+                reconnect,
+                what,
+                after,
+            } => {
+                clock::pause(after).await;
+                Some(self.hand_over(reconnect, what).await)
+            }
+            Effect::Poll {
+                reconnect: reconnect_id,
+                after,
+            } => {
+                clock::pause(after).await;
+                let answer = self.call(&GetReconnect { reconnect_id }).await;
+                self.0.polled.borrow_mut().remove(inbox);
+                Some(answer.map_or(Event::PollFailed, Event::Polled))
+            }
+            Effect::ReadReceipt(receipt_id) => {
+                // Where it fails, the next alarm tries again.
+                let receipt = self.call(&GetReceipt { receipt_id }).await.ok()?;
+                Some(Event::ReceiptRead(Box::new(receipt)))
+            }
+            Effect::CloseWindow(window) => {
+                // The person may have closed it already.
+                let _ = windows::close(window).await;
+                None
+            }
+            Effect::CloseTab(tab) => {
+                // The person may have closed it already.
+                let _ = tabs::close(tab).await;
+                None
+            }
+            Effect::Look => {
+                self.look().await;
+                None
+            }
+            Effect::Forget => None,
+        }
+    }
+
+    /// The key first: nobody signs in for a relay that is not the one that was paired.
+    async fn start_reconnect(&self, inbox: &InboxId) -> Event {
+        let key = match self.call(&GetRelayKey {}).await {
+            Ok(answer) => answer.relay_key,
+            Err(failure) => return Event::CallFailed(failure),
+        };
+        let is_pinned = {
+            let record = self.0.record.borrow();
+            record
+                .kept
+                .paired
+                .as_ref()
+                .is_some_and(|paired| paired.key == key)
+        };
+        if !is_pinned {
+            return Event::OtherKey;
+        }
+        let request = StartReconnect {
+            inbox_id: inbox.clone(),
+        };
+        match self.call(&request).await {
+            Ok(started) => Event::Started(Box::new(started)),
+            Err(failure) => Event::CallFailed(failure),
+        }
+    }
+
+    /// One visit in a window; `None` where its answer is nobody's any more.
+    async fn visit(
+        &self,
+        inbox: &InboxId,
+        number: usize,
+        authorization: &Authorization,
+    ) -> Option<Event> {
+        let failed = |words: &str| {
+            Some(Event::WindowEnded(WindowEnd::Failed {
+                words: words.to_owned(),
+            }))
+        };
+        let base = match identity::redirect_url("") {
+            Ok(base) => base,
+            Err(error) => return Some(window_ended(&error)),
+        };
+        // Both browsers have one such window at a time.
+        let is_taken = self.0.visits.borrow().keys().any(|other| other != inbox);
+        if is_taken {
+            return failed("another sign-in has its window open");
+        }
+        let redirect_uri = redirect_uri(&base, &self.provider(inbox));
+        let begun = Visit::begin(authorization, number, redirect_uri, chance::for_visit());
+        let Some(visit) = begun else {
+            return failed("the provider's sign-in page has no web address");
+        };
+        self.0
+            .visits
+            .borrow_mut()
+            .insert(inbox.clone(), visit.clone());
+        *self.0.begun.borrow_mut() = Some((inbox.clone(), clock::now()));
+        let interactive = authorization
+            .attempts
+            .get(number)
+            .is_none_or(|visit| visit.interactive);
+        let answer = identity::launch_web_auth_flow(visit.url(), interactive).await;
+        // A window that was given up may answer long after.
+        let is_current = self
+            .0
+            .visits
+            .borrow()
+            .get(inbox)
+            .is_some_and(|current| current.is(&visit));
+        is_current.then(|| match answer {
+            Ok(redirect) => Event::Answered(visit.read(&redirect)),
+            Err(error) => window_ended(&error),
+        })
+    }
+
+    /// A window without bars that opens just after a visit began is the visit's.
+    pub(super) async fn recognise(&self, window: i32) {
+        let begun = self.0.begun.borrow_mut().take();
+        let Some((inbox, at)) = begun else {
+            return;
+        };
+        if clock::now().since(at) < OPENS_WITHIN {
+            self.tell(&inbox, Event::WindowOpened { window }).await;
+        }
+    }
+
+    async fn host(&self, reconnect_id: ReconnectId) -> Event {
+        let hosted = match self.call(&HostReconnect { reconnect_id }).await {
+            Ok(hosted) => hosted,
+            Err(failure) => return Event::CallFailed(failure),
+        };
+        match tabs::open(hosted.url.expose()).await {
+            Ok(tabs::Tab { id: Some(tab), .. }) => Event::TabOpened { tab },
+            Ok(tabs::Tab { id: None, .. }) => Event::TabFailed {
+                words: "the browser opened no tab".to_owned(),
+            },
+            Err(error) => Event::TabFailed {
+                words: error.to_string(),
+            },
+        }
+    }
+
+    async fn obtain(
+        &self,
+        inbox: &InboxId,
+        reconnect: &ReconnectId,
+        authorization: &Authorization,
+        code: Secret,
+    ) -> Event {
+        let visit = self.0.visits.borrow_mut().remove(inbox);
+        let Some(visit) = visit else {
+            return Event::ExchangeFailed {
+                words: "the sign-in was given up before its answer came".to_owned(),
+            };
+        };
+        match visit.obtain(authorization, code, token_endpoint::ask).await {
+            Ok(grant) => self
+                .seal(inbox, reconnect, &grant)
+                .map_or(Event::OtherKey, Event::Sealed),
+            Err(error) => Event::ExchangeFailed {
+                words: error.to_string(),
+            },
+        }
+    }
+
+    /// Seals to the pinned key, for this reconnect alone; `None` where that is no key.
+    fn seal(&self, inbox: &InboxId, reconnect: &ReconnectId, grant: &Grant) -> Option<Sealed> {
+        let key = {
+            let record = self.0.record.borrow();
+            record.kept.paired.as_ref()?.key.clone()
+        };
+        let plain = Secret::new(serde_json::to_string(grant).ok()?);
+        let context = sealing_context(reconnect, inbox);
+        key.seal(&context, plain.expose().as_bytes(), &mut chance::rng())
+            .ok()
+    }
+
+    async fn hand_over(&self, reconnect_id: ReconnectId, what: Handover) -> Event {
+        let answer = match what {
+            Handover::Grant { sealed } => {
+                self.call(&GrantReconnect {
+                    reconnect_id,
+                    sealed,
+                })
+                .await
+            }
+            Handover::Refusal { error, description } => {
+                self.call(&RefuseReconnect {
+                    reconnect_id,
+                    error,
+                    description,
+                })
+                .await
+            }
+            Handover::Cancellation { .. } => {
+                self.call(&RefuseReconnect {
+                    reconnect_id,
+                    error: CANCELLED.to_owned(),
+                    description: None,
+                })
+                .await
+            }
+        };
+        match answer {
+            Ok(reconnect) => Event::Acknowledged(reconnect),
+            Err(failure) => Event::CallFailed(failure),
+        }
+    }
+
+    fn provider(&self, inbox: &InboxId) -> ProviderId {
+        let record = self.0.record.borrow();
+        let found = record.inboxes().iter().find(|known| known.id == *inbox);
+        found.map_or_else(|| ProviderId::new(""), |inbox| inbox.provider.clone())
+    }
+}
+
+/// Opening a tab in the browser is another way wherever the window does not work.
+fn window_ended(error: &BrowserError) -> Event {
+    let words = match error {
+        BrowserError::Missing { .. } => error.to_string(),
+        BrowserError::Failed { words, .. } => words.clone(),
+    };
+    Event::WindowEnded(window::read(&words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browser_without_windows_for_it_is_told_like_one_whose_window_failed() {
+        let missing = BrowserError::Missing {
+            call: "identity.launchWebAuthFlow",
+        };
+        assert!(matches!(
+            window_ended(&missing),
+            Event::WindowEnded(WindowEnd::Failed { .. })
+        ));
+    }
+}

@@ -1,0 +1,318 @@
+//! What the background knows, and how what the relay says changes it. Pure. What is kept where, and shown to whom,
+//! is decided beside it; no secret is in it.
+
+use std::collections::BTreeMap;
+
+use protocol::id::{DeviceId, InboxId};
+use protocol::request::inbox::{ConnectionState, Inbox};
+use protocol::request::status::Status;
+use protocol::sealed::RelayKey;
+use protocol::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::eyes::Shown;
+use crate::detect::{Known, is_lost};
+use crate::flow::State;
+
+/// Everything, in two parts by how long it is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Kept on this computer.
+    pub kept: Kept,
+    /// Kept until the browser is closed.
+    pub passing: Passing,
+    /// Why the last pairing failed.
+    pub pairing_problem: Option<String>,
+    /// The origins that the person has allowed, as match patterns.
+    pub granted: Vec<String>,
+    /// What `identity.getRedirectURL` answers; `None` where the browser has none.
+    pub redirect_base: Option<String>,
+}
+
+/// What is kept on this computer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Kept {
+    /// The relay that this browser is paired with.
+    pub paired: Option<Paired>,
+    /// Inboxes that the person has put aside, with the beginning of the outage it was about.
+    pub set_aside: BTreeMap<InboxId, Timestamp>,
+    /// Outages that a notification has told of, by their beginning.
+    pub told: BTreeMap<InboxId, Timestamp>,
+}
+
+/// A relay, as pairing pinned it. The token is in [`crate::vault`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paired {
+    /// Its address, without a slash at its end.
+    pub relay: String,
+    /// Its key: what is sealed is sealed to this one.
+    pub key: RelayKey,
+    /// This browser's name there.
+    pub device: DeviceId,
+}
+
+/// What is kept until the browser is closed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Passing {
+    /// What the relay said last.
+    pub status: Option<Status>,
+    /// The `ETag` of that.
+    pub tag: Option<String>,
+    /// When it answered last.
+    pub last_at: Option<Timestamp>,
+    /// Whether it answers.
+    pub reach: Reach,
+    /// Reconnects under way or just ended.
+    pub flows: BTreeMap<InboxId, State>,
+    /// The prompts that pages show, by their tabs.
+    pub shown: BTreeMap<i32, Shown>,
+}
+
+/// Whether the relay answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// Not asked yet.
+    #[default]
+    Unknown,
+    /// It does.
+    Here,
+    /// It does not.
+    Gone,
+    /// It no longer knows this device, or this device has lost its token.
+    Revoked,
+}
+
+/// An outage to tell of, once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    /// The inbox.
+    pub inbox: InboxId,
+    /// The first line.
+    pub title: String,
+    /// The second.
+    pub message: String,
+}
+
+/// What to do about notifications.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notices {
+    /// To be shown.
+    pub show: Vec<News>,
+    /// To be taken away.
+    pub clear: Vec<InboxId>,
+}
+
+impl Record {
+    /// The inboxes as the relay said last.
+    pub fn inboxes(&self) -> &[Inbox] {
+        self.passing
+            .status
+            .as_ref()
+            .map_or(&[], |status| status.inboxes.as_slice())
+    }
+
+    /// The reconnect of an inbox.
+    pub fn flow(&self, inbox: &InboxId) -> State {
+        self.passing.flows.get(inbox).cloned().unwrap_or_default()
+    }
+
+    /// Puts the reconnect of an inbox on record.
+    pub fn set_flow(&mut self, inbox: &InboxId, state: State) {
+        if state == State::Idle {
+            self.passing.flows.remove(inbox);
+        } else {
+            self.passing.flows.insert(inbox.clone(), state);
+        }
+    }
+
+    /// Takes over what the relay says, and decides what the person is told of it.
+    pub fn note_status(&mut self, status: Status, tag: Option<String>, now: Timestamp) -> Notices {
+        // What was lost before this browser heard of it is no news: the badge shows it.
+        let is_first = self.passing.status.is_none() && self.kept.told.is_empty();
+        self.passing.status = Some(status);
+        self.passing.tag = tag;
+        self.note_answer(now);
+        let mut notices = Notices::default();
+        let Some(status) = &self.passing.status else {
+            return notices;
+        };
+        for inbox in &status.inboxes {
+            let since = inbox.connection.since;
+            let told = self.kept.told.get(&inbox.id).copied();
+            match inbox.connection.state {
+                ConnectionState::Disconnected if told != Some(since) => {
+                    self.kept.told.insert(inbox.id.clone(), since);
+                    let is_running = self
+                        .passing
+                        .flows
+                        .get(&inbox.id)
+                        .is_some_and(State::is_running);
+                    if !is_first && !is_running {
+                        notices.show.push(news(inbox));
+                    }
+                }
+                ConnectionState::Connected if told.is_some() => {
+                    self.kept.told.remove(&inbox.id);
+                    notices.clear.push(inbox.id.clone());
+                }
+                _ => {}
+            }
+        }
+        let is_known = |id: &InboxId| status.inboxes.iter().any(|inbox| inbox.id == *id);
+        let gone: Vec<InboxId> = self
+            .kept
+            .told
+            .keys()
+            .filter(|id| !is_known(id))
+            .cloned()
+            .collect();
+        for id in gone {
+            self.kept.told.remove(&id);
+            notices.clear.push(id);
+        }
+        self.kept.set_aside.retain(|id, since| {
+            status
+                .inboxes
+                .iter()
+                .any(|inbox| inbox.id == *id && inbox.connection.since == *since)
+        });
+        notices
+    }
+
+    /// The relay answered, whatever it said.
+    pub fn note_answer(&mut self, now: Timestamp) {
+        self.passing.reach = Reach::Here;
+        self.passing.last_at = Some(now);
+    }
+
+    /// The person wants no prompt for this inbox until its connection changes.
+    pub fn set_aside(&mut self, inbox: &InboxId) {
+        let since = self
+            .inboxes()
+            .iter()
+            .find(|known| known.id == *inbox)
+            .map(|known| known.connection.since);
+        if let Some(since) = since {
+            self.kept.set_aside.insert(inbox.clone(), since);
+        }
+    }
+
+    /// What a page is judged by: an inbox that was put aside needs nobody.
+    pub fn known(&self) -> Option<Known> {
+        let relay = &self.kept.paired.as_ref()?.relay;
+        let status = self.passing.status.as_ref()?;
+        let inboxes = status.inboxes.iter().cloned().map(|mut inbox| {
+            if is_lost(&inbox) && self.kept.set_aside.contains_key(&inbox.id) {
+                inbox.connection.state = ConnectionState::Checking;
+            }
+            inbox
+        });
+        Some(Known {
+            relay_origin: url::Url::parse(relay).ok()?.origin().ascii_serialization(),
+            inboxes: inboxes.collect(),
+            campaigns: status.campaigns.clone(),
+            sites: status.sites.clone(),
+        })
+    }
+
+    /// Forgets the relay and everything that it said.
+    pub fn forget(&mut self) {
+        self.kept = Kept::default();
+        self.passing = Passing::default();
+        self.pairing_problem = None;
+    }
+}
+
+fn news(inbox: &Inbox) -> News {
+    let (title, message) = match &inbox.connection.card {
+        Some(words) => (words.title.clone(), words.explanation.clone()),
+        None => (format!("{} is disconnected", inbox.address), String::new()),
+    };
+    let held = match inbox.held {
+        0 => String::new(),
+        1 => " 1 message is held and not lost.".to_owned(),
+        held => format!(" {held} messages are held, none is lost."),
+    };
+    News {
+        inbox: inbox.id.clone(),
+        title,
+        message: format!("{message}{held}").trim().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example;
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_ms(seconds * 1_000)
+    }
+
+    fn note(record: &mut Record, state: ConnectionState, since: i64) -> Notices {
+        let status = example::status(vec![example::inbox("jane", state, since)]);
+        record.note_status(status, None, at(99))
+    }
+
+    #[test]
+    fn an_outage_is_told_once_and_the_next_one_again() {
+        let mut record = Record::default();
+        let lost = ConnectionState::Disconnected;
+        assert_eq!(
+            note(&mut record, ConnectionState::Connected, 1),
+            Notices::default()
+        );
+        let shown = note(&mut record, lost, 5);
+        assert_eq!(shown.show.len(), 1);
+        assert!(shown.show[0].message.contains("25 messages are held"));
+        assert_eq!(note(&mut record, lost, 5), Notices::default());
+        let back = note(&mut record, ConnectionState::Connected, 9);
+        assert_eq!(back.clear, [InboxId::new("inb_jane")]);
+        assert_eq!(note(&mut record, lost, 12).show.len(), 1);
+    }
+
+    #[test]
+    fn what_was_lost_before_pairing_is_no_news() {
+        let mut record = Record::default();
+        let lost = ConnectionState::Disconnected;
+        assert_eq!(note(&mut record, lost, 5), Notices::default());
+        assert_eq!(note(&mut record, lost, 5), Notices::default());
+    }
+
+    #[test]
+    fn an_inbox_that_was_put_aside_stays_so_until_its_connection_changes() {
+        let mut record = example::record(ConnectionState::Disconnected, 5);
+        let jane = InboxId::new("inb_jane");
+        let is_lost_now = |record: &Record| record.known().unwrap().inboxes.iter().any(is_lost);
+        assert!(is_lost_now(&record));
+        record.set_aside(&jane);
+        assert!(!is_lost_now(&record));
+        note(&mut record, ConnectionState::Disconnected, 5);
+        assert!(!is_lost_now(&record));
+        note(&mut record, ConnectionState::Connected, 7);
+        note(&mut record, ConnectionState::Disconnected, 9);
+        assert!(is_lost_now(&record));
+    }
+
+    #[test]
+    fn what_is_kept_survives_being_written_down() {
+        let mut record = example::record(ConnectionState::Disconnected, 5);
+        record.set_flow(
+            &InboxId::new("inb_jane"),
+            State::Starting {
+                in_tab: false,
+                deadline: at(600),
+            },
+        );
+        let written = serde_json::to_string(&record.passing).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Passing>(&written).unwrap(),
+            record.passing
+        );
+        let written = serde_json::to_string(&record.kept).unwrap();
+        assert_eq!(serde_json::from_str::<Kept>(&written).unwrap(), record.kept);
+    }
+}

@@ -1,0 +1,249 @@
+//! The part of a reconnect that is the relay's: what it is told, and what it says of its proof.
+
+use std::time::Duration;
+
+use protocol::id::ReconnectId;
+use protocol::request::reconnect::{Reconnect, ReconnectState};
+use protocol::timestamp::Timestamp;
+use web::card::Stopped;
+
+use super::ending::{close, keep, stop};
+use super::provider::click;
+use super::{AT_MOST, BETWEEN_LOOKS, CallFailure, Effect, Ending, Handover, State, Way};
+
+/// That the person called it off.
+pub(super) const CANCELLATION: Handover = Handover::Cancellation { again: None };
+
+pub(super) fn cancel(state: State, now: Timestamp) -> (State, Vec<Effect>) {
+    match state {
+        State::Starting { .. } => stop(&state, Stopped::Cancelled),
+        State::AtProvider { reconnect, way, .. } => {
+            let (state, mut effects) = hand_over(reconnect, CANCELLATION, now + AT_MOST);
+            effects.extend(close(&way));
+            effects.push(Effect::Forget);
+            (state, effects)
+        }
+        State::Exchanging { reconnect, .. } => {
+            let (state, mut effects) = hand_over(reconnect, CANCELLATION, now + AT_MOST);
+            effects.push(Effect::Forget);
+            (state, effects)
+        }
+        State::HandingOver {
+            reconnect,
+            what: Handover::Cancellation { .. },
+            deadline,
+        } => keep(State::HandingOver {
+            reconnect,
+            what: CANCELLATION,
+            deadline,
+        }),
+        // It is at the relay, or nearly: what is proved cannot be called off.
+        other => keep(other),
+    }
+}
+
+/// The relay knows that it was called off, or cannot be told.
+fn cancelled(state: &State, again: Option<bool>, now: Timestamp) -> (State, Vec<Effect>) {
+    match again {
+        None => stop(state, Stopped::Cancelled),
+        Some(in_tab) => click(State::Idle, in_tab, now),
+    }
+}
+
+pub(super) fn hand_over(
+    reconnect: ReconnectId,
+    what: Handover,
+    deadline: Timestamp,
+) -> (State, Vec<Effect>) {
+    let effect = Effect::HandOver {
+        reconnect: reconnect.clone(),
+        what: what.clone(),
+        after: Duration::ZERO,
+    };
+    let state = State::HandingOver {
+        reconnect,
+        what,
+        deadline,
+    };
+    (state, vec![effect])
+}
+
+pub(super) fn acknowledged(
+    state: State,
+    reconnect: Reconnect,
+    now: Timestamp,
+) -> (State, Vec<Effect>) {
+    match &state {
+        State::HandingOver { reconnect: id, .. } if *id != reconnect.id => keep(state),
+        State::HandingOver {
+            what: Handover::Cancellation { again },
+            ..
+        } => cancelled(&state, *again, now),
+        State::HandingOver { .. } => {
+            let (state, mut effects) = follow(reconnect, now);
+            effects.push(Effect::Forget);
+            (state, effects)
+        }
+        _ => keep(state),
+    }
+}
+
+pub(super) fn polled(state: State, reconnect: Reconnect, now: Timestamp) -> (State, Vec<Effect>) {
+    match &state {
+        State::AtProvider { reconnect: id, .. } | State::Proving { reconnect: id, .. }
+            if *id != reconnect.id =>
+        {
+            keep(state)
+        }
+        State::AtProvider { way, .. } if reconnect.state == ReconnectState::Started => match way {
+            Way::Tab {
+                is_closed: true, ..
+            } => stop(&state, Stopped::WindowClosed),
+            _ => poll_again(state, now),
+        },
+        // An answer that was on its way while the grant was handed over.
+        State::Proving { .. } if reconnect.state == ReconnectState::Started => {
+            poll_again(state, now)
+        }
+        State::AtProvider { way, .. } => {
+            let closing = match (reconnect.state, way) {
+                // The tab says what to do where it was refused.
+                (ReconnectState::Refused, Way::Tab { .. }) => None,
+                _ => close(way),
+            };
+            let (state, mut effects) = follow(reconnect, now);
+            effects.extend(closing);
+            effects.push(Effect::Forget);
+            (state, effects)
+        }
+        State::Proving { deadline, .. } => {
+            let deadline = *deadline;
+            let (mut state, effects) = follow(reconnect, now);
+            if let State::Proving { deadline: kept, .. } = &mut state {
+                *kept = deadline;
+            }
+            if state.deadline().is_some_and(|deadline| deadline <= now) {
+                return stop(&state, Stopped::TookTooLong);
+            }
+            (state, effects)
+        }
+        _ => keep(state),
+    }
+}
+
+/// Goes where the relay says that the reconnect stands.
+pub(super) fn follow(reconnect: Reconnect, now: Timestamp) -> (State, Vec<Effect>) {
+    match reconnect.state {
+        ReconnectState::Started | ReconnectState::Granted | ReconnectState::Verifying => {
+            let effects = vec![poll(&reconnect.id, BETWEEN_LOOKS)];
+            let state = State::Proving {
+                reconnect: reconnect.id,
+                stage: reconnect.stage,
+                deadline: now + AT_MOST,
+            };
+            (state, effects)
+        }
+        ReconnectState::Resumed => {
+            let Some(id) = reconnect.receipt else {
+                return (State::Idle, vec![Effect::Look]);
+            };
+            let effects = vec![Effect::ReadReceipt(id.clone()), Effect::Look];
+            let ending = Ending::Resumed { id, receipt: None };
+            (State::Over { ending }, effects)
+        }
+        ReconnectState::Refused => {
+            let ending = match reconnect.card {
+                Some(words) => Ending::Refused {
+                    words,
+                    evidence: reconnect.evidence,
+                },
+                None => Ending::Stopped {
+                    why: Stopped::RelayRefused {
+                        words: reconnect.evidence.unwrap_or_default(),
+                    },
+                },
+            };
+            (State::Over { ending }, vec![Effect::Look])
+        }
+    }
+}
+
+pub(super) fn poll(reconnect: &ReconnectId, after: Duration) -> Effect {
+    Effect::Poll {
+        reconnect: reconnect.clone(),
+        after,
+    }
+}
+
+pub(super) fn poll_again(state: State, now: Timestamp) -> (State, Vec<Effect>) {
+    if state.deadline().is_some_and(|deadline| deadline <= now) {
+        return stop(&state, Stopped::TookTooLong);
+    }
+    let effects = match &state {
+        State::AtProvider { reconnect, .. } | State::Proving { reconnect, .. } => {
+            vec![poll(reconnect, BETWEEN_LOOKS)]
+        }
+        _ => Vec::new(),
+    };
+    (state, effects)
+}
+
+pub(super) fn call_failed(
+    state: State,
+    failure: &CallFailure,
+    now: Timestamp,
+) -> (State, Vec<Effect>) {
+    let why = match failure.clone() {
+        CallFailure::Unreachable { url } => Stopped::RelayUnreachable { url },
+        CallFailure::Conflict { words }
+        | CallFailure::Busy { words }
+        | CallFailure::Refused { words } => Stopped::RelayRefused { words },
+    };
+    match state {
+        State::Starting { .. }
+        | State::AtProvider {
+            way: Way::Tab { tab: None, .. },
+            ..
+        } => stop(&state, why),
+        State::HandingOver {
+            what: Handover::Cancellation { again },
+            ..
+        } => cancelled(&state, again, now),
+        State::HandingOver {
+            reconnect,
+            what,
+            deadline,
+        } => match failure {
+            // It no longer waits for this, so it has it, or has ended: it says which.
+            CallFailure::Conflict { .. } => {
+                let effect = poll(&reconnect, Duration::ZERO);
+                let state = State::Proving {
+                    reconnect,
+                    stage: None,
+                    deadline: now + AT_MOST,
+                };
+                (state, vec![effect, Effect::Forget])
+            }
+            CallFailure::Unreachable { .. } | CallFailure::Busy { .. } if now < deadline => {
+                let effect = Effect::HandOver {
+                    reconnect: reconnect.clone(),
+                    what: what.clone(),
+                    after: 2 * BETWEEN_LOOKS,
+                };
+                let state = State::HandingOver {
+                    reconnect,
+                    what,
+                    deadline,
+                };
+                (state, vec![effect])
+            }
+            CallFailure::Unreachable { .. }
+            | CallFailure::Busy { .. }
+            | CallFailure::Refused { .. } => {
+                let ending = Ending::Stopped { why };
+                (State::Over { ending }, vec![Effect::Forget])
+            }
+        },
+        other => keep(other),
+    }
+}

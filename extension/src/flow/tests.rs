@@ -1,0 +1,523 @@
+//! Stories and properties of a reconnect, beside `flow.rs`.
+
+use proptest::prelude::*;
+use protocol::card::{Acts, Remedy};
+use protocol::cause::Cause;
+use protocol::id::{DeliveryId, InboxId, LeadId};
+use protocol::receipt::{Fate, Line};
+use protocol::reconnect::{Exchange, Grant, Visit};
+use protocol::request::reconnect::ReconnectState;
+use protocol::sealed::OpeningKey;
+
+use super::*;
+
+const CODE: &str = "a-very-secret-code";
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_ms(seconds * 1_000)
+}
+
+fn id() -> ReconnectId {
+    ReconnectId::new("rec_1")
+}
+
+fn authorization(attempts: &[bool]) -> Authorization {
+    Authorization {
+        authorization_endpoint: "https://id.acme.example/authorize".to_owned(),
+        token_endpoint: "https://id.acme.example/token".to_owned(),
+        issuer: "https://id.acme.example".to_owned(),
+        names_issuer: true,
+        client_id: "unpause".to_owned(),
+        scopes: Vec::new(),
+        login_hint: "jane@acme.example".to_owned(),
+        attempts: attempts
+            .iter()
+            .map(|&interactive| Visit {
+                interactive,
+                parameters: Vec::new(),
+            })
+            .collect(),
+        exchange: Exchange::Public,
+    }
+}
+
+fn reconnect(state: ReconnectState) -> Reconnect {
+    let is_resumed = state == ReconnectState::Resumed;
+    let is_refused = state == ReconnectState::Refused;
+    Reconnect {
+        id: id(),
+        inbox: InboxId::new("inb_1"),
+        state,
+        stage: (state == ReconnectState::Verifying).then_some(Stage::Refreshed),
+        expires_at: at(600),
+        cause: is_refused.then_some(Cause::WrongIdentity),
+        card: is_refused.then(|| Words {
+            title: "Another account".to_owned(),
+            explanation: "Nothing was changed.".to_owned(),
+            button: None,
+            acts: Acts::Person,
+            remedy: Remedy::ReconnectAsInbox,
+        }),
+        evidence: None,
+        receipt: is_resumed.then(|| ReceiptId::new("rcp_1")),
+    }
+}
+
+fn started(state: ReconnectState, attempts: &[bool]) -> Event {
+    Event::Started(Box::new(StartedReconnect {
+        reconnect: reconnect(state),
+        authorization: (state == ReconnectState::Started).then(|| authorization(attempts)),
+        joined: false,
+    }))
+}
+
+fn granted() -> Event {
+    Event::Answered(Answer::Granted {
+        code: Secret::new(CODE),
+    })
+}
+
+fn refused(error: &str) -> Event {
+    Event::Answered(Answer::Refused {
+        error: error.to_owned(),
+        description: None,
+    })
+}
+
+fn failed_window() -> Event {
+    Event::WindowEnded(WindowEnd::Failed {
+        words: "Authorization page could not be loaded.".to_owned(),
+    })
+}
+
+fn unreachable() -> Event {
+    Event::CallFailed(CallFailure::Unreachable {
+        url: "http://127.0.0.1:7411".to_owned(),
+    })
+}
+
+fn sealed() -> Sealed {
+    let key = OpeningKey::derive(&[7; 32]);
+    let grant = serde_json::to_vec(&Grant::Code {
+        code: Secret::new(CODE),
+        verifier: Secret::new("verifier"),
+        redirect_uri: String::new(),
+    })
+    .unwrap();
+    let mut rng = hpke::rand_core::UnwrapErr(getrandom::SysRng);
+    key.public().seal("context", &grant, &mut rng).unwrap()
+}
+
+fn receipt(lines: Vec<Line>) -> Receipt {
+    Receipt {
+        id: ReceiptId::new("rcp_1"),
+        reconnect: id(),
+        inbox: InboxId::new("inb_1"),
+        campaigns: Vec::new(),
+        cause: Cause::PermissionEnded,
+        lost_at: at(1),
+        resumed_at: at(50),
+        shifted_by_ms: 0,
+        held: 2,
+        to_send: 2,
+        skipped: 0,
+        in_doubt: 0,
+        lines,
+    }
+}
+
+/// Plays events one second apart, and tells the state and the effects of the last one.
+fn play(state: State, events: impl IntoIterator<Item = Event>) -> (State, Vec<Effect>) {
+    let mut last = (state, Vec::new());
+    for (seconds, event) in (1..).zip(events) {
+        last = decide(last.0, event, at(seconds));
+    }
+    last
+}
+
+fn click() -> Event {
+    Event::Clicked { in_tab: false }
+}
+
+fn stopped(state: &State) -> Option<&Stopped> {
+    match state {
+        State::Over {
+            ending: Ending::Stopped { why },
+        } => Some(why),
+        _ => None,
+    }
+}
+
+fn has_visit(effects: &[Effect], number: usize) -> bool {
+    effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::Visit { visit, .. } if *visit == number))
+}
+
+fn has_poll(effects: &[Effect]) -> bool {
+    effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::Poll { .. }))
+}
+
+#[test]
+fn one_click_leads_to_a_receipt() {
+    let (state, effects) = play(State::Idle, [click()]);
+    assert_eq!(effects, [Effect::Start]);
+    let (state, effects) = play(state, [started(ReconnectState::Started, &[true])]);
+    assert!(has_visit(&effects, 0) && has_poll(&effects), "{effects:?}");
+    let (state, effects) = play(state, [granted()]);
+    assert!(matches!(effects.as_slice(), [Effect::Obtain { .. }]));
+    let (state, effects) = play(state, [Event::Sealed(sealed())]);
+    assert!(matches!(
+        effects.as_slice(),
+        [Effect::HandOver {
+            what: Handover::Grant { .. },
+            ..
+        }]
+    ));
+    let (state, effects) = play(
+        state,
+        [Event::Acknowledged(reconnect(ReconnectState::Granted))],
+    );
+    assert!(has_poll(&effects) && effects.contains(&Effect::Forget));
+    let (state, _) = play(state, [Event::Polled(reconnect(ReconnectState::Verifying))]);
+    assert_eq!(
+        state.progress(),
+        Some(Progress::Proving {
+            stage: Some(Stage::Refreshed)
+        })
+    );
+    let (state, effects) = play(state, [Event::Polled(reconnect(ReconnectState::Resumed))]);
+    assert_eq!(
+        effects,
+        [Effect::ReadReceipt(ReceiptId::new("rcp_1")), Effect::Look]
+    );
+    let line = |lead: &str, due_at| Line {
+        delivery: DeliveryId::new("dlv_1"),
+        lead: LeadId::new(lead),
+        step: 1,
+        fate: Fate::Shifted {
+            was_due_at: at(1),
+            due_at,
+        },
+    };
+    let lines = vec![line("lea_late", at(99)), line("lea_soon", at(60))];
+    let (state, _) = play(state, [Event::ReceiptRead(Box::new(receipt(lines)))]);
+    let Some(Progress::Resumed {
+        receipt: Some(shown),
+    }) = state.progress()
+    else {
+        panic!("{state:?}")
+    };
+    assert_eq!(shown.lines, [line("lea_soon", at(60))]);
+    assert_eq!(play(state, [Event::Closed]).0, State::Idle);
+}
+
+#[test]
+fn a_second_click_changes_nothing_while_one_is_under_way() {
+    let mut state = State::Idle;
+    for event in [
+        click(),
+        started(ReconnectState::Started, &[true]),
+        granted(),
+        Event::Sealed(sealed()),
+        Event::Acknowledged(reconnect(ReconnectState::Granted)),
+    ] {
+        state = play(state, [event]).0;
+        assert_eq!(play(state.clone(), [click()]), (state.clone(), Vec::new()));
+    }
+}
+
+#[test]
+fn a_silent_visit_that_fails_is_followed_by_one_that_asks() {
+    for failure in [
+        refused("login_required"),
+        failed_window(),
+        Event::WindowEnded(WindowEnd::Closed),
+    ] {
+        let events = [click(), started(ReconnectState::Started, &[false, true])];
+        let (state, effects) = play(State::Idle, events);
+        assert!(has_visit(&effects, 0));
+        let (state, effects) = play(state, [failure]);
+        assert!(has_visit(&effects, 1), "{effects:?}");
+        let (_, effects) = play(state, [refused("access_denied")]);
+        assert!(
+            matches!(
+                effects.as_slice(),
+                [
+                    Effect::HandOver {
+                        what: Handover::Refusal { .. },
+                        ..
+                    },
+                    Effect::Forget
+                ]
+            ),
+            "{effects:?}"
+        );
+    }
+}
+
+#[test]
+fn a_window_that_does_not_work_leads_to_a_tab_by_itself() {
+    let events = [
+        click(),
+        started(ReconnectState::Started, &[true]),
+        failed_window(),
+    ];
+    let (state, effects) = play(State::Idle, events);
+    assert!(effects.contains(&Effect::Host(id())) && has_poll(&effects));
+    let (state, _) = play(state, [Event::TabOpened { tab: 7 }]);
+    assert_eq!(
+        state.progress(),
+        Some(Progress::AtProvider { in_tab: true })
+    );
+    let (proving, effects) = play(
+        state.clone(),
+        [Event::Polled(reconnect(ReconnectState::Granted))],
+    );
+    assert!(effects.contains(&Effect::CloseTab(7)), "{effects:?}");
+    assert!(matches!(proving, State::Proving { .. }));
+    // Refused: the tab stays, for it says why.
+    let (_, effects) = play(
+        state.clone(),
+        [Event::Polled(reconnect(ReconnectState::Refused))],
+    );
+    assert!(!effects.contains(&Effect::CloseTab(7)), "{effects:?}");
+    // Closed by the person: only after the relay has nothing either.
+    let (state, effects) = play(state, [Event::TabClosed { tab: 7 }]);
+    assert!(has_poll(&effects));
+    let (state, _) = play(state, [Event::Polled(reconnect(ReconnectState::Started))]);
+    assert_eq!(stopped(&state), Some(&Stopped::WindowClosed));
+}
+
+#[test]
+fn cancelling_tells_the_relay_and_ends_at_once_for_the_person() {
+    let events = [click(), started(ReconnectState::Started, &[true])];
+    let (state, _) = play(State::Idle, events);
+    let (state, effects) = play(state, [Event::Cancelled]);
+    assert!(matches!(
+        effects.as_slice(),
+        [Effect::HandOver { .. }, Effect::Forget]
+    ));
+    assert_eq!(
+        state.progress(),
+        Some(Progress::Stopped(Stopped::Cancelled))
+    );
+    for end in [
+        Event::Acknowledged(reconnect(ReconnectState::Refused)),
+        unreachable(),
+    ] {
+        let (state, _) = play(state.clone(), [end]);
+        assert_eq!(stopped(&state), Some(&Stopped::Cancelled));
+    }
+    // Wanted again before the relay knows: only then.
+    let (state, effects) = play(state, [click()]);
+    assert!(effects.is_empty());
+    assert_eq!(state.progress(), Some(Progress::Starting));
+    let refused = Event::Acknowledged(reconnect(ReconnectState::Refused));
+    let (_, effects) = play(state, [refused]);
+    assert_eq!(effects, [Effect::Start]);
+    // Before the relay has answered: it is told when it does.
+    let (state, _) = play(State::Idle, [click(), Event::Cancelled]);
+    assert_eq!(stopped(&state), Some(&Stopped::Cancelled));
+    let (_, effects) = play(state, [started(ReconnectState::Started, &[true])]);
+    assert!(matches!(effects.as_slice(), [Effect::HandOver { .. }]));
+}
+
+#[test]
+fn a_window_that_is_given_up_is_closed() {
+    let events = [
+        click(),
+        started(ReconnectState::Started, &[true]),
+        Event::WindowOpened { window: 9 },
+        Event::WindowOpened { window: 10 },
+    ];
+    let (state, _) = play(State::Idle, events);
+    for event in [
+        Event::Cancelled,
+        Event::Woke,
+        Event::Clicked { in_tab: true },
+        Event::Polled(reconnect(ReconnectState::Granted)),
+    ] {
+        let (_, effects) = play(state.clone(), [event]);
+        assert!(effects.contains(&Effect::CloseWindow(9)), "{effects:?}");
+    }
+    let (_, effects) = decide(state, Event::Ticked, at(700));
+    assert!(effects.contains(&Effect::CloseWindow(9)), "{effects:?}");
+}
+
+#[test]
+fn whoever_is_woken_goes_on_or_says_how_to() {
+    let to_provider = || vec![click(), started(ReconnectState::Started, &[true])];
+    let then = |mut events: Vec<Event>, event: Event| {
+        events.push(event);
+        events
+    };
+    let (_, effects) = play(State::Idle, [click(), Event::Woke]);
+    assert_eq!(effects, [Effect::Start]);
+    for events in [to_provider(), then(to_provider(), granted())] {
+        let (state, _) = play(State::Idle, then(events, Event::Woke));
+        assert_eq!(stopped(&state), Some(&Stopped::Interrupted));
+        let (_, effects) = play(state, [click()]);
+        assert_eq!(effects, [Effect::Start]);
+    }
+    let handing = then(then(to_provider(), granted()), Event::Sealed(sealed()));
+    let (state, effects) = play(State::Idle, then(handing, Event::Woke));
+    assert!(matches!(effects.as_slice(), [Effect::HandOver { .. }]));
+    let (state, effects) = play(
+        state,
+        [Event::CallFailed(CallFailure::Conflict {
+            words: String::new(),
+        })],
+    );
+    assert!(has_poll(&effects), "what had arrived is not sent again");
+    let (_, effects) = play(state, [Event::Woke]);
+    assert!(has_poll(&effects));
+    let in_tab = [
+        Event::Clicked { in_tab: true },
+        started(ReconnectState::Started, &[true]),
+    ];
+    let (state, _) = play(State::Idle, in_tab);
+    let (_, effects) = play(state.clone(), [Event::Woke]);
+    assert!(effects.contains(&Effect::Host(id())));
+    let (_, effects) = play(state, [Event::TabOpened { tab: 7 }, Event::Woke]);
+    assert!(has_poll(&effects) && !effects.contains(&Effect::Host(id())));
+}
+
+#[test]
+fn nothing_waits_for_ever() {
+    let steps: [&[Event]; 4] = [
+        &[],
+        &[started(ReconnectState::Started, &[true])],
+        &[
+            started(ReconnectState::Started, &[true]),
+            granted(),
+            Event::Sealed(sealed()),
+        ],
+        &[started(ReconnectState::Verifying, &[])],
+    ];
+    for events in steps {
+        let (state, _) = play(State::Idle, [click()]);
+        let (state, _) = play(state, events.to_vec());
+        let (early, _) = decide(state.clone(), Event::Ticked, at(599));
+        assert!(early.is_running());
+        let late = at(5) + AT_MOST;
+        let (state, _) = decide(state, Event::Ticked, late);
+        assert_eq!(stopped(&state), Some(&Stopped::TookTooLong));
+    }
+}
+
+#[test]
+fn an_ending_is_shown_until_the_inbox_has_outlived_it() {
+    let seen = |connection, seconds| Event::Seen {
+        connection,
+        since: at(seconds),
+    };
+    let resumed = State::Over {
+        ending: Ending::Resumed {
+            id: ReceiptId::new("rcp_1"),
+            receipt: Some(Box::new(receipt(Vec::new()))),
+        },
+    };
+    for (state, event, stays) in [
+        (
+            resumed.clone(),
+            seen(ConnectionState::Disconnected, 1),
+            true,
+        ),
+        (resumed.clone(), seen(ConnectionState::Connected, 50), true),
+        (resumed, seen(ConnectionState::Disconnected, 70), false),
+        (
+            State::Over {
+                ending: Ending::Stopped {
+                    why: Stopped::WindowClosed,
+                },
+            },
+            seen(ConnectionState::Connected, 1),
+            false,
+        ),
+    ] {
+        let (after, _) = play(state, [event.clone()]);
+        assert_eq!(after != State::Idle, stays, "{event:?}");
+    }
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let states = || {
+        proptest::sample::select(vec![
+            ReconnectState::Started,
+            ReconnectState::Granted,
+            ReconnectState::Verifying,
+            ReconnectState::Resumed,
+            ReconnectState::Refused,
+        ])
+    };
+    prop_oneof![
+        any::<bool>().prop_map(|in_tab| Event::Clicked { in_tab }),
+        Just(Event::Cancelled),
+        Just(Event::Closed),
+        (states(), any::<bool>()).prop_map(|(state, silent)| started(state, &[!silent, true])),
+        Just(Event::OtherKey),
+        Just(granted()),
+        Just(refused("access_denied")),
+        Just(Event::Answered(Answer::NotOurs {
+            words: "the state".to_owned()
+        })),
+        Just(Event::WindowEnded(WindowEnd::Closed)),
+        Just(failed_window()),
+        (1..3).prop_map(|window| Event::WindowOpened { window }),
+        (1..3).prop_map(|tab| Event::TabOpened { tab }),
+        Just(Event::TabFailed {
+            words: String::new()
+        }),
+        (1..3).prop_map(|tab| Event::TabClosed { tab }),
+        Just(Event::Sealed(sealed())),
+        Just(Event::ExchangeFailed {
+            words: "invalid_grant".to_owned()
+        }),
+        states().prop_map(|state| Event::Acknowledged(reconnect(state))),
+        states().prop_map(|state| Event::Polled(reconnect(state))),
+        Just(Event::PollFailed),
+        Just(unreachable()),
+        Just(Event::CallFailed(CallFailure::Conflict {
+            words: String::new()
+        })),
+        Just(Event::ReceiptRead(Box::new(receipt(Vec::new())))),
+        Just(Event::Woke),
+        Just(Event::Ticked),
+    ]
+}
+
+proptest! {
+    /// Whatever happens in whatever order: nothing is started twice, a code is asked for at most once a visit,
+    /// nothing secret could be written down, and what was written down can be gone on with.
+    #[test]
+    fn no_order_of_events_starts_two_or_writes_a_secret(
+        events in proptest::collection::vec((any_event(), 0..300_i64), 0..40)
+    ) {
+        let (mut state, mut now) = (State::Idle, 0);
+        for (event, later) in events {
+            now += later;
+            let is_wake = matches!(event, Event::Woke);
+            // What was called off has ended once the relay is told.
+            let was_ending = matches!(&state, State::HandingOver { what: Handover::Cancellation { .. }, .. });
+            let was_running = state.is_running() && !was_ending;
+            let (next, effects) = decide(state, event, at(now));
+            let n_starts = effects.iter().filter(|effect| **effect == Effect::Start).count();
+            prop_assert!(n_starts <= 1);
+            // A worker that was ended has forgotten its call; the relay joins the second to the first.
+            prop_assert!(n_starts == 0 || is_wake || !was_running);
+            let n_visits = effects.iter().filter(|effect| matches!(effect, Effect::Visit { .. })).count();
+            let is_in_window = matches!(&next, State::AtProvider { way: Way::Window { .. }, .. });
+            prop_assert!(n_visits <= usize::from(is_in_window));
+            let written = serde_json::to_string(&next).unwrap();
+            prop_assert!(!written.contains(CODE));
+            prop_assert_eq!(&serde_json::from_str::<State>(&written).unwrap(), &next);
+            prop_assert_eq!(next.is_running(), next.deadline().is_some());
+            state = next;
+        }
+        let (state, _) = decide(state, Event::Ticked, at(now) + 2 * AT_MOST);
+        prop_assert!(!state.is_running(), "{state:?}");
+    }
+}

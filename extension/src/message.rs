@@ -1,0 +1,217 @@
+//! What the parts of the extension say to one another, over ports that the background listens on, as JSON text.
+//! A view shows what it was told last and asks; only the background decides and keeps anything.
+
+use protocol::id::InboxId;
+use protocol::secret::Secret;
+use protocol::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+use web::card::Card;
+
+/// The name of a view's port.
+pub const VIEW_PORT: &str = "view";
+/// The name of the eyes' port (`extension/eyes/eyes.js` says the same).
+pub const EYES_PORT: &str = "eyes";
+
+/// What a view asks of the background. The first word on a port is `Open`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// What kind of view this is.
+    Open {
+        /// Which.
+        view: View,
+    },
+    /// Begin, or go on with, the reconnect of an inbox.
+    Reconnect {
+        /// The inbox.
+        inbox: InboxId,
+        /// In a tab and not in a window.
+        in_tab: bool,
+    },
+    /// Call it off.
+    Cancel {
+        /// The inbox.
+        inbox: InboxId,
+    },
+    /// The end of a reconnect has been read.
+    Close {
+        /// The inbox.
+        inbox: InboxId,
+    },
+    /// No prompt on pages for this inbox until its connection changes.
+    NotNow {
+        /// The inbox.
+        inbox: InboxId,
+    },
+    /// Pair with the relay of this link.
+    Pair {
+        /// What `unpause pair` printed.
+        link: Secret,
+        /// What the person calls this browser.
+        name: String,
+    },
+    /// Forget the relay.
+    Unpair,
+    /// Ask the relay now.
+    Look,
+    /// The prompt's frame needs this much room; the eyes that show it are told.
+    Size {
+        /// In pixels.
+        height: u32,
+    },
+    /// Open the receipt on the dashboard.
+    ShowReceipt {
+        /// The inbox whose reconnect just ended.
+        inbox: InboxId,
+    },
+}
+
+/// The kinds of views.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum View {
+    /// The popup of the toolbar, or the same page in a tab.
+    Popup,
+    /// The options page.
+    Options,
+    /// The prompt on a page. Without the number that the background gave the eyes of that tab it is shown nothing.
+    Prompt {
+        /// That number.
+        nonce: String,
+    },
+}
+
+/// Everything that a view shows, told whole each time something changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The relay.
+    pub relay: Relay,
+    /// What needs attention, longest first; for a prompt its one card, or none once it is to go.
+    pub cards: Vec<Card>,
+    /// Inboxes that work, by address; empty for a prompt.
+    pub working: Vec<Quiet>,
+    /// Campaigns that are sending.
+    pub n_sending: u64,
+    /// Sites where the extension may help; for the options page.
+    pub sites: Vec<Site>,
+    /// Why the last pairing failed, in words; gone with the next try.
+    pub pairing_problem: Option<String>,
+    /// The redirect addresses of this browser, one for each configured provider.
+    pub redirects: Vec<String>,
+}
+
+/// What is known of the relay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relay {
+    /// None is paired.
+    NotPaired,
+    /// It is being asked for the first time.
+    Asking {
+        /// Its address.
+        url: String,
+        /// Its key, for people to compare.
+        fingerprint: String,
+    },
+    /// It answers.
+    Here {
+        /// Its address.
+        url: String,
+        /// Its key, for people to compare.
+        fingerprint: String,
+    },
+    /// It does not answer; what is shown is from before.
+    Gone {
+        /// Its address.
+        url: String,
+        /// Its key, for people to compare.
+        fingerprint: String,
+        /// When it answered last.
+        last_at: Option<Timestamp>,
+    },
+    /// It no longer knows this device.
+    Revoked {
+        /// Its address.
+        url: String,
+    },
+}
+
+/// An inbox that works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quiet {
+    /// Its address.
+    pub address: String,
+    /// Whether the relay is just checking it.
+    pub checking: bool,
+    /// Campaigns that send through it.
+    pub n_campaigns: u64,
+}
+
+/// A site where the extension may help.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Site {
+    /// What a person calls it.
+    pub name: String,
+    /// Its origin, as in `https://mail.google.com`.
+    pub origin: String,
+    /// Whether the person has allowed it.
+    pub allowed: bool,
+    /// Whether the relay or a provider names it; else the person added it.
+    pub suggested: bool,
+}
+
+/// What the eyes say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "snake_case")]
+pub enum Seen {
+    /// What stands on the page now.
+    Page(Page),
+    /// The page is still looked at.
+    Still,
+}
+
+/// The words of a page that may be about a pause. Nothing that a person typed is among them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// The address without query and fragment.
+    pub url: String,
+    /// The title.
+    pub title: String,
+    /// Elements that may be a banner, outermost first.
+    pub candidates: Vec<Candidate>,
+    /// Mail addresses that stand where pages name the account.
+    pub accounts: Vec<String>,
+}
+
+/// One element that may be a banner.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Its role, explicit or by its tag, as in `alert`; empty where it has none.
+    pub role: String,
+    /// Its words, at most 600 characters.
+    pub words: String,
+    /// The labels of the buttons and links in it.
+    pub buttons: Vec<String>,
+}
+
+/// What the eyes are told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "tell", rename_all = "snake_case")]
+pub enum Told {
+    /// Nothing here concerns us; the port may close.
+    Nothing,
+    /// A page that a rule knows; nothing to show now.
+    Watch,
+    /// Show the prompt.
+    Show {
+        /// For the prompt's frame, and nobody else.
+        nonce: String,
+        /// The candidate to stand beside, from 0; `None` for the corner.
+        beside: Option<usize>,
+    },
+    /// How high the prompt's frame is to be, as the prompt said.
+    Size {
+        /// In pixels.
+        height: u32,
+    },
+}

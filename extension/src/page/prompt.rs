@@ -1,0 +1,144 @@
+//! The prompt: the card alone, in a frame on somebody's page. The page around it may be hostile, so what begins
+//! something counts only if [`guard`] finds that a person saw it and pressed it.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use protocol::timestamp::Timestamp;
+use web::card::view::CardView;
+use web::card::{Act, Card, Face};
+use web::when;
+use yew::{
+    Callback, Html, KeyboardEvent, NodeRef, Properties, component, html, use_effect_with,
+    use_node_ref, use_state_eq,
+};
+
+use super::{ask_of, clipboard, line};
+use crate::message::{Ask, View};
+
+pub mod guard;
+mod sight;
+
+use guard::Ignored;
+
+/// The prompt, with its line to the background.
+#[component]
+pub fn Prompt() -> Html {
+    let nonce = use_state_eq(sight::nonce);
+    {
+        let nonce = nonce.clone();
+        // The background was started again and gave another number; the frame stays the same.
+        use_effect_with((), move |()| {
+            sight::on_other_nonce(move |other| nonce.set(other))
+        });
+    }
+    let told = line::use_line(View::Prompt {
+        nonce: (*nonce).clone(),
+    });
+    let (frame, content) = (use_node_ref(), use_node_ref());
+    let click = sight::use_last_click(&frame);
+    let ignored = use_state_eq(|| None);
+    {
+        let ask = told.ask.clone();
+        use_effect_with(content.clone(), move |content| {
+            sight::on_height(content, move |height| {
+                ask.emit(Ask::Size { height });
+            })
+        });
+    }
+    let card = told
+        .snapshot
+        .as_ref()
+        .and_then(|snapshot| snapshot.cards.first().cloned());
+    let on_act = {
+        let (ask, ignored, card) = (told.ask.clone(), ignored.clone(), card.clone());
+        Callback::from(move |act: Act| {
+            let Some(card) = &card else { return };
+            if let Act::CopyReport(report) = &act {
+                clipboard::copy(report);
+            }
+            let verdict = if begins_something(&act) {
+                judge(&click)
+            } else {
+                Ok(())
+            };
+            ignored.set(verdict.err());
+            if let (Ok(()), Some(wish)) = (verdict, ask_of(card.inbox.clone(), &act)) {
+                ask.emit(wish);
+            }
+        })
+    };
+    html! { <PromptView {card} ignored={*ignored} {on_act} {frame} {content} /> }
+}
+
+/// Whether an act leads to a sign-in or ends one. The others only put the prompt aside, or copy words.
+fn begins_something(act: &Act) -> bool {
+    matches!(act, Act::Reconnect | Act::ReconnectInTab | Act::Cancel)
+}
+
+fn judge(click: &Rc<Cell<Option<guard::Click>>>) -> Result<(), Ignored> {
+    // Each press counts once.
+    click
+        .take()
+        .ok_or(Ignored::NotPressed)
+        .and_then(|click| guard::judge(&click))
+}
+
+/// What the prompt shows.
+#[derive(Clone, PartialEq, Properties)]
+pub struct Props {
+    /// The card; `None` before the background said which, and once the prompt is to go.
+    pub card: Option<Card>,
+    /// Why the last press did not count.
+    #[prop_or_default]
+    pub ignored: Option<Ignored>,
+    /// What was pressed.
+    #[prop_or_default]
+    pub on_act: Callback<Act>,
+    /// The element that fills the frame.
+    #[prop_or_default]
+    pub frame: NodeRef,
+    /// The element that is as high as its content.
+    #[prop_or_default]
+    pub content: NodeRef,
+    /// The time that the words are true at; the browser's when absent.
+    #[prop_or_else(when::now)]
+    pub now: Timestamp,
+}
+
+/// The prompt as a picture.
+#[component]
+pub fn PromptView(props: &Props) -> Html {
+    let onkeydown = {
+        let (card, on_act) = (props.card.clone(), props.on_act.clone());
+        Callback::from(move |event: KeyboardEvent| {
+            if let Some(act) = card
+                .as_ref()
+                .and_then(put_aside)
+                .filter(|_| event.key() == "Escape")
+            {
+                on_act.emit(act);
+            }
+        })
+    };
+    html! {
+        <main class="prompt" ref={props.frame.clone()} {onkeydown}>
+            <div ref={props.content.clone()}>
+                if let Some(card) = &props.card {
+                    <h1 class="brand"><img src="icons/16.png" width="16" height="16" alt="" />{ "Unpause" }</h1>
+                    <CardView card={card.clone()} on_act={props.on_act.clone()} can_dismiss={true} now={props.now} />
+                    <p class="ignored" role="status">{ props.ignored.map(Ignored::words) }</p>
+                }
+            </div>
+        </main>
+    }
+}
+
+/// What the key Escape does: puts the card aside, unless a reconnect is under way on it.
+fn put_aside(card: &Card) -> Option<Act> {
+    match card.face {
+        Face::Working { .. } => None,
+        Face::Done(_) => Some(Act::Close),
+        Face::Broken(_) | Face::Checking { .. } | Face::Well { .. } => Some(Act::NotNow),
+    }
+}

@@ -1,0 +1,120 @@
+//! Whether a press in the prompt is a person's who saw what was pressed. Pure; how it is measured is in `sight`.
+//!
+//! Only Chromium can say whether a frame is covered (`IntersectionObserver` with `trackVisibility`). Firefox says
+//! whether it is within the window; there the provider's own window, which no page can cover, is the confirmation.
+
+/// How long the card must have been in sight: longer than it takes to press on something else that stood there.
+pub const IN_SIGHT_FOR_MS: f64 = 500.0;
+
+/// A press, and what was known when it came.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Click {
+    /// Whether the browser made the event for a person (`Event.isTrusted`).
+    pub is_trusted: bool,
+    /// Whether the browser holds the person to be active in this frame (`UserActivation.isActive`).
+    pub is_active: bool,
+    /// Whether the keyboard is this frame's (`Document.hasFocus`).
+    pub has_focus: bool,
+    /// When it came, in milliseconds of the frame's own clock.
+    pub at_ms: f64,
+    /// Since when the whole frame has been in sight without a break, by the same clock; `None` if it is not.
+    pub in_sight_since_ms: Option<f64>,
+}
+
+/// Why a press does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ignored {
+    /// A program made it.
+    NotPressed,
+    /// The card was not in sight, wholly and uncovered.
+    Covered,
+    /// The card had only just come in sight.
+    TooSoon,
+}
+
+impl Ignored {
+    /// What the person is told.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NotPressed => "Nothing was started: this was not pressed by a person.",
+            Self::Covered => "This card was covered. Open Unpause from the toolbar.",
+            Self::TooSoon => "This card had only just appeared. Press once more.",
+        }
+    }
+}
+
+/// Whether a press counts.
+pub fn judge(click: &Click) -> Result<(), Ignored> {
+    if !click.is_trusted || !click.is_active || !click.has_focus {
+        return Err(Ignored::NotPressed);
+    }
+    match click.in_sight_since_ms {
+        None => Err(Ignored::Covered),
+        Some(since_ms) if click.at_ms - since_ms < IN_SIGHT_FOR_MS => Err(Ignored::TooSoon),
+        Some(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEEN: Click = Click {
+        is_trusted: true,
+        is_active: true,
+        has_focus: true,
+        at_ms: 2_000.0,
+        in_sight_since_ms: Some(1_000.0),
+    };
+
+    #[test]
+    fn only_a_person_who_saw_the_card_for_half_a_second_starts_anything() {
+        for (click, expected) in [
+            (SEEN, Ok(())),
+            (
+                Click {
+                    in_sight_since_ms: Some(1_500.0),
+                    ..SEEN
+                },
+                Ok(()),
+            ),
+            (
+                Click {
+                    in_sight_since_ms: Some(1_501.0),
+                    ..SEEN
+                },
+                Err(Ignored::TooSoon),
+            ),
+            (
+                Click {
+                    in_sight_since_ms: None,
+                    ..SEEN
+                },
+                Err(Ignored::Covered),
+            ),
+            (
+                Click {
+                    is_trusted: false,
+                    ..SEEN
+                },
+                Err(Ignored::NotPressed),
+            ),
+            (
+                Click {
+                    is_active: false,
+                    ..SEEN
+                },
+                Err(Ignored::NotPressed),
+            ),
+            (
+                Click {
+                    has_focus: false,
+                    ..SEEN
+                },
+                Err(Ignored::NotPressed),
+            ),
+        ] {
+            assert_eq!(judge(&click), expected, "{click:?}");
+        }
+    }
+}

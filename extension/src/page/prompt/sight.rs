@@ -1,0 +1,162 @@
+//! What the frame can tell of itself: whether it is in sight, what was pressed in it, how high it is, and which
+//! number it was given. What follows from that is in [`super::guard`].
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use gloo::events::{EventListener, EventListenerOptions};
+use js_sys::{Array, Reflect};
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast as _, JsValue};
+use web_sys::{
+    Element, IntersectionObserver, IntersectionObserverEntry, IntersectionObserverInit,
+    ResizeObserver,
+};
+use yew::{NodeRef, hook, use_effect_with, use_mut_ref};
+
+use super::guard::Click;
+
+/// How often a browser that can tell whether a frame is covered looks; the least that it takes (Intersection
+/// Observer v2 §2.2.1).
+const LOOK_EVERY_MS: i32 = 100;
+/// The frame's own border, two lines of a pixel (`extension/eyes/eyes.js`).
+const BORDER: f64 = 2.0;
+
+/// The number that the eyes put behind the frame's address.
+pub(super) fn nonce() -> String {
+    let hash = web_sys::window().and_then(|window| window.location().hash().ok());
+    hash.unwrap_or_default().trim_start_matches('#').to_owned()
+}
+
+/// Tells each other number, until what is returned is called.
+pub(super) fn on_other_nonce(told: impl Fn(String) + 'static) -> impl FnOnce() + 'static {
+    let listener = web_sys::window()
+        .map(|window| EventListener::new(&window, "hashchange", move |_| told(nonce())));
+    move || drop(listener)
+}
+
+/// Keeps the last press in this document, with what was known when it came. It is taken before any button's own
+/// listener runs.
+#[hook]
+pub(super) fn use_last_click(frame: &NodeRef) -> Rc<Cell<Option<Click>>> {
+    let last = use_mut_ref(Rc::<Cell<Option<Click>>>::default);
+    let last = Rc::clone(&last.borrow());
+    let kept = Rc::clone(&last);
+    use_effect_with(frame.clone(), move |frame| {
+        let since = Rc::<Cell<Option<f64>>>::default();
+        let watch = frame
+            .cast::<Element>()
+            .and_then(|element| Watch::start(&element, Rc::clone(&since)).ok());
+        let listener = web_sys::window().map(|window| {
+            let options = EventListenerOptions::run_in_capture_phase();
+            EventListener::new_with_options(&window, "click", options, move |event| {
+                kept.set(Some(read_click(event, since.get())));
+            })
+        });
+        move || drop((watch, listener))
+    });
+    last
+}
+
+fn read_click(event: &web_sys::Event, in_sight_since_ms: Option<f64>) -> Click {
+    let window = web_sys::window();
+    let has_focus = window
+        .as_ref()
+        .and_then(web_sys::Window::document)
+        .is_some_and(|document| document.has_focus().unwrap_or(false));
+    let is_active = window
+        .and_then(|window| Reflect::get(&window.navigator(), &"userActivation".into()).ok())
+        .and_then(|activation| Reflect::get(&activation, &"isActive".into()).ok())
+        .is_some_and(|active| active.is_truthy());
+    Click {
+        is_trusted: event.is_trusted(),
+        is_active,
+        has_focus,
+        at_ms: event.time_stamp(),
+        in_sight_since_ms,
+    }
+}
+
+/// Tells how high an element is, its border included, now and each time that changes, until what is returned is
+/// called.
+pub(super) fn on_height<F>(element: &NodeRef, told: F) -> impl FnOnce() + use<F>
+where
+    F: Fn(u32) + 'static,
+{
+    let watched = element.cast::<Element>();
+    let measured = watched.clone();
+    let changed = Closure::<dyn FnMut()>::new(move || {
+        if let Some(element) = &measured {
+            let height = element.get_bounding_client_rect().height();
+            if height == 0.0 {
+                // There is no card yet, or none any more: nothing to make room for.
+                return;
+            }
+            let height = (height + BORDER).ceil();
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a height in pixels, rounded"
+            )]
+            told(height as u32);
+        }
+    });
+    let observer = ResizeObserver::new(changed.as_ref().unchecked_ref()).ok();
+    if let (Some(observer), Some(element)) = (&observer, &watched) {
+        observer.observe(element);
+    }
+    move || {
+        if let Some(observer) = observer {
+            observer.disconnect();
+        }
+        drop(changed);
+    }
+}
+
+/// An observer of whether an element is wholly in sight; it ends when it is dropped.
+struct Watch {
+    observer: IntersectionObserver,
+    _changed: Closure<dyn FnMut(Array)>,
+}
+
+impl Watch {
+    /// Keeps in `since` since when `element` is in sight without a break.
+    fn start(element: &Element, since: Rc<Cell<Option<f64>>>) -> Result<Self, JsValue> {
+        let changed = Closure::<dyn FnMut(Array)>::new(move |entries: Array| {
+            for entry in entries.iter() {
+                let entry: IntersectionObserverEntry = entry.unchecked_into();
+                since.set(if is_in_sight(&entry) {
+                    since.get().or_else(|| Some(entry.time()))
+                } else {
+                    None
+                });
+            }
+        });
+        let options = IntersectionObserverInit::new();
+        options.set_threshold(&Array::of2(&0.0.into(), &1.0.into()));
+        // Browsers that do not know these two leave them aside.
+        Reflect::set(&options, &"trackVisibility".into(), &true.into())?;
+        Reflect::set(&options, &"delay".into(), &LOOK_EVERY_MS.into())?;
+        let observer =
+            IntersectionObserver::new_with_options(changed.as_ref().unchecked_ref(), &options)?;
+        observer.observe(element);
+        Ok(Self {
+            observer,
+            _changed: changed,
+        })
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.observer.disconnect();
+    }
+}
+
+/// Uncovered where the browser can tell, else within the window.
+fn is_in_sight(entry: &IntersectionObserverEntry) -> bool {
+    // A frame at half a pixel is seldom wholly within the window.
+    let is_within = entry.intersection_ratio() > 0.99;
+    let is_visible = Reflect::get(entry, &"isVisible".into()).unwrap_or_default();
+    is_within && is_visible.as_bool().unwrap_or(true)
+}

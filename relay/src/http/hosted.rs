@@ -1,0 +1,322 @@
+//! Sign-ins that the relay runs itself, in an ordinary tab: a ticket opens `/oauth/start`, which sends the tab
+//! to the provider; the provider sends it back to `/oauth/callback`. What comes back is believed only with a
+//! state that waits (RFC 6749 §10.12), in the browser that began (RFC 9700 §4.7.1) and from the issuer that was
+//! asked (RFC 9207 §2.4). From there on everything is as if an extension had handed it over.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request as HttpRequest, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use http::header::{CACHE_CONTROL, COOKIE, LOCATION, REFERRER_POLICY, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use protocol::evidence::{Party, Stage};
+use protocol::id::ReconnectId;
+use protocol::problem::Code;
+use protocol::reconnect::Grant;
+use protocol::request::reconnect::{HostReconnect, HostedSignIn};
+use protocol::secret::Secret;
+use protocol::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
+use url::form_urlencoded;
+
+use super::page::Page;
+use super::reconnect::{load_authorization, load_waiting, refuse, said_of, take};
+use super::{Api, Context, Serve, ServeError, problem, relay_url};
+use crate::app::App;
+use crate::oauth::visit::{self, Answer, Visit};
+use crate::secret::{hash, random_secret};
+use crate::store::hosted::HostedVisit;
+
+const START_PATH: &str = "/oauth/start";
+/// The path of the redirect URI: what stands in the client's registration after the relay's address.
+pub const CALLBACK_PATH: &str = "/oauth/callback";
+/// The cookies are sent to nothing else.
+const COOKIE_PATH: &str = "/oauth";
+
+/// What the answer needs, sealed at rest until it comes.
+#[derive(Serialize, Deserialize)]
+struct Awaited {
+    verifier: Secret,
+    redirect_uri: String,
+    /// The issuer that the answer must name; `None` where the provider does not promise that.
+    issuer: Option<String>,
+}
+
+/// Both ends of the visit.
+pub(super) fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route(START_PATH, get(show_start))
+        .route(CALLBACK_PATH, get(show_callback))
+}
+
+impl Serve for HostReconnect {
+    async fn serve(self, context: Context) -> Result<HostedSignIn, ServeError> {
+        let app = context.app();
+        let reconnect = load_waiting(app, &self.reconnect_id).await?;
+        let inbox = app.store.load_inbox(&reconnect.inbox).await?;
+        // Now, so that no tab is opened on a provider that does not answer.
+        load_authorization(app, &inbox).await?;
+        let (now, ticket) = (app.clock.now(), random_secret());
+        app.store
+            .create_ticket(&ticket, &reconnect.id, now, reconnect.expires_at)
+            .await?;
+        let url = format!(
+            "{}{START_PATH}?ticket={}",
+            context.relay_url(),
+            ticket.expose()
+        );
+        Ok(HostedSignIn {
+            url: Secret::new(url),
+        })
+    }
+}
+
+async fn show_start(State(api): State<Arc<Api>>, request: HttpRequest) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    start(&api, query)
+        .await
+        .unwrap_or_else(|error| show_failure(error, &request))
+}
+
+async fn show_callback(State(api): State<Arc<Api>>, request: HttpRequest) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    receive(&api.app, query, request.headers())
+        .await
+        .unwrap_or_else(|error| show_failure(error, &request))
+}
+
+fn show_failure(error: ServeError, request: &HttpRequest) -> Response {
+    let problem = error.tell(&problem::request_id_of(request));
+    if problem.code == Code::Conflict {
+        return over().render();
+    }
+    Page::of_problem(&problem).render()
+}
+
+/// Uses the ticket up and sends the tab to the provider.
+async fn start(api: &Api, query: &str) -> Result<Response, ServeError> {
+    let app = &*api.app;
+    let Some(ticket) = find_ticket(query) else {
+        return Ok(used_up().render());
+    };
+    let Some(id) = app.store.find_ticket(&ticket).await? else {
+        return Ok(used_up().render());
+    };
+    let reconnect = load_waiting(app, &id).await?;
+    let inbox = app.store.load_inbox(&reconnect.inbox).await?;
+    let authorization = load_authorization(app, &inbox).await?;
+    let redirect_uri = format!("{}{CALLBACK_PATH}", relay_url(api.listen));
+    let visit = Visit::begin(&authorization, &redirect_uri).map_err(ServeError::internal)?;
+    let awaited = Awaited {
+        verifier: visit.verifier,
+        redirect_uri,
+        issuer: visit::expected_issuer(&authorization),
+    };
+    let cookie = random_secret();
+    let sealed = app.keys.seal(&visit_context(&id), &awaited);
+    let begun = HostedVisit {
+        reconnect: id,
+        cookie_hash: hash(&cookie),
+        payload: sealed.map_err(ServeError::internal)?,
+    };
+    if !app.store.begin_visit(&ticket, &visit.state, &begun).await? {
+        return Ok(used_up().render());
+    }
+    let lasts_s = seconds_until(reconnect.expires_at, app.clock.now());
+    let cookie = write_cookie(&visit.state, cookie.expose(), lasts_s);
+    let header = |text: &str| HeaderValue::from_str(text).map_err(ServeError::internal);
+    Ok((
+        StatusCode::FOUND,
+        [
+            (LOCATION, header(visit.url.as_str())?),
+            (SET_COOKIE, header(&cookie)?),
+            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        ],
+    )
+        .into_response())
+}
+
+/// Takes the provider's answer, if it is one that a visit waits for.
+async fn receive(app: &App, query: &str, headers: &HeaderMap) -> Result<Response, ServeError> {
+    let Some(state) = visit::find_state(query) else {
+        return Ok(not_awaited().render());
+    };
+    let Some(visit) = app.store.find_visit(&state).await? else {
+        return Ok(not_awaited().render());
+    };
+    // Where another browser brings the answer, somebody may have been lured into finishing a stranger's
+    // sign-in; the visit goes on waiting for its own.
+    let is_its_browser: bool = find_cookie(headers, &state).is_some_and(|cookie| {
+        let (found, expected) = (hash(&cookie), visit.cookie_hash.as_bytes());
+        found.as_bytes().ct_eq(expected).into()
+    });
+    if !is_its_browser {
+        return Ok(other_browser().render());
+    }
+    let awaited: Awaited = app
+        .keys
+        .open(&visit_context(&visit.reconnect), &visit.payload)
+        .map_err(ServeError::internal)?;
+    let Some(answer) = Answer::read(query, awaited.issuer.as_deref()) else {
+        return Ok(not_awaited().render());
+    };
+    if !app.store.end_visit(&state).await? {
+        return Ok(not_awaited().render());
+    }
+    let page = settle(app, &visit.reconnect, awaited, answer).await?;
+    let mut response = page.render();
+    let ended = HeaderValue::from_str(&write_cookie(&state, "", 0));
+    response
+        .headers_mut()
+        .insert(SET_COOKIE, ended.map_err(ServeError::internal)?);
+    Ok(response)
+}
+
+/// Does what the answer asks for, and says what the tab shows.
+async fn settle(
+    app: &App,
+    id: &ReconnectId,
+    awaited: Awaited,
+    answer: Answer,
+) -> Result<Page, ServeError> {
+    let reconnect = load_waiting(app, id).await?;
+    let inbox = app.store.load_inbox(&reconnect.inbox).await?;
+    match answer {
+        Answer::Granted { code } => {
+            let grant = Grant::Code {
+                code,
+                verifier: awaited.verifier,
+                redirect_uri: awaited.redirect_uri,
+            };
+            take(app, id, &grant).await?;
+            Ok(signed_in(inbox.address.as_str()))
+        }
+        Answer::Refused { error, description } => {
+            let said = said_of(&error, description.as_deref().unwrap_or_default());
+            let refused = refuse(app, &inbox, id, Party::Oauth, Stage::Authorize, said).await?;
+            Ok(refused.card.map_or_else(over, |card| {
+                Page::new(StatusCode::OK, &card.title, &card.explanation)
+            }))
+        }
+        Answer::OtherIssuer { .. } => Ok(other_issuer()),
+    }
+}
+
+/// The context with which the payload of a visit is sealed.
+fn visit_context(reconnect: &ReconnectId) -> String {
+    format!("hosted visit {reconnect}")
+}
+
+fn find_ticket(query: &str) -> Option<Secret> {
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| name == "ticket")
+        .map(|(_, ticket)| Secret::new(ticket))
+}
+
+fn seconds_until(end: Timestamp, now: Timestamp) -> u64 {
+    end.since(now).as_secs()
+}
+
+/// One for each visit, so that two tabs do not take each other's.
+fn cookie_name(state: &Secret) -> String {
+    /// Enough to tell visits apart; the value proves.
+    const DIGITS: usize = 16;
+    let digits: String = hash(state).chars().take(DIGITS).collect();
+    format!("unpause_visit_{digits}")
+}
+
+/// `Lax`: sent with the provider's redirect, a navigation of the tab, and with nothing that a page embeds.
+/// Not `Secure`: the relay listens on loopback, without TLS.
+fn write_cookie(state: &Secret, value: &str, lasts_s: u64) -> String {
+    let name = cookie_name(state);
+    format!("{name}={value}; Path={COOKIE_PATH}; Max-Age={lasts_s}; HttpOnly; SameSite=Lax")
+}
+
+fn find_cookie(headers: &HeaderMap, state: &Secret) -> Option<Secret> {
+    let name = cookie_name(state);
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(found, _)| *found == name)
+        .map(|(_, value)| Secret::new(value))
+}
+
+fn signed_in(address: &str) -> Page {
+    let words = format!(
+        "You can close this tab. Unpause now tests that {address} sends and reads, and goes on with its \
+         campaigns by itself."
+    );
+    Page::new(StatusCode::OK, "Signed in", &words)
+}
+
+fn used_up() -> Page {
+    Page::new(
+        StatusCode::GONE,
+        "This link no longer works",
+        "It works once, and for a few minutes. Click Reconnect again where you found it.",
+    )
+}
+
+fn not_awaited() -> Page {
+    Page::new(
+        StatusCode::BAD_REQUEST,
+        "No sign-in waits for this page",
+        "It was answered already, or was not begun here. Nothing was changed by opening it again.",
+    )
+}
+
+fn other_browser() -> Page {
+    Page::new(
+        StatusCode::FORBIDDEN,
+        "Another browser began this sign-in",
+        "It can be finished only where it began, and with cookies allowed for this address. Nothing was \
+         changed. If somebody sent you a link to this sign-in, do not go on with it.",
+    )
+}
+
+fn other_issuer() -> Page {
+    Page::new(
+        StatusCode::BAD_REQUEST,
+        "Another provider answered",
+        "The answer came from another provider than the one that was asked. Nothing of it was used. Click \
+         Reconnect again, and mind which page you sign in on.",
+    )
+}
+
+fn over() -> Page {
+    Page::new(
+        StatusCode::CONFLICT,
+        "This sign-in is over",
+        "It took too long, was ended, or another one was quicker. Nothing of this one was used. If the inbox \
+         is still disconnected, click Reconnect again.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_belongs_to_its_visit() {
+        let (ours, theirs) = (Secret::new("one state"), Secret::new("another"));
+        let cookie = write_cookie(&ours, "value", 600);
+        assert!(
+            cookie.ends_with("=value; Path=/oauth; Max-Age=600; HttpOnly; SameSite=Lax"),
+            "{cookie}"
+        );
+        let pair = cookie.split(';').next().unwrap();
+        let mut headers = HeaderMap::new();
+        let sent = format!("theme=dark; {pair}; other=1");
+        headers.insert(COOKIE, HeaderValue::from_str(&sent).unwrap());
+        assert_eq!(find_cookie(&headers, &ours), Some(Secret::new("value")));
+        assert_eq!(find_cookie(&headers, &theirs), None);
+        assert!(!cookie.contains("one state"), "{cookie}");
+    }
+}

@@ -1,0 +1,324 @@
+//! The card as Yew draws it: the same on a page, in the popup and on the dashboard. Its look is `look/card.css`.
+
+use protocol::card::Remedy;
+use protocol::timestamp::Timestamp;
+use yew::{
+    Callback, Html, NodeRef, Properties, classes, component, html, use_effect_with, use_mut_ref,
+    use_node_ref, use_state_eq,
+};
+
+use super::sentence::{self, Timed};
+use super::{Act, Broken, Card, Done, Face, Line, LineState};
+use crate::icon::{self, Icon};
+use crate::when;
+
+/// A card and what to do with what is pressed on it.
+#[derive(Clone, PartialEq, Properties)]
+pub struct Props {
+    /// The card.
+    pub card: Card,
+    /// What was pressed.
+    pub on_act: Callback<Act>,
+    /// Whether it can be put aside: the prompt on a page can, the card on a campaign's page cannot.
+    #[prop_or_default]
+    pub can_dismiss: bool,
+    /// The time that its words are true at; the browser's when absent.
+    #[prop_or_else(when::now)]
+    pub now: Timestamp,
+}
+
+/// A card.
+#[component]
+pub fn CardView(props: &Props) -> Html {
+    let Props {
+        card,
+        on_act,
+        can_dismiss,
+        now,
+    } = props;
+    let section = use_node_ref();
+    use_kept_focus(&section, kind(&card.face));
+    let copied = use_state_eq(|| false);
+    let drawn = Drawing {
+        card,
+        on_act,
+        can_dismiss: *can_dismiss,
+        now: *now,
+        heading: format!("card-{}", card.inbox),
+    };
+    let (body, live) = match &card.face {
+        Face::Well { since } => (drawn.well(*since), html! {}),
+        Face::Checking { since } => (drawn.checking(*since), html! {}),
+        Face::Broken(broken) => {
+            let on_copied = {
+                let copied = copied.clone();
+                Callback::from(move |()| copied.set(true))
+            };
+            let live = copied.then_some("The report was copied.");
+            (
+                drawn.broken(broken, &on_copied),
+                html! { <p class="unseen">{ live }</p> },
+            )
+        }
+        Face::Working {
+            lines,
+            hint,
+            can_cancel,
+        } => (
+            drawn.working(*can_cancel),
+            self::lines(lines, hint.as_deref()),
+        ),
+        Face::Done(done) => (drawn.done_actions(done), drawn.done(done)),
+    };
+    let kind = kind(&card.face);
+    let head = drawn.head();
+    // The region is there from the start, or what is put into it would not be read out.
+    html! {
+        <section
+            ref={section}
+            class={classes!("card", format!("card-{kind}"))}
+            aria-labelledby={drawn.heading.clone()}
+            tabindex="-1"
+        >
+            { head }
+            <div class="card-live" role="status" aria-live="polite" aria-atomic="false">{ live }</div>
+            { body }
+        </section>
+    }
+}
+
+fn kind(face: &Face) -> &'static str {
+    match face {
+        Face::Well { .. } => "well",
+        Face::Checking { .. } => "checking",
+        Face::Broken(_) => "broken",
+        Face::Working { .. } => "working",
+        Face::Done(_) => "done",
+    }
+}
+
+/// When the face changes, the button that was pressed is gone; whoever works by keyboard stays on the card.
+#[yew::hook]
+fn use_kept_focus(section: &NodeRef, kind: &'static str) {
+    let before = use_mut_ref(|| kind);
+    let section = section.clone();
+    use_effect_with(kind, move |kind| {
+        let changed = before.replace(kind) != *kind;
+        let section = section.cast::<web_sys::HtmlElement>();
+        if let Some(section) = section.filter(|_| changed && is_focus_lost()) {
+            // An element that has left the page takes no focus, and that is all there is to it.
+            let _ = section.focus();
+        }
+    });
+}
+
+fn is_focus_lost() -> bool {
+    let document = web_sys::window().and_then(|window| window.document());
+    document.is_some_and(|document| {
+        // A prompt never takes the focus from the page that it stands on.
+        document.has_focus().unwrap_or(false)
+            && document
+                .active_element()
+                .is_none_or(|focused| focused.tag_name() == "BODY")
+    })
+}
+
+struct Drawing<'a> {
+    card: &'a Card,
+    on_act: &'a Callback<Act>,
+    can_dismiss: bool,
+    now: Timestamp,
+    heading: String,
+}
+
+impl Drawing<'_> {
+    fn head(&self) -> Html {
+        let address = &self.card.address;
+        let (mark, title) = match &self.card.face {
+            Face::Well { .. } => (Icon::Tick, format!("{address} is connected")),
+            Face::Checking { .. } => (Icon::Turning, format!("{address} is being checked")),
+            Face::Broken(broken) => (Icon::Broken, broken.title.clone()),
+            Face::Working { .. } => (Icon::Going, format!("Reconnecting {address}")),
+            Face::Done(done) => (Icon::Tick, sentence::ended(address, done)),
+        };
+        let names_inbox = title.contains(address.as_str());
+        html! {
+            <header class="card-head">
+                <span class="card-mark">{ icon::view(mark) }</span>
+                <div>
+                    <h2 id={self.heading.clone()}>{ &title }</h2>
+                    if !names_inbox {
+                        <p class="card-inbox">{ address }</p>
+                    }
+                </div>
+            </header>
+        }
+    }
+
+    fn well(&self, since: Timestamp) -> Html {
+        html! {
+            <p class="quiet">{ "It sends and reads " }{ self.since(since) }{ "." }</p>
+        }
+    }
+
+    fn checking(&self, since: Timestamp) -> Html {
+        html! {
+            <p class="quiet">
+                { "The relay met a failure and makes sure of it, " }{ self.since(since) }
+                { ". There is nothing to do; nothing is lost." }
+            </p>
+        }
+    }
+
+    fn broken(&self, broken: &Broken, on_copied: &Callback<()>) -> Html {
+        let held = broken.held.map(|held| {
+            let timed = sentence::held(&held, self.now);
+            html! { <p class="card-held">{ timed_html(&timed, held.since) }</p> }
+        });
+        let since = (broken.held.is_none() && !broken.is_refusal).then(|| {
+            html! { <p class="card-held">{ "No message waits; it is like this " }{ self.since(broken.since) }{ "." }</p> }
+        });
+        let expects = broken
+            .expects
+            .as_ref()
+            .map(|expects| html! { <p class="card-expects">{ expects }</p> });
+        // Who signed in instead, or which address was refused, is half of what there is to know.
+        let is_open = broken.remedy == Remedy::ReconnectAsInbox;
+        html! {
+            <>
+                <p>{ &broken.explanation }</p>
+                { held }
+                { since }
+                { expects }
+                <div class="actions">
+                    { self.remedy(broken, on_copied) }
+                    if broken.other_way {
+                        { self.button("", "Use a tab instead", Act::ReconnectInTab) }
+                    }
+                    if self.can_dismiss {
+                        { self.button("plain", "Not now", Act::NotNow) }
+                    }
+                </div>
+                if let Some(evidence) = &broken.evidence {
+                    <details open={is_open}>
+                        <summary>{ "What the server said" }</summary>
+                        <pre tabindex="0">{ evidence }</pre>
+                    </details>
+                }
+            </>
+        }
+    }
+
+    /// The one thing to do. Where that is another person's, the way on afterwards stands beside it.
+    fn remedy(&self, broken: &Broken, on_copied: &Callback<()>) -> Html {
+        let label = broken.button.clone();
+        match broken.remedy {
+            Remedy::Reconnect | Remedy::ReconnectAsInbox => label.map_or_else(
+                || self.button("primary", "Try again", Act::Reconnect),
+                |label| self.button("primary", &label, Act::Reconnect),
+            ),
+            // The servers stand in the relay's configuration, so both are the operator's to correct.
+            Remedy::TellOperator | Remedy::CorrectServers => {
+                let report = sentence::report(self.card, broken);
+                let (on_act, on_copied) = (self.on_act.clone(), on_copied.clone());
+                let onclick = Callback::from(move |_| {
+                    on_act.emit(Act::CopyReport(report.clone()));
+                    on_copied.emit(());
+                });
+                let label = Remedy::TellOperator.button().unwrap_or_default();
+                html! {
+                    <>
+                        <button type="button" class="primary" {onclick}>{ icon::view(Icon::Copy) }{ label }</button>
+                        { self.button("", "It is corrected: reconnect", Act::Reconnect) }
+                    </>
+                }
+            }
+            Remedy::Wait | Remedy::Nothing => self.button("", "Try now", Act::Reconnect),
+        }
+    }
+
+    fn working(&self, can_cancel: bool) -> Html {
+        html! {
+            if can_cancel {
+                <div class="actions">{ self.button("", "Cancel", Act::Cancel) }</div>
+            }
+        }
+    }
+
+    fn done(&self, done: &Done) -> Html {
+        let next = done
+            .next_at
+            .zip(sentence::next(done, self.now))
+            .map(|(at, timed)| html! { <p class="card-next">{ timed_html(&timed, at) }</p> });
+        html! {
+            <>
+                { next }
+                if let Some(fates) = sentence::fates(done) {
+                    <p>{ fates }</p>
+                }
+                if let Some(shifted) = sentence::shifted(done) {
+                    <p class="quiet">{ shifted }</p>
+                }
+            </>
+        }
+    }
+
+    fn done_actions(&self, done: &Done) -> Html {
+        html! {
+            <div class="actions">
+                if let Some(receipt) = &done.receipt {
+                    { self.button("", "See the receipt", Act::ShowReceipt(receipt.clone())) }
+                }
+                { self.button("plain", "Close", Act::Close) }
+            </div>
+        }
+    }
+
+    fn button(&self, class: &'static str, label: &str, act: Act) -> Html {
+        let onclick = self.on_act.reform(move |_| act.clone());
+        html! { <button type="button" {class} {onclick}>{ label }</button> }
+    }
+
+    fn since(&self, at: Timestamp) -> Html {
+        when::element(at, when::since(at, self.now))
+    }
+}
+
+fn lines(lines: &[Line], hint: Option<&str>) -> Html {
+    let line = |line: &Line| {
+        let (mark, state, said) = match line.state {
+            LineState::Done => (Icon::Tick, "done", "Done: "),
+            LineState::Now => (Icon::Turning, "now", "Now: "),
+            LineState::Next => (Icon::Dot, "next", "To come: "),
+        };
+        let server = line
+            .server
+            .as_ref()
+            .map(|server| html! { <span class="line-server">{ server }</span> });
+        html! {
+            <li class={format!("line-{state}")}>
+                { icon::view(mark) }
+                <span class="unseen">{ said }</span>
+                <span class="line-text">{ &line.text }</span>
+                { server }
+            </li>
+        }
+    };
+    html! {
+        <>
+            <ol class="card-lines">{ for lines.iter().map(line) }</ol>
+            if let Some(hint) = hint {
+                <p class="card-hint">{ hint }</p>
+            }
+        </>
+    }
+}
+
+fn timed_html(timed: &Timed, at: Timestamp) -> Html {
+    html! {
+        <>{ &timed.before }{ when::element(at, timed.time.clone()) }{ &timed.after }</>
+    }
+}
+
+#[cfg(test)]
+mod tests;
