@@ -1,6 +1,6 @@
 //! What a command line may say: commands, their flags, and errors that name the known ones.
 //!
-//! By hand, because five commands with three flags do not pay for a parser that everybody builds.
+//! By hand, because seven commands with four flags do not pay for a parser that everybody builds.
 
 use std::fmt::{self, Write as _};
 use std::process::ExitCode;
@@ -23,6 +23,8 @@ pub(crate) struct Command {
 pub(crate) enum Accepts {
     /// These flags and nothing else.
     Flags(&'static [Flag]),
+    /// One of these names, each with a line for the help.
+    OneOf(&'static [(&'static str, &'static str)]),
     /// Anything: the named binary reads it and refuses what it does not know.
     PassedOnTo(&'static str),
 }
@@ -41,6 +43,7 @@ pub(crate) struct Flag {
 #[derive(Debug, Default)]
 pub(crate) struct Given {
     flags: Vec<(&'static str, String)>,
+    name: Option<&'static str>,
     passed_on: Vec<String>,
 }
 
@@ -57,6 +60,11 @@ impl Given {
             .filter(|(name, _)| *name == flag)
             .map(|(_, value)| value.as_str())
             .collect()
+    }
+
+    /// The name that was given to a command that takes one.
+    pub(crate) fn name(&self) -> Option<&'static str> {
+        self.name
     }
 
     /// The arguments for the binary that the command starts.
@@ -106,6 +114,7 @@ impl Command {
         let mut given = Given::default();
         let flags = match self.accepts {
             Accepts::Flags(flags) => flags,
+            Accepts::OneOf(names) => return self.read_name(words, names),
             Accepts::PassedOnTo(_) => {
                 let own = words.strip_prefix(&["--".to_owned()]).unwrap_or(words);
                 given.passed_on = own.to_vec();
@@ -156,6 +165,12 @@ impl Command {
                 }
                 let _ = writeln!(text, "  {:<16} this text", "--help");
             }
+            Accepts::OneOf(names) => {
+                text.push_str("\nNames:\n");
+                for (name, help) in names {
+                    let _ = writeln!(text, "  {name:<16} {help}");
+                }
+            }
             Accepts::PassedOnTo(binary) => {
                 let _ = writeln!(
                     text,
@@ -166,6 +181,29 @@ impl Command {
             }
         }
         text
+    }
+
+    fn read_name(
+        &self,
+        words: &[String],
+        names: &'static [(&'static str, &'static str)],
+    ) -> Result<Given, UsageError> {
+        let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+        let found = match words {
+            [word] => known.iter().find(|name| *name == word).copied(),
+            _ => None,
+        };
+        let name = found.ok_or_else(|| {
+            UsageError(format!(
+                "`cargo xtask {}` takes one name; known: {}",
+                self.name,
+                known.join(", ")
+            ))
+        })?;
+        Ok(Given {
+            name: Some(name),
+            ..Given::default()
+        })
     }
 
     fn unknown_flag(&self, word: &str, flags: &[Flag]) -> UsageError {
@@ -275,6 +313,23 @@ mod tests {
             PASSING.read(&words("--seed 1")).unwrap().passed_on(),
             ["--seed", "1"]
         );
+    }
+
+    #[test]
+    fn a_name_must_be_one_of_the_known() {
+        let command = Command {
+            name: "bench",
+            accepts: Accepts::OneOf(&[("extension", "sizes"), ("send", "speed")]),
+            ..COMMAND
+        };
+        assert_eq!(command.read(&words("send")).unwrap().name(), Some("send"));
+        for wrong in ["", "sizes", "send extension"] {
+            assert_eq!(
+                command.read(&words(wrong)).unwrap_err().to_string(),
+                "`cargo xtask bench` takes one name; known: extension, send"
+            );
+        }
+        assert!(command.help().contains("extension        sizes"));
     }
 
     #[test]

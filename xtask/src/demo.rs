@@ -1,7 +1,12 @@
 //! `cargo xtask demo`: the whole story, played for real and printed as it happens.
 
-use crate::args::{Accepts, Command};
+use std::process::ExitCode;
+
+use crate::args::{Accepts, Command, Given};
+use crate::shell::Workspace;
 use crate::story_binary;
+use crate::test::{install, need};
+use crate::web::{self, Shrink};
 
 /// The command.
 pub(crate) const COMMAND: Command = Command {
@@ -11,10 +16,71 @@ pub(crate) const COMMAND: Command = Command {
 Builds the relay and the story, starts the sandbox provider and the relay on free ports, lets the
 provider revoke the permission in the middle of a campaign, reconnects, and counts at the
 recipients' mailboxes. The last line is one JSON object. The exit status is 0 only when the story
-ends well.
+ends well. With a browser it also builds the extension and the dashboard, and the prompt of the
+extension is what is clicked: by a person in a window, or with --headless by the demo itself.
 
   cargo xtask demo --browser none --client public
-  cargo xtask demo --browser none --client confidential",
+  cargo xtask demo --browser chromium
+  cargo xtask demo --browser firefox --headless --client confidential",
     accepts: Accepts::PassedOnTo("demo"),
-    run: |given| story_binary::run("demo", given),
+    run,
 };
+
+fn run(given: &Given) -> anyhow::Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    let needs = needs_of(browser(given.passed_on()));
+    if !needs.is_empty() {
+        if !install::ensure(&workspace, needs)? {
+            return Ok(ExitCode::FAILURE);
+        }
+        // Before the relay, whose binary takes the dashboard in.
+        web::build(&workspace, Shrink::WherePossible)?;
+    }
+    story_binary::run("demo", given)
+}
+
+/// Which browser the arguments name; the binary itself refuses one that it does not know.
+fn browser(words: &[String]) -> Option<&str> {
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        if word == "--browser" {
+            return words.next().map(String::as_str);
+        }
+        if let Some(name) = word.strip_prefix("--browser=") {
+            return Some(name);
+        }
+    }
+    None
+}
+
+fn needs_of(browser: Option<&str>) -> &'static [&'static need::Need] {
+    match browser {
+        Some("chromium") => &[&need::WASM_TARGET, &need::CHROMIUM],
+        Some("firefox") => &[&need::WASM_TARGET, &need::FIREFOX, &need::GECKODRIVER],
+        _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_browser_needs_the_extension() {
+        let needs = |text: &str| {
+            let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+            let needs = needs_of(browser(&words));
+            needs.iter().map(|need| need.name).collect::<Vec<_>>()
+        };
+        assert!(needs("").is_empty());
+        assert!(needs("--browser none --client public").is_empty());
+        assert_eq!(
+            needs("--client public --browser chromium --headless"),
+            ["the wasm32 target", "chromium and chromedriver"]
+        );
+        assert_eq!(
+            needs("--browser=firefox"),
+            ["the wasm32 target", "firefox-esr", "geckodriver"]
+        );
+    }
+}

@@ -1,7 +1,7 @@
 //! `cargo xtask`: the developer's commands, one file each.
 //!
 //! It never depends on another crate of this workspace: it builds their binaries and runs them.
-//! So it builds in seconds on a fresh machine, before anything else does.
+//! So it builds in half a minute on a fresh machine, before anything else does.
 
 #![expect(
     clippy::print_stdout,
@@ -10,15 +10,20 @@
 )]
 
 mod args;
+mod bench;
 mod clock;
 mod crash;
 mod demo;
+mod digest;
+mod dist;
+mod gzip;
+mod npm;
 mod shell;
 mod start;
 mod story_binary;
 mod test;
 mod tidy;
-mod wasm;
+mod web;
 
 use std::process::ExitCode;
 
@@ -30,6 +35,8 @@ const COMMANDS: &[Command] = &[
     test::COMMAND,
     demo::COMMAND,
     crash::COMMAND,
+    bench::COMMAND,
+    dist::COMMAND,
     tidy::COMMAND,
 ];
 

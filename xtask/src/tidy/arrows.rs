@@ -1,5 +1,5 @@
-//! The arrows of ARCHITECTURE.md: which crate may use which, which module of the relay may use
-//! which, and that the engine decides and performs nothing.
+//! The arrows of ARCHITECTURE.md: which crate may use which, which module of the relay or of the
+//! extension may use which, and that what decides performs nothing.
 
 use super::Finding;
 use super::rust_source::{self, first_word, is_word, line_at};
@@ -8,7 +8,9 @@ use super::tree::{File, Tree};
 /// Each of our crates, and which of ours it may use.
 const CRATES: &[(&str, &[&str])] = &[
     ("protocol", &[]),
-    ("extension", &["protocol"]),
+    ("web", &["protocol"]),
+    ("dashboard", &["protocol", "web"]),
+    ("extension", &["protocol", "web"]),
     ("relay", &["protocol"]),
     ("sandbox", &["protocol"]),
     ("tests", &["protocol", "relay", "sandbox", "extension"]),
@@ -18,17 +20,53 @@ const CRATES: &[(&str, &[&str])] = &[
 /// What a crate's own tests may use beside that: the relay's play against the sandbox.
 const CRATES_IN_TESTS: &[(&str, &str)] = &[("relay", "sandbox")];
 
-/// Modules of the relay, and which others they must not use.
-const MODULES: &[(&str, &[&str])] = &[
+/// Modules of a crate, and which others of it they must not use.
+const MODULES: &[(&str, &str, &[&str])] = &[
     (
+        "relay",
         "engine",
         &["smtp", "imap", "oauth", "store", "notify", "http", "worker"],
     ),
-    ("smtp", &["http", "worker", "engine"]),
-    ("imap", &["http", "worker", "engine"]),
-    ("oauth", &["http", "worker", "engine"]),
-    ("store", &["http", "worker", "engine"]),
-    ("notify", &["http", "worker", "engine"]),
+    ("relay", "smtp", &["http", "worker", "engine"]),
+    ("relay", "imap", &["http", "worker", "engine"]),
+    ("relay", "oauth", &["http", "worker", "engine"]),
+    ("relay", "store", &["http", "worker", "engine"]),
+    ("relay", "notify", &["http", "worker", "engine"]),
+    (
+        "extension",
+        "browser",
+        &["background", "page", "detect", "site", "flow", "vault"],
+    ),
+    (
+        "extension",
+        "detect",
+        &["background", "page", "browser", "vault", "flow"],
+    ),
+    (
+        "extension",
+        "site",
+        &["background", "page", "browser", "vault", "flow"],
+    ),
+    (
+        "extension",
+        "flow",
+        &["background", "page", "browser", "vault"],
+    ),
+    ("extension", "background", &["page"]),
+    ("extension", "page", &["background", "vault", "flow"]),
+];
+
+/// Modules of the extension that decide: they know no browser, so that their tests need none.
+const WITHOUT_A_BROWSER: &[&str] = &["detect", "site", "flow"];
+
+/// What speaks to a browser.
+const BROWSER_CRATES: &[&str] = &[
+    "gloo",
+    "js_sys",
+    "wasm_bindgen",
+    "wasm_bindgen_futures",
+    "web_sys",
+    "yew",
 ];
 
 /// Finds crates that use another than the arrows allow, and crates that have no arrows yet.
@@ -68,11 +106,11 @@ pub(super) fn check_crates(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// Finds modules of the relay that use another than the arrows allow.
+/// Finds modules that use another of their crate than the arrows allow.
 pub(super) fn check_modules(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (module, forbidden) in MODULES {
-        for file in files_of(tree, module) {
+    for (crate_name, module, forbidden) in MODULES {
+        for file in files_of(tree, crate_name, module) {
             let code = rust_source::read(&file.text).code;
             for (line, used) in modules_used(&code, depth(&file.path)) {
                 if forbidden.contains(&used.as_str()) {
@@ -91,7 +129,7 @@ pub(super) fn check_modules(tree: &Tree) -> Vec<Finding> {
 /// Finds `async` and `.await` in the relay's engine.
 pub(super) fn check_engine_is_pure(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for file in files_of(tree, "engine") {
+    for file in files_of(tree, "relay", "engine") {
         let code = rust_source::read(&file.text).code;
         for (at, line) in code.lines().enumerate() {
             let waits = line
@@ -109,10 +147,35 @@ pub(super) fn check_engine_is_pure(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
+/// Finds browser crates in the modules of the extension that decide.
+pub(super) fn check_decisions_know_no_browser(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for module in WITHOUT_A_BROWSER {
+        for file in files_of(tree, "extension", module) {
+            let code = rust_source::read(&file.text).code;
+            for (at, line) in code.lines().enumerate() {
+                let used = line
+                    .split(|c| !is_word(c))
+                    .find(|word| BROWSER_CRATES.contains(word));
+                if let Some(used) = used {
+                    findings.push(Finding::line(
+                        &file.path,
+                        at + 1,
+                        format!(
+                            "move `{used}` to `browser`: `{module}` decides, without a browser"
+                        ),
+                    ));
+                }
+            }
+        }
+    }
+    findings
+}
+
 /// `relay/src/engine.rs` and everything below `relay/src/engine/`.
-fn files_of<'a>(tree: &'a Tree, module: &str) -> impl Iterator<Item = &'a File> {
-    let file = format!("relay/src/{module}.rs");
-    let folder = format!("relay/src/{module}/");
+fn files_of<'a>(tree: &'a Tree, crate_name: &str, module: &str) -> impl Iterator<Item = &'a File> {
+    let file = format!("{crate_name}/src/{module}.rs");
+    let folder = format!("{crate_name}/src/{module}/");
     tree.rust()
         .filter(move |found| found.path == file || found.path.starts_with(&folder))
 }
@@ -215,6 +278,29 @@ mod tests {
             ]
         );
         assert!(found(check_modules, &[("relay/src/worker.rs", text)]).is_empty());
+    }
+
+    #[test]
+    fn a_decision_that_knows_a_browser_is_found() {
+        let text = "//! a\nuse crate::browser::Port;\nfn f() { let yews = web_sys::window(); }\n";
+        assert_eq!(
+            found(check_modules, &[("extension/src/detect.rs", text)]),
+            [
+                "extension/src/detect.rs:2: `detect` must not use `crate::browser`: turn the arrow round"
+            ]
+        );
+        assert_eq!(
+            found(
+                check_decisions_know_no_browser,
+                &[
+                    ("extension/src/flow/authorization.rs", text),
+                    ("extension/src/browser.rs", text)
+                ]
+            ),
+            [
+                "extension/src/flow/authorization.rs:3: move `web_sys` to `browser`: `flow` decides, without a browser"
+            ]
+        );
     }
 
     #[test]

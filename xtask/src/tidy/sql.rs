@@ -10,6 +10,8 @@ const PRODUCT: &[&str] = &[
     "protocol/src/",
     "relay/src/",
     "sandbox/src/",
+    "web/src/",
+    "dashboard/src/",
     "extension/src/",
 ];
 

@@ -1,5 +1,4 @@
-//! The extension's build: the wasm32 target and the module itself.
-//! The glue that a browser loads is not made yet.
+//! The target wasm32: whether its standard library is there, and how it is added.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,24 +7,15 @@ use anyhow::bail;
 
 use crate::shell::{self, Workspace};
 
-/// The target of the extension.
+/// What browsers run.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
 /// What to do by hand where rustup is not there.
 pub(crate) const BY_HAND: &str =
     "rustup target add wasm32-unknown-unknown (Debian: apt-get install libstd-rust-dev-wasm32)";
 
-/// Builds the extension's module.
-pub(crate) fn build(workspace: &Workspace, release: bool) -> anyhow::Result<()> {
-    let mut command = workspace.cargo(&["build", "--package", "extension", "--target", TARGET]);
-    if release {
-        command.arg("--release");
-    }
-    shell::run(&mut command)
-}
-
 /// Whether the standard library for wasm32 is there, wherever it came from.
-pub(crate) fn has_target(workspace: &Workspace) -> bool {
+pub(crate) fn is_there(workspace: &Workspace) -> bool {
     let asked: Option<String> = workspace
         .program("rustc", &["--print", "target-libdir", "--target", TARGET])
         .output()
@@ -34,20 +24,20 @@ pub(crate) fn has_target(workspace: &Workspace) -> bool {
     asked.is_some_and(|folder| Path::new(folder.trim()).is_dir())
 }
 
-/// The command that adds the target; `None` where there is no rustup.
-pub(crate) fn add_target(workspace: &Workspace) -> Option<Command> {
-    workspace
-        .find_program("rustup")
-        .map(|rustup| workspace.program(&rustup, &["target", "add", TARGET]))
-}
-
 /// Adds the target where it is missing and rustup is there; else says what to do.
-pub(crate) fn ensure_target(workspace: &Workspace) -> anyhow::Result<()> {
-    if has_target(workspace) {
+pub(crate) fn ensure(workspace: &Workspace) -> anyhow::Result<()> {
+    if is_there(workspace) {
         return Ok(());
     }
-    match add_target(workspace) {
+    match add(workspace) {
         Some(mut command) => shell::run(&mut command),
         None => bail!("the wasm32 target is missing and there is no rustup; do: {BY_HAND}"),
     }
+}
+
+/// The command that adds the target; `None` where there is no rustup.
+fn add(workspace: &Workspace) -> Option<Command> {
+    workspace
+        .find_program("rustup")
+        .map(|rustup| workspace.program(&rustup, &["target", "add", TARGET]))
 }

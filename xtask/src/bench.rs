@@ -1,0 +1,50 @@
+//! `cargo xtask bench NAME`: measures against the budgets, and says honestly what is over.
+//!
+//! A bench prints a table and, as its last line, one JSON object.
+
+mod extension;
+mod figure;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use crate::args::{Accepts, Command, Given};
+use crate::shell::Workspace;
+use crate::test::{install, need};
+use figure::Figure;
+
+/// The command.
+pub(crate) const COMMAND: Command = Command {
+    name: "bench",
+    summary: "measures against the budgets: extension (sizes)",
+    about: "\
+Prints a table and, as the last line, one JSON object with every figure, its budget and whether it
+is within. The exit status says whether it could be measured, not how it went.",
+    accepts: Accepts::OneOf(&[("extension", "what a browser loads, packed as it travels")]),
+    run,
+};
+
+fn run(given: &Given) -> anyhow::Result<ExitCode> {
+    let name = given.name().context("no bench was named")?;
+    let workspace = Workspace::find()?;
+    if !install::ensure(&workspace, need::WEB)? {
+        return Ok(ExitCode::FAILURE);
+    }
+    // One bench so far.
+    print(name, &extension::measure(&workspace)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Measures the extension for `cargo xtask test`: only the eyes, which every page pays for, must be
+/// within their budget for it to pass.
+pub(crate) fn check_extension(workspace: &Workspace) -> anyhow::Result<()> {
+    let figures = extension::measure(workspace)?;
+    print("extension", &figures);
+    extension::check_eyes(&figures)
+}
+
+fn print(bench: &str, figures: &[Figure]) {
+    print!("{}", figure::table(figures));
+    println!("{}", figure::json(bench, figures));
+}
