@@ -27,12 +27,21 @@ pub enum ClientError {
 
 /// An HTTP client with an empty cookie jar that trusts exactly these authorities.
 pub fn http_client(ca_pems: &[&str]) -> Result<reqwest::Client, ClientError> {
+    build(ca_pems, ANSWER_WITHIN)
+}
+
+/// An HTTP client for a server without TLS that takes longer to answer.
+pub fn http_client_within(within: Duration) -> Result<reqwest::Client, ClientError> {
+    build(&[], within)
+}
+
+fn build(ca_pems: &[&str], within: Duration) -> Result<reqwest::Client, ClientError> {
     Ok(reqwest::Client::builder()
         .tls_backend_preconfigured(tls_config(ca_pems)?)
         .redirect(reqwest::redirect::Policy::none())
         .cookie_store(true)
         .no_proxy()
-        .timeout(ANSWER_WITHIN)
+        .timeout(within)
         .build()?)
 }
 

@@ -5,8 +5,10 @@
 //! Everything here is a process or a socket; everything ends with the value that started it.
 //! Runs where Dovecot runs: on Unix.
 
+pub mod browsers;
 pub mod certificate;
 pub mod child;
+pub mod clock;
 pub mod crash;
 pub mod dovecot;
 mod free_port;
@@ -14,8 +16,10 @@ pub mod http_client;
 pub mod lines;
 pub mod oauth_client;
 pub mod oidc;
+pub mod page_server;
 pub mod person;
 pub mod programs;
 pub mod smtp_sink;
 pub mod story;
 pub mod wait;
+pub mod webdriver;

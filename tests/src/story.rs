@@ -3,9 +3,12 @@
 //! was sent is counted where it arrived.
 
 pub mod api;
+pub mod desk;
 pub mod mailboxes;
 pub mod play;
+pub mod play_in_browser;
 pub mod reconnecting;
 pub mod relay;
+pub mod screens;
 pub mod servers;
 pub mod telling;

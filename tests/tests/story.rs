@@ -15,7 +15,7 @@ const PACKAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests/oid
 const GAP: Duration = Duration::from_millis(100);
 
 async fn play_with_real_servers(confidential: bool) -> Ending {
-    let servers = Servers::start_real(Path::new(PACKAGES)).await.unwrap();
+    let servers = Servers::start_real(Path::new(PACKAGES), &[]).await.unwrap();
     let script = Script {
         confidential,
         leads: 40,

@@ -2,12 +2,15 @@
 //! status is 0 only when it ended well.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use serde::Serialize;
+use tests::browsers::{Kind, Settings};
 use tests::story::play::{Script, play};
+use tests::story::play_in_browser::{GAP, InBrowser, play_in_browser};
 use tests::story::servers::Servers;
 use tests::story::telling::Telling;
 
@@ -16,9 +19,21 @@ use tests::story::telling::Telling;
 #[derive(Debug, Parser)]
 #[command(name = "demo")]
 struct Arguments {
-    /// Which browser clicks; the ones with a window come with the extension.
+    /// In which browser, with the extension; without one a scripted client signs in.
     #[arg(long, value_enum, default_value = "none")]
     browser: Browser,
+    /// Without a window: the clicks are sent by the browser's driver and counted. Else a person clicks.
+    #[arg(long)]
+    headless: bool,
+    /// In dark colours.
+    #[arg(long)]
+    dark: bool,
+    /// Where a picture of every screen goes.
+    #[arg(long, value_name = "DIR")]
+    screenshots: Option<PathBuf>,
+    /// The built extension.
+    #[arg(long, value_name = "DIR", default_value = "target/web/extension")]
+    extension: PathBuf,
     /// Which provider the sandbox plays.
     #[arg(long, value_enum, default_value = "generic")]
     profile: Profile,
@@ -39,6 +54,8 @@ struct Arguments {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Browser {
     None,
+    Chromium,
+    Firefox,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -70,31 +87,52 @@ async fn main() -> ExitCode {
 }
 
 async fn run_it(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let (Browser::None, Profile::Generic) = (arguments.browser, arguments.profile);
+    let Profile::Generic = arguments.profile;
     let telling = Telling::begin(false);
-    let servers = match arguments.servers {
-        Whose::Sandbox => Servers::start_sandbox(1).await?,
-        Whose::Real => Servers::start_real(&arguments.packages).await?,
-    };
-    telling.say(&format!("the provider is ready at {}", servers.issuer()));
-    let gap = match arguments.servers {
-        Whose::Sandbox => Duration::ZERO,
-        // Slow enough that the permission ends while messages are left.
-        Whose::Real => Duration::from_millis(100),
-    };
-    let confidential = arguments.client == Client::Confidential;
-    let ending = play(
-        &servers,
-        Script {
-            confidential,
-            leads: arguments.leads,
-            gap,
+    let mut script = Script {
+        confidential: arguments.client == Client::Confidential,
+        leads: arguments.leads,
+        gap: match arguments.servers {
+            Whose::Sandbox => Duration::ZERO,
+            // Slow enough that the permission ends while messages are left.
+            Whose::Real => Duration::from_millis(100),
         },
-        &telling,
-    )
-    .await?;
-    writeln!(std::io::stdout(), "{}", serde_json::to_string(&ending)?)?;
-    Ok(if ending.outcome == "resumed" {
+    };
+    let kind = match arguments.browser {
+        Browser::None => {
+            let servers = start(arguments.servers, &arguments.packages, &[]).await?;
+            telling.say(&format!("the provider is ready at {}", servers.issuer()));
+            let ending = play(&servers, script, &telling).await?;
+            return finish(&ending, &ending.outcome);
+        }
+        Browser::Chromium => Kind::Chromium,
+        Browser::Firefox => Kind::Firefox,
+    };
+    script.gap = GAP;
+    let how = InBrowser {
+        browser: Settings {
+            headless: arguments.headless,
+            dark: arguments.dark,
+            ..Settings::headless(kind, arguments.extension)
+        },
+        screenshots: arguments.screenshots,
+    };
+    let servers =
+        async |redirects: &[String]| start(arguments.servers, &arguments.packages, redirects).await;
+    let ending = play_in_browser(servers, script, how, &telling).await?;
+    finish(&ending, &ending.ending.outcome)
+}
+
+async fn start(whose: Whose, packages: &Path, redirects: &[String]) -> anyhow::Result<Servers> {
+    match whose {
+        Whose::Sandbox => Servers::start_sandbox(1).await,
+        Whose::Real => Servers::start_real(packages, redirects).await,
+    }
+}
+
+fn finish(ending: &impl Serialize, outcome: &str) -> anyhow::Result<ExitCode> {
+    writeln!(std::io::stdout(), "{}", serde_json::to_string(ending)?)?;
+    Ok(if outcome == "resumed" {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

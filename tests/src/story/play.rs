@@ -23,11 +23,11 @@ use super::telling::Telling;
 use crate::wait::wait_for;
 
 /// Between the acceptance of the first step and the second.
-const WAIT: Duration = Duration::from_secs(4);
+pub(super) const WAIT: Duration = Duration::from_secs(4);
 /// Messages that are accepted before the provider ends the permission.
 const ACCEPTED_BEFORE: u32 = 15;
 /// Long enough for every stage on a busy machine; each is over in seconds.
-const STAGE_WITHIN: Duration = Duration::from_mins(2);
+pub(super) const STAGE_WITHIN: Duration = Duration::from_mins(2);
 
 /// How to play.
 #[derive(Clone, Copy, Debug)]
@@ -125,7 +125,7 @@ pub async fn play(servers: &Servers, script: Script, telling: &Telling) -> Resul
             last.counts
         ));
     }
-    let ending = judge(servers, script, &last, paused_cause, receipt_ms)?;
+    let ending = judge(servers, script, &last, paused_cause, "none", receipt_ms)?;
     telling.say(&format!(
         "{} of {} leads have step 1, {} have step 2; {} lost, {} twice",
         ending.accepted_step_1,
@@ -220,7 +220,11 @@ pub async fn wait_state(
     Ok(wait_for("the campaign's next state", look, STAGE_WITHIN).await?)
 }
 
-fn tell_pause(paused: &Campaign, servers: &Servers, telling: &Telling) -> Result<Option<String>> {
+pub(super) fn tell_pause(
+    paused: &Campaign,
+    servers: &Servers,
+    telling: &Telling,
+) -> Result<Option<String>> {
     let State::Paused {
         by: PausedBy::Cause { cause, .. },
         ..
@@ -278,11 +282,13 @@ async fn reconnect(device: &Device, inbox: &InboxId, telling: &Telling) -> Resul
     Ok(took)
 }
 
-fn judge(
+/// Counts what arrived, and says how the story ended.
+pub(super) fn judge(
     servers: &Servers,
     script: Script,
     left: &Campaign,
     paused_cause: Option<String>,
+    browser: &'static str,
     reconnect_to_resumed_ms: u64,
 ) -> Result<Ending> {
     let messages = servers.delivered()?;
@@ -302,7 +308,7 @@ fn judge(
             (false, _) => "not_exact",
         }
         .to_owned(),
-        browser: "none",
+        browser,
         profile: if servers.sandbox().is_some() {
             "generic"
         } else {

@@ -1,6 +1,7 @@
 //! The provider's side of a story: the project's sandbox, or a certified OpenID provider with Dovecot and
 //! `smtp-sink` behind it.
 
+use std::iter;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use sandbox::{Options, Sandbox};
 
 use super::mailboxes::Message;
 use crate::dovecot::{Dovecot, DovecotSettings};
+use crate::oauth_client::flow::{ClientFlow, FlowSettings};
 use crate::oidc::{self, Oidc, OidcPackage, OidcSettings};
 use crate::person::Person;
 use crate::smtp_sink::SmtpSink;
@@ -63,11 +65,15 @@ impl Servers {
         Ok(Self::Sandbox(Box::new(Sandbox::start(options).await?)))
     }
 
-    /// The real ones with the same two people; npm's packages go to `packages`.
-    pub async fn start_real(packages: &Path) -> Result<Self> {
+    /// The real ones with the same two people; npm's packages go to `packages`, and codes may also be sent to
+    /// `redirect_uris`.
+    pub async fn start_real(packages: &Path, redirect_uris: &[String]) -> Result<Self> {
         let settings = OidcSettings {
             people: vec![jane(), john()],
-            redirect_uris: vec![REDIRECT_URI.to_owned()],
+            redirect_uris: iter::once(REDIRECT_URI)
+                .chain(redirect_uris.iter().map(String::as_str))
+                .map(str::to_owned)
+                .collect(),
             access_token_for: ACCESS_TOKEN_FOR,
             rotate_refresh_tokens: true,
         };
@@ -108,6 +114,22 @@ impl Servers {
             Self::Sandbox(sandbox) => sandbox.issuer().to_owned(),
             Self::Real(real) => real.oidc.issuer_text().to_owned(),
         }
+    }
+
+    /// A page at which a browser signs this person in, where the provider has no webmail that does.
+    pub fn sign_in_visit(&self, address: &str) -> Result<Option<String>> {
+        let Self::Real(real) = self else {
+            return Ok(None);
+        };
+        let flow = ClientFlow::begin(&FlowSettings {
+            authorization_endpoint: real.oidc.authorization_endpoint(),
+            token_endpoint: real.oidc.token_endpoint(),
+            client_id: oidc::PUBLIC_CLIENT_ID.to_owned(),
+            redirect_uri: REDIRECT_URI.to_owned(),
+            scopes: vec!["openid".to_owned()],
+            parameters: vec![("login_hint".to_owned(), address.to_owned())],
+        })?;
+        Ok(Some(flow.authorization_url().to_string()))
     }
 
     /// The relay's client id.

@@ -1,0 +1,116 @@
+//! Firefox by geckodriver.
+//!
+//! The profile is a folder of ours, so that it survives a restart; geckodriver writes no preference into such a
+//! one, therefore all of them stand here. The add-on is a temporary one and is installed anew at each start, on the
+//! storage that it had.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::{Extension, Settings, program};
+use crate::free_port::free_address;
+use crate::webdriver::driver::Driver;
+use crate::webdriver::session::Session;
+
+/// The host of the extension's pages, which Firefox would make up for each profile.
+pub(super) const UUID: &str = "6f1d3c2e-5a4b-4c8d-9e7f-0a1b2c3d4e5f";
+
+/// Starts it on the profile in `folder`.
+pub(super) async fn open(
+    settings: &Settings,
+    extension: &Extension,
+    folder: &Path,
+) -> Result<(Driver, Session)> {
+    let profile = folder.join("profile");
+    std::fs::create_dir_all(&profile)?;
+    let port = free_address()?.port();
+    std::fs::write(
+        profile.join("user.js"),
+        preferences(settings, extension, port)?,
+    )?;
+    let marionette = format!("--marionette-port={port}");
+    let arguments = [
+        "--allow-system-access",
+        "--websocket-port=0",
+        marionette.as_str(),
+    ];
+    let driver = Driver::start(&program("geckodriver")?, &arguments, folder).await?;
+    let mut arguments = vec!["-profile".to_owned(), profile.display().to_string()];
+    if settings.headless {
+        arguments.push("-headless".to_owned());
+    }
+    let capabilities = json!({
+        "browserName": "firefox",
+        "unhandledPromptBehavior": "ignore",
+        "moz:firefoxOptions": { "binary": program("firefox-esr")?, "args": arguments },
+    });
+    let session = driver.open(capabilities).await?;
+    session.install_addon(&extension.folder, true).await?;
+    session.resize(1200, 900).await?;
+    Ok((driver, session))
+}
+
+/// Ends the event page, as its idle time-out does.
+pub(super) async fn stop_background(session: &Session, extension: &Extension) -> Result<()> {
+    session.set_context("chrome").await?;
+    let script = "
+        const { extension } = WebExtensionPolicy.getByID(arguments[0]);
+        return extension.terminateBackground({ ignoreDevToolsAttached: true }).then(() => true);";
+    let stopped = session.execute(script, json!([extension.firefox_id])).await;
+    session.set_context("content").await?;
+    stopped?;
+    Ok(())
+}
+
+/// What the profile says before the first start. Marionette sets those that every automated Firefox needs.
+fn preferences(settings: &Settings, extension: &Extension, port: u16) -> Result<String> {
+    let uuids = serde_json::to_string(&json!({ (extension.firefox_id.as_str()): UUID }))?;
+    let public: Vec<_> = settings
+        .public
+        .iter()
+        .map(std::net::SocketAddr::to_string)
+        .collect();
+    let mut rows: Vec<(&str, Value)> = vec![
+        ("marionette.port", port.into()),
+        ("extensions.webextensions.uuids", uuids.into()),
+        // The storage of a temporary add-on outlives a restart with these.
+        (
+            "extensions.webextensions.keepStorageOnUninstall",
+            true.into(),
+        ),
+        ("extensions.webextensions.keepUuidOnUninstall", true.into()),
+        ("browser.shell.checkDefaultBrowser", false.into()),
+        ("browser.startup.page", 0.into()),
+        ("browser.startup.homepage_override.mstone", "ignore".into()),
+        ("startup.homepage_welcome_url", "about:blank".into()),
+        ("datareporting.policy.dataSubmissionEnabled", false.into()),
+        ("datareporting.healthreport.uploadEnabled", false.into()),
+        ("termsofuse.bypassNotification", true.into()),
+        ("app.update.disabledForTesting", true.into()),
+        ("network.captive-portal-service.enabled", false.into()),
+        ("network.connectivity-service.enabled", false.into()),
+        // 0 is dark, 1 is light.
+        (
+            "layout.css.prefers-color-scheme.content-override",
+            i32::from(!settings.dark).into(),
+        ),
+        ("ui.systemUsesDarkTheme", i32::from(settings.dark).into()),
+    ];
+    if settings.grants_at_click {
+        rows.push(("extensions.webextOptionalPermissionPrompts", false.into()));
+    }
+    if !public.is_empty() {
+        rows.push((
+            "network.lna.address_space.public.override",
+            public.join(",").into(),
+        ));
+    }
+    let mut text = String::new();
+    for (name, value) in rows {
+        writeln!(text, "user_pref(\"{name}\", {value});")?;
+    }
+    Ok(text)
+}

@@ -1,0 +1,133 @@
+//! A page that wants the prompt pressed, read or gone: nothing starts without the person, nothing leaves, and the
+//! tab stays responsive.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+use tests::browsers::Kind;
+use tests::page_server::{Page, PageServer};
+use tests::story::desk::{RECONNECT, Surface};
+use tests::wait::wait_for;
+use tests::webdriver::session::Session;
+
+use super::in_both;
+use super::stage::{SOON, Set, Stage};
+
+const PAGE: &str = include_str!("hostile.html");
+
+in_both!(
+    a_hostile_page_gets_nothing_in_chromium,
+    a_hostile_page_gets_nothing_in_firefox,
+    hostile
+);
+
+async fn hostile(kind: Kind) -> Result<()> {
+    let page = Page {
+        html: PAGE.to_owned(),
+        headers: Vec::new(),
+    };
+    let site = PageServer::start(BTreeMap::from([("/".to_owned(), page)])).await?;
+    let stage = Stage::set(Set::of(kind)).await?;
+    let desk = &stage.desk;
+    let session = desk.session();
+    desk.allow_own(&site.at("")).await?;
+    let window = session.open_tab().await?;
+    session.goto(&site.at("/")).await?;
+    stage.lose().await?;
+    desk.wait_card("hostile", Surface::Prompt).await?;
+    session.leave_frames().await?;
+
+    // Reading: the page finds neither what stands in the prompt nor the number that opens it.
+    let seen = run(session, "read()").await?;
+    ensure!(seen == json!([]), "the page could read {seen}");
+
+    // Pressing by script: nothing starts.
+    run(session, "press()").await?;
+    nothing_starts(&stage, "synthetic clicks").await?;
+
+    // Covering: where the browser can tell, a click does not count and says why. Firefox cannot tell; there the
+    // provider's own window is what a person confirms.
+    if kind == Kind::Chromium {
+        run(session, "overlay()").await?;
+        desk.read().await?;
+        desk.press_on_card("hostile", Surface::Prompt, RECONNECT)
+            .await?;
+        desk.wait_card_words("hostile", Surface::Prompt, "This card was covered")
+            .await?;
+        nothing_starts(&stage, "a cover").await?;
+        session.leave_frames().await?;
+        run(session, "stop()").await?;
+    }
+
+    // Flooding: the page's own heart still beats, and the card is still there.
+    let beats = run(session, "flood(3000)").await?;
+    let (felt, due) = (number(&beats, "felt"), number(&beats, "due"));
+    ensure!(
+        felt * 2 >= due,
+        "of {due} beats of the page's heart {felt} were felt"
+    );
+    ensure!(number(&beats, "changes") >= due * 100, "no flood: {beats}");
+    nothing_starts(&stage, "the flood").await?;
+
+    // Moving, dimming, hiding: it stays where it is and as it is. That it can be seen is what Chromium asks of a
+    // click below.
+    let before = run(session, "place()").await?;
+    run(session, "distort()").await?;
+    let stays = async || {
+        let now = run(session, "place()").await.ok()?;
+        (now == before).then_some(())
+    };
+    wait_for("the prompt to stand where it stood", stays, SOON).await?;
+    nothing_starts(&stage, "moving").await?;
+
+    // Taking away: it comes back, but not for ever.
+    run(session, "remove(1)").await?;
+    desk.reconnect("hostile", Surface::Prompt, &window).await?;
+    stage.check_goes_on(2).await?;
+    run(session, "remove(10)").await?;
+    let gone = async || {
+        session
+            .find("unpause-prompt")
+            .await
+            .ok()?
+            .is_none()
+            .then_some(())
+    };
+    wait_for("the prompt to give up", gone, SOON).await?;
+
+    // Nothing of ours was asked of that site.
+    let asked = site.asked();
+    ensure!(
+        asked
+            .iter()
+            .all(|path| path == "/" || path == "/favicon.ico"),
+        "the site was asked for {asked:?}"
+    );
+    stage.end().await
+}
+
+/// That no reconnect was begun, at the relay or in a window.
+async fn nothing_starts(stage: &Stage, attack: &str) -> Result<()> {
+    let by_status = stage.reconnects().await?;
+    ensure!(
+        by_status.keys().all(|status| *status == "resumed"),
+        "{attack} started something: {by_status:?}"
+    );
+    Ok(())
+}
+
+/// Runs one of the page's own functions. Firefox keeps the page's variables from a driver's scripts unless they are
+/// asked for by this name; what comes back comes as text, because objects of the page stay the page's.
+async fn run(session: &Session, call: &str) -> Result<Value> {
+    let script = format!(
+        "const {{ attack }} = window.wrappedJSObject ?? window;
+         return Promise.resolve(attack.{call}).then((value) => JSON.stringify(value ?? null));"
+    );
+    let text = session.execute(&script, json!([])).await?;
+    serde_json::from_str(text.as_str().unwrap_or_default()).context("the page answered no JSON")
+}
+
+fn number(value: &Value, name: &str) -> u64 {
+    value[name].as_u64().unwrap_or_default()
+}
