@@ -54,7 +54,7 @@ pub struct BrowserEnding {
     /// Every click from a card to its end, the provider's pages included, as it was sent to the browser; empty
     /// when a person clicked.
     pub click_log: Vec<Click>,
-    /// The most clicks that one of the pauses took; `None` when a person clicked.
+    /// All of them, over the three pauses; `None` when a person clicked.
     pub clicks: Option<usize>,
     /// The longest of the three, from the relay's own instant of the pause to the card's button; `None` when a
     /// person looked.
@@ -188,8 +188,8 @@ pub async fn play_in_browser(
     let click_log = desk.log.clicks();
     let ending = BrowserEnding {
         ending,
+        clicks: (!by_hand).then_some(click_log.len()),
         click_log,
-        clicks: pauses.iter().map(|one| one.clicks).max(),
         paused_to_prompt_ms: pauses.iter().map(|one| one.paused_to_prompt_ms).max(),
         click_to_resumed_ms: slowest,
         pauses,
