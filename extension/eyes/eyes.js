@@ -53,6 +53,7 @@
   let pause = SOONEST;
   let lookedAt = 0;
   let host, frame, sheet, nonce, nPutBack = 0; // the prompt
+  let banner, spot, height; // what it stands beside; where, as CSS; what its frame needs, once that is heard
 
   // --- looking
 
@@ -203,7 +204,7 @@
   const EXPECTED = 360; // px of height, until the frame says what it needs
   const EDGE = 16;
 
-  const show = (number, banner) => {
+  const show = (number, beside) => {
     if (!host) {
       try {
         host = document.createElement("unpause-prompt");
@@ -217,7 +218,8 @@
         frame.title = "Unpause";
         root.append(frame);
         nPutBack = 0;
-        place(banner, EXPECTED);
+        banner = beside;
+        place();
       } catch {
         host = undefined; // the page has made an element of this name its own
         return;
@@ -254,39 +256,50 @@
   const hide = () => {
     taken.disconnect();
     host?.remove();
-    host = frame = sheet = nonce = spot = undefined;
+    host = frame = sheet = nonce = height = undefined;
   };
 
-  let spot; // where it stands: two lines of CSS
-
-  const resize = (height) => {
-    if (sheet) draw(Math.min(Math.max(Math.ceil(height), 60), 2000));
+  const resize = (needed) => {
+    needed = Math.min(Math.max(Math.ceil(needed), 60), 2000);
+    if (needed === height) return;
+    height = needed;
+    settle();
   };
 
-  const place = (banner, height) => {
+  const settle = () => {
+    if (!sheet) return;
+    draw();
+    const { right, bottom } = host.getBoundingClientRect();
+    if (right > innerWidth || bottom > innerHeight) place();
+  };
+
+  const place = () => {
     const { clientWidth: width, clientHeight: tall } = document.documentElement;
+    const high = height ?? EXPECTED;
     const box = banner?.getBoundingClientRect();
     const spots = [];
-    if (box && box.top >= 0 && box.top + height < tall) {
+    if (box?.width && box.top >= 0 && box.top + high < tall) {
       spots.push([box.right + EDGE, box.top], [box.left - EDGE - CARD, box.top]);
     }
-    const [right, below] = [width - CARD - EDGE, tall - height - EDGE];
+    const [right, below] = [width - CARD - EDGE, tall - high - EDGE];
     spots.push([right, below], [EDGE, below], [right, EDGE]);
     const controls = [...document.querySelectorAll(BUTTONS)].slice(0, 500).map((one) => one.getBoundingClientRect());
     const isFree = ([x, y]) =>
       x >= EDGE && x + CARD + EDGE <= width &&
-      controls.every((one) => !one.width || one.right < x || one.left > x + CARD || one.bottom < y || one.top > y + height);
+      controls.every((one) => !one.width || one.right < x || one.left > x + CARD || one.bottom < y || one.top > y + high);
     const free = spots.findIndex(isFree);
     const beside = spots.length - 3;
     if (free >= 0 && free < beside) spot = `top:${spots[free][1]}px;left:${spots[free][0]}px`;
     else spot = ["bottom:16px;right:16px", "bottom:16px;left:16px", "top:16px;right:16px"][Math.max(free - beside, 0)];
-    draw(height);
+    draw();
   };
 
   // `!important` inside a shadow root is stronger than anything that the page says.
-  const draw = (height) => {
+  // Nothing is seen of a frame that says no height: a page's policy (COEP) may keep it blank.
+  const draw = () => {
     const rules = `all:initial;display:block;position:fixed;z-index:2147483647;${spot};width:${CARD}px;` +
-      `max-width:calc(100vw - 32px);height:${height}px;max-height:calc(100vh - 32px);`;
+      `max-width:calc(100vw - 32px);height:${height ?? EXPECTED}px;max-height:calc(100vh - 32px);` +
+      (height ? "" : "opacity:0;pointer-events:none;");
     sheet.replaceSync(
       `:host{${rules.replaceAll(";", "!important;")}}` +
       "iframe{box-sizing:border-box;display:block;width:100%;height:100%;color-scheme:light dark;" +
@@ -299,7 +312,11 @@
   globalThis.navigation?.addEventListener("currententrychange", lookSoon);
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") sayAgain();
-    else if (!host) hangUp();
+    else {
+      clearInterval(still);
+      hangUp();
+    }
   });
+  addEventListener("resize", settle);
   lookSoon();
 })();

@@ -9,23 +9,21 @@ use std::future::Future;
 use std::rc::Rc;
 
 use js_sys::Promise;
-use protocol::id::InboxId;
+use protocol::id::{InboxId, ReconnectId};
 use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 
-use crate::browser::area::Area;
 use crate::browser::port::{self, Port};
 use crate::browser::{self, BrowserError, identity, permissions, tabs, windows};
 use crate::flow::authorization::Visit;
-use crate::flow::{self, Event};
+use crate::flow::{self, Event, Wish};
 use crate::message::{EYES_PORT, VIEW_PORT};
-use crate::vault;
 use badge::Badge;
-use record::{Notices, Reach, Record};
+use record::{Notices, Record};
+use turn::Turn;
 
 pub mod badge;
 mod chance;
@@ -33,6 +31,7 @@ mod clock;
 #[cfg(test)]
 mod example;
 mod eyes;
+mod keeping;
 pub mod pairing;
 pub mod picture;
 mod reconnect;
@@ -40,14 +39,14 @@ pub mod record;
 mod relay;
 pub mod sites;
 mod token_endpoint;
+mod turn;
 mod views;
 
 /// The alarm that asks the relay, and how often it rings: 30 s is the shortest that browsers keep.
 const ALARM: &str = "status";
 const ALARM_MINUTES: f64 = 0.5;
-/// Where each part of the record is kept.
-const KEPT: &str = "kept";
-const PASSING: &str = "passing";
+/// The page of the popup, which may also be shown in a tab.
+const POPUP: &str = "popup.html";
 /// What the id of a notification begins with; the inbox follows.
 const NOTIFICATION: &str = "inbox:";
 
@@ -74,14 +73,16 @@ struct Memory {
     /// The visit that was begun last, and when.
     begun: RefCell<Option<(InboxId, Timestamp)>>,
     /// The reconnects that the relay is being asked about.
-    polled: RefCell<BTreeSet<InboxId>>,
+    polled: RefCell<BTreeSet<ReconnectId>>,
     /// What was written down last, by its name.
     saved: RefCell<BTreeMap<&'static str, String>>,
     badge: RefCell<Option<Badge>>,
     ready: OnceCell<Promise>,
     n_ports: Cell<u32>,
-    is_looking: Cell<bool>,
-    wants_look: Cell<bool>,
+    /// Whether what is kept could not be read, and so may not be written over.
+    is_kept_unread: Cell<bool>,
+    looking: Turn,
+    following_sites: Turn,
     is_watching: Cell<bool>,
 }
 
@@ -98,6 +99,7 @@ impl Background {
         let this = self.clone();
         report(browser::on_alarm(move |_| {
             this.when_ready(async |this| {
+                this.load_again().await;
                 this.tell_all(&Event::Ticked).await;
                 this.look().await;
             });
@@ -109,8 +111,7 @@ impl Background {
                     return;
                 };
                 report(browser::clear_notification(&id).await);
-                this.tell(&InboxId::new(inbox), Event::Clicked { in_tab: false })
-                    .await;
+                this.follow_notice(InboxId::new(inbox)).await;
             });
         }));
         let this = self.clone();
@@ -153,7 +154,7 @@ impl Background {
     fn when_ready<F: Future<Output = ()> + 'static>(&self, work: impl FnOnce(Self) -> F + 'static) {
         let (this, ready) = (self.clone(), self.ready());
         spawn_local(async move {
-            // The loading itself never fails: what cannot be read is as if it were not there.
+            // The loading itself never fails: what cannot be read is tried again.
             let _ = JsFuture::from(ready).await;
             work(this).await;
         });
@@ -172,19 +173,12 @@ impl Background {
 
     /// Loads what was written down, and goes on where the worker before was ended.
     async fn load(&self) {
-        let kept = self.load_text(Area::Local, KEPT).await;
-        let passing = self.load_text(Area::Session, PASSING).await;
+        self.load_record().await;
         let granted = sites::granted().await;
-        let is_paired = {
+        {
             let mut record = self.0.record.borrow_mut();
-            record.kept = kept;
-            record.passing = passing;
             record.granted = granted;
             record.redirect_base = identity::redirect_url("").ok();
-            record.kept.paired.is_some()
-        };
-        if is_paired {
-            self.load_token().await;
         }
         if matches!(browser::has_alarm(ALARM).await, Ok(false)) {
             report(browser::create_alarm(ALARM, ALARM_MINUTES).await);
@@ -196,44 +190,6 @@ impl Background {
             this.tell_all(&Event::Woke).await;
             this.look().await;
         });
-    }
-
-    async fn load_token(&self) {
-        match vault::read().await {
-            Ok(token) => {
-                if token.is_none() {
-                    self.0.record.borrow_mut().passing.reach = Reach::Revoked;
-                }
-                *self.0.token.borrow_mut() = token;
-            }
-            Err(error) => {
-                let mut record = self.0.record.borrow_mut();
-                record.passing.reach = Reach::Revoked;
-                record.pairing_problem =
-                    Some(format!("This browser must be paired again: {error}."));
-            }
-        }
-    }
-
-    async fn load_text<T: DeserializeOwned + Default>(&self, area: Area, name: &'static str) -> T {
-        let text = area.get(name).await.ok().flatten().unwrap_or_default();
-        let read = serde_json::from_str(&text).unwrap_or_default();
-        self.0.saved.borrow_mut().insert(name, text);
-        read
-    }
-
-    /// Writes down what has changed.
-    async fn save(&self) {
-        let (kept, passing) = {
-            let record = self.0.record.borrow();
-            (render(&record.kept), render(&record.passing))
-        };
-        for (area, name, text) in [(Area::Local, KEPT, kept), (Area::Session, PASSING, passing)] {
-            let saved = self.0.saved.borrow_mut().insert(name, text.clone());
-            if saved.as_ref() != Some(&text) {
-                report(area.set(name, &text).await);
-            }
-        }
     }
 
     /// Writes down what has changed, and shows it to everybody whom it concerns.
@@ -248,25 +204,61 @@ impl Background {
         }
     }
 
-    /// Follows what the person allows.
+    /// Follows what the person allows: two who registered at a time would undo one another.
     async fn follow_sites(&self) {
-        let granted = sites::granted().await;
-        self.0.record.borrow_mut().granted.clone_from(&granted);
-        report(sites::register(&granted).await);
-        self.changed().await;
+        if !self.0.following_sites.is_mine() {
+            return;
+        }
+        loop {
+            let granted = sites::granted().await;
+            self.0.record.borrow_mut().granted.clone_from(&granted);
+            report(sites::register(&granted).await);
+            self.changed().await;
+            if self.0.following_sites.is_over() {
+                break;
+            }
+        }
+    }
+
+    /// A click on a notification begins the reconnect, or shows what else is to be done.
+    async fn follow_notice(&self, inbox: InboxId) {
+        if !self.0.record.borrow().begins_by_notice(&inbox) {
+            return self.show_popup(&inbox).await;
+        }
+        self.0
+            .record
+            .borrow_mut()
+            .passing
+            .by_notice
+            .insert(inbox.clone());
+        self.tell(&inbox, Event::Clicked(Wish::default())).await;
+    }
+
+    /// Shows the card of an inbox in a tab, where it is not in sight.
+    async fn show_popup(&self, inbox: &InboxId) {
+        if self.is_in_view(inbox) {
+            return;
+        }
+        match browser::get_url(POPUP) {
+            Ok(address) => report(tabs::open(&address).await.map(drop)),
+            Err(error) => report(Err(error)),
+        }
     }
 
     /// Tells the reconnect of an inbox what happens: it decides, that is written down, and then it is done.
     async fn tell(&self, inbox: &InboxId, event: Event) {
-        let effects = {
+        let (effects, is_bad_notice) = {
             let mut record = self.0.record.borrow_mut();
             let (state, effects) = flow::decide(record.flow(inbox), event, clock::now());
             record.set_flow(inbox, state);
-            effects
+            (effects, record.take_bad_notice(inbox))
         };
         self.changed().await;
         for effect in effects {
             self.perform(inbox, effect);
+        }
+        if is_bad_notice {
+            self.show_popup(inbox).await;
         }
     }
 

@@ -49,8 +49,8 @@ pub enum State {
     Idle,
     /// The relay is asked to start or join one.
     Starting {
-        /// In a tab and not in a window.
-        in_tab: bool,
+        /// How.
+        wish: Wish,
         /// When to give up.
         deadline: Timestamp,
     },
@@ -97,6 +97,15 @@ pub enum State {
     },
 }
 
+/// How the person wants to sign in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wish {
+    /// In a tab and not in a window.
+    pub in_tab: bool,
+    /// Without the visits that ask nobody: the press may not have been meant.
+    pub skip_silent: bool,
+}
+
 /// Where the person signs in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -135,8 +144,8 @@ pub enum Handover {
     },
     /// That the person called it off.
     Cancellation {
-        /// Whether the person already wants it again, and then whether in a tab.
-        again: Option<bool>,
+        /// Whether the person already wants it again, and then how.
+        again: Option<Wish>,
     },
 }
 
@@ -169,10 +178,7 @@ pub enum Ending {
 #[derive(Clone, Debug)]
 pub enum Event {
     /// The person wants it.
-    Clicked {
-        /// In a tab and not in a window.
-        in_tab: bool,
-    },
+    Clicked(Wish),
     /// The person calls it off.
     Cancelled,
     /// The person has read how it ended.
@@ -268,6 +274,8 @@ pub enum Effect {
     /// Visit the provider in a window; the visit before it counts no more. Comes back as `Answered` or
     /// `WindowEnded`.
     Visit {
+        /// The reconnect.
+        reconnect: ReconnectId,
         /// Which visit, from 0.
         visit: usize,
         /// How it is made.
@@ -315,7 +323,7 @@ pub enum Effect {
 /// The next state and what to do.
 pub fn decide(state: State, event: Event, now: Timestamp) -> (State, Vec<Effect>) {
     match event {
-        Event::Clicked { in_tab } => provider::click(state, in_tab, now),
+        Event::Clicked(wish) => provider::click(state, wish, now),
         Event::Cancelled => relay::cancel(state, now),
         Event::Closed => match state {
             State::Over { .. } => (State::Idle, Vec::new()),
@@ -328,7 +336,7 @@ pub fn decide(state: State, event: Event, now: Timestamp) -> (State, Vec<Effect>
         },
         Event::Answered(answer) => provider::answered(state, answer, now),
         Event::WindowEnded(end) => provider::window_ended(state, &end),
-        Event::WindowOpened { window } => (provider::window_opened(state, window), Vec::new()),
+        Event::WindowOpened { window } => provider::window_opened(state, window),
         Event::TabOpened { tab } => provider::tab_opened(state, tab),
         Event::TabFailed { words } => match state {
             State::AtProvider {
@@ -394,6 +402,15 @@ impl State {
     /// Whether something is under way.
     pub fn is_running(&self) -> bool {
         !matches!(self, Self::Idle | Self::Over { .. })
+    }
+
+    /// Whether the person is to make this visit now.
+    pub fn is_at_visit(&self, id: &ReconnectId, number: usize) -> bool {
+        matches!(
+            self,
+            Self::AtProvider { reconnect, way: Way::Window { visit, .. }, .. }
+                if reconnect == id && *visit == number
+        )
     }
 
     /// When to give up, while something is under way.

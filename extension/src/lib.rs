@@ -1,5 +1,5 @@
-//! The browser extension, in two modules: the background, which sees, decides and signs in, and the pages, which
-//! show and ask. Pure decisions are in [`detect`] and [`flow`]; only [`browser`] speaks to `browser.*`.
+//! The browser extension, in three modules: the background, which sees, decides and signs in; the options; and
+//! the popup and the prompt, which show and ask. Pure decisions are in [`detect`] and [`flow`]; only [`browser`] speaks to `browser.*`.
 
 pub mod background;
 pub mod browser;

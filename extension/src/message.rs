@@ -27,6 +27,10 @@ pub enum Ask {
         inbox: InboxId,
         /// In a tab and not in a window.
         in_tab: bool,
+        /// Nothing is to happen that the person does not see: set by a prompt that cannot tell whether something
+        /// covers it.
+        #[serde(default)]
+        skip_silent: bool,
     },
     /// Call it off.
     Cancel {

@@ -39,10 +39,12 @@ fn ask_of(inbox: InboxId, act: &Act) -> Option<Ask> {
         Act::Reconnect => Ask::Reconnect {
             inbox,
             in_tab: false,
+            skip_silent: false,
         },
         Act::ReconnectInTab => Ask::Reconnect {
             inbox,
             in_tab: true,
+            skip_silent: false,
         },
         Act::Cancel => Ask::Cancel { inbox },
         Act::NotNow => Ask::NotNow { inbox },

@@ -45,6 +45,16 @@ pub enum VaultError {
     Browser(#[from] BrowserError),
 }
 
+impl VaultError {
+    /// Whether the token may be read yet, another time.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::KeyLost => false,
+            Self::NotKept { .. } | Self::Browser(_) => true,
+        }
+    }
+}
+
 /// Seals a token under a fresh key and keeps both; those before are gone.
 pub async fn keep(token: &Secret) -> Result<(), VaultError> {
     let crypto = crypto()?;

@@ -40,7 +40,7 @@ mod status;
 
 use attempts::Attempts;
 use endpoints::Endpoints;
-pub use hosted::CALLBACK_PATH;
+pub use hosted::callback_address;
 pub use problem::ServeError;
 
 /// How long requests under way may go on after the relay was told to stop.

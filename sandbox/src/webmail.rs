@@ -1,6 +1,5 @@
 //! The webmail page: who is signed in in this browser, which apps may use the account, and the last messages
-//! of each folder.
-//! Nothing can be written or sent here.
+//! of each folder. Access can be taken away here; nothing can be written or sent.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -8,8 +7,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::routing::{get, post};
 use chrono::DateTime;
 
 use crate::mail::find_field;
@@ -23,6 +22,7 @@ const SHOWN: usize = 10;
 pub(crate) fn router() -> Router<Arc<Provider>> {
     Router::new()
         .route("/", get(show))
+        .route("/apps/remove", post(remove_apps))
         .route("/style.css", get(style))
 }
 
@@ -30,10 +30,23 @@ async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response()
 }
 
+/// `POST /apps/remove`: what a person does on the account page of a provider. The cookie is `SameSite`, so that only
+/// this page can ask for it.
+async fn remove_apps(State(provider): State<Arc<Provider>>, headers: HeaderMap) -> Response {
+    if let Some(address) = find_signed_in(&provider, &headers) {
+        // Whoever is signed in has an account.
+        let _ = provider.revoke(&address);
+    }
+    Redirect::to("/").into_response()
+}
+
+fn find_signed_in(provider: &Provider, headers: &HeaderMap) -> Option<String> {
+    let cookie = find_cookie(headers)?;
+    provider.browsers.signed_in(&cookie).into_iter().next()
+}
+
 async fn show(State(provider): State<Arc<Provider>>, headers: HeaderMap) -> Response {
-    let signed_in = find_cookie(&headers)
-        .and_then(|cookie| provider.browsers.signed_in(&cookie).into_iter().next());
-    let Some(address) = signed_in else {
+    let Some(address) = find_signed_in(&provider, &headers) else {
         let body = "<p>Nobody is signed in in this browser.</p>\
                     <form action=\"/sign-in\"><button type=\"submit\">Sign in</button></form>";
         return page(StatusCode::OK, "Mail", body);
@@ -48,6 +61,12 @@ async fn show(State(provider): State<Arc<Provider>>, headers: HeaderMap) -> Resp
         "<p role=\"status\">{}</p>",
         status(&provider, &address)
     );
+    if !apps(&provider, &address).is_empty() {
+        body.push_str(
+            "<form method=\"post\" action=\"/apps/remove\">\
+             <button class=\"quiet\" type=\"submit\">Remove access</button></form>",
+        );
+    }
     for folder in provider.mail.folders(&address) {
         let _ = write!(
             body,
@@ -93,6 +112,15 @@ fn status(provider: &Provider, address: &str) -> String {
     if provider.accounts.is_locked(address) {
         return "This account is locked: no mail comes in or goes out.".to_owned();
     }
+    let names = apps(provider, address);
+    if names.is_empty() {
+        return "No app may use this account.".to_owned();
+    }
+    format!("May use this account: <b>{}</b>.", names.join("</b>, <b>"))
+}
+
+/// The apps that may use the account, as HTML text.
+fn apps(provider: &Provider, address: &str) -> Vec<String> {
     let grants = provider.grants.of_person(address);
     let mut names: Vec<_> = grants
         .iter()
@@ -102,10 +130,7 @@ fn status(provider: &Provider, address: &str) -> String {
         .collect();
     names.sort();
     names.dedup();
-    if names.is_empty() {
-        return "No app may use this account.".to_owned();
-    }
-    format!("May use this account: <b>{}</b>.", names.join("</b>, <b>"))
+    names
 }
 
 fn render_instant(at_ms: u64) -> String {

@@ -68,16 +68,17 @@ impl Model {
         inbox: InboxId,
         answer: Result<Begun, CallError>,
     ) -> Vec<Effect> {
-        let is_wanted = self
-            .reconnects
-            .get(&inbox)
-            .is_some_and(|reconnecting| reconnecting.progress == Progress::Starting);
+        let progress = self.reconnects.get(&inbox).map(|found| &found.progress);
+        let is_wanted = progress == Some(&Progress::Starting);
+        // It was called off before it had a name, and perhaps its card was put away since.
+        let is_called_off = matches!(progress, None | Some(Progress::Stopped(Stopped::Cancelled)));
         match answer {
-            // It was called off before it had a name.
-            Ok(begun) if !is_wanted => vec![
+            Ok(begun) if is_called_off => vec![
                 Effect::CloseTab(inbox.clone()),
                 Effect::CallOff(inbox, begun.reconnect.id),
             ],
+            // The answer to a click before the last one: the relay joins both to one reconnect, which goes on.
+            Ok(_) if !is_wanted => Vec::new(),
             Ok(Begun {
                 reconnect,
                 url: Some(url),
@@ -108,12 +109,12 @@ impl Model {
                 effects
             }
             Err(error) if is_signed_out(&error) => self.leave(Out::Ended),
-            Err(error) => {
-                if is_wanted {
-                    self.set(&inbox, None, Progress::Stopped(stopped(error)));
-                }
+            Err(error) if is_wanted => {
+                self.set(&inbox, None, Progress::Stopped(stopped(error)));
                 vec![Effect::CloseTab(inbox)]
             }
+            // Whoever called it off has closed its tab; another click's tab goes on.
+            Err(_) => Vec::new(),
         }
     }
 

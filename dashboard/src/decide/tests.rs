@@ -370,6 +370,46 @@ fn a_reconnect_is_called_off_at_the_relay() {
 }
 
 #[test]
+fn a_late_answer_to_the_first_click_does_not_end_the_second() {
+    let begun = |ticket: &str| Begun {
+        reconnect: reconnect(ReconnectState::Started),
+        url: Some(Secret::new(ticket)),
+    };
+    let answer = |answer| Event::Begun(jane(), Box::new(answer));
+    let at_provider = Some(&Progress::AtProvider { in_tab: true });
+    for late in [Ok(begun("second")), Err(unreachable())] {
+        let mut model = signed_in(Route::Inboxes);
+        for act in [Act::Reconnect, Act::Cancel, Act::Reconnect] {
+            model.decide(Event::Acted(jane(), act));
+        }
+        let effects = model.decide(answer(Ok(begun("first"))));
+        let shown = Effect::ShowInTab(jane(), Secret::new("first"));
+        assert_eq!(
+            effects.first(),
+            Some(&shown),
+            "the relay joined both clicks to one reconnect"
+        );
+        assert_eq!(progress(&model), at_provider);
+        assert_eq!(
+            model.decide(answer(late)),
+            [],
+            "the tab of the first answer goes on"
+        );
+        assert_eq!(progress(&model), at_provider);
+    }
+
+    let mut model = signed_in(Route::Inboxes);
+    for act in [Act::Reconnect, Act::Cancel, Act::Close] {
+        model.decide(Event::Acted(jane(), act));
+    }
+    assert_eq!(
+        model.decide(answer(Ok(begun("first")))).last(),
+        Some(&Effect::CallOff(jane(), ReconnectId::new("rec_1"))),
+        "nobody waits for it"
+    );
+}
+
+#[test]
 fn a_reconnect_that_cannot_begin_says_why() {
     for (error, stopped) in [
         (

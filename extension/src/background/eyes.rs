@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use wasm_bindgen_futures::spawn_local;
 
-use super::record::Record;
+use super::record::{Reach, Record};
 use super::{Background, chance, clock, render, report};
 use crate::browser::port::Port;
 use crate::detect::{self, Verdict};
@@ -18,6 +18,8 @@ use crate::message::{Page, Seen, Told};
 
 /// How often the relay is asked while a page that would tell of a pause is looked at: a prompt within a second.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(750);
+/// And while the relay does not answer, at least: as often as the alarm.
+const BETWEEN_VAIN_LOOKS: Duration = Duration::from_secs(30);
 /// Eyes that are open say so every 20 s; those that do not are on a page that nobody looks at.
 const STILL_WITHIN: Duration = Duration::from_secs(30);
 
@@ -123,12 +125,23 @@ impl Background {
         }
         let this = self.clone();
         spawn_local(async move {
+            let mut between = Duration::ZERO;
             while this.is_watched() {
                 this.look().await;
+                between = lengthen(between, this.reach());
+                let until = clock::now() + between;
                 clock::pause(BETWEEN_LOOKS).await;
+                // Whatever else has found the relay again ends the long wait.
+                while clock::now() < until && this.is_watched() && this.reach() != Reach::Here {
+                    clock::pause(BETWEEN_LOOKS).await;
+                }
             }
             this.0.is_watching.set(false);
         });
+    }
+
+    fn reach(&self) -> Reach {
+        self.0.record.borrow().passing.reach
     }
 
     fn is_watched(&self) -> bool {
@@ -138,6 +151,16 @@ impl Background {
                 now.since(open.heard_at) < STILL_WITHIN
                     && matches!(open.told, Some(Told::Watch | Told::Show { .. }))
             })
+    }
+}
+
+/// How long to wait after a look, where the wait before it was so long.
+fn lengthen(before: Duration, reach: Reach) -> Duration {
+    match reach {
+        Reach::Here => BETWEEN_LOOKS,
+        Reach::Unknown | Reach::Gone | Reach::Revoked => {
+            (before * 2).clamp(BETWEEN_LOOKS, BETWEEN_VAIN_LOOKS)
+        }
     }
 }
 
@@ -187,6 +210,7 @@ mod tests {
 
     use super::super::example;
     use super::*;
+    use crate::flow::Wish;
 
     /// The inboxes page of the relay's own dashboard, which shows any inbox that is lost.
     fn page() -> Page {
@@ -223,7 +247,7 @@ mod tests {
         let status = example::status(vec![example::inbox("jane", ConnectionState::Connected, 9)]);
         record.note_status(status, None, Timestamp::from_ms(9_000));
         let state = State::Starting {
-            in_tab: false,
+            wish: Wish::default(),
             deadline: Timestamp::from_ms(1),
         };
         record.set_flow(&jane, state);
@@ -238,6 +262,21 @@ mod tests {
         let mut record = example::record(ConnectionState::Disconnected, 5);
         record.set_aside(&InboxId::new("inb_jane"));
         assert_eq!(look(&record, None, "first").0, Told::Watch);
+    }
+
+    #[test]
+    fn a_relay_that_is_gone_is_asked_ever_more_seldom() {
+        let mut between = Duration::ZERO;
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            between = lengthen(between, Reach::Gone);
+            waits.push(between.as_millis());
+        }
+        assert_eq!(
+            waits,
+            [750, 1_500, 3_000, 6_000, 12_000, 24_000, 30_000, 30_000]
+        );
+        assert_eq!(lengthen(between, Reach::Here), BETWEEN_LOOKS);
     }
 
     #[test]

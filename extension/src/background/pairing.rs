@@ -1,6 +1,8 @@
 //! The link that pairs: `unpause://pair?relay=…&code=…&key=…`, as `unpause pair` prints it. Pure; the calls that
 //! follow are in [`super::relay`].
 
+use std::net::Ipv4Addr;
+
 use protocol::sealed::RelayKey;
 use protocol::secret::Secret;
 use serde::Deserialize as _;
@@ -36,6 +38,15 @@ pub enum PairingError {
     /// Anybody on the way could read along.
     #[error("{relay} is not encrypted. A relay on another computer must be reached by https://.")]
     NotEncrypted {
+        /// The address.
+        relay: String,
+    },
+    /// This computer by an address that the manifest's `connect-src` does not name.
+    #[error(
+        "{relay} is this computer, but the browser lets the extension reach it only as http://127.0.0.1 or \
+         http://localhost. Start the relay there, and run `unpause pair` again."
+    )]
+    OtherLoopback {
         /// The address.
         relay: String,
     },
@@ -86,16 +97,18 @@ pub fn parse(text: &Secret) -> Result<Link, PairingError> {
     let key = RelayKey::deserialize(IntoDeserializer::<ValueError>::into_deserializer(key))
         .map_err(|_| PairingError::Incomplete { part: "key" })?;
     let address = Url::parse(&relay).map_err(|_| PairingError::NotALink)?;
-    let is_local = match address.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    };
     match address.scheme() {
         "https" => {}
-        "http" if is_local => {}
-        "http" => return Err(PairingError::NotEncrypted { relay }),
+        "http" => match address.host() {
+            Some(Host::Domain("localhost") | Host::Ipv4(Ipv4Addr::LOCALHOST)) => {}
+            Some(Host::Ipv4(ip)) if ip.is_loopback() => {
+                return Err(PairingError::OtherLoopback { relay });
+            }
+            Some(Host::Ipv6(ip)) if ip.is_loopback() => {
+                return Err(PairingError::OtherLoopback { relay });
+            }
+            _ => return Err(PairingError::NotEncrypted { relay }),
+        },
         _ => return Err(PairingError::NotALink),
     }
     Ok(Link {
@@ -116,7 +129,6 @@ mod tests {
         for (relay, expected) in [
             ("http%3A%2F%2F127.0.0.1%3A7411", "http://127.0.0.1:7411"),
             ("http://localhost:7411/", "http://localhost:7411"),
-            ("http://[::1]:7411", "http://[::1]:7411"),
             (
                 "https%3A%2F%2Frelay.acme.example%2F",
                 "https://relay.acme.example",
@@ -138,6 +150,14 @@ mod tests {
             (
                 "unpause://pair?relay=http://relay.acme.example&code=abc&key=AAAA",
                 "not encrypted",
+            ),
+            (
+                "unpause://pair?relay=http://[::1]:7411&code=abc&key=AAAA",
+                "only as http://127.0.0.1 or http://localhost",
+            ),
+            (
+                "unpause://pair?relay=http://127.0.0.2:7411&code=abc&key=AAAA",
+                "only as http://127.0.0.1 or http://localhost",
             ),
             (
                 "unpause://pair?relay=http://127.0.0.1.evil.example&code=abc&key=AAAA",

@@ -179,7 +179,7 @@ mod tests {
         let mut record = example::record(ConnectionState::Connected, 1);
         assert!(draw(&record).cards.is_empty());
         let state = flow::State::Starting {
-            in_tab: false,
+            wish: flow::Wish::default(),
             deadline: Timestamp::from_ms(9),
         };
         record.set_flow(&InboxId::new("inb_jane"), state);

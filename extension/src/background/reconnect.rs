@@ -15,7 +15,7 @@ use protocol::secret::Secret;
 use wasm_bindgen_futures::spawn_local;
 
 use super::{Background, chance, clock, token_endpoint};
-use crate::browser::{BrowserError, identity, tabs, windows};
+use crate::browser::{self, BrowserError, identity, tabs, windows};
 use crate::flow::authorization::{Visit, redirect_uri};
 use crate::flow::window::{self, WindowEnd};
 use crate::flow::{Effect, Event, Handover};
@@ -30,7 +30,11 @@ impl Background {
     pub(super) fn perform(&self, inbox: &InboxId, effect: Effect) {
         match &effect {
             Effect::Forget => return drop(self.0.visits.borrow_mut().remove(inbox)),
-            Effect::Poll { .. } if !self.0.polled.borrow_mut().insert(inbox.clone()) => return,
+            Effect::Poll { reconnect, .. }
+                if !self.0.polled.borrow_mut().insert(reconnect.clone()) =>
+            {
+                return;
+            }
             _ => {}
         }
         let (this, inbox) = (self.clone(), inbox.clone());
@@ -45,9 +49,10 @@ impl Background {
         match effect {
             Effect::Start => Some(self.start_reconnect(inbox).await),
             Effect::Visit {
+                reconnect,
                 visit,
                 authorization,
-            } => self.visit(inbox, visit, &authorization).await,
+            } => self.visit(inbox, &reconnect, visit, &authorization).await,
             Effect::Host(reconnect) => Some(self.host(reconnect).await),
             Effect::Obtain {
                 reconnect,
@@ -67,8 +72,11 @@ impl Background {
                 after,
             } => {
                 clock::pause(after).await;
+                // A call of the relay alone does not keep the worker.
+                super::report(browser::stay_awake().await);
+                let asked = reconnect_id.clone();
                 let answer = self.call(&GetReconnect { reconnect_id }).await;
-                self.0.polled.borrow_mut().remove(inbox);
+                self.0.polled.borrow_mut().remove(&asked);
                 Some(answer.map_or(Event::PollFailed, Event::Polled))
             }
             Effect::ReadReceipt(receipt_id) => {
@@ -124,9 +132,15 @@ impl Background {
     async fn visit(
         &self,
         inbox: &InboxId,
+        reconnect: &ReconnectId,
         number: usize,
         authorization: &Authorization,
     ) -> Option<Event> {
+        // It may have been called off while that it begins was written down.
+        let state = self.0.record.borrow().flow(inbox);
+        if !state.is_at_visit(reconnect, number) {
+            return None;
+        }
         let failed = |words: &str| {
             Some(Event::WindowEnded(WindowEnd::Failed {
                 words: words.to_owned(),
@@ -150,12 +164,17 @@ impl Background {
             .visits
             .borrow_mut()
             .insert(inbox.clone(), visit.clone());
-        *self.0.begun.borrow_mut() = Some((inbox.clone(), clock::now()));
+        let begun = Some((inbox.clone(), clock::now()));
+        self.0.begun.borrow_mut().clone_from(&begun);
         let interactive = authorization
             .attempts
             .get(number)
             .is_none_or(|visit| visit.interactive);
         let answer = identity::launch_web_auth_flow(visit.url(), interactive).await;
+        if *self.0.begun.borrow() == begun {
+            // What opens from now on is not its window.
+            self.0.begun.take();
+        }
         // A window that was given up may answer long after.
         let is_current = self
             .0

@@ -1,8 +1,9 @@
 //! What the background knows, and how what the relay says changes it. Pure. What is kept where, and shown to whom,
 //! is decided beside it; no secret is in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use protocol::card::Remedy;
 use protocol::id::{DeviceId, InboxId};
 use protocol::request::inbox::{ConnectionState, Inbox};
 use protocol::request::status::Status;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::eyes::Shown;
 use crate::detect::{Known, is_lost};
-use crate::flow::State;
+use crate::flow::{Ending, State};
 
 /// Everything, in two parts by how long it is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub struct Kept {
     pub set_aside: BTreeMap<InboxId, Timestamp>,
     /// Outages that a notification has told of, by their beginning.
     pub told: BTreeMap<InboxId, Timestamp>,
+    /// Whether the relay has answered since pairing.
+    pub has_heard: bool,
 }
 
 /// A relay, as pairing pinned it. The token is in [`crate::vault`].
@@ -68,6 +71,8 @@ pub struct Passing {
     pub flows: BTreeMap<InboxId, State>,
     /// The prompts that pages show, by their tabs.
     pub shown: BTreeMap<i32, Shown>,
+    /// Reconnects that were begun by a click on a notification, where nothing of ours may be in sight.
+    pub by_notice: BTreeSet<InboxId>,
 }
 
 /// Whether the relay answers.
@@ -128,10 +133,34 @@ impl Record {
         }
     }
 
+    /// Whether a click on the notification of an inbox begins its reconnect; else it shows what is wrong.
+    pub fn begins_by_notice(&self, inbox: &InboxId) -> bool {
+        let known = self.inboxes().iter().find(|known| known.id == *inbox);
+        known
+            .and_then(|inbox| inbox.connection.card.as_ref())
+            .is_some_and(|words| {
+                matches!(words.remedy, Remedy::Reconnect | Remedy::ReconnectAsInbox)
+            })
+    }
+
+    /// Whether a reconnect that a notification began has just ended without success: the person is to be told, once.
+    pub fn take_bad_notice(&mut self, inbox: &InboxId) -> bool {
+        let state = self.flow(inbox);
+        if state.is_running() || !self.passing.by_notice.remove(inbox) {
+            return false;
+        }
+        matches!(
+            state,
+            State::Over {
+                ending: Ending::Stopped { .. } | Ending::Refused { .. }
+            }
+        )
+    }
+
     /// Takes over what the relay says, and decides what the person is told of it.
     pub fn note_status(&mut self, status: Status, tag: Option<String>, now: Timestamp) -> Notices {
         // What was lost before this browser heard of it is no news: the badge shows it.
-        let is_first = self.passing.status.is_none() && self.kept.told.is_empty();
+        let is_first = !std::mem::replace(&mut self.kept.has_heard, true);
         self.passing.status = Some(status);
         self.passing.tag = tag;
         self.note_answer(now);
@@ -247,6 +276,7 @@ fn news(inbox: &Inbox) -> News {
 mod tests {
     use super::super::example;
     use super::*;
+    use crate::flow::Wish;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_ms(seconds * 1_000)
@@ -283,6 +313,60 @@ mod tests {
     }
 
     #[test]
+    fn an_outage_while_the_browser_was_closed_is_told_when_it_starts() {
+        let mut record = Record::default();
+        note(&mut record, ConnectionState::Connected, 1);
+        let mut restarted = Record {
+            kept: record.kept,
+            ..Record::default()
+        };
+        let lost = ConnectionState::Disconnected;
+        assert_eq!(note(&mut restarted, lost, 5).show.len(), 1);
+        restarted.passing = Passing::default();
+        assert_eq!(note(&mut restarted, lost, 5), Notices::default());
+    }
+
+    #[test]
+    fn a_notification_begins_only_what_a_sign_in_can_end() {
+        let jane = InboxId::new("inb_jane");
+        let mut record = example::record(ConnectionState::Disconnected, 5);
+        assert!(record.begins_by_notice(&jane));
+        let status = record.passing.status.as_mut().unwrap();
+        let card = status.inboxes[0].connection.card.as_mut().unwrap();
+        card.remedy = Remedy::CorrectServers;
+        assert!(!record.begins_by_notice(&jane));
+        let works = example::record(ConnectionState::Connected, 5);
+        assert!(!works.begins_by_notice(&jane));
+    }
+
+    #[test]
+    fn what_a_notification_began_and_ended_badly_is_told_once() {
+        let jane = InboxId::new("inb_jane");
+        let starting = || State::Starting {
+            wish: Wish::default(),
+            deadline: at(600),
+        };
+        let stopped = || State::Over {
+            ending: Ending::Stopped {
+                why: web::card::Stopped::WindowClosed,
+            },
+        };
+        let mut record = example::record(ConnectionState::Disconnected, 5);
+        record.set_flow(&jane, stopped());
+        assert!(!record.take_bad_notice(&jane), "begun elsewhere");
+        record.passing.by_notice.insert(jane.clone());
+        record.set_flow(&jane, starting());
+        assert!(!record.take_bad_notice(&jane), "still running");
+        record.set_flow(&jane, stopped());
+        assert!(record.take_bad_notice(&jane));
+        assert!(!record.take_bad_notice(&jane));
+        record.passing.by_notice.insert(jane.clone());
+        record.set_flow(&jane, State::Idle);
+        assert!(!record.take_bad_notice(&jane));
+        assert!(record.passing.by_notice.is_empty());
+    }
+
+    #[test]
     fn an_inbox_that_was_put_aside_stays_so_until_its_connection_changes() {
         let mut record = example::record(ConnectionState::Disconnected, 5);
         let jane = InboxId::new("inb_jane");
@@ -303,7 +387,7 @@ mod tests {
         record.set_flow(
             &InboxId::new("inb_jane"),
             State::Starting {
-                in_tab: false,
+                wish: Wish::default(),
                 deadline: at(600),
             },
         );

@@ -16,7 +16,7 @@ use web::call::{CallError, Door, call, call_if_changed};
 use web_sys::{AbortSignal, RequestCredentials, RequestInit, RequestMode, Window};
 
 use super::pairing::{self, PairingError};
-use super::record::{Paired, Reach};
+use super::record::{Paired, Reach, Record};
 use super::{Background, clock};
 use crate::browser;
 use crate::flow::{CallFailure, Event};
@@ -29,26 +29,22 @@ impl Background {
     /// Calls the relay that this browser is paired with.
     pub(super) async fn call<R: Request>(&self, request: &R) -> Result<R::Response, CallFailure> {
         let Some(door) = self.door() else {
-            return Err(CallFailure::Refused {
-                words: "this browser is not paired with a relay any more".to_owned(),
-            });
+            return Err(without_token(&self.0.record.borrow()));
         };
         call(&door, request).await.map_err(read)
     }
 
     /// Asks the relay how everything is. Calls that come meanwhile are answered by one more look.
     pub(super) async fn look(&self) {
-        if self.0.is_looking.replace(true) {
-            self.0.wants_look.set(true);
+        if !self.0.looking.is_mine() {
             return;
         }
         loop {
             self.look_once().await;
-            if !self.0.wants_look.take() {
+            if self.0.looking.is_over() {
                 break;
             }
         }
-        self.0.is_looking.set(false);
     }
 
     async fn look_once(&self) {
@@ -161,6 +157,7 @@ impl Background {
         {
             let mut record = self.0.record.borrow_mut();
             record.forget();
+            self.0.is_kept_unread.set(false);
             record.kept.paired = Some(Paired {
                 relay: link.relay,
                 key: device.relay_key,
@@ -179,6 +176,7 @@ impl Background {
             let mut record = self.0.record.borrow_mut();
             let told = record.kept.told.keys().cloned().collect();
             record.forget();
+            self.0.is_kept_unread.set(false);
             told
         };
         if let Err(error) = vault::forget().await {
@@ -198,6 +196,19 @@ impl Background {
             base: record.kept.paired.as_ref()?.relay.clone(),
             token: Some(token),
         })
+    }
+}
+
+/// What it means to a reconnect that there is no token to call the relay with.
+fn without_token(record: &Record) -> CallFailure {
+    match &record.kept.paired {
+        // It could not be read yet, and is tried again.
+        Some(paired) if record.passing.reach != Reach::Revoked => CallFailure::Unreachable {
+            url: paired.relay.clone(),
+        },
+        _ => CallFailure::Refused {
+            words: "this browser is not paired with a relay any more".to_owned(),
+        },
     }
 }
 
@@ -250,6 +261,7 @@ async fn is_there_at(base: &str) -> bool {
 mod tests {
     use protocol::problem::Problem;
 
+    use super::super::example;
     use super::*;
 
     #[test]
@@ -266,6 +278,24 @@ mod tests {
         ] {
             assert_eq!(reach(&error, is_there), expected, "{error}");
         }
+    }
+
+    #[test]
+    fn a_token_that_was_not_read_yet_is_waited_for() {
+        let mut record = example::record(ConnectionState::Connected, 1);
+        assert!(matches!(
+            without_token(&record),
+            CallFailure::Unreachable { .. }
+        ));
+        record.passing.reach = Reach::Revoked;
+        assert!(matches!(
+            without_token(&record),
+            CallFailure::Refused { .. }
+        ));
+        assert!(matches!(
+            without_token(&Record::default()),
+            CallFailure::Refused { .. }
+        ));
     }
 
     #[test]

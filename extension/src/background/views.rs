@@ -8,7 +8,7 @@ use super::record::Record;
 use super::{Background, picture, render, report};
 use crate::browser::port::{Port, Sender};
 use crate::browser::tabs;
-use crate::flow::{Ending, Event, State};
+use crate::flow::{Ending, Event, State, Wish};
 use crate::message::{Ask, Told, View};
 use wasm_bindgen_futures::spawn_local;
 
@@ -92,6 +92,19 @@ impl Background {
             .any(|open| open.is_popup && open.standing == Standing::Whole)
     }
 
+    /// Whether a view that is open shows the card of this inbox.
+    pub(super) fn is_in_view(&self, inbox: &InboxId) -> bool {
+        let record = self.0.record.borrow();
+        let views = self.0.views.borrow();
+        views.iter().any(|open| match &open.standing {
+            Standing::Nobody => false,
+            Standing::Whole => open.is_popup,
+            Standing::Prompt { tab, nonce } => {
+                find_shown(&record, *tab, nonce).as_ref() == Some(inbox)
+            }
+        })
+    }
+
     async fn answer(&self, n: u32, ask: Ask) {
         if let Ask::Open { view } = ask {
             if let Some(open) = self
@@ -135,8 +148,16 @@ impl Background {
     async fn follow_ask(&self, ask: Ask) {
         match ask {
             Ask::Open { .. } | Ask::Size { .. } => {}
-            Ask::Reconnect { inbox, in_tab } => {
-                self.tell(&inbox, Event::Clicked { in_tab }).await;
+            Ask::Reconnect {
+                inbox,
+                in_tab,
+                skip_silent,
+            } => {
+                let wish = Wish {
+                    in_tab,
+                    skip_silent,
+                };
+                self.tell(&inbox, Event::Clicked(wish)).await;
             }
             Ask::Cancel { inbox } => self.tell(&inbox, Event::Cancelled).await,
             Ask::Close { inbox } => self.tell(&inbox, Event::Closed).await,
@@ -280,6 +301,7 @@ mod tests {
         let click = |inbox: &InboxId| Ask::Reconnect {
             inbox: inbox.clone(),
             in_tab: false,
+            skip_silent: false,
         };
         assert!(may_ask(&click(&jane), Some(&jane)));
         assert!(!may_ask(&click(&ada), Some(&jane)));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use protocol::id::ReconnectId;
-use protocol::reconnect::Authorization;
+use protocol::reconnect::{Authorization, Visit};
 use protocol::request::reconnect::{ReconnectState, StartedReconnect};
 use protocol::timestamp::Timestamp;
 use web::card::Stopped;
@@ -12,14 +12,14 @@ use super::authorization::Answer;
 use super::ending::{close, keep, stop};
 use super::relay::{CANCELLATION, follow, hand_over, poll};
 use super::window::WindowEnd;
-use super::{AT_MOST, BETWEEN_LOOKS, Effect, Ending, Handover, State, Way};
+use super::{AT_MOST, BETWEEN_LOOKS, Effect, Ending, Handover, State, Way, Wish};
 
 /// A click while something is under way changes nothing, except that it may choose the tab.
-pub(super) fn click(state: State, in_tab: bool, now: Timestamp) -> (State, Vec<Effect>) {
+pub(super) fn click(state: State, wish: Wish, now: Timestamp) -> (State, Vec<Effect>) {
     match state {
         State::Idle | State::Over { .. } => {
             let deadline = now + AT_MOST;
-            (State::Starting { in_tab, deadline }, vec![Effect::Start])
+            (State::Starting { wish, deadline }, vec![Effect::Start])
         }
         // Only after the relay knows that it was called off: else that would end the next one.
         State::HandingOver {
@@ -28,9 +28,7 @@ pub(super) fn click(state: State, in_tab: bool, now: Timestamp) -> (State, Vec<E
             deadline,
         } => keep(State::HandingOver {
             reconnect,
-            what: Handover::Cancellation {
-                again: Some(in_tab),
-            },
+            what: Handover::Cancellation { again: Some(wish) },
             deadline,
         }),
         State::AtProvider {
@@ -38,7 +36,7 @@ pub(super) fn click(state: State, in_tab: bool, now: Timestamp) -> (State, Vec<E
             way: way @ Way::Window { .. },
             authorization,
             deadline,
-        } if in_tab => {
+        } if wish.in_tab => {
             let (state, mut effects) = host(reconnect, authorization, deadline);
             effects.insert(0, Effect::Forget);
             effects.extend(close(&way));
@@ -58,8 +56,8 @@ pub(super) fn begin(
         authorization,
         ..
     } = started;
-    let (in_tab, deadline) = match state {
-        State::Starting { in_tab, deadline } => (in_tab, deadline),
+    let (wish, deadline) = match state {
+        State::Starting { wish, deadline } => (wish, deadline),
         // It was called off before the relay answered, so the relay does not know yet.
         State::Over {
             ending: Ending::Stopped {
@@ -83,10 +81,14 @@ pub(super) fn begin(
         );
     };
     let deadline = deadline.min(reconnect.expires_at);
-    if in_tab {
+    if wish.in_tab {
         return host(reconnect.id, authorization, deadline);
     }
-    let (state, mut effects) = visit(reconnect.id, 0, authorization, deadline);
+    let is_asking = |visit: &Visit| visit.interactive || !wish.skip_silent;
+    let attempts = &authorization.attempts;
+    let first = attempts.iter().position(is_asking);
+    let first = first.unwrap_or(attempts.len());
+    let (state, mut effects) = visit(reconnect.id, first, authorization, deadline);
     if let State::AtProvider { reconnect, .. } = &state {
         effects.push(poll(reconnect, BETWEEN_LOOKS));
     }
@@ -104,6 +106,7 @@ pub(super) fn visit(
         return host(reconnect, authorization, deadline);
     }
     let effect = Effect::Visit {
+        reconnect: reconnect.clone(),
         visit,
         authorization: authorization.clone(),
     };
@@ -221,15 +224,17 @@ pub(super) fn is_interactive(authorization: &Authorization, visit: usize) -> boo
 
 /// The window is remembered, so that it can be closed when the sign-in is given up: as long as it is open, Chromium
 /// opens no other, and Firefox ends the next one. Observed with Chromium 156 and Firefox ESR 153 on 2026-11-24.
-pub(super) fn window_opened(mut state: State, opened: i32) -> State {
-    if let State::AtProvider {
+/// One that opens after that is closed at once.
+pub(super) fn window_opened(mut state: State, opened: i32) -> (State, Vec<Effect>) {
+    let State::AtProvider {
         way: Way::Window { window, .. },
         ..
     } = &mut state
-    {
-        window.get_or_insert(opened);
-    }
-    state
+    else {
+        return (state, vec![Effect::CloseWindow(opened)]);
+    };
+    window.get_or_insert(opened);
+    keep(state)
 }
 
 pub(super) fn tab_opened(state: State, opened: i32) -> (State, Vec<Effect>) {

@@ -9,7 +9,7 @@ use web::card::Stopped;
 
 use super::ending::{close, keep, stop};
 use super::provider::click;
-use super::{AT_MOST, BETWEEN_LOOKS, CallFailure, Effect, Ending, Handover, State, Way};
+use super::{AT_MOST, BETWEEN_LOOKS, CallFailure, Effect, Ending, Handover, State, Way, Wish};
 
 /// That the person called it off.
 pub(super) const CANCELLATION: Handover = Handover::Cancellation { again: None };
@@ -43,10 +43,10 @@ pub(super) fn cancel(state: State, now: Timestamp) -> (State, Vec<Effect>) {
 }
 
 /// The relay knows that it was called off, or cannot be told.
-fn cancelled(state: &State, again: Option<bool>, now: Timestamp) -> (State, Vec<Effect>) {
+fn cancelled(state: &State, again: Option<Wish>, now: Timestamp) -> (State, Vec<Effect>) {
     match again {
         None => stop(state, Stopped::Cancelled),
-        Some(in_tab) => click(State::Idle, in_tab, now),
+        Some(wish) => click(State::Idle, wish, now),
     }
 }
 
@@ -93,7 +93,8 @@ pub(super) fn polled(state: State, reconnect: Reconnect, now: Timestamp) -> (Sta
         State::AtProvider { reconnect: id, .. } | State::Proving { reconnect: id, .. }
             if *id != reconnect.id =>
         {
-            keep(state)
+            // A late answer about the one before: this one is still to be asked about.
+            poll_again(state, now)
         }
         State::AtProvider { way, .. } if reconnect.state == ReconnectState::Started => match way {
             Way::Tab {

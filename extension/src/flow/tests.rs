@@ -136,7 +136,14 @@ fn play(state: State, events: impl IntoIterator<Item = Event>) -> (State, Vec<Ef
 }
 
 fn click() -> Event {
-    Event::Clicked { in_tab: false }
+    Event::Clicked(Wish::default())
+}
+
+fn click_for_tab() -> Event {
+    Event::Clicked(Wish {
+        in_tab: true,
+        ..Wish::default()
+    })
 }
 
 fn stopped(state: &State) -> Option<&Stopped> {
@@ -337,7 +344,7 @@ fn a_window_that_is_given_up_is_closed() {
     for event in [
         Event::Cancelled,
         Event::Woke,
-        Event::Clicked { in_tab: true },
+        click_for_tab(),
         Event::Polled(reconnect(ReconnectState::Granted)),
     ] {
         let (_, effects) = play(state.clone(), [event]);
@@ -345,6 +352,86 @@ fn a_window_that_is_given_up_is_closed() {
     }
     let (_, effects) = decide(state, Event::Ticked, at(700));
     assert!(effects.contains(&Effect::CloseWindow(9)), "{effects:?}");
+}
+
+#[test]
+fn a_window_that_opens_too_late_is_closed_at_once() {
+    let opened = || Event::WindowOpened { window: 9 };
+    let begun = || vec![click(), started(ReconnectState::Started, &[true])];
+    for event in [Event::Cancelled, Event::Woke, click_for_tab(), granted()] {
+        let (state, _) = play(State::Idle, begun());
+        let (state, _) = play(state, [event]);
+        let (after, effects) = play(state.clone(), [opened()]);
+        assert_eq!(effects, [Effect::CloseWindow(9)]);
+        assert_eq!(after, state);
+    }
+}
+
+#[test]
+fn a_visit_is_made_only_while_it_is_wanted() {
+    let begun = [
+        click(),
+        started(ReconnectState::Started, &[false, true]),
+        refused("login_required"),
+    ];
+    let (state, _) = play(State::Idle, begun);
+    assert!(state.is_at_visit(&id(), 1));
+    assert!(!state.is_at_visit(&id(), 0));
+    assert!(!state.is_at_visit(&ReconnectId::new("rec_2"), 1));
+    let (state, _) = play(state, [Event::Cancelled]);
+    assert!(!state.is_at_visit(&id(), 1));
+}
+
+#[test]
+fn a_press_that_may_not_be_meant_signs_nobody_in_silently() {
+    let press = || {
+        Event::Clicked(Wish {
+            in_tab: false,
+            skip_silent: true,
+        })
+    };
+    for (attempts, first) in [
+        ([false, true].as_slice(), 1),
+        (&[true, false], 0),
+        (&[true], 0),
+    ] {
+        let events = [press(), started(ReconnectState::Started, attempts)];
+        let (_, effects) = play(State::Idle, events);
+        assert!(has_visit(&effects, first), "{effects:?}");
+    }
+    let events = [press(), started(ReconnectState::Started, &[false])];
+    let (_, effects) = play(State::Idle, events);
+    assert!(effects.contains(&Effect::Host(id())), "{effects:?}");
+    // Pressed again before the relay knew that it was called off: the same holds.
+    let events = [
+        press(),
+        started(ReconnectState::Started, &[true]),
+        Event::Cancelled,
+        press(),
+        Event::Acknowledged(reconnect(ReconnectState::Refused)),
+        started(ReconnectState::Started, &[false, true]),
+    ];
+    let (_, effects) = play(State::Idle, events);
+    assert!(has_visit(&effects, 1), "{effects:?}");
+}
+
+#[test]
+fn a_late_answer_about_an_older_reconnect_does_not_end_the_asking() {
+    let older = || {
+        Event::Polled(Reconnect {
+            id: ReconnectId::new("rec_0"),
+            ..reconnect(ReconnectState::Refused)
+        })
+    };
+    for progress in [
+        started(ReconnectState::Started, &[true]),
+        started(ReconnectState::Verifying, &[]),
+    ] {
+        let (state, _) = play(State::Idle, [click(), progress]);
+        let (after, effects) = play(state.clone(), [older()]);
+        assert_eq!(after, state);
+        assert!(has_poll(&effects), "{effects:?}");
+    }
 }
 
 #[test]
@@ -374,10 +461,7 @@ fn whoever_is_woken_goes_on_or_says_how_to() {
     assert!(has_poll(&effects), "what had arrived is not sent again");
     let (_, effects) = play(state, [Event::Woke]);
     assert!(has_poll(&effects));
-    let in_tab = [
-        Event::Clicked { in_tab: true },
-        started(ReconnectState::Started, &[true]),
-    ];
+    let in_tab = [click_for_tab(), started(ReconnectState::Started, &[true])];
     let (state, _) = play(State::Idle, in_tab);
     let (_, effects) = play(state.clone(), [Event::Woke]);
     assert!(effects.contains(&Effect::Host(id())));
@@ -454,7 +538,12 @@ fn any_event() -> impl Strategy<Value = Event> {
         ])
     };
     prop_oneof![
-        any::<bool>().prop_map(|in_tab| Event::Clicked { in_tab }),
+        (any::<bool>(), any::<bool>()).prop_map(|(in_tab, skip_silent)| {
+            Event::Clicked(Wish {
+                in_tab,
+                skip_silent,
+            })
+        }),
         Just(Event::Cancelled),
         Just(Event::Closed),
         (states(), any::<bool>()).prop_map(|(state, silent)| started(state, &[!silent, true])),

@@ -171,12 +171,13 @@ fn stored() -> Html {
                 <dt>{ "In this browser, until it is closed" }</dt>
                 <dd>
                     { "What the relay said last of your inboxes and campaigns. While you sign in: how far that has come, \
-                       and what the provider gave, encrypted so that only the relay can read it, until the relay has it." }
+                       and what the provider gave, encrypted so that only the relay can read it, until the relay has it. \
+                       For a tab in which a card was shown: the name of the site, without the page." }
                 </dd>
                 <dt>{ "At your relay" }</dt>
                 <dd>{ "What a sign-in gave, encrypted, and the name of this browser." }</dd>
                 <dt>{ "Nowhere" }</dt>
-                <dd>{ "Your passwords, the pages you visit, what stands on them, what you type." }</dd>
+                <dd>{ "Your passwords, which pages you visit on a site, what stands on them, what you type." }</dd>
             </dl>
         </section>
     }

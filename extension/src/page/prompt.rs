@@ -19,7 +19,7 @@ use crate::message::{Ask, View};
 pub mod guard;
 mod sight;
 
-use guard::Ignored;
+use guard::{Allowed, Ignored};
 
 /// The prompt, with its line to the background.
 #[component]
@@ -60,11 +60,11 @@ pub fn Prompt() -> Html {
             let verdict = if begins_something(&act) {
                 judge(&click)
             } else {
-                Ok(())
+                Ok(Allowed::Anything)
             };
             ignored.set(verdict.err());
-            if let (Ok(()), Some(wish)) = (verdict, ask_of(card.inbox.clone(), &act)) {
-                ask.emit(wish);
+            if let (Ok(allowed), Some(wish)) = (verdict, ask_of(card.inbox.clone(), &act)) {
+                ask.emit(within(wish, allowed));
             }
         })
     };
@@ -76,12 +76,24 @@ fn begins_something(act: &Act) -> bool {
     matches!(act, Act::Reconnect | Act::ReconnectInTab | Act::Cancel)
 }
 
-fn judge(click: &Rc<Cell<Option<guard::Click>>>) -> Result<(), Ignored> {
+fn judge(click: &Rc<Cell<Option<guard::Click>>>) -> Result<Allowed, Ignored> {
     // Each press counts once.
     click
         .take()
         .ok_or(Ignored::NotPressed)
         .and_then(|click| guard::judge(&click))
+}
+
+/// What is asked of the background for a press that may begin this.
+fn within(wish: Ask, allowed: Allowed) -> Ask {
+    match wish {
+        Ask::Reconnect { inbox, in_tab, .. } => Ask::Reconnect {
+            inbox,
+            in_tab,
+            skip_silent: allowed == Allowed::InSight,
+        },
+        other => other,
+    }
 }
 
 /// What the prompt shows.
@@ -140,5 +152,27 @@ fn put_aside(card: &Card) -> Option<Act> {
         Face::Working { .. } => None,
         Face::Done(_) => Some(Act::Close),
         Face::Broken(_) | Face::Checking { .. } | Face::Well { .. } => Some(Act::NotNow),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::id::InboxId;
+
+    use super::*;
+
+    #[test]
+    fn a_press_that_may_have_been_covered_begins_nothing_silently() {
+        for (allowed, expected) in [(Allowed::InSight, true), (Allowed::Anything, false)] {
+            for act in [Act::Reconnect, Act::ReconnectInTab] {
+                let wish = ask_of(InboxId::new("inb_jane"), &act).unwrap();
+                let Ask::Reconnect { skip_silent, .. } = within(wish, allowed) else {
+                    panic!("{act:?} asks for something else");
+                };
+                assert_eq!(skip_silent, expected, "{act:?}");
+            }
+        }
+        let cancel = ask_of(InboxId::new("inb_jane"), &Act::Cancel).unwrap();
+        assert_eq!(within(cancel.clone(), Allowed::InSight), cancel);
     }
 }

@@ -307,6 +307,7 @@ async fn the_first_page_says_what_will_happen_and_takes_the_link() {
             "value=\"Chrome on Linux\"",
             "Pair this browser",
             "What is stored",
+            "For a tab in which a card was shown: the name of the site",
         ],
     );
     assert!(

@@ -1,8 +1,10 @@
 //! Sign-ins that the relay runs itself, in an ordinary tab: a ticket opens `/oauth/start`, which sends the tab
-//! to the provider; the provider sends it back to `/oauth/callback`. What comes back is believed only with a
-//! state that waits (RFC 6749 §10.12), in the browser that began (RFC 9700 §4.7.1) and from the issuer that was
-//! asked (RFC 9207 §2.4). From there on everything is as if an extension had handed it over.
+//! to the provider; the provider sends it back to a path of its own below `/oauth/callback`. What comes back is
+//! believed only with a state that waits (RFC 6749 §10.12), in the browser that began (RFC 9700 §4.7.1), at the
+//! path of the provider that was asked (RFC 9700 §4.4.2.2) and from its issuer (RFC 9207 §2.4). From there on
+//! everything is as if an extension had handed it over.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -10,8 +12,8 @@ use axum::extract::{Request as HttpRequest, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use http::header::{CACHE_CONTROL, COOKIE, LOCATION, REFERRER_POLICY, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, StatusCode};
-use protocol::evidence::{Party, Stage};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use protocol::evidence::{Finding, Party, Said, Stage};
 use protocol::id::ReconnectId;
 use protocol::problem::Code;
 use protocol::reconnect::Grant;
@@ -20,7 +22,7 @@ use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 use super::page::Page;
 use super::reconnect::{load_authorization, load_waiting, refuse, said_of, take};
@@ -31,10 +33,15 @@ use crate::secret::{hash, random_secret};
 use crate::store::hosted::HostedVisit;
 
 const START_PATH: &str = "/oauth/start";
-/// The path of the redirect URI: what stands in the client's registration after the relay's address.
-pub const CALLBACK_PATH: &str = "/oauth/callback";
+/// Each provider's answers come to a path of its own below this one.
+const CALLBACK_PATH: &str = "/oauth/callback";
 /// The cookies are sent to nothing else.
 const COOKIE_PATH: &str = "/oauth";
+
+/// Where a paragraph of a page is to say how one goes on. A card that waits offers Cancel; one that no longer does
+/// offers Reconnect.
+const WAY_ON: &str = "Close this tab. If the inbox's card still waits for the sign-in, press Cancel there, then \
+     Reconnect.";
 
 /// What the answer needs, sealed at rest until it comes.
 #[derive(Serialize, Deserialize)]
@@ -49,7 +56,13 @@ struct Awaited {
 pub(super) fn routes() -> Router<Arc<Api>> {
     Router::new()
         .route(START_PATH, get(show_start))
-        .route(CALLBACK_PATH, get(show_callback))
+        .route(&format!("{CALLBACK_PATH}/{{provider}}"), get(show_callback))
+}
+
+/// The redirect URI of a provider, as it stands in the client's registration there. One for each provider, so that
+/// an answer to one cannot pass for another's where no issuer is promised (RFC 9700 §4.4.2.2).
+pub fn callback_address(listen: SocketAddr, provider: &str) -> String {
+    format!("{}{CALLBACK_PATH}/{provider}", relay_url(listen))
 }
 
 impl Serve for HostReconnect {
@@ -82,8 +95,7 @@ async fn show_start(State(api): State<Arc<Api>>, request: HttpRequest) -> Respon
 }
 
 async fn show_callback(State(api): State<Arc<Api>>, request: HttpRequest) -> Response {
-    let query = request.uri().query().unwrap_or_default();
-    receive(&api.app, query, request.headers())
+    receive(&api.app, request.uri(), request.headers())
         .await
         .unwrap_or_else(|error| show_failure(error, &request))
 }
@@ -93,7 +105,9 @@ fn show_failure(error: ServeError, request: &HttpRequest) -> Response {
     if problem.code == Code::Conflict {
         return over().render();
     }
-    Page::of_problem(&problem).render()
+    let mut page = Page::of_problem(&problem);
+    page.words = format!("{}\n{WAY_ON}", page.words);
+    page.render()
 }
 
 /// Uses the ticket up and sends the tab to the provider.
@@ -108,7 +122,7 @@ async fn start(api: &Api, query: &str) -> Result<Response, ServeError> {
     let reconnect = load_waiting(app, &id).await?;
     let inbox = app.store.load_inbox(&reconnect.inbox).await?;
     let authorization = load_authorization(app, &inbox).await?;
-    let redirect_uri = format!("{}{CALLBACK_PATH}", relay_url(api.listen));
+    let redirect_uri = callback_address(api.listen, inbox.provider.as_str());
     let visit = Visit::begin(&authorization, &redirect_uri).map_err(ServeError::internal)?;
     let awaited = Awaited {
         verifier: visit.verifier,
@@ -141,7 +155,8 @@ async fn start(api: &Api, query: &str) -> Result<Response, ServeError> {
 }
 
 /// Takes the provider's answer, if it is one that a visit waits for.
-async fn receive(app: &App, query: &str, headers: &HeaderMap) -> Result<Response, ServeError> {
+async fn receive(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<Response, ServeError> {
+    let query = uri.query().unwrap_or_default();
     let Some(state) = visit::find_state(query) else {
         return Ok(not_awaited().render());
     };
@@ -161,7 +176,12 @@ async fn receive(app: &App, query: &str, headers: &HeaderMap) -> Result<Response
         .keys
         .open(&visit_context(&visit.reconnect), &visit.payload)
         .map_err(ServeError::internal)?;
-    let Some(answer) = Answer::read(query, awaited.issuer.as_deref()) else {
+    let answer = if came_to(&awaited.redirect_uri, uri) {
+        Answer::read(query, awaited.issuer.as_deref())
+    } else {
+        Some(Answer::OtherIssuer { found: None })
+    };
+    let Some(answer) = answer else {
         return Ok(not_awaited().render());
     };
     if !app.store.end_visit(&state).await? {
@@ -202,8 +222,19 @@ async fn settle(
                 Page::new(StatusCode::OK, &card.title, &card.explanation)
             }))
         }
-        Answer::OtherIssuer { .. } => Ok(other_issuer()),
+        Answer::OtherIssuer { .. } => {
+            // The visit is over, so nothing can come for the reconnect: it is not left waiting in vain.
+            let said = Said::Found(Finding::Cancelled);
+            refuse(app, &inbox, id, Party::Relay, Stage::Authorize, said).await?;
+            Ok(other_issuer())
+        }
     }
+}
+
+/// Whether an answer came to the redirect URI that was sent. The port may be another one since a restart; the
+/// provider's name is in the path.
+fn came_to(redirect_uri: &str, uri: &Uri) -> bool {
+    Url::parse(redirect_uri).is_ok_and(|sent| sent.path() == uri.path())
 }
 
 /// The context with which the payload of a visit is sealed.
@@ -260,7 +291,7 @@ fn used_up() -> Page {
     Page::new(
         StatusCode::GONE,
         "This link no longer works",
-        "It works once, and for a few minutes. Click Reconnect again where you found it.",
+        &format!("It works once, and for a few minutes.\n{WAY_ON}"),
     )
 }
 
@@ -268,7 +299,9 @@ fn not_awaited() -> Page {
     Page::new(
         StatusCode::BAD_REQUEST,
         "No sign-in waits for this page",
-        "It was answered already, or was not begun here. Nothing was changed by opening it again.",
+        &format!(
+            "It was answered already, or was not begun here. Nothing was changed by opening it again.\n{WAY_ON}"
+        ),
     )
 }
 
@@ -276,8 +309,10 @@ fn other_browser() -> Page {
     Page::new(
         StatusCode::FORBIDDEN,
         "Another browser began this sign-in",
-        "It can be finished only where it began, and with cookies allowed for this address. Nothing was \
-         changed. If somebody sent you a link to this sign-in, do not go on with it.",
+        &format!(
+            "It can be finished only where it began, and with cookies allowed for this address. Nothing was \
+             changed. If somebody sent you a link to this sign-in, do not go on with it.\n{WAY_ON}"
+        ),
     )
 }
 
@@ -285,8 +320,9 @@ fn other_issuer() -> Page {
     Page::new(
         StatusCode::BAD_REQUEST,
         "Another provider answered",
-        "The answer came from another provider than the one that was asked. Nothing of it was used. Click \
-         Reconnect again, and mind which page you sign in on.",
+        "The answer came from another provider than the one that was asked. Nothing of it was used, and the \
+         sign-in was ended.\nClose this tab, press Reconnect on the inbox's card, and mind which page you sign \
+         in on.",
     )
 }
 
@@ -294,14 +330,29 @@ fn over() -> Page {
     Page::new(
         StatusCode::CONFLICT,
         "This sign-in is over",
-        "It took too long, was ended, or another one was quicker. Nothing of this one was used. If the inbox \
-         is still disconnected, click Reconnect again.",
+        "It took too long, was ended, or another one was quicker. Nothing of this one was used.\nClose this \
+         tab. If the inbox is still disconnected, press Reconnect on its card.",
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_to_one_provider_is_not_anothers() {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 7411));
+        let sent = callback_address(listen, "google");
+        assert_eq!(sent, "http://127.0.0.1:7411/oauth/callback/google");
+        for (path, is_its) in [
+            ("/oauth/callback/google?code=c", true),
+            ("/oauth/callback/microsoft?code=c", false),
+            ("/oauth/callback/google/?code=c", false),
+            ("/oauth/callback?code=c", false),
+        ] {
+            assert_eq!(came_to(&sent, &path.parse().unwrap()), is_its, "{path}");
+        }
+    }
 
     #[test]
     fn a_cookie_belongs_to_its_visit() {

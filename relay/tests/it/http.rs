@@ -275,7 +275,7 @@ async fn a_foreign_host_reaches_nothing() {
         "/login",
         "/relay.css",
         "/oauth/start?ticket=t",
-        "/oauth/callback?state=s&code=c",
+        "/oauth/callback/sandbox?state=s&code=c",
     ] {
         let asked = relay
             .get(path, &relay.operator)
@@ -431,7 +431,7 @@ async fn a_sign_in_page_is_read_by_no_other_page() {
     for (path, status) in [
         ("/oauth/start?ticket=guess", StatusCode::GONE),
         (
-            "/oauth/callback?state=guess&code=c",
+            "/oauth/callback/sandbox?state=guess&code=c",
             StatusCode::BAD_REQUEST,
         ),
     ] {

@@ -55,7 +55,7 @@ fn a_fresh_file_is_made_and_the_relay_takes_it() {
         "docs/providers/google.md",
         "https://nnaomeocfpblkcabnbnljebpfnedgmgh.chromiumapp.org/oauth/google\n",
         "http://127.0.0.1/mozoauth2/782559bbd68ddfa4865f120d1d2c4d073b491db3/oauth/google\n",
-        "http://127.0.0.1:7411/oauth/callback\n",
+        "http://127.0.0.1:7411/oauth/callback/google\n",
         "Made unpause.toml: [providers.google]",
         "Start the relay again",
     ] {
@@ -107,7 +107,7 @@ fn a_file_keeps_its_comments_and_an_existing_section_is_shown_and_asked_about() 
     let shown = text(&replaced.stdout);
     assert!(replaced.status.success(), "{}", text(&replaced.stderr));
     assert!(
-        shown.contains("http://127.0.0.1:7500/oauth/callback\n"),
+        shown.contains("http://127.0.0.1:7500/oauth/callback/google\n"),
         "{shown}"
     );
     assert!(shown.contains("Changed unpause.toml"), "{shown}");

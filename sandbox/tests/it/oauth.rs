@@ -538,7 +538,7 @@ async fn the_webmail_page_says_what_it_is_and_shows_the_mail() {
 }
 
 #[tokio::test]
-async fn the_webmail_page_says_which_apps_may_use_the_account() {
+async fn the_webmail_page_says_which_apps_may_use_the_account_and_takes_it_back() {
     let sandbox = start().await;
     let browser = browser();
     let status = async || {
@@ -552,7 +552,11 @@ async fn the_webmail_page_says_which_apps_may_use_the_account() {
     assert_eq!(status().await, none, "a code is no permission yet");
     exchange(&sandbox, &code_fields(field(&back, "code").unwrap())).await;
     assert_eq!(status().await, "May use this account: <b>Unpause</b>.");
-    sandbox.control().revoke(JANE).unwrap();
+    let remove = format!("{}/apps/remove", sandbox.issuer());
+    let stranger = reqwest::Client::new();
+    stranger.post(&remove).send().await.unwrap();
+    assert_eq!(status().await, "May use this account: <b>Unpause</b>.");
+    browser.post(&remove).send().await.unwrap();
     assert_eq!(status().await, none);
     sandbox.control().lock(JANE, true).unwrap();
     let locked = status().await;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tests::browsers::Kind;
 use tests::story::desk::{Desk, Surface};
 use tests::wait::wait_for;
+use tests::webdriver::seek::wait_words;
 
 use super::in_both;
 use super::stage::{SOON, Set, Stage, npm};
@@ -84,6 +85,23 @@ async fn look_everywhere(kind: Kind, dark: bool) -> Result<()> {
     session.leave_frames().await?;
     session.goto(&dashboard("/receipts")).await?;
     found.extend(look(desk, &axe, "receipts-one").await?);
+    let receipt = async || {
+        let link = session.find("main a[href^='/receipts/']").await.ok()??;
+        link.attribute("href").await.ok()?
+    };
+    let receipt = wait_for("the receipt's link", receipt, SOON).await?;
+    session.goto(&dashboard(&receipt)).await?;
+    found.extend(look(desk, &axe, "receipt").await?);
+    // The relay's own page in a tab that signs in: here for a ticket that nobody gave.
+    session.goto(&dashboard("/oauth/start?ticket=none")).await?;
+    found.extend(look(desk, &axe, "hosted").await?);
+    session.goto(&extension("options.html")).await?;
+    desk.press_while_setting_up("button", "Unpair …").await?;
+    found.extend(look(desk, &axe, "options-unpair").await?);
+    desk.press_while_setting_up("button", "Unpair this browser")
+        .await?;
+    wait_words(session, "Pair this browser", SOON).await?;
+    found.extend(look(desk, &axe, "options-not-paired").await?);
     ensure!(found.is_empty(), "{}", found.join("\n"));
     stage.end().await
 }

@@ -4,9 +4,10 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 use tests::browsers::Kind;
 use tests::story::desk::Surface;
+use tests::wait::wait_for;
 
 use super::in_both;
-use super::stage::{Set, Stage, serve_other_tool};
+use super::stage::{SOON, Set, Stage, serve_other_tool};
 
 /// Nothing may be loaded, run, styled, framed or sent.
 const STRICTEST: &str = "default-src 'none'; script-src 'none'; style-src 'none'; frame-src 'none'; \
@@ -56,6 +57,46 @@ async fn public(kind: Kind) -> Result<()> {
         "the browser does not take the page for a public one"
     );
     complete(stage, &site).await
+}
+
+/// Such a page takes no frame that does not say the same of itself; Firefox lets an extension's pass.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_blank_frame_is_shown_where_a_page_refuses_frames_in_chromium() -> Result<()> {
+    let site = serve_other_tool(vec![
+        ("cross-origin-embedder-policy", "require-corp".to_owned()),
+        ("cross-origin-opener-policy", "same-origin".to_owned()),
+    ])
+    .await?;
+    let stage = Stage::set(Set::of(Kind::Chromium)).await?;
+    let desk = &stage.desk;
+    let session = desk.session();
+    desk.allow_own(&site.at("")).await?;
+    let page = session.open_tab().await?;
+    session.goto(&site.at("/campaign")).await?;
+    stage.lose().await?;
+    // Whether anything is seen of the prompt, or takes a click from the page; nothing before it was put there.
+    let script = "const host = document.querySelector('html > unpause-prompt');
+        if (!host) return null;
+        const box = host.getBoundingClientRect();
+        const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+        return getComputedStyle(host).opacity !== '0' || top === host;";
+    let put = async || session.execute(script, json!([])).await.ok()?.as_bool();
+    let is_seen = wait_for("the prompt to be put into the page", put, SOON).await?;
+    ensure!(!is_seen, "a blank frame stands in the page");
+    let isolated = session
+        .execute("return crossOriginIsolated;", json!([]))
+        .await?;
+    ensure!(isolated == true, "the page does not refuse frames");
+    let popup = session.open_tab().await?;
+    session.goto(&desk.browser.page("popup.html")).await?;
+    desk.reconnect("popup", Surface::Page, &popup).await?;
+    stage.check_goes_on(2).await?;
+    session.show(&page).await?;
+    ensure!(
+        put().await != Some(true),
+        "a blank frame stands in the page after all"
+    );
+    stage.end().await
 }
 
 async fn complete(stage: Stage, site: &tests::page_server::PageServer) -> Result<()> {

@@ -108,17 +108,17 @@ pub(crate) const PHASES: &[Phase] = &[
     Phase {
         name: "demo-public",
         needs: &[&C_COMPILER],
-        run: |workspace| demo(workspace, "none", "public"),
+        run: |workspace| demo(workspace, "none", "public", "sandbox"),
     },
     Phase {
         name: "demo-confidential",
         needs: &[&C_COMPILER],
-        run: |workspace| demo(workspace, "none", "confidential"),
+        run: |workspace| demo(workspace, "none", "confidential", "sandbox"),
     },
     Phase {
         name: "demo-chromium",
         needs: &[&C_COMPILER, &WASM_TARGET, &NODE, &NPM_PACKAGES, &CHROMIUM],
-        run: |workspace| demo(workspace, "chromium", "public"),
+        run: |workspace| demo(workspace, "chromium", "public", "sandbox"),
     },
     Phase {
         name: "demo-firefox",
@@ -130,12 +130,12 @@ pub(crate) const PHASES: &[Phase] = &[
             &FIREFOX,
             &GECKODRIVER,
         ],
-        run: |workspace| demo(workspace, "firefox", "public"),
+        run: |workspace| demo(workspace, "firefox", "public", "sandbox"),
     },
     Phase {
         name: "demo-chromium-confidential",
         needs: &[&C_COMPILER, &WASM_TARGET, &NODE, &NPM_PACKAGES, &CHROMIUM],
-        run: |workspace| demo(workspace, "chromium", "confidential"),
+        run: |workspace| demo(workspace, "chromium", "confidential", "sandbox"),
     },
     Phase {
         name: "demo-firefox-confidential",
@@ -147,7 +147,36 @@ pub(crate) const PHASES: &[Phase] = &[
             &FIREFOX,
             &GECKODRIVER,
         ],
-        run: |workspace| demo(workspace, "firefox", "confidential"),
+        run: |workspace| demo(workspace, "firefox", "confidential", "sandbox"),
+    },
+    Phase {
+        name: "demo-chromium-real",
+        needs: &[
+            &C_COMPILER,
+            &WASM_TARGET,
+            &NODE,
+            &NPM_PACKAGES,
+            &OIDC_PACKAGES,
+            &DOVECOT,
+            &SMTP_SINK,
+            &CHROMIUM,
+        ],
+        run: |workspace| demo(workspace, "chromium", "public", "real"),
+    },
+    Phase {
+        name: "demo-firefox-real",
+        needs: &[
+            &C_COMPILER,
+            &WASM_TARGET,
+            &NODE,
+            &NPM_PACKAGES,
+            &OIDC_PACKAGES,
+            &DOVECOT,
+            &SMTP_SINK,
+            &FIREFOX,
+            &GECKODRIVER,
+        ],
+        run: |workspace| demo(workspace, "firefox", "confidential", "real"),
     },
     Phase {
         name: "crash",
@@ -181,8 +210,15 @@ pub(crate) const PHASES: &[Phase] = &[
 ];
 
 /// Plays the story; with a browser the demo does the clicking.
-fn demo(workspace: &Workspace, browser: &str, client: &str) -> anyhow::Result<()> {
-    let mut args = vec!["--browser", browser, "--client", client];
+fn demo(workspace: &Workspace, browser: &str, client: &str, servers: &str) -> anyhow::Result<()> {
+    let mut args = vec![
+        "--browser",
+        browser,
+        "--client",
+        client,
+        "--servers",
+        servers,
+    ];
     if browser != "none" {
         args.push("--headless");
         web::build(workspace, Shrink::Always)?;

@@ -1,7 +1,8 @@
 //! Whether a press in the prompt is a person's who saw what was pressed. Pure; how it is measured is in `sight`.
 //!
 //! Only Chromium can say whether a frame is covered (`IntersectionObserver` with `trackVisibility`). Firefox says
-//! whether it is within the window; there the provider's own window, which no page can cover, is the confirmation.
+//! whether it is within the window; there the provider's own window, which no page can cover, is the confirmation, so
+//! nothing may be tried before it.
 
 /// How long the card must have been in sight: longer than it takes to press on something else that stood there.
 pub const IN_SIGHT_FOR_MS: f64 = 500.0;
@@ -17,8 +18,35 @@ pub struct Click {
     pub has_focus: bool,
     /// When it came, in milliseconds of the frame's own clock.
     pub at_ms: f64,
-    /// Since when the whole frame has been in sight without a break, by the same clock; `None` if it is not.
-    pub in_sight_since_ms: Option<f64>,
+    /// Whether the whole frame was in sight.
+    pub sight: Sight,
+}
+
+/// Whether the whole frame is in sight, and since when without a break, in milliseconds of the frame's own clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Sight {
+    /// It is not.
+    #[default]
+    Out,
+    /// It is within the window; the browser does not tell whether something covers it.
+    Within {
+        /// Since when.
+        since_ms: f64,
+    },
+    /// It is within the window, and nothing covers it.
+    Uncovered {
+        /// Since when.
+        since_ms: f64,
+    },
+}
+
+/// What a press that counts may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// Anything.
+    Anything,
+    /// Only what the person sees and confirms elsewhere: the frame may have been covered.
+    InSight,
 }
 
 /// Why a press does not count.
@@ -43,16 +71,20 @@ impl Ignored {
     }
 }
 
-/// Whether a press counts.
-pub fn judge(click: &Click) -> Result<(), Ignored> {
+/// Whether a press counts, and for what.
+pub fn judge(click: &Click) -> Result<Allowed, Ignored> {
     if !click.is_trusted || !click.is_active || !click.has_focus {
         return Err(Ignored::NotPressed);
     }
-    match click.in_sight_since_ms {
-        None => Err(Ignored::Covered),
-        Some(since_ms) if click.at_ms - since_ms < IN_SIGHT_FOR_MS => Err(Ignored::TooSoon),
-        Some(_) => Ok(()),
+    let (since_ms, allowed) = match click.sight {
+        Sight::Out => return Err(Ignored::Covered),
+        Sight::Within { since_ms } => (since_ms, Allowed::InSight),
+        Sight::Uncovered { since_ms } => (since_ms, Allowed::Anything),
+    };
+    if click.at_ms - since_ms < IN_SIGHT_FOR_MS {
+        return Err(Ignored::TooSoon);
     }
+    Ok(allowed)
 }
 
 #[cfg(test)]
@@ -64,30 +96,44 @@ mod tests {
         is_active: true,
         has_focus: true,
         at_ms: 2_000.0,
-        in_sight_since_ms: Some(1_000.0),
+        sight: Sight::Uncovered { since_ms: 1_000.0 },
     };
 
     #[test]
     fn only_a_person_who_saw_the_card_for_half_a_second_starts_anything() {
         for (click, expected) in [
-            (SEEN, Ok(())),
+            (SEEN, Ok(Allowed::Anything)),
             (
                 Click {
-                    in_sight_since_ms: Some(1_500.0),
+                    sight: Sight::Uncovered { since_ms: 1_500.0 },
                     ..SEEN
                 },
-                Ok(()),
+                Ok(Allowed::Anything),
             ),
             (
                 Click {
-                    in_sight_since_ms: Some(1_501.0),
+                    sight: Sight::Within { since_ms: 1_500.0 },
+                    ..SEEN
+                },
+                Ok(Allowed::InSight),
+            ),
+            (
+                Click {
+                    sight: Sight::Within { since_ms: 1_501.0 },
                     ..SEEN
                 },
                 Err(Ignored::TooSoon),
             ),
             (
                 Click {
-                    in_sight_since_ms: None,
+                    sight: Sight::Uncovered { since_ms: 1_501.0 },
+                    ..SEEN
+                },
+                Err(Ignored::TooSoon),
+            ),
+            (
+                Click {
+                    sight: Sight::Out,
                     ..SEEN
                 },
                 Err(Ignored::Covered),

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use gloo::events::{EventListener, EventListenerOptions};
+use gloo::timers::callback::Interval;
 use js_sys::{Array, Reflect};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast as _, JsValue};
@@ -14,11 +15,13 @@ use web_sys::{
 };
 use yew::{NodeRef, hook, use_effect_with, use_mut_ref};
 
-use super::guard::Click;
+use super::guard::{Click, Sight};
 
 /// How often a browser that can tell whether a frame is covered looks; the least that it takes (Intersection
 /// Observer v2 §2.2.1).
 const LOOK_EVERY_MS: i32 = 100;
+/// How often the height is said again: the eyes may have been away when it was said.
+const SAY_AGAIN_EVERY_MS: u32 = 1_000;
 /// The frame's own border, two lines of a pixel (`extension/eyes/eyes.js`).
 const BORDER: f64 = 2.0;
 
@@ -43,14 +46,14 @@ pub(super) fn use_last_click(frame: &NodeRef) -> Rc<Cell<Option<Click>>> {
     let last = Rc::clone(&last.borrow());
     let kept = Rc::clone(&last);
     use_effect_with(frame.clone(), move |frame| {
-        let since = Rc::<Cell<Option<f64>>>::default();
+        let sight = Rc::<Cell<Sight>>::default();
         let watch = frame
             .cast::<Element>()
-            .and_then(|element| Watch::start(&element, Rc::clone(&since)).ok());
+            .and_then(|element| Watch::start(&element, Rc::clone(&sight)).ok());
         let listener = web_sys::window().map(|window| {
             let options = EventListenerOptions::run_in_capture_phase();
             EventListener::new_with_options(&window, "click", options, move |event| {
-                kept.set(Some(read_click(event, since.get())));
+                kept.set(Some(read_click(event, sight.get())));
             })
         });
         move || drop((watch, listener))
@@ -58,7 +61,7 @@ pub(super) fn use_last_click(frame: &NodeRef) -> Rc<Cell<Option<Click>>> {
     last
 }
 
-fn read_click(event: &web_sys::Event, in_sight_since_ms: Option<f64>) -> Click {
+fn read_click(event: &web_sys::Event, sight: Sight) -> Click {
     let window = web_sys::window();
     let has_focus = window
         .as_ref()
@@ -73,19 +76,19 @@ fn read_click(event: &web_sys::Event, in_sight_since_ms: Option<f64>) -> Click {
         is_active,
         has_focus,
         at_ms: event.time_stamp(),
-        in_sight_since_ms,
+        sight,
     }
 }
 
-/// Tells how high an element is, its border included, now and each time that changes, until what is returned is
-/// called.
+/// Tells how high an element is, its border included, when that changes and again while somebody looks, until what
+/// is returned is called.
 pub(super) fn on_height<F>(element: &NodeRef, told: F) -> impl FnOnce() + use<F>
 where
     F: Fn(u32) + 'static,
 {
     let watched = element.cast::<Element>();
     let measured = watched.clone();
-    let changed = Closure::<dyn FnMut()>::new(move || {
+    let say: Rc<dyn Fn()> = Rc::new(move || {
         if let Some(element) = &measured {
             let height = element.get_bounding_client_rect().height();
             if height == 0.0 {
@@ -101,6 +104,15 @@ where
             told(height as u32);
         }
     });
+    let again = {
+        let say = Rc::clone(&say);
+        Interval::new(SAY_AGAIN_EVERY_MS, move || {
+            if is_looked_at() {
+                say();
+            }
+        })
+    };
+    let changed = Closure::<dyn FnMut()>::new(move || say());
     let observer = ResizeObserver::new(changed.as_ref().unchecked_ref()).ok();
     if let (Some(observer), Some(element)) = (&observer, &watched) {
         observer.observe(element);
@@ -109,8 +121,14 @@ where
         if let Some(observer) = observer {
             observer.disconnect();
         }
-        drop(changed);
+        drop((changed, again));
     }
+}
+
+fn is_looked_at() -> bool {
+    web_sys::window()
+        .and_then(|window| window.document())
+        .is_some_and(|document| !document.hidden())
 }
 
 /// An observer of whether an element is wholly in sight; it ends when it is dropped.
@@ -120,16 +138,12 @@ struct Watch {
 }
 
 impl Watch {
-    /// Keeps in `since` since when `element` is in sight without a break.
-    fn start(element: &Element, since: Rc<Cell<Option<f64>>>) -> Result<Self, JsValue> {
+    /// Keeps in `sight` whether `element` is in sight, and since when.
+    fn start(element: &Element, sight: Rc<Cell<Sight>>) -> Result<Self, JsValue> {
         let changed = Closure::<dyn FnMut(Array)>::new(move |entries: Array| {
             for entry in entries.iter() {
                 let entry: IntersectionObserverEntry = entry.unchecked_into();
-                since.set(if is_in_sight(&entry) {
-                    since.get().or_else(|| Some(entry.time()))
-                } else {
-                    None
-                });
+                sight.set(read_entry(&entry, sight.get()));
             }
         });
         let options = IntersectionObserverInit::new();
@@ -153,10 +167,18 @@ impl Drop for Watch {
     }
 }
 
-/// Uncovered where the browser can tell, else within the window.
-fn is_in_sight(entry: &IntersectionObserverEntry) -> bool {
+/// What an entry tells, and since when, where that was told before.
+fn read_entry(entry: &IntersectionObserverEntry, before: Sight) -> Sight {
     // A frame at half a pixel is seldom wholly within the window.
     let is_within = entry.intersection_ratio() > 0.99;
     let is_visible = Reflect::get(entry, &"isVisible".into()).unwrap_or_default();
-    is_within && is_visible.as_bool().unwrap_or(true)
+    let since_ms = match before {
+        Sight::Out => entry.time(),
+        Sight::Within { since_ms } | Sight::Uncovered { since_ms } => since_ms,
+    };
+    match is_visible.as_bool() {
+        Some(true) if is_within => Sight::Uncovered { since_ms },
+        None if is_within => Sight::Within { since_ms },
+        _ => Sight::Out,
+    }
 }

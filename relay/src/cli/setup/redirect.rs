@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use protocol::provider::{FirefoxRedirect, Provider};
 use serde::Serialize;
 
-use crate::http::CALLBACK_PATH;
+use crate::http::callback_address;
 
 /// The extension's id in Chromium: the SHA-256 of the public key in `manifest.json`, its first 32 hexadecimal
 /// digits written as letters from a to p ("Manifest - key", Chrome's documents for extensions).
@@ -40,7 +40,7 @@ pub(super) fn list(provider: &Provider, listen: SocketAddr) -> [Redirect; 3] {
             format!("https://{CHROMIUM_ID}.chromiumapp.org/oauth/{id}"),
         ),
         ("Firefox", firefox),
-        ("dashboard", format!("http://{listen}{CALLBACK_PATH}")),
+        ("dashboard", callback_address(listen, id)),
     ]
     .map(|(taken_by, address)| Redirect { taken_by, address })
 }
