@@ -76,11 +76,18 @@ mod tests {
         assert!(needs("--browser none --client public").is_empty());
         assert_eq!(
             needs("--client public --browser chromium --headless"),
-            ["the wasm32 target", "chromium and chromedriver"]
+            [
+                "the wasm32 target",
+                "chromium 148 or newer, and chromedriver"
+            ]
         );
         assert_eq!(
             needs("--browser=firefox"),
-            ["the wasm32 target", "firefox-esr", "geckodriver"]
+            [
+                "the wasm32 target",
+                "firefox-esr 142 or newer",
+                "geckodriver"
+            ]
         );
     }
 }

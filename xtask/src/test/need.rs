@@ -160,22 +160,21 @@ pub(crate) const NPM_PACKAGES: Need = Need {
 
 /// Chromium and what drives it; both of one version.
 pub(crate) const CHROMIUM: Need = Need {
-    name: "chromium and chromedriver",
+    name: "chromium 148 or newer, and chromedriver",
     found: |workspace| {
-        ["chromium", "chromedriver"]
-            .iter()
-            .all(|name| workspace.find_program(name).is_some())
+        workspace.find_program("chromedriver").is_some()
+            && is_browser_new_enough(workspace, "chromium", CHROMIUM_AT_LEAST)
     },
     ways: &[Way::Debian(&["chromium", "chromium-driver"])],
-    by_hand: "apt-get install chromium chromium-driver",
+    by_hand: "apt-get install chromium chromium-driver (Debian: with its security archive)",
 };
 
 /// Firefox.
 pub(crate) const FIREFOX: Need = Need {
-    name: "firefox-esr",
-    found: |workspace| workspace.find_program("firefox-esr").is_some(),
+    name: "firefox-esr 142 or newer",
+    found: |workspace| is_browser_new_enough(workspace, "firefox-esr", FIREFOX_AT_LEAST),
     ways: &[Way::Debian(&["firefox-esr"])],
-    by_hand: "apt-get install firefox-esr",
+    by_hand: "apt-get install firefox-esr (Debian: with its security archive)",
 };
 
 /// What drives Firefox; Debian has no package of it.
@@ -200,6 +199,26 @@ fn has_packages(workspace: &Workspace, folder: &str) -> bool {
     same_lock && installed.join("node_modules/.package-lock.json").is_file()
 }
 
+/// What `manifest.json` asks for; an older browser refuses the extension.
+const CHROMIUM_AT_LEAST: u32 = 148;
+/// The same of Firefox.
+const FIREFOX_AT_LEAST: u32 = 142;
+
+fn is_browser_new_enough(workspace: &Workspace, program: &str, at_least: u32) -> bool {
+    let said = workspace.program(program, &["--version"]).output().ok();
+    said.and_then(|output| String::from_utf8(output.stdout).ok())
+        .and_then(|text| major_version(&text))
+        .is_some_and(|major| major >= at_least)
+}
+
+/// Of what a browser says with `--version`.
+fn major_version(said: &str) -> Option<u32> {
+    let number = said
+        .split_whitespace()
+        .find(|word| word.starts_with(|letter: char| letter.is_ascii_digit()))?;
+    number.split('.').next()?.parse().ok()
+}
+
 /// oidc-provider 9 names this version in its `engines`.
 const NODE_AT_LEAST: (u32, u32) = (20, 12);
 
@@ -218,6 +237,27 @@ fn is_node_new_enough(version: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_browser_is_as_new_as_the_manifest_asks() {
+        assert_eq!(major_version("Mozilla Firefox 153.7.0esr\n"), Some(153));
+        assert_eq!(
+            major_version("Chromium 156.0.8078.79 built on Debian GNU/Linux 12\n"),
+            Some(156)
+        );
+        assert_eq!(major_version("no such program"), None);
+        let manifest: serde_json::Value =
+            serde_json::from_str(include_str!("../../../manifest.json")).unwrap();
+        let asked = |pointer| manifest.pointer(pointer).and_then(|value| value.as_str());
+        assert_eq!(
+            asked("/minimum_chrome_version").and_then(major_version),
+            Some(CHROMIUM_AT_LEAST)
+        );
+        assert_eq!(
+            asked("/browser_specific_settings/gecko/strict_min_version").and_then(major_version),
+            Some(FIREFOX_AT_LEAST)
+        );
+    }
 
     #[test]
     fn an_old_node_is_not_taken_for_a_new_one() {
