@@ -1,14 +1,19 @@
 //! What follows from an event: the next model and what the browser does. Without `async` and without a browser.
 //! Reconnects have a file of their own.
 
+use std::collections::BTreeMap;
+
+use protocol::id::InboxId;
 use protocol::problem::Code;
 use protocol::request::device::Device;
+use protocol::request::inbox::ConnectionState;
 use protocol::request::status::Status;
 use protocol::timestamp::Timestamp;
 use web::call::{CallError, Tagged};
+use web::card::Progress;
 
 use crate::event::{Deed, Effect, Event, Loaded, Opening, Wanted};
-use crate::model::{Access, Model, Out, Page, Slot};
+use crate::model::{Access, Model, Out, Page, Reconnecting, Slot};
 use crate::route::Route;
 
 mod reconnect;
@@ -169,7 +174,7 @@ impl Model {
             ],
             Route::Receipts => vec![Wanted::Receipts],
             Route::Receipt(id) => vec![Wanted::Receipt(id.clone())],
-            Route::Settings => vec![Wanted::Devices],
+            Route::Settings => vec![Wanted::Devices, Wanted::Fingerprint],
             Route::Login | Route::Campaigns | Route::Inboxes | Route::Missing => Vec::new(),
         };
         wanted.into_iter().map(Effect::Load).collect()
@@ -218,6 +223,7 @@ impl Model {
 
     /// A new status: what the page has loaded is loaded again where it may have changed.
     fn renew(&mut self, status: Status) -> Vec<Effect> {
+        forget_overtaken(&mut self.reconnects, &status);
         let before = self.status.replace(status);
         if before.is_none() {
             return Vec::new();
@@ -281,6 +287,7 @@ impl Model {
                 }
                 fill(&mut page.devices, answer)
             }
+            (Loaded::Fingerprint(answer), Route::Settings) => fill(&mut page.fingerprint, answer),
             // It was for a page that has been left.
             _ => None,
         }
@@ -371,6 +378,27 @@ fn said(error: &CallError) -> String {
         sentence.push('.');
     }
     sentence
+}
+
+/// A card that says that an inbox works is true until the inbox is lost again.
+fn forget_overtaken(reconnects: &mut BTreeMap<InboxId, Reconnecting>, status: &Status) {
+    reconnects.retain(|id, reconnecting| {
+        let Progress::Resumed { receipt } = &reconnecting.progress else {
+            return true;
+        };
+        let resumed_at = receipt.as_ref().map(|receipt| receipt.resumed_at);
+        let lost_since = status
+            .inboxes
+            .iter()
+            .find(|inbox| {
+                inbox.id == *id && inbox.connection.state == ConnectionState::Disconnected
+            })
+            .map(|inbox| inbox.connection.since);
+        match (resumed_at, lost_since) {
+            (Some(resumed_at), Some(lost_since)) => lost_since <= resumed_at,
+            _ => true,
+        }
+    });
 }
 
 #[cfg(test)]

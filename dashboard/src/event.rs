@@ -110,6 +110,8 @@ pub enum Wanted {
     Recipients(CampaignId),
     /// The paired devices.
     Devices,
+    /// The relay's number.
+    Fingerprint,
 }
 
 /// What came of [`Wanted`].
@@ -127,6 +129,8 @@ pub enum Loaded {
     Recipients(CampaignId, Result<Vec<Delivery>, CallError>),
     /// Newest first.
     Devices(Result<Vec<Device>, CallError>),
+    /// The relay's key, for people to compare.
+    Fingerprint(Result<String, CallError>),
 }
 
 /// What a person asks the relay to change.

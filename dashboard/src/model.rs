@@ -123,6 +123,8 @@ pub struct Page {
     pub recipients: BTreeMap<DeliveryId, Address>,
     /// The paired devices, newest first.
     pub devices: Slot<Vec<Device>>,
+    /// The relay's key, for people to compare.
+    pub fingerprint: Slot<String>,
     /// The device whose revocation waits for a second word.
     pub confirming: Option<DeviceId>,
     /// The pairing link that was just made.

@@ -5,7 +5,7 @@ use gloo::utils::window;
 use protocol::id::InboxId;
 use protocol::request::campaign::{PauseCampaign, ResumeCampaign, StartCampaign};
 use protocol::request::delivery::{ListDeliveries, SettleDelivery};
-use protocol::request::device::{CreatePairing, DeleteDevice, ListDevices};
+use protocol::request::device::{CreatePairing, DeleteDevice, GetRelayKey, ListDevices};
 use protocol::request::reconnect::{
     GetReceipt, GetReconnect, HostReconnect, ListReceipts, ReconnectState, RefuseReconnect,
     StartReconnect,
@@ -142,6 +142,11 @@ async fn load(door: &Door, wanted: Wanted) -> Loaded {
             };
             Loaded::Receipt(id, Box::new(call(door, &get).await))
         }
+        Wanted::Fingerprint => Loaded::Fingerprint(
+            call(door, &GetRelayKey {})
+                .await
+                .map(|answer| answer.fingerprint),
+        ),
         Wanted::Devices => Loaded::Devices(
             call(door, &ListDevices {})
                 .await

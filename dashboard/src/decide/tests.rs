@@ -3,6 +3,7 @@
 use protocol::id::{CampaignId, DeviceId, InboxId, ReceiptId, ReconnectId};
 use protocol::problem::{Code, Problem};
 use protocol::reconnect::Stage;
+use protocol::request::inbox::ConnectionState;
 use protocol::request::reconnect::{Reconnect, ReconnectState};
 use protocol::request::session::Session;
 use protocol::secret::Secret;
@@ -12,7 +13,7 @@ use web::card::{Act, Progress, Stopped};
 
 use crate::event::{Begun, Deed, Effect, Event, Loaded, Opening, Wanted};
 use crate::example;
-use crate::model::{Access, Model, Out, Slot};
+use crate::model::{Access, Model, Out, Reconnecting, Slot};
 use crate::route::Route;
 
 fn at(ms: i64) -> Timestamp {
@@ -468,4 +469,37 @@ fn a_tab_that_was_loaded_again_goes_on_with_its_reconnect() {
         "one that the relay does not know is let go"
     );
     assert_eq!(progress(&model), None);
+}
+
+#[test]
+fn a_card_that_says_resumed_goes_when_the_inbox_is_lost_again() {
+    let receipt = example::receipt();
+    let resumed_at = receipt.resumed_at;
+    let id = InboxId::new("inb_1");
+    for (lost_after_ms, is_kept) in [(-1_000, true), (1_000, false)] {
+        let mut model = signed_in(Route::Inboxes);
+        model.reconnects.insert(
+            id.clone(),
+            Reconnecting {
+                reconnect: None,
+                progress: Progress::Resumed {
+                    receipt: Some(Box::new(receipt.clone())),
+                },
+            },
+        );
+        let mut status = example::status();
+        let inbox = status
+            .inboxes
+            .iter_mut()
+            .find(|inbox| inbox.id == id)
+            .unwrap();
+        inbox.connection.state = ConnectionState::Disconnected;
+        inbox.connection.since = Timestamp::from_ms(resumed_at.as_ms() + lost_after_ms);
+        model.decide(looked(status));
+        assert_eq!(
+            model.reconnects.contains_key(&id),
+            is_kept,
+            "{lost_after_ms}"
+        );
+    }
 }

@@ -82,7 +82,7 @@ fn lines(receipt: &Receipt, model: &Model) -> Html {
     html! {
         <section aria-labelledby="lines">
             <h2 id="lines">{ "Each message that was held" }</h2>
-            { part::table("Each message that was held", &["To", "Step", "What became of it", "Was due", "Is due"], rows.map(|line| row(line, model))) }
+            { part::table("Each message that was held", &["To", "Step", "At the resume", "Was due", "Due then"], rows.map(|line| row(line, model))) }
             { cut }
         </section>
     }
@@ -97,7 +97,7 @@ fn row(line: &Line, model: &Model) -> Html {
     let at = |at| when::element(at, when::near(at, model.now));
     let (fate, was_due, due) = match line.fate {
         Fate::Shifted { was_due_at, due_at } => {
-            ("Will be sent", Some(at(was_due_at)), Some(at(due_at)))
+            ("Kept, to be sent", Some(at(was_due_at)), Some(at(due_at)))
         }
         Fate::Skipped { why } => (words::suppressed(why), None, None),
         Fate::InDoubt => ("In doubt, being settled", None, None),

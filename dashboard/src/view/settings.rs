@@ -20,6 +20,11 @@ pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
                     { model.page.paired.as_ref().map(|name| format!("{name} is paired.")) }
                 </p>
             </section>
+            <section aria-labelledby="number">
+                <h2 id="number">{ "This relay's number" }</h2>
+                <p>{ "Each paired extension shows the same one in its options." }</p>
+                { part::slot(&model.page.fingerprint, send, |number| html! { <p class="fingerprint"><code>{ number }</code></p> }) }
+            </section>
             <section aria-labelledby="devices">
                 <h2 id="devices">{ "Paired browsers" }</h2>
                 { part::slot(&model.page.devices, send, |devices| list(devices, model, send)) }
@@ -77,8 +82,7 @@ fn link(pairing: &Pairing, model: &Model, send: &Callback<Event>) -> Html {
             </div>
             <p role="status">{ if is_copied { "Copied." } else { "" } }</p>
             <p>{ "Paste it into the extension's options. It works once and ends " }{ until }{ "." }</p>
-            <p>{ "Then compare this number. The extension must show the same:" }</p>
-            <p class="fingerprint"><code>{ &pairing.fingerprint }</code></p>
+            <p>{ "Then compare the number below. The extension must show the same." }</p>
         </div>
     }
 }

@@ -259,7 +259,7 @@ async fn a_receipt_has_its_totals_and_a_line_for_each_lead() {
             "Google ended the permission",
             "Spring outreach",
             "cem@lead.example",
-            "Will be sent",
+            "Kept, to be sent",
             "dot@lead.example",
             "Not sent: answered",
         ],
@@ -270,10 +270,12 @@ async fn a_receipt_has_its_totals_and_a_line_for_each_lead() {
 async fn a_browser_is_paired_and_revoked_with_a_second_word() {
     let mut model = at(Route::Settings);
     model.page.devices = Slot::Here(example::devices());
+    model.page.fingerprint = Slot::Here(example::pairing().fingerprint);
     assert_says(
         &render(model.clone()).await,
         &[
             "Make a pairing link",
+            "1a2b 3c4d 5e6f 7081 92a3 b4c5 d6e7 f809",
             "Firefox on the laptop",
             "Revoke …",
             "Sign out",
@@ -287,7 +289,7 @@ async fn a_browser_is_paired_and_revoked_with_a_second_word() {
         &[
             "Copy the link",
             "ends in 10 min",
-            "1a2b 3c4d 5e6f 7081 92a3 b4c5 d6e7 f809",
+            "compare the number below",
             "Revoke Firefox on the laptop",
             "Keep it",
         ],
