@@ -260,9 +260,7 @@
   };
 
   const resize = (needed) => {
-    needed = Math.min(Math.max(Math.ceil(needed), 60), 2000);
-    if (needed === height) return;
-    height = needed;
+    height = Math.min(Math.max(Math.ceil(needed), 60), 2000);
     settle();
   };
 

@@ -182,7 +182,15 @@ async fn click_until_opened(desk: &Desk, surface: &str, before: &[Window]) -> Re
             let opened = desk.session().windows().await.ok()?.len() > before.len();
             (opened || words.contains("Press once more")).then_some(opened)
         };
-        if wait_for("what the click did", outcome, SOON).await? {
+        let did = wait_for("what the click did", outcome, SOON).await;
+        let did = match did {
+            Ok(did) => did,
+            Err(late) => {
+                let words = desk.session().words().await.unwrap_or_default();
+                return Err(late).with_context(|| format!("the card says {words:?}"));
+            }
+        };
+        if did {
             return Ok(());
         }
     }

@@ -135,6 +135,7 @@ fn is_looked_at() -> bool {
 struct Watch {
     observer: IntersectionObserver,
     _changed: Closure<dyn FnMut(Array)>,
+    _shown: Option<EventListener>,
 }
 
 impl Watch {
@@ -154,9 +155,23 @@ impl Watch {
         let observer =
             IntersectionObserver::new_with_options(changed.as_ref().unchecked_ref(), &options)?;
         observer.observe(element);
+        // Chromium computes whether something covers the frame when it draws. A tab that comes back with nothing to
+        // draw would keep what was true while it was hidden, so it is asked anew.
+        let shown = web_sys::window()
+            .and_then(|window| window.document())
+            .map(|document| {
+                let (observer, element) = (observer.clone(), element.clone());
+                EventListener::new(&document, "visibilitychange", move |_| {
+                    if is_looked_at() {
+                        observer.unobserve(&element);
+                        observer.observe(&element);
+                    }
+                })
+            });
         Ok(Self {
             observer,
             _changed: changed,
+            _shown: shown,
         })
     }
 }
