@@ -117,8 +117,12 @@ pub enum Remedy {
     Reconnect,
     /// Start it again, with the right account.
     ReconnectAsInbox,
+    /// Enter an app password that was made at the provider.
+    NewAppPassword,
     /// Correct the server, its port or its encryption.
     CorrectServers,
+    /// Copy a request that the organisation's administrator can act on.
+    AskAdmin,
     /// Tell whoever runs the relay.
     TellOperator,
     /// Wait; the relay goes on by itself.
@@ -133,7 +137,9 @@ impl Remedy {
         match self {
             Self::Reconnect => Some("Reconnect with {provider}"),
             Self::ReconnectAsInbox => Some("Choose {inbox}"),
+            Self::NewAppPassword => Some("Enter the new app password"),
             Self::CorrectServers => Some("Correct the servers"),
+            Self::AskAdmin => Some("Copy the request for your admin"),
             Self::TellOperator => Some("Copy the report for the operator"),
             Self::Wait | Self::Nothing => None,
         }

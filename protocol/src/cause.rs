@@ -74,26 +74,38 @@ macro_rules! causes {
 
 // One line for each cause; the file's name is its code.
 causes! {
+    account_locked => AccountLocked,
+    admin_approval => AdminApproval,
     app_misconfigured => AppMisconfigured,
+    app_password_required => AppPasswordRequired,
+    browser_demanded => BrowserDemanded,
     cancelled => Cancelled,
     code_refused => CodeRefused,
     consent_refused => ConsentRefused,
     daily_limit => DailyLimit,
     expired => Expired,
+    imap_off => ImapOff,
     interrupted => Interrupted,
+    mailbox_denied => MailboxDenied,
     mailbox_full => MailboxFull,
     message_rejected => MessageRejected,
+    mixed_up => MixedUp,
     network => Network,
     never_connected => NeverConnected,
     no_refresh_token => NoRefreshToken,
+    passwords_off => PasswordsOff,
     permission_ended => PermissionEnded,
+    policy_blocked => PolicyBlocked,
     rate_limited => RateLimited,
     recipient_deferred => RecipientDeferred,
     recipient_rejected => RecipientRejected,
     scope_missing => ScopeMissing,
     sender_refused => SenderRefused,
     sending_blocked => SendingBlocked,
+    settings_wrong => SettingsWrong,
+    sign_in_blocked => SignInBlocked,
     sign_in_refused => SignInRefused,
+    smtp_off => SmtpOff,
     temporary_outage => TemporaryOutage,
     tls_failed => TlsFailed,
     unsealable => Unsealable,
@@ -167,8 +179,13 @@ mod tests {
         for cause in CAUSES {
             let card = cause.card();
             match card.acts {
-                Acts::Person | Acts::Admin => {
+                Acts::Person => {
                     assert_eq!(card.persistence, Persistence::Permanent, "{cause:?}");
+                    assert_ne!(card.remedy, Remedy::AskAdmin, "{cause:?}");
+                }
+                Acts::Admin => {
+                    assert_eq!(card.persistence, Persistence::Permanent, "{cause:?}");
+                    assert_eq!(card.remedy, Remedy::AskAdmin, "{cause:?}");
                 }
                 Acts::Operator => assert_eq!(card.remedy, Remedy::TellOperator, "{cause:?}"),
                 Acts::Nobody => assert!(

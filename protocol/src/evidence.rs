@@ -172,6 +172,8 @@ pub enum Finding {
     NoCredentials,
     /// The sealed payload could not be opened.
     Unsealable,
+    /// The answer came from another provider, or bears another state (RFC 6749 §10.12, RFC 9207 §2.4).
+    MixedUp,
 }
 
 impl fmt::Display for Finding {
@@ -190,6 +192,7 @@ impl fmt::Display for Finding {
             Self::Cancelled => f.write_str("the sign-in was ended"),
             Self::NoCredentials => f.write_str("the inbox has no credentials"),
             Self::Unsealable => f.write_str("the sealed hand-over could not be opened"),
+            Self::MixedUp => f.write_str("the answer does not belong to this sign-in"),
         }
     }
 }

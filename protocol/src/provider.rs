@@ -18,6 +18,7 @@ macro_rules! providers {
 // One line for each provider; the file's name is its name in the configuration.
 providers! {
     google,
+    imap,
     microsoft,
     openid,
     sandbox,
@@ -56,8 +57,10 @@ pub struct Provider {
     pub name: &'static str,
     /// The origin of its webmail, where the extension may be shown; `None` where it is the issuer's own.
     pub webmail: Option<&'static str>,
-    /// How its OAuth sign-in is done.
-    pub oauth: OAuth,
+    /// How its OAuth sign-in is done; `None` where only passwords are taken.
+    pub oauth: Option<OAuth>,
+    /// Its page where a person makes an app password; `None` where there is none, or it is not known.
+    pub app_passwords: Option<&'static str>,
     /// What its submission server does with a message it has accepted.
     pub submission: Submission,
 }
@@ -84,10 +87,29 @@ pub struct OAuth {
     pub revokes_alone: bool,
     /// What a person who is signed in there already is asked, in one sentence, said before the click.
     pub expects: &'static str,
+    /// The same where the operator's registration is not verified by the provider; `None` where it makes no
+    /// difference.
+    pub expects_unverified: Option<&'static str>,
+    /// Where it tells who signed in.
+    pub identity: IdentitySource,
+    /// Below the issuer, the page where an administrator allows the client for everybody; `None` where there is
+    /// none.
+    pub admin_consent: Option<&'static str>,
     /// Where Firefox lets the answer go.
     pub firefox_redirect: FirefoxRedirect,
     /// The visits to make at the authorization endpoint, first to last, until one succeeds.
     pub attempts: &'static [Attempt],
+}
+
+/// Where a provider tells who signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentitySource {
+    /// The userinfo endpoint (OpenID Connect Core §5.3): `sub`, `email`, `email_verified`.
+    UserInfo,
+    /// The ID token of the token endpoint's answer: `tid` and `oid` name the person, `preferred_username` is
+    /// shown. It vouches for no address ("ID token claims reference", Microsoft's documents: `email` and
+    /// `preferred_username` may change and must not decide).
+    IdToken,
 }
 
 /// Which of the two addresses that Firefox allows `identity.launchWebAuthFlow` a provider takes.
@@ -114,6 +136,9 @@ pub struct Attempt {
 pub struct Submission {
     /// Who puts the copy into the sent folder.
     pub sent_copy: SentCopy,
+    /// Whether a well-formed `Message-ID` stays as it was written. Where not, what became of it is read from the
+    /// reply, or else from the sent copy.
+    pub keeps_ids: bool,
     /// How long the server itself may go on with a message after the connection ended.
     /// RFC 5321 §4.5.3.2.6 gives a client 10 minutes of patience at this point.
     pub settles_within: Duration,
@@ -149,18 +174,13 @@ mod tests {
     #[test]
     fn what_is_needed_is_asked_for_and_somebody_is_asked() {
         for provider in PROVIDERS {
-            for scope in provider.oauth.needed_scopes {
-                assert!(
-                    provider.oauth.scopes.contains(scope),
-                    "{}: {scope}",
-                    provider.id
-                );
+            let Some(oauth) = &provider.oauth else {
+                continue;
+            };
+            for scope in oauth.needed_scopes {
+                assert!(oauth.scopes.contains(scope), "{}: {scope}", provider.id);
             }
-            let last = provider
-                .oauth
-                .attempts
-                .last()
-                .map(|attempt| attempt.interactive);
+            let last = oauth.attempts.last().map(|attempt| attempt.interactive);
             assert_eq!(
                 last,
                 Some(true),

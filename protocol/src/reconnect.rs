@@ -27,6 +27,12 @@ pub enum State {
         /// The last stage that is on record.
         stage: Stage,
     },
+    /// Another person's sign-in works for this inbox, as it does for a shared mailbox or an alias. It goes on
+    /// when the person confirms that.
+    Unconfirmed {
+        /// The name they signed in with, where the provider told one.
+        signed_in_as: Option<String>,
+    },
     /// The inbox works and its campaigns go on.
     Resumed {
         /// The proof.
@@ -80,6 +86,7 @@ impl State {
             Self::Started { .. } => "started",
             Self::Granted => "granted",
             Self::Verifying { .. } => "verifying",
+            Self::Unconfirmed { .. } => "unconfirmed",
             Self::Resumed { .. } => "resumed",
             Self::Refused { .. } => "refused",
         }

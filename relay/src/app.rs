@@ -133,7 +133,10 @@ impl App {
             })?),
             None => None,
         };
-        let dialer = Dialer::new(roots.as_deref())?;
+        // Servers that come over the API are not the operator's word; these are.
+        let written = config.providers.values();
+        let dialer = Dialer::new(roots.as_deref())?
+            .reaching(written.flat_map(|provider| [&provider.smtp, &provider.imap]));
         let oauth = oauth::Client::new(&dialer)?;
         // What can be refused without writing comes first: a relay that does not start leaves no file behind.
         let database = config.data.join(DATABASE_FILE);

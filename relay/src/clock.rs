@@ -5,63 +5,127 @@
     reason = "this module is where the clock is read"
 )]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use protocol::timestamp::Timestamp;
+use protocol::timestamp::{Timestamp, duration_ms};
 use tokio::sync::watch;
 
 /// Where the time comes from: the machine, or a test's hand.
+///
+/// It has two faces. [`Clock::now`] is the one on the wall, which somebody may set; [`Clock::uptime`] only
+/// counts. Instants that last are of the first; how long something truly took is the second's to say.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    System,
-    Manual(watch::Sender<i64>),
+    System { made: Instant },
+    Manual(watch::Sender<Hands>),
 }
+
+/// A manual clock's two faces, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+struct Hands {
+    now_ms: i64,
+    uptime: Duration,
+}
+
+/// What the two faces showed at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    now: Timestamp,
+    uptime: Duration,
+}
+
+/// Less than this between the two faces is no setting of the clock: `now` has milliseconds, and time services
+/// let a clock run a little slower or faster instead of setting it.
+const SET_AT_LEAST: Duration = Duration::from_secs(30);
 
 impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {
-        Self(Source::System)
+        Self(Source::System {
+            made: Instant::now(),
+        })
     }
 
     /// A clock that stands until it is moved with [`Clock::advance`].
     pub fn manual(start: Timestamp) -> Self {
-        Self(Source::Manual(watch::Sender::new(start.as_ms())))
+        Self(Source::Manual(watch::Sender::new(Hands {
+            now_ms: start.as_ms(),
+            uptime: Duration::ZERO,
+        })))
     }
 
     /// The present instant.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::System => Timestamp::from_ms(jiff::Timestamp::now().as_millisecond()),
-            Source::Manual(now) => Timestamp::from_ms(*now.borrow()),
+            Source::System { .. } => Timestamp::from_ms(jiff::Timestamp::now().as_millisecond()),
+            Source::Manual(hands) => Timestamp::from_ms(hands.borrow().now_ms),
         }
+    }
+
+    /// How long this clock has run. Nobody can set it; the time in which the machine sleeps may be missing.
+    pub fn uptime(&self) -> Duration {
+        match &self.0 {
+            Source::System { made } => made.elapsed(),
+            Source::Manual(hands) => hands.borrow().uptime,
+        }
+    }
+
+    /// What both faces show, for [`Clock::is_set_back_since`].
+    pub fn mark(&self) -> Mark {
+        Mark {
+            now: self.now(),
+            uptime: self.uptime(),
+        }
+    }
+
+    /// Whether somebody has set the clock back since `mark`: less time has passed on the wall than has passed.
+    pub fn is_set_back_since(&self, mark: Mark) -> bool {
+        let passed = self.uptime().saturating_sub(mark.uptime);
+        self.now() + SET_AT_LEAST < mark.now + passed
     }
 
     /// Moves a manual clock forward; the machine's clock is not moved.
     pub fn advance(&self, by: Duration) {
-        if let Source::Manual(now) = &self.0 {
-            now.send_modify(|ms| *ms = ms.saturating_add(protocol::timestamp::duration_ms(by)));
+        if let Source::Manual(hands) = &self.0 {
+            hands.send_modify(|hands| {
+                hands.now_ms = hands.now_ms.saturating_add(duration_ms(by));
+                hands.uptime = hands.uptime.saturating_add(by);
+            });
         }
     }
 
-    /// Waits until `instant` has come by this clock.
+    /// Sets a manual clock, as somebody sets the one on the wall: no time passes by it.
+    pub fn set(&self, now: Timestamp) {
+        if let Source::Manual(hands) = &self.0 {
+            hands.send_modify(|hands| hands.now_ms = now.as_ms());
+        }
+    }
+
+    /// Waits until `instant` has come by this clock, and no longer than it was off at the beginning: setting
+    /// the clock back prolongs no wait.
     pub async fn wait_until(&self, instant: Timestamp) {
+        let off = instant.since(self.now());
+        let over_at = self.uptime().saturating_add(off);
         match &self.0 {
-            Source::System => {
-                // The machine may sleep or be set back: look again at least every minute.
+            Source::System { .. } => {
+                // The machine may sleep or be set forward: look again at least every minute.
                 loop {
                     let left = instant.since(self.now());
+                    let left = left.min(over_at.saturating_sub(self.uptime()));
                     if left.is_zero() {
                         return;
                     }
                     tokio::time::sleep(left.min(Duration::from_mins(1))).await;
                 }
             }
-            Source::Manual(now) => {
+            Source::Manual(hands) => {
+                let has_come =
+                    |hands: &Hands| hands.now_ms >= instant.as_ms() || hands.uptime >= over_at;
                 // The sender lives in `self`, so the channel cannot close while we wait.
-                let _ = now.subscribe().wait_for(|ms| *ms >= instant.as_ms()).await;
+                let _ = hands.subscribe().wait_for(has_come).await;
             }
         }
     }
@@ -86,5 +150,26 @@ mod tests {
         clock.advance(Duration::from_hours(14));
         sleeper.await.unwrap();
         assert_eq!(clock.now(), Timestamp::from_ms(50_400_000));
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_set_back_prolongs_no_wait_and_is_noticed() {
+        let start = Timestamp::from_ms(50_400_000);
+        let clock = Clock::manual(start);
+        let mark = clock.mark();
+        let sleeper = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.wait_for(Duration::from_mins(1)).await }
+        });
+        tokio::task::yield_now().await;
+        clock.set(Timestamp::from_ms(0));
+        assert!(clock.is_set_back_since(mark));
+        let mark = clock.mark();
+        clock.advance(Duration::from_mins(1));
+        sleeper.await.unwrap();
+        assert!(!clock.is_set_back_since(mark));
+        clock.set(start);
+        assert!(!clock.is_set_back_since(mark), "set forward is a gap");
+        assert_eq!(clock.uptime(), Duration::from_mins(1));
     }
 }

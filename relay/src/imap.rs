@@ -56,6 +56,12 @@ const HEADERS_A_SLICE: usize = 200;
 /// ids stand near its start), and it bounds what a message made for the purpose can make us hold.
 const HEADER_BYTES_MAX: u32 = 256 * 1024;
 
+/// What one slice of headers may hold.
+const HEADERS_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// What the list of all folders may hold: tens of thousands of them.
+const FOLDERS_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// The largest part of a message that is read. Above what providers take over SMTP (Gmail 25 MB).
 const MESSAGE_BYTES_MAX: u32 = 32 * 1024 * 1024;
 
@@ -124,6 +130,7 @@ impl Session {
         if has("IMAP4REV2") || has("LIST-EXTENDED") && has("SPECIAL-USE") {
             command = command.word("RETURN (SPECIAL-USE)");
         }
+        command.answer_bytes_max = FOLDERS_BYTES_MAX;
         let mut folders = Vec::new();
         self.run(command, |data| {
             if data.kind == "LIST" {
@@ -223,6 +230,7 @@ impl Session {
                  (UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER]<0.{HEADER_BYTES_MAX}>)"
             ));
             command.response_bytes_max = response_bytes_max(HEADER_BYTES_MAX);
+            command.answer_bytes_max = HEADERS_BYTES_MAX;
             self.run(command, |data| {
                 if data.kind == "FETCH" {
                     let header = Fetched::parse(data)?.into_header();
@@ -247,6 +255,7 @@ impl Session {
         let n_bytes = at_most_bytes.clamp(1, MESSAGE_BYTES_MAX);
         let mut command = Command::new(&format!("UID FETCH {uid} (UID BODY.PEEK[]<0.{n_bytes}>)"));
         command.response_bytes_max = response_bytes_max(n_bytes);
+        command.answer_bytes_max = 2 * command.response_bytes_max;
         let mut message = None;
         self.run(command, |data| {
             if data.kind == "FETCH" {

@@ -26,6 +26,9 @@ use crate::failure::Failure;
 use crate::tls::Dialer;
 use http::{Asking, Fault, Http};
 
+/// Longest place in an answer that is told, in characters: its words are the server's.
+const PLACE_AT_MOST: usize = 60;
+
 /// Path of the metadata below the issuer (OpenID Connect Discovery §4).
 const METADATA_PATH: &str = "/.well-known/openid-configuration";
 
@@ -284,7 +287,8 @@ fn read_tokens(
         RequestTokenError::Request(Fault(said)) => said,
         // The parser's words may quote a value, and values are tokens here: only the place is told.
         RequestTokenError::Parse(error, _) => {
-            garbage(format!("something else at {:?}", error.path().to_string()))
+            let place = words::shorten(&error.path().to_string(), PLACE_AT_MOST);
+            garbage(format!("something else at {place:?}"))
         }
         RequestTokenError::ServerResponse(_) => garbage("an error in a success".to_owned()),
         RequestTokenError::Other(_) => garbage("something that is not JSON".to_owned()),

@@ -83,6 +83,14 @@ pub enum Outcome {
     /// The conversation failed before the final dot was handed over: the server cannot have taken the
     /// message (RFC 5321 §4.1.1.4: no processing without the end of the data).
     NotHandedOver(Failure),
+    /// This server cannot take this message or this recipient: its own EHLO says so, and nothing was said to
+    /// it. The session goes on with the next message.
+    Unsendable {
+        /// What it would refuse: [`Stage::Mail`] the message, [`Stage::Rcpt`] the recipient.
+        stage: Stage,
+        /// Why, for people.
+        words: String,
+    },
     /// The final dot may have been handed over, and its reply was not seen.
     InDoubt(Failure),
 }
@@ -127,7 +135,7 @@ impl Session {
         let body = render_body(message);
         let parameters = match self.find_mail_parameters(envelope, &body) {
             Ok(parameters) => parameters,
-            Err(failure) => return Outcome::NotHandedOver(failure),
+            Err(outcome) => return outcome,
         };
         self.is_usable = false;
         let outcome = self.submit(envelope, &parameters, &body).await;
@@ -136,7 +144,7 @@ impl Session {
             Outcome::Refused { reply, .. } if reply.code == CLOSING => false,
             // Without a reset the refused transaction would go on with the next message.
             Outcome::Refused { .. } => self.reset().await,
-            Outcome::NotHandedOver(_) | Outcome::InDoubt(_) => false,
+            Outcome::NotHandedOver(_) | Outcome::Unsendable { .. } | Outcome::InDoubt(_) => false,
         };
         outcome
     }
@@ -157,22 +165,43 @@ impl Session {
         }
     }
 
-    /// The parameters of MAIL, each with a space in front; a failure where the server cannot take what
-    /// is to be sent.
-    fn find_mail_parameters(&self, envelope: &Envelope, body: &[u8]) -> Result<String, Failure> {
+    /// The parameters of MAIL, each with a space in front; `Err` where the server cannot take what is to be
+    /// sent.
+    fn find_mail_parameters(&self, envelope: &Envelope, body: &[u8]) -> Result<String, Outcome> {
+        let unsendable = |stage, words| Err(Outcome::Unsendable { stage, words });
         let mut parameters = String::new();
         if self.offer.has("SIZE") {
             // RFC 1870 §5: counted with the last CRLF and without stuffed dots.
-            parameters = format!(" SIZE={}", body.len() + 2);
-        }
-        for (stage, address) in [(Stage::Mail, &envelope.from), (Stage::Rcpt, &envelope.to)] {
-            if address.as_str().is_ascii() {
-                continue;
+            let n_bytes = body.len() + 2;
+            if let Some(at_most) = self.offer.size_at_most.filter(|at_most| n_bytes > *at_most) {
+                let words = format!(
+                    "the message has {n_bytes} bytes, and the server takes at most {at_most}; it was not sent"
+                );
+                return unsendable(Stage::Mail, words);
             }
-            if !self.offer.has("SMTPUTF8") {
-                let detail =
-                    format!("expected an offer of SMTPUTF8, which {address} needs, found none");
-                return Err(Failure::new(Party::Smtp, stage, Said::Garbage { detail }));
+            parameters = format!(" SIZE={n_bytes}");
+        }
+        let takes_utf8 = self.offer.has("SMTPUTF8");
+        if !envelope.from.as_str().is_ascii() {
+            if !takes_utf8 {
+                // The inbox's own address: no lead is to blame, and none may be set aside for it.
+                let detail = format!(
+                    "expected an offer of SMTPUTF8, which {} needs, found none",
+                    envelope.from
+                );
+                let said = Said::Garbage { detail };
+                let failure = Failure::new(Party::Smtp, Stage::Mail, said);
+                return Err(Outcome::NotHandedOver(failure));
+            }
+            parameters.push_str(SMTPUTF8);
+        }
+        if !envelope.to.as_str().is_ascii() {
+            if !takes_utf8 {
+                let words = format!(
+                    "the server takes no addresses beyond ASCII (SMTPUTF8), and {} is one",
+                    envelope.to
+                );
+                return unsendable(Stage::Rcpt, words);
             }
             if !parameters.ends_with(SMTPUTF8) {
                 parameters.push_str(SMTPUTF8);
@@ -180,13 +209,8 @@ impl Session {
         }
         if !body.is_ascii() {
             if !self.offer.has("8BITMIME") {
-                let detail =
-                    "expected an offer of 8BITMIME, which the message needs, found none".to_owned();
-                return Err(Failure::new(
-                    Party::Smtp,
-                    Stage::Mail,
-                    Said::Garbage { detail },
-                ));
+                let words = "the server takes no messages beyond ASCII (8BITMIME), and this is one";
+                return unsendable(Stage::Mail, words.to_owned());
             }
             // RFC 6152 §3.
             parameters.push_str(" BODY=8BITMIME");

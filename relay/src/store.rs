@@ -22,6 +22,7 @@ pub mod inbox;
 pub mod lead;
 pub mod reconnect;
 pub mod resume;
+pub mod set_back;
 
 /// The tables, in the order in which they came.
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");

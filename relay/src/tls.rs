@@ -1,7 +1,9 @@
 //! How every outgoing connection is opened: TCP, then TLS, in one place. There is no way to go on
-//! without TLS, and no protocol is spoken here: STARTTLS belongs to the protocol that has it.
+//! without TLS, and no protocol is spoken here: STARTTLS belongs to the protocol that has it. What a
+//! failure is called is here too; which addresses may be reached is in `reach`.
 
 pub mod hush;
+mod reach;
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,15 +12,17 @@ use std::time::Duration;
 
 use protocol::evidence::{IoFault, Party, Said, Stage};
 use protocol::inbox::MailServer;
+use protocol::timestamp::Timestamp;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::failure::Failure;
+use reach::Reach;
 
 /// Time for name and TCP together. Ours: RFC 5321 §4.5.3.2 starts counting at the greeting, and a
 /// person may be waiting for the answer.
@@ -31,10 +35,14 @@ const ADDRESS_WITHIN_AT_LEAST: Duration = Duration::from_secs(4);
 /// Time for the TLS handshake. Ours, for the same reason.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(30);
 
+/// Most names of a certificate that are told.
+const NAMES_TOLD: usize = 5;
+
 /// Opens connections. Cheap to clone; all clones share one set of roots and one session cache.
 #[derive(Clone, Debug)]
 pub struct Dialer {
     config: Arc<ClientConfig>,
+    reach: Reach,
 }
 
 /// The extra root certificates cannot be used.
@@ -61,7 +69,8 @@ pub enum DialerError {
 }
 
 impl Dialer {
-    /// A dialer that trusts the roots it ships with and those of `extra_roots_pem`.
+    /// A dialer that trusts the roots it ships with and those of `extra_roots_pem`, and that reaches mail
+    /// servers at public addresses only.
     pub fn new(extra_roots_pem: Option<&[u8]>) -> Result<Self, DialerError> {
         let mut roots = RootCertStore {
             roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
@@ -91,7 +100,18 @@ impl Dialer {
             .with_no_client_auth();
         Ok(Self {
             config: Arc::new(config),
+            reach: Reach::default(),
         })
+    }
+
+    /// The same dialer, which reaches these servers at private addresses too: those that the operator wrote
+    /// down.
+    #[must_use]
+    pub fn reaching<'a>(self, servers: impl IntoIterator<Item = &'a MailServer>) -> Self {
+        Self {
+            reach: Reach::written(servers),
+            ..self
+        }
     }
 
     /// The same trust for the HTTP client.
@@ -99,10 +119,10 @@ impl Dialer {
         Arc::clone(&self.config)
     }
 
-    /// A TCP connection to the first address of `server` that answers.
+    /// A TCP connection to the first address of `server` that may be reached and answers.
     pub async fn tcp(&self, party: Party, server: &MailServer) -> Result<TcpStream, Failure> {
         let fail = |said| Failure::new(party, Stage::Connect, said);
-        match timeout(CONNECT_WITHIN, connect(server)).await {
+        match timeout(CONNECT_WITHIN, connect(server, &self.reach)).await {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(said)) => Err(fail(said)),
             Err(_) => Err(fail(timed_out(
@@ -142,7 +162,7 @@ pub fn said_of(error: &io::Error) -> Said {
     if let Some(inner) = error.get_ref() {
         if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
             return Said::Tls {
-                detail: tls.to_string(),
+                detail: words_of(tls),
             };
         }
         if let Some(wrapped) = inner.downcast_ref::<io::Error>() {
@@ -199,17 +219,32 @@ pub fn timed_out(what: &str, within: Duration) -> Said {
     }
 }
 
-/// Tries every address of `server`, each for its fair share of the time.
-async fn connect(server: &MailServer) -> Result<TcpStream, Said> {
-    let addresses: Vec<SocketAddr> = lookup_host((server.host.as_str(), server.port))
+/// Tries every address of `server` that may be reached, each for its fair share of the time. Looked up
+/// once: what is checked is what is connected to.
+async fn connect(server: &MailServer, reach: &Reach) -> Result<TcpStream, Said> {
+    let found: Vec<SocketAddr> = lookup_host((server.host.as_str(), server.port))
         .await
         .map_err(|error| said_of_lookup(&server.host, &error))?
         .collect();
+    let (addresses, kept_away): (Vec<SocketAddr>, Vec<SocketAddr>) = found
+        .into_iter()
+        .partition(|address| reach.allows(server, address.ip()));
     let share = u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
     let address_within = (CONNECT_WITHIN / share).max(ADDRESS_WITHIN_AT_LEAST);
-    let mut last = Said::Io {
-        fault: IoFault::UnknownHost,
-        detail: format!("{} has no address", server.host),
+    let mut last = match kept_away.first() {
+        Some(private) => Said::Io {
+            fault: IoFault::Other,
+            detail: format!(
+                "{} stands at {}, an address of a private network: the relay connects to such a server only \
+                 where the operator wrote it into the configuration",
+                server.host,
+                private.ip()
+            ),
+        },
+        None => Said::Io {
+            fault: IoFault::UnknownHost,
+            detail: format!("{} has no address", server.host),
+        },
     };
     for address in addresses {
         last = match timeout(address_within, TcpStream::connect(address)).await {
@@ -229,6 +264,66 @@ async fn connect(server: &MailServer) -> Result<TcpStream, Said> {
         };
     }
     Err(last)
+}
+
+/// What the TLS library met, in words that say what to mend. It names an expired certificate and one for
+/// another name in its own terms; they are shown on cards.
+fn words_of(error: &rustls::Error) -> String {
+    let at = |time: &UnixTime| {
+        let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        Timestamp::from_ms(seconds.saturating_mul(1_000))
+    };
+    match error {
+        rustls::Error::InvalidCertificate(certificate) => match certificate {
+            CertificateError::Expired => "the server's certificate has expired".to_owned(),
+            CertificateError::ExpiredContext { not_after, .. } => {
+                format!("the server's certificate expired at {}", at(not_after))
+            }
+            CertificateError::NotValidYet => {
+                "the server's certificate is not valid yet; the clock of this machine may be wrong"
+                    .to_owned()
+            }
+            CertificateError::NotValidYetContext { not_before, .. } => format!(
+                "the server's certificate is not valid before {}; the clock of this machine may be wrong",
+                at(not_before)
+            ),
+            CertificateError::NotValidForName => {
+                "the server's certificate is for another name".to_owned()
+            }
+            CertificateError::NotValidForNameContext {
+                expected,
+                presented,
+            } => format!(
+                "the server's certificate is not for {} but for {}",
+                expected.to_str(),
+                render_names(presented)
+            ),
+            CertificateError::UnknownIssuer => {
+                "nobody whom the relay trusts vouches for the server's certificate (unknown issuer)"
+                    .to_owned()
+            }
+            other => format!("the server's certificate is not accepted: {other}"),
+        },
+        rustls::Error::InvalidMessage(_) => {
+            format!("the server does not speak TLS at this port: {error}")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// The library writes each as `DnsName("smtp.acme.example")`.
+fn render_names(presented: &[String]) -> String {
+    let mut names: Vec<&str> = presented
+        .iter()
+        .take(NAMES_TOLD)
+        .map(|name| name.split('"').nth(1).unwrap_or(name))
+        .collect();
+    if names.is_empty() {
+        names.push("no name at all");
+    } else if presented.len() > NAMES_TOLD {
+        names.push("others");
+    }
+    names.join(", ")
 }
 
 #[cfg(test)]

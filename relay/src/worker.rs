@@ -10,9 +10,11 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::app::App;
+use crate::engine::outcome::LONGEST_DELAY;
 use crate::failure::Failure;
 use crate::secret::SealingError;
 use crate::store::StoreError;
+use crate::store::set_back::Longest;
 
 mod inbox;
 mod mailbox;
@@ -69,6 +71,9 @@ impl Workers {
     pub async fn start(app: &Arc<App>) -> Result<(), StoreError> {
         let workers = &app.workers;
         workers.lock().app = Arc::downgrade(app);
+        if app.store.is_ahead_of(app.clock.now()).await? {
+            set_back(app).await?;
+        }
         let doubts = app.store.doubt_orphans(app.clock.now(), None).await?;
         if doubts > 0 {
             tracing::warn!(
@@ -158,13 +163,39 @@ impl Workers {
     }
 }
 
+/// What the records say of the future is brought back after the clock was.
+async fn set_back(app: &App) -> Result<(), StoreError> {
+    tracing::warn!("the clock of this machine was set back; what waits is counted from now");
+    let longest = Longest {
+        lease: app.config.timing.lease_for,
+        refresh: token::REFRESH_LEASE,
+        deferral: LONGEST_DELAY,
+    };
+    app.store.set_back(app.clock.now(), longest).await
+}
+
 async fn look_for_orphans(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    let mut mark = app.clock.mark();
     loop {
         tokio::select! {
             () = app.clock.wait_for(ORPHANS_EVERY) => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
         let now = app.clock.now();
+        if app.clock.is_set_back_since(mark) {
+            match set_back(&app).await {
+                Ok(()) => app.workers.nudge_all(),
+                Err(error) => {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "cannot set the records back"
+                    );
+                    // The mark stays, so that it is tried again.
+                    continue;
+                }
+            }
+        }
+        mark = app.clock.mark();
         match app.store.doubt_orphans(now, Some(now)).await {
             Ok(0) => {}
             Ok(doubts) => {

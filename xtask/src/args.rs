@@ -23,7 +23,8 @@ pub(crate) struct Command {
 pub(crate) enum Accepts {
     /// These flags and nothing else.
     Flags(&'static [Flag]),
-    /// One of these names, each with a line for the help.
+    /// One of these names, each with a line for the help. A name that ends in a word in capitals, as in
+    /// `causes FILE`, takes a value.
     OneOf(&'static [(&'static str, &'static str)]),
     /// Anything: the named binary reads it and refuses what it does not know.
     PassedOnTo(&'static str),
@@ -67,7 +68,7 @@ impl Given {
         self.name
     }
 
-    /// The arguments for the binary that the command starts.
+    /// The arguments for the binary that the command starts, or the values behind a name.
     pub(crate) fn passed_on(&self) -> &[String] {
         &self.passed_on
     }
@@ -189,11 +190,15 @@ impl Command {
         names: &'static [(&'static str, &'static str)],
     ) -> Result<Given, UsageError> {
         let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
-        let found = match words {
-            [word] => known.iter().find(|name| *name == word).copied(),
-            _ => None,
-        };
-        let name = found.ok_or_else(|| {
+        let found = words.split_first().and_then(|(word, values)| {
+            let is_meant = |name: &&&str| {
+                let mut parts = name.split(' ');
+                parts.next() == Some(word) && parts.count() == values.len()
+            };
+            let name = known.iter().find(is_meant)?;
+            Some((name.split(' ').next()?, values))
+        });
+        let (name, values) = found.ok_or_else(|| {
             UsageError(format!(
                 "`cargo xtask {}` takes one name; known: {}",
                 self.name,
@@ -202,6 +207,7 @@ impl Command {
         })?;
         Ok(Given {
             name: Some(name),
+            passed_on: values.to_vec(),
             ..Given::default()
         })
     }
@@ -319,14 +325,21 @@ mod tests {
     fn a_name_must_be_one_of_the_known() {
         let command = Command {
             name: "bench",
-            accepts: Accepts::OneOf(&[("extension", "sizes"), ("send", "speed")]),
+            accepts: Accepts::OneOf(&[("extension", "sizes"), ("send FILE", "speed")]),
             ..COMMAND
         };
-        assert_eq!(command.read(&words("send")).unwrap().name(), Some("send"));
-        for wrong in ["", "sizes", "send extension"] {
+        let given = command.read(&words("extension")).unwrap();
+        assert_eq!(
+            (given.name(), given.passed_on()),
+            (Some("extension"), &[][..])
+        );
+        let given = command.read(&words("send a.txt")).unwrap();
+        assert_eq!(given.name(), Some("send"));
+        assert_eq!(given.passed_on(), ["a.txt"]);
+        for wrong in ["", "sizes", "send", "send a b", "extension a.txt"] {
             assert_eq!(
                 command.read(&words(wrong)).unwrap_err().to_string(),
-                "`cargo xtask bench` takes one name; known: extension, send"
+                "`cargo xtask bench` takes one name; known: extension, send FILE"
             );
         }
         assert!(command.help().contains("extension        sizes"));

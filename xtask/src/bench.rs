@@ -2,6 +2,7 @@
 //!
 //! A bench prints a table and, as its last line, one JSON object.
 
+mod causes;
 mod extension;
 mod figure;
 
@@ -17,21 +18,29 @@ use figure::Figure;
 /// The command.
 pub(crate) const COMMAND: Command = Command {
     name: "bench",
-    summary: "measures against the budgets: extension (sizes)",
+    summary: "measures against the budgets: extension (sizes), causes (named right)",
     about: "\
 Prints a table and, as the last line, one JSON object with every figure, its budget and whether it
 is within. The exit status says whether it could be measured, not how it went.",
-    accepts: Accepts::OneOf(&[("extension", "what a browser loads, packed as it travels")]),
+    accepts: Accepts::OneOf(&[
+        ("extension", "what a browser loads, packed as it travels"),
+        (
+            "causes FILE",
+            "how often the cause of a recorded failure is named right",
+        ),
+    ]),
     run,
 };
 
 fn run(given: &Given) -> anyhow::Result<ExitCode> {
     let name = given.name().context("no bench was named")?;
+    if name == causes::NAME {
+        return causes::run(given);
+    }
     let workspace = Workspace::find()?;
     if !install::ensure(&workspace, need::WEB)? {
         return Ok(ExitCode::FAILURE);
     }
-    // One bench so far.
     print(name, &extension::measure(&workspace)?);
     Ok(ExitCode::SUCCESS)
 }

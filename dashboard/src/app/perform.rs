@@ -77,6 +77,7 @@ impl App {
                     reconnect_id,
                     error: CANCELLED.to_owned(),
                     description: None,
+                    redirect_uri: None,
                 };
                 let answer = call(&door, &refuse).await;
                 Event::Followed(inbox, Box::new(answer))

@@ -159,7 +159,7 @@ impl Model {
         reconnecting.progress = match reconnect.state {
             ReconnectState::Started => Progress::AtProvider { in_tab: true },
             ReconnectState::Granted => Progress::Proving { stage: None },
-            ReconnectState::Verifying => Progress::Proving {
+            ReconnectState::Verifying | ReconnectState::Unconfirmed => Progress::Proving {
                 stage: reconnect.stage,
             },
             ReconnectState::Resumed => Progress::Resumed { receipt: None },

@@ -65,6 +65,7 @@ fn reconnect(state: ReconnectState) -> Reconnect {
         state,
         stage: None,
         expires_at: at(600_000),
+        signed_in_as: None,
         cause: None,
         card: None,
         evidence: None,

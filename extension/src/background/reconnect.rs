@@ -264,6 +264,7 @@ impl Background {
                     reconnect_id,
                     error,
                     description,
+                    redirect_uri: None,
                 })
                 .await
             }
@@ -272,6 +273,7 @@ impl Background {
                     reconnect_id,
                     error: CANCELLED.to_owned(),
                     description: None,
+                    redirect_uri: None,
                 })
                 .await
             }

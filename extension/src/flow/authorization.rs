@@ -80,7 +80,8 @@ pub enum ExchangeError {
 /// a path of its own, so that an answer cannot come from another one (RFC 9700 §4.4.2.2).
 pub fn redirect_uri(base: &str, provider: &ProviderId) -> String {
     let wants_loopback = Provider::find(provider)
-        .is_some_and(|provider| provider.oauth.firefox_redirect == FirefoxRedirect::Loopback);
+        .and_then(|provider| provider.oauth.as_ref())
+        .is_some_and(|oauth| oauth.firefox_redirect == FirefoxRedirect::Loopback);
     let hash = Url::parse(base).ok().and_then(|url| {
         let hash = url.host_str()?.strip_suffix(FIREFOX_DOMAIN)?;
         Some(hash.to_owned())

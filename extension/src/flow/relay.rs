@@ -135,7 +135,10 @@ pub(super) fn polled(state: State, reconnect: Reconnect, now: Timestamp) -> (Sta
 /// Goes where the relay says that the reconnect stands.
 pub(super) fn follow(reconnect: Reconnect, now: Timestamp) -> (State, Vec<Effect>) {
     match reconnect.state {
-        ReconnectState::Started | ReconnectState::Granted | ReconnectState::Verifying => {
+        ReconnectState::Started
+        | ReconnectState::Granted
+        | ReconnectState::Verifying
+        | ReconnectState::Unconfirmed => {
             let effects = vec![poll(&reconnect.id, BETWEEN_LOOKS)];
             let state = State::Proving {
                 reconnect: reconnect.id,

@@ -50,6 +50,7 @@ fn reconnect(state: ReconnectState) -> Reconnect {
         state,
         stage: (state == ReconnectState::Verifying).then_some(Stage::Refreshed),
         expires_at: at(600),
+        signed_in_as: None,
         cause: is_refused.then_some(Cause::WrongIdentity),
         card: is_refused.then(|| Words {
             title: "Another account".to_owned(),

@@ -17,7 +17,7 @@ pub(super) static CAUSE: Definition = Definition {
         // RFC 6749 §5.2: at exchange, `invalid_grant` is the code or its verifier.
         let refused =
             evidence.stage == Stage::Exchange && evidence.oauth_error()? == "invalid_grant";
-        refused.then_some(Claim::Coded)
+        refused.then_some(Claim::Usual)
     },
 };
 

@@ -13,8 +13,8 @@ pub(super) static CAUSE: Definition = Definition {
         remedy: Remedy::Reconnect,
     },
     claim: |evidence| {
-        // RFC 6749 §4.1.2.1.
-        (evidence.oauth_error()? == "access_denied").then_some(Claim::Coded)
+        // RFC 6749 §4.1.2.1. Codes and words that say more are surer.
+        (evidence.oauth_error()? == "access_denied").then_some(Claim::Usual)
     },
 };
 
@@ -22,7 +22,5 @@ pub(super) static CAUSE: Definition = Definition {
 pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
     use super::said::example::*;
     use crate::evidence::Stage;
-    vec![
-        oauth(Stage::Authorize, None, "access_denied"),
-    ]
+    vec![oauth(Stage::Authorize, None, "access_denied")]
 }

@@ -18,19 +18,41 @@ pub(super) static CAUSE: Definition = Definition {
         if evidence.stage == Stage::Auth || reply.is_positive() {
             return None;
         }
+        // Words about sending over time are surer than a code that has other meanings too.
+        let over_time = [
+            "daily",
+            "per day",
+            "a day",
+            "24 hours",
+            "24-hour",
+            "24h",
+            "submission quota",
+            "sending limit",
+            "sending quota",
+            "submissionquota",
+            "email quota",
+            "mail quota",
+            "quota limit",
+            "quota d'envoi",
+            "limite d'envoi",
+            "versandlimit",
+            "límite de envío",
+            "message quota",
+        ];
+        let recipients_own = evidence.mentions(&["recipient's", "receiv"]);
+        if evidence.mentions(&over_time) && !recipients_own {
+            return Some(Claim::Coded);
+        }
+        // Exchange Online: the organisation's external recipients, and those of a trial.
+        if evidence.has_enhanced(&[(7, 232), (7, 233)]) {
+            return Some(Claim::Coded);
+        }
         // RFC 3463 §3.3 and §3.4: a full mailbox and a message too big have limits of their own, which are the
-        // recipient's and the message's. Only words that speak of sending over time are an allowance.
+        // recipient's and the message's.
         let another = reply
             .enhanced
             .is_some_and(|code| code.subject == 2 || code.is_about(3, 4));
-        let allowance = [
-            "daily",
-            "per day",
-            "sending limit",
-            "sending quota",
-            "message limit",
-        ];
-        (!another && evidence.mentions(&allowance)).then_some(Claim::Coded)
+        (!another && evidence.mentions(&["message limit"])).then_some(Claim::Coded)
     },
 };
 
@@ -39,7 +61,12 @@ pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
     use super::said::example::smtp;
     vec![
         smtp(Stage::Body, 550, "5.4.5 Daily user sending quota exceeded"),
-        smtp(Stage::Rcpt, 554, "5.7.1 You have reached your daily sending limit"),
+        smtp(
+            Stage::Rcpt,
+            554,
+            "5.7.1 You have reached your daily sending limit",
+        ),
         smtp(Stage::Mail, 550, "Message limit for this account reached"),
+        smtp(Stage::Body, 554, "5.2.2 The submission quota is used up"),
     ]
 }

@@ -13,16 +13,12 @@ pub(super) static CAUSE: Definition = Definition {
         explanation: "Nothing was changed; {inbox} still waits for its reconnect.",
         remedy: Remedy::Reconnect,
     },
-    claim: |evidence| {
-        matches!(evidence.finding()?, Finding::Expired).then_some(Claim::Coded)
-    },
+    claim: |evidence| matches!(evidence.finding()?, Finding::Expired).then_some(Claim::Coded),
 };
 
 #[cfg(test)]
 pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
     use super::said::example::*;
     use crate::evidence::Stage;
-    vec![
-        found(Stage::Authorize, Finding::Expired),
-    ]
+    vec![found(Stage::Authorize, Finding::Expired)]
 }

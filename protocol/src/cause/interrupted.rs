@@ -13,16 +13,12 @@ pub(super) static CAUSE: Definition = Definition {
         explanation: "The permission was lost on its way: the answer did not arrive, or the relay was restarted at that moment. Nothing was changed; one more sign-in is needed.",
         remedy: Remedy::Reconnect,
     },
-    claim: |evidence| {
-        matches!(evidence.finding()?, Finding::Interrupted).then_some(Claim::Coded)
-    },
+    claim: |evidence| matches!(evidence.finding()?, Finding::Interrupted).then_some(Claim::Coded),
 };
 
 #[cfg(test)]
 pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
     use super::said::example::*;
     use crate::evidence::Stage;
-    vec![
-        found(Stage::Exchange, Finding::Interrupted),
-    ]
+    vec![found(Stage::Exchange, Finding::Interrupted)]
 }

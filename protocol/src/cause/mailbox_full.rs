@@ -14,15 +14,26 @@ pub(super) static CAUSE: Definition = Definition {
         remedy: Remedy::Reconnect,
     },
     claim: |evidence| {
-        // RFC 5530 §3: OVERQUOTA speaks of the mailbox that is signed in to.
-        if evidence.imap().is_some_and(|reply| reply.code.as_deref() == Some("OVERQUOTA")) {
-            return Some(Claim::Coded);
+        // RFC 5530 §3: OVERQUOTA speaks of the mailbox that is signed in to; some mean its traffic, and say so.
+        if evidence
+            .imap()
+            .is_some_and(|reply| reply.code.as_deref() == Some("OVERQUOTA"))
+        {
+            return Some(Claim::Worded);
+        }
+        let full = [
+            "over quota",
+            "quota exceeded",
+            "mailbox full",
+            "mailbox is full",
+        ];
+        if evidence.imap().is_some() && evidence.mentions(&full) {
+            return Some(Claim::Worded);
         }
         // RFC 3463 §3.3: x.2.2 mailbox full. Before RCPT it can only be the sender's own.
-        let reply = evidence.smtp()?;
+        evidence.smtp()?;
         let own = matches!(evidence.stage, Stage::Auth | Stage::Mail);
-        let full = reply.enhanced.is_some_and(|code| code.is_about(2, 2));
-        (own && full).then_some(Claim::Coded)
+        (own && evidence.has_enhanced(&[(2, 2)])).then_some(Claim::Coded)
     },
 };
 
@@ -31,7 +42,12 @@ pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
     use super::said::example::{imap, smtp};
     use crate::reply::ImapStatus;
     vec![
-        imap(Stage::Folder, ImapStatus::No, Some("OVERQUOTA"), "Quota exceeded"),
+        imap(
+            Stage::Folder,
+            ImapStatus::No,
+            Some("OVERQUOTA"),
+            "Quota exceeded",
+        ),
         smtp(Stage::Mail, 552, "5.2.2 Mailbox full"),
     ]
 }

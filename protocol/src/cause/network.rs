@@ -13,9 +13,7 @@ pub(super) static CAUSE: Definition = Definition {
         explanation: "The connection did not open or broke. The relay tries again by itself; nothing is lost.",
         remedy: Remedy::Wait,
     },
-    claim: |evidence| {
-        matches!(evidence.said, Said::Io { .. }).then_some(Claim::Coded)
-    },
+    claim: |evidence| matches!(evidence.said, Said::Io { .. }).then_some(Claim::Coded),
 };
 
 #[cfg(test)]

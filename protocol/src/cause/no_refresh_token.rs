@@ -22,7 +22,5 @@ pub(super) static CAUSE: Definition = Definition {
 pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
     use super::said::example::*;
     use crate::evidence::Stage;
-    vec![
-        found(Stage::Exchange, Finding::NoRefreshToken),
-    ]
+    vec![found(Stage::Exchange, Finding::NoRefreshToken)]
 }

@@ -14,7 +14,30 @@ pub(super) static CAUSE: Definition = Definition {
         remedy: Remedy::Wait,
     },
     claim: |evidence| {
-        (evidence.stage == Stage::Rcpt && evidence.smtp()?.is_transient() && evidence.smtp()?.code != 421).then_some(Claim::Usual)
+        let reply = evidence.smtp()?;
+        if !reply.is_transient() {
+            return None;
+        }
+        match evidence.stage {
+            Stage::Rcpt
+                if evidence.mentions(&[
+                    "receiving mail",
+                    "greylist",
+                    "graylist",
+                    "grey list",
+                    "recipient",
+                ]) =>
+            {
+                Some(Claim::Worded)
+            }
+            // RFC 5321 §3.8: 421 is the server closing, whoever the recipient is.
+            Stage::Rcpt if reply.code != 421 => Some(Claim::Usual),
+            // RFC 3463 §3.3: after RCPT a mailbox is the recipient's.
+            Stage::Data | Stage::Body if evidence.has_enhanced(&[(2, 1), (2, 2)]) => {
+                Some(Claim::Worded)
+            }
+            _ => None,
+        }
     },
 };
 
@@ -25,5 +48,7 @@ pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
     vec![
         smtp(Stage::Rcpt, 450, "4.2.1 The mailbox is busy"),
         smtp(Stage::Rcpt, 451, "greylisted"),
+        smtp(Stage::Rcpt, 421, "4.7.1 Greylisting, come back later"),
+        smtp(Stage::Body, 452, "4.2.2 That mailbox is full"),
     ]
 }

@@ -16,9 +16,31 @@ pub(super) static CAUSE: Definition = Definition {
     claim: |evidence| {
         let reply = evidence.smtp()?;
         // RFC 3463 §3.2: 5.1.1 no such mailbox, 5.1.2 no such domain, 5.1.3 syntax, 5.1.6 moved, 5.1.10 null MX.
-        let address = reply.enhanced.is_some_and(|code| code.subject == 1 && matches!(code.detail, 1 | 2 | 3 | 6 | 10));
+        let address = evidence.has_enhanced(&[(1, 1), (1, 2), (1, 3), (1, 6), (1, 10)]);
+        // RFC 3463 §3.3: after RCPT a mailbox is the recipient's. The others are Exchange's: more than it may
+        // receive, and recipients that take mail of few.
+        let mailbox = evidence.has_enhanced(&[
+            (2, 1),
+            (2, 2),
+            (2, 121),
+            (2, 122),
+            (7, 12),
+            (7, 124),
+            (7, 129),
+            (7, 133),
+            (7, 134),
+            (7, 135),
+            (7, 136),
+        ]);
+        // Some servers put the sender's own allowance under these codes.
+        let allowance = evidence.mentions(&["submission", "has sent", "may send", "you have sent"]);
+        let restricted = evidence.mentions(&["resolver.rst"]);
         match (reply.is_permanent(), evidence.stage) {
-            (true, Stage::Rcpt | Stage::Data | Stage::Body) if address => Some(Claim::Coded),
+            (true, Stage::Rcpt | Stage::Data | Stage::Body)
+                if (address || mailbox) && !allowance || restricted =>
+            {
+                Some(Claim::Coded)
+            }
             (true, Stage::Rcpt) => Some(Claim::Usual),
             _ => None,
         }
@@ -32,8 +54,17 @@ pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
     vec![
         smtp(Stage::Rcpt, 550, "5.1.1 No such user here"),
         smtp(Stage::Rcpt, 550, "not wanted"),
-        smtp(Stage::Rcpt, 552, "5.2.2 Quota exceeded, mailbox of this user is full"),
-        smtp(Stage::Rcpt, 552, "Requested action aborted: storage limit exceeded"),
+        smtp(
+            Stage::Rcpt,
+            552,
+            "5.2.2 Quota exceeded, mailbox of this user is full",
+        ),
+        smtp(
+            Stage::Rcpt,
+            552,
+            "Requested action aborted: storage limit exceeded",
+        ),
         smtp(Stage::Body, 550, "5.1.1 No such user here"),
+        smtp(Stage::Body, 552, "5.2.2 No room is left in that mailbox"),
     ]
 }

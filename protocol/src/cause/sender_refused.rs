@@ -14,8 +14,37 @@ pub(super) static CAUSE: Definition = Definition {
         remedy: Remedy::ReconnectAsInbox,
     },
     claim: |evidence| {
-        let reply = evidence.smtp()?;
-        let at_sender = evidence.stage == Stage::Mail && reply.is_permanent() && reply.code != 530 && reply.code != 552;
+        let reply = evidence.refused_submission()?;
+        // Exchange: 5.7.60 and 5.2.252, also after the body.
+        if evidence.has_enhanced(&[(7, 60), (2, 252)]) {
+            return Some(Claim::Coded);
+        }
+        let another = [
+            "send as",
+            "sendas",
+            "send on behalf",
+            "send mail as",
+            "send mail from",
+            "send email from",
+            "send from this",
+            "not owned by",
+            "use this sender",
+            "use this from",
+            "envelope sender",
+            "sender address rejected",
+            "from address",
+            "address is not verified",
+            "not a verified",
+            "from header",
+            "sender is not allowed",
+            "sender not allowed",
+            "relaying disallowed as",
+        ];
+        let judged = ["dmarc", "spf", "dkim", "spam"];
+        if evidence.mentions(&another) && !evidence.mentions(&judged) {
+            return Some(Claim::Worded);
+        }
+        let at_sender = evidence.stage == Stage::Mail && reply.code != 530 && reply.code != 552;
         at_sender.then_some(Claim::Usual)
     },
 };
@@ -25,8 +54,26 @@ pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
     use super::said::example::*;
 
     vec![
-        smtp(Stage::Mail, 553, "5.7.1 Sender address rejected: not owned by user"),
+        smtp(
+            Stage::Mail,
+            553,
+            "5.7.1 Sender address rejected: not owned by user",
+        ),
         smtp(Stage::Mail, 550, "sender denied"),
-        smtp(Stage::Mail, 550, "5.7.60 Client is not allowed to send as this sender"),
+        smtp(
+            Stage::Mail,
+            550,
+            "5.7.60 Client is not allowed to send as this sender",
+        ),
+        smtp(
+            Stage::Body,
+            554,
+            "5.2.0 SendAsDenied: this account is another",
+        ),
+        smtp(
+            Stage::Rcpt,
+            553,
+            "5.7.1 Sender address rejected: not owned by this user",
+        ),
     ]
 }

@@ -15,22 +15,55 @@ pub(super) static CAUSE: Definition = Definition {
     },
     claim: |evidence| {
         let reply = evidence.smtp()?;
-        let sending = matches!(
-            evidence.stage,
-            Stage::Mail | Stage::Rcpt | Stage::Data | Stage::Body
-        );
+        // A server that turns the relay away before it knows whom it speaks to, for the address it comes from.
+        let judged = [
+            "blocked",
+            "blacklist",
+            "blocklist",
+            "black list",
+            "block list",
+            "listed",
+            "spam",
+            "rbl",
+            "reputation",
+            "banned",
+            "bloqu",
+        ];
+        if evidence.stage == Stage::Greeting && reply.is_permanent() && evidence.mentions(&judged) {
+            return Some(Claim::Worded);
+        }
+        // Yandex refuses a right password so.
+        if evidence.refuses_sign_in() && evidence.mentions(&["spam"]) {
+            return Some(Claim::Coded);
+        }
+        evidence.refused_submission()?;
+        // "Email non-delivery reports and SMTP errors in Exchange Online": abuse seen, organisation or address of
+        // origin over a threshold, domain not registered.
+        if evidence.has_enhanced(&[(7, 501), (7, 502), (7, 503), (7, 705), (7, 708), (7, 750)]) {
+            return Some(Claim::Coded);
+        }
         let ours = [
             "account has been blocked",
             "account is blocked",
             "account has been suspended",
+            "account is suspended",
             "account suspended",
             "sender is blocked",
             "outbound spam",
+            "outbound sender",
             "blocked from sending",
             "sending has been disabled",
             "sending disabled",
+            "sending is disabled",
+            "sending suspended",
+            "sending denied",
+            "account disabled",
+            "account is disabled",
+            "unusual sending",
+            "is not allowed to send:",
         ];
-        (sending && reply.is_permanent() && evidence.mentions(&ours)).then_some(Claim::Coded)
+        let outgoing = evidence.mentions_both(&["outgoing"], &["blocked", "suspended", "disabled"]);
+        (outgoing || evidence.mentions(&ours)).then_some(Claim::Coded)
     },
 };
 
@@ -38,7 +71,13 @@ pub(super) static CAUSE: Definition = Definition {
 pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
     use super::said::example::smtp;
     vec![
-        smtp(Stage::Body, 554, "5.2.0 Outbound spam was seen from this mailbox"),
+        smtp(
+            Stage::Body,
+            554,
+            "5.2.0 Outbound spam was seen from this mailbox",
+        ),
         smtp(Stage::Rcpt, 550, "5.7.1 Your account has been blocked"),
+        smtp(Stage::Greeting, 554, "5.7.1 Your address is on a blocklist"),
+        smtp(Stage::Body, 550, "5.7.708 Not from there"),
     ]
 }

@@ -15,24 +15,39 @@ pub(super) static CAUSE: Definition = Definition {
         remedy: Remedy::Reconnect,
     },
     claim: |evidence| {
+        // "Microsoft Entra authentication and authorization error codes": wrong user name or password.
+        if evidence.has_aadsts(&[50_126]) {
+            return Some(Claim::Coded);
+        }
         if let Some(reply) = evidence.smtp() {
-            // RFC 4954 §6: 535 credentials invalid, 534 mechanism too weak, 530 sign-in demanded.
+            // RFC 4954 §6: 535 credentials invalid, 534 mechanism too weak.
+            // RFC 4954 §6: 432 4.7.12 needs a password set anew.
             return match evidence.stage {
                 Stage::Auth if reply.is_permanent() => Some(Claim::Usual),
-                Stage::Mail | Stage::Rcpt if reply.code == 530 => Some(Claim::Coded),
+                Stage::Auth if reply.code == 432 && evidence.has_enhanced(&[(7, 12)]) => {
+                    Some(Claim::Worded)
+                }
+                Stage::Mail | Stage::Rcpt
+                    if reply.is_permanent()
+                        && evidence.mentions(&[
+                            "credential",
+                            "reauthenticate",
+                            "re-authenticate",
+                        ]) =>
+                {
+                    Some(Claim::Coded)
+                }
                 _ => None,
             };
         }
+        // RFC 5530 §3: AUTHENTICATIONFAILED stands before better words too, so it says no more than NO.
         let reply = evidence.imap()?;
-        if evidence.stage != Stage::Auth || reply.status != ImapStatus::No {
-            return None;
-        }
-        // RFC 5530 §3.
-        match reply.code.as_deref() {
-            Some("AUTHENTICATIONFAILED" | "AUTHORIZATIONFAILED" | "EXPIRED") => Some(Claim::Coded),
-            Some("UNAVAILABLE" | "INUSE" | "LIMIT" | "SERVERBUG") => None,
-            _ => Some(Claim::Usual),
-        }
+        let refused = evidence.stage == Stage::Auth && reply.status == ImapStatus::No;
+        let another = matches!(
+            reply.code.as_deref(),
+            Some("UNAVAILABLE" | "INUSE" | "LIMIT" | "SERVERBUG")
+        );
+        (refused && !another).then_some(Claim::Usual)
     },
 };
 
@@ -41,10 +56,15 @@ pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
     use super::said::example::*;
 
     vec![
+        smtp(Stage::Auth, 432, "4.7.12 Set a new password"),
         smtp(Stage::Auth, 535, "5.7.8 Error: authentication failed"),
         smtp(Stage::Auth, 534, "5.7.9 refused"),
-        smtp(Stage::Mail, 530, "5.7.0 Authentication required"),
-        imap(Stage::Auth, ImapStatus::No, Some("AUTHENTICATIONFAILED"), "Authentication failed."),
+        imap(
+            Stage::Auth,
+            ImapStatus::No,
+            Some("AUTHENTICATIONFAILED"),
+            "Authentication failed.",
+        ),
         imap(Stage::Auth, ImapStatus::No, None, "LOGIN failed."),
     ]
 }

@@ -2,7 +2,8 @@
 
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
-use crate::evidence::Said;
+use crate::evidence::{Said, Stage};
+use crate::reply::{ImapStatus, SmtpReply};
 
 pub(super) static CAUSE: Definition = Definition {
     card: Card {
@@ -14,7 +15,17 @@ pub(super) static CAUSE: Definition = Definition {
         remedy: Remedy::CorrectServers,
     },
     claim: |evidence| {
-        matches!(evidence.said, Said::Tls { .. }).then_some(Claim::Coded)
+        let refused = evidence.stage == Stage::Tls
+            && (evidence.smtp().is_some_and(SmtpReply::is_permanent)
+                || evidence
+                    .imap()
+                    .is_some_and(|reply| reply.status != ImapStatus::Bye));
+        if matches!(evidence.said, Said::Tls { .. }) {
+            Some(Claim::Coded)
+        } else {
+            // STARTTLS was offered and is refused (RFC 3207 §4, RFC 9051 §6.2.1).
+            refused.then_some(Claim::Usual)
+        }
     },
 };
 
@@ -25,5 +36,6 @@ pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
     vec![
         tls(Party::Smtp),
         tls(Party::Imap),
+        smtp(Stage::Tls, 502, "5.5.1 Not now"),
     ]
 }

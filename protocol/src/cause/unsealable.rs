@@ -13,16 +13,12 @@ pub(super) static CAUSE: Definition = Definition {
         explanation: "It was sealed for another relay or another sign-in. Nothing was changed; sign in once more.",
         remedy: Remedy::Reconnect,
     },
-    claim: |evidence| {
-        matches!(evidence.finding()?, Finding::Unsealable).then_some(Claim::Coded)
-    },
+    claim: |evidence| matches!(evidence.finding()?, Finding::Unsealable).then_some(Claim::Coded),
 };
 
 #[cfg(test)]
 pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
     use super::said::example::*;
     use crate::evidence::Stage;
-    vec![
-        found(Stage::Exchange, Finding::Unsealable),
-    ]
+    vec![found(Stage::Exchange, Finding::Unsealable)]
 }

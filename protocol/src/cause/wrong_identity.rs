@@ -2,7 +2,7 @@
 
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
-use crate::evidence::Finding;
+use crate::evidence::{Finding, Stage};
 
 pub(super) static CAUSE: Definition = Definition {
     card: Card {
@@ -14,15 +14,38 @@ pub(super) static CAUSE: Definition = Definition {
         remedy: Remedy::ReconnectAsInbox,
     },
     claim: |evidence| {
-        matches!(evidence.finding()?, Finding::OtherIdentity { .. }).then_some(Claim::Coded)
+        if let Some(finding) = evidence.finding() {
+            return matches!(finding, Finding::OtherIdentity { .. }).then_some(Claim::Coded);
+        }
+        // "Microsoft Entra authentication and authorization error codes": accounts that the organisation does not
+        // know. A visit that meets them was somebody else's.
+        let visit = matches!(evidence.stage, Stage::Authorize | Stage::Exchange)
+            && evidence.oauth().is_some();
+        if visit && evidence.has_aadsts(&[50_020, 50_034, 50_177, 50_178, 51_004, 90_072]) {
+            return Some(Claim::Coded);
+        }
+        let unknown_there = evidence.mentions_both(
+            &["account"],
+            &["does not exist", "must be added", "needs to be added"],
+        );
+        (visit && unknown_there).then_some(Claim::Worded)
     },
 };
 
 #[cfg(test)]
 pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
     use super::said::example::*;
-    use crate::evidence::Stage;
     vec![
-        found(Stage::Identity, Finding::OtherIdentity { signed_in_as: Some("john@acme.example".to_owned()) }),
+        said_by_oauth(
+            Stage::Authorize,
+            "invalid_request",
+            "AADSTS50020: from elsewhere",
+        ),
+        found(
+            Stage::Identity,
+            Finding::OtherIdentity {
+                signed_in_as: Some("john@acme.example".to_owned()),
+            },
+        ),
     ]
 }

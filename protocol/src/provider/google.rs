@@ -2,19 +2,24 @@
 
 use std::time::Duration;
 
-use super::{Attempt, DATA_TERMINATION, FirefoxRedirect, OAuth, Provider, SentCopy, Submission};
+use super::{Attempt, DATA_TERMINATION, FirefoxRedirect, IdentitySource, OAuth, Provider, SentCopy, Submission};
 
 pub(super) static PROVIDER: Provider = Provider {
     id: "google",
     name: "Google",
     webmail: Some("https://mail.google.com"),
-    oauth: OAuth {
+    oauth: Some(OAuth {
         // "OAuth 2.0 Mechanism" of Google's Gmail documents: IMAP and SMTP take this one scope alone.
         scopes: &["openid", "email", "https://mail.google.com/"],
         needed_scopes: &["https://mail.google.com/"],
         // Google ends everything that the person gave this client.
         revokes_alone: false,
         expects: "Google will ask you to choose the account and to allow access.",
+        expects_unverified: Some(
+            "Google will ask you to choose the account, warn that it has not verified this app (choose Advanced, then Go to …), and ask you to allow access: four clicks.",
+        ),
+        identity: IdentitySource::UserInfo,
+        admin_consent: None,
         firefox_redirect: FirefoxRedirect::Loopback,
         // "Using OAuth 2.0 for Web Server Applications": a refresh token comes with `access_type=offline`,
         // and with a repeated consent only when `prompt=consent` shows the page again.
@@ -22,13 +27,15 @@ pub(super) static PROVIDER: Provider = Provider {
             interactive: true,
             parameters: &[("access_type", "offline"), ("prompt", "consent")],
         }],
-    },
+    }),
+    app_passwords: Some("https://myaccount.google.com/apppasswords"),
     submission: Submission {
         // Gmail keeps a copy of what it takes by SMTP in "Sent Mail". Its documents state no time; this one
         // is ours, long on purpose, because a copy that is missed would be sent twice.
         sent_copy: SentCopy::Server {
             within: Duration::from_mins(30),
         },
+        keeps_ids: true,
         settles_within: DATA_TERMINATION,
     },
 };

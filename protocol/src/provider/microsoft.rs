@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Attempt, DATA_TERMINATION, FirefoxRedirect, OAuth, Provider, SentCopy, Submission};
+use super::{Attempt, DATA_TERMINATION, FirefoxRedirect, IdentitySource, OAuth, Provider, SentCopy, Submission};
 
 /// "Authenticate an IMAP, POP or SMTP connection using OAuth", Exchange's documents.
 const IMAP_SCOPE: &str = "https://outlook.office.com/IMAP.AccessAsUser.All";
@@ -14,13 +14,16 @@ pub(super) static PROVIDER: Provider = Provider {
     id: "microsoft",
     name: "Microsoft",
     webmail: Some("https://outlook.office.com"),
-    oauth: OAuth {
+    oauth: Some(OAuth {
         scopes: &["openid", "email", "offline_access", IMAP_SCOPE, SMTP_SCOPE],
         // The answer of its token endpoint does not repeat `openid`, `email` and `offline_access`.
         needed_scopes: &[IMAP_SCOPE, SMTP_SCOPE],
         // It has no revocation endpoint at all.
         revokes_alone: false,
         expects: "Microsoft will ask nothing if you are signed in there and allowed access before.",
+        expects_unverified: None,
+        identity: IdentitySource::IdToken,
+        admin_consent: Some("adminconsent"),
         firefox_redirect: FirefoxRedirect::Allizom,
         // "Microsoft identity platform and OAuth 2.0 authorization code flow": `prompt=none` ends in an error
         // instead of a page. Without `prompt` it asks only for what is missing; `prompt=consent` would show "Need
@@ -35,13 +38,15 @@ pub(super) static PROVIDER: Provider = Provider {
                 parameters: &[],
             },
         ],
-    },
+    }),
+    app_passwords: None,
     submission: Submission {
         // Exchange Online stores what it takes by SMTP in "Sent Items". Its documents state no time, and copies
         // are late there; this one is ours, long on purpose, because a copy that is missed would be sent twice.
         sent_copy: SentCopy::Server {
             within: Duration::from_hours(1),
         },
+        keeps_ids: false,
         settles_within: DATA_TERMINATION,
     },
 };

@@ -1,13 +1,13 @@
 //! Any OpenID provider beside any IMAP and submission server: nothing is assumed that the standards do
 //! not promise.
 
-use super::{Attempt, DATA_TERMINATION, FirefoxRedirect, OAuth, Provider, SentCopy, Submission};
+use super::{Attempt, DATA_TERMINATION, FirefoxRedirect, IdentitySource, OAuth, Provider, SentCopy, Submission};
 
 pub(super) static PROVIDER: Provider = Provider {
     id: "openid",
     name: "your mail provider",
     webmail: None,
-    oauth: OAuth {
+    oauth: Some(OAuth {
         scopes: &[
             "openid",
             "email",
@@ -19,16 +19,21 @@ pub(super) static PROVIDER: Provider = Provider {
         // Not promised by any standard.
         revokes_alone: false,
         expects: "Your mail provider will ask you to allow access.",
+        expects_unverified: None,
+        identity: IdentitySource::UserInfo,
+        admin_consent: None,
         firefox_redirect: FirefoxRedirect::Allizom,
         // OpenID Connect Core §11: without `prompt=consent` the request for offline access is ignored.
         attempts: &[Attempt {
             interactive: true,
             parameters: &[("prompt", "consent")],
         }],
-    },
+    }),
+    app_passwords: None,
     submission: Submission {
         // Dovecot's submission service makes no copy. Observed with Dovecot 2.3.19 on 2026-11-23.
         sent_copy: SentCopy::Client,
+        keeps_ids: true,
         settles_within: DATA_TERMINATION,
     },
 };

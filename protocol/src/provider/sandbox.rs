@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Attempt, FirefoxRedirect, OAuth, Provider, SentCopy, Submission};
+use super::{Attempt, FirefoxRedirect, IdentitySource, OAuth, Provider, SentCopy, Submission};
 
 pub(super) static PROVIDER: Provider = Provider {
     id: "sandbox",
     name: "the sandbox",
     webmail: None,
-    oauth: OAuth {
+    oauth: Some(OAuth {
         scopes: &[
             "openid",
             "email",
@@ -20,19 +20,24 @@ pub(super) static PROVIDER: Provider = Provider {
         // Each consent is a grant of its own there.
         revokes_alone: true,
         expects: "The sandbox will ask you to allow access.",
+        expects_unverified: None,
+        identity: IdentitySource::UserInfo,
+        admin_consent: None,
         firefox_redirect: FirefoxRedirect::Allizom,
         // It shows the consent page only when asked to.
         attempts: &[Attempt {
             interactive: true,
             parameters: &[("prompt", "consent")],
         }],
-    },
+    }),
+    app_passwords: None,
     submission: Submission {
         // Its submission server stores, delivers and copies in one step.
         sent_copy: SentCopy::Server {
             within: Duration::from_secs(1),
         },
         // Whether a message whose connection ended at the final dot is stored is decided within 2 s.
+        keeps_ids: true,
         settles_within: Duration::from_secs(2),
     },
 };

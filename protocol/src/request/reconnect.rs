@@ -76,6 +76,9 @@ pub struct RefuseReconnect {
     /// The `error_description`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// The redirect URI that was asked with: the relay can then ask the provider whether it knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect_uri: Option<String>,
 }
 
 impl Request for RefuseReconnect {
@@ -83,6 +86,25 @@ impl Request for RefuseReconnect {
     const SUMMARY: &'static str = "Tells the relay that the provider or the person refused.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/reconnects/{reconnect_id}/refuse";
+    const CALLER: Caller = Caller::Device;
+    type Response = Reconnect;
+}
+
+/// Confirms that the person who signed in may work for this inbox: a shared mailbox, or an alias. It must wait
+/// for that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmReconnect {
+    /// The reconnect.
+    pub reconnect_id: ReconnectId,
+}
+
+impl Request for ConfirmReconnect {
+    const NAME: &'static str = "confirmReconnect";
+    const SUMMARY: &'static str = "Confirms that the person who signed in may work for this inbox.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/reconnects/{reconnect_id}/confirm";
     const CALLER: Caller = Caller::Device;
     type Response = Reconnect;
 }
@@ -147,6 +169,9 @@ pub struct Reconnect {
     pub stage: Option<Stage>,
     /// When it ends by itself if nobody finishes it.
     pub expires_at: Timestamp,
+    /// Who signed in, where it waits to be confirmed and the provider told a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_in_as: Option<String>,
     /// Why it was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
@@ -172,6 +197,8 @@ pub enum ReconnectState {
     Granted,
     /// The relay proves it.
     Verifying,
+    /// Another person's sign-in works for this inbox; somebody must confirm that it is meant.
+    Unconfirmed,
     /// The inbox works and its campaigns go on.
     Resumed,
     /// It ended without success.

@@ -79,6 +79,14 @@ fn describe(reconnect: &Reconnect) -> String {
         ReconnectState::Granted | ReconnectState::Verifying => {
             text.write_str("the sign-in is being proved")
         }
+        ReconnectState::Unconfirmed => write!(
+            text,
+            "{} signed in; it waits to be confirmed",
+            reconnect
+                .signed_in_as
+                .as_deref()
+                .unwrap_or("another person")
+        ),
         ReconnectState::Resumed => text.write_str("the inbox works and its campaigns go on"),
         ReconnectState::Refused => text.write_str("refused"),
     };

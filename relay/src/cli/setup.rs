@@ -64,7 +64,7 @@ struct Done {
     file: PathBuf,
     issuer: String,
     client_id: String,
-    redirects: [Redirect; 3],
+    redirects: Vec<Redirect>,
     issuer_reached: Reached,
 }
 

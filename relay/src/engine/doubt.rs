@@ -1,7 +1,9 @@
 //! Settling a delivery in doubt: by evidence, never by guess and never by absence alone.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
+use protocol::id::DeliveryId;
 use protocol::provider::{SentCopy, Submission};
 use protocol::timestamp::Timestamp;
 
@@ -23,7 +25,9 @@ pub struct Copy {
 pub struct Look {
     /// Where the folder stands now.
     pub position: FolderPosition,
-    /// The messages from the noted place on.
+    /// The unique ids of all messages that it showed, ascending, from the place on that was asked for.
+    pub uids: Vec<u32>,
+    /// Those of the messages that are ours.
     pub copies: Vec<Copy>,
     /// When the look began.
     pub at: Timestamp,
@@ -54,12 +58,42 @@ pub const ORIGINAL_ID_HEADERS: [&str; 2] = [
     "X-Google-Original-Message-ID",
 ];
 
-/// The verdict on one delivery. `look` is `None` where the inbox has no sent folder.
+impl Copy {
+    /// Whether it bears one of our marks, so that it may be of a message of ours.
+    pub fn is_ours(&self, message_ids: &HashSet<&str>) -> bool {
+        let known = |id: &String| message_ids.contains(id.as_str());
+        self.delivery.is_some()
+            || self.message_id.as_ref().is_some_and(known)
+            || self.original_ids.iter().any(known)
+    }
+
+    /// Whether it is the copy of this delivery, whose message we gave this id.
+    pub fn is_of(&self, id: &DeliveryId, message_id: &str) -> bool {
+        self.message_id.as_deref() == Some(message_id)
+            || self.original_ids.iter().any(|kept| kept == message_id)
+            || self.delivery.as_deref() == Some(id.as_str())
+    }
+}
+
+impl Look {
+    /// Whether it showed every message that came to the folder since `noted`. A message that was there and is
+    /// gone, or that the server did not list, may have been the one that is looked for.
+    fn shows_all_since(&self, noted: FolderPosition) -> bool {
+        let came = noted.uid_next..self.position.uid_next;
+        let shown = self.uids.iter().filter(|uid| came.contains(uid)).count();
+        shown >= came.len()
+    }
+}
+
+/// The verdict on one delivery. `look` is `None` where the inbox has no sent folder; `watched_for` is how long
+/// the relay itself has known of the doubt, by a clock that nobody can set: until the server's own time has
+/// truly passed, absence means nothing.
 pub fn decide(
     doubt: &Doubt,
     look: Option<&Look>,
     submission: &Submission,
     copy_seen: bool,
+    watched_for: Duration,
 ) -> Verdict {
     let (Some(look), Some(noted)) = (look, doubt.sent) else {
         return Verdict::Unsettled;
@@ -68,7 +102,11 @@ pub fn decide(
     // means that the folder is not the one that was noted.
     let same_folder = look.position.uid_validity == noted.uid_validity
         && look.position.uid_next >= noted.uid_next;
-    if let Some(copy) = look.copies.iter().find(|copy| is_of(copy, doubt)) {
+    let found = look
+        .copies
+        .iter()
+        .find(|copy| copy.is_of(&doubt.id, &doubt.message_id));
+    if let Some(copy) = found {
         let wire_id = copy.message_id.clone().filter(|id| *id != doubt.message_id);
         return Verdict::Found { wire_id };
     }
@@ -78,45 +116,42 @@ pub fn decide(
     if !same_folder {
         return Verdict::Unsettled;
     }
-    let conclusive_at = doubt.since + submission.settles_within + within;
-    if look.at < conclusive_at {
-        return Verdict::LookAgain { at: conclusive_at };
+    let conclusive_after = submission.settles_within + within;
+    if watched_for < conclusive_after {
+        return Verdict::LookAgain {
+            at: look.at + conclusive_after.saturating_sub(watched_for),
+        };
     }
-    if copy_seen {
+    if copy_seen && look.shows_all_since(noted) {
         Verdict::Refuted
+    } else if watched_for > conclusive_after + PATIENCE {
+        Verdict::Unsettled
     } else {
-        wait_for_a_copy(doubt, look.at, conclusive_at)
+        let again_after = (within / LOOKS_A_COPY).clamp(AGAIN_AT_LEAST, AGAIN_AT_MOST);
+        Verdict::LookAgain {
+            at: look.at + again_after,
+        }
     }
 }
 
-/// How long the first copy of an inbox is waited for after absence would have counted.
-const FIRST_COPY_WITHIN: Duration = Duration::from_mins(10);
+/// How long absence that does not count yet is looked at after it would have counted: another delivery may show
+/// that the server makes copies, and a folder that lists less than it holds may come right.
+const PATIENCE: Duration = Duration::from_mins(10);
 
-/// Absence counts only once the server has been seen to make copies. Another delivery may show that yet.
-fn wait_for_a_copy(doubt: &Doubt, now: Timestamp, conclusive_at: Timestamp) -> Verdict {
-    if now.since(doubt.since) > conclusive_at.since(doubt.since) + FIRST_COPY_WITHIN {
-        return Verdict::Unsettled;
-    }
-    Verdict::LookAgain {
-        at: now + Duration::from_secs(1),
-    }
-}
-
-fn is_of(copy: &Copy, doubt: &Doubt) -> bool {
-    let by_id = copy.message_id.as_deref() == Some(doubt.message_id.as_str())
-        || copy.original_ids.contains(&doubt.message_id);
-    by_id || copy.delivery.as_deref() == Some(doubt.id.as_str())
-}
+/// Looks in the time in which a copy is made; not more often than this, and not more seldom.
+const LOOKS_A_COPY: u32 = 60;
+const AGAIN_AT_LEAST: Duration = Duration::from_secs(1);
+const AGAIN_AT_MOST: Duration = Duration::from_mins(1);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::id::DeliveryId;
 
     const SERVER: Submission = Submission {
         sent_copy: SentCopy::Server {
             within: Duration::from_secs(30),
         },
+        keeps_ids: true,
         settles_within: Duration::from_mins(10),
     };
     const CLIENT: Submission = Submission {
@@ -140,6 +175,7 @@ mod tests {
     fn look(seconds: i64, position: FolderPosition, copies: Vec<Copy>) -> Look {
         Look {
             position,
+            uids: Vec::new(),
             copies,
             at: Timestamp::from_ms(seconds * 1_000),
         }
@@ -168,10 +204,18 @@ mod tests {
         ] {
             let look = look(1, NOTED, vec![copy]);
             assert_eq!(
-                decide(&doubt(), Some(&look), &CLIENT, false),
+                decide(&doubt(), Some(&look), &CLIENT, false, Duration::ZERO),
                 Verdict::Found { wire_id }
             );
         }
+        // Some servers make a copy beside the one that another client of the person makes.
+        let twice = vec![
+            copy("one@acme.example", None),
+            copy("one@acme.example", None),
+        ];
+        let twice = look(1, NOTED, twice);
+        let verdict = decide(&doubt(), Some(&twice), &SERVER, false, Duration::ZERO);
+        assert_eq!(verdict, Verdict::Found { wire_id: None });
     }
 
     #[test]
@@ -273,11 +317,57 @@ mod tests {
                 Verdict::Unsettled,
             ),
         ] {
+            // In these the relay knew of the doubt from the first instant on, and its clock was right.
+            let at = look.as_ref().map_or(doubt.since, |look| look.at);
+            let watched_for = at.since(doubt.since);
             assert_eq!(
-                decide(&doubt, look.as_ref(), &submission, copy_seen),
+                decide(&doubt, look.as_ref(), &submission, copy_seen, watched_for),
                 verdict,
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_refutes_nothing() {
+        // A day on by the clock on the wall, and a minute by the one that nobody can set.
+        let look = look(86_400, NOTED, Vec::new());
+        let minute = Duration::from_mins(1);
+        let verdict = decide(&doubt(), Some(&look), &SERVER, true, minute);
+        let at = look.at + Duration::from_secs(570);
+        assert_eq!(verdict, Verdict::LookAgain { at });
+    }
+
+    #[test]
+    fn a_folder_that_shows_less_than_came_to_it_refutes_nothing() {
+        let came = FolderPosition {
+            uid_validity: 7,
+            uid_next: 103,
+        };
+        for (uids, expected) in [
+            (&[][..], Verdict::Unsettled),
+            (&[100, 102], Verdict::Unsettled),
+            (&[99, 100, 102], Verdict::Unsettled),
+            (&[100, 101, 102], Verdict::Refuted),
+            (&[99, 100, 101, 102, 103], Verdict::Refuted),
+        ] {
+            let look = Look {
+                uids: uids.to_vec(),
+                ..look(1_231, came, Vec::new())
+            };
+            let waited = Duration::from_secs(1_231);
+            let verdict = decide(&doubt(), Some(&look), &SERVER, true, waited);
+            assert_eq!(verdict, expected, "{uids:?}");
+        }
+        let early = look(700, came, Vec::new());
+        let verdict = decide(
+            &doubt(),
+            Some(&early),
+            &SERVER,
+            true,
+            Duration::from_secs(700),
+        );
+        let at = early.at + Duration::from_secs(1);
+        assert_eq!(verdict, Verdict::LookAgain { at });
     }
 }

@@ -12,7 +12,7 @@ use protocol::timestamp::Timestamp;
 /// First delay after a transient refusal; it doubles with every further attempt.
 const FIRST_DELAY: Duration = Duration::from_mins(1);
 /// Longest delay after transient refusals (RFC 5321 §4.5.4.1 asks for at least 30 minutes in the long run).
-const LONGEST_DELAY: Duration = Duration::from_hours(1);
+pub const LONGEST_DELAY: Duration = Duration::from_hours(1);
 /// Transient refusals of one recipient or message before it is set aside.
 /// RFC 5321 §4.5.4.1 gives up after 4 to 5 days; with an hour between attempts that is about this many.
 const ATTEMPTS_AT_MOST: u32 = 100;

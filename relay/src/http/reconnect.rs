@@ -207,6 +207,10 @@ pub(super) async fn load_authorization(
         let detail = unknown_provider(app, &inbox.provider);
         return Err(Problem::new(Code::Conflict, detail).into());
     };
+    let Some(oauth) = &provider.oauth else {
+        let detail = format!("{} takes passwords only", provider.name);
+        return Err(Problem::new(Code::Conflict, detail).into());
+    };
     let metadata = app
         .load_metadata(&inbox.provider)
         .await
@@ -218,7 +222,7 @@ pub(super) async fn load_authorization(
             );
             Problem::new(Code::Unavailable, detail)
         })?;
-    let visits = provider.oauth.attempts.iter().map(|attempt| Visit {
+    let visits = oauth.attempts.iter().map(|attempt| Visit {
         interactive: attempt.interactive,
         parameters: attempt
             .parameters
@@ -232,8 +236,7 @@ pub(super) async fn load_authorization(
         issuer: metadata.issuer,
         names_issuer: metadata.iss_parameter_supported,
         client_id: registered.client_id.clone(),
-        scopes: provider
-            .oauth
+        scopes: oauth
             .scopes
             .iter()
             .map(|scope| (*scope).to_owned())
@@ -254,6 +257,7 @@ fn view(inbox: &Inbox, reconnect: StoredReconnect) -> Reconnect {
         state: ReconnectState::Started,
         stage: None,
         expires_at: reconnect.expires_at,
+        signed_in_as: None,
         cause: None,
         card: None,
         evidence: None,
@@ -265,6 +269,10 @@ fn view(inbox: &Inbox, reconnect: StoredReconnect) -> Reconnect {
         State::Verifying { stage } => {
             view.state = ReconnectState::Verifying;
             view.stage = Some(stage);
+        }
+        State::Unconfirmed { signed_in_as } => {
+            view.state = ReconnectState::Unconfirmed;
+            view.signed_in_as = signed_in_as;
         }
         State::Resumed { receipt, .. } => {
             view.state = ReconnectState::Resumed;

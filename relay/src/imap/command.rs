@@ -5,6 +5,11 @@ use zeroize::Zeroizing;
 
 use super::framing::RESPONSE_BYTES_MAX;
 
+/// What all responses to a command may hold together, where it does not ask for more: the ids of more than
+/// a million messages, or tens of thousands of folders. A server that does not stop must not fill the memory
+/// of every other inbox's relay.
+const ANSWER_BYTES_MAX: usize = 48 * 1024 * 1024;
+
 /// A command without its tag. It is sent in turns: after each but the last, the server says `+`
 /// (RFC 9051 §4.3 for literals, §6.2.2 for `AUTHENTICATE`). Literals are always synchronizing: that
 /// works with every server, and no command of ours is so frequent that the pause counts.
@@ -18,6 +23,8 @@ pub(super) struct Command {
     pub(super) takes_challenge: bool,
     /// What one response to it may hold.
     pub(super) response_bytes_max: usize,
+    /// What all responses to it may hold together.
+    pub(super) answer_bytes_max: usize,
 }
 
 impl Command {
@@ -27,6 +34,7 @@ impl Command {
             turns: vec![Zeroizing::new(words.as_bytes().to_vec())],
             takes_challenge: false,
             response_bytes_max: RESPONSE_BYTES_MAX,
+            answer_bytes_max: ANSWER_BYTES_MAX,
         }
         .and("\r\n")
     }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::command::Command;
-use super::framing::Framer;
+use super::framing::{Framer, RESPONSE_BYTES_MAX};
 use super::reading::{
     Code, Data, Response, Status, StatusKind, Unreadable, legible, parse_response,
 };
@@ -25,12 +25,18 @@ const LAST_WORDS_WITHIN: Duration = Duration::from_secs(5);
 /// Bytes asked of the socket at a time: one TLS record (RFC 8446 §5.1).
 const READ_BYTES: usize = 16 * 1024;
 
+/// Refusals beside the tagged one that are kept; the first say why, and a server may send them without end.
+const ASIDES_MAX: usize = 8;
+
 /// A connection over any stream, so that STARTTLS can put TLS under it.
 pub(super) struct Wire<S> {
     stream: S,
     framer: Framer,
     /// Commands sent so far; their tags.
     n_commands: u32,
+    /// What may still come before the end of the greeting or of the command under way, and what was allowed.
+    bytes_left: usize,
+    bytes_max: usize,
     /// Whether the next command may be sent: not while one is unfinished, whatever the reason.
     is_ready: bool,
 }
@@ -50,6 +56,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             stream,
             framer: Framer::new(),
             n_commands: 0,
+            bytes_left: RESPONSE_BYTES_MAX,
+            bytes_max: RESPONSE_BYTES_MAX,
             is_ready: true,
         }
     }
@@ -111,6 +119,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
         self.is_ready = false;
         self.framer.bytes_max = command.response_bytes_max;
+        self.bytes_max = command.answer_bytes_max;
+        self.bytes_left = command.answer_bytes_max;
         match timeout(within, self.converse(command, tell)).await {
             Ok(Ok(code)) => {
                 self.is_ready = true;
@@ -200,6 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                     }) => told(tell(Told::Code(code)))?,
                     Ok(_) => {}
                     Err(reply) if reply.status == ImapStatus::Bye => bye = Some(reply),
+                    Err(_) if asides.len() >= ASIDES_MAX => {}
                     Err(reply) => asides.push(match reply.code {
                         Some(code) => format!("[{code}] {}", reply.text),
                         None => reply.text,
@@ -248,6 +259,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                     )));
                 }
             }
+            if self.bytes_left == 0 {
+                return Err(garbage(&format!(
+                    "answers of more than {} bytes before their end",
+                    self.bytes_max
+                )));
+            }
             self.framer.room().reserve(READ_BYTES);
             let read = self.stream.read_buf(self.framer.room());
             let n_bytes = match within {
@@ -258,6 +275,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 },
             }
             .map_err(|error| said_of(&error))?;
+            self.bytes_left = self.bytes_left.saturating_sub(n_bytes);
             if n_bytes == 0 {
                 let where_it_was = if self.framer.is_empty() {
                     ""

@@ -90,7 +90,13 @@ impl Http {
         let mut response = self.client.execute(request).await.map_err(fail)?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(fail)? {
-            if body.len() + chunk.len() > BODY_AT_MOST_BYTES {
+            let room = BODY_AT_MOST_BYTES - body.len();
+            if chunk.len() > room && response.status() != StatusCode::OK {
+                // A refusal is known by its status; of a page the beginning is enough.
+                body.extend_from_slice(chunk.get(..room).unwrap_or_default());
+                break;
+            }
+            if chunk.len() > room {
                 let detail = format!(
                     "expected an answer of at most {BODY_AT_MOST_BYTES} bytes, found a longer one"
                 );

@@ -114,7 +114,7 @@ fn drop_long_words(text: &str) -> String {
 }
 
 /// One line without control characters, at most that long.
-fn shorten(text: &str, at_most: usize) -> String {
+pub(super) fn shorten(text: &str, at_most: usize) -> String {
     let visible: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })

@@ -70,10 +70,18 @@ pub(super) struct NotAReply {
     pub(super) detail: String,
 }
 
-/// Bytes received and not yet taken as replies.
+/// Bytes received and not yet taken as replies. Each byte is looked at once, however few come at a time.
 #[derive(Debug, Default)]
 pub(super) struct ReplyBuffer {
     bytes: Vec<u8>,
+    /// How far `bytes` was searched for the end of a line.
+    searched: usize,
+    /// The lines so far of a reply that goes on.
+    lines: Vec<String>,
+    /// The code of those lines.
+    code: Option<u16>,
+    /// Bytes in those lines.
+    taken_bytes: usize,
 }
 
 impl ReplyBuffer {
@@ -84,11 +92,14 @@ impl ReplyBuffer {
 
     /// Nothing is waiting.
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.bytes.is_empty() && self.code.is_none()
     }
 
     /// What is waiting opens with 421, which may come at any time (RFC 5321 §3.8).
     pub(super) fn is_farewell(&self) -> bool {
+        if let Some(code) = self.code {
+            return code == 421;
+        }
         let n_known = self.bytes.len().min(3);
         b"421".get(..n_known) == self.bytes.get(..n_known)
     }
@@ -96,32 +107,31 @@ impl ReplyBuffer {
     /// Takes the first complete reply out; `None` where more bytes are needed (RFC 5321 §4.2).
     /// A line may end with a bare LF, and a code may stand alone (§4.2: clients should take that).
     pub(super) fn take_reply(&mut self) -> Result<Option<RawReply>, NotAReply> {
-        let mut lines = Vec::new();
-        let mut code = None;
-        let mut rest = self.bytes.as_slice();
-        let mut n_taken = 0;
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            let (line, after) = rest.split_at(end + 1);
-            n_taken += line.len();
-            within_limits(line.len(), n_taken)?;
-            rest = after;
+        loop {
+            let unseen = self.bytes.get(self.searched..).unwrap_or_default();
+            let Some(at) = unseen.iter().position(|byte| *byte == b'\n') else {
+                self.searched = self.bytes.len();
+                within_limits(self.bytes.len(), self.taken_bytes + self.bytes.len())?;
+                return Ok(None);
+            };
+            let line: Vec<u8> = self.bytes.drain(..=self.searched + at).collect();
+            self.searched = 0;
+            self.taken_bytes += line.len();
+            within_limits(line.len(), self.taken_bytes)?;
             let line = line.trim_ascii_end();
-            let (line_code, is_last, text) = split_line(line)?;
-            if code.is_some_and(|code| code != line_code) {
+            let (code, is_last, text) = split_line(line)?;
+            if self.code.is_some_and(|before| before != code) {
                 return Err(not_a_reply("one code in all lines of a reply", line));
             }
-            code = Some(line_code);
-            lines.push(String::from_utf8_lossy(text).into_owned());
+            self.code = Some(code);
+            self.lines.push(String::from_utf8_lossy(text).into_owned());
             if is_last {
-                self.bytes.drain(..n_taken);
-                return Ok(Some(RawReply {
-                    code: line_code,
-                    lines,
-                }));
+                self.code = None;
+                self.taken_bytes = 0;
+                let lines = std::mem::take(&mut self.lines);
+                return Ok(Some(RawReply { code, lines }));
             }
         }
-        within_limits(rest.len(), self.bytes.len())?;
-        Ok(None)
     }
 }
 
@@ -171,6 +181,8 @@ pub(super) struct Offer {
     extensions: Vec<String>,
     /// Mechanisms of AUTH (RFC 4954), in capitals, in the server's order.
     pub(super) auth: Vec<String>,
+    /// The largest message it takes (RFC 1870 §4); `None` where it names no limit.
+    pub(super) size_at_most: Option<usize>,
 }
 
 impl Offer {
@@ -184,8 +196,14 @@ impl Offer {
             let Some(keyword) = words.next().map(str::to_ascii_uppercase) else {
                 continue;
             };
-            if keyword == "AUTH" {
-                offer.auth.extend(words.map(str::to_ascii_uppercase));
+            match keyword.as_str() {
+                "AUTH" => offer.auth.extend(words.map(str::to_ascii_uppercase)),
+                // RFC 1870 §4: 0 is no limit.
+                "SIZE" => {
+                    let size = words.next().and_then(|number| number.parse().ok());
+                    offer.size_at_most = size.filter(|size| *size > 0);
+                }
+                _ => {}
             }
             offer.extensions.push(keyword);
         }
@@ -347,9 +365,13 @@ mod tests {
             ),
             (&["acme says AUTH and STARTTLS", "HELP"], &["HELP"], &[]),
             (&["", "HELP"], &["HELP"], &[]),
+            (&["acme", "SIZE"], &["SIZE"], &[]),
+            (&["acme", "size 0"], &["SIZE"], &[]),
         ] {
             let offer = Offer::parse(&SmtpReply::parse(250, lines.iter().copied()));
             assert_eq!(offer.auth, auth, "{lines:?}");
+            let at_most = lines.contains(&"SIZE 35882577").then_some(35_882_577);
+            assert_eq!(offer.size_at_most, at_most, "{lines:?}");
             for keyword in ["SIZE", "STARTTLS", "AUTH", "HELP", "SMTPUTF8"] {
                 assert_eq!(
                     offer.has(keyword),

@@ -65,6 +65,34 @@ impl Store {
         Ok(())
     }
 
+    /// The accepted deliveries of an inbox of which it is not known what the server made of their ids, accepted
+    /// at `from` or later; `since` is their acceptance.
+    pub async fn list_unnamed(
+        &self,
+        inbox: &InboxId,
+        from: Timestamp,
+    ) -> Result<Vec<Doubt>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, message_id, accepted_at_ms, sent_uid_validity, sent_uid_next FROM deliveries \
+             WHERE inbox_id = $1 AND state = 'accepted' AND wire_id IS NULL AND sent_uid_next IS NOT NULL \
+             AND accepted_at_ms >= $2 ORDER BY accepted_at_ms, id",
+        )
+        .bind(inbox.to_string())
+        .bind(from.as_ms())
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Doubt {
+                    id: DeliveryId::new(text(row, "id")?),
+                    message_id: text(row, "message_id")?,
+                    since: Timestamp::from_ms(number(row, "accepted_at_ms")?),
+                    sent: position(row, "sent_uid_validity", "sent_uid_next")?,
+                })
+            })
+            .collect()
+    }
+
     /// Whether a delivery of this inbox was accepted.
     pub async fn is_accepted(&self, inbox: &InboxId, id: &DeliveryId) -> Result<bool, StoreError> {
         let row = sqlx::query(

@@ -1,12 +1,13 @@
 //! The task of one inbox: it probes what is suspect, reads what arrived, settles what is in doubt, and
 //! sends what is due, in this order and one thing at a time.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::connection::{Connection, Effect, Event, Patience, Probes, is_alarming};
 use protocol::evidence::Evidence;
-use protocol::id::InboxId;
+use protocol::id::{DeliveryId, InboxId};
 use protocol::timestamp::Timestamp;
 use tokio::sync::{Notify, watch};
 
@@ -15,6 +16,7 @@ use super::reading::read_inbox;
 use super::token::{Freshness, load_sign_in};
 use super::{WorkError, sending};
 use crate::app::App;
+use crate::clock::Mark;
 use crate::failure::Failure;
 use crate::store::inbox::Inbox;
 use crate::{imap, notify, smtp};
@@ -39,6 +41,10 @@ pub(super) struct Memory {
     /// When the sent folder is looked at next; `None` when nothing was in doubt at the last look. Each look
     /// asks the ledger then, because a lease may have run out meanwhile.
     look_at: Option<Timestamp>,
+    /// At which uptime each doubt was first seen.
+    watched_since: HashMap<DeliveryId, Duration>,
+    /// What the clock showed at the last look.
+    last_look: Option<Mark>,
 }
 
 /// Runs until told to stop.
@@ -80,6 +86,7 @@ async fn look(
     memory: &mut Memory,
     stop: &watch::Receiver<bool>,
 ) -> Result<Option<Timestamp>, WorkError> {
+    memory.notice_the_clock(app);
     let inbox = app.store.load_inbox(id).await?;
     match &inbox.connection {
         Connection::Disconnected { .. } => {
@@ -137,13 +144,34 @@ async fn work(
         return Ok(());
     };
     if memory.look_at.is_none_or(|at| at <= now) {
-        memory.look_at =
-            settle_doubts(app, inbox, &mut memory.mailbox, &provider.submission).await?;
+        let Memory {
+            mailbox,
+            watched_since,
+            ..
+        } = &mut *memory;
+        let submission = &provider.submission;
+        memory.look_at = settle_doubts(app, inbox, mailbox, submission, watched_since).await?;
     }
     sending::send_due(app, inbox, provider, memory, stop).await
 }
 
 impl Memory {
+    /// Where the clock was set back since the last look, every instant that was planned by it is farther off
+    /// than it should be: what is planned here comes now.
+    fn notice_the_clock(&mut self, app: &App) {
+        let set_back = self
+            .last_look
+            .is_some_and(|mark| app.clock.is_set_back_since(mark));
+        self.last_look = Some(app.clock.mark());
+        if set_back {
+            self.resting_until = None;
+            self.probe_at = None;
+            self.read_at = None;
+            self.look_at = None;
+            self.mailbox.doubt_token();
+        }
+    }
+
     /// Reading is long overdue: the clock jumped since the look began, as it does when a machine wakes up.
     /// What may have arrived meanwhile counts before anything more is sent.
     pub(super) fn has_gap(&self, now: Timestamp) -> bool {

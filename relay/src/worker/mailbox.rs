@@ -1,7 +1,11 @@
 //! The open connections of one inbox, and what is looked up over them.
 
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
 use protocol::delivery::Event;
-use protocol::provider::{SentCopy, Submission};
+use protocol::id::DeliveryId;
+use protocol::provider::{Provider, SentCopy, Submission};
 use protocol::timestamp::Timestamp;
 
 use super::WorkError;
@@ -22,13 +26,25 @@ pub(super) struct Mailbox {
     imap: Option<Reader>,
     /// Where the sent folder stood when the SMTP session was opened.
     sent: Option<FolderPosition>,
+    /// The access token's end is not known any more: the next sign-in takes a new one.
+    needs_fresh_token: bool,
 }
 
 /// An IMAP session and the folder that it knows.
 pub(super) struct Reader {
     pub(super) session: imap::Session,
     sent_folder: Option<Folder>,
+    /// Whether a message may have been accepted whose server's name for it is not known; see [`learn_names`].
+    awaits_names: bool,
+    /// Up to where the sent folder was searched for names.
+    names_read_to: Option<FolderPosition>,
 }
+
+/// Headers of the sent folder that are held at a time.
+const SLICE: usize = 200;
+
+/// How long a copy in the sent folder may take to tell what the server made of an id.
+const NAMES_WITHIN: Duration = Duration::from_hours(24);
 
 impl Mailbox {
     /// Closes both connections.
@@ -59,14 +75,7 @@ impl Mailbox {
         let usable = self.imap.take().filter(|reader| reader.session.is_usable());
         let reader = match usable {
             Some(reader) => reader,
-            None => {
-                Reader::open(
-                    app,
-                    inbox,
-                    &load_sign_in(app, inbox, Freshness::Usable).await?,
-                )
-                .await?
-            }
+            None => Reader::open(app, inbox, &self.load_sign_in(app, inbox).await?).await?,
         };
         Ok(self.imap.insert(reader))
     }
@@ -82,7 +91,7 @@ impl Mailbox {
         if let Some(session) = usable {
             return Ok((self.smtp.insert(session), self.sent));
         }
-        let sign_in = load_sign_in(app, inbox, Freshness::Usable).await?;
+        let sign_in = self.load_sign_in(app, inbox).await?;
         let hello = hello(inbox);
         let opening = smtp::Session::open(&app.dialer, &inbox.smtp, &hello, &sign_in);
         let imap = self.imap.take().filter(|reader| reader.session.is_usable());
@@ -99,6 +108,29 @@ impl Mailbox {
         self.imap = Some(reader);
         self.sent = position;
         Ok((self.smtp.insert(session?), position))
+    }
+
+    /// Nobody knows any more when the access token ends.
+    pub(super) fn doubt_token(&mut self) {
+        self.needs_fresh_token = true;
+    }
+
+    /// A message was accepted, and its server did not tell what it made of the id.
+    pub(super) fn await_names(&mut self) {
+        if let Some(reader) = &mut self.imap {
+            reader.awaits_names = true;
+        }
+    }
+
+    async fn load_sign_in(&mut self, app: &App, inbox: &Inbox) -> Result<SignIn, WorkError> {
+        let freshness = if self.needs_fresh_token {
+            Freshness::Renewed
+        } else {
+            Freshness::Usable
+        };
+        let sign_in = load_sign_in(app, inbox, freshness).await?;
+        self.needs_fresh_token = false;
+        Ok(sign_in)
     }
 }
 
@@ -124,6 +156,8 @@ impl Reader {
         Ok(Self {
             session,
             sent_folder,
+            awaits_names: true,
+            names_read_to: None,
         })
     }
 
@@ -138,18 +172,28 @@ impl Reader {
         }))
     }
 
-    /// What stands in the sent folder from `from_uid` on.
-    async fn look(&mut self, from_uid: u32, at: Timestamp) -> Result<Option<Look>, WorkError> {
+    /// What stands in the sent folder from `from_uid` on. Of its messages those are kept that are ours, by
+    /// our header or by one of these ids.
+    async fn look(
+        &mut self,
+        from_uid: u32,
+        at: Timestamp,
+        message_ids: &HashSet<&str>,
+    ) -> Result<Option<Look>, WorkError> {
         let Some(position) = self.find_sent_position().await? else {
             return Ok(None);
         };
-        let headers = self.session.fetch_headers(from_uid).await?;
-        let copies = headers
-            .iter()
-            .map(|header| arrival::parse_copy(&header.bytes))
-            .collect();
+        let (mut uids, mut copies) = (Vec::new(), Vec::new());
+        for slice in self.session.list_uids(from_uid).await?.chunks(SLICE) {
+            for header in self.session.fetch_headers_of(slice).await? {
+                uids.push(header.uid);
+                let copy = arrival::parse_copy(&header.bytes);
+                copies.extend(copy.is_ours(message_ids).then_some(copy));
+            }
+        }
         Ok(Some(Look {
             position,
+            uids,
             copies,
             at,
         }))
@@ -164,12 +208,14 @@ impl Reader {
     }
 }
 
-/// Looks into the sent folder and settles what can be settled; answers when to look again.
+/// Looks into the sent folder and settles what can be settled; answers when to look again. `watched_since`
+/// says at which uptime this process first saw each doubt.
 pub(super) async fn settle_doubts(
     app: &App,
     inbox: &Inbox,
     mailbox: &mut Mailbox,
     submission: &Submission,
+    watched_since: &mut HashMap<DeliveryId, Duration>,
 ) -> Result<Option<Timestamp>, WorkError> {
     let doubts = app.store.list_doubts(&inbox.id).await?;
     let Some(from_uid) = doubts
@@ -183,18 +229,24 @@ pub(super) async fn settle_doubts(
         }
         return Ok(None);
     };
+    let message_ids = doubts.iter().map(|doubt| doubt.message_id.as_str());
     let look = mailbox
         .reader(app, inbox)
         .await?
-        .look(from_uid, app.clock.now())
+        .look(from_uid, app.clock.now(), &message_ids.collect())
         .await?;
+    let uptime = app.clock.uptime();
+    watched_since.retain(|id, _| doubts.iter().any(|doubt| doubt.id == *id));
     let mut copy_seen = inbox.copy_seen_at.is_some();
     if let (Some(look), SentCopy::Server { .. }) = (&look, submission.sent_copy) {
         copy_seen = copy_seen || note_copies(app, inbox, look).await?;
     }
     let mut again: Option<Timestamp> = None;
     for doubt in &doubts {
-        match doubt::decide(doubt, look.as_ref(), submission, copy_seen) {
+        // Not before this look: the one who watched before may have been another process.
+        let since = *watched_since.entry(doubt.id.clone()).or_insert(uptime);
+        let watched_for = uptime.saturating_sub(since);
+        match doubt::decide(doubt, look.as_ref(), submission, copy_seen, watched_for) {
             Verdict::LookAgain { at } => again = Some(again.map_or(at, |earlier| earlier.min(at))),
             verdict => settle(app, inbox, doubt, verdict).await?,
         }
@@ -222,6 +274,64 @@ async fn settle(
     Ok(())
 }
 
+/// Where the server replaces ids, the reply of an accepted message does not always tell what it made of ours.
+/// Its copy does: answers name that id, and follow-ups carry it. Called before INBOX is read, so that no answer
+/// is met before its message can be known by it; each copy is read once in a session.
+pub(super) async fn learn_names(
+    app: &App,
+    inbox: &Inbox,
+    reader: &mut Reader,
+) -> Result<(), WorkError> {
+    let replaces_ids =
+        Provider::find(&inbox.provider).is_some_and(|provider| !provider.submission.keeps_ids);
+    if !replaces_ids || !reader.awaits_names {
+        return Ok(());
+    }
+    let now = app.clock.now();
+    let unnamed = app
+        .store
+        .list_unnamed(&inbox.id, now - NAMES_WITHIN)
+        .await?;
+    let noted = unnamed.iter().filter_map(|sent| sent.sent);
+    let Some(first) = noted.min_by_key(|position| position.uid_next) else {
+        reader.awaits_names = false;
+        return Ok(());
+    };
+    let read_to = reader
+        .names_read_to
+        .filter(|read_to| read_to.uid_validity == first.uid_validity);
+    let from_uid = read_to.map_or(first.uid_next, |read_to| {
+        read_to.uid_next.max(first.uid_next)
+    });
+    let message_ids = unnamed.iter().map(|sent| sent.message_id.as_str());
+    let look = reader.look(from_uid, now, &message_ids.collect()).await?;
+    let Some(look) = look else {
+        reader.awaits_names = false;
+        return Ok(());
+    };
+    if inbox.copy_seen_at.is_none() {
+        note_copies(app, inbox, &look).await?;
+    }
+    for copy in &look.copies {
+        let sent = unnamed
+            .iter()
+            .find(|sent| copy.is_of(&sent.id, &sent.message_id));
+        if let (Some(sent), Some(wire_id)) = (sent, &copy.message_id) {
+            app.store.note_wire_id(&sent.id, wire_id).await?;
+        }
+    }
+    let last_read = look
+        .uids
+        .iter()
+        .max()
+        .map_or(0, |uid| uid.saturating_add(1));
+    reader.names_read_to = Some(FolderPosition {
+        uid_next: look.position.uid_next.max(last_read),
+        ..look.position
+    });
+    Ok(())
+}
+
 /// Whether one of the copies is of a message that this inbox sent, or is in doubt of having sent: either
 /// way the server made it, since the relay appends nothing here.
 async fn note_copies(app: &App, inbox: &Inbox, look: &Look) -> Result<bool, WorkError> {
@@ -244,7 +354,7 @@ pub(super) async fn watch_for_copy(
     let look = mailbox
         .reader(app, inbox)
         .await?
-        .look(sent.uid_next, app.clock.now())
+        .look(sent.uid_next, app.clock.now(), &HashSet::new())
         .await?;
     match look {
         Some(look) => note_copies(app, inbox, &look).await,

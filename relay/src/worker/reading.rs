@@ -2,7 +2,7 @@
 //! changes nothing, so a restart in the middle costs only time.
 
 use super::WorkError;
-use super::mailbox::Reader;
+use super::mailbox::{Reader, learn_names};
 use crate::app::App;
 use crate::engine::arrival::{self, Arrival};
 use crate::imap::{Folder, Header};
@@ -27,6 +27,7 @@ pub(super) async fn read_inbox(
     inbox: &Inbox,
     reader: &mut Reader,
 ) -> Result<Found, WorkError> {
+    learn_names(app, inbox, reader).await?;
     let position = reader.session.examine(&Folder::inbox()).await?;
     let mut found = Found::default();
     let mut next = position.uid_next;
@@ -36,10 +37,7 @@ pub(super) async fn read_inbox(
         position.uid_next,
     ) {
         let uids = reader.session.list_uids(from_uid).await?;
-        next = uids
-            .iter()
-            .max()
-            .map_or(next, |last| next.max(last.saturating_add(1)));
+        next = next_unread(from_uid, &uids);
         for slice in uids.chunks(SLICE) {
             for header in reader.session.fetch_headers_of(slice).await? {
                 read_message(app, inbox, reader, &header, &mut found).await?;
@@ -65,6 +63,13 @@ fn first_unread(noted: Option<FolderPosition>, uid_validity: u32, uid_next: u32)
         return Some(1);
     }
     (uid_next > noted.uid_next).then_some(noted.uid_next)
+}
+
+/// The first UID that is not read after these were, of those from `from_uid` on. What the server says has come
+/// and does not list counts as unread: its list may lag behind, and asking for it again costs little.
+fn next_unread(from_uid: u32, listed: &[u32]) -> u32 {
+    let last = listed.iter().max();
+    last.map_or(from_uid, |last| last.saturating_add(1))
 }
 
 async fn read_message(
@@ -112,6 +117,13 @@ async fn read_message(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_server_does_not_list_is_asked_for_again() {
+        for (listed, expected) in [(&[][..], 100), (&[100], 101), (&[100, 104], 105)] {
+            assert_eq!(next_unread(100, listed), expected);
+        }
+    }
 
     #[test]
     fn reading_goes_on_where_it_ended_and_begins_anew_in_another_folder() {

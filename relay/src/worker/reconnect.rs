@@ -81,6 +81,10 @@ async fn advance(app: &App, id: &ReconnectId) -> Result<Next, WorkError> {
         }
         State::Started { .. } => Err(found(At::Authorize, Finding::Expired)),
         State::Granted => exchange(app, &reconnect, &inbox).await,
+        State::Unconfirmed { .. } if reconnect.expires_at > app.clock.now() => {
+            return Ok(Next::Wait(reconnect.expires_at));
+        }
+        State::Unconfirmed { .. } => Err(found(At::Identity, Finding::Expired)),
         State::Verifying { stage } if stage.is_window() => {
             Err(found(At::Exchange, Finding::Interrupted))
         }
@@ -153,7 +157,11 @@ async fn revoke(app: &App, inbox: &Inbox, refresh_token: &Secret) {
     let Some((known, provider)) = app.find_provider(&inbox.provider) else {
         return;
     };
-    if !known.oauth.revokes_alone {
+    if !known
+        .oauth
+        .as_ref()
+        .is_some_and(|oauth| oauth.revokes_alone)
+    {
         return;
     }
     let revoked = match app.load_metadata(&inbox.provider).await {
@@ -291,14 +299,12 @@ fn used_up(answer: Result<Tokens, Failure>, stage: At) -> Result<Tokens, WorkErr
 
 /// RFC 6749 §5.1: where the answer names no scopes, those that were asked for were granted.
 fn check_scopes(inbox: &Inbox, tokens: &Tokens) -> Result<(), WorkError> {
-    let (Some(granted), Some(provider)) = (
-        &tokens.scopes,
-        protocol::provider::Provider::find(&inbox.provider),
-    ) else {
+    let oauth = protocol::provider::Provider::find(&inbox.provider)
+        .and_then(|provider| provider.oauth.as_ref());
+    let (Some(granted), Some(oauth)) = (&tokens.scopes, oauth) else {
         return Ok(());
     };
-    let needed = provider
-        .oauth
+    let needed = oauth
         .needed_scopes
         .iter()
         .filter(|scope| !granted.iter().any(|one| one == *scope));

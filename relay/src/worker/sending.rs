@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use protocol::cause::Cause;
 use protocol::delivery::Event;
-use protocol::evidence::{Evidence, Party};
+use protocol::evidence::{Evidence, Party, Stage};
 use protocol::provider::{Provider, SentCopy};
 use protocol::timestamp::Timestamp;
 use tokio::sync::watch;
@@ -79,6 +80,9 @@ pub(super) async fn send_due(
         };
         if accepted && recorded {
             accepted_any = true;
+            if end.ended.wire_id.is_none() && !provider.submission.keeps_ids {
+                memory.mailbox.await_names();
+            }
             keep_copy(app, inbox, provider, memory, &message).await;
         }
         if next.is_none() {
@@ -119,22 +123,8 @@ async fn attempt(
     let message = match compose(&parts) {
         Ok(message) => message,
         Err(error) => {
-            let event = Event::Rejected {
-                cause: protocol::cause::Cause::MessageRejected,
-            };
-            let ended = Ended {
-                event,
-                words: error.to_string(),
-                wire_id: None,
-            };
-            return Ok((
-                End {
-                    ended,
-                    inbox: InboxDoes::GoOn,
-                    evidence: None,
-                },
-                Vec::new(),
-            ));
+            let end = set_aside(Cause::MessageRejected, error.to_string());
+            return Ok((end, Vec::new()));
         }
     };
     let envelope = Envelope {
@@ -145,6 +135,20 @@ async fn attempt(
     let outcome = send_renewing(app, job, session, &envelope, &message).await;
     let end = judge(app, inbox, memory, job, outcome).await;
     Ok((end, message))
+}
+
+/// Nothing was said to a server: this delivery cannot be sent, and the others can.
+fn set_aside(cause: Cause, words: String) -> End {
+    let ended = Ended {
+        event: Event::Rejected { cause },
+        words,
+        wire_id: None,
+    };
+    End {
+        ended,
+        inbox: InboxDoes::GoOn,
+        evidence: None,
+    }
 }
 
 /// Sends, and keeps the attempt ours for as long as that takes.
@@ -211,6 +215,14 @@ async fn judge(app: &App, inbox: &Inbox, memory: &mut Memory, job: &Job, outcome
         Outcome::NotHandedOver(failure) => {
             memory.mailbox.close_smtp().await;
             refused(failure)
+        }
+        // The server's own offer speaks of this message or this lead, and of no other.
+        Outcome::Unsendable { stage, words } => {
+            let cause = match stage {
+                Stage::Rcpt => Cause::RecipientRejected,
+                _ => Cause::MessageRejected,
+            };
+            set_aside(cause, words)
         }
         Outcome::InDoubt(failure) => {
             memory.mailbox.close_smtp().await;

@@ -16,7 +16,7 @@ use crate::sign_in::SignIn;
 use crate::store::inbox::Inbox;
 
 /// How long one refresh may hold the right to refresh; the client gives up long before.
-const REFRESH_LEASE: Duration = Duration::from_mins(2);
+pub(super) const REFRESH_LEASE: Duration = Duration::from_mins(2);
 /// The life of an access token whose provider does not say (RFC 6749 §5.1 recommends that it does).
 const UNKNOWN_LIFE: Duration = Duration::from_mins(5);
 

@@ -11,7 +11,6 @@ use protocol::campaign::Step;
 use protocol::cause::Cause;
 use protocol::connection::Connection;
 use protocol::id::{CampaignId, InboxId, ReconnectId};
-use protocol::provider::ProviderId;
 use protocol::reconnect::{Grant, State};
 use protocol::request::delivery::Delivery;
 use relay::app::{App, RunningApp, StartError};
@@ -73,6 +72,8 @@ pub(crate) struct Ground {
     pub(crate) client: Client,
     folder: TempDir,
     timing: &'static str,
+    /// What the relay takes the sandbox for.
+    provider: &'static str,
 }
 
 impl Ground {
@@ -88,6 +89,21 @@ impl Ground {
         clock: Clock,
         timing: &'static str,
     ) -> Self {
+        let options = Options {
+            access_token_for,
+            ..Options::default()
+        };
+        Self::at(client, clock, timing, "sandbox", options).await
+    }
+
+    /// With a sandbox of these options, in which Jane and John have accounts, as this provider.
+    pub(crate) async fn at(
+        client: Client,
+        clock: Clock,
+        timing: &'static str,
+        provider: &'static str,
+        options: Options,
+    ) -> Self {
         let person = |address: &str, name: &str| Person {
             address: address.to_owned(),
             name: name.to_owned(),
@@ -95,8 +111,7 @@ impl Ground {
         };
         let options = Options {
             people: vec![person(JANE, "Jane Doe"), person(JOHN, "John Doe")],
-            access_token_for,
-            ..Options::default()
+            ..options
         };
         let sandbox = Sandbox::start(options).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -107,6 +122,7 @@ impl Ground {
             client,
             folder,
             timing,
+            provider,
         }
     }
 
@@ -124,12 +140,13 @@ impl Ground {
         };
         let text = format!(
             "listen = \"127.0.0.1:0\"\ndata = {:?}\nkey_file = {:?}\nextra_roots_file = {:?}\n\
-             [timing]\n{}\n[providers.sandbox]\nissuer = {:?}\nclient_id = {:?}\n{secret}\
+             [timing]\n{}\n[providers.{}]\nissuer = {:?}\nclient_id = {:?}\n{secret}\
              smtp.host = \"127.0.0.1\"\nsmtp.port = {}\nimap.host = \"127.0.0.1\"\nimap.port = {}\n",
             path("data"),
             path("unpause.key"),
             path("ca.pem"),
             self.timing,
+            self.provider,
             self.sandbox.issuer(),
             self.client.id(),
             self.sandbox.smtps().port(),
@@ -217,8 +234,7 @@ impl Relay {
     /// Adds Jane's inbox, not connected yet.
     pub(crate) async fn add_inbox(&self, gap: Duration) -> InboxId {
         let app = self.app();
-        let id = ProviderId::new("sandbox");
-        let provider = &app.config.providers[&id];
+        let (id, provider) = app.config.providers.first_key_value().unwrap();
         let new = NewInbox {
             address: JANE.parse().unwrap(),
             provider: id.clone(),

@@ -4,6 +4,7 @@
 mod app;
 mod cli;
 mod cli_reconnect;
+mod hostile;
 mod http;
 mod imap;
 mod ledger;

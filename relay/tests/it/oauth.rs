@@ -215,12 +215,114 @@ async fn a_success_with_nonsense_is_garbage() {
     }
 }
 
+/// Asks each endpoint that answers something, and gives what was said.
+async fn said_by_each(answer: &str) -> Vec<Said> {
+    let mut said = vec![refused(answer).await];
+    let peer = Peer::start(&format!("C HTTP POST /token\n{answer}")).await;
+    let (code, verifier) = (Secret::new("the-code"), Secret::new("the-verifier"));
+    let exchanged = client()
+        .exchange(
+            &metadata(&peer.origin()),
+            &public(),
+            &code,
+            &verifier,
+            "https://relay.example/v1/oauth/redirect",
+        )
+        .await;
+    said.push(exchanged.unwrap_err().said);
+    peer.finish().await;
+    let peer = Peer::start(&format!(
+        "C HTTP GET /.well-known/openid-configuration\n{answer}"
+    ))
+    .await;
+    let issuer = peer.origin().parse().unwrap();
+    said.push(client().load_metadata(&issuer).await.unwrap_err().said);
+    peer.finish().await;
+    let peer = Peer::start(&format!("C HTTP GET /userinfo\n{answer}")).await;
+    let identified = client()
+        .load_identity(&metadata(&peer.origin()), &Secret::new("the-token"))
+        .await;
+    said.push(identified.unwrap_err().said);
+    peer.finish().await;
+    said
+}
+
 #[tokio::test]
-async fn an_endless_answer_ends() {
-    let script =
-        "S! HTTP/1.1 200 OK\\r\\ncontent-type: application/json\\r\\n\\r\\n\nS* {very-secret";
-    let said = refused(script).await;
-    assert!(garbage(&said).contains("at most 262144 bytes"), "{said:?}");
+async fn an_endless_answer_ends_at_every_endpoint() {
+    let success = "S! HTTP/1.1 200 OK\\r\\ncontent-type: application/json\\r\\n";
+    for rest in [
+        "\\r\\n\nS* {very-secret",
+        "content-length: 10000000\\r\\n\\r\\n\nS* {very-secret",
+        "content-length: 10000000\\r\\n\\r\\n\nS* {\"a\":",
+    ] {
+        for said in said_by_each(&format!("{success}{rest}")).await {
+            assert!(garbage(&said).contains("at most 262144 bytes"), "{said:?}");
+        }
+    }
+    // Headers without end are the HTTP library's to refuse.
+    for said in said_by_each("S! HTTP/1.1 200 OK\\r\\n\nS* x: y\\r\\n\n").await {
+        assert!(matches!(said, Said::Io { .. }), "{said:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_with_an_endless_page_is_still_that_refusal() {
+    for said in said_by_each("S! HTTP/1.1 503 Busy\\r\\n\\r\\n\nS* <p>busy</p>").await {
+        let Said::Oauth(reply) = said else {
+            panic!("{said:?}")
+        };
+        assert_eq!((reply.http_status, reply.error), (Some(503), None));
+        assert!(reply.description.len() < 500, "{}", reply.description);
+    }
+}
+
+#[tokio::test]
+async fn json_that_is_nested_without_end_is_garbage_and_ends_nobody() {
+    let deep = |open: &str, n_bytes: usize| open.repeat(n_bytes / open.len());
+    for body in [
+        deep("[", 200_000),
+        deep("{\"a\":", 200_000),
+        format!("{{\"access_token\":{}", deep("[", 200_000)),
+        format!("{{\"issuer\":{}", deep("{\"issuer\":", 200_000)),
+        format!("{{\"sub\":\"1\",\"email_verified\":{}", deep("[", 200_000)),
+        format!("{{\"other\":{}}}", deep("[[],", 200_000)),
+    ] {
+        for said in said_by_each(&json(&body)).await {
+            let detail = garbage(&said);
+            assert!(
+                detail.starts_with("expected ") && detail.len() < 300,
+                "{detail}"
+            );
+        }
+        let answer = answer("400 Bad Request", "application/json", &body);
+        for said in said_by_each(&answer).await {
+            let Said::Oauth(reply) = said else {
+                panic!("{said:?}")
+            };
+            assert_eq!(reply.http_status, Some(400));
+            assert!(reply.description.len() < 1_000);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_of_one_byte_a_second_is_not_waited_for() {
+    let head = "S! HTTP/1.1 200 OK\\r\\ncontent-type: application/json\\r\\n\\r\\n";
+    for answer in [
+        "S~".to_owned(),
+        "S~ HTTP/1.1 200 OK and more and more".to_owned(),
+        format!("{head}\nS~"),
+        format!("{head}\nS~ {{\"a\": "),
+    ] {
+        for said in said_by_each(&answer).await {
+            let Said::Io { fault, detail } = said else {
+                panic!("{said:?}")
+            };
+            assert_eq!(fault, IoFault::TimedOut);
+            let expected = "no end of the request to 127.0.0.1 within 20 seconds";
+            assert_eq!(detail, expected);
+        }
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,8 @@
 //! S: text           say a line
 //! S! text           say exactly this; \r \n \t \\ and \xNN stand for bytes
 //! S* text           say this, escaped as above, until the relay hangs up
+//! S~ text           say this, escaped as above, over and over, one byte a second, until the relay hangs up;
+//!                   nothing but seconds passing where there is no text. Time runs as fast as it can
 //! C: text           hear a line; `*` stands for anything
 //! C: $tag text      hear a line and keep its first word; later `S: $tag …` says it
 //! C# 12             hear that many bytes, whatever they are
@@ -38,6 +40,9 @@ use tokio_rustls::server::TlsStream;
 /// Nobody on loopback is slower; a test that waits longer has failed.
 const STEP_WITHIN: Duration = Duration::from_secs(20);
 
+/// The year in which a good certificate ends; the tests are older by then.
+const VALID_UNTIL: i32 = 2200;
+
 /// A running peer.
 pub(crate) struct Peer {
     /// Where it listens, as the relay's settings would say it.
@@ -54,15 +59,25 @@ impl Peer {
 
     /// Starts a peer with a certificate for `certified_name`; it listens on 127.0.0.1 all the same.
     pub(crate) async fn start_named(certified_name: &str, script: &str) -> Self {
-        Self::listen(certified_name, |_| script.to_owned()).await
+        let certificate = make_certificate(certified_name, VALID_UNTIL);
+        Self::listen(certificate, |_| script.to_owned()).await
+    }
+
+    /// Starts a peer whose certificate for 127.0.0.1 expired at the beginning of 2020.
+    pub(crate) async fn start_expired(script: &str) -> Self {
+        let certificate = make_certificate("127.0.0.1", 2020);
+        Self::listen(certificate, |_| script.to_owned()).await
     }
 
     /// Starts a peer whose script names its own address (`host:port`).
     pub(crate) async fn start_with(script: impl FnOnce(&str) -> String) -> Self {
-        Self::listen("127.0.0.1", script).await
+        Self::listen(make_certificate("127.0.0.1", VALID_UNTIL), script).await
     }
 
-    async fn listen(certified_name: &str, script: impl FnOnce(&str) -> String) -> Self {
+    async fn listen(
+        (config, root_pem): (Arc<ServerConfig>, String),
+        script: impl FnOnce(&str) -> String,
+    ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let steps: Vec<String> = script(&address.to_string())
@@ -71,7 +86,6 @@ impl Peer {
             .filter(|line| !line.is_empty())
             .collect();
         let is_implicit = steps.first().is_some_and(|step| step.starts_with("TLS"));
-        let (config, root_pem) = make_certificate(certified_name);
         let server = MailServer {
             host: "127.0.0.1".to_owned(),
             port: address.port(),
@@ -100,9 +114,10 @@ impl Peer {
         }
     }
 
-    /// A dialer that trusts the peer's certificate.
+    /// A dialer that trusts the peer's certificate, and that may reach it.
     pub(crate) fn dialer(&self) -> Dialer {
-        Dialer::new(Some(self.root_pem.as_bytes())).unwrap()
+        let trusting = Dialer::new(Some(self.root_pem.as_bytes())).unwrap();
+        trusting.reaching([&self.server])
     }
 
     /// Where it listens, for HTTP.
@@ -121,12 +136,14 @@ impl Peer {
     }
 }
 
-fn make_certificate(name: &str) -> (Arc<ServerConfig>, String) {
+fn make_certificate(name: &str, until_year: i32) -> (Arc<ServerConfig>, String) {
     let mut root = CertificateParams::new(Vec::new()).unwrap();
     root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let root = CertifiedIssuer::self_signed(root, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let mut leaf = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    leaf.not_before = rcgen::date_time_ymd(2019, 1, 1);
+    leaf.not_after = rcgen::date_time_ymd(until_year, 1, 1);
     let leaf = leaf.signed_by(&key, &root).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
@@ -158,9 +175,16 @@ struct Conversation {
 impl Conversation {
     async fn play(&mut self, steps: &[String]) -> Result<(), String> {
         for step in steps {
-            let outcome = match timeout(STEP_WITHIN, self.step(step)).await {
-                Ok(outcome) => outcome,
-                Err(_) => Err("nothing happened".to_owned()),
+            // In a drip time means nothing.
+            let outcome = match step.strip_prefix("S~") {
+                Some(text) => {
+                    self.drip(&unescape(text.trim_start())).await;
+                    Ok(())
+                }
+                None => match timeout(STEP_WITHIN, self.step(step)).await {
+                    Ok(outcome) => outcome,
+                    Err(_) => Err("nothing happened".to_owned()),
+                },
             };
             outcome.map_err(|problem| format!("at {step:?}: {problem}"))?;
         }
@@ -234,6 +258,26 @@ impl Conversation {
                 },
             },
         }
+    }
+
+    /// From here on the runtime's clock moves whenever nobody has anything else to do.
+    async fn drip(&mut self, bytes: &[u8]) {
+        self.note("S, one byte a second", bytes);
+        tokio::time::pause();
+        let mut bytes = bytes.iter().cycle();
+        loop {
+            let can_speak = match bytes.next() {
+                Some(byte) => self.say(&[*byte]).await.is_ok(),
+                None => true,
+            };
+            let hears = timeout(Duration::from_secs(1), self.receive()).await;
+            if !can_speak || hears == Ok(false) {
+                break;
+            }
+        }
+        tokio::time::resume();
+        self.received.clear();
+        self.stream = Stream::Closed;
     }
 
     async fn start_tls(&mut self) -> Result<(), String> {

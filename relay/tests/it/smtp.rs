@@ -5,16 +5,16 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use protocol::evidence::{IoFault, Party, Said, Stage};
-use protocol::inbox::{Address, MailServer, TlsMode};
+use protocol::inbox::Address;
 use protocol::reply::SmtpReply;
 use protocol::secret::Secret;
 use relay::failure::Failure;
 use relay::sign_in::SignIn;
 use relay::smtp::{Envelope, Outcome, Session};
-use relay::tls::Dialer;
-use tokio::net::TcpListener;
 
 use crate::peer::Peer;
+
+mod connecting;
 
 const TOKEN: &str = "ya29.a0AfB_byA-very-secret-access-token";
 const PASSWORD: &str = "abcd efgh ijkl mnop";
@@ -638,22 +638,72 @@ async fn a_positive_reply_in_the_wrong_place_is_no_verdict() {
 }
 
 #[tokio::test]
+async fn a_message_over_the_servers_size_is_not_sent_and_the_next_one_is() {
+    let script = SIGNED_IN.replace("S: 250 AUTH", "S: 250-SIZE 1000\nS: 250 AUTH");
+    let peer = Peer::start(&format!(
+        "{script}
+        C: MAIL FROM:<jane@acme.example> SIZE=1000
+        S: 250 OK
+        C: RCPT TO:<bob@example.org>
+        S: 250 OK
+        C: DATA
+        S: 354 Go ahead
+        C DATA
+        S: 552 5.3.4 Message size exceeds fixed limit
+        C: RSET
+        S: 250 OK
+        C: QUIT
+        S: 221 bye"
+    ))
+    .await;
+    let mut session = open(&peer, &bearer()).await.unwrap();
+    let too_long = session
+        .send(&envelope("bob@example.org"), &[b'a'; 999])
+        .await;
+    let words =
+        "the message has 1001 bytes, and the server takes at most 1000; it was not sent".to_owned();
+    let stage = Stage::Mail;
+    assert_eq!(too_long, Outcome::Unsendable { stage, words });
+    assert!(session.is_usable());
+    // A server may have another limit than it says.
+    let refused = session
+        .send(&envelope("bob@example.org"), &[b'a'; 998])
+        .await;
+    let reply = reply(552, "5.3.4 Message size exceeds fixed limit");
+    let stage = Stage::Body;
+    assert_eq!(refused, Outcome::Refused { stage, reply });
+    session.quit().await;
+    peer.finish().await;
+}
+
+#[tokio::test]
 async fn an_address_beyond_ascii_needs_smtputf8() {
     let jörg: Address = "jörg@example.org".parse().unwrap();
     let to_jörg = Envelope {
-        to: jörg,
+        to: jörg.clone(),
+        ..envelope("bob@example.org")
+    };
+    let from_jörg = Envelope {
+        from: jörg,
         ..envelope("bob@example.org")
     };
     let peer = Peer::start(&format!("{SIGNED_IN}C: QUIT\nS: 221 bye")).await;
     let mut session = open(&peer, &bearer()).await.unwrap();
+    // The lead cannot be reached, and no other lead has to wait for that.
     let outcome = session.send(&to_jörg, b"Hello").await;
+    let words =
+        "the server takes no addresses beyond ASCII (SMTPUTF8), and jörg@example.org is one"
+            .to_owned();
+    let stage = Stage::Rcpt;
+    assert_eq!(outcome, Outcome::Unsendable { stage, words });
+    // No lead is to blame for the inbox's own address.
+    let outcome = session.send(&from_jörg, b"Hello").await;
     let detail =
         "expected an offer of SMTPUTF8, which jörg@example.org needs, found none".to_owned();
     assert_eq!(
         outcome,
-        Outcome::NotHandedOver(smtp(Stage::Rcpt, Said::Garbage { detail }))
+        Outcome::NotHandedOver(smtp(Stage::Mail, Said::Garbage { detail }))
     );
-    assert!(session.is_usable());
     session.quit().await;
     peer.finish().await;
 
@@ -673,81 +723,4 @@ async fn an_address_beyond_ascii_needs_smtputf8() {
     );
     session.quit().await;
     peer.finish().await;
-}
-
-#[tokio::test]
-async fn a_certificate_that_is_not_the_servers_is_refused() {
-    let named = Peer::start_named("smtp.other.example", "TLS refused").await;
-    let unknown = Peer::start("TLS refused").await;
-    for (peer, dialer, expected) in [
-        (&named, named.dialer(), "not valid for name"),
-        (&unknown, Dialer::new(None).unwrap(), "UnknownIssuer"),
-    ] {
-        let opened = Session::open(&dialer, &peer.server, "relay.example", &bearer()).await;
-        let failure = opened.unwrap_err();
-        assert_eq!((failure.party, failure.stage), (Party::Smtp, Stage::Tls));
-        let Said::Tls { detail } = &failure.said else {
-            panic!("{failure:?}")
-        };
-        assert!(detail.contains(expected), "{detail}");
-    }
-    named.finish().await;
-    unknown.finish().await;
-}
-
-#[tokio::test]
-async fn a_server_that_speaks_no_tls_or_hangs_up_is_told_apart() {
-    let failure = {
-        let peer = Peer::start("S: 220 hi\nC hangs up").await;
-        let server = MailServer {
-            tls: TlsMode::Implicit,
-            ..peer.server.clone()
-        };
-        Session::open(&peer.dialer(), &server, "relay.example", &bearer())
-            .await
-            .unwrap_err()
-    };
-    assert!(
-        matches!(
-            (failure.stage, &failure.said),
-            (Stage::Tls, Said::Tls { .. })
-        ),
-        "{failure:?}"
-    );
-
-    let peer = Peer::start("close").await;
-    let server = MailServer {
-        tls: TlsMode::Implicit,
-        ..peer.server.clone()
-    };
-    let opened = Session::open(&peer.dialer(), &server, "relay.example", &bearer()).await;
-    let failure = opened.unwrap_err();
-    assert!(is_closed(&failure, Stage::Tls), "{failure:?}");
-    peer.finish().await;
-}
-
-#[tokio::test]
-async fn nobody_listening_is_a_refused_connection() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
-    let server = MailServer {
-        host: "127.0.0.1".to_owned(),
-        port,
-        tls: TlsMode::Implicit,
-    };
-    let dialer = Dialer::new(None).unwrap();
-    let opened = Session::open(&dialer, &server, "relay.example", &bearer()).await;
-    let failure = opened.unwrap_err();
-    assert_eq!(failure.stage, Stage::Connect);
-    assert!(
-        matches!(
-            failure.said,
-            Said::Io {
-                fault: IoFault::Refused,
-                ..
-            }
-        ),
-        "{failure:?}"
-    );
 }

@@ -3,10 +3,14 @@
 
 #![cfg(test)]
 
+mod folders;
 mod gap;
 mod hosted;
 mod leases;
+mod names;
 mod reconnects;
 mod restarts;
+mod servers;
+mod set_back;
 mod starting;
 mod tokens;

@@ -102,6 +102,7 @@ impl Device {
                     reconnect_id: id.clone(),
                     error,
                     description: None,
+                    redirect_uri: None,
                 };
                 self.api.call(&request).await?;
             }

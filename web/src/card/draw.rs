@@ -68,7 +68,9 @@ impl<'a> Place<'a> {
         Self {
             inbox,
             provider: provider.map_or(inbox.provider.as_str(), |provider| provider.name),
-            expects: provider.map(|provider| provider.oauth.expects),
+            expects: provider
+                .and_then(|provider| provider.oauth.as_ref())
+                .map(|oauth| oauth.expects),
             waiting,
         }
     }

@@ -213,19 +213,24 @@ impl Drawing<'_> {
     fn remedy(&self, broken: &Broken, on_copied: &Callback<()>) -> Html {
         let label = broken.button.clone();
         match broken.remedy {
-            Remedy::Reconnect | Remedy::ReconnectAsInbox => label.map_or_else(
-                || self.button("primary", "Try again", Act::Reconnect),
-                |label| self.button("primary", &label, Act::Reconnect),
-            ),
+            Remedy::Reconnect | Remedy::ReconnectAsInbox | Remedy::NewAppPassword => label
+                .map_or_else(
+                    || self.button("primary", "Try again", Act::Reconnect),
+                    |label| self.button("primary", &label, Act::Reconnect),
+                ),
             // The servers stand in the relay's configuration, so both are the operator's to correct.
-            Remedy::TellOperator | Remedy::CorrectServers => {
+            Remedy::TellOperator | Remedy::CorrectServers | Remedy::AskAdmin => {
                 let report = sentence::report(self.card, broken);
                 let (on_act, on_copied) = (self.on_act.clone(), on_copied.clone());
                 let onclick = Callback::from(move |_| {
                     on_act.emit(Act::CopyReport(report.clone()));
                     on_copied.emit(());
                 });
-                let label = Remedy::TellOperator.button().unwrap_or_default();
+                let told = match broken.remedy {
+                    Remedy::AskAdmin => Remedy::AskAdmin,
+                    _ => Remedy::TellOperator,
+                };
+                let label = told.button().unwrap_or_default();
                 html! {
                     <>
                         <button type="button" class="primary" {onclick}>{ icon::view(Icon::Copy) }{ label }</button>

@@ -103,6 +103,7 @@ mod tests {
             state,
             stage: reached,
             expires_at: Timestamp::from_ms(0),
+            signed_in_as: None,
             cause: None,
             card: None,
             evidence: None,

@@ -262,6 +262,7 @@ impl Terminal<'_> {
                 reconnect_id: id.clone(),
                 error,
                 description,
+                redirect_uri: None,
             })
             .await
     }
@@ -293,7 +294,10 @@ impl Terminal<'_> {
             }
             match reconnect.state {
                 ReconnectState::Resumed | ReconnectState::Refused => break reconnect,
-                ReconnectState::Started | ReconnectState::Granted | ReconnectState::Verifying => {}
+                ReconnectState::Started
+                | ReconnectState::Granted
+                | ReconnectState::Verifying
+                | ReconnectState::Unconfirmed => {}
             }
             tokio::select! {
                 () = self.clock.wait_for(BETWEEN_LOOKS) => {}

@@ -24,9 +24,12 @@ pub(super) struct Redirect {
 }
 
 /// The addresses of a relay that listens on `listen`.
-pub(super) fn list(provider: &Provider, listen: SocketAddr) -> [Redirect; 3] {
+pub(super) fn list(provider: &Provider, listen: SocketAddr) -> Vec<Redirect> {
     let id = provider.id;
-    let firefox = match provider.oauth.firefox_redirect {
+    let Some(oauth) = &provider.oauth else {
+        return Vec::new();
+    };
+    let firefox = match oauth.firefox_redirect {
         FirefoxRedirect::Allizom => {
             format!("https://{FIREFOX_LABEL}.extensions.allizom.org/oauth/{id}")
         }
@@ -43,6 +46,7 @@ pub(super) fn list(provider: &Provider, listen: SocketAddr) -> [Redirect; 3] {
         ("dashboard", callback_address(listen, id)),
     ]
     .map(|(taken_by, address)| Redirect { taken_by, address })
+    .into()
 }
 
 #[cfg(test)]

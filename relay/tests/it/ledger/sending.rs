@@ -218,7 +218,9 @@ impl World {
             self.store().note_copy_seen(id, self.now).await.unwrap();
         }
         for doubt in &doubts {
-            let verdict = doubt::decide(doubt, Some(&look), &self.server.submission, copy_seen);
+            let submission = &self.server.submission;
+            let watched_for = self.now.since(doubt.since);
+            let verdict = doubt::decide(doubt, Some(&look), submission, copy_seen, watched_for);
             let (event, wire_id) = match verdict {
                 Verdict::Found { wire_id } => (Event::Found { at: self.now }, wire_id),
                 Verdict::Refuted => (Event::Refuted { at: self.now }, None),

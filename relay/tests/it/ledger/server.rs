@@ -123,14 +123,16 @@ impl Server {
 
     /// What a client sees from a UID on.
     pub(crate) fn look(&self, inbox: usize, from_uid: u32, now: Timestamp) -> Look {
-        let copies = self.folders[inbox]
+        let (uids, copies) = self.folders[inbox]
             .copies
             .iter()
             .filter(|(uid, _)| *uid >= from_uid)
-            .map(|(_, copy)| copy.clone());
+            .cloned()
+            .unzip();
         Look {
             position: self.position(inbox),
-            copies: copies.collect(),
+            uids,
+            copies,
             at: now,
         }
     }

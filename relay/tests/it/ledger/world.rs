@@ -196,6 +196,7 @@ impl World {
         };
         let submission = Submission {
             sent_copy,
+            keeps_ids: true,
             settles_within: Duration::from_secs(55),
         };
         Self {

@@ -201,6 +201,57 @@ async fn a_night_of_sleep_is_read_before_anything_is_sent_and_ends_in_no_burst()
 }
 
 #[tokio::test]
+async fn three_hundred_messages_due_after_a_night_of_sleep_leave_one_gap_after_the_other() {
+    let gap = Duration::from_mins(2);
+    let start = Timestamp::from_ms(1_795_417_920_000);
+    let day = Duration::from_hours(24);
+    let clock = Clock::manual(start);
+    let ground = Ground::with(Client::Public, day, clock, "poll_ms = 60000").await;
+    let control = ground.sandbox.control();
+    let relay = ground.start().await;
+    let inbox = connect(&ground, &relay, gap).await;
+    let leads: Vec<String> = (0..303).map(|n| format!("lead{n}@a.example")).collect();
+    let leads: Vec<&str> = leads.iter().map(String::as_str).collect();
+    let campaign = relay.start_campaign(&inbox, &leads, 1).await;
+    let run_until = async |n: usize| {
+        wait_for("more messages to be accepted", async || {
+            ground.clock.advance(Duration::from_secs(20));
+            let accepted = relay.list(&campaign, Some("accepted")).await;
+            (accepted.len() >= n).then_some(accepted)
+        })
+        .await
+    };
+    run_until(3).await;
+
+    let reading = control.hold(Point::ImapSelected);
+    let mut events = control.events();
+    ground.clock.advance(Duration::from_hours(14));
+    let woke_at = ground.clock.now();
+    reading.reached().await;
+    while let Ok(event) = events.try_recv() {
+        assert_ne!(event.point, Point::SmtpMail, "sent before the gap was read");
+    }
+    reading.release();
+    let accepted = run_until(15).await;
+    let mut sent_at: Vec<_> = accepted
+        .iter()
+        .filter_map(|row| match row.status {
+            State::Accepted { at } => Some(at),
+            _ => None,
+        })
+        .collect();
+    sent_at.sort();
+    for pair in sent_at.windows(2) {
+        assert!(pair[1].since(pair[0]) >= gap, "a burst: {sent_at:?}");
+    }
+    let since = sent_at.iter().filter(|at| **at >= woke_at).count();
+    let gaps = ground.clock.now().since(woke_at).as_secs() / gap.as_secs();
+    assert!(since as u64 <= gaps + 1, "{since} in {gaps} gaps");
+    assert_eq!(control.delivered().len(), accepted.len());
+    relay.stop().await;
+}
+
+#[tokio::test]
 async fn a_clock_that_jumps_in_the_middle_of_a_batch_ends_the_batch_and_the_gap_is_read() {
     let start = Timestamp::from_ms(1_795_417_920_000);
     let ground = Ground::with(

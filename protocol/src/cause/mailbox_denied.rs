@@ -1,0 +1,52 @@
+//! The account that signed in may not open this mailbox.
+
+use super::{Claim, Definition};
+use crate::card::{Acts, Card, Persistence, Remedy, Scope};
+
+pub(super) static CAUSE: Definition = Definition {
+    card: Card {
+        scope: Scope::Inbox,
+        persistence: Persistence::Permanent,
+        acts: Acts::Person,
+        title: "{inbox} is not open to this account",
+        explanation: "The sign-in works, and the account that is signed in may not open {inbox}. Sign in with the account that may.",
+        remedy: Remedy::ReconnectAsInbox,
+    },
+    claim: |evidence| {
+        let reply = evidence.imap()?;
+        // RFC 5530 §3: AUTHORIZATIONFAILED is a right proof of somebody who may not act as this user.
+        if reply.code.as_deref() == Some("AUTHORIZATIONFAILED") {
+            return Some(Claim::Coded);
+        }
+        // Exchange says that somebody is authenticated and not connected.
+        let words = [
+            "but not connected",
+            "authorization failed",
+            "no rights to mailbox",
+            "not authorized to access this mailbox",
+            "no access to mailbox",
+        ];
+        evidence.mentions(&words).then_some(Claim::Coded)
+    },
+};
+
+#[cfg(test)]
+pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
+    use super::said::example::*;
+    use crate::evidence::Stage;
+    use crate::reply::ImapStatus;
+    vec![
+        imap(
+            Stage::Auth,
+            ImapStatus::No,
+            Some("AUTHORIZATIONFAILED"),
+            "Not as this user",
+        ),
+        imap(
+            Stage::Folder,
+            ImapStatus::Bad,
+            None,
+            "Signed in but not connected",
+        ),
+    ]
+}

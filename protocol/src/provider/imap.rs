@@ -1,0 +1,18 @@
+//! Any IMAP and submission server that takes passwords: nothing is assumed that the standards do not promise.
+
+use super::{DATA_TERMINATION, Provider, SentCopy, Submission};
+
+pub(super) static PROVIDER: Provider = Provider {
+    id: "imap",
+    name: "your mail server",
+    webmail: None,
+    oauth: None,
+    app_passwords: None,
+    submission: Submission {
+        // RFC 6409 says nothing of a copy.
+        sent_copy: SentCopy::Client,
+        // RFC 6409 §8.3 lets a server add a missing id and says nothing of replacing one.
+        keeps_ids: true,
+        settles_within: DATA_TERMINATION,
+    },
+};
