@@ -85,6 +85,9 @@ pub struct OAuth {
     /// Whether revoking a token (RFC 7009 §2.1) ends only the grant that it came with. Where it may end other
     /// grants of the same person too, what a refused reconnect obtained is deleted and not revoked.
     pub revokes_alone: bool,
+    /// Its token endpoint refuses web pages, and the extension is one to it: the relay exchanges the code even
+    /// where the client has no secret.
+    pub refuses_web_pages: bool,
     /// What a person who is signed in there already is asked, in one sentence, said before the click.
     pub expects: &'static str,
     /// The same where the operator's registration is not verified by the provider; `None` where it makes no
@@ -132,7 +135,7 @@ pub struct Attempt {
 }
 
 /// What a submission server does with a message it has accepted.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Submission {
     /// Who puts the copy into the sent folder.
     pub sent_copy: SentCopy,

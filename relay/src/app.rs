@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use protocol::evidence::{Party, Said, Stage};
-use protocol::provider::{Provider, ProviderId};
+use protocol::provider::{OAuth, Provider, ProviderId};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
@@ -191,10 +191,20 @@ impl App {
         Some((Provider::find(id)?, self.config.providers.get(id)?))
     }
 
+    /// How this relay is registered at a provider; `None` where it is not, or where there is no sign-in by OAuth.
+    pub fn find_client(&self, id: &ProviderId) -> Option<(&'static OAuth, &config::Client)> {
+        let (provider, registered) = self.find_provider(id)?;
+        Some((provider.oauth.as_ref()?, registered.client.as_ref()?))
+    }
+
     /// The provider's endpoints, discovered once.
     pub async fn load_metadata(&self, id: &ProviderId) -> Result<Metadata, Failure> {
-        let Some((_, provider)) = self.find_provider(id) else {
-            let detail = format!("the provider {id} is not in the configuration");
+        let registered = self.find_provider(id).map(|(_, provider)| &provider.client);
+        let Some(Some(client)) = registered else {
+            let detail = match registered {
+                Some(_) => format!("the provider {id} takes passwords only"),
+                None => format!("the provider {id} is not in the configuration"),
+            };
             return Err(Failure::new(
                 Party::Relay,
                 Stage::Metadata,
@@ -204,7 +214,7 @@ impl App {
         if let Some(known) = self.metadata.lock().await.get(id) {
             return Ok(known.clone());
         }
-        let metadata = self.oauth.load_metadata(&provider.issuer).await?;
+        let metadata = self.oauth.load_metadata(&client.issuer).await?;
         self.metadata
             .lock()
             .await
@@ -213,12 +223,12 @@ impl App {
     }
 }
 
-impl config::Provider {
+impl config::Client {
     /// The registration as the token endpoint wants it.
     pub fn registration(&self) -> Registration {
         Registration {
-            client_id: self.client_id.clone(),
-            client_secret: self.client_secret.clone(),
+            client_id: self.id.clone(),
+            client_secret: self.secret.clone(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use protocol::inbox::MailServer;
-use protocol::provider::ProviderId;
+use protocol::provider::{self, ProviderId, SentCopy, Submission};
 use protocol::secret::Secret;
 use url::Url;
 
@@ -69,16 +69,26 @@ pub struct Timing {
 /// A provider as this relay is registered there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provider {
-    /// The issuer; its OAuth endpoints are discovered from it.
-    pub issuer: Url,
-    /// The client id of the registration.
-    pub client_id: String,
-    /// The client's secret; `None` makes it a public client.
-    pub client_secret: Option<Secret>,
+    /// The registration at its authorization server; `None` where it has none.
+    pub client: Option<Client>,
+    /// What its submission server does with a message it has accepted: as its file says, or as the operator
+    /// knows better.
+    pub submission: Submission,
     /// Where its inboxes send.
     pub smtp: MailServer,
     /// Where its inboxes read.
     pub imap: MailServer,
+}
+
+/// This relay as a client of an authorization server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// The issuer; its OAuth endpoints are discovered from it.
+    pub issuer: Url,
+    /// The client id of the registration.
+    pub id: String,
+    /// The client's secret; `None` makes it a public client.
+    pub secret: Option<Secret>,
 }
 
 /// Why there is no configuration.
@@ -266,14 +276,31 @@ fn finish_provider(id: &ProviderId, draft: ProviderDraft) -> Result<Provider, Co
         expected: expected.to_owned(),
     };
     let host = "the host name of the server";
+    let Some(known) = provider::Provider::find(id) else {
+        return Err(missing("issuer", "one of the known providers"));
+    };
+    let client = match &known.oauth {
+        None => None,
+        Some(_) => Some(Client {
+            issuer: draft
+                .issuer
+                .ok_or_else(|| missing("issuer", setting::ISSUER))?,
+            id: draft
+                .client_id
+                .ok_or_else(|| missing("client_id", "the client id of the registration"))?,
+            secret: draft.client_secret,
+        }),
+    };
+    let mut submission = known.submission;
+    if let Some(within) = draft.sent_copy_within {
+        submission.sent_copy = SentCopy::Server { within };
+    }
+    if let Some(within) = draft.settles_within {
+        submission.settles_within = within;
+    }
     Ok(Provider {
-        issuer: draft
-            .issuer
-            .ok_or_else(|| missing("issuer", setting::ISSUER))?,
-        client_id: draft
-            .client_id
-            .ok_or_else(|| missing("client_id", "the client id of the registration"))?,
-        client_secret: draft.client_secret,
+        client,
+        submission,
         smtp: draft
             .smtp
             .server(setting::SMTP_PORT)

@@ -21,6 +21,10 @@ pub enum Credentials {
         access_token: Secret,
         /// When to replace the access token: well before it ends, by our own receipt and `expires_in`.
         refresh_at: Timestamp,
+        /// Who signed in, in the provider's words (OpenID Connect Core §2); only from the exchange of the code
+        /// until the identity is known, and only where the provider gave one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id_token: Option<Secret>,
     },
     /// A password or app password.
     Password {

@@ -2,6 +2,7 @@
 //! for, who the right person is and where tokens are kept are decided elsewhere.
 
 mod http;
+pub mod id_token;
 pub mod visit;
 mod words;
 
@@ -11,15 +12,19 @@ use ::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use ::http::{Method, Request};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use oauth2::basic::{BasicClient, BasicTokenResponse};
+use oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
+    BasicTokenType,
+};
 use oauth2::{
     AuthType, AuthorizationCode, ClientId, ClientSecret, EndpointNotSet, EndpointSet,
-    PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, TokenResponse, TokenUrl,
+    ExtraTokenFields, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError,
+    StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
 };
 use protocol::evidence::{Party, Said, Stage};
 use protocol::secret::Secret;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::failure::Failure;
@@ -85,7 +90,20 @@ pub struct Tokens {
     pub expires_in: Option<Duration>,
     /// The scopes granted; `None` where they are those asked for.
     pub scopes: Option<Vec<String>>,
+    /// Who signed in (OpenID Connect Core §3.1.3.3); `None` where the server did not say.
+    pub id_token: Option<Secret>,
 }
+
+/// What OpenID Connect adds to the token endpoint's answer.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct OpenIdFields {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id_token: Option<Secret>,
+}
+
+impl ExtraTokenFields for OpenIdFields {}
+
+type TokenAnswer = StandardTokenResponse<OpenIdFields, BasicTokenType>;
 
 /// Who signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -257,8 +275,18 @@ fn basic(client_id: &str, secret: &Secret) -> String {
     )
 }
 
-type TokenClient =
-    BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
+type TokenClient = oauth2::Client<
+    BasicErrorResponse,
+    TokenAnswer,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
 
 fn token_client(metadata: &Metadata, registration: &Registration) -> TokenClient {
     let auth_type = if metadata.takes_secret_in_form {
@@ -266,7 +294,7 @@ fn token_client(metadata: &Metadata, registration: &Registration) -> TokenClient
     } else {
         AuthType::BasicAuth
     };
-    let client = BasicClient::new(ClientId::new(registration.client_id.clone()))
+    let client = oauth2::Client::new(ClientId::new(registration.client_id.clone()))
         .set_token_uri(TokenUrl::from_url(metadata.token_endpoint.clone()))
         .set_auth_type(auth_type);
     match &registration.client_secret {
@@ -278,7 +306,7 @@ fn token_client(metadata: &Metadata, registration: &Registration) -> TokenClient
 /// The tokens, or what came in their place. Refusals never get here: [`Asking`] has made faults of
 /// them.
 fn read_tokens(
-    asked: Result<BasicTokenResponse, oauth2::basic::BasicRequestTokenError<Fault>>,
+    asked: Result<TokenAnswer, oauth2::basic::BasicRequestTokenError<Fault>>,
 ) -> Result<Tokens, Said> {
     let garbage = |found: String| Said::Garbage {
         detail: format!("expected tokens, found {found}"),
@@ -307,6 +335,7 @@ fn read_tokens(
         refresh_token,
         expires_in: response.expires_in(),
         scopes: scopes.map(Iterator::collect),
+        id_token: response.extra_fields().id_token.clone(),
     })
 }
 
@@ -339,8 +368,7 @@ struct MetadataDocument {
 
 impl MetadataDocument {
     fn check(self, asked: &Url) -> Result<Metadata, Said> {
-        let same = |text: &str| text.trim_end_matches('/') == asked.as_str().trim_end_matches('/');
-        if !same(&self.issuer) {
+        if !is_issuer(&self.issuer, asked.as_str()) {
             let detail = format!(
                 "expected the metadata of {asked}, found that of {:?}",
                 self.issuer.chars().take(200).collect::<String>()
@@ -381,6 +409,22 @@ impl MetadataDocument {
         })
     }
 }
+
+/// Whether `issuer` is what the metadata calls itself. Microsoft's metadata of several tenants leaves a place for
+/// the tenant ("OpenID Connect on the Microsoft identity platform", `issuer`).
+fn is_issuer(metadata: &str, issuer: &str) -> bool {
+    let (metadata, issuer) = (metadata.trim_end_matches('/'), issuer.trim_end_matches('/'));
+    let Some((before, after)) = metadata.split_once(TENANT_PLACE) else {
+        return metadata == issuer;
+    };
+    issuer
+        .strip_prefix(before)
+        .and_then(|rest| rest.strip_suffix(after))
+        .is_some_and(|tenant| !tenant.is_empty() && !tenant.contains('/'))
+}
+
+/// Where the tenant goes in the issuer of several.
+const TENANT_PLACE: &str = "{tenantid}";
 
 /// https, or http that does not leave this machine (RFC 8252 §8.3).
 fn is_protected(url: &Url) -> bool {

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::watch;
 
-use crate::profile::PasswordRule;
+use crate::profile::{PasswordRule, Profile};
 use crate::{Person, locked};
 
 /// Nobody of that address has an account here.
@@ -32,6 +32,8 @@ pub(crate) enum Refusal {
     MissingScope,
     /// The token belongs to somebody else than the name beside it.
     SomebodyElse,
+    /// The person has as many IMAP connections as are allowed.
+    TooManyConnections,
 }
 
 /// What a page shows of a person.
@@ -46,7 +48,7 @@ pub(crate) struct Shown {
 /// All accounts by address.
 #[derive(Debug)]
 pub(crate) struct Accounts {
-    rule: PasswordRule,
+    profile: &'static Profile,
     by_address: Mutex<HashMap<String, Account>>,
     /// In the order they were given, for the account chooser.
     order: Vec<String>,
@@ -64,6 +66,10 @@ struct Account {
     revoke_after: Option<u32>,
     /// How many more messages are accepted before the rate limit.
     messages_left: Option<u32>,
+    /// Sessions signed in over IMAP.
+    n_imap: usize,
+    /// IMAP connections that somebody else's program holds.
+    n_imap_elsewhere: usize,
 }
 
 /// What became of a message that is ready to be stored.
@@ -78,7 +84,7 @@ pub(crate) enum Admission {
 }
 
 impl Accounts {
-    pub(crate) fn new(people: Vec<Person>, rule: PasswordRule) -> Self {
+    pub(crate) fn new(people: Vec<Person>, profile: &'static Profile) -> Self {
         let order = people
             .iter()
             .map(|person| person.address.to_lowercase())
@@ -94,12 +100,14 @@ impl Accounts {
                     ended: watch::Sender::new(0),
                     revoke_after: None,
                     messages_left: None,
+                    n_imap: 0,
+                    n_imap_elsewhere: 0,
                 };
                 (account.person.address.to_lowercase(), account)
             })
             .collect();
         Self {
-            rule,
+            profile,
             by_address: Mutex::new(by_address),
             order,
         }
@@ -141,7 +149,7 @@ impl Accounts {
     /// Checks a password sent over SMTP or IMAP.
     pub(crate) fn check_mail_password(&self, address: &str, password: &str) -> Result<(), Refusal> {
         self.with(address, |account| {
-            if self.rule == PasswordRule::Never {
+            if self.profile.passwords == PasswordRule::Never {
                 return Err(Refusal::PasswordsOff);
             }
             if account
@@ -158,7 +166,7 @@ impl Accounts {
             if !same(&account.person.password, password) {
                 return Err(Refusal::WrongPassword);
             }
-            if account.app_password_demanded || self.rule == PasswordRule::AppOnly {
+            if account.app_password_demanded || self.profile.passwords == PasswordRule::AppOnly {
                 return Err(Refusal::AppPasswordDemanded);
             }
             if account.locked {
@@ -188,6 +196,9 @@ impl Accounts {
     pub(crate) fn set_password(&self, address: &str, password: &str) -> Result<(), UnknownPerson> {
         self.with(address, |account| {
             password.clone_into(&mut account.person.password);
+            if self.profile.password_change_ends_app_passwords {
+                account.app_password = None;
+            }
             account.ended.send_modify(|count| *count += 1);
         })
     }
@@ -203,6 +214,50 @@ impl Accounts {
             account.app_password_demanded = true;
             account.ended.send_modify(|count| *count += 1);
         })
+    }
+
+    /// The person makes an app password; an earlier one ends, and so do its sessions.
+    pub(crate) fn set_app_password(
+        &self,
+        address: &str,
+        app_password: Option<String>,
+    ) -> Result<(), UnknownPerson> {
+        self.with(address, |account| {
+            if account.app_password.is_some() {
+                account.ended.send_modify(|count| *count += 1);
+            }
+            account.app_password = app_password;
+        })
+    }
+
+    pub(crate) fn has_app_password(&self, address: &str) -> bool {
+        self.with(address, |account| account.app_password.is_some())
+            .unwrap_or(false)
+    }
+
+    /// Counts an IMAP session in, unless the person has as many as are allowed.
+    pub(crate) fn enter_imap(&self, address: &str) -> Result<(), Refusal> {
+        let most = self.profile.max_imap_connections;
+        self.with(address, |account| {
+            let n = account.n_imap + account.n_imap_elsewhere;
+            if most.is_some_and(|most| n >= most) {
+                return Err(Refusal::TooManyConnections);
+            }
+            account.n_imap += 1;
+            Ok(())
+        })
+        .unwrap_or(Err(Refusal::WrongPassword))
+    }
+
+    pub(crate) fn leave_imap(&self, address: &str) {
+        // Whoever signed in has an account.
+        let _ = self.with(address, |account| {
+            account.n_imap = account.n_imap.saturating_sub(1);
+        });
+    }
+
+    pub(crate) fn set_imap_elsewhere(&self, address: &str, n: usize) -> Result<(), UnknownPerson> {
+        self.with(address, |account| account.n_imap_elsewhere = n)
     }
 
     pub(crate) fn set_locked(&self, address: &str, locked: bool) -> Result<(), UnknownPerson> {
@@ -258,6 +313,7 @@ impl Accounts {
             account.locked = false;
             account.revoke_after = None;
             account.messages_left = None;
+            account.n_imap_elsewhere = 0;
         }
     }
 

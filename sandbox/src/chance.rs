@@ -41,6 +41,14 @@ impl Chance {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
+    /// Sixteen letters that nobody can foresee: what providers give as an app password.
+    pub(crate) fn app_password(&self) -> String {
+        let mut letters = locked(&self.unforeseen);
+        (0..16)
+            .map(|_| char::from(letters.random_range(b'a'..=b'z')))
+            .collect()
+    }
+
     /// A short id for queues and message ids; unique, not secret.
     pub(crate) fn short_id(&self) -> String {
         format!("{:016X}", locked(&self.unforeseen).next_u64())

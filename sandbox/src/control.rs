@@ -9,9 +9,14 @@
 //! | `POST revoke-after` | `{address, messages}` | |
 //! | `POST change-password` | `{address, password}` | |
 //! | `POST demand-app-password` | `{address}` | `{app_password}` |
+//! | `POST make-app-password` | `{address}` | `{app_password}` |
+//! | `POST delete-app-password` | `{address}` | |
 //! | `POST lock` | `{address, on}` | |
 //! | `POST rate-limit` | `{address, messages}` | |
-//! | `POST smtp-auth-off`, `POST garbage`, `POST down` | `{on}` | |
+//! | `POST smtp-auth-off`, `garbage`, `down`, `hide-ids`, `want-admin`, `expire-secret` | `{on}` | |
+//! | `POST hold-imap-connections` | `{address, n}` | |
+//! | `POST sent-copy` | a [`SentCopyFault`], as `{"copy": "never"}`, or null | |
+//! | `POST renumber` | `{address, folder}` | |
 //! | `POST slow` | `{ms}` | |
 //! | `POST drop-after-data` | `{chance, stored_share}` | |
 //! | `POST refuse-recipient` | `{address, reply}` | |
@@ -37,7 +42,7 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 
-pub use fault::{DropAfterData, Stage};
+pub use fault::{DropAfterData, SentCopyFault, Stage};
 pub use point::{Event, GrantType, Held, Point};
 
 use crate::account::UnknownPerson;
@@ -46,6 +51,16 @@ use crate::locked;
 use crate::mail::{Delivered, Folder};
 use crate::oauth::grant::Grant;
 use crate::provider::Provider;
+
+/// The inbox has no such folder.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{address} has no folder {folder}")]
+pub struct UnknownFolder {
+    /// The inbox.
+    pub address: String,
+    /// The folder that was asked for.
+    pub folder: String,
+}
 
 /// The handle of everything a test may do; cheap to clone.
 #[derive(Clone)]
@@ -66,8 +81,12 @@ impl Control {
         Self { provider }
     }
 
-    /// Ends every grant of the person, access and refresh tokens, and every SMTP and IMAP
-    /// session: SMTP answers the next command with 421 4.7.0, IMAP says BYE.
+    pub(crate) fn profile(&self) -> &'static crate::profile::Profile {
+        self.provider.profile
+    }
+
+    /// Ends every grant of the person, access and refresh tokens, the app password where that is the
+    /// only way in, and every SMTP and IMAP session: SMTP answers the next command with 421 4.7.0, IMAP says BYE.
     pub fn revoke(&self, address: &str) -> Result<(), UnknownPerson> {
         self.provider.revoke(address)
     }
@@ -85,8 +104,12 @@ impl Control {
     /// Changes the password and ends the person's sessions; whether grants end is the profile's.
     pub fn change_password(&self, address: &str, password: &str) -> Result<(), UnknownPerson> {
         self.provider.accounts.set_password(address, password)?;
-        if self.provider.profile.password_change_ends_grants {
-            self.provider.grants.revoke_person(&address.to_lowercase());
+        let ends_grants = self
+            .provider
+            .oauth()
+            .is_some_and(|habits| habits.password_change_ends_grants);
+        if ends_grants {
+            self.provider.grants.end_person(&address.to_lowercase());
         }
         Ok(())
     }
@@ -98,6 +121,52 @@ impl Control {
             .accounts
             .demand_app_password(address, app_password.clone())?;
         Ok(app_password)
+    }
+
+    /// Makes an app password, as a person does on the provider's page; an earlier one ends.
+    pub fn make_app_password(&self, address: &str) -> Result<String, UnknownPerson> {
+        self.provider.make_app_password(address)
+    }
+
+    /// Deletes the app password, as a person does on the provider's page: its sessions end.
+    pub fn delete_app_password(&self, address: &str) -> Result<(), UnknownPerson> {
+        self.provider.accounts.set_app_password(address, None)
+    }
+
+    /// What becomes of the copies in the sent folder; `None` is what the profile says.
+    pub fn set_sent_copy(&self, fault: Option<SentCopyFault>) {
+        locked(&self.provider.faults).sent_copy = fault;
+    }
+
+    /// The reply after the data does not name the id that the message got.
+    pub fn hide_ids(&self, on: bool) {
+        locked(&self.provider.faults).hides_ids = on;
+    }
+
+    /// Whoever has to be asked for consent needs an administrator first.
+    pub fn want_admin(&self, on: bool) {
+        locked(&self.provider.faults).wants_admin = on;
+    }
+
+    /// The secret of the confidential client has expired.
+    pub fn expire_secret(&self, on: bool) {
+        locked(&self.provider.faults).secret_expired = on;
+    }
+
+    /// So many IMAP connections of the person are held by another program.
+    pub fn hold_imap_connections(&self, address: &str, n: usize) -> Result<(), UnknownPerson> {
+        self.provider.accounts.set_imap_elsewhere(address, n)
+    }
+
+    /// Gives a folder another UIDVALIDITY and its messages other UIDs.
+    pub fn renumber(&self, address: &str, folder: &str) -> Result<(), UnknownFolder> {
+        if self.provider.mail.renumber(address, folder) {
+            return Ok(());
+        }
+        Err(UnknownFolder {
+            address: address.to_owned(),
+            folder: folder.to_owned(),
+        })
     }
 
     /// Refuses every sign-in over SMTP, whatever the credentials.

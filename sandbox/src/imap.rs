@@ -26,6 +26,7 @@ use imap_codec::imap_types::response::{
 
 use crate::connection::{Connection, Gone};
 use crate::imap::view::View;
+use crate::profile::ImapNo;
 use crate::provider::SignedIn;
 
 /// Speaks until one side ends it.
@@ -37,6 +38,13 @@ pub(crate) async fn converse(connection: Connection) {
         out: Vec::new(),
     };
     let Err(Gone) = session.run().await;
+    if let Some(person) = &session.person {
+        session
+            .connection
+            .provider
+            .accounts
+            .leave_imap(&person.address);
+    }
     session.connection.shut_down().await;
 }
 
@@ -86,6 +94,15 @@ impl Outcome {
         self
     }
 
+    /// A provider's own refusal.
+    fn refusal(no: ImapNo) -> Self {
+        let outcome = Self::no(no.text);
+        match no.code {
+            Some(code) => outcome.with_other(code),
+            None => outcome,
+        }
+    }
+
     /// With a response code that the codec has no value for.
     fn with_other(self, code: &'static str) -> Self {
         self.with(Code::Other(CodeOther::unvalidated(code.as_bytes())))
@@ -94,7 +111,7 @@ impl Outcome {
 
 impl Session {
     async fn run(&mut self) -> Result<Infallible, Gone> {
-        let code = Some(Code::Capability(capabilities()));
+        let code = Some(Code::Capability(self.capabilities()));
         self.say_status(None, StatusKind::Ok, code, "sandbox ready");
         self.flush().await?;
         loop {
@@ -115,7 +132,7 @@ impl Session {
         let is_logout = matches!(body, CommandBody::Logout);
         let outcome = match body {
             CommandBody::Capability => {
-                self.say(&Response::Data(Data::Capability(capabilities())));
+                self.say(&Response::Data(Data::Capability(self.capabilities())));
                 Outcome::ok("done")
             }
             CommandBody::Noop => Outcome::ok("done"),
@@ -250,6 +267,29 @@ impl Session {
         Ok(())
     }
 
+    fn capabilities(&self) -> Vec1<Capability<'static>> {
+        let profile = self.connection.provider.profile;
+        let mut capabilities = vec![Capability::Imap4Rev1];
+        if profile.sasl_ir {
+            capabilities.push(Capability::SaslIr);
+        }
+        capabilities.extend([Capability::Idle, Capability::UidPlus, Capability::Unselect]);
+        let mechanisms = profile.imap_mechanisms.iter().copied();
+        capabilities.extend(
+            mechanisms
+                .filter_map(|name| AuthMechanism::try_from(name).ok())
+                .map(Capability::Auth),
+        );
+        if profile
+            .folders
+            .iter()
+            .any(|folder| folder.special_use.is_some())
+        {
+            capabilities.extend(Capability::try_from("SPECIAL-USE"));
+        }
+        Vec1::try_from(capabilities).unwrap_or_else(|_| Vec1::from(Capability::Imap4Rev1))
+    }
+
     fn say(&mut self, response: &Response<'_>) {
         self.out
             .extend_from_slice(&ResponseCodec::default().encode(response).dump());
@@ -294,19 +334,4 @@ fn uses_sequence_numbers(body: &CommandBody<'_>) -> bool {
             | CommandBody::Store { uid: false, .. }
             | CommandBody::Search { uid: false, .. }
     )
-}
-
-fn capabilities() -> Vec1<Capability<'static>> {
-    let mut capabilities = vec![
-        Capability::Imap4Rev1,
-        Capability::SaslIr,
-        Capability::Idle,
-        Capability::UidPlus,
-        Capability::Unselect,
-        Capability::Auth(AuthMechanism::Plain),
-        Capability::Auth(AuthMechanism::XOAuth2),
-        Capability::Auth(AuthMechanism::OAuthBearer),
-    ];
-    capabilities.extend(Capability::try_from("SPECIAL-USE"));
-    Vec1::try_from(capabilities).unwrap_or_else(|_| Vec1::from(Capability::Imap4Rev1))
 }

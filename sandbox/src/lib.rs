@@ -40,7 +40,9 @@ use tokio_rustls::TlsAcceptor;
 
 pub use account::UnknownPerson;
 pub use certificate::CertificateError;
-pub use control::{Control, DropAfterData, Event, GrantType, Held, Point, Stage};
+pub use control::{
+    Control, DropAfterData, Event, GrantType, Held, Point, SentCopyFault, Stage, UnknownFolder,
+};
 pub use mail::{Delivered, Folder, Stored};
 pub use oauth::grant::Grant;
 pub use profile::Profile;
@@ -52,6 +54,7 @@ use crate::mail::MailStore;
 use crate::oauth::Clients;
 use crate::oauth::browser::Browsers;
 use crate::oauth::grant::Grants;
+use crate::oauth::id_token::IdTokens;
 use crate::provider::Provider;
 
 /// The client without a secret: it proves itself by PKCE alone.
@@ -73,6 +76,8 @@ pub struct Options {
     pub access_token_for: Duration,
     /// The ports.
     pub listen: Listen,
+    /// Whether the clients are verified, where the provider warns of those that are not.
+    pub verified_clients: bool,
     /// Decides the faults that happen by chance.
     pub seed: u64,
     /// The secret of [`CONFIDENTIAL_CLIENT`]; `None` makes one.
@@ -93,6 +98,7 @@ impl Default for Options {
             // What most providers say in `expires_in`.
             access_token_for: Duration::from_hours(1),
             listen: Listen::default(),
+            verified_clients: true,
             seed: 0,
             client_secret: None,
             data: None,
@@ -107,6 +113,7 @@ impl fmt::Debug for Options {
             .field("people", &self.people)
             .field("access_token_for", &self.access_token_for)
             .field("listen", &self.listen)
+            .field("verified_clients", &self.verified_clients)
             .field("seed", &self.seed)
             .field("data", &self.data)
             .finish_non_exhaustive()
@@ -162,6 +169,9 @@ pub enum StartError {
     /// No certificate for the TLS servers.
     #[error("no certificate")]
     Certificate(#[from] CertificateError),
+    /// No key to sign ID tokens with.
+    #[error("no key for ID tokens")]
+    IdTokenKey(#[from] rcgen::Error),
     /// The operating system gives no randomness.
     #[error("no randomness")]
     Randomness(#[source] io::Error),
@@ -176,6 +186,7 @@ pub enum StartError {
 /// A running provider. It ends when it is dropped; [`Self::stop`] waits for the end.
 pub struct Sandbox {
     control: Control,
+    origin: String,
     issuer: String,
     smtps: SocketAddr,
     submission: SocketAddr,
@@ -204,15 +215,26 @@ impl Sandbox {
         let (smtps, smtps_at) = listen("smtps", options.listen.smtps).await?;
         let (submission, submission_at) = listen("submission", options.listen.submission).await?;
         let (imaps, imaps_at) = listen("imaps", options.listen.imaps).await?;
-        let issuer = format!("http://{http_at}");
+        let origin = format!("http://{http_at}");
+        let path = options
+            .profile
+            .oauth
+            .as_ref()
+            .map_or("", |oauth| oauth.issuer_path);
+        let issuer = format!("{origin}{path}");
         let client_secret = options.client_secret.unwrap_or_else(|| chance.token());
         let profile = options.profile;
         let provider = Arc::new(Provider {
             profile,
+            origin: origin.clone(),
             issuer: issuer.clone(),
-            clients: Clients::new(client_secret.clone()),
-            accounts: Accounts::new(options.people, profile.passwords),
-            grants: Grants::new(options.access_token_for, profile.rotates_refresh_tokens),
+            clients: Clients::new(client_secret.clone(), options.verified_clients),
+            accounts: Accounts::new(options.people, profile),
+            grants: Grants::new(
+                options.access_token_for,
+                profile.oauth.as_ref().map(|oauth| oauth.rotation),
+            ),
+            id_tokens: IdTokens::new()?,
             browsers: Browsers::default(),
             mail: MailStore::new(profile.folders, uid_validity()),
             points: control::point::Points::new(),
@@ -248,6 +270,7 @@ impl Sandbox {
         });
         Ok(Self {
             control,
+            origin,
             issuer,
             smtps: smtps_at,
             submission: submission_at,
@@ -260,6 +283,11 @@ impl Sandbox {
     }
 
     /// `http://127.0.0.1:PORT`: OAuth, userinfo, webmail and control.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// What the authorization server calls itself: the origin, with a path where the profile has one.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
@@ -289,6 +317,11 @@ impl Sandbox {
         &self.client_secret
     }
 
+    /// Whose habits it has.
+    pub fn profile(&self) -> &'static Profile {
+        self.control.profile()
+    }
+
     /// What a test may do to it.
     pub fn control(&self) -> &Control {
         &self.control
@@ -316,7 +349,7 @@ impl fmt::Debug for Sandbox {
 }
 
 fn router(provider: Arc<Provider>, control: Control) -> Router {
-    oauth::router()
+    oauth::router(provider.profile.oauth.as_ref())
         .merge(webmail::router())
         .layer(middleware::from_fn_with_state(
             Arc::clone(&provider),

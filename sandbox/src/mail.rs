@@ -119,7 +119,8 @@ impl MailStore {
         }
     }
 
-    /// Puts a message into a folder, INBOX where the folder does not exist, and says its UID.
+    /// Puts a message into a folder, INBOX where the folder does not exist, and says its UID. Where there is a
+    /// folder of all mail, it gets what is neither junk nor trash nor a draft.
     pub(crate) fn append(
         &self,
         address: &str,
@@ -137,15 +138,40 @@ impl MailStore {
             let Some(folder) = inbox.folders.get_mut(at) else {
                 return 0;
             };
-            let uid = folder.uid_next;
-            folder.uid_next = uid.saturating_add(1);
-            folder.messages.push(Stored {
-                uid,
-                flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
-                received_at_ms,
-                raw,
-            });
+            let special_use = folder.special_use.clone();
+            let uid = put(folder, Arc::clone(&raw), flags, received_at_ms);
+            if !matches!(
+                special_use.as_deref(),
+                Some("All" | "Junk" | "Trash" | "Drafts")
+            ) && let Some(all) = inbox
+                .folders
+                .iter_mut()
+                .find(|folder| folder.special_use.as_deref() == Some("All"))
+            {
+                put(all, raw, flags, received_at_ms);
+            }
             uid
+        })
+    }
+
+    /// Gives a folder another UIDVALIDITY and its messages other UIDs (RFC 3501 §2.3.1.1); false where there is
+    /// no such folder.
+    pub(crate) fn renumber(&self, address: &str, folder: &str) -> bool {
+        self.with(address, |inbox| {
+            let found = inbox
+                .folders
+                .iter_mut()
+                .find(|candidate| same_folder(&candidate.name, folder));
+            let Some(folder) = found else {
+                return false;
+            };
+            folder.uid_validity = folder.uid_validity.saturating_add(1);
+            folder.uid_next = 1;
+            for stored in &mut folder.messages {
+                stored.uid = folder.uid_next;
+                folder.uid_next = folder.uid_next.saturating_add(1);
+            }
+            true
         })
     }
 
@@ -322,6 +348,18 @@ fn new_folder(name: &str, special_use: Option<&str>, uid_validity: u32) -> Folde
         uid_next: 1,
         messages: Vec::new(),
     }
+}
+
+fn put(folder: &mut Folder, raw: Arc<[u8]>, flags: &[&str], received_at_ms: u64) -> u32 {
+    let uid = folder.uid_next;
+    folder.uid_next = uid.saturating_add(1);
+    folder.messages.push(Stored {
+        uid,
+        flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+        received_at_ms,
+        raw,
+    });
+    uid
 }
 
 /// INBOX is the same in any case, other names are not (RFC 9051 §5.1).

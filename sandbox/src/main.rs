@@ -40,6 +40,9 @@ struct Arguments {
     /// How long an access token is good, in seconds.
     #[arg(long, default_value_t = 3600)]
     access_token_seconds: u64,
+    /// The clients are not verified: a provider that warns of those does.
+    #[arg(long)]
+    unverified: bool,
     /// Decides the faults that happen by chance.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -78,6 +81,7 @@ async fn main() -> anyhow::Result<()> {
             submission: arguments.submission_port,
             imaps: arguments.imaps_port,
         },
+        verified_clients: !arguments.unverified,
         seed: arguments.seed,
         client_secret: arguments.client_secret,
         data: arguments.data,
@@ -85,8 +89,9 @@ async fn main() -> anyhow::Result<()> {
     .await?;
     let line = json!({
         "profile": profile.name,
+        "origin": sandbox.origin(),
         "issuer": sandbox.issuer(),
-        "control": format!("{}/control", sandbox.issuer()),
+        "control": format!("{}/control", sandbox.origin()),
         "smtps": sandbox.smtps(),
         "submission": sandbox.submission(),
         "imaps": sandbox.imaps(),

@@ -10,24 +10,28 @@ use tokio::sync::watch;
 use crate::account::{Accounts, Admission, Refusal, UnknownPerson};
 use crate::chance::Chance;
 use crate::clock;
-use crate::control::fault::Faults;
+use crate::control::fault::{Faults, SentCopyFault};
 use crate::control::point::Points;
 use crate::locked;
 use crate::mail::{Delivered, MailStore, find_field, replace_field};
 use crate::oauth::Clients;
 use crate::oauth::browser::Browsers;
 use crate::oauth::grant::Grants;
-use crate::profile::{MessageIds, Profile, SentCopy};
+use crate::oauth::id_token::IdTokens;
+use crate::profile::{Access, MessageIds, OAuth, PasswordRule, Profile, SentCopy};
 use crate::sasl::Credentials;
 
 /// Everything the servers share.
 pub(crate) struct Provider {
     pub(crate) profile: &'static Profile,
-    /// Without a slash at its end.
+    /// Where everything over HTTP is, without a slash at its end.
+    pub(crate) origin: String,
+    /// What the authorization server calls itself; the origin, with the profile's path.
     pub(crate) issuer: String,
     pub(crate) clients: Clients,
     pub(crate) accounts: Accounts,
     pub(crate) grants: Grants,
+    pub(crate) id_tokens: IdTokens,
     pub(crate) browsers: Browsers,
     pub(crate) mail: MailStore,
     pub(crate) points: Points,
@@ -74,11 +78,15 @@ impl Provider {
         self.sessions.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Decides on the credentials of SMTP or IMAP, for what needs `scope`.
+    pub(crate) fn oauth(&self) -> Option<&'static OAuth> {
+        self.profile.oauth.as_ref()
+    }
+
+    /// Decides on the credentials of SMTP or IMAP.
     pub(crate) fn sign_in(
         &self,
         credentials: &Credentials,
-        scope: &str,
+        access: Access,
     ) -> Result<SignedIn, Refusal> {
         match credentials {
             Credentials::Password { username, password } => {
@@ -99,7 +107,10 @@ impl Provider {
                 {
                     return Err(Refusal::SomebodyElse);
                 }
-                if !holder.scopes.iter().any(|given| given == scope) {
+                if !self
+                    .oauth()
+                    .is_some_and(|oauth| oauth.allows(&holder.scopes, access))
+                {
                     return Err(Refusal::MissingScope);
                 }
                 if self.accounts.is_locked(&person) {
@@ -110,10 +121,26 @@ impl Provider {
         }
     }
 
-    /// Ends every grant and every session of a person.
+    /// Makes an app password for a person; an earlier one ends.
+    pub(crate) fn make_app_password(&self, address: &str) -> Result<String, UnknownPerson> {
+        let app_password = self.chance.app_password();
+        self.accounts
+            .set_app_password(address, Some(app_password.clone()))?;
+        Ok(app_password)
+    }
+
+    /// Ends every session of a person, and what programs were given: grants, and the app password where that
+    /// is the only way in.
     pub(crate) fn revoke(&self, address: &str) -> Result<(), UnknownPerson> {
         self.accounts.end_sessions(address)?;
+        self.take_back(address)
+    }
+
+    fn take_back(&self, address: &str) -> Result<(), UnknownPerson> {
         self.grants.revoke_person(&address.to_lowercase());
+        if self.profile.passwords == PasswordRule::AppOnly {
+            self.accounts.set_app_password(address, None)?;
+        }
         Ok(())
     }
 
@@ -143,9 +170,10 @@ impl Provider {
                 session: submission.session,
             });
         }
-        self.copy_to_sent(&submission.person, raw);
+        self.copy_to_sent(&submission.person, &raw);
         if admission == Admission::AdmittedAsLast {
-            self.grants.revoke_person(&submission.person);
+            // Whoever sent has an account.
+            let _ = self.take_back(&submission.person);
         }
         Ok(if told {
             format!("Ok {fresh_id} queued as {queue_id}")
@@ -186,38 +214,73 @@ impl Provider {
     fn finish_ids(&self, raw: Vec<u8>, fresh_id: &str) -> (Vec<u8>, bool) {
         let written = find_field(&raw, "Message-ID");
         let fresh = format!("Message-ID: {fresh_id}\r\n");
+        let replace = |original_in: &str, written: Option<String>| {
+            let original = written.map(|id| format!("{original_in}: {id}\r\n"));
+            let in_front = fresh.clone() + &original.unwrap_or_default();
+            replace_field(&raw, "Message-ID", &in_front)
+        };
         match (self.profile.message_ids, written) {
             (MessageIds::Kept, Some(_)) => (raw, false),
+            (MessageIds::ReplacedIfMalformed { .. }, Some(id)) if is_well_formed(&id) => {
+                (raw, false)
+            }
             // RFC 6409 §8.3: a missing id is added.
             (MessageIds::Kept, None) => (replace_field(&raw, "Message-ID", &fresh), false),
+            (MessageIds::ReplacedIfMalformed { original_in }, written) => {
+                (replace(original_in, written), false)
+            }
             (MessageIds::Replaced { original_in, told }, written) => {
-                let original = written.map(|id| format!("{original_in}: {id}\r\n"));
-                let in_front = fresh + &original.unwrap_or_default();
-                (replace_field(&raw, "Message-ID", &in_front), told)
+                let told = told && !locked(&self.faults).hides_ids;
+                (replace(original_in, written), told)
             }
         }
     }
 
-    fn copy_to_sent(self: &Arc<Self>, person: &str, raw: Arc<[u8]>) {
+    fn copy_to_sent(self: &Arc<Self>, person: &str, raw: &Arc<[u8]>) {
         let SentCopy::ByServer { late_by } = self.profile.sent_copy else {
             return;
         };
         let Some(folder) = self.mail.find_special(person, "Sent") else {
             return;
         };
-        if late_by == Duration::ZERO {
-            self.mail
-                .append(person, &folder, raw, &["\\Seen"], clock::now_ms());
-            return;
+        let (n_copies, late_by) = match locked(&self.faults).sent_copy {
+            None => (1, late_by),
+            Some(SentCopyFault::Never) => (0, late_by),
+            Some(SentCopyFault::Twice) => (2, late_by),
+            Some(SentCopyFault::Late { ms }) => (1, Duration::from_millis(ms)),
+        };
+        for _ in 0..n_copies {
+            let (provider, person, folder) = (Arc::clone(self), person.to_owned(), folder.clone());
+            let raw = Arc::clone(raw);
+            let copy = move || {
+                let now = clock::now_ms();
+                provider
+                    .mail
+                    .append(&person, &folder, raw, &["\\Seen"], now)
+            };
+            if late_by == Duration::ZERO {
+                copy();
+                continue;
+            }
+            tokio::spawn(async move {
+                tokio::time::sleep(late_by).await;
+                copy();
+            });
         }
-        let (provider, person) = (Arc::clone(self), person.to_owned());
-        tokio::spawn(async move {
-            tokio::time::sleep(late_by).await;
-            provider
-                .mail
-                .append(&person, &folder, raw, &["\\Seen"], clock::now_ms());
-        });
     }
+}
+
+/// `<left@right>` without spaces and with one `@`: what servers that replace malformed ids let stand.
+fn is_well_formed(id: &str) -> bool {
+    id.strip_prefix('<')
+        .and_then(|id| id.strip_suffix('>'))
+        .and_then(|id| id.split_once('@'))
+        .is_some_and(|(left, right)| {
+            let plain = |part: &str| {
+                !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || "<>@".contains(c))
+            };
+            plain(left) && plain(right)
+        })
 }
 
 /// Takes the scripted reply of that stage, if one waits.

@@ -125,14 +125,15 @@ pub(crate) fn parse_oauth_bearer(message: &[u8]) -> Result<Credentials, Malforme
 pub(crate) fn render_failure(
     mechanism: TokenMechanism,
     refusal: Refusal,
+    (status, schemes): (&str, &str),
     scope: &str,
     issuer: &str,
 ) -> String {
     let missing_scope = refusal == Refusal::MissingScope;
     match mechanism {
         TokenMechanism::XOAuth2 => {
-            let status = if missing_scope { "403" } else { "401" };
-            json!({ "status": status, "schemes": "bearer", "scope": scope })
+            let status = if missing_scope { "403" } else { status };
+            json!({ "status": status, "schemes": schemes, "scope": scope })
         }
         TokenMechanism::OAuthBearer => {
             let status = if missing_scope {

@@ -113,7 +113,7 @@ impl Session {
         lines.push(if self.tls.is_some() {
             "STARTTLS".to_owned()
         } else {
-            "AUTH PLAIN LOGIN XOAUTH2 OAUTHBEARER".to_owned()
+            format!("AUTH {}", profile.smtp_mechanisms.join(" "))
         });
         let last = lines.len() - 1;
         let mut text = String::new();

@@ -1,11 +1,12 @@
 //! The webmail page: who is signed in in this browser, which apps may use the account, and the last messages
-//! of each folder. Access can be taken away here; nothing can be written or sent.
+//! of each folder. Access can be taken away here and app passwords be made; nothing can be written or sent.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
@@ -14,6 +15,7 @@ use chrono::DateTime;
 use crate::mail::find_field;
 use crate::oauth::browser::find_cookie;
 use crate::oauth::page::{STYLE, escape, page};
+use crate::profile::PasswordRule;
 use crate::provider::Provider;
 
 /// How many messages of a folder are shown.
@@ -23,6 +25,7 @@ pub(crate) fn router() -> Router<Arc<Provider>> {
     Router::new()
         .route("/", get(show))
         .route("/apps/remove", post(remove_apps))
+        .route("/app-password", post(change_app_password))
         .route("/style.css", get(style))
 }
 
@@ -38,6 +41,46 @@ async fn remove_apps(State(provider): State<Arc<Provider>>, headers: HeaderMap) 
         let _ = provider.revoke(&address);
     }
     Redirect::to("/").into_response()
+}
+
+/// `POST /app-password`: makes one, which is shown this once, or deletes it.
+async fn change_app_password(
+    State(provider): State<Arc<Provider>>,
+    headers: HeaderMap,
+    Form(fields): Form<HashMap<String, String>>,
+) -> Response {
+    let Some(address) = find_signed_in(&provider, &headers) else {
+        return Redirect::to("/").into_response();
+    };
+    if fields.get("do").is_some_and(|what| what == "delete") {
+        // Whoever is signed in has an account.
+        let _ = provider.accounts.set_app_password(&address, None);
+        return Redirect::to("/").into_response();
+    }
+    match provider.make_app_password(&address) {
+        Ok(made) => page(
+            StatusCode::OK,
+            "Your app password",
+            &format!(
+                "<p>Copy it now; it is not shown again.</p><p><code>{}</code></p>\
+                 <form action=\"/\"><button type=\"submit\">Done</button></form>",
+                escape(&in_groups(&made))
+            ),
+        ),
+        Err(_) => Redirect::to("/").into_response(),
+    }
+}
+
+/// Four letters at a time, as providers show app passwords; the spaces are not part of it.
+fn in_groups(text: &str) -> String {
+    let mut grouped = String::new();
+    for (idx, letter) in text.chars().enumerate() {
+        if idx > 0 && idx % 4 == 0 {
+            grouped.push(' ');
+        }
+        grouped.push(letter);
+    }
+    grouped
 }
 
 fn find_signed_in(provider: &Provider, headers: &HeaderMap) -> Option<String> {
@@ -66,6 +109,16 @@ async fn show(State(provider): State<Arc<Provider>>, headers: HeaderMap) -> Resp
             "<form method=\"post\" action=\"/apps/remove\">\
              <button class=\"quiet\" type=\"submit\">Remove access</button></form>",
         );
+    }
+    if provider.profile.passwords == PasswordRule::AppOnly {
+        body.push_str(if provider.accounts.has_app_password(&address) {
+            "<p>An app password is in use.</p><form method=\"post\" action=\"/app-password\">\
+             <button type=\"submit\">Make a new app password</button> \
+             <button class=\"quiet\" type=\"submit\" name=\"do\" value=\"delete\">Delete the app password</button></form>"
+        } else {
+            "<p>There is no app password.</p><form method=\"post\" action=\"/app-password\">\
+             <button type=\"submit\">Make an app password</button></form>"
+        });
     }
     for folder in provider.mail.folders(&address) {
         let _ = write!(

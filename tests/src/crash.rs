@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use protocol::campaign::State;
-use protocol::id::{CampaignId, InboxId};
+use protocol::id::{CampaignId, InboxId, ReconnectId};
 use protocol::request::campaign::{Counts, GetCampaign, StartCampaign};
 use protocol::request::delivery::ListDeliveries;
 use protocol::request::inbox::{ConnectionState, GetInbox};
@@ -15,14 +15,14 @@ use protocol::request::reconnect::{Reconnect, ReconnectState};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use sandbox::control::{DropAfterData, GrantType, Held, Point, Stage as SmtpStage};
-use sandbox::{Control, Sandbox};
+use sandbox::{Control, Profile, Sandbox};
 use serde::Serialize;
 
 use crate::story::mailboxes::{Message, count};
-use crate::story::play::{connect, create_campaign};
+use crate::story::play::{connect, create_campaign, sign_in};
 use crate::story::reconnecting::Device;
 use crate::story::relay::Relay;
-use crate::story::servers::{Servers, jane};
+use crate::story::servers::{Plays, Servers, jane};
 use crate::story::telling::Telling;
 use crate::wait::wait_for;
 
@@ -71,6 +71,21 @@ pub struct Summary {
     pub in_doubt: InDoubt,
     /// Reconnects that had to be clicked once more.
     pub reclicks: u64,
+    /// The profile of the provider.
+    pub profile: &'static str,
+    /// Each delivery that a person must decide.
+    pub unsettled_cases: Vec<UnsettledCase>,
+}
+
+/// A delivery that a person must decide.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnsettledCase {
+    /// The lead's address.
+    pub lead: String,
+    /// The step, from 1.
+    pub step: u32,
+    /// Whether it stands in the lead's mailbox, which only this run can know.
+    pub arrived: bool,
 }
 
 /// Kills by what the relay was at.
@@ -116,12 +131,20 @@ pub struct InDoubt {
 }
 
 /// Plays the run.
-pub async fn run(kills: u32, seed: u64, telling: &Telling) -> Result<Summary> {
-    let servers = Servers::start_sandbox(seed).await?;
+pub async fn run(
+    kills: u32,
+    seed: u64,
+    profile: &'static Profile,
+    telling: &Telling,
+) -> Result<Summary> {
+    let servers = Servers::start_sandbox_as(Plays::verified(profile), seed).await?;
     let sandbox = servers
         .sandbox()
         .context("the run needs the sandbox's faults")?;
-    let relay = Relay::start(&servers, None).await?;
+    let secret = servers
+        .demands_secret()
+        .then(|| servers.client_secret().to_owned());
+    let relay = Relay::start(&servers, secret.as_deref()).await?;
     let operator = relay.operator()?;
     let device = Device::pair(&relay.base(), &operator).await?;
     let quiet = Telling::begin(true);
@@ -138,13 +161,17 @@ pub async fn run(kills: u32, seed: u64, telling: &Telling) -> Result<Summary> {
         "{leads} leads, two steps, seed {seed}: {kills} kills follow"
     ));
     let mut run = Run {
+        servers: &servers,
         rng: StdRng::seed_from_u64(seed),
         control: sandbox.control().clone(),
         relay,
         device,
         inbox,
         campaign,
-        summary: Summary::default(),
+        summary: Summary {
+            profile: profile.name,
+            ..Summary::default()
+        },
         quiet,
     };
     for number in 1..=kills {
@@ -157,10 +184,11 @@ pub async fn run(kills: u32, seed: u64, telling: &Telling) -> Result<Summary> {
         run.summary.kills += 1;
         telling.say(&format!("kill {number}: {what}"));
     }
-    run.finish(&servers, sandbox, telling).await
+    run.finish(sandbox, telling).await
 }
 
-struct Run {
+struct Run<'a> {
+    servers: &'a Servers,
     rng: StdRng,
     control: Control,
     relay: Relay,
@@ -171,13 +199,15 @@ struct Run {
     quiet: Telling,
 }
 
-impl Run {
+impl Run<'_> {
     /// Kills it at a point of sending, chosen by the seed.
     async fn kill_sending(&mut self) -> Result<&'static str> {
         let points = [
             Point::SmtpConnected,
             Point::SmtpAuthenticating,
             Point::SmtpMail,
+            // Twice as often as the others: the body is where nobody can know.
+            Point::SmtpData,
             Point::SmtpData,
             Point::SmtpDotReceived,
             Point::SmtpStored,
@@ -222,18 +252,32 @@ impl Run {
 
     /// Ends the permission, begins a reconnect and kills it at a point of the proof, chosen by the seed.
     async fn kill_verifying(&mut self) -> Result<&'static str> {
-        self.control.revoke(&jane().address)?;
+        self.servers.revoke(&jane().address).await?;
         self.wait_disconnected().await?;
-        let points = [
-            Point::UserInfo,
-            Point::TokenRequestReceived {
-                grant_type: GrantType::RefreshToken,
-            },
-            Point::TokenAnswerReady,
+        let mail = [
             Point::SmtpAuthenticating,
             Point::ImapAuthenticating,
             Point::ImapSelected,
         ];
+        let tokens = [
+            Point::TokenRequestReceived {
+                grant_type: GrantType::RefreshToken,
+            },
+            Point::TokenAnswerReady,
+        ];
+        let mut points = mail.to_vec();
+        if let Some(habits) = &self
+            .servers
+            .sandbox()
+            .context("no sandbox")?
+            .profile()
+            .oauth
+        {
+            points.extend(tokens);
+            if habits.userinfo_takes_mail_tokens {
+                points.push(Point::UserInfo);
+            }
+        }
         let point = points
             .get(self.rng.random_range(0..points.len()))
             .copied()
@@ -243,10 +287,7 @@ impl Run {
             let refreshing = self.control.hold(Point::TokenRequestReceived {
                 grant_type: GrantType::RefreshToken,
             });
-            let id = self
-                .device
-                .hand_over(&self.inbox, &jane(), &self.quiet)
-                .await?;
+            let id = self.sign_in().await?;
             refreshing.reached().await;
             let held = self.control.hold(point);
             refreshing.release();
@@ -255,10 +296,7 @@ impl Run {
             id
         } else {
             let held = self.control.hold(point);
-            let id = self
-                .device
-                .hand_over(&self.inbox, &jane(), &self.quiet)
-                .await?;
+            let id = self.sign_in().await?;
             held.reached().await;
             self.kill_and_restart(held).await?;
             id
@@ -271,16 +309,24 @@ impl Run {
         Ok("while it verified a reconnect")
     }
 
+    async fn sign_in(&self) -> Result<ReconnectId> {
+        sign_in(
+            &self.device,
+            &self.inbox,
+            self.servers,
+            &jane(),
+            &self.quiet,
+        )
+        .await
+    }
+
     /// Only an interruption may cost a click; then the second one must succeed.
     async fn click_again(&mut self, over: &Reconnect) -> Result<()> {
         if over.cause.map(protocol::cause::Cause::code) != Some("interrupted") {
             bail!("the reconnect was refused for another reason than the kill: {over:?}");
         }
         self.summary.reclicks += 1;
-        let id = self
-            .device
-            .hand_over(&self.inbox, &jane(), &self.quiet)
-            .await?;
+        let id = self.sign_in().await?;
         let second = self.device.wait_over(&id).await?;
         if second.state != ReconnectState::Resumed {
             bail!("the second click was refused: {second:?}");
@@ -322,12 +368,7 @@ impl Run {
         .await?)
     }
 
-    async fn finish(
-        mut self,
-        servers: &Servers,
-        sandbox: &Sandbox,
-        telling: &Telling,
-    ) -> Result<Summary> {
+    async fn finish(mut self, sandbox: &Sandbox, telling: &Telling) -> Result<Summary> {
         let operator = self.relay.operator()?;
         let look = async || {
             let campaign = operator
@@ -355,15 +396,16 @@ impl Run {
                     .counts
             }
         };
-        let messages = servers.delivered()?;
+        let messages = self.servers.delivered()?;
         let counted = count(&messages, WAIT);
-        let unsettled = self.count_unsettled(&messages).await?;
+        let (unsettled, cases) = self.count_unsettled(&messages).await?;
         self.relay.end()?;
         let summary = &mut self.summary;
         summary.planned = counts.planned;
         summary.accepted = counted.accepted.iter().sum();
         summary.suppressed = counts.suppressed;
         summary.unsettled = unsettled;
+        summary.unsettled_cases = cases;
         summary.lost = summary
             .planned
             .saturating_sub(summary.accepted + summary.suppressed + summary.unsettled);
@@ -378,7 +420,7 @@ impl Run {
     }
 
     /// Steps that a person must decide and that reached nobody, with the steps that wait behind them.
-    async fn count_unsettled(&self, messages: &[Message]) -> Result<u64> {
+    async fn count_unsettled(&self, messages: &[Message]) -> Result<(u64, Vec<UnsettledCase>)> {
         let arrived: BTreeSet<&str> = messages
             .iter()
             .map(|message| message.delivery.as_str())
@@ -389,10 +431,19 @@ impl Run {
             limit: Some(1_000),
         };
         let unsettled = self.relay.operator()?.call(&request).await?.deliveries;
-        Ok(unsettled
+        let steps = unsettled
             .iter()
             .map(|one| u64::from(!arrived.contains(one.id.as_str())) + u64::from(one.step == 1))
-            .sum())
+            .sum();
+        let cases = unsettled
+            .iter()
+            .map(|one| UnsettledCase {
+                lead: one.to.to_string(),
+                step: one.step,
+                arrived: arrived.contains(one.id.as_str()),
+            })
+            .collect();
+        Ok((steps, cases))
     }
 }
 

@@ -14,9 +14,10 @@ pub(super) static PROVIDER: Provider = Provider {
         needed_scopes: &["https://mail.google.com/"],
         // Google ends everything that the person gave this client.
         revokes_alone: false,
-        expects: "Google will ask you to choose the account and to allow access.",
+        refuses_web_pages: false,
+        expects: "Google will ask you to allow access.",
         expects_unverified: Some(
-            "Google will ask you to choose the account, warn that it has not verified this app (choose Advanced, then Go to …), and ask you to allow access: four clicks.",
+            "Google will warn you that it has not verified this app (press Advanced, then Go to …), and then ask you to allow access: four clicks with this one.",
         ),
         identity: IdentitySource::UserInfo,
         admin_consent: None,

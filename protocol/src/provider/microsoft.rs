@@ -20,6 +20,9 @@ pub(super) static PROVIDER: Provider = Provider {
         needed_scopes: &[IMAP_SCOPE, SMTP_SCOPE],
         // It has no revocation endpoint at all.
         revokes_alone: false,
+        // AADSTS9002326: only clients of the type "single-page application" may ask from a web page, and their
+        // refresh tokens end after 24 hours ("Refresh tokens in the Microsoft identity platform").
+        refuses_web_pages: true,
         expects: "Microsoft will ask nothing if you are signed in there and allowed access before.",
         expects_unverified: None,
         identity: IdentitySource::IdToken,

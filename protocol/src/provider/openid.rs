@@ -18,6 +18,7 @@ pub(super) static PROVIDER: Provider = Provider {
         needed_scopes: &["mail.send", "mail.read"],
         // Not promised by any standard.
         revokes_alone: false,
+        refuses_web_pages: false,
         expects: "Your mail provider will ask you to allow access.",
         expects_unverified: None,
         identity: IdentitySource::UserInfo,

@@ -19,6 +19,7 @@ pub(super) static PROVIDER: Provider = Provider {
         needed_scopes: &["mail.send", "mail.read"],
         // Each consent is a grant of its own there.
         revokes_alone: true,
+        refuses_web_pages: false,
         expects: "The sandbox will ask you to allow access.",
         expects_unverified: None,
         identity: IdentitySource::UserInfo,

@@ -33,12 +33,16 @@ pub(super) fn print_checked(printer: &Printer, config: &Config) -> Result<(), Cl
         config.key_file.display()
     );
     for (id, provider) in &config.providers {
-        let kind = if provider.client_secret.is_some() {
-            "confidential"
-        } else {
-            "public"
+        let _ = match &provider.client {
+            Some(client) => {
+                let kind = match client.secret {
+                    Some(_) => "confidential",
+                    None => "public",
+                };
+                writeln!(text, "provider  {id} at {}, {kind} client", client.issuer)
+            }
+            None => writeln!(text, "provider  {id} at {}, passwords", provider.imap.host),
         };
-        let _ = writeln!(text, "provider  {id} at {}, {kind} client", provider.issuer);
     }
     Ok(printer.text(&text)?)
 }

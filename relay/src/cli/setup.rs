@@ -129,15 +129,18 @@ pub(super) async fn set_up(
     };
     let text = file.with(form, &registration)?;
     let config = Config::parse(&text, file.path(), environment)?;
-    let taken = config.providers.get(&ProviderId::new(form.id));
+    let taken = config
+        .providers
+        .get(&ProviderId::new(form.id))
+        .and_then(|provider| provider.client.as_ref());
     let reached = match taken {
         Some(taken) if !arguments.offline => reach::ask(&taken.issuer, &config).await?,
         _ => Reached::NotAsked,
     };
     file.write(&text)?;
     let is_overruled = taken.is_none_or(|taken| {
-        taken.client_id != registration.client_id
-            || taken.client_secret.as_ref() != Some(&registration.client_secret)
+        taken.id != registration.client_id
+            || taken.secret.as_ref() != Some(&registration.client_secret)
             || taken.issuer.as_str().trim_end_matches('/') != registration.issuer
     });
     let done = Done {

@@ -187,7 +187,7 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         key: "providers.<id>.issuer",
         kind: Kind::Text,
-        default: "none; must be set",
+        default: "none; must be set, but for `imap`",
         meaning: "Issuer of the provider's OAuth server: https, or http on loopback. Its endpoints are discovered from it.",
         apply: Apply::Provider(|draft, text| {
             put_some(&mut draft.issuer, read_issuer(text), ISSUER)
@@ -196,7 +196,7 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         key: "providers.<id>.client_id",
         kind: Kind::Text,
-        default: "none; must be set",
+        default: "none; must be set, but for `imap`",
         meaning: "Client id of your registration at the provider.",
         apply: Apply::Provider(|draft, text| {
             put_some(&mut draft.client_id, read_text(text), "text")
@@ -213,6 +213,24 @@ pub static SETTINGS: &[Setting] = &[
                 read_text(text).map(Secret::new),
                 "text",
             )
+        }),
+    },
+    Setting {
+        key: "providers.<id>.sent_copy_within_ms",
+        kind: Kind::Number,
+        default: "what the provider's file says",
+        meaning: "The server itself puts a copy of each message it accepts into the sent folder, at the latest after this time. Set it only where that is sure: a message whose copy does not come in time is sent once more.",
+        apply: Apply::Provider(|draft, text| {
+            put_some(&mut draft.sent_copy_within, read_ms(text), MILLISECONDS)
+        }),
+    },
+    Setting {
+        key: "providers.<id>.settles_within_ms",
+        kind: Kind::Number,
+        default: "what the provider's file says; 10 minutes where it says nothing",
+        meaning: "How long the server may go on with a message after the connection ended. Shorten it only where that is sure, for the same reason.",
+        apply: Apply::Provider(|draft, text| {
+            put_some(&mut draft.settles_within, read_ms(text), MILLISECONDS)
         }),
     },
     Setting {
@@ -263,6 +281,7 @@ pub static SETTINGS: &[Setting] = &[
     },
 ];
 
+const MILLISECONDS: &str = "a number of milliseconds";
 const PORT: &str = "a port, 1 to 65535";
 const TLS: &str = "\"implicit\" or \"starttls\"";
 
@@ -339,6 +358,8 @@ pub(super) struct ProviderDraft {
     pub(super) issuer: Option<Url>,
     pub(super) client_id: Option<String>,
     pub(super) client_secret: Option<Secret>,
+    pub(super) sent_copy_within: Option<Duration>,
+    pub(super) settles_within: Option<Duration>,
     pub(super) smtp: ServerDraft,
     pub(super) imap: ServerDraft,
 }
@@ -372,11 +393,11 @@ fn put_some<T>(field: &mut Option<T>, value: Option<T>, expected: &str) -> Resul
 }
 
 fn put_ms(field: &mut Duration, text: &str) -> Result<(), Expected> {
-    put(
-        field,
-        text.parse().ok().map(Duration::from_millis),
-        "a number of milliseconds",
-    )
+    put(field, read_ms(text), MILLISECONDS)
+}
+
+fn read_ms(text: &str) -> Option<Duration> {
+    text.parse().ok().map(Duration::from_millis)
 }
 
 fn read_text(text: &str) -> Option<String> {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use protocol::provider::SentCopy;
+
 use super::setting::{Kind, SETTINGS, render_reference};
 use super::*;
 
@@ -50,7 +52,8 @@ fn a_variable_wins_over_the_file() {
     assert_eq!(config.timing.poll_every, Duration::from_millis(5));
     assert_eq!(config.data, Path::new("/data/unpause"));
     let provider = config.providers.get(&ProviderId::new("sandbox")).unwrap();
-    assert_eq!(provider.client_secret, Some(Secret::new("hunter2")));
+    let client = provider.client.as_ref().unwrap();
+    assert_eq!(client.secret, Some(Secret::new("hunter2")));
     assert_eq!((provider.smtp.port, provider.imap.port), (465, 993));
     assert!(!format!("{config:?}").contains("hunter2"));
 }
@@ -236,17 +239,20 @@ fn every_field_has_its_setting() {
     ];
     assert_eq!(waits, [Duration::from_millis(17); 7]);
     let Provider {
-        issuer,
-        client_id,
-        client_secret,
+        client,
+        submission,
         smtp,
         imap,
     } = providers.into_values().next().unwrap();
+    let Client { issuer, id, secret } = client.unwrap();
     assert_eq!(
-        (issuer.as_str(), client_id.as_str()),
+        (issuer.as_str(), id.as_str()),
         ("https://mail.example/", "set")
     );
-    assert!(client_secret.is_some());
+    assert!(secret.is_some());
+    let within = Duration::from_millis(17);
+    assert_eq!(submission.sent_copy, SentCopy::Server { within });
+    assert_eq!(submission.settles_within, within);
     for MailServer { host, port, tls } in [smtp, imap] {
         assert_eq!(
             (host.as_str(), port, tls),

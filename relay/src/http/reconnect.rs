@@ -207,7 +207,7 @@ pub(super) async fn load_authorization(
         let detail = unknown_provider(app, &inbox.provider);
         return Err(Problem::new(Code::Conflict, detail).into());
     };
-    let Some(oauth) = &provider.oauth else {
+    let (Some(oauth), Some(client)) = (&provider.oauth, &registered.client) else {
         let detail = format!("{} takes passwords only", provider.name);
         return Err(Problem::new(Code::Conflict, detail).into());
     };
@@ -215,7 +215,7 @@ pub(super) async fn load_authorization(
         .load_metadata(&inbox.provider)
         .await
         .map_err(|failure| {
-            let issuer = &registered.issuer;
+            let issuer = &client.issuer;
             let detail = format!(
                 "the provider at {issuer} does not answer as it should: {}",
                 failure.said
@@ -235,7 +235,7 @@ pub(super) async fn load_authorization(
         token_endpoint: metadata.token_endpoint.to_string(),
         issuer: metadata.issuer,
         names_issuer: metadata.iss_parameter_supported,
-        client_id: registered.client_id.clone(),
+        client_id: client.id.clone(),
         scopes: oauth
             .scopes
             .iter()
@@ -243,9 +243,10 @@ pub(super) async fn load_authorization(
             .collect(),
         login_hint: inbox.address.to_string(),
         attempts: visits.collect(),
-        exchange: match registered.client_secret {
-            Some(_) => Exchange::Confidential,
-            None => Exchange::Public,
+        exchange: if client.secret.is_some() || oauth.refuses_web_pages {
+            Exchange::Confidential
+        } else {
+            Exchange::Public
         },
     })
 }

@@ -24,11 +24,18 @@ fn sites(config: &Config) -> Vec<Site> {
         let Some(provider) = Provider::find(id) else {
             continue;
         };
-        let issuer = registered.issuer.origin().ascii_serialization();
+        let issuer = || {
+            let client = registered.client.as_ref()?;
+            Some(client.issuer.origin().ascii_serialization())
+        };
+        // A provider of passwords alone that is not known by name has no page that could be named.
+        let Some(origin) = provider.webmail.map(str::to_owned).or_else(issuer) else {
+            continue;
+        };
         sites.push(Site {
             provider: id.clone(),
             name: provider.name.to_owned(),
-            origin: provider.webmail.map_or(issuer, str::to_owned),
+            origin,
         });
     }
     sites

@@ -138,7 +138,7 @@ async fn work(
         app.store.close_gap(&inbox.id).await?;
         memory.read_at = Some(app.clock.now() + app.config.timing.poll_every);
     }
-    let Some((provider, _)) = app.find_provider(&inbox.provider) else {
+    let Some((_, provider)) = app.find_provider(&inbox.provider) else {
         tracing::error!(inbox = %inbox.address, provider = %inbox.provider, "the provider is not in the configuration");
         memory.rest(app, UNCONFIGURED_AGAIN_AFTER);
         return Ok(());
@@ -152,7 +152,7 @@ async fn work(
         let submission = &provider.submission;
         memory.look_at = settle_doubts(app, inbox, mailbox, submission, watched_since).await?;
     }
-    sending::send_due(app, inbox, provider, memory, stop).await
+    sending::send_due(app, inbox, &provider.submission, memory, stop).await
 }
 
 impl Memory {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use protocol::delivery::Event;
 use protocol::id::DeliveryId;
-use protocol::provider::{Provider, SentCopy, Submission};
+use protocol::provider::{SentCopy, Submission};
 use protocol::timestamp::Timestamp;
 
 use super::WorkError;
@@ -282,8 +282,9 @@ pub(super) async fn learn_names(
     inbox: &Inbox,
     reader: &mut Reader,
 ) -> Result<(), WorkError> {
-    let replaces_ids =
-        Provider::find(&inbox.provider).is_some_and(|provider| !provider.submission.keeps_ids);
+    let replaces_ids = app
+        .find_provider(&inbox.provider)
+        .is_some_and(|(_, provider)| !provider.submission.keeps_ids);
     if !replaces_ids || !reader.awaits_names {
         return Ok(());
     }

@@ -9,6 +9,7 @@ use protocol::cause::classify;
 use protocol::connection::{Connection, Event, Patience, is_alarming};
 use protocol::evidence::{Evidence, Finding, IoFault, Party, Said, Stage as At};
 use protocol::id::ReconnectId;
+use protocol::provider::IdentitySource;
 use protocol::reconnect::{Grant, Stage, State};
 use protocol::secret::Secret;
 use tokio::sync::{Notify, watch};
@@ -21,7 +22,7 @@ use crate::app::App;
 use crate::credentials::{Credentials, inbox_context, reconnect_context};
 use crate::engine::identity::{Claimed, is_owner};
 use crate::failure::Failure;
-use crate::oauth::Tokens;
+use crate::oauth::{self, Tokens, id_token};
 use crate::store::inbox::{Identity, Inbox};
 use crate::store::reconnect::{Advance, Reconnect};
 use crate::{imap, smtp};
@@ -154,20 +155,16 @@ async fn refuse(
 /// Gives a permission back that is not used (RFC 7009). A failure costs only that: the person can still
 /// end it at the provider.
 async fn revoke(app: &App, inbox: &Inbox, refresh_token: &Secret) {
-    let Some((known, provider)) = app.find_provider(&inbox.provider) else {
+    let Some((oauth, client)) = app.find_client(&inbox.provider) else {
         return;
     };
-    if !known
-        .oauth
-        .as_ref()
-        .is_some_and(|oauth| oauth.revokes_alone)
-    {
+    if !oauth.revokes_alone {
         return;
     }
     let revoked = match app.load_metadata(&inbox.provider).await {
         Ok(metadata) => {
             app.oauth
-                .revoke(&metadata, &provider.registration(), refresh_token)
+                .revoke(&metadata, &client.registration(), refresh_token)
                 .await
         }
         Err(failure) => Err(failure),
@@ -230,6 +227,7 @@ async fn exchange(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Nex
             refresh_token,
             expires_in: expires_in_ms.map(Duration::from_millis),
             scopes: scope.map(|scope| scope.split_whitespace().map(str::to_owned).collect()),
+            id_token: None,
         },
         Grant::Code {
             code,
@@ -237,7 +235,7 @@ async fn exchange(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Nex
             redirect_uri,
         } => {
             let metadata = app.load_metadata(&inbox.provider).await?;
-            let Some((_, provider)) = app.find_provider(&inbox.provider) else {
+            let Some((_, client)) = app.find_client(&inbox.provider) else {
                 return Ok(Next::Over);
             };
             // From here on the provider may have used the code up.
@@ -246,7 +244,7 @@ async fn exchange(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Nex
                 .oauth
                 .exchange(
                     &metadata,
-                    &provider.registration(),
+                    &client.registration(),
                     &code,
                     &verifier,
                     &redirect_uri,
@@ -268,7 +266,11 @@ async fn exchange(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Nex
         }
         return Err(missing);
     }
-    let credentials = renew(tokens, None, app.clock.now(), ahead)?;
+    let named = tokens.id_token.clone();
+    let mut credentials = renew(tokens, None, app.clock.now(), ahead)?;
+    if let Credentials::OAuth { id_token, .. } = &mut credentials {
+        *id_token = named;
+    }
     put_stage(app, reconnect, Stage::Exchanged, Some(&credentials), None).await?;
     Ok(Next::Stage)
 }
@@ -318,11 +320,7 @@ fn check_scopes(inbox: &Inbox, tokens: &Tokens) -> Result<(), WorkError> {
 
 /// (b) Who signed in. A wrong identity ends it here and nothing is written to the inbox.
 async fn identify(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Next, WorkError> {
-    let Credentials::OAuth { access_token, .. } = open_credentials(app, reconnect)? else {
-        return Ok(Next::Over);
-    };
-    let metadata = app.load_metadata(&inbox.provider).await?;
-    let identity = app.oauth.load_identity(&metadata, &access_token).await?;
+    let identity = load_identity(app, &open_credentials(app, reconnect)?, inbox).await?;
     let stored = inbox
         .identity
         .as_ref()
@@ -350,20 +348,57 @@ async fn identify(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Nex
     Ok(Next::Stage)
 }
 
+/// Who signed in, from where the provider tells it.
+async fn load_identity(
+    app: &App,
+    credentials: &Credentials,
+    inbox: &Inbox,
+) -> Result<oauth::Identity, WorkError> {
+    let missing = |what: &str| {
+        let detail = format!("expected {what}, found none");
+        WorkError::from(Failure::new(
+            Party::Oauth,
+            At::Identity,
+            Said::Garbage { detail },
+        ))
+    };
+    let Credentials::OAuth {
+        access_token,
+        id_token,
+        ..
+    } = credentials
+    else {
+        return Err(missing("a permission"));
+    };
+    let Some((known, client)) = app.find_client(&inbox.provider) else {
+        return Err(missing("a registration at the provider"));
+    };
+    let metadata = app.load_metadata(&inbox.provider).await?;
+    Ok(match known.identity {
+        IdentitySource::UserInfo => app.oauth.load_identity(&metadata, access_token).await?,
+        IdentitySource::IdToken => {
+            let token = id_token
+                .as_ref()
+                .ok_or_else(|| missing("an ID token beside the tokens"))?;
+            id_token::read(token, &metadata, &client.id, app.clock.now())?
+        }
+    })
+}
+
 /// (d) The new refresh token is used once: it is known to work, and one that replaces it is on record.
 async fn refresh(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Next, WorkError> {
     let Credentials::OAuth { refresh_token, .. } = open_credentials(app, reconnect)? else {
         return Ok(Next::Over);
     };
     let metadata = app.load_metadata(&inbox.provider).await?;
-    let Some((_, provider)) = app.find_provider(&inbox.provider) else {
+    let Some((_, client)) = app.find_client(&inbox.provider) else {
         return Ok(Next::Over);
     };
     // From here on the provider may have replaced the token.
     put_stage(app, reconnect, Stage::Refreshing, None, None).await?;
     let answer = app
         .oauth
-        .refresh(&metadata, &provider.registration(), &refresh_token)
+        .refresh(&metadata, &client.registration(), &refresh_token)
         .await;
     let tokens = match used_up(answer, At::Refresh) {
         Err(error @ WorkError::Failed(_)) if !is_interrupted(&error) => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use protocol::cause::Cause;
 use protocol::delivery::Event;
 use protocol::evidence::{Evidence, Party, Stage};
-use protocol::provider::{Provider, SentCopy};
+use protocol::provider::{SentCopy, Submission};
 use protocol::timestamp::Timestamp;
 use tokio::sync::watch;
 
@@ -32,7 +32,7 @@ const BATCH: u32 = 50;
 pub(super) async fn send_due(
     app: &App,
     inbox: &Inbox,
-    provider: &'static Provider,
+    submission: &Submission,
     memory: &mut Memory,
     stop: &watch::Receiver<bool>,
 ) -> Result<(), WorkError> {
@@ -80,16 +80,16 @@ pub(super) async fn send_due(
         };
         if accepted && recorded {
             accepted_any = true;
-            if end.ended.wire_id.is_none() && !provider.submission.keeps_ids {
+            if end.ended.wire_id.is_none() && !submission.keeps_ids {
                 memory.mailbox.await_names();
             }
-            keep_copy(app, inbox, provider, memory, &message).await;
+            keep_copy(app, inbox, submission, memory, &message).await;
         }
         if next.is_none() {
             conclude(app, inbox, memory, end.inbox, end.evidence).await?;
         }
     }
-    let copies = matches!(provider.submission.sent_copy, SentCopy::Server { .. });
+    let copies = matches!(submission.sent_copy, SentCopy::Server { .. });
     if accepted_any && copies && inbox.copy_seen_at.is_none() {
         watch_for_copy(app, inbox, &mut memory.mailbox).await?;
     }
@@ -271,11 +271,11 @@ async fn conclude(
 async fn keep_copy(
     app: &App,
     inbox: &Inbox,
-    provider: &Provider,
+    submission: &Submission,
     memory: &mut Memory,
     message: &[u8],
 ) {
-    if provider.submission.sent_copy != SentCopy::Client {
+    if submission.sent_copy != SentCopy::Client {
         return;
     }
     let kept = match memory.mailbox.reader(app, inbox).await {

@@ -57,7 +57,7 @@ pub(super) async fn load_sign_in(
         return Ok(credentials.sign_in(&inbox.address));
     }
     let metadata = app.load_metadata(&inbox.provider).await?;
-    let Some((_, provider)) = app.find_provider(&inbox.provider) else {
+    let Some((_, client)) = app.find_client(&inbox.provider) else {
         return Ok(credentials.sign_in(&inbox.address));
     };
     if !app
@@ -74,7 +74,7 @@ pub(super) async fn load_sign_in(
     }
     let answer = app
         .oauth
-        .refresh(&metadata, &provider.registration(), refresh_token)
+        .refresh(&metadata, &client.registration(), refresh_token)
         .await;
     let tokens = match answer {
         Ok(tokens) => tokens,
@@ -123,6 +123,7 @@ pub(super) fn renew(
         refresh_token,
         access_token: tokens.access_token,
         refresh_at,
+        id_token: None,
     })
 }
 

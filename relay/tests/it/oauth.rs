@@ -99,6 +99,7 @@ async fn a_refresh_brings_tokens_and_a_rotated_refresh_token() {
         refresh_token: Some(Secret::new("very-secret-2")),
         expires_in: Some(Duration::from_secs(3599)),
         scopes: Some(vec!["openid".to_owned(), "email".to_owned()]),
+        id_token: None,
     };
     assert_eq!(refreshed, Ok(expected));
     let form = transcript

@@ -30,8 +30,24 @@ pub struct DropAfterData {
     pub stored_share: f64,
 }
 
+/// What becomes of the copies in the sent folder, in place of what the profile says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "copy")]
+pub enum SentCopyFault {
+    /// None is made.
+    Never,
+    /// Two are made.
+    Twice,
+    /// It is made this long after the message was accepted.
+    Late {
+        /// Milliseconds.
+        ms: u64,
+    },
+}
+
 /// Every fault that is on.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Faults {
     pub(crate) drop_after_data: Option<DropAfterData>,
     /// By recipient, the reply line in place of 250.
@@ -41,6 +57,13 @@ pub(crate) struct Faults {
     pub(crate) smtp_auth_off: bool,
     pub(crate) garbage: bool,
     pub(crate) slow: Duration,
+    pub(crate) sent_copy: Option<SentCopyFault>,
+    /// The reply after the data does not name the id that the message got.
+    pub(crate) hides_ids: bool,
+    /// Whoever has to be asked for consent needs an administrator first.
+    pub(crate) wants_admin: bool,
+    /// The secret of the confidential client has expired.
+    pub(crate) secret_expired: bool,
 }
 
 impl Faults {

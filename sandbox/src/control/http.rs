@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::{Control, DropAfterData, Held, Point, Stage};
+use super::{Control, DropAfterData, Held, Point, SentCopyFault, Stage};
 use crate::account::UnknownPerson;
 use crate::locked;
 
@@ -32,6 +32,17 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/control/revoke-after", post(revoke_after))
         .route("/control/change-password", post(change_password))
         .route("/control/demand-app-password", post(demand_app_password))
+        .route("/control/make-app-password", post(make_app_password))
+        .route("/control/delete-app-password", post(delete_app_password))
+        .route("/control/hide-ids", post(hide_ids))
+        .route("/control/want-admin", post(want_admin))
+        .route("/control/expire-secret", post(expire_secret))
+        .route(
+            "/control/hold-imap-connections",
+            post(hold_imap_connections),
+        )
+        .route("/control/sent-copy", post(sent_copy))
+        .route("/control/renumber", post(renumber))
         .route("/control/lock", post(lock))
         .route("/control/rate-limit", post(rate_limit))
         .route("/control/smtp-auth-off", post(smtp_auth_off))
@@ -134,6 +145,20 @@ struct AddressSwitch {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Connections {
+    address: String,
+    n: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfFolder {
+    address: String,
+    folder: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Switch {
     on: bool,
 }
@@ -202,8 +227,51 @@ async fn change_password(State(remote): Remoted, Json(body): Json<Password>) -> 
 }
 
 async fn demand_app_password(State(remote): Remoted, Json(body): Json<Address>) -> Response {
-    match remote.control.demand_app_password(&body.address) {
+    say_app_password(remote.control.demand_app_password(&body.address))
+}
+
+async fn make_app_password(State(remote): Remoted, Json(body): Json<Address>) -> Response {
+    say_app_password(remote.control.make_app_password(&body.address))
+}
+
+fn say_app_password(made: Result<String, UnknownPerson>) -> Response {
+    match made {
         Ok(app_password) => Json(json!({ "app_password": app_password })).into_response(),
+        Err(unknown) => not_found(&unknown.to_string()),
+    }
+}
+
+async fn delete_app_password(State(remote): Remoted, Json(body): Json<Address>) -> Done {
+    Done(remote.control.delete_app_password(&body.address))
+}
+
+async fn hide_ids(State(remote): Remoted, Json(body): Json<Switch>) -> Done {
+    remote.control.hide_ids(body.on);
+    Done(Ok(()))
+}
+
+async fn want_admin(State(remote): Remoted, Json(body): Json<Switch>) -> Done {
+    remote.control.want_admin(body.on);
+    Done(Ok(()))
+}
+
+async fn expire_secret(State(remote): Remoted, Json(body): Json<Switch>) -> Done {
+    remote.control.expire_secret(body.on);
+    Done(Ok(()))
+}
+
+async fn hold_imap_connections(State(remote): Remoted, Json(body): Json<Connections>) -> Done {
+    Done(remote.control.hold_imap_connections(&body.address, body.n))
+}
+
+async fn sent_copy(State(remote): Remoted, Json(body): Json<Option<SentCopyFault>>) -> Done {
+    remote.control.set_sent_copy(body);
+    Done(Ok(()))
+}
+
+async fn renumber(State(remote): Remoted, Json(body): Json<OfFolder>) -> Response {
+    match remote.control.renumber(&body.address, &body.folder) {
+        Ok(()) => Json(json!({})).into_response(),
         Err(unknown) => not_found(&unknown.to_string()),
     }
 }

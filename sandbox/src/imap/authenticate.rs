@@ -8,8 +8,7 @@ use super::{Outcome, Session};
 use crate::account::Refusal;
 use crate::connection::Gone;
 use crate::control::Point;
-use crate::oauth::SCOPE_READ;
-use crate::profile::RefusedToken;
+use crate::profile::{Access, RefusedToken};
 use crate::sasl::{Credentials, parse_oauth_bearer, parse_plain, parse_xoauth2, render_failure};
 
 /// The longest answer to a challenge, as over SMTP (RFC 4954 §4).
@@ -33,12 +32,19 @@ impl Session {
         mechanism: &AuthMechanism<'_>,
         initial_response: Option<Vec<u8>>,
     ) -> Result<Outcome, Gone> {
-        let parse = match mechanism {
-            AuthMechanism::Plain => parse_plain,
-            AuthMechanism::XOAuth2 => parse_xoauth2,
-            AuthMechanism::OAuthBearer => parse_oauth_bearer,
+        let (name, parse): (_, fn(&[u8]) -> _) = match mechanism {
+            AuthMechanism::Plain => ("PLAIN", parse_plain),
+            AuthMechanism::XOAuth2 => ("XOAUTH2", parse_xoauth2),
+            AuthMechanism::OAuthBearer => ("OAUTHBEARER", parse_oauth_bearer),
             _ => return Ok(Outcome::no("mechanism not offered")),
         };
+        let profile = self.connection.provider.profile;
+        if !profile.imap_mechanisms.contains(&name) {
+            return Ok(Outcome::no("mechanism not offered"));
+        }
+        if initial_response.is_some() && !profile.sasl_ir {
+            return Ok(Outcome::bad("no initial response here"));
+        }
         let message = if let Some(message) = initial_response {
             message
         } else {
@@ -62,39 +68,48 @@ impl Session {
         self.connection
             .pass(Point::ImapAuthenticating, claimed.as_deref())
             .await?;
-        let refusal = match self.connection.provider.sign_in(credentials, SCOPE_READ) {
+        let provider = &self.connection.provider;
+        let entered = provider
+            .sign_in(credentials, Access::Read)
+            .and_then(|signed_in| {
+                provider.accounts.enter_imap(&signed_in.address)?;
+                Ok(signed_in)
+            });
+        let refusal = match entered {
             Ok(signed_in) => {
                 self.person = Some(signed_in);
                 return Ok(Outcome::ok("signed in"));
             }
             Err(refusal) => refusal,
         };
+        let profile = provider.profile;
         if let Credentials::Token { mechanism, .. } = credentials
-            && self.connection.provider.profile.refused_token == RefusedToken::ChallengeFirst
+            && let RefusedToken::ChallengeFirst { status, schemes } = profile.refused_token
+            && refusal != Refusal::TooManyConnections
         {
-            let issuer = &self.connection.provider.issuer;
-            let failure = render_failure(*mechanism, refusal, SCOPE_READ, issuer);
+            let scope = provider
+                .oauth()
+                .map_or("", |oauth| oauth.scope_for(Access::Read));
+            let failure = render_failure(
+                *mechanism,
+                refusal,
+                (status, schemes),
+                scope,
+                &provider.issuer,
+            );
             // RFC 7628 §3.2.3: a dummy answer; whatever it is, the exchange fails.
             self.ask(&STANDARD.encode(failure)).await?;
         }
-        // RFC 5530 §3
-        Ok(match refusal {
-            Refusal::WrongPassword => {
-                Outcome::no("user name or password not accepted").with_other("AUTHENTICATIONFAILED")
-            }
-            Refusal::AppPasswordDemanded => Outcome::no("application-specific password required")
-                .with_other("AUTHENTICATIONFAILED"),
-            Refusal::PasswordsOff => {
-                Outcome::no("passwords are not accepted here").with_other("AUTHENTICATIONFAILED")
-            }
-            Refusal::Locked => Outcome::no("this account is locked").with_other("CONTACTADMIN"),
-            Refusal::BadToken | Refusal::SomebodyElse => {
-                Outcome::no("token not accepted").with_other("AUTHENTICATIONFAILED")
-            }
-            Refusal::MissingScope => {
-                Outcome::no("the token does not allow reading").with_other("AUTHORIZATIONFAILED")
-            }
-        })
+        let replies = &profile.replies.imap;
+        Ok(Outcome::refusal(match refusal {
+            Refusal::WrongPassword => replies.wrong_password,
+            Refusal::AppPasswordDemanded => replies.app_password_demanded,
+            Refusal::PasswordsOff => replies.passwords_off,
+            Refusal::Locked => replies.locked,
+            Refusal::BadToken | Refusal::SomebodyElse => replies.bad_token,
+            Refusal::MissingScope => replies.missing_scope,
+            Refusal::TooManyConnections => replies.too_many_connections,
+        }))
     }
 
     async fn ask(&mut self, challenge: &str) -> Result<String, Gone> {

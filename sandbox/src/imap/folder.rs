@@ -34,7 +34,8 @@ impl Session {
             ListMailbox::String(string) => string.as_ref(),
         };
         let pattern = String::from_utf8_lossy(pattern).into_owned();
-        let delimiter = QuotedChar::try_from('/').ok();
+        let profile = self.connection.provider.profile;
+        let delimiter = QuotedChar::try_from(profile.delimiter).ok();
         if pattern.is_empty() {
             // RFC 3501 §6.3.8: only the delimiter is asked for.
             if let Ok(mailbox) = Mailbox::try_from("") {
@@ -51,6 +52,24 @@ impl Session {
             Mailbox::Inbox => format!("INBOX{pattern}"),
             Mailbox::Other(_) => name_of(reference) + &pattern,
         };
+        for name in profile.no_select {
+            if !matches_pattern(&pattern, name) {
+                continue;
+            }
+            if let Ok(mailbox) = Mailbox::try_from((*name).to_owned()) {
+                // RFC 3501 §7.2.2
+                let has_children = Atom::try_from("HasChildren").map(FlagNameAttribute::from);
+                let items = has_children
+                    .into_iter()
+                    .chain([FlagNameAttribute::Noselect])
+                    .collect();
+                self.say(&Response::Data(Data::List {
+                    items,
+                    delimiter,
+                    mailbox,
+                }));
+            }
+        }
         for folder in self.connection.provider.mail.folders(address) {
             if !matches_pattern(&pattern, &folder.name) {
                 continue;

@@ -1,11 +1,12 @@
 //! The authorization endpoint and the pages of a sign-in.
 //!
 //! ```text
-//! /authorize ─→ choose account ─→ password ─→ consent ─→ redirect to the client
-//!       └ login_hint ────────────────↑          ↑
-//!       └ signed in in this browser ────────────┘   └ consent given before: no page
+//! /authorize ─→ choose account ─→ password ─→ (warning) ─→ consent ─→ redirect to the client
+//!       └ login_hint ────────────────↑              ↑  │
+//!       └ signed in in this browser ────────────────┘  └ needs an administrator: back to the client
 //! ```
-//! `prompt=none` shows no page and answers with an error instead.
+//! Consent that was given before shows no page. `prompt=none` shows none at all and answers with an error
+//! instead. The warning of unverified apps and the need of an administrator are the profile's.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,8 +18,10 @@ use url::Url;
 
 use super::browser::{AuthorizationRequest, Purpose, Transaction, find_cookie, set_cookie};
 use super::grant::CodeTerms;
-use super::{SCOPES, page};
+use super::page;
 use crate::account::Refusal;
+use crate::locked;
+use crate::profile::{IssuerInAnswer, OAuth, OAuthError, Offline, Scope};
 use crate::provider::Provider;
 
 /// How many people the account chooser offers; a sandbox may hold thousands.
@@ -32,6 +35,9 @@ pub(super) async fn start(
     headers: HeaderMap,
     Query(query): Query<Fields>,
 ) -> Response {
+    let Some(habits) = provider.oauth() else {
+        return page::dead_end("No sign-in for apps", "This provider has no OAuth.");
+    };
     // RFC 6749 §4.1.2.1: with a wrong client or address the person is told, nobody is redirected.
     let get = |name: &str| {
         query
@@ -52,10 +58,8 @@ pub(super) async fn start(
         );
     };
     let state = get("state").map(str::to_owned);
-    let refuse = |error: &str, description: &str| {
-        let fields = [("error", error), ("error_description", description)];
-        redirect(&provider, redirect_uri, state.as_deref(), &fields)
-    };
+    let say = |said: OAuthError| answer(&provider, redirect_uri, state.as_deref(), said);
+    let refuse = |error, description| say(OAuthError::new(error, description));
     if get("response_type") != Some("code") {
         return refuse(
             "unsupported_response_type",
@@ -76,11 +80,7 @@ pub(super) async fn start(
         .split_whitespace()
         .map(str::to_owned)
         .collect();
-    if scopes.is_empty()
-        || scopes
-            .iter()
-            .any(|scope| !SCOPES.iter().any(|(name, _)| name == scope))
-    {
+    if scopes.is_empty() || scopes.iter().any(|scope| habits.scope(scope).is_none()) {
         return refuse("invalid_scope", "scope is missing or not known here");
     }
     let prompts: Vec<_> = get("prompt")
@@ -88,6 +88,10 @@ pub(super) async fn start(
         .split_whitespace()
         .collect();
     let asks = |prompt: &str| prompts.contains(&prompt);
+    let ask_offline = match habits.offline {
+        Offline::WithScope(wanted) => scopes.iter().any(|scope| scope == wanted),
+        Offline::WithParameterAndConsent => get("access_type") == Some("offline"),
+    };
     let request = AuthorizationRequest {
         client_id: client.id,
         redirect_uri: redirect_uri.to_owned(),
@@ -95,6 +99,8 @@ pub(super) async fn start(
         challenge,
         scopes,
         ask_consent: asks("consent"),
+        ask_offline,
+        nonce: get("nonce").map(str::to_owned),
     };
     let cookie = find_cookie(&headers);
     let signed_in = cookie
@@ -110,25 +116,23 @@ pub(super) async fn start(
     };
     if asks("none") {
         // OpenID Connect Core §3.1.2.6
-        let Some(person) = already.filter(|_| provider.profile.silent_sign_in) else {
-            return refuse(
-                "login_required",
-                "nobody is signed in who need not be asked",
-            );
+        let Some(person) = already.filter(|_| habits.silent_sign_in) else {
+            return say(habits.words.nobody_signed_in);
         };
         if !provider
             .grants
             .has_consent(&person, request.client_id, &request.scopes)
         {
-            return refuse("consent_required", "the permission has to be asked for");
+            return say(habits.words.not_consented);
         }
-        return grant(&provider, &request, person);
+        return grant(&provider, &request, person, false);
     }
     let proved = already.filter(|_| !asks("login") && !asks("select_account"));
     let transaction = Transaction {
         purpose: Purpose::Authorization(request),
         address: hinted.filter(|_| !asks("select_account")),
         signed_in: proved,
+        is_warned: false,
     };
     begin(&provider, cookie, transaction)
 }
@@ -142,6 +146,7 @@ pub(super) async fn start_webmail(
         purpose: Purpose::Webmail,
         address: None,
         signed_in: None,
+        is_warned: false,
     };
     begin(&provider, find_cookie(&headers), transaction)
 }
@@ -229,6 +234,34 @@ pub(super) async fn enter_password(
     }
 }
 
+/// `POST /authorize/warning`: past the warning of an unverified app, or back.
+pub(super) async fn heed_warning(
+    State(provider): State<Arc<Provider>>,
+    headers: HeaderMap,
+    Form(fields): Form<Fields>,
+) -> Response {
+    let Some((cookie, id)) = find_transaction(&provider, &headers, &fields) else {
+        return expired();
+    };
+    if decides(&fields, "proceed") {
+        provider
+            .browsers
+            .update(&cookie, &id, |transaction| transaction.is_warned = true);
+        return next_page(&provider, &cookie, &id, None);
+    }
+    let said = provider.oauth().map(|habits| habits.words.declined);
+    match (provider.browsers.end(&cookie, &id), said) {
+        (
+            Some(Transaction {
+                purpose: Purpose::Authorization(request),
+                ..
+            }),
+            Some(said),
+        ) => answer_request(&provider, &request, said),
+        _ => expired(),
+    }
+}
+
 /// `POST /authorize/consent`.
 pub(super) async fn decide_consent(
     State(provider): State<Arc<Provider>>,
@@ -238,30 +271,72 @@ pub(super) async fn decide_consent(
     let Some((cookie, id)) = find_transaction(&provider, &headers, &fields) else {
         return expired();
     };
-    match provider.browsers.end(&cookie, &id) {
+    let (
+        Some(habits),
         Some(Transaction {
-            purpose: Purpose::Authorization(request),
+            purpose: Purpose::Authorization(mut request),
             signed_in: Some(person),
             ..
-        }) => {
-            if fields
-                .get("decision")
-                .is_some_and(|decision| decision == "allow")
-            {
-                return grant(&provider, &request, person);
-            }
-            let fields = [
-                ("error", "access_denied"),
-                ("error_description", "the person did not allow it"),
-            ];
-            redirect(
-                &provider,
-                &request.redirect_uri,
-                request.state.as_deref(),
-                &fields,
-            )
-        }
-        _ => expired(),
+        }),
+    ) = (provider.oauth(), provider.browsers.end(&cookie, &id))
+    else {
+        return expired();
+    };
+    // Whoever needs an administrator has no way to agree, whatever is posted.
+    if decides(&fields, "unapproved") || wants_admin(&provider, habits, &request) {
+        return answer_request(&provider, &request, habits.words.not_approved);
+    }
+    if !decides(&fields, "allow") {
+        return answer_request(&provider, &request, habits.words.declined);
+    }
+    if habits.granular_consent {
+        request.scopes.retain(|name| {
+            let is_mail = habits.scope(name).is_some_and(Scope::is_mail);
+            !is_mail || fields.contains_key(&format!("{}{name}", page::SCOPE_FIELD))
+        });
+    }
+    grant(&provider, &request, person, true)
+}
+
+fn decides(fields: &Fields, decision: &str) -> bool {
+    fields
+        .get("decision")
+        .is_some_and(|given| given == decision)
+}
+
+/// Whether the person may not agree for themselves.
+fn wants_admin(provider: &Provider, habits: &OAuth, request: &AuthorizationRequest) -> bool {
+    (habits.consent_prompt_wants_admin && request.ask_consent)
+        || locked(&provider.faults).wants_admin
+}
+
+/// `GET` of the page of an administrator, who needs no sign-in here.
+pub(super) async fn ask_admin(
+    State(provider): State<Arc<Provider>>,
+    Query(query): Query<Fields>,
+) -> Response {
+    show_admin(&provider, &query, false)
+}
+
+/// `POST` of the same.
+pub(super) async fn allow_as_admin(
+    State(provider): State<Arc<Provider>>,
+    Query(query): Query<Fields>,
+) -> Response {
+    locked(&provider.faults).wants_admin = false;
+    show_admin(&provider, &query, true)
+}
+
+fn show_admin(provider: &Provider, query: &Fields, is_allowed: bool) -> Response {
+    match query
+        .get("client_id")
+        .and_then(|id| provider.clients.find(id))
+    {
+        Some(client) => page::ask_admin(client, is_allowed),
+        None => page::dead_end(
+            "Unknown app",
+            "This app (client_id) is not registered here.",
+        ),
     }
 }
 
@@ -298,17 +373,25 @@ fn next_page(provider: &Provider, cookie: &str, id: &str, problem: Option<&str>)
             Redirect::to("/").into_response()
         }
         Purpose::Authorization(request) => {
+            let (Some(habits), Some(client)) =
+                (provider.oauth(), provider.clients.find(request.client_id))
+            else {
+                return expired();
+            };
             let known = provider
                 .grants
                 .has_consent(&person, request.client_id, &request.scopes);
             if known && !request.ask_consent {
                 provider.browsers.end(cookie, id);
-                return grant(provider, &request, person);
+                return grant(provider, &request, person, false);
             }
-            match provider.clients.find(request.client_id) {
-                Some(client) => page::ask_consent(id, client, &person, &request.scopes),
-                None => expired(),
+            if wants_admin(provider, habits, &request) {
+                return page::need_admin_approval(id, client, &person);
             }
+            if habits.warns_of_unverified && !client.is_verified && !transaction.is_warned {
+                return page::warn_of_unverified(id, client);
+            }
+            page::ask_consent(id, client, &person, habits, &request.scopes)
         }
     }
 }
@@ -329,13 +412,26 @@ fn offered(provider: &Provider, cookie: &str) -> Vec<crate::account::Shown> {
     offered
 }
 
-fn grant(provider: &Provider, request: &AuthorizationRequest, person: String) -> Response {
+/// Sends the code. `is_asked`: the person has just seen the consent page.
+fn grant(
+    provider: &Provider,
+    request: &AuthorizationRequest,
+    person: String,
+    is_asked: bool,
+) -> Response {
+    let offline = match provider.oauth().map(|habits| habits.offline) {
+        Some(Offline::WithParameterAndConsent) => request.ask_offline && is_asked,
+        Some(Offline::WithScope(_)) => request.ask_offline,
+        None => false,
+    };
     let terms = CodeTerms {
         person,
         client_id: request.client_id.to_owned(),
         redirect_uri: request.redirect_uri.clone(),
         challenge: request.challenge.clone(),
         scopes: request.scopes.clone(),
+        offline,
+        nonce: request.nonce.clone(),
     };
     let code = provider.grants.create_code(terms, &provider.chance);
     redirect(
@@ -346,7 +442,37 @@ fn grant(provider: &Provider, request: &AuthorizationRequest, person: String) ->
     )
 }
 
-/// RFC 6749 §4.1.2 with `iss` (RFC 9207 §2).
+fn answer_request(
+    provider: &Provider,
+    request: &AuthorizationRequest,
+    said: OAuthError,
+) -> Response {
+    answer(
+        provider,
+        &request.redirect_uri,
+        request.state.as_deref(),
+        said,
+    )
+}
+
+/// RFC 6749 §4.1.2.1; a description that is empty is left out.
+fn answer(
+    provider: &Provider,
+    redirect_uri: &str,
+    state: Option<&str>,
+    said: OAuthError,
+) -> Response {
+    let mut fields = vec![("error", said.error)];
+    if !said.description.is_empty() {
+        fields.push(("error_description", said.description));
+    }
+    if let Some(subcode) = said.subcode {
+        fields.push(("error_subcode", subcode));
+    }
+    redirect(provider, redirect_uri, state, &fields)
+}
+
+/// RFC 6749 §4.1.2, with `iss` (RFC 9207 §2) where the profile has it.
 fn redirect(
     provider: &Provider,
     redirect_uri: &str,
@@ -362,7 +488,12 @@ fn redirect(
         if let Some(state) = state {
             query.append_pair("state", state);
         }
-        query.append_pair("iss", &provider.issuer);
+        let names_issuer = provider
+            .oauth()
+            .is_some_and(|habits| habits.issuer_in_answer != IssuerInAnswer::Absent);
+        if names_issuer {
+            query.append_pair("iss", &provider.issuer);
+        }
     }
     Redirect::to(url.as_str()).into_response()
 }

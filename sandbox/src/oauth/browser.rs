@@ -19,6 +19,8 @@ pub(crate) struct Transaction {
     pub(crate) address: Option<String>,
     /// Proved by the password, in this transaction or before.
     pub(crate) signed_in: Option<String>,
+    /// The person has gone past the warning of an unverified app.
+    pub(crate) is_warned: bool,
 }
 
 /// What the sign-in is for.
@@ -40,6 +42,10 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) scopes: Vec<String>,
     /// The client asked that consent be asked again.
     pub(crate) ask_consent: bool,
+    /// The client wants a refresh token, as far as its parameters say.
+    pub(crate) ask_offline: bool,
+    /// What the client wants to find in the ID token.
+    pub(crate) nonce: Option<String>,
 }
 
 /// All browsers by their cookie.

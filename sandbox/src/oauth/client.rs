@@ -13,6 +13,8 @@ pub(crate) struct Client {
     pub(crate) id: &'static str,
     /// The name on the consent page.
     pub(crate) name: &'static str,
+    /// The provider has looked at it, where it does that.
+    pub(crate) is_verified: bool,
     secret: Option<String>,
     redirects: &'static [Redirect],
 }
@@ -38,17 +40,19 @@ const REDIRECTS: &[Redirect] = &[
 pub(crate) struct Clients(Vec<Client>);
 
 impl Clients {
-    pub(crate) fn new(secret: String) -> Self {
+    pub(crate) fn new(secret: String, is_verified: bool) -> Self {
         Self(vec![
             Client {
                 id: PUBLIC,
                 name: "Unpause",
+                is_verified,
                 secret: None,
                 redirects: REDIRECTS,
             },
             Client {
                 id: CONFIDENTIAL,
                 name: "Unpause relay",
+                is_verified,
                 secret: Some(secret),
                 redirects: REDIRECTS,
             },
@@ -111,7 +115,7 @@ mod tests {
 
     #[test]
     fn only_registered_addresses_get_an_answer() {
-        let clients = Clients::new("secret".to_owned());
+        let clients = Clients::new("secret".to_owned(), true);
         let client = clients.find(PUBLIC).unwrap();
         for address in [
             "https://abcdefghijklmnopabcdefghijklmnop.chromiumapp.org/",
@@ -142,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_wanted_exactly_where_there_is_one() {
-        let clients = Clients::new("secret".to_owned());
+        let clients = Clients::new("secret".to_owned(), true);
         assert!(clients.find(PUBLIC).unwrap().accepts(None));
         assert!(!clients.find(PUBLIC).unwrap().accepts(Some("secret")));
         assert!(clients.find(CONFIDENTIAL).unwrap().accepts(Some("secret")));

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use crate::chance::Chance;
 use crate::clock;
 use crate::locked;
+use crate::profile::{Revocation, Rotation};
 
 /// RFC 6749 §4.1.2 recommends at most ten minutes; a browser needs far less.
 const CODE_FOR: Duration = Duration::from_mins(1);
@@ -38,11 +39,18 @@ pub(crate) struct CodeTerms {
     /// S256 (RFC 7636 §4.2).
     pub(crate) challenge: String,
     pub(crate) scopes: Vec<String>,
+    /// Whether a refresh token is given with it.
+    pub(crate) offline: bool,
+    /// What the client wants to find in the ID token (OpenID Connect Core §3.1.2.1).
+    pub(crate) nonce: Option<String>,
 }
 
 /// Fresh tokens for a client.
 pub(crate) struct Issued {
     pub(crate) person: String,
+    pub(crate) client_id: String,
+    /// As the client gave it; only with a code.
+    pub(crate) nonce: Option<String>,
     pub(crate) access_token: String,
     pub(crate) expires_in: Duration,
     pub(crate) refresh_token: Option<String>,
@@ -61,7 +69,8 @@ pub(crate) struct NotGood(pub(crate) &'static str);
 /// All codes, grants and tokens.
 pub(crate) struct Grants {
     access_token_for: Duration,
-    rotates: bool,
+    /// `None` where there is no authorization server.
+    rotation: Option<Rotation>,
     state: Mutex<State>,
 }
 
@@ -89,6 +98,7 @@ struct Held {
     person: String,
     client_id: String,
     scopes: Vec<String>,
+    offline: bool,
     live: bool,
     refresh_token: Option<String>,
     /// Its access tokens, so that expired ones are found without a look at all others.
@@ -102,10 +112,10 @@ struct Access {
 }
 
 impl Grants {
-    pub(crate) fn new(access_token_for: Duration, rotates: bool) -> Self {
+    pub(crate) fn new(access_token_for: Duration, rotation: Option<Rotation>) -> Self {
         Self {
             access_token_for,
-            rotates,
+            rotation,
             state: Mutex::default(),
         }
     }
@@ -177,6 +187,7 @@ impl Grants {
                 person: terms.person.clone(),
                 client_id: terms.client_id,
                 scopes: terms.scopes,
+                offline: terms.offline,
                 live: true,
                 refresh_token: None,
                 access_tokens: Vec::new(),
@@ -187,7 +198,11 @@ impl Grants {
         if let Some(found) = state.codes.get_mut(code) {
             found.used_for = Some(id);
         }
-        self.issue(&mut state, id, chance)
+        let issued = self.issue(&mut state, id, chance)?;
+        Ok(Issued {
+            nonce: terms.nonce,
+            ..issued
+        })
     }
 
     /// Refreshes. A refresh token that was rotated away ends the grant (RFC 9700 §4.14.2).
@@ -221,7 +236,9 @@ impl Grants {
         }) {
             return Err(NotGood("scope exceeds what was granted"));
         }
-        if grant.refresh_token.as_deref() != Some(refresh_token) {
+        if grant.refresh_token.as_deref() != Some(refresh_token)
+            && self.rotation != Some(Rotation::OldStaysGood)
+        {
             state.end(id);
             return Err(NotGood(
                 "the refresh token was used before; its grant is ended",
@@ -251,29 +268,49 @@ impl Grants {
             .map(|grant| grant.person.clone())
     }
 
-    /// Ends the grant of this token, if it is this client's (RFC 7009 §2.1).
-    pub(crate) fn revoke_token(&self, token: &str, client_id: &str) {
+    /// Ends the grant of this token, if it is this client's (RFC 7009 §2.1), or every grant that its person gave
+    /// this client.
+    pub(crate) fn revoke_token(&self, token: &str, client_id: &str, revocation: Revocation) {
         let mut state = locked(&self.state);
         let of_access = state.access.get(token).map(|access| access.grant);
         let Some(id) = of_access.or_else(|| state.refresh.get(token).copied()) else {
             return;
         };
-        if state
+        let of_client = |grant: &&Held| grant.client_id == client_id;
+        let Some(person) = state
             .grants
             .get(&id)
-            .is_some_and(|grant| grant.client_id == client_id)
-        {
+            .filter(of_client)
+            .map(|grant| grant.person.clone())
+        else {
+            return;
+        };
+        if revocation != Revocation::EveryGrantOfClient {
             state.end(id);
+            return;
         }
+        for id in state.by_person.get(&person).cloned().unwrap_or_default() {
+            if state.grants.get(&id).as_ref().is_some_and(of_client) {
+                state.end(id);
+            }
+        }
+        state.consents.remove(&(person, client_id.to_owned()));
     }
 
     /// Ends every grant of a person, and forgets what was allowed.
     pub(crate) fn revoke_person(&self, person: &str) {
+        self.end_person(person);
+        locked(&self.state)
+            .consents
+            .retain(|(owner, _), _| owner != person);
+    }
+
+    /// Ends every grant of a person; what was allowed need not be asked again.
+    pub(crate) fn end_person(&self, person: &str) {
         let mut state = locked(&self.state);
         for id in state.by_person.get(person).cloned().unwrap_or_default() {
             state.end(id);
         }
-        state.consents.retain(|(owner, _), _| owner != person);
         state.codes.retain(|_, code| code.terms.person != person);
     }
 
@@ -321,9 +358,9 @@ impl Grants {
             },
         );
         grant.access_tokens.push(access_token.clone());
-        let offline = grant.scopes.iter().any(|scope| scope == "offline_access");
         let mut refresh_token = None;
-        if offline && (grant.refresh_token.is_none() || self.rotates) {
+        let is_rotated = self.rotation != Some(Rotation::Kept);
+        if grant.offline && (grant.refresh_token.is_none() || is_rotated) {
             let fresh = chance.token();
             grant.refresh_token = Some(fresh.clone());
             state.refresh.insert(fresh.clone(), id);
@@ -331,6 +368,8 @@ impl Grants {
         }
         Ok(Issued {
             person: grant.person.clone(),
+            client_id: grant.client_id.clone(),
+            nonce: None,
             access_token,
             expires_in: self.access_token_for,
             refresh_token,

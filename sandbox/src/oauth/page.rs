@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 
-use super::SCOPES;
 use super::client::Client;
 use crate::account::Shown;
+use crate::profile::{OAuth, Scope};
 
 /// The style sheet of every page.
 pub(crate) const STYLE: &str = include_str!("style.css");
@@ -91,18 +91,32 @@ pub(super) fn ask_consent(
     transaction: &str,
     client: &Client,
     address: &str,
+    habits: &OAuth,
     scopes: &[String],
 ) -> Response {
-    let mut list = String::new();
-    for (scope, words) in SCOPES {
-        if scopes.iter().any(|wanted| wanted == scope) {
-            let _ = write!(list, "<li>{words}</li>");
+    let wanted = || {
+        let is_wanted = |scope: &&Scope| scopes.iter().any(|wanted| wanted == scope.name);
+        habits.scopes.iter().filter(is_wanted)
+    };
+    let (mut list, mut boxes) = (String::new(), String::new());
+    for scope in wanted() {
+        // A person may leave out what is not for signing in.
+        if habits.granular_consent && scope.is_mail() {
+            let _ = write!(
+                boxes,
+                "<label class=\"choice\"><input type=\"checkbox\" name=\"{SCOPE_FIELD}{}\" value=\"on\" checked> \
+                 {}</label>",
+                escape(scope.name),
+                escape(scope.words)
+            );
+        } else {
+            let _ = write!(list, "<li>{}</li>", escape(scope.words));
         }
     }
     let hidden = hidden(transaction);
     let body = format!(
         "<p><b>{}</b> asks for a permission of <b>{}</b>:</p><ul>{list}</ul>\
-         <form method=\"post\" action=\"/authorize/consent\">{hidden}\
+         <form method=\"post\" action=\"/authorize/consent\">{hidden}{boxes}\
          <button type=\"submit\" name=\"decision\" value=\"allow\">Allow</button> \
          <button type=\"submit\" class=\"quiet\" name=\"decision\" value=\"deny\">Cancel</button>\
          </form>",
@@ -110,6 +124,59 @@ pub(super) fn ask_consent(
         escape(address),
     );
     page(StatusCode::OK, "Allow access", &body)
+}
+
+/// Names the field of a scope that may be left out; the scope's name follows.
+pub(super) const SCOPE_FIELD: &str = "scope:";
+
+/// Before the consent of an app that the provider does not know. The way on is folded, as it is there.
+pub(super) fn warn_of_unverified(transaction: &str, client: &Client) -> Response {
+    let (hidden, name) = (hidden(transaction), escape(client.name));
+    let body = format!(
+        "<p>The app asks for sensitive information of your account. Until <b>{name}</b> is verified, do \
+         not use it unless you know its developer.</p>\
+         <form method=\"post\" action=\"/authorize/warning\">{hidden}\
+         <button type=\"submit\" name=\"decision\" value=\"back\">Back to safety</button>\
+         <details><summary>Advanced</summary>\
+         <button type=\"submit\" class=\"quiet\" name=\"decision\" value=\"proceed\">Go to {name} (unsafe)</button>\
+         </details></form>"
+    );
+    page(StatusCode::OK, "This app is not verified", &body)
+}
+
+/// Where the person may not agree for themselves. There is no way on, only back.
+pub(super) fn need_admin_approval(transaction: &str, client: &Client, address: &str) -> Response {
+    let body = format!(
+        "<p><b>{}</b> needs a permission that only an administrator can give. Ask an administrator of \
+         <b>{}</b> to allow this app before you can use it.</p>\
+         <form method=\"post\" action=\"/authorize/consent\">{}\
+         <button type=\"submit\" class=\"quiet\" name=\"decision\" value=\"unapproved\">\
+         Return to the application without granting consent</button></form>",
+        escape(client.name),
+        escape(
+            address
+                .rsplit_once('@')
+                .map_or(address, |(_, domain)| domain)
+        ),
+        hidden(transaction),
+    );
+    page(StatusCode::OK, "Need admin approval", &body)
+}
+
+/// What an administrator sees who follows the link of the request.
+pub(super) fn ask_admin(client: &Client, is_allowed: bool) -> Response {
+    let name = escape(client.name);
+    let body = if is_allowed {
+        format!(
+            "<p role=\"status\"><b>{name}</b> is allowed for everybody in this organisation.</p>"
+        )
+    } else {
+        format!(
+            "<p><b>{name}</b> asks to be allowed for everybody in this organisation.</p>\
+             <form method=\"post\"><button type=\"submit\">Allow for everybody</button></form>"
+        )
+    };
+    page(StatusCode::OK, "Allow an app for everybody", &body)
 }
 
 /// Text as HTML text or attribute value.

@@ -12,8 +12,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::client::Client;
-use super::grant::{Issued, NotGood};
+use super::grant::{Holder, Issued, NotGood};
 use crate::control::{GrantType, Point};
+use crate::locked;
+use crate::profile::{OAuthError, Revocation, Scope};
 use crate::provider::Provider;
 
 /// An error answer of RFC 6749 §5.2.
@@ -33,9 +35,16 @@ impl Refused {
     }
 }
 
-impl From<NotGood> for Refused {
-    fn from(NotGood(description): NotGood) -> Self {
-        Self::new("invalid_grant", description)
+impl From<OAuthError> for Refused {
+    fn from(said: OAuthError) -> Self {
+        Self::new(said.error, said.description)
+    }
+}
+
+impl Refused {
+    /// RFC 6749 §5.2, in the provider's words where it has some.
+    fn invalid_grant(NotGood(own): NotGood, words: Option<&'static str>) -> Self {
+        Self::new("invalid_grant", words.unwrap_or(own))
     }
 }
 
@@ -59,7 +68,7 @@ pub(super) async fn exchange(
     Form(fields): Form<Fields>,
 ) -> Response {
     match answer(&provider, &headers, &fields).await {
-        Ok(issued) => Json(render(&issued)).into_response(),
+        Ok(issued) => Json(render(&provider, &issued)).into_response(),
         Err(refused) => refused.into_response(),
     }
 }
@@ -70,6 +79,17 @@ async fn answer(
     fields: &Fields,
 ) -> Result<Issued, Refused> {
     let session = provider.next_session();
+    let Some(habits) = provider.oauth() else {
+        return Err(Refused::new("invalid_request", "there is no OAuth here"));
+    };
+    if habits.refuses_origin && headers.contains_key(header::ORIGIN) {
+        // Microsoft's number and words ("Error codes for authentication", 9002326).
+        return Err(Refused::new(
+            "invalid_request",
+            "AADSTS9002326: Cross-origin token redemption is permitted only for the \
+             'Single-Page Application' client-type.",
+        ));
+    }
     let grant_type = match field(fields, "grant_type") {
         Some("authorization_code") => GrantType::AuthorizationCode,
         Some("refresh_token") => GrantType::RefreshToken,
@@ -92,11 +112,8 @@ async fn answer(
         .pass(received, known.as_deref(), session)
         .await;
     let client = authenticate(provider, headers, fields)?;
-    if provider.profile.demands_secret_with_pkce && client.is_public() {
-        return Err(Refused::new(
-            "invalid_client",
-            "this provider wants a client secret",
-        ));
+    if habits.demands_secret_with_pkce && client.is_public() {
+        return Err(habits.words.secret_missing.into());
     }
     if known
         .as_deref()
@@ -105,18 +122,22 @@ async fn answer(
         return Err(Refused::new("invalid_grant", "the account is locked"));
     }
     let issued = match grant_type {
-        GrantType::AuthorizationCode => provider.grants.exchange_code(
-            offered,
-            client.id,
-            required(fields, "redirect_uri")?,
-            required(fields, "code_verifier")?,
-            &provider.chance,
-        )?,
-        GrantType::RefreshToken => {
-            provider
-                .grants
-                .refresh(offered, client.id, field(fields, "scope"), &provider.chance)?
-        }
+        GrantType::AuthorizationCode => provider
+            .grants
+            .exchange_code(
+                offered,
+                client.id,
+                required(fields, "redirect_uri")?,
+                required(fields, "code_verifier")?,
+                &provider.chance,
+            )
+            .map_err(|not_good| Refused::invalid_grant(not_good, habits.words.dead_code))?,
+        GrantType::RefreshToken => provider
+            .grants
+            .refresh(offered, client.id, field(fields, "scope"), &provider.chance)
+            .map_err(|not_good| {
+                Refused::invalid_grant(not_good, habits.words.dead_refresh_token)
+            })?,
     };
     provider
         .points
@@ -137,7 +158,10 @@ pub(super) async fn revoke(
     };
     match required(&fields, "token") {
         Ok(token) => {
-            provider.grants.revoke_token(token, client.id);
+            let revocation = provider
+                .oauth()
+                .map_or(Revocation::None, |habits| habits.revocation);
+            provider.grants.revoke_token(token, client.id, revocation);
             StatusCode::OK.into_response()
         }
         Err(refused) => refused.into_response(),
@@ -150,7 +174,16 @@ pub(super) async fn userinfo(
     headers: HeaderMap,
 ) -> Response {
     let session = provider.next_session();
-    let holder = bearer(&headers).and_then(|token| provider.grants.holder(token));
+    let takes = |holder: &Holder| {
+        let Some(habits) = provider.oauth() else {
+            return false;
+        };
+        let is_mail = |name: &String| habits.scope(name).is_some_and(Scope::is_mail);
+        habits.userinfo_takes_mail_tokens || !holder.scopes.iter().any(is_mail)
+    };
+    let holder = bearer(&headers)
+        .and_then(|token| provider.grants.holder(token))
+        .filter(takes);
     let person = holder.as_ref().map(|holder| holder.person.as_str());
     provider.points.pass(Point::UserInfo, person, session).await;
     let Some(holder) = holder else {
@@ -192,15 +225,26 @@ fn authenticate<'a>(
         let id = required(fields, "client_id")?.to_owned();
         (id, field(fields, "client_secret").map(str::to_owned))
     };
-    provider
+    let refused = |said: OAuthError| Refused {
+        status: StatusCode::UNAUTHORIZED,
+        error: said.error,
+        description: said.description,
+    };
+    let words = provider.oauth().map(|habits| &habits.words);
+    let client = provider
         .clients
         .find(&id)
-        .filter(|client| client.accepts(secret.as_deref()))
-        .ok_or(Refused {
-            status: StatusCode::UNAUTHORIZED,
-            error: "invalid_client",
-            description: "the client or its secret is not known",
-        })
+        .filter(|client| client.accepts(secret.as_deref()));
+    match (client, words) {
+        (Some(client), Some(words))
+            if !client.is_public() && locked(&provider.faults).secret_expired =>
+        {
+            Err(refused(words.secret_expired))
+        }
+        (Some(client), _) => Ok(client),
+        (None, Some(words)) => Err(refused(words.secret_wrong)),
+        (None, None) => Err(Refused::new("invalid_client", "there is no OAuth here")),
+    }
 }
 
 fn basic(headers: &HeaderMap) -> Option<(String, String)> {
@@ -248,15 +292,33 @@ fn required<'a>(fields: &'a Fields, name: &'static str) -> Result<&'a str, Refus
     ))
 }
 
-fn render(issued: &Issued) -> serde_json::Value {
+fn render(provider: &Provider, issued: &Issued) -> serde_json::Value {
+    let Some(habits) = provider.oauth() else {
+        return json!({});
+    };
     let mut answer = json!({
         "access_token": issued.access_token,
         "token_type": "Bearer",
         "expires_in": issued.expires_in.as_secs(),
-        "scope": issued.scopes.join(" "),
+        "scope": habits.answered(&issued.scopes).join(" "),
     });
-    if let (Some(token), Some(answer)) = (&issued.refresh_token, answer.as_object_mut()) {
-        answer.insert("refresh_token".to_owned(), json!(token));
+    let id_token = provider
+        .accounts
+        .find(&issued.person)
+        .filter(|_| issued.scopes.iter().any(|scope| scope == "openid"))
+        .and_then(|person| {
+            provider
+                .id_tokens
+                .render(habits.id_token, &provider.issuer, issued, &person)
+        });
+    let also = [
+        ("refresh_token", issued.refresh_token.as_ref()),
+        ("id_token", id_token.as_ref()),
+    ];
+    if let Some(answer) = answer.as_object_mut() {
+        for (name, token) in also {
+            answer.extend(token.map(|token| (name.to_owned(), json!(token))));
+        }
     }
     answer
 }

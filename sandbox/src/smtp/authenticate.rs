@@ -9,8 +9,7 @@ use crate::account::Refusal;
 use crate::connection::Gone;
 use crate::control::{Point, Stage};
 use crate::locked;
-use crate::oauth::SCOPE_SEND;
-use crate::profile::RefusedToken;
+use crate::profile::{Access, RefusedToken};
 use crate::sasl::{Credentials, parse_oauth_bearer, parse_plain, parse_xoauth2, render_failure};
 
 /// Why there are no credentials to decide on.
@@ -58,11 +57,10 @@ impl Session {
             .pass(Point::SmtpAuthenticating, claimed.as_deref())
             .await?;
         if locked(&self.connection.provider.faults).smtp_auth_off {
-            return self
-                .reply("535 5.7.139 SMTP AUTH is switched off for this inbox")
-                .await;
+            let line = self.connection.provider.profile.replies.smtp.auth_off;
+            return self.reply(line).await;
         }
-        match self.connection.provider.sign_in(&credentials, SCOPE_SEND) {
+        match self.connection.provider.sign_in(&credentials, Access::Send) {
             Ok(signed_in) => {
                 if self.answer(Stage::Auth, "235 2.7.0 Accepted").await? {
                     self.person = Some(signed_in);
@@ -79,6 +77,17 @@ impl Session {
         mechanism: u64,
         initial_response: &str,
     ) -> Result<Option<Credentials>, NoCredentials> {
+        let profile = self.connection.provider.profile;
+        let name = match mechanism {
+            AUTH_PLAIN => "PLAIN",
+            AUTH_LOGIN => "LOGIN",
+            AUTH_XOAUTH2 => "XOAUTH2",
+            AUTH_OAUTHBEARER => "OAUTHBEARER",
+            _ => return Ok(None),
+        };
+        if !profile.smtp_mechanisms.contains(&name) {
+            return Ok(None);
+        }
         let parse = match mechanism {
             AUTH_PLAIN => parse_plain,
             AUTH_XOAUTH2 => parse_xoauth2,
@@ -113,28 +122,35 @@ impl Session {
     async fn refuse(&mut self, credentials: &Credentials, refusal: Refusal) -> Result<(), Gone> {
         let profile = self.connection.provider.profile;
         if let Credentials::Token { mechanism, .. } = credentials
-            && profile.refused_token == RefusedToken::ChallengeFirst
+            && let RefusedToken::ChallengeFirst { status, schemes } = profile.refused_token
         {
+            let provider = &self.connection.provider;
+            let scope = provider
+                .oauth()
+                .map_or("", |oauth| oauth.scope_for(Access::Send));
             let failure = render_failure(
                 *mechanism,
                 refusal,
-                SCOPE_SEND,
-                &self.connection.provider.issuer,
+                (status, schemes),
+                scope,
+                &provider.issuer,
             );
             self.reply(&format!("334 {}", STANDARD.encode(failure)))
                 .await?;
             // RFC 7628 §3.2.3: a dummy answer, empty or %x01; whatever it is, the exchange fails.
             self.connection.read_piece(LONGEST_LINE).await?;
         }
+        let replies = &profile.replies.smtp;
         let line = match refusal {
-            Refusal::WrongPassword => "535 5.7.8 User name or password not accepted",
-            Refusal::AppPasswordDemanded => "534 5.7.9 Application-specific password required",
-            Refusal::PasswordsOff => "535 5.7.8 Passwords are not accepted here, use OAuth",
-            // RFC 5248 §2.4: user account disabled
-            Refusal::Locked => "525 5.7.13 This account is locked",
-            Refusal::BadToken | Refusal::MissingScope | Refusal::SomebodyElse => {
-                "535 5.7.8 Token not accepted"
-            }
+            Refusal::WrongPassword => replies.wrong_password,
+            Refusal::AppPasswordDemanded => replies.app_password_demanded,
+            Refusal::PasswordsOff => replies.passwords_off,
+            Refusal::Locked => replies.locked,
+            // Connections are counted over IMAP only.
+            Refusal::BadToken
+            | Refusal::MissingScope
+            | Refusal::SomebodyElse
+            | Refusal::TooManyConnections => replies.bad_token,
         };
         // The scripted reply takes the place of the verdict, whichever it is.
         self.answer(Stage::Auth, line).await.map(|_| ())

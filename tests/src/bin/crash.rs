@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
+use sandbox::{Profile, profile};
 use tests::crash::run;
 use tests::story::telling::Telling;
 
@@ -18,6 +19,16 @@ struct Arguments {
     /// What decides where.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Which provider the sandbox plays.
+    #[arg(long, default_value = "generic", value_parser = parse_profile)]
+    profile: &'static Profile,
+}
+
+fn parse_profile(name: &str) -> Result<&'static Profile, String> {
+    profile::find(name).ok_or_else(|| {
+        let names: Vec<_> = profile::ALL.iter().map(|profile| profile.name).collect();
+        format!("known profiles: {}", names.join(", "))
+    })
 }
 
 #[tokio::main]
@@ -33,7 +44,7 @@ async fn main() -> ExitCode {
 
 async fn run_it(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let telling = Telling::begin(false);
-    let summary = run(arguments.kills, arguments.seed, &telling).await?;
+    let summary = run(arguments.kills, arguments.seed, arguments.profile, &telling).await?;
     writeln!(std::io::stdout(), "{}", serde_json::to_string(&summary)?)?;
     let exact = summary.lost == 0 && summary.duplicated == 0 && summary.disordered == 0;
     let at_work = summary.kills_by_state.at_work() * 2 >= summary.kills;

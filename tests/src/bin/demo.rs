@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use sandbox::profile;
 use serde::Serialize;
 use tests::browsers::{Kind, Settings};
 use tests::story::play::{Script, play};
 use tests::story::play_in_browser::{GAP, InBrowser, play_in_browser};
-use tests::story::servers::Servers;
+use tests::story::servers::{Plays, Servers};
 use tests::story::telling::Telling;
 
 /// Plays the story: a campaign is paused by a dead permission, reconnected, and continues exactly where
@@ -37,9 +38,13 @@ struct Arguments {
     /// Which provider the sandbox plays.
     #[arg(long, value_enum, default_value = "generic")]
     profile: Profile,
-    /// Where the authorization code is exchanged.
-    #[arg(long, value_enum, default_value = "public")]
-    client: Client,
+    /// The provider has not verified the relay's app, and warns of it where it does that.
+    #[arg(long)]
+    unverified: bool,
+    /// Where the authorization code is exchanged; without it `public`, or `confidential` where the provider
+    /// demands a secret.
+    #[arg(long, value_enum)]
+    client: Option<Client>,
     /// Whose servers: the project's sandbox, or oidc-provider with Dovecot and smtp-sink.
     #[arg(long, value_enum, default_value = "sandbox")]
     servers: Whose,
@@ -61,6 +66,20 @@ enum Browser {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Profile {
     Generic,
+    Google,
+    Microsoft,
+    Plain,
+}
+
+impl Profile {
+    fn known(self) -> &'static sandbox::Profile {
+        match self {
+            Self::Generic => &profile::GENERIC,
+            Self::Google => &profile::GOOGLE,
+            Self::Microsoft => &profile::MICROSOFT,
+            Self::Plain => &profile::PLAIN,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -87,10 +106,23 @@ async fn main() -> ExitCode {
 }
 
 async fn run_it(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let Profile::Generic = arguments.profile;
     let telling = Telling::begin(false);
+    let known = arguments.profile.known();
+    let demands_secret = known
+        .oauth
+        .as_ref()
+        .is_some_and(|habits| habits.demands_secret_with_pkce);
+    let client = arguments.client.unwrap_or(if demands_secret {
+        Client::Confidential
+    } else {
+        Client::Public
+    });
+    let plays = Plays {
+        profile: known,
+        verified: !arguments.unverified,
+    };
     let mut script = Script {
-        confidential: arguments.client == Client::Confidential,
+        confidential: client == Client::Confidential,
         leads: arguments.leads,
         gap: match arguments.servers {
             Whose::Sandbox => Duration::ZERO,
@@ -100,7 +132,7 @@ async fn run_it(arguments: Arguments) -> anyhow::Result<ExitCode> {
     };
     let kind = match arguments.browser {
         Browser::None => {
-            let servers = start(arguments.servers, &arguments.packages, &[]).await?;
+            let servers = start(arguments.servers, plays, &arguments.packages, &[]).await?;
             telling.say(&format!("the provider is ready at {}", servers.issuer()));
             let ending = play(&servers, script, &telling).await?;
             return finish(&ending, &ending.outcome);
@@ -117,15 +149,21 @@ async fn run_it(arguments: Arguments) -> anyhow::Result<ExitCode> {
         },
         screenshots: arguments.screenshots,
     };
-    let servers =
-        async |redirects: &[String]| start(arguments.servers, &arguments.packages, redirects).await;
+    let servers = async |redirects: &[String]| {
+        start(arguments.servers, plays, &arguments.packages, redirects).await
+    };
     let ending = play_in_browser(servers, script, how, &telling).await?;
     finish(&ending, &ending.ending.outcome)
 }
 
-async fn start(whose: Whose, packages: &Path, redirects: &[String]) -> anyhow::Result<Servers> {
+async fn start(
+    whose: Whose,
+    plays: Plays,
+    packages: &Path,
+    redirects: &[String],
+) -> anyhow::Result<Servers> {
     match whose {
-        Whose::Sandbox => Servers::start_sandbox(1).await,
+        Whose::Sandbox => Servers::start_sandbox_as(plays, 1).await,
         Whose::Real => Servers::start_real(packages, redirects).await,
     }
 }

@@ -154,7 +154,7 @@ impl Desk {
     pub async fn sign_in_at_provider(&self, servers: &Servers, person: &Person) -> Result<()> {
         let session = self.session();
         let Some(visit) = servers.sign_in_visit(&person.address)? else {
-            session.goto(&servers.issuer()).await?;
+            session.goto(&servers.origin()).await?;
             self.press_while_setting_up("button", "Sign in").await?;
             let password = async || {
                 if let Some(field) = session.find("input[type=password]").await.ok()? {

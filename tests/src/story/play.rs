@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use protocol::campaign::{PausedBy, State, Step};
-use protocol::id::{CampaignId, InboxId};
+use protocol::id::{CampaignId, InboxId, ReconnectId};
 use protocol::provider::ProviderId;
 use protocol::request::campaign::{
     Campaign, CreateCampaign, GetCampaign, ImportLeads, StartCampaign,
@@ -20,6 +20,7 @@ use super::reconnecting::Device;
 use super::relay::Relay;
 use super::servers::{Servers, jane, john};
 use super::telling::Telling;
+use crate::person::Person;
 use crate::wait::wait_for;
 
 /// Between the acceptance of the first step and the second.
@@ -49,7 +50,7 @@ pub struct Ending {
     pub browser: &'static str,
     /// The profile of the provider.
     pub profile: &'static str,
-    /// `public` or `confidential`.
+    /// `public`, `confidential`, or `password` where there is no client.
     pub client: &'static str,
     /// Leads.
     pub leads: u64,
@@ -109,7 +110,7 @@ pub async fn play(servers: &Servers, script: Script, telling: &Telling) -> Resul
     })
     .await?;
     let paused_cause = tell_pause(&paused, servers, telling)?;
-    let receipt_ms = reconnect(&device, &inbox, telling).await?;
+    let receipt_ms = reconnect(&device, &inbox, servers, telling).await?;
     let finished = wait_state(&operator, &campaign, |state| {
         matches!(state, State::Finished { .. })
     })
@@ -153,13 +154,29 @@ pub async fn connect(
         gap_ms: Some(u64::try_from(gap.as_millis())?),
     };
     let inbox = operator.call(&request).await?.id;
-    let id = device.hand_over(&inbox, &jane(), telling).await?;
+    let id = sign_in(device, &inbox, servers, &jane(), telling).await?;
     let over = device.wait_over(&id).await?;
     if over.state != ReconnectState::Resumed {
         bail!("the first connection was refused: {:?}", over.evidence);
     }
-    telling.say("jane@acme.example is connected: the refresh token, SMTP and IMAP are proved");
+    telling.say("jane@acme.example is connected: the credentials, SMTP and IMAP are proved");
     Ok(inbox)
+}
+
+/// Starts a reconnect and hands over what this provider takes: a grant, or a new password.
+pub async fn sign_in(
+    device: &Device,
+    inbox: &InboxId,
+    servers: &Servers,
+    person: &Person,
+    telling: &Telling,
+) -> Result<ReconnectId> {
+    if servers.takes_passwords_only() {
+        telling.say("  at the provider, an app password is made; it is handed over");
+        let password = servers.make_password(person)?;
+        return device.hand_over_password(inbox, person, password).await;
+    }
+    device.hand_over(inbox, person, telling).await
 }
 
 /// A campaign of two steps with this many leads.
@@ -247,23 +264,36 @@ pub(super) fn tell_pause(
     Ok(Some(cause.code().to_owned()))
 }
 
-/// First as somebody else, which changes nothing; then as Jane. Answers the milliseconds of the second.
-async fn reconnect(device: &Device, inbox: &InboxId, telling: &Telling) -> Result<u64> {
-    telling.say("somebody clicks Reconnect and signs in as john@acme.example");
-    let wrong = device.hand_over(inbox, &john(), telling).await?;
+/// First with what is not the inbox's, which changes nothing; then as Jane. Answers the milliseconds of the second.
+async fn reconnect(
+    device: &Device,
+    inbox: &InboxId,
+    servers: &Servers,
+    telling: &Telling,
+) -> Result<u64> {
+    let (wrong, expected) = if servers.takes_passwords_only() {
+        telling.say("somebody clicks Reconnect and types another password");
+        let password = "not-the-password".to_owned();
+        let id = device.hand_over_password(inbox, &jane(), password).await?;
+        (id, "sign_in_refused")
+    } else {
+        telling.say("somebody clicks Reconnect and signs in as john@acme.example");
+        let id = device.hand_over(inbox, &john(), telling).await?;
+        (id, "wrong_identity")
+    };
     let refused = device.wait_over(&wrong).await?;
     let words = refused
         .card
         .as_ref()
         .map(|card| format!("{} {}", card.title, card.explanation));
     let cause = refused.cause.map(protocol::cause::Cause::code);
-    if refused.state != ReconnectState::Refused || cause != Some("wrong_identity") {
-        bail!("a wrong identity was not refused: {refused:?}");
+    if refused.state != ReconnectState::Refused || cause != Some(expected) {
+        bail!("what is not the inbox's was not refused: {refused:?}");
     }
     telling.say(&format!("refused: {}", words.unwrap_or_default()));
     telling.say("Jane clicks Reconnect");
     let began = telling.ms();
-    let id = device.hand_over(inbox, &jane(), telling).await?;
+    let id = sign_in(device, inbox, servers, &jane(), telling).await?;
     let over = device.wait_over(&id).await?;
     let took = telling.ms() - began;
     let receipt_id = over
@@ -309,12 +339,10 @@ pub(super) fn judge(
         }
         .to_owned(),
         browser,
-        profile: if servers.sandbox().is_some() {
-            "generic"
-        } else {
-            "openid with dovecot"
-        },
-        client: if script.confidential {
+        profile: servers.profile(),
+        client: if servers.takes_passwords_only() {
+            "password"
+        } else if script.confidential {
             "confidential"
         } else {
             "public"

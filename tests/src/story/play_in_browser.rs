@@ -106,7 +106,8 @@ pub async fn play_in_browser(
         "{} is open, with the extension in it",
         desk.kind().name()
     ));
-    let redirects = ["sandbox", "openid"].map(|provider| format!("oauth/{provider}"));
+    let redirects =
+        ["sandbox", "openid", "google", "microsoft"].map(|provider| format!("oauth/{provider}"));
     let redirects = desk.redirect_addresses(&redirects).await?;
     let servers = start(&redirects).await?;
     telling.say(&format!("the provider is ready at {}", servers.issuer()));
@@ -284,11 +285,11 @@ fn stops(
     campaign: &CampaignId,
     other_tool: &PageServer,
 ) -> [Stop; 3] {
-    let second = if servers.sandbox().is_some() {
+    let second = if let Some(url) = servers.webmail() {
         Stop {
             surface: "webmail",
             place: Surface::Prompt,
-            url: servers.issuer(),
+            url,
             words: "Jane reads her mail: click Reconnect on the card there, and allow it at the provider",
         }
     } else {
@@ -323,8 +324,8 @@ async fn allow_sites(
     other_tool: &PageServer,
 ) -> Result<()> {
     desk.allow(&relay.base(), true).await?;
-    if servers.sandbox().is_some() {
-        desk.allow(&servers.issuer(), true).await
+    if let Some(webmail) = servers.webmail() {
+        desk.allow(&webmail, true).await
     } else {
         desk.allow_own(&other_tool.at("")).await
     }

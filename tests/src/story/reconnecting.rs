@@ -8,7 +8,8 @@ use protocol::id::{InboxId, ReconnectId};
 use protocol::reconnect::{Authorization, Exchange, Grant, sealing_context};
 use protocol::request::device::{CreateDevice, CreatePairing};
 use protocol::request::reconnect::{
-    GetReconnect, GrantReconnect, Reconnect, ReconnectState, RefuseReconnect, StartReconnect,
+    ConfirmReconnect, GetReconnect, GrantReconnect, Reconnect, ReconnectState, RefuseReconnect,
+    StartReconnect,
 };
 use protocol::sealed::RelayKey;
 use protocol::secret::Secret;
@@ -84,19 +85,7 @@ impl Device {
             bail!("the reconnect {id} is under way already");
         };
         match visit(&authorization, person, telling).await? {
-            Ok(grant) => {
-                let plain = serde_json::to_vec(&grant)?;
-                let context = sealing_context(&id, inbox);
-                let sealed =
-                    self.relay_key
-                        .seal(&context, &plain, &mut UnwrapErr(getrandom::SysRng))?;
-                self.api
-                    .call(&GrantReconnect {
-                        reconnect_id: id.clone(),
-                        sealed,
-                    })
-                    .await?;
-            }
+            Ok(grant) => self.grant(&id, inbox, &grant).await?,
             Err(error) => {
                 let request = RefuseReconnect {
                     reconnect_id: id.clone(),
@@ -110,7 +99,43 @@ impl Device {
         Ok(id)
     }
 
-    /// Waits until a reconnect is over.
+    /// Starts a reconnect and hands this password over.
+    pub async fn hand_over_password(
+        &self,
+        inbox: &InboxId,
+        person: &Person,
+        password: String,
+    ) -> Result<ReconnectId> {
+        let started = self
+            .api
+            .call(&StartReconnect {
+                inbox_id: inbox.clone(),
+            })
+            .await?;
+        let id = started.reconnect.id;
+        let grant = Grant::Password {
+            user: person.address.clone(),
+            password: Secret::new(password),
+        };
+        self.grant(&id, inbox, &grant).await?;
+        Ok(id)
+    }
+
+    async fn grant(&self, id: &ReconnectId, inbox: &InboxId, grant: &Grant) -> Result<()> {
+        let plain = serde_json::to_vec(grant)?;
+        let context = sealing_context(id, inbox);
+        let sealed = self
+            .relay_key
+            .seal(&context, &plain, &mut UnwrapErr(getrandom::SysRng))?;
+        let request = GrantReconnect {
+            reconnect_id: id.clone(),
+            sealed,
+        };
+        self.api.call(&request).await?;
+        Ok(())
+    }
+
+    /// Waits until a reconnect is over. Whoever signed in under another name than the inbox's is meant to.
     pub async fn wait_over(&self, id: &ReconnectId) -> Result<Reconnect> {
         let look = async || {
             let reconnect = self
@@ -120,6 +145,12 @@ impl Device {
                 })
                 .await
                 .ok()?;
+            if reconnect.state == ReconnectState::Unconfirmed {
+                let confirm = ConfirmReconnect {
+                    reconnect_id: id.clone(),
+                };
+                self.api.call(&confirm).await.ok()?;
+            }
             matches!(
                 reconnect.state,
                 ReconnectState::Resumed | ReconnectState::Refused

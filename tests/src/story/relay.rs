@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use sandbox::profile::SentCopy;
 use tempfile::TempDir;
 
 use super::api::Api;
@@ -20,6 +21,8 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 /// The name of its output files.
 const NAME: &str = "unpause";
 
+/// How late a copy of the sandbox may be on a busy machine.
+const COPY_WITHIN: Duration = Duration::from_secs(1);
 /// How long the relay of a story waits where people would not want to watch.
 const TIMING: &str =
     "slow_retry_ms = 500\nretry_at_most_ms = 2000\nfirst_retry_ms = 100\npoll_ms = 1000\n";
@@ -173,14 +176,25 @@ fn config(
     writeln!(text, "extra_roots_file = {}", path("ca.pem")?)?;
     writeln!(text, "log_json = true\n\n[timing]\n{TIMING}")?;
     writeln!(text, "[providers.{}]", servers.provider())?;
-    writeln!(text, "issuer = \"{}\"", servers.issuer())?;
-    writeln!(
-        text,
-        "client_id = \"{}\"",
-        servers.client_id(secret.is_some())
-    )?;
-    if let Some(secret) = secret {
-        writeln!(text, "client_secret = \"{secret}\"")?;
+    if !servers.takes_passwords_only() {
+        writeln!(text, "issuer = \"{}\"", servers.issuer())?;
+        writeln!(
+            text,
+            "client_id = \"{}\"",
+            servers.client_id(secret.is_some())
+        )?;
+        if let Some(secret) = secret {
+            writeln!(text, "client_secret = \"{secret}\"")?;
+        }
+    }
+    if let Some(sandbox) = servers.sandbox() {
+        // What the relay knows of real providers is in minutes; the sandbox is done in seconds.
+        let settles = sandbox.profile().submission_time.as_millis();
+        writeln!(text, "settles_within_ms = {settles}")?;
+        if let SentCopy::ByServer { late_by } = sandbox.profile().sent_copy {
+            let within = COPY_WITHIN.max(late_by * 2).as_millis();
+            writeln!(text, "sent_copy_within_ms = {within}")?;
+        }
     }
     for (name, server) in [("smtp", servers.smtp()), ("imap", servers.imap())] {
         let (host, port) = (server.ip(), server.port());

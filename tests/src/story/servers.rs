@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
-use sandbox::{Options, Sandbox};
+use anyhow::{Context as _, Result};
+use sandbox::profile::GENERIC;
+use sandbox::{Options, Profile, Sandbox};
 
 use super::mailboxes::Message;
 use crate::dovecot::{Dovecot, DovecotSettings};
@@ -31,6 +32,25 @@ pub fn john() -> Person {
     Person::new("john@acme.example", "john-in-a-test")
 }
 
+/// What the sandbox plays.
+#[derive(Clone, Copy, Debug)]
+pub struct Plays {
+    /// Whose habits it has.
+    pub profile: &'static Profile,
+    /// Whether the relay's client is verified there.
+    pub verified: bool,
+}
+
+impl Plays {
+    /// A profile, with a verified client.
+    pub fn verified(profile: &'static Profile) -> Self {
+        Self {
+            profile,
+            verified: true,
+        }
+    }
+}
+
 /// Running servers.
 #[derive(Debug)]
 pub enum Servers {
@@ -49,14 +69,21 @@ pub struct RealServers {
 }
 
 impl Servers {
-    /// The sandbox with two people.
+    /// The sandbox with two people and no habits of its own.
     pub async fn start_sandbox(seed: u64) -> Result<Self> {
+        Self::start_sandbox_as(Plays::verified(&GENERIC), seed).await
+    }
+
+    /// The sandbox with two people, as this kind of provider.
+    pub async fn start_sandbox_as(plays: Plays, seed: u64) -> Result<Self> {
         let people = [jane(), john()].map(|person| sandbox::Person {
             name: person.address.clone(),
             address: person.address,
             password: person.password,
         });
         let options = Options {
+            profile: plays.profile,
+            verified_clients: plays.verified,
             people: people.into(),
             access_token_for: ACCESS_TOKEN_FOR,
             seed,
@@ -103,8 +130,57 @@ impl Servers {
     /// The provider's name in the relay's configuration.
     pub fn provider(&self) -> &'static str {
         match self {
-            Self::Sandbox(_) => "sandbox",
+            Self::Sandbox(sandbox) => match sandbox.profile().name {
+                "generic" => "sandbox",
+                "plain" => "imap",
+                name => name,
+            },
             Self::Real(_) => "openid",
+        }
+    }
+
+    /// What the last line says of the provider.
+    pub fn profile(&self) -> &'static str {
+        match self {
+            Self::Sandbox(sandbox) => sandbox.profile().name,
+            Self::Real(_) => "openid with dovecot",
+        }
+    }
+
+    /// Whether only passwords are taken.
+    pub fn takes_passwords_only(&self) -> bool {
+        self.sandbox()
+            .is_some_and(|sandbox| sandbox.profile().oauth.is_none())
+    }
+
+    /// Whether a client needs a secret here.
+    pub fn demands_secret(&self) -> bool {
+        self.sandbox()
+            .and_then(|sandbox| sandbox.profile().oauth.as_ref())
+            .is_some_and(|habits| habits.demands_secret_with_pkce)
+    }
+
+    /// Where its pages are, where it is the sandbox's.
+    pub fn origin(&self) -> String {
+        match self {
+            Self::Sandbox(sandbox) => sandbox.origin().to_owned(),
+            Self::Real(real) => real.oidc.issuer_text().to_owned(),
+        }
+    }
+
+    /// The webmail, where the relay knows it by the provider.
+    pub fn webmail(&self) -> Option<String> {
+        let sandbox = self.sandbox()?;
+        (self.provider() == "sandbox").then(|| sandbox.origin().to_owned())
+    }
+
+    /// What a person would copy from the provider's page into a mail program: a new app password, or their own.
+    pub fn make_password(&self, person: &Person) -> Result<String> {
+        match self.sandbox() {
+            Some(sandbox) if self.takes_passwords_only() => {
+                Ok(sandbox.control().make_app_password(&person.address)?)
+            }
+            _ => Ok(person.password.clone()),
         }
     }
 
@@ -202,9 +278,19 @@ impl Servers {
         })
     }
 
-    /// Ends every permission of a person.
+    /// Ends every permission of a person, as it happens there: Microsoft's end with the sessions of a password,
+    /// and what the person once agreed to stays.
     pub async fn revoke(&self, address: &str) -> Result<()> {
         match self {
+            Self::Sandbox(sandbox) if self.provider() == "microsoft" => {
+                let person = [jane(), john()]
+                    .into_iter()
+                    .find(|person| person.address == address)
+                    .context("nobody of that address")?;
+                sandbox
+                    .control()
+                    .change_password(address, &person.password)?;
+            }
             Self::Sandbox(sandbox) => sandbox.control().revoke(address)?,
             Self::Real(real) => {
                 real.oidc.revoke_grants(address).await?;
