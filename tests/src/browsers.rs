@@ -18,7 +18,7 @@ mod chromium;
 mod extension;
 mod firefox;
 
-pub use extension::{Extension, without_permission};
+pub use extension::{Extension, with_background_script, without_permission};
 
 /// Which browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -65,6 +65,15 @@ pub enum ChildError {
         /// The end of its standard error and output.
         last_words: String,
     },
+    /// The operating system would not let it pause or go on.
+    #[error("{name} cannot be signalled")]
+    Signal {
+        /// The child.
+        name: String,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
     /// The operating system would not signal it or would not tell how it ended.
     #[error("{name} cannot be ended")]
     End {
@@ -99,6 +108,23 @@ impl Child {
             stdin,
             stdout,
             stderr,
+        })
+    }
+
+    /// Lets it do nothing until it is woken: it holds its connections and answers on none.
+    pub fn suspend(&self) -> Result<(), ChildError> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on after [`Child::suspend`].
+    pub fn wake(&self) -> Result<(), ChildError> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), ChildError> {
+        kill_process(Pid::from_child(&self.process), signal).map_err(|error| ChildError::Signal {
+            name: self.name.clone(),
+            source: error.into(),
         })
     }
 

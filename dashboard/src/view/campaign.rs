@@ -120,10 +120,8 @@ fn steps(steps: &[Step]) -> Html {
         let wait = if idx == 0 {
             "At the start".to_owned()
         } else {
-            format!(
-                "{} after the one before",
-                when::length(Duration::from_millis(step.wait_ms))
-            )
+            let wait = when::length(Duration::from_millis(step.wait_ms));
+            words::capitalised(&format!("{wait} after the one before"))
         };
         html! {
             <tr>

@@ -87,8 +87,12 @@ pub(super) fn counts(counts: &Counts) -> Vec<(&'static str, u64)> {
 
 /// A provider's name as people know it, as it begins a line.
 pub(super) fn provider(id: &ProviderId) -> String {
-    let name = Provider::find(id).map_or(id.as_str(), |provider| provider.name);
-    let mut letters = name.chars();
+    capitalised(Provider::find(id).map_or(id.as_str(), |provider| provider.name))
+}
+
+/// Words as they begin a line.
+pub(super) fn capitalised(words: &str) -> String {
+    let mut letters = words.chars();
     let first = letters.next().map(char::to_uppercase);
     first.into_iter().flatten().chain(letters).collect()
 }

@@ -61,6 +61,16 @@ pub fn without_permission(from: &Path, permission: &str, to: &Path) -> Result<()
     Ok(())
 }
 
+/// A copy of the extension whose background runs this before all else.
+pub fn with_background_script(from: &Path, script: &str, to: &Path) -> Result<()> {
+    copy(from, to)?;
+    let path = to.join("background.js");
+    let text = std::fs::read_to_string(&path)?;
+    // What a module imports is loaded before its first line, wherever the import stands.
+    std::fs::write(path, format!("{script}\n{text}"))?;
+    Ok(())
+}
+
 /// Chromium's id of a key: the first 32 digits of its SHA-256, with a to p for 0 to f.
 fn chromium_id(key: &str) -> Result<String> {
     let key = BASE64_STANDARD

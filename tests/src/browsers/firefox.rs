@@ -11,7 +11,8 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::{Extension, Settings, program};
-use crate::free_port::free_address;
+use crate::free_port::{TRIES, free_address};
+use crate::webdriver::WebDriverError;
 use crate::webdriver::driver::Driver;
 use crate::webdriver::session::Session;
 
@@ -19,7 +20,33 @@ use crate::webdriver::session::Session;
 pub(super) const UUID: &str = "6f1d3c2e-5a4b-4c8d-9e7f-0a1b2c3d4e5f";
 
 /// Starts it on the profile in `folder`.
+///
+/// Firefox waits five seconds for its port and ends with status 0 when another process has taken it meanwhile.
+/// Observed with Firefox ESR 153 on 2026-11-27.
 pub(super) async fn open(
+    settings: &Settings,
+    extension: &Extension,
+    folder: &Path,
+) -> Result<(Driver, Session)> {
+    let mut tries_left = TRIES;
+    loop {
+        tries_left -= 1;
+        match open_once(settings, extension, folder).await {
+            Err(error) if tries_left > 0 && has_ended_at_start(&error) => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+fn has_ended_at_start(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(WebDriverError::Refused { message, .. })
+            if message.contains("unexpectedly closed with status 0")
+    )
+}
+
+async fn open_once(
     settings: &Settings,
     extension: &Extension,
     folder: &Path,

@@ -97,6 +97,18 @@ impl Relay {
         Ok(())
     }
 
+    /// Lets it answer nobody until it is woken, as a computer that sleeps.
+    pub fn suspend(&self) -> Result<()> {
+        self.child.as_ref().context("it is ended")?.suspend()?;
+        Ok(())
+    }
+
+    /// Lets it go on after [`Relay::suspend`], with what was asked meanwhile.
+    pub fn wake(&self) -> Result<()> {
+        self.child.as_ref().context("it is ended")?.wake()?;
+        Ok(())
+    }
+
     /// The command line of its operator, without a variable of the caller's own set-up.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);

@@ -3,12 +3,13 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use tests::browsers::Kind;
-use tests::story::desk::{Desk, Surface};
+use tests::story::desk::{Desk, RECONNECT, Surface};
 use tests::wait::wait_for;
 use tests::webdriver::seek::wait_words;
 
 use super::in_both;
 use super::stage::{SOON, Set, Stage, npm};
+use super::survival::wait_for_other;
 
 in_both!(
     axe_finds_nothing_in_light_colours_in_chromium,
@@ -77,6 +78,21 @@ async fn look_everywhere(kind: Kind, dark: bool) -> Result<()> {
     found.extend(look(desk, &axe, "prompt-broken").await?);
     session.leave_frames().await?;
     found.extend(look(desk, &axe, "campaign-broken").await?);
+    // On its way, with the provider's window open; then closed, which leaves a card that says so.
+    desk.read().await?;
+    let before = session.windows().await?;
+    desk.press_on_card("prompt", Surface::Prompt, RECONNECT)
+        .await?;
+    let provider = wait_for_other(desk, &before).await?;
+    session.show(&page).await?;
+    desk.wait_card_words("prompt", Surface::Prompt, "Finish in the window")
+        .await?;
+    found.extend(look(desk, &axe, "prompt-working").await?);
+    session.switch_to(&provider).await?;
+    session.close_window().await?;
+    session.show(&page).await?;
+    desk.wait_card("prompt", Surface::Prompt).await?;
+    found.extend(look(desk, &axe, "prompt-stopped").await?);
     desk.reconnect("prompt", Surface::Prompt, &page).await?;
     desk.enter(Surface::Prompt)
         .await
@@ -102,6 +118,8 @@ async fn look_everywhere(kind: Kind, dark: bool) -> Result<()> {
         .await?;
     wait_words(session, "Pair this browser", SOON).await?;
     found.extend(look(desk, &axe, "options-not-paired").await?);
+    session.goto(&extension("popup.html")).await?;
+    found.extend(look(desk, &axe, "popup-not-paired").await?);
     ensure!(found.is_empty(), "{}", found.join("\n"));
     stage.end().await
 }

@@ -9,10 +9,12 @@ use tests::browsers::Kind;
 use tests::page_server::{Page, PageServer};
 use tests::story::desk::{RECONNECT, Surface};
 use tests::wait::wait_for;
-use tests::webdriver::session::Session;
+use tests::webdriver::seek::wait_named;
+use tests::webdriver::session::{Session, Window};
 
 use super::in_both;
 use super::stage::{SOON, Set, Stage};
+use super::survival::wait_for_other;
 
 const PAGE: &str = include_str!("hostile.html");
 
@@ -85,6 +87,11 @@ async fn hostile(kind: Kind) -> Result<()> {
     run(session, "remove(1)").await?;
     desk.reconnect("hostile", Surface::Prompt, &window).await?;
     stage.check_goes_on(2).await?;
+
+    // Covering where the browser cannot tell: the press leads to the provider's own window, and to nothing else.
+    if kind == Kind::Firefox {
+        covered_where_nobody_can_tell(&stage, &window).await?;
+    }
     run(session, "remove(10)").await?;
     let gone = async || {
         session
@@ -105,6 +112,36 @@ async fn hostile(kind: Kind) -> Result<()> {
         "the site was asked for {asked:?}"
     );
     stage.end().await
+}
+
+/// A person presses on a cover, and so on the card below it: the provider asks them in a window that no page covers,
+/// and when they close it nothing has changed.
+async fn covered_where_nobody_can_tell(stage: &Stage, page: &Window) -> Result<()> {
+    let desk = &stage.desk;
+    let session = desk.session();
+    stage.lose().await?;
+    desk.wait_card("hostile", Surface::Prompt).await?;
+    session.leave_frames().await?;
+    run(session, "overlay()").await?;
+    desk.read().await?;
+    let before = session.windows().await?;
+    desk.press_on_card("hostile", Surface::Prompt, RECONNECT)
+        .await?;
+    let provider = wait_for_other(desk, &before).await?;
+    session.switch_to(&provider).await?;
+    wait_named(session, "button", "Allow", SOON).await?;
+    session.close_window().await?;
+    session.show(page).await?;
+    run(session, "stop()").await?;
+    desk.wait_card_words("hostile", Surface::Prompt, "closed")
+        .await?;
+    session.leave_frames().await?;
+    let by_status = stage.reconnects().await?;
+    ensure!(
+        by_status.get("resumed") == Some(&2),
+        "a cover reconnected: {by_status:?}"
+    );
+    Ok(())
 }
 
 /// That no reconnect was begun, at the relay or in a window.

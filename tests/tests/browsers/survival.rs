@@ -3,6 +3,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use sandbox::{GrantType, Point};
+use serde_json::json;
 use tests::browsers::Kind;
 use tests::story::desk::{Desk, RECONNECT, Surface};
 use tests::wait::wait_for;
@@ -81,6 +82,60 @@ async fn background_ends(kind: Kind) -> Result<()> {
 }
 
 in_both!(
+    a_background_that_ends_before_the_relay_answers_goes_on_in_chromium,
+    a_background_that_ends_before_the_relay_answers_goes_on_in_firefox,
+    relay_is_silent
+);
+
+/// The two stages at which the background waits for nobody but the relay.
+async fn relay_is_silent(kind: Kind) -> Result<()> {
+    let mut set = Set::of(kind);
+    // Such a client's code is exchanged at the relay: nobody is asked between the provider and the hand-over.
+    set.confidential = true;
+    let stage = Stage::set(set).await?;
+    let desk = &stage.desk;
+    let session = desk.session();
+    let lever = lever(desk).await?;
+    desk.allow(&stage.servers.issuer(), true).await?;
+    let mail = session.open_tab().await?;
+    session.goto(&stage.servers.issuer()).await?;
+
+    // While the relay is asked to start: it is asked again, and no second click is needed.
+    stage.lose().await?;
+    desk.wait_card("starting", Surface::Prompt).await?;
+    desk.read().await?;
+    let before = session.windows().await?;
+    stage.relay.suspend()?;
+    desk.press_on_card("starting", Surface::Prompt, RECONNECT)
+        .await?;
+    wait_written(desk, &lever, "starting").await?;
+    end_background(desk, &lever, &mail).await?;
+    stage.relay.wake()?;
+    desk.finish_at_provider(&before).await?;
+    session.show(&mail).await?;
+    desk.wait_resumed("starting", Surface::Prompt).await?;
+    stage.check_goes_on(2).await?;
+    close_card(desk).await?;
+
+    // While what was obtained is on its way: it is sent again, and the relay takes it once.
+    stage.lose().await?;
+    desk.wait_card("handing over", Surface::Prompt).await?;
+    desk.read().await?;
+    let before = session.windows().await?;
+    desk.press_on_card("handing over", Surface::Prompt, RECONNECT)
+        .await?;
+    wait_for_other(desk, &before).await?;
+    stage.relay.suspend()?;
+    desk.finish_at_provider(&before).await?;
+    wait_written(desk, &lever, "handing_over").await?;
+    end_background(desk, &lever, &mail).await?;
+    stage.relay.wake()?;
+    desk.wait_resumed("handing over", Surface::Prompt).await?;
+    stage.check_goes_on(3).await?;
+    stage.end().await
+}
+
+in_both!(
     a_popup_that_is_closed_in_the_middle_loses_nothing_in_chromium,
     a_popup_that_is_closed_in_the_middle_loses_nothing_in_firefox,
     popup_closed
@@ -140,22 +195,40 @@ async fn browser_restarted(kind: Kind) -> Result<()> {
     stage.end().await
 }
 
-/// A tab of the extension that has no line to the background, from which it can be ended in Chromium.
-async fn lever(desk: &Desk) -> Result<Window> {
+/// A tab of the extension that has no line to the background, from which it can be ended in Chromium, and what it has
+/// written down can be read.
+pub(super) async fn lever(desk: &Desk) -> Result<Window> {
     let session = desk.session();
     let first = session.window().await?;
     let lever = session.open_tab().await?;
-    session.goto(&desk.browser.page("manifest.json")).await?;
+    session.goto(&desk.browser.page("start.js")).await?;
     session.show(&first).await?;
     Ok(lever)
 }
 
-async fn end_background(desk: &Desk, lever: &Window, back_to: &Window) -> Result<()> {
+pub(super) async fn end_background(desk: &Desk, lever: &Window, back_to: &Window) -> Result<()> {
     let session = desk.session();
     session.leave_frames().await.ok();
     session.switch_to(lever).await?;
     desk.browser.stop_background().await?;
     session.show(back_to).await?;
+    Ok(())
+}
+
+/// Waits until the background has written down that a reconnect is at this stage.
+async fn wait_written(desk: &Desk, lever: &Window, stage: &str) -> Result<()> {
+    let session = desk.session();
+    session.leave_frames().await.ok();
+    session.switch_to(lever).await?;
+    let script =
+        "return browser.storage.session.get('passing').then(({ passing }) => passing ?? '');";
+    let stage = format!("\"{stage}\"");
+    let is_there = async || {
+        let written = session.execute(script, json!([])).await.ok()?;
+        written.as_str()?.contains(&stage).then_some(())
+    };
+    let what = format!("the background to write down {stage}");
+    wait_for(&what, is_there, SOON).await?;
     Ok(())
 }
 
@@ -209,7 +282,7 @@ async fn click_and_allow(desk: &Desk, surface: &str, page: &Window) -> Result<()
     Ok(())
 }
 
-async fn wait_for_other(desk: &Desk, before: &[Window]) -> Result<Window> {
+pub(super) async fn wait_for_other(desk: &Desk, before: &[Window]) -> Result<Window> {
     let opened = async || {
         let windows = desk.session().windows().await.ok()?;
         windows.into_iter().find(|window| !before.contains(window))

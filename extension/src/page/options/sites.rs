@@ -93,15 +93,15 @@ fn row(site: &Site, all: &[Site], on_site: &Callback<Wish>) -> Html {
         all.iter().filter(same_host).count() > 1
     });
     let name = if site.name.is_empty() {
-        &site.origin
+        site.origin.clone()
     } else {
-        &site.name
+        capitalised(&site.name)
     };
     html! {
         <li key={site.origin.clone()}>
             <div class="site">
-                <b>{ name }</b>
-                if *name != site.origin {
+                <b>{ &name }</b>
+                if name != site.origin {
                     <span class="quiet">{ &site.origin }</span>
                 }
                 if shares {
@@ -126,9 +126,11 @@ fn row(site: &Site, all: &[Site], on_site: &Callback<Wish>) -> Html {
 
 /// An error's words as a sentence for people.
 fn sentence(words: &str) -> String {
+    format!("{}.", capitalised(words))
+}
+
+fn capitalised(words: &str) -> String {
     let mut letters = words.chars();
-    let first = letters
-        .next()
-        .map(|first| first.to_uppercase().collect::<String>());
-    format!("{}{}.", first.unwrap_or_default(), letters.as_str())
+    let first = letters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(letters).collect()
 }
