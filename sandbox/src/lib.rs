@@ -40,7 +40,9 @@ use tokio_rustls::TlsAcceptor;
 
 pub use account::UnknownPerson;
 pub use certificate::CertificateError;
-pub use control::{Control, DropAfterData, Event, GrantType, Held, Point, Stage};
+pub use control::{
+    Control, DropAfterData, Event, Gate, GrantType, Held, Met, Point, Stage, Trouble,
+};
 pub use mail::{Delivered, Folder, Stored};
 pub use oauth::grant::Grant;
 pub use profile::Profile;
@@ -79,6 +81,8 @@ pub struct Options {
     pub client_secret: Option<String>,
     /// The folder that keeps the test CA; `None` makes a new one at each start.
     pub data: Option<PathBuf>,
+    /// What it calls itself where something stands in front of its HTTP server; `None`: where it listens.
+    pub issuer: Option<String>,
 }
 
 impl Default for Options {
@@ -96,6 +100,7 @@ impl Default for Options {
             seed: 0,
             client_secret: None,
             data: None,
+            issuer: None,
         }
     }
 }
@@ -177,6 +182,7 @@ pub enum StartError {
 pub struct Sandbox {
     control: Control,
     issuer: String,
+    http: SocketAddr,
     smtps: SocketAddr,
     submission: SocketAddr,
     imaps: SocketAddr,
@@ -204,7 +210,9 @@ impl Sandbox {
         let (smtps, smtps_at) = listen("smtps", options.listen.smtps).await?;
         let (submission, submission_at) = listen("submission", options.listen.submission).await?;
         let (imaps, imaps_at) = listen("imaps", options.listen.imaps).await?;
-        let issuer = format!("http://{http_at}");
+        let issuer = options
+            .issuer
+            .unwrap_or_else(|| format!("http://{http_at}"));
         let client_secret = options.client_secret.unwrap_or_else(|| chance.token());
         let profile = options.profile;
         let provider = Arc::new(Provider {
@@ -249,6 +257,7 @@ impl Sandbox {
         Ok(Self {
             control,
             issuer,
+            http: http_at,
             smtps: smtps_at,
             submission: submission_at,
             imaps: imaps_at,
@@ -259,9 +268,14 @@ impl Sandbox {
         })
     }
 
-    /// `http://127.0.0.1:PORT`: OAuth, userinfo, webmail and control.
+    /// `http://127.0.0.1:PORT`: OAuth, userinfo, webmail and control; or what the options say.
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// Where its HTTP server listens.
+    pub fn http(&self) -> SocketAddr {
+        self.http
     }
 
     /// Submission with implicit TLS (RFC 8314).
@@ -318,6 +332,10 @@ impl fmt::Debug for Sandbox {
 fn router(provider: Arc<Provider>, control: Control) -> Router {
     oauth::router()
         .merge(webmail::router())
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&provider),
+            control::token::meet,
+        ))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&provider),
             with_faults,

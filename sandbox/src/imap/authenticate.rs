@@ -3,11 +3,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use imap_codec::imap_types::auth::AuthMechanism;
+use imap_codec::imap_types::response::Code;
 
 use super::{Outcome, Session};
 use crate::account::Refusal;
+use crate::clock;
 use crate::connection::Gone;
-use crate::control::Point;
+use crate::control::{Gate, Point};
+use crate::locked;
 use crate::oauth::SCOPE_READ;
 use crate::profile::RefusedToken;
 use crate::sasl::{Credentials, parse_oauth_bearer, parse_plain, parse_xoauth2, render_failure};
@@ -62,6 +65,18 @@ impl Session {
         self.connection
             .pass(Point::ImapAuthenticating, claimed.as_deref())
             .await?;
+        let said = self
+            .connection
+            .meet(Gate::ImapAuth, claimed.as_deref())
+            .await?;
+        if said.is_some() {
+            self.instead = said;
+            return Ok(Outcome::no("in trouble"));
+        }
+        if locked(&self.connection.provider.faults).refuses_imap(claimed.as_deref()) {
+            self.note_refused(claimed.as_deref());
+            return Ok(Outcome::no("Your account is not enabled for IMAP use").with(Code::Alert));
+        }
         let refusal = match self.connection.provider.sign_in(credentials, SCOPE_READ) {
             Ok(signed_in) => {
                 self.person = Some(signed_in);
@@ -69,6 +84,7 @@ impl Session {
             }
             Err(refusal) => refusal,
         };
+        self.note_refused(claimed.as_deref());
         if let Credentials::Token { mechanism, .. } = credentials
             && self.connection.provider.profile.refused_token == RefusedToken::ChallengeFirst
         {
@@ -95,6 +111,13 @@ impl Session {
                 Outcome::no("the token does not allow reading").with_other("AUTHORIZATIONFAILED")
             }
         })
+    }
+
+    fn note_refused(&self, person: Option<&str>) {
+        if let Some(person) = person {
+            let mut faults = locked(&self.connection.provider.faults);
+            faults.troubles.note_refused(person, clock::now_ms());
+        }
     }
 
     async fn ask(&mut self, challenge: &str) -> Result<String, Gone> {
