@@ -84,19 +84,7 @@ impl Device {
             bail!("the reconnect {id} is under way already");
         };
         match visit(&authorization, person, telling).await? {
-            Ok(grant) => {
-                let plain = serde_json::to_vec(&grant)?;
-                let context = sealing_context(&id, inbox);
-                let sealed =
-                    self.relay_key
-                        .seal(&context, &plain, &mut UnwrapErr(getrandom::SysRng))?;
-                self.api
-                    .call(&GrantReconnect {
-                        reconnect_id: id.clone(),
-                        sealed,
-                    })
-                    .await?;
-            }
+            Ok(grant) => self.grant(&id, inbox, &grant).await?,
             Err(error) => {
                 let request = RefuseReconnect {
                     reconnect_id: id.clone(),
@@ -108,6 +96,39 @@ impl Device {
             }
         }
         Ok(id)
+    }
+
+    /// Starts a reconnect and hands over a password in place of a visit.
+    pub async fn hand_over_password(
+        &self,
+        inbox: &InboxId,
+        person: &Person,
+    ) -> Result<ReconnectId> {
+        let request = StartReconnect {
+            inbox_id: inbox.clone(),
+        };
+        let id = self.api.call(&request).await?.reconnect.id;
+        let grant = Grant::Password {
+            user: person.address.clone(),
+            password: Secret::new(person.password.clone()),
+        };
+        self.grant(&id, inbox, &grant).await?;
+        Ok(id)
+    }
+
+    /// Seals what was obtained to the relay's key, and hands it over.
+    async fn grant(&self, id: &ReconnectId, inbox: &InboxId, grant: &Grant) -> Result<()> {
+        let plain = serde_json::to_vec(grant)?;
+        let context = sealing_context(id, inbox);
+        let sealed = self
+            .relay_key
+            .seal(&context, &plain, &mut UnwrapErr(getrandom::SysRng))?;
+        let request = GrantReconnect {
+            reconnect_id: id.clone(),
+            sealed,
+        };
+        self.api.call(&request).await?;
+        Ok(())
     }
 
     /// Waits until a reconnect is over.
