@@ -9,28 +9,34 @@ use protocol::campaign::Step as CampaignStep;
 use protocol::id::InboxId;
 use protocol::provider::ProviderId;
 use protocol::request::campaign::{CreateCampaign, ImportLeads, StartCampaign};
-use protocol::request::inbox::{ConnectionState, CreateInbox};
+use protocol::request::inbox::{ConnectionState, CreateInbox, GetInbox};
 use protocol::request::reconnect::ReconnectState;
 use sandbox::{Gate, Met};
 
+use super::World;
 use super::kind::{How, Port, Real, SignIn, Transient};
 use super::plan::Life;
 use super::plan::Step;
 use super::room::Group;
-use super::{Found, World};
+use super::summary::Found;
 use crate::clock::now_ms;
 use crate::person::Person;
 use crate::story::mailboxes::MARKS;
 use crate::wait::wait_for;
 
-/// How long a fault may take to be met: the longest silence is two minutes, and an access token must first
-/// come to its end.
-const MET_WITHIN: Duration = Duration::from_mins(5);
-/// How long an inbox may take to send again: what passes is tried again after at most this long, however
-/// often it failed before.
-const WORKS_WITHIN: Duration = Duration::from_mins(6);
+/// How long a fault may take to be met, and an inbox to send again: what fails is tried again after ten minutes
+/// at the most, however often it failed before, and the longest silence is two minutes.
+const MET_WITHIN: Duration = Duration::from_mins(12);
+/// The same.
+const WORKS_WITHIN: Duration = MET_WITHIN;
+/// How long a port is closed at a time.
+const CLOSED_FOR: Duration = Duration::from_secs(15);
+/// How often it is tried: an access token of the run comes to be renewed within one or two of them.
+const CLOSED_TIMES: u32 = 20;
 /// How long a lost inbox is waited for; what takes longer than the budget is a failure all the same.
 const FOUND_WITHIN: Duration = Duration::from_mins(3);
+/// A click that is refused three times is refused for a reason.
+const CLICKS_AT_MOST: u32 = 3;
 
 /// One inbox.
 pub(super) struct Subject {
@@ -65,6 +71,8 @@ pub(super) struct Report {
     pub(super) alerts_repeated: u64,
     /// Disconnections without an alert.
     pub(super) alerts_missed: u64,
+    /// Reconnects that took one more click.
+    pub(super) clicks_again: u64,
 }
 
 /// Why a wait ended.
@@ -93,7 +101,7 @@ impl Subject {
             address: person.address.clone(),
             ..Report::default()
         };
-        let subject = Self {
+        let mut subject = Self {
             world,
             sign_in,
             person,
@@ -154,24 +162,7 @@ impl Subject {
                 self.poke_until(anew, |_| mets.iter().all(Met::is_met))
                     .await?
             }
-            How::Refused(port) => {
-                let fronts = &self.world.fronts;
-                let front = match port {
-                    Port::Smtp => &fronts.smtp,
-                    Port::Imap => &fronts.imap,
-                    Port::Http => &fronts.http,
-                };
-                let closing = front.close().await;
-                let since_ms = now_ms();
-                let address = self.person.address.clone();
-                let ended = self
-                    .poke_until(true, |world| {
-                        world.watch.was_refused_since(&address, since_ms)
-                    })
-                    .await?;
-                drop(closing);
-                ended
-            }
+            How::Refused(port) => self.meet_closed(port).await?,
         };
         drop(inside);
         let met_ms = now_ms();
@@ -184,6 +175,40 @@ impl Subject {
         }
         self.world.tell_passed();
         Ok(())
+    }
+
+    /// Nobody listens until this inbox was refused. All others are refused meanwhile and wait longer each time, so
+    /// one port is closed for one inbox at a time, and not for long: then it is tried again.
+    async fn meet_closed(&mut self, port: Port) -> Result<Ended> {
+        let world = Arc::clone(&self.world);
+        let front = match port {
+            Port::Smtp => &world.fronts.smtp,
+            Port::Imap => &world.fronts.imap,
+            Port::Http => &world.fronts.http,
+        };
+        let _turn = world.closing.lock().await;
+        for _ in 0..CLOSED_TIMES {
+            let closing = front.close().await;
+            let since_ms = now_ms();
+            self.world.control.end_sessions(&self.person.address)?;
+            self.add_lead().await?;
+            let look = async || {
+                let address = &self.person.address;
+                if world.watch.was_refused_since(address, since_ms) {
+                    return Some(Some(Ended::AsWanted));
+                }
+                match self.find_lost() {
+                    Some(words) => Some(Some(Ended::Lost(words))),
+                    None => self.has_arrived().then_some(None),
+                }
+            };
+            let ended = wait_for("the inbox to be refused", look, CLOSED_FOR).await;
+            drop(closing);
+            if let Ok(Some(ended)) = ended {
+                return Ok(ended);
+            }
+        }
+        bail!("it was never met; {:?}", self.words())
     }
 
     /// Gives the inbox something to do until something holds; `anew`: over new connections.
@@ -345,22 +370,31 @@ impl Subject {
         Ok(())
     }
 
-    async fn reconnect(&self) -> Result<()> {
+    /// As a person does: a click that was refused for nothing of theirs is followed by another.
+    async fn reconnect(&mut self) -> Result<()> {
         let device = &self.world.device;
-        let id = match self.sign_in {
-            SignIn::OAuth => {
-                device
-                    .hand_over(&self.id, &self.person, &self.world.quiet)
-                    .await?
+        for click in 1..=CLICKS_AT_MOST {
+            let id = match self.sign_in {
+                SignIn::OAuth => {
+                    device
+                        .hand_over(&self.id, &self.person, &self.world.quiet)
+                        .await?
+                }
+                SignIn::Password => device.hand_over_password(&self.id, &self.person).await?,
+            };
+            let over = device.wait_over(&id).await?;
+            if over.state == ReconnectState::Resumed {
+                break;
             }
-            SignIn::Password => device.hand_over_password(&self.id, &self.person).await?,
-        };
-        let over = device.wait_over(&id).await?;
-        if over.state != ReconnectState::Resumed {
-            bail!(
-                "a reconnect of {} was refused: {over:?}",
-                self.person.address
+            let words = format!(
+                "click {click} of {} was refused: {:?}, {:?}",
+                self.person.address, over.cause, over.evidence
             );
+            if click == CLICKS_AT_MOST {
+                bail!(words);
+            }
+            self.world.telling.say(&words);
+            self.report.clicks_again += 1;
         }
         let connected = async || {
             let (state, _) = self.world.watch.connection(&self.person.address)?;
@@ -395,7 +429,17 @@ impl Subject {
             campaign_id: campaign_id.clone(),
         };
         operator.call_with_csv(&import, csv.into_bytes()).await?;
-        operator.call(&StartCampaign { campaign_id }).await?;
+        if let Err(error) = operator.call(&StartCampaign { campaign_id }).await {
+            let request = GetInbox {
+                inbox_id: self.id.clone(),
+            };
+            let inbox = operator.call(&request).await?;
+            if inbox.connection.state != ConnectionState::Disconnected {
+                return Err(error);
+            }
+            // It was not started: nothing of it is ever sent, and whoever waits for it sees why.
+            self.n_leads -= 1;
+        }
         Ok(())
     }
 
