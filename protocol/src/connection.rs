@@ -39,6 +39,9 @@ pub enum Connection {
         confirmed: u32,
         /// How many rounds ended with nothing but transient failures, in a row.
         passing: u32,
+        /// Who refused, and at which stage, in the last round that confirmed it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        alarmed: Vec<(Party, Stage)>,
     },
     /// It cannot, and somebody must act.
     Disconnected {
@@ -69,6 +72,8 @@ pub enum Event {
     Failed(Evidence),
     /// A round of probes ended.
     Probed(Box<Probes>),
+    /// Folders were read and a message was accepted, all since the connection last became what it is.
+    Worked,
     /// A reconnect was verified.
     Verified,
 }
@@ -141,6 +146,7 @@ impl Connection {
                     since: now,
                     confirmed: 0,
                     passing: 0,
+                    alarmed: Vec::new(),
                 };
                 (state, vec![Effect::ProbeAfter(Duration::ZERO)])
             }
@@ -150,6 +156,7 @@ impl Connection {
                     since,
                     confirmed,
                     passing,
+                    alarmed,
                 },
                 Event::Probed(probes),
             ) => decide_probed(
@@ -158,11 +165,20 @@ impl Connection {
                     since,
                     confirmed,
                     passing,
+                    alarmed,
                 },
                 &probes,
                 now,
                 patience,
             ),
+            // What was refused once works again: the next refusal is a new one.
+            (Self::Connected { since, .. }, Event::Worked) => {
+                let state = Self::Connected {
+                    since,
+                    dismissed: None,
+                };
+                (state, Vec::new())
+            }
             (_, Event::Verified) => {
                 let state = Self::Connected {
                     since: now,
@@ -170,7 +186,7 @@ impl Connection {
                 };
                 (state, vec![Effect::GoOn])
             }
-            (state, Event::Failed(_) | Event::Probed(_)) => (state, Vec::new()),
+            (state, Event::Failed(_) | Event::Probed(_) | Event::Worked) => (state, Vec::new()),
         }
     }
 }
@@ -180,6 +196,7 @@ struct Suspicion {
     since: Timestamp,
     confirmed: u32,
     passing: u32,
+    alarmed: Vec<(Party, Stage)>,
 }
 
 fn decide_probed(
@@ -193,6 +210,7 @@ fn decide_probed(
         since,
         confirmed,
         passing,
+        alarmed,
     } = suspicion;
     let Some(worst) = find_most_telling(probes) else {
         return decide_passed(&evidence, now, patience);
@@ -207,16 +225,24 @@ fn decide_probed(
             since,
             confirmed,
             passing: passing.saturating_add(1),
+            alarmed,
         };
         return (state, vec![Effect::ProbeAfter(after)]);
     }
-    let confirmed = confirmed.saturating_add(1);
+    let now_alarmed = list_alarmed(probes);
+    // What was refused before and is not refused again confirms nothing: another refusal is a new one. Only a
+    // dead grant may show itself first where its access token is refused.
+    let is_same = now_alarmed
+        .iter()
+        .any(|place| place.0 == Party::Oauth || alarmed.contains(place));
+    let confirmed = if is_same { confirmed } else { 0 }.saturating_add(1);
     if confirmed < CONFIRMATIONS {
         let state = Connection::Suspect {
             evidence,
             since,
             confirmed,
             passing: 0,
+            alarmed: now_alarmed,
         };
         return (state, vec![Effect::ProbeAfter(patience.slow_retry_after)]);
     }
@@ -250,6 +276,16 @@ fn decide_passed(
         Effect::GoOn
     };
     (state, vec![effect])
+}
+
+/// Who failed alarmingly in this round, and at which stage.
+fn list_alarmed(probes: &Probes) -> Vec<(Party, Stage)> {
+    [&probes.token, &probes.smtp, &probes.imap]
+        .into_iter()
+        .flatten()
+        .filter(|evidence| is_alarming(evidence))
+        .map(|evidence| (evidence.party, evidence.stage))
+        .collect()
 }
 
 /// The failure that says most: an alarming one before a passing one, the token's before a server's,
@@ -388,6 +424,53 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_refused_again_is_confirmed() {
+        let imap = || {
+            let reply = crate::reply::ImapReply {
+                status: crate::reply::ImapStatus::No,
+                code: Some("AUTHENTICATIONFAILED".to_owned()),
+                text: "no".to_owned(),
+            };
+            evidence(Party::Imap, Stage::Auth, Said::Imap(reply))
+        };
+        let round = |token, smtp, imap| Probes { token, smtp, imap };
+        let smtp_only = || round(None, Some(refused()), None);
+        let imap_only = || round(None, None, Some(imap()));
+        let grant_only = || round(Some(revoked()), None, None);
+        let both = || round(None, Some(refused()), Some(imap()));
+        let passing = || round(None, Some(unreachable()), None);
+        let no_service = || {
+            let reply = SmtpReply::parse(554, ["5.3.2 no SMTP service here"]);
+            let greeting = evidence(Party::Smtp, Stage::Greeting, Said::Smtp(reply));
+            round(None, Some(greeting), None)
+        };
+        for (rounds, is_lost) in [
+            (vec![smtp_only(), smtp_only()], true),
+            (vec![smtp_only(), imap_only()], false),
+            (vec![smtp_only(), imap_only(), smtp_only()], false),
+            (vec![smtp_only(), imap_only(), imap_only()], true),
+            (vec![smtp_only(), both()], true),
+            // It did not come as far as the sign-in this time.
+            (vec![smtp_only(), no_service()], false),
+            (vec![no_service(), no_service()], true),
+            (vec![smtp_only(), passing(), smtp_only()], true),
+            // The access token was refused first; then it had to be renewed.
+            (vec![both(), grant_only()], true),
+            (vec![grant_only(), grant_only()], true),
+            // The grant is good after all, and something else refuses.
+            (vec![grant_only(), imap_only()], false),
+        ] {
+            let (mut state, _) = connected(0).decide(Event::Failed(refused()), at(10), PATIENCE);
+            for probes in &rounds {
+                let event = Event::Probed(Box::new(probes.clone()));
+                (state, _) = state.decide(event, at(11), PATIENCE);
+            }
+            let found = matches!(state, Connection::Disconnected { .. });
+            assert_eq!(found, is_lost, "{rounds:?}");
+        }
+    }
+
+    #[test]
     fn a_disconnected_inbox_is_disconnected_once() {
         let lost = Connection::Disconnected {
             cause: Cause::PermissionEnded,
@@ -418,6 +501,13 @@ mod tests {
         assert!(
             matches!(later, Connection::Suspect { .. }),
             "a suspicion of long ago counts for nothing"
+        );
+        let (working, effects) = state.clone().decide(Event::Worked, at(39), PATIENCE);
+        assert_eq!((&working, effects), (&connected(11), Vec::new()));
+        let (again, _) = working.decide(Event::Failed(full()), at(40), PATIENCE);
+        assert!(
+            matches!(again, Connection::Suspect { .. }),
+            "what worked in between is no confirmation"
         );
         let (lost, effects) = state.decide(Event::Failed(full()), at(40), PATIENCE);
         assert_eq!(effects, [Effect::Disconnect(Cause::SenderRefused)]);

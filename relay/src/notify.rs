@@ -3,13 +3,21 @@
 
 use protocol::card::Facts;
 use protocol::cause::Cause;
-use protocol::connection::Connection;
+use protocol::connection::{Connection, Effect};
 use protocol::provider::Provider;
 
 use crate::store::inbox::Inbox;
 
-/// An inbox was disconnected.
-pub fn tell_disconnected(inbox: &Inbox, cause: Cause, connection: &Connection) {
+/// Tells what people should know of a decision about an inbox's connection. Whoever let it decide calls this.
+pub fn tell_decided(inbox: &Inbox, connection: &Connection, effects: &[Effect]) {
+    for effect in effects {
+        if let Effect::Disconnect(cause) = effect {
+            tell_disconnected(inbox, *cause, connection);
+        }
+    }
+}
+
+fn tell_disconnected(inbox: &Inbox, cause: Cause, connection: &Connection) {
     let provider =
         Provider::find(&inbox.provider).map_or(inbox.provider.as_str(), |provider| provider.name);
     let words = cause.card().render(&Facts {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
 
-use crate::control::Point;
+use crate::control::{Gate, Point, Trouble};
 use crate::locked;
 use crate::provider::Provider;
 
@@ -106,6 +106,40 @@ impl Connection {
             biased;
             () = provider.points.pass(point, person, session) => Ok(()),
             () = self.vanished() => Err(Gone),
+        }
+    }
+
+    /// Meets the trouble that waits at this gate, if any: what to say in place of the true answer. Ends where
+    /// the trouble is an end.
+    pub(crate) async fn meet(
+        &mut self,
+        gate: Gate,
+        whom: Option<&str>,
+    ) -> Result<Option<Vec<u8>>, Gone> {
+        let trouble = locked(&self.provider.faults).troubles.take(gate, whom);
+        match trouble {
+            Some(trouble) => self.suffer(trouble).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The same for a trouble that was taken.
+    pub(crate) async fn suffer(&mut self, trouble: Trouble) -> Result<Option<Vec<u8>>, Gone> {
+        match trouble {
+            Trouble::Say(said) => Ok(Some(said)),
+            Trouble::Answer { body, .. } => Ok(Some(body.as_bytes().to_vec())),
+            Trouble::Wait(late) => {
+                tokio::time::sleep(late).await;
+                Ok(None)
+            }
+            Trouble::Lose | Trouble::StoreAndLose => {
+                self.lose();
+                Err(Gone)
+            }
+            Trouble::Silence => {
+                self.vanished().await;
+                Err(Gone)
+            }
         }
     }
 

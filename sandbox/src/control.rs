@@ -32,11 +32,15 @@
 //! | `GET grants?address=…` | | the grants of a person |
 //!
 //! An unknown address is answered 404, a body of another shape 4xx; nothing is half done.
+//! [`Trouble`] for one person's next conversation is made in process only.
 
 pub(crate) mod fault;
 pub(crate) mod http;
 pub(crate) mod point;
+pub(crate) mod token;
+pub(crate) mod trouble;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +48,7 @@ use tokio::sync::broadcast;
 
 pub use fault::{DropAfterData, SentCopyFault, Stage};
 pub use point::{Event, GrantType, Held, Point};
+pub use trouble::{Gate, Met, Trouble};
 
 use crate::account::UnknownPerson;
 use crate::clock;
@@ -174,6 +179,44 @@ impl Control {
         locked(&self.provider.faults).smtp_auth_off = on;
     }
 
+    /// The same for one person.
+    pub fn switch_smtp_off(&self, address: &str, on: bool) {
+        switch(&mut locked(&self.provider.faults).smtp_off, address, on);
+    }
+
+    /// Refuses every sign-in of one person over IMAP, whatever the credentials.
+    pub fn switch_imap_off(&self, address: &str, on: bool) {
+        switch(&mut locked(&self.provider.faults).imap_off, address, on);
+    }
+
+    /// Ends the person's SMTP and IMAP sessions at their next command, and nothing else.
+    pub fn end_sessions(&self, address: &str) -> Result<(), UnknownPerson> {
+        self.provider.accounts.end_sessions(address)
+    }
+
+    /// The next conversation that comes to this gate meets trouble there, once: this person's, or anybody's
+    /// where `whom` is `None` or nobody has said yet who they are. Several wait in order.
+    pub fn trouble(&self, gate: Gate, whom: Option<&str>, trouble: Trouble) -> Met {
+        locked(&self.provider.faults)
+            .troubles
+            .add(gate, whom, trouble)
+    }
+
+    /// When a sign-in or a refresh of this person was first refused by a true verdict, in milliseconds since
+    /// 1970 UTC; `None` when none was since [`Self::forget_refusals`].
+    pub fn first_refused_at_ms(&self, address: &str) -> Option<u64> {
+        locked(&self.provider.faults)
+            .troubles
+            .first_refused(address)
+    }
+
+    /// Forgets when this person was refused.
+    pub fn forget_refusals(&self, address: &str) {
+        locked(&self.provider.faults)
+            .troubles
+            .forget_refused(address);
+    }
+
     /// Locks the account: no sign-in, no refresh, and its sessions end.
     pub fn lock(&self, address: &str, on: bool) -> Result<(), UnknownPerson> {
         self.provider.accounts.set_locked(address, on)
@@ -266,6 +309,15 @@ impl Control {
         *locked(&self.provider.faults) = fault::Faults::default();
         self.provider.accounts.reset_faults();
         self.provider.points.release_all();
+    }
+}
+
+fn switch(people: &mut HashSet<String>, address: &str, on: bool) {
+    let address = address.to_lowercase();
+    if on {
+        people.insert(address);
+    } else {
+        people.remove(&address);
     }
 }
 

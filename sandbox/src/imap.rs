@@ -25,6 +25,7 @@ use imap_codec::imap_types::response::{
 };
 
 use crate::connection::{Connection, Gone};
+use crate::control::Gate;
 use crate::imap::view::View;
 use crate::profile::ImapNo;
 use crate::provider::SignedIn;
@@ -35,6 +36,7 @@ pub(crate) async fn converse(connection: Connection) {
         connection,
         person: None,
         view: None,
+        instead: None,
         out: Vec::new(),
     };
     let Err(Gone) = session.run().await;
@@ -53,6 +55,8 @@ struct Session {
     person: Option<SignedIn>,
     /// The selected folder, as this session has been told of it.
     view: Option<View>,
+    /// What is said in place of the tagged answer.
+    instead: Option<Vec<u8>>,
     /// Answers that are not written yet.
     out: Vec<u8>,
 }
@@ -111,6 +115,12 @@ impl Outcome {
 
 impl Session {
     async fn run(&mut self) -> Result<Infallible, Gone> {
+        if let Some(said) = self.connection.meet(Gate::ImapGreeting, None).await? {
+            self.out.extend_from_slice(&said);
+            self.out.extend_from_slice(b"\r\n");
+            self.flush().await?;
+            return Err(Gone);
+        }
         let code = Some(Code::Capability(self.capabilities()));
         self.say_status(None, StatusKind::Ok, code, "sandbox ready");
         self.flush().await?;
@@ -162,6 +172,9 @@ impl Session {
             },
         };
         self.tell_changes(may_expunge);
+        if let Some(said) = self.instead.take() {
+            return self.say_instead(&tag, &said).await;
+        }
         let Outcome { kind, code, text } = outcome;
         self.say_status(Some(tag), kind, code, text);
         if is_logout {
@@ -256,6 +269,21 @@ impl Session {
         };
         self.view = Some(view);
         outcome
+    }
+
+    /// A scripted answer: with the tag where it is a verdict, as it stands where it is anything else.
+    async fn say_instead(&mut self, tag: &Tag<'static>, said: &[u8]) -> Result<(), Gone> {
+        if said.starts_with(b"NO") || said.starts_with(b"BAD") {
+            self.out.extend_from_slice(tag.inner().as_bytes());
+            self.out.push(b' ');
+        }
+        self.out.extend_from_slice(said);
+        self.out.extend_from_slice(b"\r\n");
+        if said.starts_with(b"* BYE") {
+            self.flush().await?;
+            return Err(Gone);
+        }
+        Ok(())
     }
 
     async fn end_if_revoked(&mut self) -> Result<(), Gone> {

@@ -41,7 +41,8 @@ use tokio_rustls::TlsAcceptor;
 pub use account::UnknownPerson;
 pub use certificate::CertificateError;
 pub use control::{
-    Control, DropAfterData, Event, GrantType, Held, Point, SentCopyFault, Stage, UnknownFolder,
+    Control, DropAfterData, Event, Gate, GrantType, Held, Met, Point, SentCopyFault, Stage,
+    Trouble, UnknownFolder,
 };
 pub use mail::{Delivered, Folder, Stored};
 pub use oauth::grant::Grant;
@@ -84,6 +85,8 @@ pub struct Options {
     pub client_secret: Option<String>,
     /// The folder that keeps the test CA; `None` makes a new one at each start.
     pub data: Option<PathBuf>,
+    /// What it calls itself where something stands in front of its HTTP server; `None`: where it listens.
+    pub issuer: Option<String>,
 }
 
 impl Default for Options {
@@ -102,6 +105,7 @@ impl Default for Options {
             seed: 0,
             client_secret: None,
             data: None,
+            issuer: None,
         }
     }
 }
@@ -188,6 +192,7 @@ pub struct Sandbox {
     control: Control,
     origin: String,
     issuer: String,
+    http: SocketAddr,
     smtps: SocketAddr,
     submission: SocketAddr,
     imaps: SocketAddr,
@@ -215,7 +220,10 @@ impl Sandbox {
         let (smtps, smtps_at) = listen("smtps", options.listen.smtps).await?;
         let (submission, submission_at) = listen("submission", options.listen.submission).await?;
         let (imaps, imaps_at) = listen("imaps", options.listen.imaps).await?;
-        let origin = format!("http://{http_at}");
+        // Where an issuer is given, everybody comes by way of it.
+        let origin = options
+            .issuer
+            .unwrap_or_else(|| format!("http://{http_at}"));
         let path = options
             .profile
             .oauth
@@ -272,6 +280,7 @@ impl Sandbox {
             control,
             origin,
             issuer,
+            http: http_at,
             smtps: smtps_at,
             submission: submission_at,
             imaps: imaps_at,
@@ -287,9 +296,15 @@ impl Sandbox {
         &self.origin
     }
 
-    /// What the authorization server calls itself: the origin, with a path where the profile has one.
+    /// What the authorization server calls itself: the origin, with a path where the profile has one; or what the
+    /// options say.
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// Where its HTTP server listens.
+    pub fn http(&self) -> SocketAddr {
+        self.http
     }
 
     /// Submission with implicit TLS (RFC 8314).
@@ -351,6 +366,10 @@ impl fmt::Debug for Sandbox {
 fn router(provider: Arc<Provider>, control: Control) -> Router {
     oauth::router(provider.profile.oauth.as_ref())
         .merge(webmail::router())
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&provider),
+            control::token::meet,
+        ))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&provider),
             with_faults,

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Gone};
+use crate::control::{Gate, Trouble};
 use crate::imap;
 use crate::locked;
 use crate::provider::Provider;
@@ -49,12 +51,22 @@ pub(crate) async fn serve(
 
 async fn converse(
     service: Service,
-    stream: TcpStream,
+    mut stream: TcpStream,
     provider: Arc<Provider>,
     acceptor: TlsAcceptor,
 ) {
     // Small answers must not wait for more; without it the conversation is only slower.
     let _ = stream.set_nodelay(true);
+    let gate = match service {
+        Service::Imaps => Gate::ImapConnect,
+        Service::Smtps | Service::Submission => Gate::SmtpConnect,
+    };
+    let trouble = locked(&provider.faults).troubles.take(gate, None);
+    if let Some(trouble) = trouble
+        && suffer(&mut stream, trouble).await.is_err()
+    {
+        return;
+    }
     if service == Service::Submission {
         smtp::converse(Connection::new(Box::new(stream), provider), Some(acceptor)).await;
         return;
@@ -67,4 +79,25 @@ async fn converse(
         Service::Imaps => imap::converse(connection).await,
         Service::Smtps | Service::Submission => smtp::converse(connection, None).await,
     }
+}
+
+/// Trouble before anything was said. The client speaks first, so that what happens meets it in its handshake.
+async fn suffer(stream: &mut TcpStream, trouble: Trouble) -> Result<(), Gone> {
+    if let Trouble::Wait(late) = trouble {
+        tokio::time::sleep(late).await;
+        return Ok(());
+    }
+    // Whatever comes of these, the connection ends here.
+    let mut heard = vec![0; 1];
+    let _ = stream.peek(&mut heard).await;
+    match trouble {
+        Trouble::Say(said) => {
+            let _ = stream.write_all(&said).await;
+        }
+        Trouble::Silence => {
+            let _ = stream.read_to_end(&mut heard).await;
+        }
+        _ => {}
+    }
+    Err(Gone)
 }

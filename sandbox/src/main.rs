@@ -72,6 +72,7 @@ async fn main() -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
     let sandbox = Sandbox::start(Options {
+        issuer: None,
         profile,
         people,
         access_token_for: Duration::from_secs(arguments.access_token_seconds),

@@ -17,7 +17,7 @@ use smtp_proto::{Error as ParseError, Request};
 use tokio_rustls::TlsAcceptor;
 
 use crate::connection::{Connection, Gone};
-use crate::control::{Point, Stage};
+use crate::control::{Gate, Point, Stage};
 use crate::locked;
 use crate::provider::{SignedIn, take_reply};
 
@@ -53,6 +53,10 @@ struct Envelope {
 impl Session {
     async fn run(&mut self) -> Result<Infallible, Gone> {
         self.connection.pass(Point::SmtpConnected, None).await?;
+        if let Some(said) = self.connection.meet(Gate::SmtpGreeting, None).await? {
+            self.reply_bytes(&said).await?;
+            return Err(Gone);
+        }
         self.reply("220 sandbox ESMTP ready").await?;
         loop {
             let line = self.connection.read_piece(LONGEST_LINE).await?;
@@ -101,6 +105,14 @@ impl Session {
     }
 
     async fn greet(&mut self, host: &str) -> Result<(), Gone> {
+        let trouble = locked(&self.connection.provider.faults)
+            .troubles
+            .take_in_domain(Gate::SmtpHello, host);
+        if let Some(trouble) = trouble
+            && let Some(said) = self.connection.suffer(trouble).await?
+        {
+            return self.reply_bytes(&said).await.map(|_| ());
+        }
         let profile = self.connection.provider.profile;
         let mut lines = vec![
             format!("sandbox greets {}", host.escape_debug()),
@@ -207,6 +219,19 @@ impl Session {
 
     /// The usual reply, or the scripted one; true where the reply is 2yz or 3yz.
     async fn answer(&mut self, stage: Stage, usual: &str) -> Result<bool, Gone> {
+        let gate = match stage {
+            Stage::Auth => None,
+            Stage::Mail => Some(Gate::SmtpMail),
+            Stage::Rcpt => Some(Gate::SmtpRcpt),
+            Stage::Data => Some(Gate::SmtpData),
+            Stage::AfterData => Some(Gate::SmtpBody),
+        };
+        let person = self.person.as_ref().map(|person| person.address.clone());
+        if let Some(gate) = gate
+            && let Some(said) = self.connection.meet(gate, person.as_deref()).await?
+        {
+            return self.reply_bytes(&said).await;
+        }
         match take_reply(&self.connection.provider, stage) {
             Some(scripted) => self.reply_bytes(&scripted).await,
             None => self.reply_bytes(usual.as_bytes()).await,

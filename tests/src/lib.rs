@@ -12,6 +12,7 @@ pub mod child;
 pub mod clock;
 pub mod crash;
 pub mod dovecot;
+pub mod faults;
 mod free_port;
 pub mod http_client;
 pub mod lines;

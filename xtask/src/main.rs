@@ -16,6 +16,7 @@ mod crash;
 mod demo;
 mod digest;
 mod dist;
+mod faults;
 mod gzip;
 mod npm;
 mod shell;
@@ -35,6 +36,7 @@ const COMMANDS: &[Command] = &[
     test::COMMAND,
     demo::COMMAND,
     crash::COMMAND,
+    faults::COMMAND,
     bench::COMMAND,
     dist::COMMAND,
     tidy::COMMAND,

@@ -45,6 +45,15 @@ pub(super) struct Memory {
     watched_since: HashMap<DeliveryId, Duration>,
     /// What the clock showed at the last look.
     last_look: Option<Mark>,
+    /// What worked since both sign-ins passed last.
+    pub(super) worked: Worked,
+}
+
+/// What an inbox does, and whether it worked.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Worked {
+    read: bool,
+    pub(super) sent: bool,
 }
 
 /// Runs until told to stop.
@@ -109,10 +118,13 @@ async fn look(
         }
         // The reconnect's task reads the gap itself, and says when it is done.
         Connection::Connected { .. } if app.store.is_reconnecting(id).await? => Ok(None),
-        Connection::Connected { .. } => match work(app, &inbox, memory, stop).await {
+        Connection::Connected { dismissed, .. } => match work(app, &inbox, memory, stop).await {
             Ok(()) => {
                 if memory.resting_until.is_none() {
                     memory.faults = 0;
+                }
+                if dismissed.is_some() && memory.worked.read && memory.worked.sent {
+                    decide(app, &inbox, memory, Event::Worked).await?;
                 }
                 next_look(app, &inbox, memory).await
             }
@@ -137,6 +149,7 @@ async fn work(
         read_inbox(app, inbox, memory.mailbox.reader(app, inbox).await?).await?;
         app.store.close_gap(&inbox.id).await?;
         memory.read_at = Some(app.clock.now() + app.config.timing.poll_every);
+        memory.worked.read = true;
     }
     let Some((_, provider)) = app.find_provider(&inbox.provider) else {
         tracing::error!(inbox = %inbox.address, provider = %inbox.provider, "the provider is not in the configuration");
@@ -267,6 +280,7 @@ async fn decide(
         .store
         .decide_connection(&inbox.id, event, now, patience)
         .await?;
+    notify::tell_decided(inbox, &connection, &effects);
     let mut next = Some(now);
     for effect in effects {
         match effect {
@@ -274,14 +288,14 @@ async fn decide(
                 memory.probe_at = Some(now + delay);
                 next = memory.probe_at;
             }
-            Effect::Disconnect(cause) => {
-                notify::tell_disconnected(inbox, cause, &connection);
-                next = None;
-            }
+            Effect::Disconnect(_) => next = None,
             Effect::GoOn => memory.probe_at = None,
             Effect::GoOnAfter(delay) => {
                 memory.probe_at = None;
                 memory.resting_until = Some(now + delay);
+                // What was refused is tried again: reading and sending both.
+                memory.read_at = None;
+                memory.worked = Worked::default();
             }
         }
     }

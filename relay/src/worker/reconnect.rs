@@ -25,7 +25,7 @@ use crate::failure::Failure;
 use crate::oauth::{self, Tokens, id_token};
 use crate::store::inbox::{Identity, Inbox};
 use crate::store::reconnect::{Advance, Reconnect};
-use crate::{imap, smtp};
+use crate::{imap, notify, smtp};
 
 /// Runs until the reconnect is over or the relay stops.
 pub(super) async fn run(
@@ -470,9 +470,11 @@ async fn go_on(
     if is_alarming(&evidence) {
         // Confirming it is the inbox's own task, as always.
         let event = Event::Failed(evidence);
-        app.store
+        let (connection, effects) = app
+            .store
             .decide_connection(&inbox.id, event, now, patience(app))
             .await?;
+        notify::tell_decided(inbox, &connection, &effects);
         app.workers.nudge_inbox(&inbox.id);
     }
     Err(failure.into())

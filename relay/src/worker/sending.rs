@@ -80,6 +80,7 @@ pub(super) async fn send_due(
         };
         if accepted && recorded {
             accepted_any = true;
+            memory.worked.sent = true;
             if end.ended.wire_id.is_none() && !submission.keeps_ids {
                 memory.mailbox.await_names();
             }

@@ -1,9 +1,11 @@
 //! The faults that are switched on now. What they do stands where they are read.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use super::trouble::Troubles;
 
 /// Where a scripted reply takes the place of the true one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -55,6 +57,11 @@ pub(crate) struct Faults {
     pub(crate) next_replies: HashMap<Stage, VecDeque<Vec<u8>>>,
     pub(crate) down: bool,
     pub(crate) smtp_auth_off: bool,
+    /// Whose sign-ins over SMTP are switched off.
+    pub(crate) smtp_off: HashSet<String>,
+    /// Whose sign-ins over IMAP are switched off.
+    pub(crate) imap_off: HashSet<String>,
+    pub(crate) troubles: Troubles,
     pub(crate) garbage: bool,
     pub(crate) slow: Duration,
     pub(crate) sent_copy: Option<SentCopyFault>,
@@ -67,6 +74,16 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
+    /// Whether SMTP refuses every sign-in of this person.
+    pub(crate) fn refuses_smtp(&self, person: Option<&str>) -> bool {
+        self.smtp_auth_off || person.is_some_and(|person| self.smtp_off.contains(person))
+    }
+
+    /// Whether IMAP refuses every sign-in of this person.
+    pub(crate) fn refuses_imap(&self, person: Option<&str>) -> bool {
+        person.is_some_and(|person| self.imap_off.contains(person))
+    }
+
     pub(crate) fn take_reply(&mut self, stage: Stage) -> Option<Vec<u8>> {
         self.next_replies.get_mut(&stage)?.pop_front()
     }

@@ -3,11 +3,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use imap_codec::imap_types::auth::AuthMechanism;
+use imap_codec::imap_types::response::Code;
 
 use super::{Outcome, Session};
 use crate::account::Refusal;
+use crate::clock;
 use crate::connection::Gone;
-use crate::control::Point;
+use crate::control::{Gate, Point};
+use crate::locked;
 use crate::profile::{Access, RefusedToken};
 use crate::sasl::{Credentials, parse_oauth_bearer, parse_plain, parse_xoauth2, render_failure};
 
@@ -68,6 +71,18 @@ impl Session {
         self.connection
             .pass(Point::ImapAuthenticating, claimed.as_deref())
             .await?;
+        let said = self
+            .connection
+            .meet(Gate::ImapAuth, claimed.as_deref())
+            .await?;
+        if said.is_some() {
+            self.instead = said;
+            return Ok(Outcome::no("in trouble"));
+        }
+        if locked(&self.connection.provider.faults).refuses_imap(claimed.as_deref()) {
+            self.note_refused(claimed.as_deref());
+            return Ok(Outcome::no("Your account is not enabled for IMAP use").with(Code::Alert));
+        }
         let provider = &self.connection.provider;
         let entered = provider
             .sign_in(credentials, Access::Read)
@@ -82,6 +97,8 @@ impl Session {
             }
             Err(refusal) => refusal,
         };
+        self.note_refused(claimed.as_deref());
+        let provider = &self.connection.provider;
         let profile = provider.profile;
         if let Credentials::Token { mechanism, .. } = credentials
             && let RefusedToken::ChallengeFirst { status, schemes } = profile.refused_token
@@ -110,6 +127,13 @@ impl Session {
             Refusal::MissingScope => replies.missing_scope,
             Refusal::TooManyConnections => replies.too_many_connections,
         }))
+    }
+
+    fn note_refused(&self, person: Option<&str>) {
+        if let Some(person) = person {
+            let mut faults = locked(&self.connection.provider.faults);
+            faults.troubles.note_refused(person, clock::now_ms());
+        }
     }
 
     async fn ask(&mut self, challenge: &str) -> Result<String, Gone> {

@@ -15,7 +15,7 @@ use super::view::View;
 use super::{Outcome, Session};
 use crate::clock;
 use crate::connection::Gone;
-use crate::control::Point;
+use crate::control::{Gate, Point};
 use crate::mail::FolderSummary;
 
 /// The longest line during IDLE, where only `DONE` may come.
@@ -137,6 +137,14 @@ impl Session {
     ) -> Result<Outcome, Gone> {
         // RFC 3501 §6.3.1: whatever was selected before is left, even where this fails.
         self.view = None;
+        let said = self
+            .connection
+            .meet(Gate::ImapFolder, Some(address))
+            .await?;
+        if said.is_some() {
+            self.instead = said;
+            return Ok(Outcome::no("in trouble"));
+        }
         let Some(summary) = self.find_folder(address, mailbox) else {
             return Ok(Outcome::no("no such folder").with_other("NONEXISTENT"));
         };

@@ -6,8 +6,9 @@ use smtp_proto::{AUTH_LOGIN, AUTH_OAUTHBEARER, AUTH_PLAIN, AUTH_XOAUTH2};
 
 use super::{LONGEST_LINE, Session};
 use crate::account::Refusal;
+use crate::clock;
 use crate::connection::Gone;
-use crate::control::{Point, Stage};
+use crate::control::{Gate, Point, Stage};
 use crate::locked;
 use crate::profile::{Access, RefusedToken};
 use crate::sasl::{Credentials, parse_oauth_bearer, parse_plain, parse_xoauth2, render_failure};
@@ -56,7 +57,15 @@ impl Session {
         self.connection
             .pass(Point::SmtpAuthenticating, claimed.as_deref())
             .await?;
-        if locked(&self.connection.provider.faults).smtp_auth_off {
+        let said = self
+            .connection
+            .meet(Gate::SmtpAuth, claimed.as_deref())
+            .await?;
+        if let Some(said) = said {
+            return self.reply_bytes(&said).await.map(|_| ());
+        }
+        if locked(&self.connection.provider.faults).refuses_smtp(claimed.as_deref()) {
+            self.note_refused(claimed.as_deref());
             let line = self.connection.provider.profile.replies.smtp.auth_off;
             return self.reply(line).await;
         }
@@ -67,7 +76,10 @@ impl Session {
                 }
                 Ok(())
             }
-            Err(refusal) => self.refuse(&credentials, refusal).await,
+            Err(refusal) => {
+                self.note_refused(claimed.as_deref());
+                self.refuse(&credentials, refusal).await
+            }
         }
     }
 
@@ -117,6 +129,13 @@ impl Session {
         self.reply(&format!("334 {challenge}")).await?;
         let line = self.connection.read_piece(LONGEST_LINE).await?;
         decode(&String::from_utf8_lossy(&line))
+    }
+
+    fn note_refused(&self, person: Option<&str>) {
+        if let Some(person) = person {
+            let mut faults = locked(&self.connection.provider.faults);
+            faults.troubles.note_refused(person, clock::now_ms());
+        }
     }
 
     async fn refuse(&mut self, credentials: &Credentials, refusal: Refusal) -> Result<(), Gone> {

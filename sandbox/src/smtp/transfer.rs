@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Session;
 use crate::connection::Gone;
-use crate::control::{DropAfterData, Point, Stage};
+use crate::control::{DropAfterData, Gate, Point, Stage, Trouble};
 use crate::locked;
 use crate::provider::{Submission, take_reply};
 
@@ -59,6 +59,23 @@ impl Session {
             return Err(Gone);
         }
         self.end_if_revoked().await?;
+        let trouble = locked(&self.connection.provider.faults)
+            .troubles
+            .take(Gate::SmtpBody, Some(&person.address));
+        match trouble {
+            Some(Trouble::StoreAndLose) => {
+                // A session that was ended meanwhile stores nothing, as with a reply.
+                let _ = self.connection.provider.accept(submission);
+                self.connection.lose();
+                return Err(Gone);
+            }
+            Some(trouble) => {
+                if let Some(said) = self.connection.suffer(trouble).await? {
+                    return self.reply_bytes(&said).await.map(|_| ());
+                }
+            }
+            None => {}
+        }
         let scripted = take_reply(&self.connection.provider, Stage::AfterData);
         if let Some(scripted) = scripted.as_deref().filter(|reply| !reply.starts_with(b"2")) {
             return self.reply_bytes(scripted).await.map(|_| ());

@@ -121,6 +121,7 @@ impl Device {
         Ok(id)
     }
 
+    /// Seals what was obtained to the relay's key, and hands it over.
     async fn grant(&self, id: &ReconnectId, inbox: &InboxId, grant: &Grant) -> Result<()> {
         let plain = serde_json::to_vec(grant)?;
         let context = sealing_context(id, inbox);

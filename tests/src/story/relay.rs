@@ -27,6 +27,29 @@ const COPY_WITHIN: Duration = Duration::from_secs(1);
 const TIMING: &str =
     "slow_retry_ms = 500\nretry_at_most_ms = 2000\nfirst_retry_ms = 100\npoll_ms = 1000\n";
 
+/// What the relay of a story is told of its provider, and how long it waits.
+#[derive(Debug)]
+pub struct Wiring<'a> {
+    /// The provider's name in the configuration.
+    pub provider: &'a str,
+    /// The issuer; `None` where only passwords are taken.
+    pub issuer: Option<String>,
+    /// How the relay is registered there.
+    pub client_id: &'a str,
+    /// The secret of a confidential client.
+    pub secret: Option<&'a str>,
+    /// Submission with TLS from the first byte.
+    pub smtp: SocketAddr,
+    /// IMAP with TLS from the first byte.
+    pub imap: SocketAddr,
+    /// The authority that signed their certificates.
+    pub ca_pem: &'a str,
+    /// The lines of `[timing]`.
+    pub timing: &'a str,
+    /// Lines of the provider on what its submission server does; empty where its file says it.
+    pub submission: String,
+}
+
 /// A relay on data of its own.
 #[derive(Debug)]
 pub struct Relay {
@@ -39,12 +62,28 @@ pub struct Relay {
 impl Relay {
     /// Writes the configuration for these servers and starts the relay.
     pub async fn start(servers: &Servers, secret: Option<&str>) -> Result<Self> {
+        Self::start_with(&Wiring {
+            provider: servers.provider(),
+            issuer: (!servers.takes_passwords_only()).then(|| servers.issuer()),
+            client_id: servers.client_id(secret.is_some()),
+            secret,
+            smtp: servers.smtp(),
+            imap: servers.imap(),
+            ca_pem: servers.ca_pem(),
+            timing: TIMING,
+            submission: submission(servers)?,
+        })
+        .await
+    }
+
+    /// The same for servers that are named one by one.
+    pub async fn start_with(wiring: &Wiring<'_>) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let address = free_address()?;
-        std::fs::write(folder.path().join("ca.pem"), servers.ca_pem())?;
+        std::fs::write(folder.path().join("ca.pem"), wiring.ca_pem)?;
         std::fs::write(
             folder.path().join("unpause.toml"),
-            config(folder.path(), address, servers, secret)?,
+            config(folder.path(), address, wiring)?,
         )?;
         let mut relay = Self {
             program: find_program()?,
@@ -148,10 +187,14 @@ impl Relay {
         self.folder.path().join("data")
     }
 
+    /// The file of its log.
+    pub fn log_file(&self) -> PathBuf {
+        self.folder.path().join(format!("{NAME}.stderr"))
+    }
+
     /// Every line of its log so far, each a JSON object.
     pub fn log(&self) -> Vec<serde_json::Value> {
-        let text =
-            std::fs::read(self.folder.path().join(format!("{NAME}.stderr"))).unwrap_or_default();
+        let text = std::fs::read(self.log_file()).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         text.lines()
             .filter_map(|line| serde_json::from_str(line).ok())
@@ -173,34 +216,10 @@ pub fn find_program() -> Result<PathBuf> {
         .context("the program `unpause` is not built: run `cargo build -p relay` first")
 }
 
-fn config(
-    folder: &Path,
-    address: SocketAddr,
-    servers: &Servers,
-    secret: Option<&str>,
-) -> Result<String> {
+/// What the relay knows of real providers is in minutes; the sandbox is done in seconds.
+fn submission(servers: &Servers) -> Result<String> {
     let mut text = String::new();
-    let path =
-        |name: &str| serde_json::to_string(&folder.join(name)).context("a path that is not UTF-8");
-    writeln!(text, "listen = \"{address}\"")?;
-    writeln!(text, "data = {}", path("data")?)?;
-    writeln!(text, "key_file = {}", path("keys/unpause.key")?)?;
-    writeln!(text, "extra_roots_file = {}", path("ca.pem")?)?;
-    writeln!(text, "log_json = true\n\n[timing]\n{TIMING}")?;
-    writeln!(text, "[providers.{}]", servers.provider())?;
-    if !servers.takes_passwords_only() {
-        writeln!(text, "issuer = \"{}\"", servers.issuer())?;
-        writeln!(
-            text,
-            "client_id = \"{}\"",
-            servers.client_id(secret.is_some())
-        )?;
-        if let Some(secret) = secret {
-            writeln!(text, "client_secret = \"{secret}\"")?;
-        }
-    }
     if let Some(sandbox) = servers.sandbox() {
-        // What the relay knows of real providers is in minutes; the sandbox is done in seconds.
         let settles = sandbox.profile().submission_time.as_millis();
         writeln!(text, "settles_within_ms = {settles}")?;
         if let SentCopy::ByServer { late_by } = sandbox.profile().sent_copy {
@@ -208,7 +227,28 @@ fn config(
             writeln!(text, "sent_copy_within_ms = {within}")?;
         }
     }
-    for (name, server) in [("smtp", servers.smtp()), ("imap", servers.imap())] {
+    Ok(text)
+}
+
+fn config(folder: &Path, address: SocketAddr, wiring: &Wiring<'_>) -> Result<String> {
+    let mut text = String::new();
+    let path =
+        |name: &str| serde_json::to_string(&folder.join(name)).context("a path that is not UTF-8");
+    writeln!(text, "listen = \"{address}\"")?;
+    writeln!(text, "data = {}", path("data")?)?;
+    writeln!(text, "key_file = {}", path("keys/unpause.key")?)?;
+    writeln!(text, "extra_roots_file = {}", path("ca.pem")?)?;
+    writeln!(text, "log_json = true\n\n[timing]\n{}", wiring.timing)?;
+    writeln!(text, "[providers.{}]", wiring.provider)?;
+    text.push_str(&wiring.submission);
+    if let Some(issuer) = &wiring.issuer {
+        writeln!(text, "issuer = \"{issuer}\"")?;
+        writeln!(text, "client_id = \"{}\"", wiring.client_id)?;
+        if let Some(secret) = wiring.secret {
+            writeln!(text, "client_secret = \"{secret}\"")?;
+        }
+    }
+    for (name, server) in [("smtp", wiring.smtp), ("imap", wiring.imap)] {
         let (host, port) = (server.ip(), server.port());
         writeln!(
             text,

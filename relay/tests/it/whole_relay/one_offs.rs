@@ -1,0 +1,101 @@
+//! Refusals after the sign-in: those that pass by themselves disconnect nobody, however often they come, and
+//! one that stays is told once, whichever task meets it.
+
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use protocol::cause::Cause;
+use protocol::connection::Connection;
+use protocol::reconnect::State;
+use sandbox::{Gate, Trouble};
+
+use crate::app::person::ALL;
+use crate::app::{Client, Ground, JANE, wait_for};
+
+#[tokio::test]
+async fn a_refusal_that_passed_is_forgotten_once_messages_are_accepted() {
+    let ground = Ground::new(Client::Public).await;
+    let relay = ground.start().await;
+    let inbox = relay.add_inbox(Duration::ZERO).await;
+    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
+    relay.outcome(&reconnect).await;
+    for lead in ["ann@a.example", "bob@b.example", "cat@c.example"] {
+        let refusal = Trouble::Say(b"550 5.7.1 Not your address".to_vec());
+        let met = ground
+            .sandbox
+            .control()
+            .trouble(Gate::SmtpMail, Some(JANE), refusal);
+        let campaign = relay.start_campaign(&inbox, &[lead], 1).await;
+        wait_for("the message and its refusal to be over", async || {
+            let connection = relay.inbox(&inbox).await.connection;
+            assert!(
+                !matches!(connection, Connection::Disconnected { .. }),
+                "{connection:?}"
+            );
+            let accepted = relay.list(&campaign, Some("accepted")).await.len() == 1;
+            let works = matches!(
+                connection,
+                Connection::Connected {
+                    dismissed: None,
+                    ..
+                }
+            );
+            (met.is_met() && accepted && works).then_some(())
+        })
+        .await;
+    }
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_reconnect_meets_while_it_reads_the_gap_is_told_once() {
+    let lines = tracing_subscriber::fmt().json().with_writer(|| LogLines);
+    // The other tests of this process, if there are any, have none.
+    lines.try_init().unwrap();
+    let ground = Ground::new(Client::Public).await;
+    let relay = ground.start().await;
+    let inbox = relay.add_inbox(Duration::ZERO).await;
+    for _ in 0..10 {
+        let refusal = Trouble::Say(b"NO [AUTHORIZATIONFAILED] Not as this user".to_vec());
+        ground
+            .sandbox
+            .control()
+            .trouble(Gate::ImapFolder, Some(JANE), refusal);
+    }
+    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
+    let outcome = relay.outcome(&reconnect).await;
+    assert!(matches!(outcome, State::Refused { .. }), "{outcome:?}");
+    let cause = wait_for("the inbox to be disconnected", async || {
+        match relay.inbox(&inbox).await.connection {
+            Connection::Disconnected { cause, .. } => Some(cause),
+            _ => None,
+        }
+    })
+    .await;
+    assert_eq!(cause, Cause::MailboxDenied);
+    relay.stop().await;
+    let log = String::from_utf8(log().clone()).unwrap();
+    let alerts = log.lines().filter(|line| line.contains("relay::notify"));
+    assert_eq!(alerts.count(), 1, "{log}");
+}
+
+static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+fn log() -> std::sync::MutexGuard<'static, Vec<u8>> {
+    LOG.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the relay logs, kept.
+struct LogLines;
+
+impl io::Write for LogLines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        log().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
