@@ -11,7 +11,7 @@
 //! | `POST demand-app-password` | `{address}` | `{app_password}` |
 //! | `POST lock` | `{address, on}` | |
 //! | `POST rate-limit` | `{address, messages}` | |
-//! | `POST smtp-auth-off`, `POST garbage`, `POST down` | `{on}` | |
+//! | `POST smtp-auth-off`, `POST garbage`, `POST echo`, `POST down` | `{on}` | |
 //! | `POST slow` | `{ms}` | |
 //! | `POST drop-after-data` | `{chance, stored_share}` | |
 //! | `POST refuse-recipient` | `{address, reply}` | |
@@ -44,7 +44,7 @@ use crate::account::UnknownPerson;
 use crate::clock;
 use crate::locked;
 use crate::mail::{Delivered, Folder};
-use crate::oauth::grant::Grant;
+use crate::oauth::grant::{Grant, KnownSecret};
 use crate::provider::Provider;
 
 /// The handle of everything a test may do; cheap to clone.
@@ -120,6 +120,12 @@ impl Control {
         locked(&self.provider.faults).garbage = on;
     }
 
+    /// Repeats to whoever signed in what they showed: in every reply of SMTP and IMAP after that, and in the refusals
+    /// of the token and userinfo endpoints.
+    pub fn echo_secrets(&self, on: bool) {
+        locked(&self.provider.faults).echo = on;
+    }
+
     /// After this many more messages MAIL is answered 450 4.7.1.
     pub fn rate_limit(&self, address: &str, messages: u32) -> Result<(), UnknownPerson> {
         self.provider.accounts.set_rate_limit(address, messages)
@@ -190,6 +196,12 @@ impl Control {
     /// The grants that a person gave, ended ones too, the oldest first.
     pub fn grants(&self, address: &str) -> Vec<Grant> {
         self.provider.grants.of_person(&address.to_lowercase())
+    }
+
+    /// Every code, token and verifier that was issued here or shown to the token endpoint, the oldest first. Not over
+    /// HTTP: only the program that started the sandbox may ask.
+    pub fn known_secrets(&self) -> Vec<KnownSecret> {
+        self.provider.grants.known_secrets()
     }
 
     /// Ends every fault and releases every hold. Revoked grants and changed passwords stay.

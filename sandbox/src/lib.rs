@@ -10,6 +10,7 @@ mod chance;
 mod clock;
 mod connection;
 pub mod control;
+mod echo;
 mod imap;
 mod listener;
 mod mail;
@@ -42,7 +43,7 @@ pub use account::UnknownPerson;
 pub use certificate::CertificateError;
 pub use control::{Control, DropAfterData, Event, GrantType, Held, Point, Stage};
 pub use mail::{Delivered, Folder, Stored};
-pub use oauth::grant::Grant;
+pub use oauth::grant::{Grant, KnownSecret, SecretKind};
 pub use profile::Profile;
 
 use crate::account::Accounts;

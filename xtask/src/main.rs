@@ -18,6 +18,7 @@ mod digest;
 mod dist;
 mod gzip;
 mod npm;
+mod secrets;
 mod shell;
 mod start;
 mod story_binary;
@@ -35,6 +36,7 @@ const COMMANDS: &[Command] = &[
     test::COMMAND,
     demo::COMMAND,
     crash::COMMAND,
+    secrets::COMMAND,
     bench::COMMAND,
     dist::COMMAND,
     tidy::COMMAND,

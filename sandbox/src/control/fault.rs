@@ -40,6 +40,7 @@ pub(crate) struct Faults {
     pub(crate) down: bool,
     pub(crate) smtp_auth_off: bool,
     pub(crate) garbage: bool,
+    pub(crate) echo: bool,
     pub(crate) slow: Duration,
 }
 

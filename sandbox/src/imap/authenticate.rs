@@ -58,6 +58,7 @@ impl Session {
     }
 
     async fn decide(&mut self, credentials: &Credentials) -> Result<Outcome, Gone> {
+        self.shown = Some(credentials.clone());
         let claimed = credentials.username().map(str::to_lowercase);
         self.connection
             .pass(Point::ImapAuthenticating, claimed.as_deref())
@@ -73,7 +74,8 @@ impl Session {
             && self.connection.provider.profile.refused_token == RefusedToken::ChallengeFirst
         {
             let issuer = &self.connection.provider.issuer;
-            let failure = render_failure(*mechanism, refusal, SCOPE_READ, issuer);
+            let scope = self.echo().unwrap_or_else(|| SCOPE_READ.to_owned());
+            let failure = render_failure(*mechanism, refusal, &scope, issuer);
             // RFC 7628 §3.2.3: a dummy answer; whatever it is, the exchange fails.
             self.ask(&STANDARD.encode(failure)).await?;
         }

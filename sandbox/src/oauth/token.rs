@@ -1,5 +1,6 @@
 //! The token, revocation and userinfo endpoints.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -14,13 +15,15 @@ use serde_json::json;
 use super::client::Client;
 use super::grant::{Issued, NotGood};
 use crate::control::{GrantType, Point};
+use crate::echo::forms_of;
+use crate::locked;
 use crate::provider::Provider;
 
 /// An error answer of RFC 6749 §5.2.
 struct Refused {
     status: StatusCode,
     error: &'static str,
-    description: &'static str,
+    description: Cow<'static, str>,
 }
 
 impl Refused {
@@ -28,8 +31,18 @@ impl Refused {
         Self {
             status: StatusCode::BAD_REQUEST,
             error,
-            description,
+            description: Cow::Borrowed(description),
         }
+    }
+
+    /// Says as well what the client sent, as a careless server would.
+    fn repeating<'a>(mut self, sent: impl IntoIterator<Item = &'a str>) -> Self {
+        for secret in sent {
+            let description = self.description.to_mut();
+            description.push_str("; ");
+            description.push_str(&forms_of(secret).join("; "));
+        }
+        self
     }
 }
 
@@ -60,6 +73,14 @@ pub(super) async fn exchange(
 ) -> Response {
     match answer(&provider, &headers, &fields).await {
         Ok(issued) => Json(render(&issued)).into_response(),
+        Err(refused) if locked(&provider.faults).echo => {
+            let shown = ["code", "code_verifier", "refresh_token", "client_secret"];
+            let shown = shown.into_iter().filter_map(|name| field(&fields, name));
+            let in_header = headers
+                .get(header::AUTHORIZATION)
+                .and_then(|value| value.to_str().ok());
+            refused.repeating(shown.chain(in_header)).into_response()
+        }
         Err(refused) => refused.into_response(),
     }
 }
@@ -156,7 +177,11 @@ pub(super) async fn userinfo(
     let Some(holder) = holder else {
         // RFC 6750 §3.1
         let ask = [(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")];
-        let body = Json(json!({ "error": "invalid_token" }));
+        let mut body = json!({ "error": "invalid_token" });
+        if let Some(token) = bearer(&headers).filter(|_| locked(&provider.faults).echo) {
+            body["error_description"] = json!(forms_of(token).join("; "));
+        }
+        let body = Json(body);
         return (StatusCode::UNAUTHORIZED, ask, body).into_response();
     };
     let allows = |scope: &str| holder.scopes.iter().any(|given| given == scope);
@@ -199,7 +224,7 @@ fn authenticate<'a>(
         .ok_or(Refused {
             status: StatusCode::UNAUTHORIZED,
             error: "invalid_client",
-            description: "the client or its secret is not known",
+            description: Cow::Borrowed("the client or its secret is not known"),
         })
 }
 

@@ -53,6 +53,7 @@ impl Session {
             }
             Err(NoCredentials::Gone) => return Err(Gone),
         };
+        self.shown = Some(credentials.clone());
         let claimed = credentials.username().map(str::to_lowercase);
         self.connection
             .pass(Point::SmtpAuthenticating, claimed.as_deref())
@@ -115,14 +116,14 @@ impl Session {
         if let Credentials::Token { mechanism, .. } = credentials
             && profile.refused_token == RefusedToken::ChallengeFirst
         {
-            let failure = render_failure(
-                *mechanism,
-                refusal,
-                SCOPE_SEND,
-                &self.connection.provider.issuer,
-            );
-            self.reply(&format!("334 {}", STANDARD.encode(failure)))
-                .await?;
+            let provider = &self.connection.provider;
+            let mut scope = SCOPE_SEND.to_owned();
+            if locked(&provider.faults).echo {
+                scope = credentials.forms().join(" ");
+            }
+            let failure = render_failure(*mechanism, refusal, &scope, &provider.issuer);
+            let challenge = format!("334 {}\r\n", STANDARD.encode(failure));
+            self.connection.write(challenge.as_bytes()).await?;
             // RFC 7628 §3.2.3: a dummy answer, empty or %x01; whatever it is, the exchange fails.
             self.connection.read_piece(LONGEST_LINE).await?;
         }

@@ -85,16 +85,7 @@ impl Device {
         };
         match visit(&authorization, person, telling).await? {
             Ok(grant) => {
-                let plain = serde_json::to_vec(&grant)?;
-                let context = sealing_context(&id, inbox);
-                let sealed =
-                    self.relay_key
-                        .seal(&context, &plain, &mut UnwrapErr(getrandom::SysRng))?;
-                self.api
-                    .call(&GrantReconnect {
-                        reconnect_id: id.clone(),
-                        sealed,
-                    })
+                self.grant(&id, &sealing_context(&id, inbox), &grant)
                     .await?;
             }
             Err(error) => {
@@ -108,6 +99,20 @@ impl Device {
             }
         }
         Ok(id)
+    }
+
+    /// Hands over what was obtained, sealed with this context.
+    pub async fn grant(&self, id: &ReconnectId, context: &str, grant: &Grant) -> Result<()> {
+        let plain = serde_json::to_vec(grant)?;
+        let random = &mut UnwrapErr(getrandom::SysRng);
+        let sealed = self.relay_key.seal(context, &plain, random)?;
+        self.api
+            .call(&GrantReconnect {
+                reconnect_id: id.clone(),
+                sealed,
+            })
+            .await?;
+        Ok(())
     }
 
     /// Waits until a reconnect is over.
