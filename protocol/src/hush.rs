@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE};
 use zeroize::Zeroizing;
 
@@ -110,11 +111,9 @@ impl Hush {
     }
 
     /// The same reply without any of them.
-    pub fn smtp(&self, reply: SmtpReply) -> SmtpReply {
-        SmtpReply {
-            text: self.text(&reply.text),
-            ..reply
-        }
+    pub fn smtp(&self, mut reply: SmtpReply) -> SmtpReply {
+        reply.text = self.text(&reply.text);
+        reply
     }
 }
 
@@ -166,7 +165,7 @@ fn forms_of(secret: &str) -> Vec<Zeroizing<String>> {
 
 /// The digits that stand for these bytes alone, whatever stands around them, where so many bytes (mod 3) come
 /// before them (RFC 4648 §4: three bytes are four digits).
-fn in_base64(engine: &impl base64::Engine, before: usize, bytes: &[u8]) -> Zeroizing<String> {
+fn in_base64(engine: &impl Engine, before: usize, bytes: &[u8]) -> Zeroizing<String> {
     let padded = Zeroizing::new([vec![0; before].as_slice(), bytes].concat());
     let digits = Zeroizing::new(engine.encode(&*padded));
     // A digit that shares its six bits with a neighbour is not theirs.

@@ -1,6 +1,8 @@
 //! The words of a careless server: it repeats what it was shown, in the forms in which servers do that. For the
 //! search for secrets, which wants the worst of servers.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
@@ -8,7 +10,10 @@ use crate::sasl::{Credentials, TokenMechanism};
 
 /// The text itself and what becomes of it in a command, a form, a quoted string and a dump.
 pub(crate) fn forms_of(secret: &str) -> Vec<String> {
-    let hex: String = secret.bytes().map(|byte| format!("{byte:02X}")).collect();
+    let hex = secret.bytes().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02X}");
+        hex
+    });
     vec![
         format!("got {secret}"),
         format!("in base64 {}", STANDARD.encode(secret)),

@@ -32,6 +32,10 @@ pub struct DropAfterData {
 
 /// Every fault that is on.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fault of its own, not a state"
+)]
 pub(crate) struct Faults {
     pub(crate) drop_after_data: Option<DropAfterData>,
     /// By recipient, the reply line in place of 250.

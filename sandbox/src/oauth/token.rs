@@ -177,11 +177,14 @@ pub(super) async fn userinfo(
     let Some(holder) = holder else {
         // RFC 6750 §3.1
         let ask = [(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")];
-        let mut body = json!({ "error": "invalid_token" });
-        if let Some(token) = bearer(&headers).filter(|_| locked(&provider.faults).echo) {
-            body["error_description"] = json!(forms_of(token).join("; "));
-        }
-        let body = Json(body);
+        let repeated = bearer(&headers).filter(|_| locked(&provider.faults).echo);
+        let body = Json(match repeated {
+            Some(token) => json!({
+                "error": "invalid_token",
+                "error_description": forms_of(token).join("; "),
+            }),
+            None => json!({ "error": "invalid_token" }),
+        });
         return (StatusCode::UNAUTHORIZED, ask, body).into_response();
     };
     let allows = |scope: &str| holder.scopes.iter().any(|given| given == scope);

@@ -182,7 +182,10 @@ fn list(bytes: &[u8]) -> String {
 /// Without the quotes (RFC 8259 §7).
 fn json(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
+    let within = quoted
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    within.unwrap_or_default().to_owned()
 }
 
 fn ascii_json(text: &str) -> String {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::form::{AT_LEAST_BYTES, needles, plants};
 
 /// How much of a place stands before and behind a plant.
-const AROUND_BYTES: usize = 512;
+const AROUND_BYTES: usize = 128;
 
 /// A value that must be nowhere.
 #[derive(Clone, PartialEq, Eq)]
