@@ -16,6 +16,18 @@ pub struct Allowed {
     pub reason: &'static str,
 }
 
+/// What works once and stands in an address that a tab has visited.
+const VISITED: &str = "the browser notes where its tabs were; by then the code is used, and a provider's is bound \
+    to a verifier that is kept nowhere";
+
+/// Parts of a profile that are the extension's: what works once may not be there either.
+const OF_THE_EXTENSION: [&str; 4] = [
+    "Extension",
+    "chrome-extension",
+    "moz-extension",
+    "storage-sync",
+];
+
 /// Everything that is allowed.
 pub const ALLOWED: &[Allowed] = &[
     Allowed {
@@ -73,6 +85,36 @@ pub const ALLOWED: &[Allowed] = &[
         reason: "a token is told once, to the page that signs in",
     },
     Allowed {
+        kind: Kind::SessionToken,
+        sort: Sort::Profile,
+        name: "the profile: Default/Local Storage/",
+        reason: "the dashboard's session lives in its origin's local storage (docs/decisions/0010)",
+    },
+    Allowed {
+        kind: Kind::SessionToken,
+        sort: Sort::Profile,
+        name: "the profile: storage/default/http+++127.0.0.1",
+        reason: "the same in Firefox",
+    },
+    Allowed {
+        kind: Kind::Code,
+        sort: Sort::Profile,
+        name: "the profile: ",
+        reason: VISITED,
+    },
+    Allowed {
+        kind: Kind::LoginCode,
+        sort: Sort::Profile,
+        name: "the profile: ",
+        reason: VISITED,
+    },
+    Allowed {
+        kind: Kind::Ticket,
+        sort: Sort::Profile,
+        name: "the profile: ",
+        reason: VISITED,
+    },
+    Allowed {
         kind: Kind::Ticket,
         sort: Sort::Answer,
         name: "POST /v1/reconnects/",
@@ -85,7 +127,12 @@ pub fn reason(kind: Kind, place: &Place) -> Option<&'static str> {
     let allows = |one: &&Allowed| {
         one.kind == kind && one.sort == place.sort && place.name.starts_with(one.name)
     };
-    ALLOWED.iter().find(allows).map(|one| one.reason)
+    let is_of_the_extension = place.sort == Sort::Profile
+        && OF_THE_EXTENSION
+            .iter()
+            .any(|part| place.name.contains(part));
+    let mut allowed = ALLOWED.iter().filter(|_| !is_of_the_extension);
+    allowed.find(allows).map(|one| one.reason)
 }
 
 #[cfg(test)]
@@ -107,12 +154,27 @@ mod tests {
     }
 
     #[test]
-    fn tokens_passwords_codes_and_verifiers_may_be_nowhere() {
+    fn a_profile_may_hold_used_codes_but_not_among_what_the_extension_keeps() {
+        let history = Place::new(Sort::Profile, "the profile: Default/History", "");
+        assert!(reason(Kind::Code, &history).is_some());
+        assert_eq!(reason(Kind::SessionToken, &history), None);
+        for own in [
+            "the profile: Default/Local Extension Settings/abc/000003.log",
+            "the profile: storage/default/moz-extension+++6f1d3c2e/idb/1.sqlite",
+        ] {
+            assert_eq!(
+                reason(Kind::Code, &Place::new(Sort::Profile, own, "")),
+                None
+            );
+        }
+    }
+
+    #[test]
+    fn tokens_passwords_and_verifiers_may_be_nowhere() {
         for kind in [
             Kind::AccessToken,
             Kind::RefreshToken,
             Kind::Password,
-            Kind::Code,
             Kind::Verifier,
             Kind::ClientSecret,
         ] {
