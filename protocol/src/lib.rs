@@ -8,6 +8,7 @@ pub mod cause;
 pub mod connection;
 pub mod delivery;
 pub mod evidence;
+pub mod hush;
 pub mod id;
 pub mod inbox;
 pub mod problem;

@@ -2,6 +2,7 @@
 //! [`Failure::at`]; judging it is [`protocol::cause::classify`]'s work.
 
 use protocol::evidence::{Evidence, Party, Said, Stage};
+use protocol::hush::Hush;
 use protocol::provider::ProviderId;
 use protocol::timestamp::Timestamp;
 
@@ -21,6 +22,15 @@ impl Failure {
     /// A failure of these three.
     pub fn new(party: Party, stage: Stage, said: Said) -> Self {
         Self { party, stage, said }
+    }
+
+    /// The failure without any of the secrets that `hush` knows.
+    #[must_use]
+    pub fn hushed(self, hush: &Hush) -> Self {
+        Self {
+            said: hush.said(self.said),
+            ..self
+        }
     }
 
     /// The failure as evidence against a provider's servers, seen at `seen_at`.

@@ -24,6 +24,7 @@ use std::fmt;
 use std::time::Duration;
 
 use protocol::evidence::{Party, Said, Stage};
+use protocol::hush::Hush;
 use protocol::inbox::MailServer;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -69,6 +70,8 @@ const MESSAGE_BYTES_MAX: u32 = 32 * 1024 * 1024;
 pub struct Session {
     wire: Wire<TlsStream<TcpStream>>,
     capabilities: Capabilities,
+    /// Goes over every refusal: what the server was shown once it may repeat at any time.
+    hush: Hush,
     /// Messages in the folder examined last, as far as the server told.
     n_messages: u32,
 }
@@ -108,10 +111,13 @@ impl Session {
         server: &MailServer,
         sign_in: &SignIn,
     ) -> Result<Self, Failure> {
-        let (wire, capabilities) = open(dialer, server, sign_in).await?;
+        let hush = sign_in.hush();
+        let opened = open(dialer, server, sign_in).await;
+        let (wire, capabilities) = opened.map_err(|failure| failure.hushed(&hush))?;
         Ok(Self {
             wire,
             capabilities,
+            hush,
             n_messages: 0,
         })
     }
@@ -307,7 +313,8 @@ impl Session {
             .run(Stage::Folder, LOGOUT_WITHIN, command, |_| Ok(()))
             .await
         {
-            tracing::debug!(said = %failure.said, "the IMAP server did not take its leave");
+            let said = self.hush.said(failure.said);
+            tracing::debug!(%said, "the IMAP server did not take its leave");
         }
     }
 
@@ -346,6 +353,7 @@ impl Session {
         self.wire
             .run(Stage::Folder, COMMAND_WITHIN, command, tell)
             .await
+            .map_err(|failure| failure.hushed(&self.hush))
     }
 }
 

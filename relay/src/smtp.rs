@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use lettre::transport::smtp::commands::{Data, Quit, Rset};
 use protocol::evidence::{IoFault, Party, Said, Stage};
+use protocol::hush::Hush;
 use protocol::inbox::{Address, MailServer, TlsMode};
 use protocol::reply::SmtpReply;
 
@@ -53,6 +54,8 @@ const CLOSING: u16 = 421;
 pub struct Session {
     conversation: Conversation,
     offer: Offer,
+    /// Goes over every word of the server: what it was shown once it may repeat at any time.
+    hush: Hush,
     is_usable: bool,
 }
 
@@ -103,6 +106,23 @@ impl Session {
         hello: &str,
         sign_in: &SignIn,
     ) -> Result<Self, Failure> {
+        let hush = sign_in.hush();
+        let opened = Self::connect(dialer, server, hello, sign_in).await;
+        let (conversation, offer) = opened.map_err(|failure| failure.hushed(&hush))?;
+        Ok(Self {
+            conversation,
+            offer,
+            hush,
+            is_usable: true,
+        })
+    }
+
+    async fn connect(
+        dialer: &Dialer,
+        server: &MailServer,
+        hello: &str,
+        sign_in: &SignIn,
+    ) -> Result<(Conversation, Offer), Failure> {
         let mut tcp = dialer.tcp(Party::Smtp, server).await?;
         let greeting = match server.tls {
             TlsMode::Implicit => None,
@@ -115,11 +135,7 @@ impl Session {
         let wire = Wire::new(stream, heard.clone(), greeting.as_ref());
         let (mut conversation, offer) = Conversation::begin(wire, heard, hello).await?;
         auth::sign_in(&mut conversation, &offer, sign_in).await?;
-        Ok(Self {
-            conversation,
-            offer,
-            is_usable: true,
-        })
+        Ok((conversation, offer))
     }
 
     /// Submits one message. Line ends of `message` become CRLF (RFC 5321 §2.3.8); nothing else of it
@@ -146,7 +162,24 @@ impl Session {
             Outcome::Refused { .. } => self.reset().await,
             Outcome::NotHandedOver(_) | Outcome::Unsendable { .. } | Outcome::InDoubt(_) => false,
         };
-        outcome
+        self.hushed(outcome)
+    }
+
+    fn hushed(&self, outcome: Outcome) -> Outcome {
+        let hush = &self.hush;
+        match outcome {
+            Outcome::Accepted { reply } => Outcome::Accepted {
+                reply: hush.smtp(reply),
+            },
+            Outcome::Refused { stage, reply } => Outcome::Refused {
+                stage,
+                reply: hush.smtp(reply),
+            },
+            Outcome::NotHandedOver(failure) => Outcome::NotHandedOver(failure.hushed(hush)),
+            Outcome::InDoubt(failure) => Outcome::InDoubt(failure.hushed(hush)),
+            // These words are ours.
+            unsendable @ Outcome::Unsendable { .. } => unsendable,
+        }
     }
 
     /// Another message may be sent through this session.

@@ -2,7 +2,6 @@
 //! without TLS, and no protocol is spoken here: STARTTLS belongs to the protocol that has it. What a
 //! failure is called is here too; which addresses may be reached is in `reach`.
 
-pub mod hush;
 mod reach;
 
 use std::io;

@@ -13,7 +13,7 @@
 //! | `POST delete-app-password` | `{address}` | |
 //! | `POST lock` | `{address, on}` | |
 //! | `POST rate-limit` | `{address, messages}` | |
-//! | `POST smtp-auth-off`, `garbage`, `down`, `hide-ids`, `want-admin`, `expire-secret` | `{on}` | |
+//! | `POST smtp-auth-off`, `garbage`, `echo`, `down`, `hide-ids`, `want-admin`, `expire-secret` | `{on}` | |
 //! | `POST hold-imap-connections` | `{address, n}` | |
 //! | `POST sent-copy` | a [`SentCopyFault`], as `{"copy": "never"}`, or null | |
 //! | `POST renumber` | `{address, folder}` | |
@@ -54,7 +54,7 @@ use crate::account::UnknownPerson;
 use crate::clock;
 use crate::locked;
 use crate::mail::{Delivered, Folder};
-use crate::oauth::grant::Grant;
+use crate::oauth::grant::{Grant, KnownSecret};
 use crate::provider::Provider;
 
 /// The inbox has no such folder.
@@ -232,6 +232,12 @@ impl Control {
         locked(&self.provider.faults).garbage = on;
     }
 
+    /// Repeats to whoever signed in what they showed: in every reply of SMTP and IMAP after that, and in the refusals
+    /// of the token and userinfo endpoints.
+    pub fn echo_secrets(&self, on: bool) {
+        locked(&self.provider.faults).echo = on;
+    }
+
     /// After this many more messages MAIL is answered 450 4.7.1.
     pub fn rate_limit(&self, address: &str, messages: u32) -> Result<(), UnknownPerson> {
         self.provider.accounts.set_rate_limit(address, messages)
@@ -302,6 +308,12 @@ impl Control {
     /// The grants that a person gave, ended ones too, the oldest first.
     pub fn grants(&self, address: &str) -> Vec<Grant> {
         self.provider.grants.of_person(&address.to_lowercase())
+    }
+
+    /// Every code, token and verifier that was issued here or shown to the token endpoint, the oldest first. Not over
+    /// HTTP: only the program that started the sandbox may ask.
+    pub fn known_secrets(&self) -> Vec<KnownSecret> {
+        self.provider.grants.known_secrets()
     }
 
     /// Ends every fault and releases every hold. Revoked grants and changed passwords stay.

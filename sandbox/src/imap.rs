@@ -27,8 +27,10 @@ use imap_codec::imap_types::response::{
 use crate::connection::{Connection, Gone};
 use crate::control::Gate;
 use crate::imap::view::View;
+use crate::locked;
 use crate::profile::ImapNo;
 use crate::provider::SignedIn;
+use crate::sasl::Credentials;
 
 /// Speaks until one side ends it.
 pub(crate) async fn converse(connection: Connection) {
@@ -37,6 +39,7 @@ pub(crate) async fn converse(connection: Connection) {
         person: None,
         view: None,
         instead: None,
+        shown: None,
         out: Vec::new(),
     };
     let Err(Gone) = session.run().await;
@@ -57,6 +60,8 @@ struct Session {
     view: Option<View>,
     /// What is said in place of the tagged answer.
     instead: Option<Vec<u8>>,
+    /// The credentials that were shown last.
+    shown: Option<Credentials>,
     /// Answers that are not written yet.
     out: Vec<u8>,
 }
@@ -337,13 +342,30 @@ impl Session {
             Some(tag) => Status::Tagged(Tagged { tag, body }),
             None => Status::Untagged(body),
         };
-        self.say(&Response::Status(status));
+        self.say_and_repeat(&Response::Status(status));
     }
 
     fn say_bye(&mut self, text: &'static str) {
         if let Ok(bye) = Status::bye(None, text) {
-            self.say(&Response::Status(bye));
+            self.say_and_repeat(&Response::Status(bye));
         }
+    }
+
+    /// A status, and behind its text what a careless server repeats: that may be beyond ASCII, which the codec refuses.
+    fn say_and_repeat(&mut self, status: &Response<'_>) {
+        self.say(status);
+        if let Some(echo) = self.echo() {
+            self.out.truncate(self.out.len().saturating_sub(2));
+            self.out
+                .extend_from_slice(format!("; {echo}\r\n").as_bytes());
+        }
+    }
+
+    /// What a careless server repeats, while it is to.
+    fn echo(&self) -> Option<String> {
+        let shown = self.shown.as_ref()?;
+        let is_on = locked(&self.connection.provider.faults).echo;
+        is_on.then(|| shown.forms().join("; "))
     }
 
     async fn flush(&mut self) -> Result<(), Gone> {

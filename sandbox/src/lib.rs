@@ -10,6 +10,7 @@ mod chance;
 mod clock;
 mod connection;
 pub mod control;
+mod echo;
 mod imap;
 mod listener;
 mod mail;
@@ -45,7 +46,7 @@ pub use control::{
     Trouble, UnknownFolder,
 };
 pub use mail::{Delivered, Folder, Stored};
-pub use oauth::grant::Grant;
+pub use oauth::grant::{Grant, KnownSecret, SecretKind};
 pub use profile::Profile;
 
 use crate::account::Accounts;

@@ -20,6 +20,7 @@ use crate::connection::{Connection, Gone};
 use crate::control::{Gate, Point, Stage};
 use crate::locked;
 use crate::provider::{SignedIn, take_reply};
+use crate::sasl::Credentials;
 
 /// The longest line: RFC 4954 §4 asks for 12288 octets so that tokens fit into AUTH.
 const LONGEST_LINE: usize = 12_288;
@@ -31,6 +32,7 @@ pub(crate) async fn converse(connection: Connection, tls: Option<TlsAcceptor>) {
         tls,
         person: None,
         envelope: None,
+        shown: None,
     };
     let Err(Gone) = session.run().await;
     session.connection.shut_down().await;
@@ -42,6 +44,8 @@ struct Session {
     tls: Option<TlsAcceptor>,
     person: Option<SignedIn>,
     envelope: Option<Envelope>,
+    /// The credentials that were shown last.
+    shown: Option<Credentials>,
 }
 
 #[derive(Debug, Clone)]
@@ -244,6 +248,22 @@ impl Session {
 
     async fn reply_bytes(&mut self, reply: &[u8]) -> Result<bool, Gone> {
         let mut line = reply.to_vec();
+        let echo = locked(&self.connection.provider.faults).echo;
+        if let (Some(shown), Some((code, rest)), true) =
+            (&self.shown, reply.split_first_chunk::<3>(), echo)
+        {
+            // RFC 5321 §4.2.1: every line but the last has a hyphen behind the code.
+            let mut lines: Vec<Vec<u8>> = vec![rest.get(1..).unwrap_or_default().to_vec()];
+            lines.extend(shown.forms().into_iter().map(String::into_bytes));
+            let last = lines.len() - 1;
+            line.clear();
+            for (idx, text) in lines.iter().enumerate() {
+                line.extend_from_slice(if idx == 0 { b"" } else { b"\r\n" });
+                line.extend_from_slice(code);
+                line.push(if idx == last { b' ' } else { b'-' });
+                line.extend_from_slice(text);
+            }
+        }
         line.extend_from_slice(b"\r\n");
         self.connection.write(&line).await?;
         if reply.starts_with(b"421") {

@@ -118,6 +118,14 @@ impl Browser {
         Ok(())
     }
 
+    /// Closes the browser and hands over the folder with its `profile`, for who wants to see what it wrote.
+    pub async fn close_and_keep(mut self) -> Result<TempDir> {
+        self.session.close().await?;
+        self.driver.end()?;
+        let Self { folder, .. } = self;
+        Ok(folder)
+    }
+
     /// Which browser it is.
     pub fn kind(&self) -> Kind {
         self.settings.kind

@@ -171,17 +171,20 @@ pub async fn run(script: Script, telling: Telling) -> Result<Summary> {
         })
         .collect();
     let (sandbox, fronts) = start_sandbox(&people, script.seed).await?;
-    let relay = Relay::start_with(&Wiring {
-        provider: "sandbox",
-        issuer: Some(sandbox.issuer().to_owned()),
-        client_id: sandbox::PUBLIC_CLIENT,
-        secret: None,
-        smtp: fronts.smtp.address(),
-        imap: fronts.imap.address(),
-        ca_pem: sandbox.ca_pem(),
-        timing: &script.patience.timing(),
-        submission: String::new(),
-    })
+    let relay = Relay::start_wired(
+        &Wiring {
+            provider: "sandbox",
+            issuer: Some(sandbox.issuer().to_owned()),
+            client_id: sandbox::PUBLIC_CLIENT,
+            secret: None,
+            smtp: fronts.smtp.address(),
+            imap: fronts.imap.address(),
+            ca_pem: sandbox.ca_pem(),
+            timing: &script.patience.timing(),
+            submission: String::new(),
+        },
+        [],
+    )
     .await?;
     let operator = relay.operator()?;
     let device = Device::pair(&relay.base(), &operator).await?;

@@ -21,6 +21,7 @@ pub mod oidc;
 pub mod page_server;
 pub mod person;
 pub mod programs;
+pub mod secrets;
 pub mod smtp_sink;
 pub mod story;
 pub mod wait;

@@ -11,6 +11,8 @@ mod hostile;
 mod manifest;
 #[path = "browsers/pages.rs"]
 mod pages;
+#[path = "browsers/secrets.rs"]
+mod secrets;
 #[path = "browsers/sites.rs"]
 mod sites;
 #[path = "browsers/stage.rs"]

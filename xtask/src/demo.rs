@@ -27,6 +27,11 @@ extension is what is clicked: by a person in a window, or with --headless by the
 };
 
 fn run(given: &Given) -> anyhow::Result<ExitCode> {
+    play("demo", given)
+}
+
+/// Builds what the browser that the arguments name needs, and becomes the binary.
+pub(crate) fn play(binary: &str, given: &Given) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::find()?;
     let needs = needs_of(browser(given.passed_on()));
     if !needs.is_empty() {
@@ -36,7 +41,7 @@ fn run(given: &Given) -> anyhow::Result<ExitCode> {
         // Before the relay, whose binary takes the dashboard in.
         web::build(&workspace, Shrink::WherePossible)?;
     }
-    story_binary::run("demo", given)
+    story_binary::run(binary, given)
 }
 
 /// Which browser the arguments name; the binary itself refuses one that it does not know.

@@ -19,6 +19,7 @@ mod dist;
 mod faults;
 mod gzip;
 mod npm;
+mod secrets;
 mod shell;
 mod start;
 mod story_binary;
@@ -37,6 +38,7 @@ const COMMANDS: &[Command] = &[
     demo::COMMAND,
     crash::COMMAND,
     faults::COMMAND,
+    secrets::COMMAND,
     bench::COMMAND,
     dist::COMMAND,
     tidy::COMMAND,

@@ -10,6 +10,7 @@ use oauth2::{
     PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope,
     StandardErrorResponse, TokenResponse as _, TokenUrl,
 };
+use protocol::hush::Hush;
 use protocol::provider::{FirefoxRedirect, Provider, ProviderId};
 use protocol::reconnect::{Authorization, Exchange, Grant};
 use protocol::secret::Secret;
@@ -202,13 +203,15 @@ impl Visit {
                 TokenUrl::new(authorization.token_endpoint.clone()).map_err(not_an_address)?,
             )
             .set_redirect_uri(RedirectUrl::new(self.redirect_uri).map_err(not_an_address)?);
+        // These words are shown and kept, and an endpoint may repeat what it refuses.
+        let hush = Hush::new([code.expose(), self.verifier.expose()]);
         let tokens: BasicTokenResponse = client
             .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(self.verifier.expose().to_owned()))
             .request_async(&http)
             .await
             .map_err(|error| ExchangeError::Refused {
-                words: words_of(&error),
+                words: hush.text(&words_of(&error)),
             })?;
         let expires_in_ms = tokens
             .expires_in()

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::field::find_field;
+use super::field::{find_field, tell};
 use super::{Api, Context, Serve, ServeError, Who, body, problem};
 use crate::secret::hash;
 
@@ -137,7 +137,7 @@ fn parse<R: Request>(
         let words = error.to_string();
         let complain = |fields| decode_with(fields).err().map(|error| error.to_string());
         let field = find_field(&words, fields, &complain);
-        let mut problem = Problem::new(Code::Invalid, words);
+        let mut problem = Problem::new(Code::Invalid, tell(&words));
         problem.field = field;
         problem.into()
     })

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use super::ServeError;
+use super::field::tell;
 
 /// The largest body of fields: 64 KiB. The largest field is a sealed hand-over of about 8 KiB.
 const FIELDS_AT_MOST_BYTES: u64 = 64 * 1024;
@@ -65,7 +66,8 @@ fn parse_fields(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, 
         return Err(Problem::new(Code::Invalid, detail).into());
     }
     serde_json::from_slice(body).map_err(|error| {
-        let detail = format!("the body is not an object of JSON: {error}");
+        let words = tell(&error.to_string());
+        let detail = format!("the body is not an object of JSON: {words}");
         Problem::new(Code::Invalid, detail).into()
     })
 }

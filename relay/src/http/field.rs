@@ -1,5 +1,5 @@
 //! Which field of a refused request is at fault. serde says what is wrong, and where only sometimes; the
-//! rest is found by asking again with one field changed.
+//! rest is found by asking again with one field changed. What stood there is told only where it is short.
 
 use serde_json::{Map, Value};
 
@@ -19,6 +19,21 @@ pub(super) fn find_field(
     let is_at_fault = |name: &&String| differs_without(name, words, fields, complain);
     let within = fields.keys().find(is_at_fault)?;
     Some(named.map_or_else(|| within.clone(), |named| format!("{within}.{named}")))
+}
+
+/// The longest text of a caller that is told back: what is longer may be a token in the wrong field.
+const TOLD_AT_MOST: usize = 12;
+
+/// serde's `words` without a long text of the caller's, as in `invalid type: string "…", expected a map`.
+pub(super) fn tell(words: &str) -> String {
+    let quoted = |words: &str| -> Option<String> {
+        let (before, rest) = words.split_once("string \"")?;
+        let (text, behind) = rest.rsplit_once("\", expected ")?;
+        let n_letters = text.chars().count();
+        (n_letters > TOLD_AT_MOST)
+            .then(|| format!("{before}a string of {n_letters} characters, expected {behind}"))
+    };
+    quoted(words).unwrap_or_else(|| words.to_owned())
 }
 
 /// The name in "missing field `name`" or "unknown field `nam`, expected …".
@@ -74,6 +89,23 @@ mod tests {
         let complain = |fields| decode::<R>([], fields).err().map(|error| error.to_string());
         let words = complain(fields.clone()).expect("the request is well formed");
         find_field(&words, &fields, &complain)
+    }
+
+    #[test]
+    fn a_long_text_is_not_told_back() {
+        for (words, expected) in [
+            (
+                "invalid type: string \"soon\", expected u64",
+                "invalid type: string \"soon\", expected u64",
+            ),
+            (
+                "invalid type: string \"ya29.a0AfB_by\\\", expected\", expected struct Sealed at line 1 column 9",
+                "invalid type: a string of 25 characters, expected struct Sealed at line 1 column 9",
+            ),
+            ("missing field `steps`", "missing field `steps`"),
+        ] {
+            assert_eq!(tell(words), expected);
+        }
     }
 
     #[test]

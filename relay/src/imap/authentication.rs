@@ -1,19 +1,13 @@
 //! Signing in over IMAP: which mechanism, and its exchange. Where the credentials come from is the
 //! caller's business.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use protocol::evidence::{Party, Said, Stage};
-use protocol::reply::ImapReply;
-use protocol::secret::Secret;
-use zeroize::Zeroizing;
+use protocol::evidence::{Party, Stage};
 
 use super::capabilities::Capabilities;
 use super::command::Command;
 use super::wire::garbage;
 use crate::failure::Failure;
 use crate::sign_in::SignIn;
-use crate::tls::hush::hush;
 
 /// The command that signs in where the server offers `offered`; a failure where it offers no way.
 ///
@@ -26,18 +20,17 @@ pub(super) fn choose_command(offered: &Capabilities, sign_in: &SignIn) -> Result
         Err(Failure::new(Party::Imap, Stage::Auth, garbage(&detail)))
     };
     match sign_in {
-        SignIn::Bearer { user, access_token } => {
+        SignIn::Bearer { .. } => {
             if !offered.has("AUTH=XOAUTH2") {
                 return refuse("AUTH=XOAUTH2");
             }
-            let mut command = authenticate(offered, "XOAUTH2", &render_xoauth2(user, access_token));
+            let mut command = authenticate(offered, "XOAUTH2", &sign_in.encode());
             command.takes_challenge = true;
             Ok(command)
         }
         SignIn::Password { user, password } => {
             if offered.has("AUTH=PLAIN") {
-                let response = Zeroizing::new(format!("\0{user}\0{}", password.expose()));
-                return Ok(authenticate(offered, "PLAIN", &response));
+                return Ok(authenticate(offered, "PLAIN", &sign_in.encode()));
             }
             // RFC 9051 §6.2.3: with LOGINDISABLED the command must not be sent.
             if offered.has("LOGINDISABLED") {
@@ -51,40 +44,14 @@ pub(super) fn choose_command(offered: &Capabilities, sign_in: &SignIn) -> Result
     }
 }
 
-/// `failure` with every trace of the credentials taken out: some servers repeat the command they
-/// refuse.
-pub(super) fn redact(mut failure: Failure, sign_in: &SignIn) -> Failure {
-    let (secret, response) = match sign_in {
-        SignIn::Bearer { user, access_token } => (access_token, render_xoauth2(user, access_token)),
-        SignIn::Password { user, password } => (
-            password,
-            Zeroizing::new(format!("\0{user}\0{}", password.expose())),
-        ),
-    };
-    let encoded = Zeroizing::new(STANDARD.encode(response.as_bytes()));
-    if let Said::Imap(ImapReply { text, .. }) | Said::Garbage { detail: text } = &mut failure.said {
-        *text = hush(text, &[secret.expose(), &encoded]);
-    }
-    failure
-}
-
 /// `AUTHENTICATE` with its response: in the command where the server takes that (RFC 4959), else
 /// when it asks.
-fn authenticate(offered: &Capabilities, mechanism: &str, response: &Zeroizing<String>) -> Command {
-    let encoded = Zeroizing::new(STANDARD.encode(response.as_bytes()));
+fn authenticate(offered: &Capabilities, mechanism: &str, encoded: &str) -> Command {
     let command = Command::new("AUTHENTICATE").word(mechanism);
     // IMAP4rev2 has SASL-IR in it (RFC 9051, appendix E).
     if offered.has("SASL-IR") || offered.has("IMAP4REV2") {
-        command.word(&encoded)
+        command.word(encoded)
     } else {
-        command.turn(&encoded)
+        command.turn(encoded)
     }
-}
-
-/// The XOAUTH2 response, as Google and Microsoft describe it; there is no RFC.
-fn render_xoauth2(user: &str, access_token: &Secret) -> Zeroizing<String> {
-    Zeroizing::new(format!(
-        "user={user}\x01auth=Bearer {}\x01\x01",
-        access_token.expose()
-    ))
 }

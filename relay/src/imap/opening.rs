@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::authentication::{choose_command, redact};
+use super::authentication::choose_command;
 use super::capabilities::Capabilities;
 use super::command::Command;
 use super::reading::StatusKind;
@@ -55,10 +55,7 @@ pub(super) async fn open(
         told_now = Capabilities::find_in(&told).or(told_now.take());
         Ok(())
     };
-    let code = wire
-        .run(Stage::Auth, SIGN_IN_WITHIN, command, tell)
-        .await
-        .map_err(|failure| redact(failure, sign_in))?;
+    let code = wire.run(Stage::Auth, SIGN_IN_WITHIN, command, tell).await?;
     let capabilities = match Capabilities::find_in_code(code.as_ref()).or(told_now) {
         Some(capabilities) => capabilities,
         None => ask_capabilities(&mut wire, Stage::Auth).await?,

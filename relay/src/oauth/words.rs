@@ -2,11 +2,10 @@
 //! challenge in a header (RFC 6750 §3), or any other page, of which a short excerpt is kept. Pure; no
 //! secret of ours and nothing that looks like a token gets through.
 
+use protocol::hush::Hush;
 use protocol::reply::OAuthReply;
 use protocol::secret::Secret;
 use serde_json::Value;
-
-use crate::tls::hush::hush;
 
 /// Longest description kept, in characters.
 const DESCRIPTION_AT_MOST: usize = 400;
@@ -27,16 +26,8 @@ pub(super) fn read_refusal(
     body: &[u8],
     secrets: &[&Secret],
 ) -> OAuthReply {
-    let encoded: Vec<String> = secrets
-        .iter()
-        .map(|secret| form_urlencoded::byte_serialize(secret.expose().as_bytes()).collect())
-        .collect();
-    let needles: Vec<&str> = secrets
-        .iter()
-        .map(|secret| secret.expose())
-        .chain(encoded.iter().map(String::as_str))
-        .collect();
-    let clean = |text: &str, at_most| shorten(&hush(text, &needles), at_most);
+    let hush = Hush::new(secrets.iter().map(|secret| secret.expose()));
+    let clean = |text: &str, at_most| shorten(&hush.text(text), at_most);
 
     let found = find_json_error(body).or_else(|| challenge.and_then(find_challenge_error));
     let (error, description) = match found {
@@ -48,7 +39,7 @@ pub(super) fn read_refusal(
             (None, "a redirect, which is not followed".to_owned())
         }
         None => {
-            let page = hush(&strip_tags(&String::from_utf8_lossy(body)), &needles);
+            let page = hush.text(&strip_tags(&String::from_utf8_lossy(body)));
             (None, shorten(&drop_long_words(&page), EXCERPT_AT_MOST))
         }
     };

@@ -1,19 +1,18 @@
 //! Signing in to SMTP (RFC 4954): XOAUTH2, PLAIN, LOGIN. lettre's own `auth` gives up at XOAUTH2's 334
-//! and never reads the refusal, so the commands are ours.
+//! and never reads the refusal, so the commands are ours. Keeping quiet what servers repeat is [`super`]'s.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use protocol::evidence::{Party, Said, Stage};
 use protocol::reply::SmtpReply;
-use protocol::secret::Secret;
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::AUTH_WITHIN;
 use super::conversation::{Conversation, Line, said_of_unexpected};
 use super::reading::Offer;
 use crate::failure::Failure;
 use crate::sign_in::SignIn;
-use crate::tls::hush::hush;
 
 /// Signs in by the first mechanism that both sides know.
 pub(super) async fn sign_in(
@@ -22,14 +21,14 @@ pub(super) async fn sign_in(
     sign_in: &SignIn,
 ) -> Result<(), Failure> {
     match sign_in {
-        SignIn::Bearer { user, access_token } if offer.has_auth("XOAUTH2") => {
-            xoauth2(conversation, user, access_token).await
+        SignIn::Bearer { .. } if offer.has_auth("XOAUTH2") => {
+            xoauth2(conversation, &sign_in.encode()).await
         }
-        SignIn::Password { user, password } if offer.has_auth("PLAIN") => {
-            plain(conversation, user, password).await
+        SignIn::Password { .. } if offer.has_auth("PLAIN") => {
+            plain(conversation, &sign_in.encode()).await
         }
         SignIn::Password { user, password } if offer.has_auth("LOGIN") => {
-            login(conversation, user, password).await
+            login(conversation, user, &encode(password.expose())).await
         }
         SignIn::Bearer { .. } => Err(not_offered(offer, "XOAUTH2")),
         SignIn::Password { .. } => Err(not_offered(offer, "PLAIN or LOGIN")),
@@ -50,29 +49,19 @@ fn not_offered(offer: &Offer, needed: &str) -> Failure {
 /// XOAUTH2 with its initial response
 /// (<https://developers.google.com/workspace/gmail/imap/xoauth2-protocol>). A refused token is answered
 /// with 334 and base64 of a JSON object; the client sends an empty line and only then is refused.
-async fn xoauth2(
-    conversation: &mut Conversation,
-    user: &str,
-    access_token: &Secret,
-) -> Result<(), Failure> {
-    let token = access_token.expose();
-    let response = Secret::new(encode(&format!(
-        "user={user}\x01auth=Bearer {token}\x01\x01"
-    )));
-    let secrets = [response.expose(), token];
-    let command = format!("AUTH XOAUTH2 {}", response.expose());
-    let reply = ask(conversation, command, &secrets).await?;
+async fn xoauth2(conversation: &mut Conversation, response: &str) -> Result<(), Failure> {
+    let reply = ask(conversation, &format!("AUTH XOAUTH2 {response}")).await?;
     if reply.code != 334 {
-        return finish(reply, &secrets);
+        return finish(reply);
     }
     let explained = explain_challenge(&reply.text);
-    match ask(conversation, String::new(), &secrets).await {
+    match ask(conversation, "").await {
         Ok(mut refusal) => {
             if let Some(words) = explained {
                 refusal.text.push('\n');
                 refusal.text.push_str(&words);
             }
-            finish(refusal, &secrets)
+            finish(refusal)
         }
         Err(Failure {
             said: Said::Io { fault, detail },
@@ -81,7 +70,7 @@ async fn xoauth2(
             let words = explained
                 .map(|words| format!(" after {words}"))
                 .unwrap_or_default();
-            let detail = hush(&format!("{detail}{words}"), &secrets);
+            let detail = format!("{detail}{words}");
             Err(failed(Said::Io { fault, detail }))
         }
         Err(other) => Err(other),
@@ -89,80 +78,39 @@ async fn xoauth2(
 }
 
 /// PLAIN with its initial response (RFC 4616 §2).
-async fn plain(
-    conversation: &mut Conversation,
-    user: &str,
-    password: &Secret,
-) -> Result<(), Failure> {
-    let response = Secret::new(encode(&format!("\0{user}\0{}", password.expose())));
-    let secrets = [response.expose(), password.expose()];
-    let reply = ask(
-        conversation,
-        format!("AUTH PLAIN {}", response.expose()),
-        &secrets,
-    )
-    .await?;
-    finish(reply, &secrets)
+async fn plain(conversation: &mut Conversation, response: &str) -> Result<(), Failure> {
+    finish(ask(conversation, &format!("AUTH PLAIN {response}")).await?)
 }
 
 /// LOGIN, which no RFC describes (draft-murchison-sasl-login §2): two questions, two answers.
-async fn login(
-    conversation: &mut Conversation,
-    user: &str,
-    password: &Secret,
-) -> Result<(), Failure> {
-    let response = Secret::new(encode(password.expose()));
-    let secrets = [response.expose(), password.expose()];
-    for answer in ["AUTH LOGIN".to_owned(), encode(user)] {
-        let reply = ask(conversation, answer, &secrets).await?;
+async fn login(conversation: &mut Conversation, user: &str, password: &str) -> Result<(), Failure> {
+    for answer in ["AUTH LOGIN", &encode(user)] {
+        let reply = ask(conversation, answer).await?;
         if reply.code != 334 {
-            return Err(failed(hushed(said_of_unexpected(reply, "334"), &secrets)));
+            return Err(failed(said_of_unexpected(reply, "334")));
         }
     }
-    let reply = ask(conversation, response.expose().to_owned(), &secrets).await?;
-    finish(reply, &secrets)
+    finish(ask(conversation, password).await?)
 }
 
-async fn ask(
-    conversation: &mut Conversation,
-    line: String,
-    secrets: &[&str],
-) -> Result<SmtpReply, Failure> {
-    conversation
-        .ask(Line(line), Stage::Auth, AUTH_WITHIN)
-        .await
-        .map_err(|failure| {
-            Failure::new(failure.party, failure.stage, hushed(failure.said, secrets))
-        })
+async fn ask(conversation: &mut Conversation, line: &str) -> Result<SmtpReply, Failure> {
+    let line = Line(line.to_owned());
+    conversation.ask(line, Stage::Auth, AUTH_WITHIN).await
 }
 
-fn finish(reply: SmtpReply, secrets: &[&str]) -> Result<(), Failure> {
+fn finish(reply: SmtpReply) -> Result<(), Failure> {
     if reply.is_positive() {
         return Ok(());
     }
-    Err(failed(hushed(said_of_unexpected(reply, "2yz"), secrets)))
-}
-
-/// Servers quote the line that they refuse.
-fn hushed(said: Said, secrets: &[&str]) -> Said {
-    match said {
-        Said::Smtp(reply) => Said::Smtp(SmtpReply {
-            text: hush(&reply.text, secrets),
-            ..reply
-        }),
-        Said::Garbage { detail } => Said::Garbage {
-            detail: hush(&detail, secrets),
-        },
-        other => other,
-    }
+    Err(failed(said_of_unexpected(reply, "2yz")))
 }
 
 fn failed(said: Said) -> Failure {
     Failure::new(Party::Smtp, Stage::Auth, said)
 }
 
-fn encode(text: &str) -> String {
-    STANDARD.encode(text)
+fn encode(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(STANDARD.encode(text))
 }
 
 /// What a 334 of XOAUTH2 carries; each server fills some of it.

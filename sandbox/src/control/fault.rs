@@ -49,7 +49,10 @@ pub enum SentCopyFault {
 
 /// Every fault that is on.
 #[derive(Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fault of its own, not a state"
+)]
 pub(crate) struct Faults {
     pub(crate) drop_after_data: Option<DropAfterData>,
     /// By recipient, the reply line in place of 250.
@@ -63,6 +66,7 @@ pub(crate) struct Faults {
     pub(crate) imap_off: HashSet<String>,
     pub(crate) troubles: Troubles,
     pub(crate) garbage: bool,
+    pub(crate) echo: bool,
     pub(crate) slow: Duration,
     pub(crate) sent_copy: Option<SentCopyFault>,
     /// The reply after the data does not name the id that the message got.

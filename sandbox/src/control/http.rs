@@ -47,6 +47,7 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/control/rate-limit", post(rate_limit))
         .route("/control/smtp-auth-off", post(smtp_auth_off))
         .route("/control/garbage", post(garbage))
+        .route("/control/echo", post(echo))
         .route("/control/down", post(down))
         .route("/control/slow", post(slow))
         .route("/control/drop-after-data", post(drop_after_data))
@@ -291,6 +292,11 @@ async fn smtp_auth_off(State(remote): Remoted, Json(body): Json<Switch>) -> Done
 
 async fn garbage(State(remote): Remoted, Json(body): Json<Switch>) -> Done {
     remote.control.answer_garbage(body.on);
+    Done(Ok(()))
+}
+
+async fn echo(State(remote): Remoted, Json(body): Json<Switch>) -> Done {
+    remote.control.echo_secrets(body.on);
     Done(Ok(()))
 }
 

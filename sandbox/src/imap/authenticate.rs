@@ -67,6 +67,7 @@ impl Session {
     }
 
     async fn decide(&mut self, credentials: &Credentials) -> Result<Outcome, Gone> {
+        self.shown = Some(credentials.clone());
         let claimed = credentials.username().map(str::to_lowercase);
         self.connection
             .pass(Point::ImapAuthenticating, claimed.as_deref())
@@ -107,11 +108,12 @@ impl Session {
             let scope = provider
                 .oauth()
                 .map_or("", |oauth| oauth.scope_for(Access::Read));
+            let scope = self.echo().unwrap_or_else(|| scope.to_owned());
             let failure = render_failure(
                 *mechanism,
                 refusal,
                 (status, schemes),
-                scope,
+                &scope,
                 &provider.issuer,
             );
             // RFC 7628 §3.2.3: a dummy answer; whatever it is, the exchange fails.

@@ -495,7 +495,9 @@ fn redirect(
             query.append_pair("iss", &provider.issuer);
         }
     }
-    Redirect::to(url.as_str()).into_response()
+    // The address bears the code: no browser is to keep it (RFC 9700 §4.3.1).
+    let no_store = [(header::CACHE_CONTROL, "no-store")];
+    (no_store, Redirect::to(url.as_str())).into_response()
 }
 
 fn find_transaction(

@@ -30,6 +30,36 @@ pub struct Grant {
     pub n_refreshes: u32,
 }
 
+/// What a marked value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretKind {
+    /// An authorization code.
+    Code,
+    /// An access token.
+    AccessToken,
+    /// A refresh token.
+    RefreshToken,
+    /// A PKCE verifier, as a client showed it.
+    Verifier,
+}
+
+/// Something that only the client and the provider may know.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KnownSecret {
+    /// What it is.
+    pub kind: SecretKind,
+    /// The text.
+    pub value: String,
+}
+
+impl std::fmt::Debug for KnownSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KnownSecret")
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What an authorization code stands for.
 #[derive(Clone)]
 pub(crate) struct CodeTerms {
@@ -85,6 +115,7 @@ struct State {
     refresh: HashMap<String, u64>,
     /// What a person allowed a client before, so that it need not be asked again.
     consents: HashMap<(String, String), HashSet<String>>,
+    known: Vec<KnownSecret>,
 }
 
 struct Code {
@@ -124,6 +155,7 @@ impl Grants {
     pub(crate) fn create_code(&self, terms: CodeTerms, chance: &Chance) -> String {
         let code = chance.token();
         let mut state = locked(&self.state);
+        state.know(SecretKind::Code, &code);
         state
             .consents
             .entry((terms.person.clone(), terms.client_id.clone()))
@@ -158,6 +190,7 @@ impl Grants {
         chance: &Chance,
     ) -> Result<Issued, NotGood> {
         let mut state = locked(&self.state);
+        state.know(SecretKind::Verifier, verifier);
         let found = state
             .codes
             .get(code)
@@ -314,6 +347,10 @@ impl Grants {
         state.codes.retain(|_, code| code.terms.person != person);
     }
 
+    pub(crate) fn known_secrets(&self) -> Vec<KnownSecret> {
+        locked(&self.state).known.clone()
+    }
+
     pub(crate) fn of_person(&self, person: &str) -> Vec<Grant> {
         let state = locked(&self.state);
         let ids = state
@@ -358,12 +395,20 @@ impl Grants {
             },
         );
         grant.access_tokens.push(access_token.clone());
+        state.known.push(KnownSecret {
+            kind: SecretKind::AccessToken,
+            value: access_token.clone(),
+        });
         let mut refresh_token = None;
         let is_rotated = self.rotation != Some(Rotation::Kept);
         if grant.offline && (grant.refresh_token.is_none() || is_rotated) {
             let fresh = chance.token();
             grant.refresh_token = Some(fresh.clone());
             state.refresh.insert(fresh.clone(), id);
+            state.known.push(KnownSecret {
+                kind: SecretKind::RefreshToken,
+                value: fresh.clone(),
+            });
             refresh_token = Some(fresh);
         }
         Ok(Issued {
@@ -379,6 +424,13 @@ impl Grants {
 }
 
 impl State {
+    fn know(&mut self, kind: SecretKind, value: &str) {
+        self.known.push(KnownSecret {
+            kind,
+            value: value.to_owned(),
+        });
+    }
+
     fn end(&mut self, id: u64) {
         if let Some(grant) = self.grants.get_mut(&id) {
             grant.live = false;

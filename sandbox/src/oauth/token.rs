@@ -1,5 +1,6 @@
 //! The token, revocation and userinfo endpoints.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use serde_json::json;
 use super::client::Client;
 use super::grant::{Holder, Issued, NotGood};
 use crate::control::{GrantType, Point};
+use crate::echo::forms_of;
 use crate::locked;
 use crate::profile::{OAuthError, Revocation, Scope};
 use crate::provider::Provider;
@@ -22,7 +24,7 @@ use crate::provider::Provider;
 struct Refused {
     status: StatusCode,
     error: &'static str,
-    description: &'static str,
+    description: Cow<'static, str>,
 }
 
 impl Refused {
@@ -30,8 +32,18 @@ impl Refused {
         Self {
             status: StatusCode::BAD_REQUEST,
             error,
-            description,
+            description: Cow::Borrowed(description),
         }
+    }
+
+    /// Says as well what the client sent, as a careless server would.
+    fn repeating<'a>(mut self, sent: impl IntoIterator<Item = &'a str>) -> Self {
+        for secret in sent {
+            let description = self.description.to_mut();
+            description.push_str("; ");
+            description.push_str(&forms_of(secret).join("; "));
+        }
+        self
     }
 }
 
@@ -69,6 +81,14 @@ pub(super) async fn exchange(
 ) -> Response {
     match answer(&provider, &headers, &fields).await {
         Ok(issued) => Json(render(&provider, &issued)).into_response(),
+        Err(refused) if locked(&provider.faults).echo => {
+            let shown = ["code", "code_verifier", "refresh_token", "client_secret"];
+            let shown = shown.into_iter().filter_map(|name| field(&fields, name));
+            let in_header = headers
+                .get(header::AUTHORIZATION)
+                .and_then(|value| value.to_str().ok());
+            refused.repeating(shown.chain(in_header)).into_response()
+        }
         Err(refused) => refused.into_response(),
     }
 }
@@ -189,7 +209,14 @@ pub(super) async fn userinfo(
     let Some(holder) = holder else {
         // RFC 6750 §3.1
         let ask = [(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")];
-        let body = Json(json!({ "error": "invalid_token" }));
+        let repeated = bearer(&headers).filter(|_| locked(&provider.faults).echo);
+        let body = Json(match repeated {
+            Some(token) => json!({
+                "error": "invalid_token",
+                "error_description": forms_of(token).join("; "),
+            }),
+            None => json!({ "error": "invalid_token" }),
+        });
         return (StatusCode::UNAUTHORIZED, ask, body).into_response();
     };
     let allows = |scope: &str| holder.scopes.iter().any(|given| given == scope);
@@ -228,7 +255,7 @@ fn authenticate<'a>(
     let refused = |said: OAuthError| Refused {
         status: StatusCode::UNAUTHORIZED,
         error: said.error,
-        description: said.description,
+        description: Cow::Borrowed(said.description),
     };
     let words = provider.oauth().map(|habits| &habits.words);
     let client = provider

@@ -53,6 +53,7 @@ impl Session {
             }
             Err(NoCredentials::Gone) => return Err(Gone),
         };
+        self.shown = Some(credentials.clone());
         let claimed = credentials.username().map(str::to_lowercase);
         self.connection
             .pass(Point::SmtpAuthenticating, claimed.as_deref())
@@ -147,15 +148,19 @@ impl Session {
             let scope = provider
                 .oauth()
                 .map_or("", |oauth| oauth.scope_for(Access::Send));
+            let mut scope = scope.to_owned();
+            if locked(&provider.faults).echo {
+                scope = credentials.forms().join(" ");
+            }
             let failure = render_failure(
                 *mechanism,
                 refusal,
                 (status, schemes),
-                scope,
+                &scope,
                 &provider.issuer,
             );
-            self.reply(&format!("334 {}", STANDARD.encode(failure)))
-                .await?;
+            let challenge = format!("334 {}\r\n", STANDARD.encode(failure));
+            self.connection.write(challenge.as_bytes()).await?;
             // RFC 7628 §3.2.3: a dummy answer, empty or %x01; whatever it is, the exchange fails.
             self.connection.read_piece(LONGEST_LINE).await?;
         }

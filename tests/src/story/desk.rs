@@ -84,12 +84,16 @@ impl Desk {
 
     /// Pairs the extension with the relay, by the link that its operator prints.
     pub async fn pair(&self, relay: &Relay) -> Result<()> {
+        self.pair_by(&first_line(relay, "pair")?).await
+    }
+
+    /// Pairs the extension by this link.
+    pub async fn pair_by(&self, link: &str) -> Result<()> {
         let session = self.session();
         session.goto(&self.browser.page("options.html")).await?;
         let field = wait_named(session, "textbox", "Pairing link", SHOWN_WITHIN).await?;
         self.screens.take(session, "options-not-paired").await?;
-        let link = first_line(relay, "pair")?;
-        field.write(&link).await?;
+        field.write(link).await?;
         self.press_while_setting_up("button", "Pair this browser")
             .await?;
         wait_words(session, "This browser is paired with", SHOWN_WITHIN).await?;
@@ -142,8 +146,14 @@ impl Desk {
 
     /// Signs in at the dashboard, by the link that the operator prints.
     pub async fn sign_in_at_dashboard(&self, relay: &Relay) -> Result<()> {
+        self.sign_in_at_dashboard_by(&first_line(relay, "login")?)
+            .await
+    }
+
+    /// The same by this link.
+    pub async fn sign_in_at_dashboard_by(&self, link: &str) -> Result<()> {
         let session = self.session();
-        session.goto(&first_line(relay, "login")?).await?;
+        session.goto(link).await?;
         wait_named(session, "link", "Campaigns", SHOWN_WITHIN).await?;
         self.screens.take(session, "dashboard").await?;
         Ok(())

@@ -85,7 +85,10 @@ impl Device {
             bail!("the reconnect {id} is under way already");
         };
         match visit(&authorization, person, telling).await? {
-            Ok(grant) => self.grant(&id, inbox, &grant).await?,
+            Ok(grant) => {
+                self.grant(&id, &sealing_context(&id, inbox), &grant)
+                    .await?;
+            }
             Err(error) => {
                 let request = RefuseReconnect {
                     reconnect_id: id.clone(),
@@ -117,22 +120,22 @@ impl Device {
             user: person.address.clone(),
             password: Secret::new(password),
         };
-        self.grant(&id, inbox, &grant).await?;
+        self.grant(&id, &sealing_context(&id, inbox), &grant)
+            .await?;
         Ok(id)
     }
 
-    /// Seals what was obtained to the relay's key, and hands it over.
-    async fn grant(&self, id: &ReconnectId, inbox: &InboxId, grant: &Grant) -> Result<()> {
+    /// Hands over what was obtained, sealed with this context.
+    pub async fn grant(&self, id: &ReconnectId, context: &str, grant: &Grant) -> Result<()> {
         let plain = serde_json::to_vec(grant)?;
-        let context = sealing_context(id, inbox);
-        let sealed = self
-            .relay_key
-            .seal(&context, &plain, &mut UnwrapErr(getrandom::SysRng))?;
-        let request = GrantReconnect {
-            reconnect_id: id.clone(),
-            sealed,
-        };
-        self.api.call(&request).await?;
+        let random = &mut UnwrapErr(getrandom::SysRng);
+        let sealed = self.relay_key.seal(context, &plain, random)?;
+        self.api
+            .call(&GrantReconnect {
+                reconnect_id: id.clone(),
+                sealed,
+            })
+            .await?;
         Ok(())
     }
 

@@ -57,12 +57,23 @@ pub struct Relay {
     program: PathBuf,
     address: SocketAddr,
     child: Option<Child>,
+    /// Settings beside those of the file, as variables.
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Relay {
     /// Writes the configuration for these servers and starts the relay.
     pub async fn start(servers: &Servers, secret: Option<&str>) -> Result<Self> {
-        Self::start_with(&Wiring {
+        Self::start_with(servers, secret, []).await
+    }
+
+    /// The same with these settings beside those of the file, as variables.
+    pub async fn start_with(
+        servers: &Servers,
+        secret: Option<&str>,
+        variables: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<Self> {
+        let wiring = Wiring {
             provider: servers.provider(),
             issuer: (!servers.takes_passwords_only()).then(|| servers.issuer()),
             client_id: servers.client_id(secret.is_some()),
@@ -72,12 +83,15 @@ impl Relay {
             ca_pem: servers.ca_pem(),
             timing: TIMING,
             submission: submission(servers)?,
-        })
-        .await
+        };
+        Self::start_wired(&wiring, variables).await
     }
 
     /// The same for servers that are named one by one.
-    pub async fn start_with(wiring: &Wiring<'_>) -> Result<Self> {
+    pub async fn start_wired(
+        wiring: &Wiring<'_>,
+        variables: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let address = free_address()?;
         std::fs::write(folder.path().join("ca.pem"), wiring.ca_pem)?;
@@ -90,6 +104,7 @@ impl Relay {
             folder,
             address,
             child: None,
+            variables: variables.into_iter().collect(),
         };
         relay.start_again().await?;
         Ok(relay)
@@ -97,6 +112,11 @@ impl Relay {
 
     /// Starts it on the data it had, and waits until it is ready.
     pub async fn start_again(&mut self) -> Result<()> {
+        self.start_again_with(None).await
+    }
+
+    /// The same with one more setting, as a variable, until it ends.
+    pub async fn start_again_with(&mut self, more: Option<(&'static str, String)>) -> Result<()> {
         let mut command = Command::new(&self.program);
         command
             .arg("serve")
@@ -106,6 +126,11 @@ impl Relay {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("UNPAUSE_")) {
             command.env_remove(name);
         }
+        let temporary = self.folder.path().join("tmp");
+        std::fs::create_dir_all(&temporary)?;
+        command
+            .env("TMPDIR", temporary)
+            .envs(self.variables.iter().cloned().chain(more));
         let mut child = Child::start(NAME, command, self.folder.path())?;
         let http = crate::http_client::http_client(&[])?;
         let ready = format!("{}/readyz", self.base());
@@ -180,6 +205,12 @@ impl Relay {
     /// Its address, as in `http://127.0.0.1:7411`.
     pub fn base(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The folder of all its files: `unpause.toml`, `data`, `keys`, `tmp` for what it may put down for a moment,
+    /// `unpause.stdout` and `unpause.stderr`.
+    pub fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
     }
 
     /// Its data folder.

@@ -246,6 +246,12 @@ async fn a_refusal_keeps_the_endpoints_words_and_shows_no_token() {
     let refused = r#"{"error":"invalid_grant","error_description":"used before"}"#;
     let (obtained, _) = exchange(400, refused).await;
     assert_eq!(obtained, Err("invalid_grant: used before".to_owned()));
+    let repeated = r#"{"error":"invalid_grant","error_description":"no: code=the+code&code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"}"#;
+    let (obtained, _) = exchange(400, repeated).await;
+    assert_eq!(
+        obtained,
+        Err("invalid_grant: no: code=[secret]&code_verifier=[secret]".to_owned())
+    );
     let (obtained, _) = exchange(200, r#"{"access_token":"s3cret","token_type":7}"#).await;
     let words = obtained.unwrap_err();
     assert!(
