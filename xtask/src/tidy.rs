@@ -13,6 +13,7 @@ mod names;
 mod pages;
 mod permissions;
 mod rust_source;
+mod security;
 mod size;
 mod sql;
 mod standards;
@@ -68,6 +69,7 @@ const CHECKS: &[fn(&Tree) -> Vec<Finding>] = &[
     arrows::check_decisions_know_no_browser,
     pages::check,
     sql::check,
+    security::check,
     standards::check,
     dependencies::check,
     names::check,

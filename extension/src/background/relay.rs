@@ -237,7 +237,12 @@ fn read(error: CallError) -> CallFailure {
 /// looks like no relay at all, unless something is there.
 fn reach(error: &CallError, is_there: bool) -> Reach {
     match error {
-        CallError::Refused(problem) if problem.code == Code::Unauthenticated => Reach::Revoked,
+        // The token is unknown, or not this browser's.
+        CallError::Refused(problem)
+            if matches!(problem.code, Code::Unauthenticated | Code::Forbidden) =>
+        {
+            Reach::Revoked
+        }
         CallError::Unreachable { .. } if is_there => Reach::Revoked,
         CallError::Unreachable { .. } | CallError::Strange { .. } | CallError::Refused(_) => {
             Reach::Gone
@@ -274,6 +279,7 @@ mod tests {
             (unreachable.clone(), false, Reach::Gone),
             (unreachable, true, Reach::Revoked),
             (refused(Code::Unauthenticated), false, Reach::Revoked),
+            (refused(Code::Forbidden), false, Reach::Revoked),
             (refused(Code::Internal), false, Reach::Gone),
         ] {
             assert_eq!(reach(&error, is_there), expected, "{error}");

@@ -43,7 +43,7 @@ async fn run<R: Serve>(
     body: HttpBody,
     request_id: &RequestId,
 ) -> Result<Response, ServeError> {
-    let who = admit(api, R::CALLER, &parts.headers).await?;
+    let who = admit(api, R::CALLER, parts).await?;
     let carried = body::read(parts, body, R::BODY).await?;
     let request: R = parse(parameters, &carried.fields)?;
     let context = Context {
@@ -73,11 +73,11 @@ async fn run<R: Serve>(
 }
 
 /// Who calls, if that caller may.
-async fn admit(api: &Api, needed: Caller, headers: &HeaderMap) -> Result<Who, ServeError> {
+async fn admit(api: &Api, needed: Caller, request: &Parts) -> Result<Who, ServeError> {
     if needed == Caller::Anyone {
         return Ok(Who::Anyone);
     }
-    let Some(token) = find_token(headers) else {
+    let Some(token) = find_token(&request.headers) else {
         let detail = "expected the header Authorization: Bearer with the token of a paired device, of a session \
                       or of the operator";
         return Err(Problem::new(Code::Unauthenticated, detail).into());
@@ -90,7 +90,8 @@ async fn admit(api: &Api, needed: Caller, headers: &HeaderMap) -> Result<Who, Se
     {
         Who::Operator
     } else if let Some(device) = api.app.store.find_device(&token).await? {
-        Who::Device(device)
+        check_origin(device.origin.as_deref(), request)?;
+        Who::Device(device.id)
     } else if api.app.store.is_session(&token, now).await? {
         Who::Session
     } else {
@@ -103,6 +104,32 @@ async fn admit(api: &Api, needed: Caller, headers: &HeaderMap) -> Result<Who, Se
         return Err(Problem::new(Code::Forbidden, detail).into());
     }
     Ok(who)
+}
+
+/// A device's token is good only where it was paired: `bound` is the origin of its extension, `None` for what is no
+/// browser. A browser names the origin with every change (Fetch §3.2) and with whatever a page reads of another
+/// site; it leaves it out where an extension reads what it was allowed to, so a read without one passes.
+fn check_origin(bound: Option<&str>, request: &Parts) -> Result<(), Problem> {
+    let Some(bound) = bound else {
+        return Ok(());
+    };
+    let found = request.headers.get(ORIGIN);
+    let is_its = match found {
+        Some(found) => found.as_bytes() == bound.as_bytes(),
+        None => matches!(request.method, Method::GET | Method::HEAD),
+    };
+    if is_its {
+        return Ok(());
+    }
+    let found = found.map_or_else(
+        || "none".to_owned(),
+        |found| format!("{:?}", found.to_str().unwrap_or_default()),
+    );
+    let detail = format!(
+        "the token is another's: expected the origin of the extension that was paired with it, found {found}; \
+         pair this browser by itself, and revoke the device if you do not know why"
+    );
+    Err(Problem::new(Code::Forbidden, detail))
 }
 
 /// RFC 6750 §2.1; the scheme in any case (RFC 9110 §11.1).

@@ -6,6 +6,7 @@ use protocol::request::device::Device;
 use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 
 use super::{Store, StoreError, number, text, text_or_null};
 use crate::secret::hash;
@@ -114,13 +115,13 @@ impl Store {
     }
 
     /// The device that has this token.
-    pub async fn find_device(&self, token: &Secret) -> Result<Option<DeviceId>, StoreError> {
-        let row = sqlx::query("SELECT id FROM devices WHERE token_hash = $1")
-            .bind(hash(token))
-            .fetch_optional(&self.reader)
-            .await?;
-        row.map(|row| Ok(DeviceId::new(text(&row, "id")?)))
-            .transpose()
+    pub async fn find_device(&self, token: &Secret) -> Result<Option<Device>, StoreError> {
+        let row =
+            sqlx::query("SELECT id, name, origin, paired_at_ms FROM devices WHERE token_hash = $1")
+                .bind(hash(token))
+                .fetch_optional(&self.reader)
+                .await?;
+        row.as_ref().map(device_from_row).transpose()
     }
 
     /// Every device, newest first.
@@ -130,16 +131,7 @@ impl Store {
         )
         .fetch_all(&self.reader)
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Device {
-                    id: DeviceId::new(text(row, "id")?),
-                    name: text(row, "name")?,
-                    origin: text_or_null(row, "origin")?,
-                    paired_at: Timestamp::from_ms(number(row, "paired_at_ms")?),
-                })
-            })
-            .collect()
+        rows.iter().map(device_from_row).collect()
     }
 
     /// Forgets a device; its token ends at once.
@@ -165,6 +157,15 @@ impl Store {
             .await?;
         Ok(row.is_some())
     }
+}
+
+fn device_from_row(row: &AnyRow) -> Result<Device, StoreError> {
+    Ok(Device {
+        id: DeviceId::new(text(row, "id")?),
+        name: text(row, "name")?,
+        origin: text_or_null(row, "origin")?,
+        paired_at: Timestamp::from_ms(number(row, "paired_at_ms")?),
+    })
 }
 
 /// Deletes the code, in one statement, so that of two who come with it one gets it.
@@ -288,10 +289,7 @@ mod tests {
             .unwrap();
         let jane = device("jane", Some("chrome-extension://abc"));
         assert!(store.create_device(&code, &jane, &token).await.unwrap());
-        assert_eq!(
-            store.find_device(&token).await.unwrap(),
-            Some(jane.id.clone())
-        );
+        assert_eq!(store.find_device(&token).await.unwrap(), Some(jane.clone()));
         assert_eq!(
             store.list_devices().await.unwrap(),
             std::slice::from_ref(&jane)

@@ -266,6 +266,69 @@ async fn a_submission_server_that_speaks_without_end_is_left() {
 }
 
 #[tokio::test]
+async fn a_submission_server_that_greets_without_end_is_left_whatever_it_greets_with() {
+    let hello = "TLS\nS: 220 hi\nC: EHLO relay.example\n";
+    let signing_in = format!("{hello}S: 250 AUTH PLAIN\nC: AUTH PLAIN *\n");
+    let plain = "S: 220 hi\nC: EHLO relay.example\n";
+    for (script, stage, part) in [
+        (
+            "TLS\nS* 220-hi\\r\\n".to_owned(),
+            Stage::Greeting,
+            "a reply of more than",
+        ),
+        ("TLS\nS* 220 hi\\r\\n".to_owned(), Stage::Auth, ""),
+        (
+            "TLS\nS* 220-hi".to_owned(),
+            Stage::Greeting,
+            "a line of more than",
+        ),
+        ("S* 220 hi\\r\\n".to_owned(), Stage::Tls, ""),
+        (
+            format!("{hello}S* 250-AUTH PLAIN\\r\\n"),
+            Stage::Greeting,
+            "a reply of more than",
+        ),
+        (
+            format!("{hello}S* 250-SIZE "),
+            Stage::Greeting,
+            "a line of more than",
+        ),
+        (
+            format!("{signing_in}S* 235-welcome\\r\\n"),
+            Stage::Auth,
+            "a reply of more than",
+        ),
+        (format!("{signing_in}S* 334 go on\\r\\n"), Stage::Auth, ""),
+        (
+            format!("{signing_in}S* 334 aaaa"),
+            Stage::Auth,
+            "a line of more than",
+        ),
+        (
+            format!("{plain}S* 250-STARTTLS\\r\\n"),
+            Stage::Greeting,
+            "a reply of more than",
+        ),
+        (
+            format!("{plain}S: 250 STARTTLS\nC: STARTTLS\nS* 220-ready\\r\\n"),
+            Stage::Tls,
+            "a reply of more than",
+        ),
+    ] {
+        let peer = Peer::start(&script).await;
+        let failure = open_smtp(&peer).await.unwrap_err();
+        peer.finish().await;
+        if part.is_empty() {
+            // One greeting after the other: the next one answers what was asked, and badly.
+            assert_eq!(failure.stage, stage, "{failure:?}");
+            assert!(failure.said.to_string().len() < 300, "{failure:?}");
+        } else {
+            assert_garbage(&failure, stage, part);
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_imap_server_that_speaks_without_end_is_left() {
     for (script, part) in [
         ("TLS\nS* * OK hello \n", "of more than 1048576 bytes"),

@@ -19,6 +19,8 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+mod adversaries;
+
 const EXTENSION: &str = "chrome-extension://abcdefghijklmnopabcdefghijklmnop";
 const STRANGER: &str = "https://attacker.example";
 
@@ -93,16 +95,21 @@ impl Relay {
 
     /// Pairs an extension and answers its token.
     async fn pair(&self) -> String {
+        self.pair_from(EXTENSION).await
+    }
+
+    /// Pairs the extension of this origin and answers its token.
+    async fn pair_from(&self, origin: &str) -> String {
         let pairing = self.operate("/v1/pairings", json!({})).await;
         let body = json!({ "code": pairing["code"], "name": "Jane's browser" });
         let paired = answer(
             self.ask(Method::POST, "/v1/devices")
-                .header(ORIGIN, EXTENSION)
+                .header(ORIGIN, origin)
                 .json(&body),
         )
         .await;
         assert_eq!(paired.status, StatusCode::OK, "{}", paired.body);
-        assert_eq!(paired.headers[ACCESS_CONTROL_ALLOW_ORIGIN], EXTENSION);
+        assert_eq!(paired.headers[ACCESS_CONTROL_ALLOW_ORIGIN], origin);
         paired.body["token"].as_str().unwrap().to_owned()
     }
 }
@@ -512,8 +519,8 @@ async fn the_openapi_document_is_what_is_served() {
                 continue;
             }
             answer(ask()).await.expect_problem(401, "unauthenticated");
-            let is_forbidden =
-                answer(ask().bearer_auth(&device)).await.status == StatusCode::FORBIDDEN;
+            let as_device = ask().bearer_auth(&device).header(ORIGIN, EXTENSION);
+            let is_forbidden = answer(as_device).await.status == StatusCode::FORBIDDEN;
             let is_operators = operation["description"] == "For a session or the operator.";
             assert_eq!(is_forbidden, is_operators, "{name}");
         }

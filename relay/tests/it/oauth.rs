@@ -13,6 +13,8 @@ use relay::tls::Dialer;
 
 use crate::peer::Peer;
 
+mod hostile;
+
 const REFRESH_TOKEN: &str = "1//0g-very-secret-refresh-token";
 const CLIENT_SECRET: &str = "GOCSPX-very-secret-client-secret";
 

@@ -5,6 +5,7 @@
 
 mod folders;
 mod gap;
+mod hand_over;
 mod hosted;
 mod leases;
 mod names;

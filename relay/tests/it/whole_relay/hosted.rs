@@ -256,6 +256,9 @@ async fn an_answer_is_believed_in_its_browser_with_its_state_and_from_its_issuer
     open(&stranger, other_ticket).await;
     let foreign = open(&stranger, back.clone()).await;
     foreign.expect_page(403, "Another browser began this sign-in");
+    // And one that never was here has none.
+    let foreign = open(&browser(), back.clone()).await;
+    foreign.expect_page(403, "Another browser began this sign-in");
     expect_waiting(&relay, &id).await;
     open(&tab, back).await.expect_page(200, "Signed in");
     expect_resumed(&relay, &inbox, &id).await;

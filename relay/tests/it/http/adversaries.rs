@@ -1,0 +1,311 @@
+//! Callers who mean harm: with a token that is another's, a code that was seen, a name that points here, a request
+//! that has no end. Each is told no in words, and the relay goes on.
+
+use std::time::Duration;
+
+use reqwest::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HOST, ORIGIN};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::{EXTENSION, Relay, STRANGER, answer};
+use crate::app::SOON;
+
+/// Another extension in the same browser, and the same extension in another profile of Firefox.
+const OTHERS: [&str; 2] = [
+    "chrome-extension://ponmlkjihgfedcbaponmlkjihgfedcba",
+    "moz-extension://0a1b2c3d-0000-4000-8000-000000000000",
+];
+
+/// What a device may read and change, without anything that must exist.
+fn requests(relay: &Relay, token: &str) -> [RequestBuilder; 2] {
+    [
+        relay.get("/v1/status", token),
+        relay.post(
+            "/v1/reconnects/rec_x/refuse",
+            token,
+            &json!({ "error": "cancelled" }),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn a_devices_token_is_good_only_where_it_was_paired() {
+    let relay = Relay::start().await;
+    let token = relay.pair().await;
+    // The others are paired too, so that it is the token that is refused and not the origin.
+    for other in OTHERS {
+        relay.pair_from(other).await;
+    }
+    let own_page = format!("http://{}", relay.running.address());
+    for origin in OTHERS.into_iter().chain([own_page.as_str()]) {
+        for asked in requests(&relay, &token) {
+            let refused = answer(asked.header(ORIGIN, origin)).await;
+            refused.expect_problem(403, "forbidden");
+            let detail = refused.body["detail"].as_str().unwrap();
+            assert!(detail.contains(&format!("found {origin:?}")), "{detail}");
+            assert!(!detail.contains(EXTENSION), "{detail}");
+        }
+    }
+    for origin in [STRANGER, "null", ""] {
+        for asked in requests(&relay, &token) {
+            let refused = answer(asked.header(ORIGIN, origin)).await;
+            refused.expect_problem(403, "forbidden");
+            assert_eq!(refused.headers.get(ACCESS_CONTROL_ALLOW_ORIGIN), None);
+        }
+    }
+    // Its own extension: there is no such reconnect, and that is all that is wrong.
+    let [read, change] = requests(&relay, &token);
+    assert_eq!(
+        answer(read.header(ORIGIN, EXTENSION)).await.status,
+        StatusCode::OK
+    );
+    answer(change.header(ORIGIN, EXTENSION))
+        .await
+        .expect_problem(404, "not_found");
+    // A browser leaves the origin out where an extension reads what it was allowed to, and never where it changes.
+    let [read, change] = requests(&relay, &token);
+    assert_eq!(answer(read).await.status, StatusCode::OK);
+    let unnamed = answer(change).await;
+    unnamed.expect_problem(403, "forbidden");
+    assert!(
+        unnamed.body["detail"]
+            .as_str()
+            .unwrap()
+            .contains("found none")
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_browser_is_bound_to_no_origin_and_the_operator_to_none() {
+    let relay = Relay::start().await;
+    let pairing = relay.operate("/v1/pairings", json!({})).await;
+    let body = json!({ "code": pairing["code"], "name": "a script" });
+    let paired = answer(relay.ask(Method::POST, "/v1/devices").json(&body)).await;
+    let token = paired.body["token"].as_str().unwrap();
+    let [read, change] = requests(&relay, token);
+    assert_eq!(answer(read).await.status, StatusCode::OK);
+    answer(change).await.expect_problem(404, "not_found");
+    let devices = answer(relay.get("/v1/devices", &relay.operator)).await.body;
+    assert_eq!(devices["devices"][0].get("origin"), None);
+}
+
+#[tokio::test]
+async fn an_extension_that_is_not_paired_reaches_nothing_with_a_token_that_leaked() {
+    let relay = Relay::start().await;
+    let token = relay.pair().await;
+    for origin in OTHERS {
+        for asked in requests(&relay, &token) {
+            let refused = answer(asked.header(ORIGIN, origin)).await;
+            refused.expect_problem(403, "forbidden");
+            assert_eq!(refused.headers.get(ACCESS_CONTROL_ALLOW_ORIGIN), None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn guessing_pairing_codes_is_slowed_down_and_a_page_cannot_shut_the_door() {
+    let relay = Relay::start().await;
+    let pairing = relay.operate("/v1/pairings", json!({})).await;
+    let pair = |code: &str, origin: &str| {
+        let body = json!({ "code": code, "name": "x" });
+        let asked = relay.ask(Method::POST, "/v1/devices").json(&body);
+        answer(asked.header(ORIGIN, origin))
+    };
+    // A page of somebody else is refused before it is counted, or it could keep a person out.
+    for _ in 0..20 {
+        pair("guess", STRANGER)
+            .await
+            .expect_problem(403, "forbidden");
+    }
+    for _ in 0..10 {
+        pair("guess", EXTENSION)
+            .await
+            .expect_problem(422, "invalid");
+    }
+    let code = pairing["code"].as_str().unwrap();
+    let waits = pair(code, EXTENSION).await;
+    waits.expect_problem(429, "too_many_requests");
+    assert_eq!(
+        waits.body["detail"],
+        "10 codes were wrong within a minute: wait a minute"
+    );
+    // The right code was not used up by a request that was not looked at.
+    relay.clock.advance(Duration::from_mins(1));
+    assert_eq!(pair(code, EXTENSION).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn of_codes_that_come_twice_at_once_one_is_used() {
+    let relay = Relay::start().await;
+    for (make, path, name) in [
+        ("/v1/pairings", "/v1/devices", Some("x")),
+        ("/v1/login-links", "/v1/sessions", None),
+    ] {
+        let made = relay.operate(make, json!({})).await;
+        let code = match made["code"].as_str() {
+            Some(code) => code,
+            None => {
+                made["url"]
+                    .as_str()
+                    .unwrap()
+                    .split_once("#code=")
+                    .unwrap()
+                    .1
+            }
+        };
+        let mut body = json!({ "code": code });
+        if let Some(name) = name {
+            body["name"] = json!(name);
+        }
+        let ask = || answer(relay.ask(Method::POST, path).json(&body));
+        let answers = tokio::join!(ask(), ask(), ask(), ask());
+        let mut statuses =
+            [answers.0, answers.1, answers.2, answers.3].map(|answer| answer.status.as_u16());
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 422, 422, 422], "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_points_here_reaches_nothing_even_with_a_token() {
+    let relay = Relay::start().await;
+    let device = relay.pair().await;
+    let port = relay.running.address().port();
+    for host in [
+        "attacker.example".to_owned(),
+        // As a page sees it whose name was pointed here after it was loaded.
+        format!("attacker.example:{port}"),
+        format!("127.0.0.1.attacker.example:{port}"),
+        format!("localhost.attacker.example:{port}"),
+        format!("169.254.169.254:{port}"),
+    ] {
+        // To itself such a page is of the same origin: no preflight, and no Origin where it reads.
+        for origin in [None, Some(format!("http://{host}"))] {
+            for token in [&relay.operator, &device] {
+                for mut asked in requests(&relay, token) {
+                    asked = asked.header(HOST, &host);
+                    if let Some(origin) = &origin {
+                        asked = asked.header(ORIGIN, origin);
+                    }
+                    let refused = answer(asked).await;
+                    refused.expect_problem(403, "forbidden");
+                    assert_eq!(refused.headers.get(ACCESS_CONTROL_ALLOW_ORIGIN), None);
+                }
+            }
+        }
+    }
+}
+
+/// Writes what is no request of an HTTP library, and reads what comes back until the relay closes.
+async fn say(relay: &Relay, parts: &[&[u8]]) -> String {
+    let mut stream = TcpStream::connect(relay.running.address()).await.unwrap();
+    for part in parts {
+        // The relay may have closed on us by then; what it said is still there to be read.
+        if stream.write_all(part).await.is_err() {
+            break;
+        }
+    }
+    let mut heard = Vec::new();
+    let mut chunk = [0; 4096];
+    let reading = async {
+        while let Ok(n) = stream.read(&mut chunk).await {
+            if n == 0 {
+                break;
+            }
+            heard.extend_from_slice(&chunk[..n]);
+        }
+    };
+    timeout(SOON, reading)
+        .await
+        .expect("the relay does not close");
+    String::from_utf8_lossy(&heard).into_owned()
+}
+
+#[tokio::test]
+async fn headers_without_measure_are_refused_and_cost_nobody_anything() {
+    let relay = Relay::start().await;
+    let host = format!("Host: {}\r\n", relay.running.address());
+    let long = format!("X-Long: {}\r\n", "x".repeat(1_000_000));
+    let many = "X-Many: x\r\n".repeat(10_000);
+    let line = format!("GET /v1/status?{} HTTP/1.1\r\n", "x".repeat(1_000_000));
+    let asked = "GET /v1/status HTTP/1.1\r\n".to_owned();
+    for (line, headers) in [(&asked, &long), (&asked, &many), (&line, &String::new())] {
+        let parts = [line, &host, headers, "\r\n"].map(str::as_bytes);
+        let heard = say(&relay, &parts).await;
+        // Where it closed while we still wrote, the system may drop what it said.
+        let is_refusal = ["HTTP/1.1 431 ", "HTTP/1.1 414 ", "HTTP/1.1 400 "]
+            .iter()
+            .any(|status| heard.starts_with(status));
+        assert!(is_refusal || heard.is_empty(), "{heard}");
+    }
+    let goes_on = answer(relay.get("/v1/status", &relay.operator)).await;
+    assert_eq!(goes_on.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn two_hosts_and_two_lengths_are_no_request() {
+    let relay = Relay::start().await;
+    let host = format!("Host: {}\r\n", relay.running.address());
+    let bearer = format!("Authorization: Bearer {}\r\n", relay.operator);
+    let json = "Content-Type: application/json\r\n";
+    let close = "Connection: close\r\n";
+    for (headers, body, status) in [
+        // The second one could be what something before us believed.
+        (
+            format!("{host}Host: attacker.example\r\n{bearer}{close}"),
+            "",
+            "403",
+        ),
+        (format!("{bearer}{close}"), "", "403"),
+        // Request smuggling (RFC 9112 §11.2): lengths that contradict each other are refused.
+        (
+            format!("{host}{bearer}{json}{close}Content-Length: 2\r\nContent-Length: 40\r\n"),
+            "{}",
+            "400",
+        ),
+    ] {
+        let asked = format!("POST /v1/pairings HTTP/1.1\r\n{headers}\r\n{body}");
+        let heard = say(&relay, &[asked.as_bytes()]).await;
+        assert!(heard.starts_with(&format!("HTTP/1.1 {status} ")), "{heard}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_without_end_or_without_bottom_is_refused() {
+    let relay = Relay::start().await;
+    let nested = "[".repeat(60_000);
+    let many = format!("{{{}\"x\":0}}", "\"x\":0,".repeat(10_000));
+    for (body, words) in [
+        (nested.clone(), "the body is not an object of JSON"),
+        (
+            format!("{{\"code\":{nested}"),
+            "the body is not an object of JSON: recursion limit",
+        ),
+        (many, "unknown field `x`"),
+    ] {
+        let asked = relay.ask(Method::POST, "/v1/sessions");
+        let refused = answer(asked.header("content-type", "application/json").body(body)).await;
+        refused.expect_problem(422, "invalid");
+        let detail = refused.body["detail"].as_str().unwrap();
+        assert!(detail.starts_with(words), "{detail}");
+        assert!(detail.len() < 300, "{detail}");
+    }
+    // 64 KiB are taken, eight times as much is read so that the answer is heard, and then no more.
+    let host = format!("Host: {}\r\n", relay.running.address());
+    let head = format!(
+        "POST /v1/inboxes HTTP/1.1\r\n{host}Authorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Transfer-Encoding: chunked\r\n\r\n",
+        relay.operator
+    );
+    let chunk = format!("{:x}\r\n{}\r\n", 64 * 1024, "x".repeat(64 * 1024));
+    let mut parts = vec![head.as_bytes()];
+    parts.extend(std::iter::repeat_n(chunk.as_bytes(), 1_000));
+    let heard = say(&relay, &parts).await;
+    let is_refusal = heard.starts_with("HTTP/1.1 422 ") && heard.contains("the body is too large");
+    assert!(is_refusal || heard.is_empty(), "{heard}");
+    let inboxes = answer(relay.get("/v1/inboxes", &relay.operator)).await;
+    assert_eq!(inboxes.body, json!({ "inboxes": [] }), "nothing half done");
+}
