@@ -10,8 +10,11 @@
 //! | `POST change-password` | `{address, password}` | |
 //! | `POST demand-app-password` | `{address}` | `{app_password}` |
 //! | `POST lock` | `{address, on}` | |
+//! | `POST share` | `{address, with}` | |
 //! | `POST rate-limit` | `{address, messages}` | |
 //! | `POST smtp-auth-off`, `POST garbage`, `POST down` | `{on}` | |
+//! | `POST redirects-forgotten`, `POST secrets-over`, `POST other-issuer` | `{on}` | |
+//! | `POST refuse-visit` | `{error, description}` | |
 //! | `POST slow` | `{ms}` | |
 //! | `POST drop-after-data` | `{chance, stored_share}` | |
 //! | `POST refuse-recipient` | `{address, reply}` | |
@@ -110,6 +113,12 @@ impl Control {
         self.provider.accounts.set_locked(address, on)
     }
 
+    /// From now on `with` may open the mailbox of `address` with a permission of their own, as a shared mailbox is
+    /// opened: the sign-in names the mailbox, the token the person.
+    pub fn share(&self, address: &str, with: &str) -> Result<(), UnknownPerson> {
+        self.provider.accounts.share(address, with)
+    }
+
     /// Waits this long before each answer of SMTP, IMAP and OAuth.
     pub fn answer_slowly(&self, slow: Duration) {
         locked(&self.provider.faults).slow = slow;
@@ -147,6 +156,27 @@ impl Control {
             .entry(stage)
             .or_default()
             .push_back(reply.into());
+    }
+
+    /// No redirect address is registered any more: a visit ends on a page of the provider's own.
+    pub fn forget_redirects(&self, on: bool) {
+        locked(&self.provider.faults).redirects_forgotten = on;
+    }
+
+    /// The secrets of the clients have run out: the token endpoint says `invalid_client`.
+    pub fn end_secrets(&self, on: bool) {
+        locked(&self.provider.faults).secrets_over = on;
+    }
+
+    /// Answers to visits bear the issuer of another provider (RFC 9207).
+    pub fn name_other_issuer(&self, on: bool) {
+        locked(&self.provider.faults).other_issuer = on;
+    }
+
+    /// Sends the next visit back with this error (RFC 6749 §4.1.2.1), whoever comes.
+    pub fn refuse_next_visit(&self, error: &str, description: &str) {
+        locked(&self.provider.faults).next_visit_refused =
+            Some((error.to_owned(), description.to_owned()));
     }
 
     /// SMTP and IMAP accept connections and close them at once; OAuth answers 503.

@@ -41,6 +41,14 @@ pub(crate) struct Faults {
     pub(crate) smtp_auth_off: bool,
     pub(crate) garbage: bool,
     pub(crate) slow: Duration,
+    /// No client's redirect address is known.
+    pub(crate) redirects_forgotten: bool,
+    /// No client's secret is good.
+    pub(crate) secrets_over: bool,
+    /// Answers to visits name another issuer.
+    pub(crate) other_issuer: bool,
+    /// The `error` and `error_description` that the next visit is sent back with.
+    pub(crate) next_visit_refused: Option<(String, String)>,
 }
 
 impl Faults {

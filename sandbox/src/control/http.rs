@@ -33,10 +33,15 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/control/change-password", post(change_password))
         .route("/control/demand-app-password", post(demand_app_password))
         .route("/control/lock", post(lock))
+        .route("/control/share", post(share))
         .route("/control/rate-limit", post(rate_limit))
         .route("/control/smtp-auth-off", post(smtp_auth_off))
         .route("/control/garbage", post(garbage))
         .route("/control/down", post(down))
+        .route("/control/redirects-forgotten", post(redirects_forgotten))
+        .route("/control/secrets-over", post(secrets_over))
+        .route("/control/other-issuer", post(other_issuer))
+        .route("/control/refuse-visit", post(refuse_visit))
         .route("/control/slow", post(slow))
         .route("/control/drop-after-data", post(drop_after_data))
         .route("/control/refuse-recipient", post(refuse_recipient))
@@ -127,6 +132,20 @@ struct Password {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RefusedVisit {
+    error: String,
+    description: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Shared {
+    address: String,
+    with: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct AddressSwitch {
     address: String,
     on: bool,
@@ -210,6 +229,31 @@ async fn demand_app_password(State(remote): Remoted, Json(body): Json<Address>) 
 
 async fn lock(State(remote): Remoted, Json(body): Json<AddressSwitch>) -> Done {
     Done(remote.control.lock(&body.address, body.on))
+}
+
+async fn redirects_forgotten(State(remote): Remoted, Json(body): Json<Switch>) -> Done {
+    remote.control.forget_redirects(body.on);
+    Done(Ok(()))
+}
+
+async fn secrets_over(State(remote): Remoted, Json(body): Json<Switch>) -> Done {
+    remote.control.end_secrets(body.on);
+    Done(Ok(()))
+}
+
+async fn other_issuer(State(remote): Remoted, Json(body): Json<Switch>) -> Done {
+    remote.control.name_other_issuer(body.on);
+    Done(Ok(()))
+}
+
+async fn refuse_visit(State(remote): Remoted, Json(body): Json<RefusedVisit>) -> Done {
+    let RefusedVisit { error, description } = body;
+    remote.control.refuse_next_visit(&error, &description);
+    Done(Ok(()))
+}
+
+async fn share(State(remote): Remoted, Json(body): Json<Shared>) -> Done {
+    Done(remote.control.share(&body.address, &body.with))
 }
 
 async fn rate_limit(State(remote): Remoted, Json(body): Json<Messages>) -> Done {

@@ -19,10 +19,14 @@ use super::browser::{AuthorizationRequest, Purpose, Transaction, find_cookie, se
 use super::grant::CodeTerms;
 use super::{SCOPES, page};
 use crate::account::Refusal;
+use crate::locked;
 use crate::provider::Provider;
 
 /// How many people the account chooser offers; a sandbox may hold thousands.
 const OFFERED: usize = 8;
+
+/// Whom answers name while that fault is on.
+const OTHER_ISSUER: &str = "https://other.example";
 
 type Fields = HashMap<String, String>;
 
@@ -45,7 +49,9 @@ pub(super) async fn start(
             "This app (client_id) is not registered here.",
         );
     };
-    let Some(redirect_uri) = get("redirect_uri").filter(|uri| client.may_redirect_to(uri)) else {
+    let Some(redirect_uri) = get("redirect_uri")
+        .filter(|uri| client.may_redirect_to(uri) && !locked(&provider.faults).redirects_forgotten)
+    else {
         return page::dead_end(
             "Unknown address",
             "This app's redirect address (redirect_uri) is not registered here.",
@@ -56,6 +62,10 @@ pub(super) async fn start(
         let fields = [("error", error), ("error_description", description)];
         redirect(&provider, redirect_uri, state.as_deref(), &fields)
     };
+    let refused = locked(&provider.faults).next_visit_refused.take();
+    if let Some((error, description)) = refused {
+        return refuse(&error, &description);
+    }
     if get("response_type") != Some("code") {
         return refuse(
             "unsupported_response_type",
@@ -362,7 +372,12 @@ fn redirect(
         if let Some(state) = state {
             query.append_pair("state", state);
         }
-        query.append_pair("iss", &provider.issuer);
+        let issuer = if locked(&provider.faults).other_issuer {
+            OTHER_ISSUER
+        } else {
+            &provider.issuer
+        };
+        query.append_pair("iss", issuer);
     }
     Redirect::to(url.as_str()).into_response()
 }

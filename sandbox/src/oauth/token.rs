@@ -14,6 +14,7 @@ use serde_json::json;
 use super::client::Client;
 use super::grant::{Issued, NotGood};
 use crate::control::{GrantType, Point};
+use crate::locked;
 use crate::provider::Provider;
 
 /// An error answer of RFC 6749 §5.2.
@@ -196,6 +197,7 @@ fn authenticate<'a>(
         .clients
         .find(&id)
         .filter(|client| client.accepts(secret.as_deref()))
+        .filter(|client| client.is_public() || !locked(&provider.faults).secrets_over)
         .ok_or(Refused {
             status: StatusCode::UNAUTHORIZED,
             error: "invalid_client",
