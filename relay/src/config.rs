@@ -75,6 +75,8 @@ pub struct Provider {
     pub client_id: String,
     /// The client's secret; `None` makes it a public client.
     pub client_secret: Option<Secret>,
+    /// The provider has not verified the registration, and warns people of it.
+    pub unverified: bool,
     /// Where its inboxes send.
     pub smtp: MailServer,
     /// Where its inboxes read.
@@ -274,6 +276,7 @@ fn finish_provider(id: &ProviderId, draft: ProviderDraft) -> Result<Provider, Co
             .client_id
             .ok_or_else(|| missing("client_id", "the client id of the registration"))?,
         client_secret: draft.client_secret,
+        unverified: draft.unverified,
         smtp: draft
             .smtp
             .server(setting::SMTP_PORT)

@@ -2,6 +2,7 @@
 //! for, who the right person is and where tokens are kept are decided elsewhere.
 
 mod http;
+mod redirect;
 pub mod visit;
 mod words;
 

@@ -216,6 +216,15 @@ pub static SETTINGS: &[Setting] = &[
         }),
     },
     Setting {
+        key: "providers.<id>.unverified",
+        kind: Kind::YesNo,
+        default: "false",
+        meaning: "Whether the provider has not verified your registration: then people are told beforehand that it will warn them.",
+        apply: Apply::Provider(|draft, text| {
+            put(&mut draft.unverified, text.parse().ok(), "true or false")
+        }),
+    },
+    Setting {
         key: "providers.<id>.smtp.host",
         kind: Kind::Text,
         default: "none; must be set",
@@ -339,6 +348,7 @@ pub(super) struct ProviderDraft {
     pub(super) issuer: Option<Url>,
     pub(super) client_id: Option<String>,
     pub(super) client_secret: Option<Secret>,
+    pub(super) unverified: bool,
     pub(super) smtp: ServerDraft,
     pub(super) imap: ServerDraft,
 }

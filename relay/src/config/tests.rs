@@ -239,6 +239,7 @@ fn every_field_has_its_setting() {
         issuer,
         client_id,
         client_secret,
+        unverified,
         smtp,
         imap,
     } = providers.into_values().next().unwrap();
@@ -246,7 +247,7 @@ fn every_field_has_its_setting() {
         (issuer.as_str(), client_id.as_str()),
         ("https://mail.example/", "set")
     );
-    assert!(client_secret.is_some());
+    assert!(client_secret.is_some() && unverified);
     for MailServer { host, port, tls } in [smtp, imap] {
         assert_eq!(
             (host.as_str(), port, tls),

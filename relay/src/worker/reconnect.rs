@@ -26,6 +26,8 @@ use crate::store::inbox::{Identity, Inbox};
 use crate::store::reconnect::{Advance, Reconnect};
 use crate::{imap, smtp};
 
+mod stand_in;
+
 /// Runs until the reconnect is over or the relay stops.
 pub(super) async fn run(
     app: Arc<App>,
@@ -149,6 +151,16 @@ async fn refuse(
         revoke(app, inbox, &refresh_token).await;
     }
     Ok(())
+}
+
+/// Gives back what a reconnect held that was ended elsewhere.
+pub(super) async fn give_back(app: Arc<App>, denied: Reconnect) {
+    let held = open_credentials(&app, &denied).ok();
+    if let (Some(Credentials::OAuth { refresh_token, .. }), Ok(inbox)) =
+        (held, app.store.load_inbox(&denied.inbox).await)
+    {
+        revoke(&app, &inbox, &refresh_token).await;
+    }
 }
 
 /// Gives a permission back that is not used (RFC 7009). A failure costs only that: the person can still
@@ -334,18 +346,15 @@ async fn identify(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Nex
             .as_deref()
             .filter(|_| identity.email_verified),
     };
-    if !is_owner(stored, &claimed, &inbox.address) {
-        return Err(found(
-            At::Identity,
-            Finding::OtherIdentity {
-                signed_in_as: identity.email,
-            },
-        ));
-    }
+    let is_owner = is_owner(stored, &claimed, &inbox.address);
+    let signed_in_as = identity.email;
     let identity = Identity {
         iss: identity.iss,
         sub: identity.sub,
     };
+    if !is_owner {
+        return stand_in::admit(app, reconnect, inbox, signed_in_as, identity).await;
+    }
     put_stage(app, reconnect, Stage::Identified, None, Some(identity)).await?;
     Ok(Next::Stage)
 }
