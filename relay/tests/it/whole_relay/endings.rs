@@ -170,3 +170,22 @@ async fn a_relay_that_fails_says_so_and_names_the_request() {
     assert!(!words.contains("receipts"), "{words}");
     relay.stop().await;
 }
+
+/// Row: inbox that was never connected | it was added, and nobody has signed in | never_connected
+#[tokio::test]
+async fn an_inbox_that_nobody_has_connected_says_what_it_waits_for() {
+    let ground = Ground::new(Client::Public).await;
+    let relay = ground.start().await;
+    let inbox = relay.add_inbox(Duration::ZERO).await;
+    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
+    let asked = browser()
+        .get(relay.url(&format!("/v1/inboxes/{inbox}")))
+        .bearer_auth(operator);
+    let shown: Value = asked.send().await.unwrap().json().await.unwrap();
+    assert_eq!(shown["connection"]["cause"], "never_connected", "{shown}");
+    assert_eq!(shown["connection"]["card"]["acts"], "person", "{shown}");
+    // What follows at the provider is said before the click.
+    let expects = &shown["at_provider"]["expects"];
+    assert_eq!(expects, "The sandbox will ask you to allow access.");
+    relay.stop().await;
+}
