@@ -74,6 +74,7 @@ impl Model {
             },
             Event::Acted(inbox, act) => self.act(inbox, act),
             Event::Begun(inbox, answer) => self.begin(inbox, *answer),
+            Event::LinkMade(inbox, answer) => self.link(inbox, *answer),
             Event::Followed(inbox, answer) => self.follow(inbox, *answer),
             Event::Proved(inbox, answer) => self.prove(&inbox, *answer),
             Event::Confirming(device) => {

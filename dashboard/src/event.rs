@@ -53,6 +53,8 @@ pub enum Event {
     Acted(InboxId, Act),
     /// A reconnect was started, or not.
     Begun(InboxId, Box<Result<Begun, CallError>>),
+    /// A link for another browser was made, or not.
+    LinkMade(InboxId, Box<Result<Begun, CallError>>),
     /// How a reconnect stands.
     Followed(InboxId, Box<Result<Reconnect, CallError>>),
     /// The receipt of a reconnect.
@@ -181,8 +183,12 @@ pub enum Effect {
     CloseTab(InboxId),
     /// Ask how a reconnect stands.
     Follow(InboxId, ReconnectId),
+    /// Start or join a reconnect whose sign-in is done in another browser.
+    MakeLink(InboxId),
+    /// Say that the account that signed in is meant.
+    Confirm(InboxId, ReconnectId),
     /// Call a reconnect off.
-    CallOff(InboxId, ReconnectId),
+    CallOff(InboxId, ReconnectId, CallingOff),
     /// Read the receipt of a reconnect.
     Prove(InboxId, ReceiptId),
     /// Put text on the clipboard.
@@ -191,4 +197,13 @@ pub enum Effect {
     GoTo(Route),
     /// Show another address in place of this one.
     Become(Route),
+}
+
+/// How a reconnect is called off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallingOff {
+    /// By the person, who has seen enough.
+    Cancelled,
+    /// While the person was at the provider, whose page may have been an error.
+    Closed,
 }

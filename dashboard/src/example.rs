@@ -73,6 +73,7 @@ fn inbox(id: &str, address: &str, state: ConnectionState, cause: Option<Cause>) 
         },
         held: if cause.is_some() { 25 } else { 0 },
         unsettled: 0,
+        at_provider: None,
     }
 }
 

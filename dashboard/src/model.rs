@@ -101,8 +101,10 @@ impl Reconnecting {
         match self.progress {
             Progress::Starting
             | Progress::AtProvider { .. }
+            | Progress::Elsewhere { .. }
             | Progress::HandingOver
-            | Progress::Proving { .. } => true,
+            | Progress::Proving { .. }
+            | Progress::Unconfirmed { .. } => true,
             Progress::Resumed { .. } | Progress::Refused { .. } | Progress::Stopped(_) => false,
         }
     }

@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! Idle → Starting → AtProvider → Exchanging → HandingOver → Proving → Over
-//!            │     (window or tab)                ↑
+//!            │     (window or tab)                ↑          ↓↑
+//!            │                                    │      Unconfirmed
 //!            └───── the relay is further already ─┘     any of them → Over (cancelled, failed, out of time)
 //! ```
 
@@ -90,6 +91,15 @@ pub enum State {
         /// When to give up.
         deadline: Timestamp,
     },
+    /// Another account signed in, and it works: the person says whether it is meant.
+    Unconfirmed {
+        /// The reconnect.
+        reconnect: ReconnectId,
+        /// Its name, where the provider told one.
+        signed_in_as: Option<String>,
+        /// When to give up.
+        deadline: Timestamp,
+    },
     /// It ended.
     Over {
         /// How.
@@ -147,6 +157,22 @@ pub enum Handover {
         /// Whether the person already wants it again, and then how.
         again: Option<Wish>,
     },
+    /// That the provider's page was closed: the relay finds out whether it could have answered at all.
+    Closing {
+        /// Whether it was in a tab and not in a window.
+        in_tab: bool,
+        /// Whether the person already wants it again, and then how.
+        again: Option<Wish>,
+    },
+    /// That what came back was no answer to this sign-in.
+    MixUp {
+        /// What did not match.
+        words: String,
+    },
+    /// That the account that signed in is meant.
+    Confirmation,
+    /// That it is not.
+    Denial,
 }
 
 /// How it ended.
@@ -179,6 +205,10 @@ pub enum Ending {
 pub enum Event {
     /// The person wants it.
     Clicked(Wish),
+    /// The person says that the account that signed in is meant.
+    Confirmed,
+    /// The person says that it is not.
+    Denied,
     /// The person calls it off.
     Cancelled,
     /// The person has read how it ended.
@@ -215,6 +245,8 @@ pub enum Event {
     Sealed(Sealed),
     /// The token endpoint refused the code.
     ExchangeFailed {
+        /// Its `error` (RFC 6749 §5.2); `None` where it said none.
+        error: Option<String>,
         /// Its words.
         words: String,
     },
@@ -324,6 +356,8 @@ pub enum Effect {
 pub fn decide(state: State, event: Event, now: Timestamp) -> (State, Vec<Effect>) {
     match event {
         Event::Clicked(wish) => provider::click(state, wish, now),
+        Event::Confirmed => relay::judge(state, Handover::Confirmation),
+        Event::Denied => relay::judge(state, Handover::Denial),
         Event::Cancelled => relay::cancel(state, now),
         Event::Closed => match state {
             State::Over { .. } => (State::Idle, Vec::new()),
@@ -335,7 +369,7 @@ pub fn decide(state: State, event: Event, now: Timestamp) -> (State, Vec<Effect>
             other => keep(other),
         },
         Event::Answered(answer) => provider::answered(state, answer, now),
-        Event::WindowEnded(end) => provider::window_ended(state, &end),
+        Event::WindowEnded(end) => provider::window_ended(state, &end, now),
         Event::WindowOpened { window } => provider::window_opened(state, window),
         Event::TabOpened { tab } => provider::tab_opened(state, tab),
         Event::TabFailed { words } => match state {
@@ -353,9 +387,26 @@ pub fn decide(state: State, event: Event, now: Timestamp) -> (State, Vec<Effect>
             } => relay::hand_over(reconnect, Handover::Grant { sealed }, deadline),
             other => keep(other),
         },
-        Event::ExchangeFailed { words } => match state {
-            State::Exchanging { .. } => stop(&state, Stopped::ExchangeFailed { words }),
-            other => keep(other),
+        Event::ExchangeFailed { error, words } => match (state, error) {
+            // What it means is the relay's to say, as where the relay exchanges.
+            (
+                State::Exchanging {
+                    reconnect,
+                    deadline,
+                },
+                Some(error),
+            ) => {
+                let description = Some(words);
+                relay::hand_over(
+                    reconnect,
+                    Handover::Refusal { error, description },
+                    deadline,
+                )
+            }
+            (state @ State::Exchanging { .. }, None) => {
+                stop(&state, Stopped::ExchangeFailed { words })
+            }
+            (other, _) => keep(other),
         },
         Event::Acknowledged(reconnect) => relay::acknowledged(state, reconnect, now),
         Event::Polled(reconnect) => relay::polled(state, reconnect, now),
@@ -384,8 +435,30 @@ impl State {
                 None => Progress::Stopped(Stopped::Cancelled),
                 Some(_) => Progress::Starting,
             },
+            Self::HandingOver {
+                what: Handover::Closing { again, .. },
+                ..
+            } => match again {
+                None => Progress::Stopped(Stopped::WindowClosed),
+                Some(_) => Progress::Starting,
+            },
+            Self::HandingOver {
+                what: Handover::MixUp { words },
+                ..
+            } => Progress::Stopped(Stopped::NotOurAnswer {
+                words: words.clone(),
+            }),
+            Self::HandingOver {
+                what: Handover::Confirmation,
+                ..
+            } => Progress::Proving {
+                stage: Some(Stage::Identified),
+            },
             Self::Exchanging { .. } | Self::HandingOver { .. } => Progress::HandingOver,
             Self::Proving { stage, .. } => Progress::Proving { stage: *stage },
+            Self::Unconfirmed { signed_in_as, .. } => Progress::Unconfirmed {
+                signed_in_as: signed_in_as.clone(),
+            },
             Self::Over { ending } => match ending {
                 Ending::Resumed { receipt, .. } => Progress::Resumed {
                     receipt: receipt.clone(),
@@ -421,7 +494,8 @@ impl State {
             | Self::AtProvider { deadline, .. }
             | Self::Exchanging { deadline, .. }
             | Self::HandingOver { deadline, .. }
-            | Self::Proving { deadline, .. } => Some(*deadline),
+            | Self::Proving { deadline, .. }
+            | Self::Unconfirmed { deadline, .. } => Some(*deadline),
         }
     }
 }

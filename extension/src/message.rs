@@ -32,6 +32,16 @@ pub enum Ask {
         #[serde(default)]
         skip_silent: bool,
     },
+    /// The account that signed in is meant.
+    Confirm {
+        /// The inbox.
+        inbox: InboxId,
+    },
+    /// The account that signed in is not meant.
+    Deny {
+        /// The inbox.
+        inbox: InboxId,
+    },
     /// Call it off.
     Cancel {
         /// The inbox.

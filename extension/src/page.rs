@@ -46,11 +46,14 @@ fn ask_of(inbox: InboxId, act: &Act) -> Option<Ask> {
             in_tab: true,
             skip_silent: false,
         },
+        Act::Confirm => Ask::Confirm { inbox },
+        Act::Deny => Ask::Deny { inbox },
         Act::Cancel => Ask::Cancel { inbox },
         Act::NotNow => Ask::NotNow { inbox },
         Act::Close => Ask::Close { inbox },
         Act::ShowReceipt(_) => Ask::ShowReceipt { inbox },
-        Act::CopyReport(_) => return None,
+        // Only the dashboard makes links.
+        Act::CopyReport(_) | Act::MakeLink | Act::CopyLink(_) => return None,
     })
 }
 

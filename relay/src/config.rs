@@ -89,6 +89,8 @@ pub struct Client {
     pub id: String,
     /// The client's secret; `None` makes it a public client.
     pub secret: Option<Secret>,
+    /// The provider has not verified the registration, and warns people of it.
+    pub unverified: bool,
 }
 
 /// Why there is no configuration.
@@ -289,6 +291,7 @@ fn finish_provider(id: &ProviderId, draft: ProviderDraft) -> Result<Provider, Co
                 .client_id
                 .ok_or_else(|| missing("client_id", "the client id of the registration"))?,
             secret: draft.client_secret,
+            unverified: draft.unverified,
         }),
     };
     let mut submission = known.submission;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use bytes::Bytes;
 use protocol::id::{DeviceId, RequestId};
+use protocol::provider::ProviderId;
 use protocol::request::{self as api, Request};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -71,6 +72,7 @@ fn endpoints() -> Endpoints {
         .mount::<api::reconnect::StartReconnect>()
         .mount::<api::reconnect::GrantReconnect>()
         .mount::<api::reconnect::RefuseReconnect>()
+        .mount::<api::reconnect::ConfirmReconnect>()
         .mount::<api::reconnect::HostReconnect>()
         .mount::<api::reconnect::GetReconnect>()
         .mount::<api::reconnect::GetReceipt>()
@@ -118,6 +120,11 @@ impl Context {
     /// The address at which the relay is reached, without a slash at its end.
     pub fn relay_url(&self) -> String {
         relay_url(self.api.listen)
+    }
+
+    /// The redirect URI of the sign-ins that the relay runs itself.
+    pub fn callback_address(&self, provider: &ProviderId) -> String {
+        hosted::callback_address(self.api.listen, provider.as_str())
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod http;
 pub mod id_token;
+mod redirect;
 pub mod visit;
 mod words;
 

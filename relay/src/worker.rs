@@ -14,6 +14,7 @@ use crate::engine::outcome::LONGEST_DELAY;
 use crate::failure::Failure;
 use crate::secret::SealingError;
 use crate::store::StoreError;
+use crate::store::reconnect::Reconnect;
 use crate::store::set_back::Longest;
 
 mod inbox;
@@ -138,6 +139,14 @@ impl Workers {
             nudge,
             self.stop.subscribe(),
         ));
+    }
+
+    /// Gives back at the provider what a reconnect held that a person ended.
+    pub fn give_back(&self, denied: Reconnect) {
+        let mut inner = self.lock();
+        if let Some(app) = inner.app.upgrade() {
+            inner.tasks.spawn(reconnect::give_back(app, denied));
+        }
     }
 
     /// Tells every task to end after what it is at, and waits for them.

@@ -1,7 +1,7 @@
 //! The people of the sandbox: passwords, locks, and the sessions that end with a revocation.
 //! Their mail and their grants live elsewhere.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
 use sha2::{Digest as _, Sha256};
@@ -70,6 +70,8 @@ struct Account {
     n_imap: usize,
     /// IMAP connections that somebody else's program holds.
     n_imap_elsewhere: usize,
+    /// Who else may open this mailbox, in lower case.
+    shared_with: HashSet<String>,
 }
 
 /// What became of a message that is ready to be stored.
@@ -102,6 +104,7 @@ impl Accounts {
                     messages_left: None,
                     n_imap: 0,
                     n_imap_elsewhere: 0,
+                    shared_with: HashSet::new(),
                 };
                 (account.person.address.to_lowercase(), account)
             })
@@ -267,6 +270,20 @@ impl Accounts {
                 account.ended.send_modify(|count| *count += 1);
             }
         })
+    }
+
+    /// From now on somebody else may open this mailbox with a permission of their own.
+    pub(crate) fn share(&self, address: &str, with: &str) -> Result<(), UnknownPerson> {
+        let with = self.with(with, |account| account.person.address.to_lowercase())?;
+        self.with(address, |account| {
+            account.shared_with.insert(with);
+        })
+    }
+
+    /// Whether a person may open this mailbox: their own, or one that is shared with them.
+    pub(crate) fn may_open(&self, address: &str, person: &str) -> bool {
+        let is_shared = self.with(address, |account| account.shared_with.contains(person));
+        address.eq_ignore_ascii_case(person) || is_shared.unwrap_or(false)
     }
 
     pub(crate) fn set_revoke_after(&self, address: &str, n: u32) -> Result<(), UnknownPerson> {

@@ -12,11 +12,13 @@
 //! | `POST make-app-password` | `{address}` | `{app_password}` |
 //! | `POST delete-app-password` | `{address}` | |
 //! | `POST lock` | `{address, on}` | |
+//! | `POST share` | `{address, with}` | |
 //! | `POST rate-limit` | `{address, messages}` | |
-//! | `POST smtp-auth-off`, `garbage`, `echo`, `down`, `hide-ids`, `want-admin`, `expire-secret` | `{on}` | |
+//! | `POST smtp-auth-off`, `garbage`, `echo`, `down`, `hide-ids`, `want-admin`, `redirects-forgotten`, `secrets-over`, `other-issuer` | `{on}` | |
 //! | `POST hold-imap-connections` | `{address, n}` | |
 //! | `POST sent-copy` | a [`SentCopyFault`], as `{"copy": "never"}`, or null | |
 //! | `POST renumber` | `{address, folder}` | |
+//! | `POST refuse-visit` | `{error, description}` | |
 //! | `POST slow` | `{ms}` | |
 //! | `POST drop-after-data` | `{chance, stored_share}` | |
 //! | `POST refuse-recipient` | `{address, reply}` | |
@@ -153,11 +155,6 @@ impl Control {
         locked(&self.provider.faults).wants_admin = on;
     }
 
-    /// The secret of the confidential client has expired.
-    pub fn expire_secret(&self, on: bool) {
-        locked(&self.provider.faults).secret_expired = on;
-    }
-
     /// So many IMAP connections of the person are held by another program.
     pub fn hold_imap_connections(&self, address: &str, n: usize) -> Result<(), UnknownPerson> {
         self.provider.accounts.set_imap_elsewhere(address, n)
@@ -222,6 +219,12 @@ impl Control {
         self.provider.accounts.set_locked(address, on)
     }
 
+    /// From now on `with` may open the mailbox of `address` with a permission of their own, as a shared mailbox is
+    /// opened: the sign-in names the mailbox, the token the person.
+    pub fn share(&self, address: &str, with: &str) -> Result<(), UnknownPerson> {
+        self.provider.accounts.share(address, with)
+    }
+
     /// Waits this long before each answer of SMTP, IMAP and OAuth.
     pub fn answer_slowly(&self, slow: Duration) {
         locked(&self.provider.faults).slow = slow;
@@ -265,6 +268,27 @@ impl Control {
             .entry(stage)
             .or_default()
             .push_back(reply.into());
+    }
+
+    /// No redirect address is registered any more: a visit ends on a page of the provider's own.
+    pub fn forget_redirects(&self, on: bool) {
+        locked(&self.provider.faults).redirects_forgotten = on;
+    }
+
+    /// The secrets of the clients have run out: the token endpoint says `invalid_client`.
+    pub fn end_secrets(&self, on: bool) {
+        locked(&self.provider.faults).secrets_over = on;
+    }
+
+    /// Answers to visits bear the issuer of another provider (RFC 9207).
+    pub fn name_other_issuer(&self, on: bool) {
+        locked(&self.provider.faults).other_issuer = on;
+    }
+
+    /// Sends the next visit back with this error (RFC 6749 §4.1.2.1), whoever comes.
+    pub fn refuse_next_visit(&self, error: &str, description: &str) {
+        locked(&self.provider.faults).next_visit_refused =
+            Some((error.to_owned(), description.to_owned()));
     }
 
     /// SMTP and IMAP accept connections and close them at once; OAuth answers 503.

@@ -99,14 +99,12 @@ impl Provider {
                 username, token, ..
             } => {
                 let person = self.grants.holder(token).ok_or(Refusal::BadToken)?.person;
-                let signed_in = self.session_of(&person, Refusal::BadToken)?;
-                let holder = self.grants.holder(token).ok_or(Refusal::BadToken)?;
-                if username
-                    .as_ref()
-                    .is_some_and(|name| name.to_lowercase() != holder.person)
-                {
+                let opened = username.as_deref().unwrap_or(&person);
+                if !self.accounts.may_open(opened, &person) {
                     return Err(Refusal::SomebodyElse);
                 }
+                let signed_in = self.session_of(opened, Refusal::BadToken)?;
+                let holder = self.grants.holder(token).ok_or(Refusal::BadToken)?;
                 if !self
                     .oauth()
                     .is_some_and(|oauth| oauth.allows(&holder.scopes, access))

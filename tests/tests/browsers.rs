@@ -5,6 +5,8 @@
 
 #[path = "browsers/accessibility.rs"]
 mod accessibility;
+#[path = "browsers/endings.rs"]
+mod endings;
 #[path = "browsers/hostile.rs"]
 mod hostile;
 #[path = "browsers/manifest.rs"]

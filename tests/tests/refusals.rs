@@ -1,5 +1,5 @@
 //! The table of refusals: each row is provoked for real, and says in full what is shown for it. The rows
-//! stand in `refusals/`, by subject; `docs/refusals.md` is made from them.
+//! stand in `refusals/`, by subject; `docs/refusals.md` is made from them, and from those that other tests declare.
 //! Deliberately absent: what is refused inside one crate only; that is tested beside its code.
 
 #![cfg(test)]
@@ -8,6 +8,8 @@
 mod calls;
 #[path = "refusals/campaigns.rs"]
 mod campaigns;
+#[path = "refusals/declared.rs"]
+mod declared;
 #[path = "refusals/home.rs"]
 mod home;
 #[path = "refusals/kept.rs"]
@@ -61,7 +63,7 @@ async fn every_refusal_is_clear_and_leaves_nothing_half_done() -> Result<()> {
 
 #[test]
 fn the_page_of_refusals_is_what_the_table_says() -> Result<()> {
-    let page = render(&table());
+    let page = render(&table(), &declared::collect()?);
     println!("{page}");
     if std::env::var_os(WRITE).is_some() {
         return std::fs::write(PAGE, &page).context("the page cannot be written");

@@ -43,12 +43,21 @@ pub enum Face {
     },
     /// Something is wrong, and there is one thing to do.
     Broken(Broken),
+    /// Another account signed in, and it works: somebody must say whether it is meant.
+    Confirm {
+        /// Its name, where the provider told one.
+        signed_in_as: Option<String>,
+        /// What waits; `None` where nothing does.
+        held: Option<Held>,
+    },
     /// A reconnect is under way.
     Working {
         /// The stages that have begun, and those that follow.
         lines: Vec<Line>,
         /// What the person does now, as in "Finish in the window of Google."
         hint: Option<String>,
+        /// The address to open in another browser; `None` where it is done in this one.
+        link: Option<String>,
         /// Whether it can still be called off.
         can_cancel: bool,
     },
@@ -77,6 +86,8 @@ pub struct Broken {
     pub other_way: bool,
     /// The server's own words.
     pub evidence: Option<String>,
+    /// The page where an administrator can allow it; `None` where that is not what is asked for.
+    pub admin_consent: Option<String>,
     /// The title and explanation are of a reconnect that just ended; nothing was changed by it.
     pub is_refusal: bool,
 }
@@ -147,12 +158,22 @@ pub enum Progress {
         /// Whether in a tab of the browser and not in a window of its own.
         in_tab: bool,
     },
+    /// Somebody is to open this address in another browser.
+    Elsewhere {
+        /// The address; it works once.
+        link: String,
+    },
     /// What was obtained is on its way to the relay.
     HandingOver,
     /// The relay proves it.
     Proving {
         /// The last stage that is on record.
         stage: Option<Stage>,
+    },
+    /// Another account signed in, and it works: it goes on when somebody says that it is meant.
+    Unconfirmed {
+        /// Its name, where the provider told one.
+        signed_in_as: Option<String>,
     },
     /// The inbox works again.
     Resumed {
@@ -218,6 +239,14 @@ pub enum Act {
     Reconnect,
     /// Chooses the tab instead of the window.
     ReconnectInTab,
+    /// Wants an address with which the sign-in is done in another browser.
+    MakeLink,
+    /// Copies that address.
+    CopyLink(String),
+    /// Says that the account that signed in is meant.
+    Confirm,
+    /// Says that it is not.
+    Deny,
     /// Calls the reconnect under way off.
     Cancel,
     /// "Not now".
@@ -226,6 +255,6 @@ pub enum Act {
     Close,
     /// Opens the receipt.
     ShowReceipt(ReceiptId),
-    /// Copies the report for the operator.
+    /// Copies the report for the operator, or the request for the administrator.
     CopyReport(String),
 }

@@ -12,6 +12,7 @@ mod headers;
 mod names;
 mod pages;
 mod permissions;
+mod refusals;
 mod rust_source;
 mod security;
 mod size;
@@ -74,6 +75,7 @@ const CHECKS: &[fn(&Tree) -> Vec<Finding>] = &[
     dependencies::check,
     names::check,
     permissions::check,
+    refusals::check,
     absolute_paths::check,
     forbidden::check,
     size::check,

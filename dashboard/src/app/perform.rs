@@ -7,8 +7,8 @@ use protocol::request::campaign::{PauseCampaign, ResumeCampaign, StartCampaign};
 use protocol::request::delivery::{ListDeliveries, SettleDelivery};
 use protocol::request::device::{CreatePairing, DeleteDevice, GetRelayKey, ListDevices};
 use protocol::request::reconnect::{
-    GetReceipt, GetReconnect, HostReconnect, ListReceipts, ReconnectState, RefuseReconnect,
-    StartReconnect,
+    ConfirmReconnect, GetReceipt, GetReconnect, HostReconnect, ListReceipts, ReconnectState,
+    RefuseReconnect, StartReconnect,
 };
 use protocol::request::session::CreateSession;
 use protocol::request::status::GetStatus;
@@ -17,11 +17,9 @@ use web::call::{CallError, Door, call, call_if_changed};
 use yew::Context;
 
 use super::{App, keep, show_address};
-use crate::event::{Begun, Deed, Effect, Event, Loaded, Wanted};
+use crate::event::{Begun, CallingOff, Deed, Effect, Event, Loaded, Wanted};
 use crate::view::SHOWN_AT_MOST;
 
-/// What a person's Cancel is called in the API.
-const CANCELLED: &str = "cancelled";
 /// The most deliveries that the relay lists at once; of a larger campaign a receipt names some leads only.
 const LISTED_AT_MOST: u32 = 1_000;
 
@@ -66,16 +64,28 @@ impl App {
                 let answer = begin(&door, &inbox).await;
                 Event::Begun(inbox, Box::new(answer))
             }),
+            Effect::MakeLink(inbox) => link.send_future(async move {
+                let answer = begin(&door, &inbox).await;
+                Event::LinkMade(inbox, Box::new(answer))
+            }),
             Effect::ShowInTab(inbox, url) => self.tabs.show(&inbox, &url),
             Effect::CloseTab(inbox) => self.tabs.close(&inbox),
             Effect::Follow(inbox, reconnect_id) => link.send_future(async move {
                 let answer = call(&door, &GetReconnect { reconnect_id }).await;
                 Event::Followed(inbox, Box::new(answer))
             }),
-            Effect::CallOff(inbox, reconnect_id) => link.send_future(async move {
+            Effect::Confirm(inbox, reconnect_id) => link.send_future(async move {
+                let answer = call(&door, &ConfirmReconnect { reconnect_id }).await;
+                Event::Followed(inbox, Box::new(answer))
+            }),
+            Effect::CallOff(inbox, reconnect_id, why) => link.send_future(async move {
+                let word = match why {
+                    CallingOff::Cancelled => RefuseReconnect::CANCELLED,
+                    CallingOff::Closed => RefuseReconnect::CLOSED,
+                };
                 let refuse = RefuseReconnect {
                     reconnect_id,
-                    error: CANCELLED.to_owned(),
+                    error: word.to_owned(),
                     description: None,
                     redirect_uri: None,
                 };

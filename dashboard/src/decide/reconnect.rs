@@ -9,7 +9,7 @@ use web::call::CallError;
 use web::card::{Act, Progress, Stopped};
 
 use super::{is_signed_out, said};
-use crate::event::{Begun, Effect};
+use crate::event::{Begun, CallingOff, Effect};
 use crate::model::{Model, Out, Reconnecting};
 use crate::route::Route;
 
@@ -38,6 +38,20 @@ impl Model {
                 self.set(&inbox, None, Progress::Starting);
                 vec![Effect::OpenTab(inbox.clone()), Effect::Begin(inbox)]
             }
+            Act::MakeLink => {
+                let is_under_way = self
+                    .reconnects
+                    .get(&inbox)
+                    .is_some_and(Reconnecting::is_under_way);
+                if is_under_way {
+                    return Vec::new();
+                }
+                self.set(&inbox, None, Progress::Starting);
+                vec![Effect::MakeLink(inbox)]
+            }
+            Act::CopyLink(link) => vec![Effect::Copy(Secret::new(link))],
+            Act::Confirm => self.judge(inbox, true),
+            Act::Deny => self.judge(inbox, false),
             Act::Cancel => self.cancel(inbox),
             Act::NotNow | Act::Close => {
                 self.reconnects.remove(&inbox);
@@ -48,15 +62,38 @@ impl Model {
         }
     }
 
+    /// Says whether the account that signed in is meant.
+    fn judge(&mut self, inbox: InboxId, is_meant: bool) -> Vec<Effect> {
+        let Some(reconnecting) = self.reconnects.get_mut(&inbox) else {
+            return Vec::new();
+        };
+        let (Progress::Unconfirmed { .. }, Some(reconnect)) =
+            (&reconnecting.progress, reconnecting.reconnect.clone())
+        else {
+            return Vec::new();
+        };
+        reconnecting.progress = Progress::HandingOver;
+        if is_meant {
+            vec![Effect::Confirm(inbox, reconnect)]
+        } else {
+            vec![Effect::CallOff(inbox, reconnect, CallingOff::Cancelled)]
+        }
+    }
+
     /// Once the relay has given the reconnect a name, the relay ends it and says so.
     fn cancel(&mut self, inbox: InboxId) -> Vec<Effect> {
         let Some(reconnecting) = self.reconnects.get_mut(&inbox) else {
             return Vec::new();
         };
         if let Some(reconnect) = reconnecting.reconnect.clone() {
+            // Perhaps the provider showed a page from which nobody comes back: the relay finds out.
+            let why = match reconnecting.progress {
+                Progress::AtProvider { .. } | Progress::Elsewhere { .. } => CallingOff::Closed,
+                _ => CallingOff::Cancelled,
+            };
             return vec![
                 Effect::CloseTab(inbox.clone()),
-                Effect::CallOff(inbox, reconnect),
+                Effect::CallOff(inbox, reconnect, why),
             ];
         }
         reconnecting.progress = Progress::Stopped(Stopped::Cancelled);
@@ -75,7 +112,7 @@ impl Model {
         match answer {
             Ok(begun) if is_called_off => vec![
                 Effect::CloseTab(inbox.clone()),
-                Effect::CallOff(inbox, begun.reconnect.id),
+                Effect::CallOff(inbox, begun.reconnect.id, CallingOff::Cancelled),
             ],
             // The answer to a click before the last one: the relay joins both to one reconnect, which goes on.
             Ok(_) if !is_wanted => Vec::new(),
@@ -118,6 +155,25 @@ impl Model {
         }
     }
 
+    /// The link is shown, and the reconnect followed, wherever it is opened.
+    pub(super) fn link(&mut self, inbox: InboxId, answer: Result<Begun, CallError>) -> Vec<Effect> {
+        let progress = self.reconnects.get(&inbox).map(|found| &found.progress);
+        match answer {
+            Ok(Begun {
+                reconnect,
+                url: Some(url),
+            }) if progress == Some(&Progress::Starting) => {
+                let link = url.expose().to_owned();
+                self.set(&inbox, Some(reconnect.id), Progress::Elsewhere { link });
+                let mut effects = vec![self.keep()];
+                effects.extend(self.pace().map(Effect::TickAfter));
+                effects
+            }
+            // There is no tab to close, so this differs in nothing.
+            answer => self.begin(inbox, answer),
+        }
+    }
+
     /// Asks how each reconnect under way stands.
     pub(super) fn follow_all(&self) -> Vec<Effect> {
         let under_way = self
@@ -157,10 +213,16 @@ impl Model {
             return Vec::new();
         }
         reconnecting.progress = match reconnect.state {
-            ReconnectState::Started => Progress::AtProvider { in_tab: true },
+            ReconnectState::Started => match &reconnecting.progress {
+                Progress::Elsewhere { .. } => return Vec::new(),
+                _ => Progress::AtProvider { in_tab: true },
+            },
             ReconnectState::Granted => Progress::Proving { stage: None },
-            ReconnectState::Verifying | ReconnectState::Unconfirmed => Progress::Proving {
+            ReconnectState::Verifying => Progress::Proving {
                 stage: reconnect.stage,
+            },
+            ReconnectState::Unconfirmed => Progress::Unconfirmed {
+                signed_in_as: reconnect.signed_in_as,
             },
             ReconnectState::Resumed => Progress::Resumed { receipt: None },
             ReconnectState::Refused => match reconnect.card {

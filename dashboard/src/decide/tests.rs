@@ -11,7 +11,7 @@ use protocol::timestamp::Timestamp;
 use web::call::{CallError, Tagged};
 use web::card::{Act, Progress, Stopped};
 
-use crate::event::{Begun, Deed, Effect, Event, Loaded, Opening, Wanted};
+use crate::event::{Begun, CallingOff, Deed, Effect, Event, Loaded, Opening, Wanted};
 use crate::example;
 use crate::model::{Access, Model, Out, Reconnecting, Slot};
 use crate::route::Route;
@@ -355,20 +355,86 @@ fn a_reconnect_is_called_off_at_the_relay() {
         reconnect: reconnect(ReconnectState::Started),
         url: Some(Secret::new("https://relay.example")),
     };
-    let call_off = [
-        Effect::CloseTab(jane()),
-        Effect::CallOff(jane(), ReconnectId::new("rec_1")),
-    ];
+    let call_off = |why| {
+        [
+            Effect::CloseTab(jane()),
+            Effect::CallOff(jane(), ReconnectId::new("rec_1"), why),
+        ]
+    };
     assert_eq!(
         model.decide(Event::Begun(jane(), Box::new(Ok(begun.clone())))),
-        call_off,
+        call_off(CallingOff::Cancelled),
         "it had no name when it was called off"
     );
 
     let mut model = signed_in(Route::Inboxes);
     model.decide(Event::Acted(jane(), Act::Reconnect));
     model.decide(Event::Begun(jane(), Box::new(Ok(begun))));
-    assert_eq!(model.decide(Event::Acted(jane(), Act::Cancel)), call_off);
+    // The provider's page may have been an error: the relay finds out.
+    assert_eq!(
+        model.decide(Event::Acted(jane(), Act::Cancel)),
+        call_off(CallingOff::Closed)
+    );
+}
+
+/// Row: not signed in here, on the dashboard | Make a link, and open it in another browser | resumed | the person | Open this link in the browser where you are signed in at …. It works once, for a few minutes.
+#[test]
+fn a_link_for_another_browser_is_shown_and_its_sign_in_followed() {
+    let mut model = signed_in(Route::Inboxes);
+    let effects = model.decide(Event::Acted(jane(), Act::MakeLink));
+    assert_eq!(effects, [Effect::MakeLink(jane())]);
+    let link = "https://relay.example/oauth/start?ticket=t";
+    let begun = Begun {
+        reconnect: reconnect(ReconnectState::Started),
+        url: Some(Secret::new(link)),
+    };
+    model.decide(Event::LinkMade(jane(), Box::new(Ok(begun))));
+    let shown = Progress::Elsewhere {
+        link: link.to_owned(),
+    };
+    assert_eq!(progress(&model), Some(&shown));
+    let started = reconnect(ReconnectState::Started);
+    model.decide(Event::Followed(jane(), Box::new(Ok(started))));
+    assert_eq!(progress(&model), Some(&shown), "it still waits");
+    let copy = model.decide(Event::Acted(jane(), Act::CopyLink(link.to_owned())));
+    assert_eq!(copy, [Effect::Copy(Secret::new(link))]);
+    let granted = reconnect(ReconnectState::Granted);
+    model.decide(Event::Followed(jane(), Box::new(Ok(granted))));
+    assert_eq!(progress(&model), Some(&Progress::Proving { stage: None }));
+}
+
+#[test]
+fn another_account_that_works_is_confirmed_or_denied() {
+    let asked = || {
+        let mut model = signed_in(Route::Inboxes);
+        model.decide(Event::Acted(jane(), Act::Reconnect));
+        let begun = Begun {
+            reconnect: reconnect(ReconnectState::Started),
+            url: Some(Secret::new("https://relay.example")),
+        };
+        model.decide(Event::Begun(jane(), Box::new(Ok(begun))));
+        let john = Reconnect {
+            signed_in_as: Some("john@acme.example".to_owned()),
+            ..reconnect(ReconnectState::Unconfirmed)
+        };
+        model.decide(Event::Followed(jane(), Box::new(Ok(john))));
+        model
+    };
+    let unconfirmed = Progress::Unconfirmed {
+        signed_in_as: Some("john@acme.example".to_owned()),
+    };
+    assert_eq!(progress(&asked()), Some(&unconfirmed));
+    let id = ReconnectId::new("rec_1");
+    assert_eq!(
+        asked().decide(Event::Acted(jane(), Act::Confirm)),
+        [Effect::Confirm(jane(), id.clone())]
+    );
+    assert_eq!(
+        asked().decide(Event::Acted(jane(), Act::Deny)),
+        [Effect::CallOff(jane(), id, CallingOff::Cancelled)]
+    );
+    let mut model = signed_in(Route::Inboxes);
+    assert_eq!(model.decide(Event::Acted(jane(), Act::Confirm)), []);
 }
 
 #[test]
@@ -406,7 +472,11 @@ fn a_late_answer_to_the_first_click_does_not_end_the_second() {
     }
     assert_eq!(
         model.decide(answer(Ok(begun("first")))).last(),
-        Some(&Effect::CallOff(jane(), ReconnectId::new("rec_1"))),
+        Some(&Effect::CallOff(
+            jane(),
+            ReconnectId::new("rec_1"),
+            CallingOff::Cancelled
+        )),
         "nobody waits for it"
     );
 }

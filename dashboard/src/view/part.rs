@@ -54,7 +54,7 @@ pub(super) fn card(card: &Card, model: &Model, send: &Callback<Event>) -> Html {
     let inbox = card.inbox.clone();
     let on_act = send.reform(move |act| Event::Acted(inbox.clone(), act));
     let key = card.inbox.to_string();
-    html! { <CardView {key} card={card.clone()} {on_act} now={model.now} /> }
+    html! { <CardView {key} card={card.clone()} {on_act} can_link={true} now={model.now} /> }
 }
 
 /// What is loaded, once it is here.

@@ -56,6 +56,12 @@ pub enum PairingError {
         /// The address.
         relay: String,
     },
+    /// The code was used, has run out, or never was.
+    #[error(
+        "This pairing link was used already, or its ten minutes are over. Nothing was paired. Make a new one: \
+         on the dashboard under Settings, or with `unpause pair`."
+    )]
+    CodeOver,
     /// The relay said no.
     #[error("The relay said no: {words}")]
     Refused {

@@ -8,7 +8,8 @@ use protocol::provider::ProviderId;
 use protocol::reconnect::{Authorization, Grant, sealing_context};
 use protocol::request::device::GetRelayKey;
 use protocol::request::reconnect::{
-    GetReceipt, GetReconnect, GrantReconnect, HostReconnect, RefuseReconnect, StartReconnect,
+    ConfirmReconnect, GetReceipt, GetReconnect, GrantReconnect, HostReconnect, RefuseReconnect,
+    StartReconnect,
 };
 use protocol::sealed::Sealed;
 use protocol::secret::Secret;
@@ -16,12 +17,10 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::{Background, chance, clock, token_endpoint};
 use crate::browser::{self, BrowserError, identity, tabs, windows};
-use crate::flow::authorization::{Visit, redirect_uri};
+use crate::flow::authorization::{ExchangeError, Visit, redirect_uri};
 use crate::flow::window::{self, WindowEnd};
 use crate::flow::{Effect, Event, Handover};
 
-/// What the relay is told where the person called it off.
-const CANCELLED: &str = "cancelled";
 /// How long a window may take to open. Chromium and Firefox took a fifth of a second where this was tried.
 const OPENS_WITHIN: Duration = Duration::from_secs(3);
 
@@ -65,7 +64,7 @@ impl Background {
                 after,
             } => {
                 clock::pause(after).await;
-                Some(self.hand_over(reconnect, what).await)
+                Some(self.hand_over(inbox, reconnect, what).await)
             }
             Effect::Poll {
                 reconnect: reconnect_id,
@@ -225,6 +224,7 @@ impl Background {
         let visit = self.0.visits.borrow_mut().remove(inbox);
         let Some(visit) = visit else {
             return Event::ExchangeFailed {
+                error: None,
                 words: "the sign-in was given up before its answer came".to_owned(),
             };
         };
@@ -232,8 +232,12 @@ impl Background {
             Ok(grant) => self
                 .seal(inbox, reconnect, &grant)
                 .map_or(Event::OtherKey, Event::Sealed),
-            Err(error) => Event::ExchangeFailed {
-                words: error.to_string(),
+            Err(failure) => Event::ExchangeFailed {
+                words: failure.to_string(),
+                error: match failure {
+                    ExchangeError::Refused { error, .. } => error,
+                    ExchangeError::NotAnAddress => None,
+                },
             },
         }
     }
@@ -250,32 +254,39 @@ impl Background {
             .ok()
     }
 
-    async fn hand_over(&self, reconnect_id: ReconnectId, what: Handover) -> Event {
+    async fn hand_over(&self, inbox: &InboxId, reconnect_id: ReconnectId, what: Handover) -> Event {
+        let refuse = async |error: &str, description, redirect_uri| {
+            let refusal = RefuseReconnect {
+                reconnect_id: reconnect_id.clone(),
+                error: error.to_owned(),
+                description,
+                redirect_uri,
+            };
+            self.call(&refusal).await
+        };
         let answer = match what {
             Handover::Grant { sealed } => {
+                let reconnect_id = reconnect_id.clone();
                 self.call(&GrantReconnect {
                     reconnect_id,
                     sealed,
                 })
                 .await
             }
-            Handover::Refusal { error, description } => {
-                self.call(&RefuseReconnect {
-                    reconnect_id,
-                    error,
-                    description,
-                    redirect_uri: None,
-                })
-                .await
+            Handover::Confirmation => {
+                let reconnect_id = reconnect_id.clone();
+                self.call(&ConfirmReconnect { reconnect_id }).await
             }
-            Handover::Cancellation { .. } => {
-                self.call(&RefuseReconnect {
-                    reconnect_id,
-                    error: CANCELLED.to_owned(),
-                    description: None,
-                    redirect_uri: None,
-                })
-                .await
+            Handover::Refusal { error, description } => refuse(&error, description, None).await,
+            Handover::MixUp { words } => refuse(RefuseReconnect::MIXED_UP, Some(words), None).await,
+            Handover::Closing { in_tab, .. } => {
+                // In a tab it was the relay's own.
+                let base = identity::redirect_url("").ok().filter(|_| !in_tab);
+                let asked_with = base.map(|base| redirect_uri(&base, &self.provider(inbox)));
+                refuse(RefuseReconnect::CLOSED, None, asked_with).await
+            }
+            Handover::Cancellation { .. } | Handover::Denial => {
+                refuse(RefuseReconnect::CANCELLED, None, None).await
             }
         };
         match answer {

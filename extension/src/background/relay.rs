@@ -134,6 +134,9 @@ impl Background {
             call(&door, &CreateDevice { code, name })
                 .await
                 .map_err(|error| match error {
+                    CallError::Refused(problem) if problem.field.as_deref() == Some("code") => {
+                        PairingError::CodeOver
+                    }
                     CallError::Refused(problem) => PairingError::Refused {
                         words: problem.detail,
                     },
@@ -269,6 +272,8 @@ mod tests {
     use super::super::example;
     use super::*;
 
+    /// Row: device revoked, in the browser | the relay answers 401, or lets nothing be read | 401 unauthenticated | the person | … does not know this browser any more. It was unpaired at the relay, or this browser lost its key. Your inboxes and campaigns are as they were. A fresh link pairs it again.
+    /// Row: relay unreachable | nothing answers at its address | `relay_unreachable` | the person | The relay does not answer. Nothing answers at …. Check that the relay runs and that this computer reaches it.
     #[test]
     fn a_relay_that_refuses_this_browser_is_not_one_that_is_gone() {
         let unreachable = CallError::Unreachable {

@@ -159,6 +159,8 @@ impl Background {
                 };
                 self.tell(&inbox, Event::Clicked(wish)).await;
             }
+            Ask::Confirm { inbox } => self.tell(&inbox, Event::Confirmed).await,
+            Ask::Deny { inbox } => self.tell(&inbox, Event::Denied).await,
             Ask::Cancel { inbox } => self.tell(&inbox, Event::Cancelled).await,
             Ask::Close { inbox } => self.tell(&inbox, Event::Closed).await,
             Ask::NotNow { inbox } => {
@@ -211,6 +213,8 @@ fn may_ask(ask: &Ask, own: Option<&InboxId>) -> bool {
     };
     match ask {
         Ask::Reconnect { inbox, .. }
+        | Ask::Confirm { inbox }
+        | Ask::Deny { inbox }
         | Ask::Cancel { inbox }
         | Ask::Close { inbox }
         | Ask::NotNow { inbox }

@@ -72,6 +72,8 @@ pub enum ExchangeError {
     /// The token endpoint said no, or something that is no answer.
     #[error("{words}")]
     Refused {
+        /// Its `error` (RFC 6749 §5.2); `None` where it is no answer.
+        error: Option<String>,
         /// Its words.
         words: String,
     },
@@ -211,6 +213,10 @@ impl Visit {
             .request_async(&http)
             .await
             .map_err(|error| ExchangeError::Refused {
+                error: match &error {
+                    RequestTokenError::ServerResponse(said) => Some(said.error().to_string()),
+                    _ => None,
+                },
                 words: hush.text(&words_of(&error)),
             })?;
         let expires_in_ms = tokens

@@ -56,7 +56,9 @@ pub(super) fn wake(state: State, now: Timestamp) -> (State, Vec<Effect>) {
             Effect::Host(reconnect.clone()),
             poll(reconnect, BETWEEN_LOOKS),
         ],
-        State::AtProvider { reconnect, .. } | State::Proving { reconnect, .. } => {
+        State::AtProvider { reconnect, .. }
+        | State::Proving { reconnect, .. }
+        | State::Unconfirmed { reconnect, .. } => {
             vec![poll(reconnect, Duration::ZERO)]
         }
         State::HandingOver {
@@ -79,7 +81,9 @@ pub(super) fn tick(state: State, now: Timestamp) -> (State, Vec<Effect>) {
         State::Over {
             ending: Ending::Resumed { id, receipt: None },
         } => vec![Effect::ReadReceipt(id.clone())],
-        State::AtProvider { reconnect, .. } | State::Proving { reconnect, .. } => {
+        State::AtProvider { reconnect, .. }
+        | State::Proving { reconnect, .. }
+        | State::Unconfirmed { reconnect, .. } => {
             vec![poll(reconnect, BETWEEN_LOOKS)]
         }
         _ => Vec::new(),

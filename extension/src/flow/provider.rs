@@ -31,6 +31,22 @@ pub(super) fn click(state: State, wish: Wish, now: Timestamp) -> (State, Vec<Eff
             what: Handover::Cancellation { again: Some(wish) },
             deadline,
         }),
+        State::HandingOver {
+            reconnect,
+            what:
+                Handover::Closing {
+                    in_tab,
+                    again: None,
+                },
+            deadline,
+        } => keep(State::HandingOver {
+            reconnect,
+            what: Handover::Closing {
+                in_tab,
+                again: Some(wish),
+            },
+            deadline,
+        }),
         State::AtProvider {
             reconnect,
             way: way @ Way::Window { .. },
@@ -178,15 +194,15 @@ pub(super) fn answered(state: State, answer: Answer, now: Timestamp) -> (State, 
             (state, effects)
         }
         Answer::NotOurs { words } => {
-            let ending = Ending::Stopped {
-                why: Stopped::NotOurAnswer { words },
-            };
-            (State::Over { ending }, vec![Effect::Forget])
+            let (state, mut effects) =
+                hand_over(reconnect, Handover::MixUp { words }, now + AT_MOST);
+            effects.push(Effect::Forget);
+            (state, effects)
         }
     }
 }
 
-pub(super) fn window_ended(state: State, end: &WindowEnd) -> (State, Vec<Effect>) {
+pub(super) fn window_ended(state: State, end: &WindowEnd, now: Timestamp) -> (State, Vec<Effect>) {
     let State::AtProvider {
         reconnect,
         way: Way::Window { visit: number, .. },
@@ -201,10 +217,13 @@ pub(super) fn window_ended(state: State, end: &WindowEnd) -> (State, Vec<Effect>
     }
     match end {
         WindowEnd::Closed => {
-            let ending = Ending::Stopped {
-                why: Stopped::WindowClosed,
+            let what = Handover::Closing {
+                in_tab: false,
+                again: None,
             };
-            (State::Over { ending }, vec![Effect::Forget])
+            let (state, mut effects) = hand_over(reconnect, what, now + AT_MOST);
+            effects.push(Effect::Forget);
+            (state, effects)
         }
         // The window is of no use here; a tab needs nothing but the relay.
         WindowEnd::Failed { .. } => {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use protocol::cause::Cause;
 use protocol::id::ReconnectId;
 use protocol::request::reconnect::{Reconnect, ReconnectState};
 use protocol::timestamp::Timestamp;
@@ -37,8 +38,41 @@ pub(super) fn cancel(state: State, now: Timestamp) -> (State, Vec<Effect>) {
             what: CANCELLATION,
             deadline,
         }),
+        State::HandingOver {
+            reconnect,
+            what: Handover::Closing { in_tab, .. },
+            deadline,
+        } => keep(State::HandingOver {
+            reconnect,
+            what: Handover::Closing {
+                in_tab,
+                again: None,
+            },
+            deadline,
+        }),
+        State::Unconfirmed { .. } => judge(state, Handover::Denial),
         // It is at the relay, or nearly: what is proved cannot be called off.
         other => keep(other),
+    }
+}
+
+/// Whether the account that signed in is meant.
+pub(super) fn judge(state: State, judgement: Handover) -> (State, Vec<Effect>) {
+    match state {
+        State::Unconfirmed {
+            reconnect,
+            deadline,
+            ..
+        } => hand_over(reconnect, judgement, deadline),
+        other => keep(other),
+    }
+}
+
+/// The relay knows that the page was closed, or cannot be told.
+fn closed(state: &State, again: Option<Wish>, now: Timestamp) -> (State, Vec<Effect>) {
+    match again {
+        None => stop(state, Stopped::WindowClosed),
+        Some(wish) => click(State::Idle, wish, now),
     }
 }
 
@@ -79,6 +113,13 @@ pub(super) fn acknowledged(
             what: Handover::Cancellation { again },
             ..
         } => cancelled(&state, *again, now),
+        // It could have answered; the words for that are this side's, who knows what was closed.
+        State::HandingOver {
+            what: Handover::Closing { again, .. },
+            ..
+        } if again.is_some() || reconnect.cause == Some(Cause::Cancelled) => {
+            closed(&state, *again, now)
+        }
         State::HandingOver { .. } => {
             let (state, mut effects) = follow(reconnect, now);
             effects.push(Effect::Forget);
@@ -90,7 +131,9 @@ pub(super) fn acknowledged(
 
 pub(super) fn polled(state: State, reconnect: Reconnect, now: Timestamp) -> (State, Vec<Effect>) {
     match &state {
-        State::AtProvider { reconnect: id, .. } | State::Proving { reconnect: id, .. }
+        State::AtProvider { reconnect: id, .. }
+        | State::Proving { reconnect: id, .. }
+        | State::Unconfirmed { reconnect: id, .. }
             if *id != reconnect.id =>
         {
             // A late answer about the one before: this one is still to be asked about.
@@ -99,7 +142,15 @@ pub(super) fn polled(state: State, reconnect: Reconnect, now: Timestamp) -> (Sta
         State::AtProvider { way, .. } if reconnect.state == ReconnectState::Started => match way {
             Way::Tab {
                 is_closed: true, ..
-            } => stop(&state, Stopped::WindowClosed),
+            } => {
+                let what = Handover::Closing {
+                    in_tab: true,
+                    again: None,
+                };
+                let (state, mut effects) = hand_over(reconnect.id, what, now + AT_MOST);
+                effects.push(Effect::Forget);
+                (state, effects)
+            }
             _ => poll_again(state, now),
         },
         // An answer that was on its way while the grant was handed over.
@@ -128,6 +179,8 @@ pub(super) fn polled(state: State, reconnect: Reconnect, now: Timestamp) -> (Sta
             }
             (state, effects)
         }
+        // Somebody may have said it elsewhere.
+        State::Unconfirmed { .. } => follow(reconnect, now),
         _ => keep(state),
     }
 }
@@ -135,14 +188,21 @@ pub(super) fn polled(state: State, reconnect: Reconnect, now: Timestamp) -> (Sta
 /// Goes where the relay says that the reconnect stands.
 pub(super) fn follow(reconnect: Reconnect, now: Timestamp) -> (State, Vec<Effect>) {
     match reconnect.state {
-        ReconnectState::Started
-        | ReconnectState::Granted
-        | ReconnectState::Verifying
-        | ReconnectState::Unconfirmed => {
+        ReconnectState::Started | ReconnectState::Granted | ReconnectState::Verifying => {
             let effects = vec![poll(&reconnect.id, BETWEEN_LOOKS)];
             let state = State::Proving {
                 reconnect: reconnect.id,
                 stage: reconnect.stage,
+                deadline: now + AT_MOST,
+            };
+            (state, effects)
+        }
+        ReconnectState::Unconfirmed => {
+            let effects = vec![poll(&reconnect.id, BETWEEN_LOOKS)];
+            let state = State::Unconfirmed {
+                reconnect: reconnect.id,
+                signed_in_as: reconnect.signed_in_as,
+                // The relay ends it in time, and says so.
                 deadline: now + AT_MOST,
             };
             (state, effects)
@@ -184,7 +244,9 @@ pub(super) fn poll_again(state: State, now: Timestamp) -> (State, Vec<Effect>) {
         return stop(&state, Stopped::TookTooLong);
     }
     let effects = match &state {
-        State::AtProvider { reconnect, .. } | State::Proving { reconnect, .. } => {
+        State::AtProvider { reconnect, .. }
+        | State::Proving { reconnect, .. }
+        | State::Unconfirmed { reconnect, .. } => {
             vec![poll(reconnect, BETWEEN_LOOKS)]
         }
         _ => Vec::new(),
@@ -213,6 +275,18 @@ pub(super) fn call_failed(
             what: Handover::Cancellation { again },
             ..
         } => cancelled(&state, again, now),
+        // The next start finds the reconnect that still waits, and goes on with it.
+        State::HandingOver {
+            what: Handover::Closing { again, .. },
+            ..
+        } if !matches!(failure, CallFailure::Conflict { .. }) => closed(&state, again, now),
+        State::HandingOver {
+            what: Handover::MixUp { ref words },
+            ..
+        } if !matches!(failure, CallFailure::Conflict { .. }) => {
+            let words = words.clone();
+            stop(&state, Stopped::NotOurAnswer { words })
+        }
         State::HandingOver {
             reconnect,
             what,

@@ -295,8 +295,154 @@ fn a_window_that_does_not_work_leads_to_a_tab_by_itself() {
     // Closed by the person: only after the relay has nothing either.
     let (state, effects) = play(state, [Event::TabClosed { tab: 7 }]);
     assert!(has_poll(&effects));
-    let (state, _) = play(state, [Event::Polled(reconnect(ReconnectState::Started))]);
+    let (state, effects) = play(state, [Event::Polled(reconnect(ReconnectState::Started))]);
+    assert!(
+        handed_over(&effects)
+            .is_some_and(|what| matches!(what, Handover::Closing { in_tab: true, .. }))
+    );
+    let (state, _) = play(state, [Event::Acknowledged(called_off())]);
     assert_eq!(stopped(&state), Some(&Stopped::WindowClosed));
+}
+
+/// What the relay is told.
+fn handed_over(effects: &[Effect]) -> Option<&Handover> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::HandOver { what, .. } => Some(what),
+        _ => None,
+    })
+}
+
+/// The relay has found nothing but that it was called off.
+fn called_off() -> Reconnect {
+    Reconnect {
+        cause: Some(Cause::Cancelled),
+        ..reconnect(ReconnectState::Refused)
+    }
+}
+
+/// Row: window closed | the person closes the provider's window | `window_closed` | the person | The sign-in window was closed. Nothing was changed; jane@acme.example still waits for its reconnect.
+#[test]
+fn a_window_that_was_closed_is_looked_into_by_the_relay() {
+    let events = [
+        click(),
+        started(ReconnectState::Started, &[true]),
+        Event::WindowEnded(WindowEnd::Closed),
+    ];
+    let (state, effects) = play(State::Idle, events);
+    let closing = Handover::Closing {
+        in_tab: false,
+        again: None,
+    };
+    assert_eq!(handed_over(&effects), Some(&closing));
+    // The person is not kept waiting for what the relay finds.
+    let shown = Some(Progress::Stopped(Stopped::WindowClosed));
+    assert_eq!(state.progress(), shown);
+    for end in [Event::Acknowledged(called_off()), unreachable()] {
+        let (state, _) = play(state.clone(), [end]);
+        assert_eq!(stopped(&state), Some(&Stopped::WindowClosed));
+    }
+    // The provider does not know the address: no window could have answered.
+    let misconfigured = Reconnect {
+        cause: Some(Cause::AppMisconfigured),
+        ..reconnect(ReconnectState::Refused)
+    };
+    let (over, _) = play(state.clone(), [Event::Acknowledged(misconfigured)]);
+    assert!(matches!(over.progress(), Some(Progress::Refused { .. })));
+    // Wanted again before the relay knows: only then.
+    let (state, effects) = play(state, [click()]);
+    assert!(effects.is_empty());
+    assert_eq!(state.progress(), Some(Progress::Starting));
+    let (_, effects) = play(state, [Event::Acknowledged(called_off())]);
+    assert_eq!(effects, [Effect::Start]);
+}
+
+/// Row: `state` or `iss` wrong, in the window | the answer is not one to the question | `mixed_up`
+#[test]
+fn an_answer_that_is_not_ours_is_told_to_the_relay() {
+    let words = "the answer is another provider's".to_owned();
+    let events = [
+        click(),
+        started(ReconnectState::Started, &[true]),
+        Event::Answered(Answer::NotOurs {
+            words: words.clone(),
+        }),
+    ];
+    let (state, effects) = play(State::Idle, events);
+    let told = Handover::MixUp {
+        words: words.clone(),
+    };
+    assert_eq!(handed_over(&effects), Some(&told));
+    let shown = Stopped::NotOurAnswer { words };
+    assert_eq!(state.progress(), Some(Progress::Stopped(shown.clone())));
+    let (gone, _) = play(state.clone(), [unreachable()]);
+    assert_eq!(stopped(&gone), Some(&shown));
+    let refused = Event::Acknowledged(reconnect(ReconnectState::Refused));
+    let (over, _) = play(state, [refused]);
+    assert!(matches!(over.progress(), Some(Progress::Refused { .. })));
+}
+
+#[test]
+fn a_code_that_the_token_endpoint_refuses_is_the_relays_to_judge() {
+    let events = [
+        click(),
+        started(ReconnectState::Started, &[true]),
+        granted(),
+    ];
+    let (state, _) = play(State::Idle, events);
+    let failed = |error: Option<&str>| Event::ExchangeFailed {
+        error: error.map(str::to_owned),
+        words: "the client or its secret is not known".to_owned(),
+    };
+    let (_, effects) = play(state.clone(), [failed(Some("invalid_client"))]);
+    let told = handed_over(&effects);
+    assert!(
+        matches!(told, Some(Handover::Refusal { error, .. }) if error == "invalid_client"),
+        "{effects:?}"
+    );
+    let (state, _) = play(state, [failed(None)]);
+    let why = stopped(&state);
+    assert!(matches!(why, Some(Stopped::ExchangeFailed { .. })));
+}
+
+#[test]
+fn another_account_that_works_is_used_when_the_person_says_so() {
+    let john = || Reconnect {
+        signed_in_as: Some("john@acme.example".to_owned()),
+        ..reconnect(ReconnectState::Unconfirmed)
+    };
+    let events = [
+        click(),
+        started(ReconnectState::Started, &[true]),
+        Event::Polled(john()),
+    ];
+    let (state, effects) = play(State::Idle, events);
+    assert!(has_poll(&effects), "it may be confirmed elsewhere");
+    let asked = Progress::Unconfirmed {
+        signed_in_as: Some("john@acme.example".to_owned()),
+    };
+    assert_eq!(state.progress(), Some(asked));
+    let (woken, effects) = play(state.clone(), [Event::Woke]);
+    assert_eq!(woken, state);
+    assert!(has_poll(&effects));
+
+    let (meant, effects) = play(state.clone(), [Event::Confirmed]);
+    assert_eq!(handed_over(&effects), Some(&Handover::Confirmation));
+    let going_on = reconnect(ReconnectState::Verifying);
+    let (meant, _) = play(meant, [Event::Acknowledged(going_on.clone())]);
+    assert!(matches!(meant, State::Proving { .. }));
+    let (elsewhere, _) = play(state.clone(), [Event::Polled(going_on)]);
+    assert!(matches!(elsewhere, State::Proving { .. }));
+
+    for no in [Event::Denied, Event::Cancelled] {
+        let (denied, effects) = play(state.clone(), [no]);
+        assert_eq!(handed_over(&effects), Some(&Handover::Denial));
+        let refused = reconnect(ReconnectState::Refused);
+        let (denied, _) = play(denied, [Event::Acknowledged(refused)]);
+        assert!(matches!(denied.progress(), Some(Progress::Refused { .. })));
+    }
+    // Nothing to confirm, nothing to deny.
+    let (idle, effects) = play(State::Idle, [Event::Confirmed, Event::Denied]);
+    assert_eq!((idle, effects), (State::Idle, Vec::new()));
 }
 
 #[test]
@@ -534,6 +680,7 @@ fn any_event() -> impl Strategy<Value = Event> {
             ReconnectState::Started,
             ReconnectState::Granted,
             ReconnectState::Verifying,
+            ReconnectState::Unconfirmed,
             ReconnectState::Resumed,
             ReconnectState::Refused,
         ])
@@ -545,6 +692,8 @@ fn any_event() -> impl Strategy<Value = Event> {
                 skip_silent,
             })
         }),
+        Just(Event::Confirmed),
+        Just(Event::Denied),
         Just(Event::Cancelled),
         Just(Event::Closed),
         (states(), any::<bool>()).prop_map(|(state, silent)| started(state, &[!silent, true])),
@@ -563,8 +712,11 @@ fn any_event() -> impl Strategy<Value = Event> {
         }),
         (1..3).prop_map(|tab| Event::TabClosed { tab }),
         Just(Event::Sealed(sealed())),
-        Just(Event::ExchangeFailed {
-            words: "invalid_grant".to_owned()
+        proptest::sample::select(vec![None, Some("invalid_grant".to_owned())]).prop_map(|error| {
+            Event::ExchangeFailed {
+                error,
+                words: String::new(),
+            }
         }),
         states().prop_map(|state| Event::Acknowledged(reconnect(state))),
         states().prop_map(|state| Event::Polled(reconnect(state))),
@@ -591,7 +743,10 @@ proptest! {
             now += later;
             let is_wake = matches!(event, Event::Woke);
             // What was called off has ended once the relay is told.
-            let was_ending = matches!(&state, State::HandingOver { what: Handover::Cancellation { .. }, .. });
+            let was_ending = matches!(
+                &state,
+                State::HandingOver { what: Handover::Cancellation { .. } | Handover::Closing { .. }, .. }
+            );
             let was_running = state.is_running() && !was_ending;
             let (next, effects) = decide(state, event, at(now));
             let n_starts = effects.iter().filter(|effect| **effect == Effect::Start).count();

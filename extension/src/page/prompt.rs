@@ -73,7 +73,10 @@ pub fn Prompt() -> Html {
 
 /// Whether an act leads to a sign-in or ends one. The others only put the prompt aside, or copy words.
 fn begins_something(act: &Act) -> bool {
-    matches!(act, Act::Reconnect | Act::ReconnectInTab | Act::Cancel)
+    matches!(
+        act,
+        Act::Reconnect | Act::ReconnectInTab | Act::Confirm | Act::Deny | Act::Cancel
+    )
 }
 
 fn judge(click: &Rc<Cell<Option<guard::Click>>>) -> Result<Allowed, Ignored> {
@@ -149,7 +152,7 @@ pub fn PromptView(props: &Props) -> Html {
 /// What the key Escape does: puts the card aside, unless a reconnect is under way on it.
 fn put_aside(card: &Card) -> Option<Act> {
     match card.face {
-        Face::Working { .. } => None,
+        Face::Working { .. } | Face::Confirm { .. } => None,
         Face::Done(_) => Some(Act::Close),
         Face::Broken(_) | Face::Checking { .. } | Face::Well { .. } => Some(Act::NotNow),
     }

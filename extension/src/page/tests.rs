@@ -66,6 +66,7 @@ fn lost() -> Card {
             remedy: Remedy::Reconnect,
             other_way: false,
             evidence: Some("535 5.7.8 Username and Password not accepted.".to_owned()),
+            admin_consent: None,
             is_refusal: false,
         }),
     }
@@ -87,6 +88,7 @@ fn under_way() -> Card {
                 line(LineState::Next, "Resume 2 campaigns"),
             ],
             hint: None,
+            link: None,
             can_cancel: true,
         },
     }

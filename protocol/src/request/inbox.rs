@@ -101,6 +101,20 @@ pub struct Inbox {
     pub held: u64,
     /// Deliveries that a person must decide.
     pub unsettled: u64,
+    /// What a person meets at the provider; `None` where no page of it is visited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_provider: Option<AtProvider>,
+}
+
+/// What a person meets at the provider, as it is with this relay's registration there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AtProvider {
+    /// What is asked there, in one sentence.
+    pub expects: String,
+    /// The page where an administrator allows the app for everybody; `None` where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_consent: Option<String>,
 }
 
 /// The state of a connection, with its card where something is wrong.

@@ -71,14 +71,25 @@ impl Request for GrantReconnect {
 pub struct RefuseReconnect {
     /// The reconnect.
     pub reconnect_id: ReconnectId,
-    /// The `error` of the redirect (RFC 6749 §4.1.2.1), or `cancelled`.
+    /// The `error` of the redirect (RFC 6749 §4.1.2.1); or `cancelled` where the person called it off, `closed`
+    /// where the provider's page was closed without an answer, `mixed_up` where the answer was not this sign-in's.
     pub error: String,
     /// The `error_description`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The redirect URI that was asked with: the relay can then ask the provider whether it knows it.
+    /// The redirect URI that was asked with, where the page was closed: the relay asks the provider whether it knows
+    /// it. Without it the relay's own is meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirect_uri: Option<String>,
+}
+
+impl RefuseReconnect {
+    /// The person called it off.
+    pub const CANCELLED: &'static str = "cancelled";
+    /// The provider's page was closed, and nothing came back from it.
+    pub const CLOSED: &'static str = "closed";
+    /// What came back was not the answer to this sign-in: `state` or `iss` were wrong, or missing where promised.
+    pub const MIXED_UP: &'static str = "mixed_up";
 }
 
 impl Request for RefuseReconnect {

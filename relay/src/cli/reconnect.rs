@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use clap::Subcommand;
 use protocol::id::{ReceiptId, ReconnectId};
 use protocol::receipt::Receipt;
-use protocol::request::reconnect::{GetReceipt, GetReconnect, Reconnect, ReconnectState};
+use protocol::request::reconnect::{
+    ConfirmReconnect, GetReceipt, GetReconnect, Reconnect, ReconnectState, RefuseReconnect,
+};
 
 use super::CliError;
 use super::print::Printer;
@@ -33,6 +35,16 @@ pub(super) enum Command {
         /// The reconnect, rec_…
         reconnect: String,
     },
+    /// Say that the account that signed in may be used for this inbox, though its name is another one
+    Confirm {
+        /// The reconnect, rec_…
+        reconnect: String,
+    },
+    /// End a reconnect that waits for the sign-in, or to be confirmed
+    Cancel {
+        /// The reconnect, rec_…
+        reconnect: String,
+    },
     /// Show the receipt of a resume
     Receipt {
         /// The receipt, rcp_…
@@ -57,6 +69,21 @@ impl Command {
                     .await?;
                 printer.answer(&reconnect, describe)?;
             }
+            Self::Confirm { reconnect } => {
+                let confirm = ConfirmReconnect {
+                    reconnect_id: ReconnectId::new(reconnect),
+                };
+                printer.answer(&client.call(&confirm).await?, describe)?;
+            }
+            Self::Cancel { reconnect } => {
+                let cancel = RefuseReconnect {
+                    reconnect_id: ReconnectId::new(reconnect),
+                    error: RefuseReconnect::CANCELLED.to_owned(),
+                    description: None,
+                    redirect_uri: None,
+                };
+                printer.answer(&client.call(&cancel).await?, describe)?;
+            }
             Self::Receipt { receipt } => {
                 let receipt = client
                     .call(&GetReceipt {
@@ -79,14 +106,13 @@ fn describe(reconnect: &Reconnect) -> String {
         ReconnectState::Granted | ReconnectState::Verifying => {
             text.write_str("the sign-in is being proved")
         }
-        ReconnectState::Unconfirmed => write!(
-            text,
-            "{} signed in; it waits to be confirmed",
-            reconnect
-                .signed_in_as
-                .as_deref()
-                .unwrap_or("another person")
-        ),
+        ReconnectState::Unconfirmed => {
+            write!(
+                text,
+                "it waits to be confirmed until {}",
+                reconnect.expires_at
+            )
+        }
         ReconnectState::Resumed => text.write_str("the inbox works and its campaigns go on"),
         ReconnectState::Refused => text.write_str("refused"),
     };

@@ -216,6 +216,15 @@ pub static SETTINGS: &[Setting] = &[
         }),
     },
     Setting {
+        key: "providers.<id>.unverified",
+        kind: Kind::YesNo,
+        default: "false",
+        meaning: "Whether the provider has not verified your registration: then people are told beforehand that it will warn them.",
+        apply: Apply::Provider(|draft, text| {
+            put(&mut draft.unverified, text.parse().ok(), "true or false")
+        }),
+    },
+    Setting {
         key: "providers.<id>.sent_copy_within_ms",
         kind: Kind::Number,
         default: "what the provider's file says",
@@ -360,6 +369,7 @@ pub(super) struct ProviderDraft {
     pub(super) client_secret: Option<Secret>,
     pub(super) sent_copy_within: Option<Duration>,
     pub(super) settles_within: Option<Duration>,
+    pub(super) unverified: bool,
     pub(super) smtp: ServerDraft,
     pub(super) imap: ServerDraft,
 }

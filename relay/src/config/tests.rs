@@ -244,12 +244,17 @@ fn every_field_has_its_setting() {
         smtp,
         imap,
     } = providers.into_values().next().unwrap();
-    let Client { issuer, id, secret } = client.unwrap();
+    let Client {
+        issuer,
+        id,
+        secret,
+        unverified,
+    } = client.unwrap();
     assert_eq!(
         (issuer.as_str(), id.as_str()),
         ("https://mail.example/", "set")
     );
-    assert!(secret.is_some());
+    assert!(secret.is_some() && unverified);
     let within = Duration::from_millis(17);
     assert_eq!(submission.sent_copy, SentCopy::Server { within });
     assert_eq!(submission.settles_within, within);

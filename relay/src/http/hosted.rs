@@ -224,7 +224,7 @@ async fn settle(
         }
         Answer::OtherIssuer { .. } => {
             // The visit is over, so nothing can come for the reconnect: it is not left waiting in vain.
-            let said = Said::Found(Finding::Cancelled);
+            let said = Said::Found(Finding::MixedUp);
             refuse(app, &inbox, id, Party::Relay, Stage::Authorize, said).await?;
             Ok(other_issuer())
         }

@@ -7,11 +7,14 @@ use protocol::cause::Cause;
 use protocol::connection::Connection;
 use protocol::provider::{Provider, ProviderId};
 use protocol::request::inbox::{
-    ConnectionState, ConnectionView, CreateInbox, GetInbox, Inbox, Inboxes, ListInboxes,
+    AtProvider, ConnectionState, ConnectionView, CreateInbox, GetInbox, Inbox, Inboxes, ListInboxes,
 };
+
+use url::Url;
 
 use super::{Context, Serve, ServeError};
 use crate::app::App;
+use crate::config::Config;
 use crate::store::inbox::{Inbox as StoredInbox, NewInbox};
 
 /// The longest pause between two messages: a day.
@@ -46,14 +49,14 @@ impl Serve for CreateInbox {
         };
         let inbox = app.store.create_inbox(new, &connection, now).await?;
         app.workers.nudge_inbox(&inbox.id);
-        view(app, inbox).await
+        view(&context, inbox).await
     }
 }
 
 impl Serve for ListInboxes {
     async fn serve(self, context: Context) -> Result<Inboxes, ServeError> {
         Ok(Inboxes {
-            inboxes: list(context.app()).await?,
+            inboxes: list(&context).await?,
         })
     }
 }
@@ -61,15 +64,15 @@ impl Serve for ListInboxes {
 impl Serve for GetInbox {
     async fn serve(self, context: Context) -> Result<Inbox, ServeError> {
         let inbox = context.app().store.load_inbox(&self.inbox_id).await?;
-        view(context.app(), inbox).await
+        view(&context, inbox).await
     }
 }
 
 /// Every inbox, by address.
-pub(super) async fn list(app: &App) -> Result<Vec<Inbox>, ServeError> {
+pub(super) async fn list(context: &Context) -> Result<Vec<Inbox>, ServeError> {
     let mut inboxes = Vec::new();
-    for inbox in app.store.list_inboxes().await? {
-        inboxes.push(view(app, inbox).await?);
+    for inbox in context.app().store.list_inboxes().await? {
+        inboxes.push(view(context, inbox).await?);
     }
     Ok(inboxes)
 }
@@ -103,9 +106,14 @@ pub(super) fn unknown_provider(app: &App, found: &ProviderId) -> String {
     )
 }
 
-async fn view(app: &App, inbox: StoredInbox) -> Result<Inbox, ServeError> {
-    let (held, unsettled) = app.store.count_waiting(&inbox.id).await?;
+async fn view(context: &Context, inbox: StoredInbox) -> Result<Inbox, ServeError> {
+    let (held, unsettled) = context.app().store.count_waiting(&inbox.id).await?;
     let connection = show(&inbox);
+    let at_provider = at_provider(
+        &context.app().config,
+        &inbox.provider,
+        &context.callback_address(&inbox.provider),
+    );
     let StoredInbox {
         id,
         address,
@@ -123,6 +131,31 @@ async fn view(app: &App, inbox: StoredInbox) -> Result<Inbox, ServeError> {
         connection,
         held,
         unsettled,
+        at_provider,
+    })
+}
+
+/// What a person meets at a provider that is asked with this redirect URI.
+fn at_provider(config: &Config, id: &ProviderId, redirect_uri: &str) -> Option<AtProvider> {
+    let registered = config.providers.get(id)?.client.as_ref()?;
+    let oauth = Provider::find(id)?.oauth.as_ref()?;
+    let unverified = oauth.expects_unverified.filter(|_| registered.unverified);
+    // "Admin consent on the Microsoft identity platform": below the issuer, with client, scopes and an address that
+    // is registered.
+    let admin_consent = oauth.admin_consent.and_then(|path| {
+        let issuer = registered.issuer.as_str().trim_end_matches('/');
+        let scopes = oauth.needed_scopes.join(" ");
+        let parameters = [
+            ("client_id", registered.id.as_str()),
+            ("scope", scopes.as_str()),
+            ("redirect_uri", redirect_uri),
+        ];
+        let page = Url::parse_with_params(&format!("{issuer}/{path}"), parameters).ok()?;
+        Some(page.to_string())
+    });
+    Some(AtProvider {
+        expects: unverified.unwrap_or(oauth.expects).to_owned(),
+        admin_consent,
     })
 }
 
@@ -145,5 +178,49 @@ fn show(inbox: &StoredInbox) -> ConnectionView {
         cause,
         card: cause.map(|cause| words_of(cause, inbox)),
         evidence: evidence.map(protocol::evidence::Evidence::words),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Environment;
+
+    /// Row: unverified app | `unverified = true` in the provider's settings | said beforehand | the person | Google will ask you to choose the account, warn that it has not verified this app (choose Advanced, then Go to …), and ask you to allow access: four clicks.
+    #[test]
+    fn what_follows_at_the_provider_is_said_as_the_registration_is() {
+        let configured = |id: &str, issuer: &str, more: &str| {
+            let text = format!(
+                "data = \"d\"\nkey_file = \"k\"\n[providers.{id}]\nissuer = \"{issuer}\"\nclient_id = \"c\"\n\
+                 smtp.host = \"h\"\nimap.host = \"h\"\n{more}"
+            );
+            let config =
+                Config::parse(&text, Path::new("test.toml"), &Environment::default()).unwrap();
+            at_provider(&config, &ProviderId::new(id), "http://127.0.0.1:7411/back")
+        };
+        let google = |more| {
+            configured("google", "https://accounts.google.com", more)
+                .unwrap()
+                .expects
+        };
+        assert!(!google("").contains("not verified"), "{}", google(""));
+        let warned = google("unverified = true\n");
+        assert!(warned.contains("not verified"), "{warned}");
+
+        let issuer = "https://login.microsoftonline.com/tenant/v2.0";
+        let microsoft = configured("microsoft", issuer, "unverified = true\n").unwrap();
+        assert_eq!(
+            microsoft.admin_consent.as_deref(),
+            Some(
+                "https://login.microsoftonline.com/tenant/v2.0/adminconsent?client_id=c\
+                 &scope=https%3A%2F%2Foutlook.office.com%2FIMAP.AccessAsUser.All+https%3A%2F%2Foutlook.office.com%2FSMTP.Send\
+                 &redirect_uri=http%3A%2F%2F127.0.0.1%3A7411%2Fback"
+            )
+        );
+        // It makes no difference there.
+        assert!(!microsoft.expects.contains("verified"));
+        assert_eq!(configured("imap", "https://acme.example", ""), None);
     }
 }

@@ -8,8 +8,8 @@ use protocol::receipt::Receipt;
 use protocol::reconnect::{Authorization, Exchange, Grant, State, Visit, sealing_context};
 use protocol::reply::OAuthReply;
 use protocol::request::reconnect::{
-    GetReceipt, GetReconnect, GrantReconnect, ListReceipts, Receipts, Reconnect, ReconnectState,
-    RefuseReconnect, StartReconnect, StartedReconnect,
+    ConfirmReconnect, GetReceipt, GetReconnect, GrantReconnect, ListReceipts, Receipts, Reconnect,
+    ReconnectState, RefuseReconnect, StartReconnect, StartedReconnect,
 };
 use protocol::sealed::Sealed;
 
@@ -22,8 +22,8 @@ use crate::store::reconnect::Reconnect as StoredReconnect;
 
 /// The most of a provider's words that is kept, in characters: RFC 6749 §4.1.2.1 sets no limit.
 const WORDS_AT_MOST: usize = 500;
-/// What a browser says where the person closed the provider's window.
-const CANCELLED: &str = "cancelled";
+/// What only a token endpoint says (RFC 6749 §5.2), to a browser that asked it.
+const OF_THE_EXCHANGE: &[&str] = &["invalid_grant", "invalid_client", "unsupported_grant_type"];
 
 impl Serve for StartReconnect {
     async fn serve(self, context: Context) -> Result<StartedReconnect, ServeError> {
@@ -68,15 +68,46 @@ impl Serve for GrantReconnect {
 impl Serve for RefuseReconnect {
     async fn serve(self, context: Context) -> Result<Reconnect, ServeError> {
         let app = context.app();
+        let reconnect = app.store.load_reconnect(&self.reconnect_id).await?;
+        if let State::Unconfirmed { signed_in_as } = reconnect.state {
+            return deny(app, &reconnect.id, signed_in_as).await;
+        }
         let reconnect = load_waiting(app, &self.reconnect_id).await?;
         let inbox = app.store.load_inbox(&reconnect.inbox).await?;
-        let (party, said) = if self.error == CANCELLED {
-            (Party::Relay, Said::Found(Finding::Cancelled))
-        } else {
-            let description = self.description.unwrap_or_default();
-            (Party::Oauth, said_of(&self.error, &description))
+        let (party, said) = match self.error.as_str() {
+            Self::CANCELLED => (Party::Relay, Said::Found(Finding::Cancelled)),
+            Self::MIXED_UP => (Party::Relay, Said::Found(Finding::MixedUp)),
+            Self::CLOSED => {
+                let redirect_uri = self
+                    .redirect_uri
+                    .unwrap_or_else(|| context.callback_address(&inbox.provider));
+                match find_redirect_fault(app, &inbox, &redirect_uri).await {
+                    Some(reply) => (Party::Oauth, Said::Oauth(reply)),
+                    None => (Party::Relay, Said::Found(Finding::Cancelled)),
+                }
+            }
+            error => {
+                let description = self.description.unwrap_or_default();
+                (Party::Oauth, said_of(error, &description))
+            }
         };
-        refuse(app, &inbox, &reconnect.id, party, Stage::Authorize, said).await
+        let stage = if OF_THE_EXCHANGE.contains(&self.error.as_str()) {
+            Stage::Exchange
+        } else {
+            Stage::Authorize
+        };
+        refuse(app, &inbox, &reconnect.id, party, stage, said).await
+    }
+}
+
+impl Serve for ConfirmReconnect {
+    async fn serve(self, context: Context) -> Result<Reconnect, ServeError> {
+        let (app, id) = (context.app(), &self.reconnect_id);
+        app.store.confirm_reconnect(id, app.clock.now()).await?;
+        app.workers.run_reconnect(id);
+        let reconnect = app.store.load_reconnect(id).await?;
+        let inbox = app.store.load_inbox(&reconnect.inbox).await?;
+        Ok(view(&inbox, reconnect))
     }
 }
 
@@ -196,6 +227,36 @@ pub(super) async fn refuse(
     app.store.refuse_reconnect(id, &evidence, now).await?;
     app.workers.run_reconnect(id);
     Ok(view(inbox, app.store.load_reconnect(id).await?))
+}
+
+/// Ends one whose person is not meant; what it held goes back to the provider.
+async fn deny(
+    app: &App,
+    id: &ReconnectId,
+    signed_in_as: Option<String>,
+) -> Result<Reconnect, ServeError> {
+    let reconnect = app.store.load_reconnect(id).await?;
+    let inbox = app.store.load_inbox(&reconnect.inbox).await?;
+    let now = app.clock.now();
+    let evidence = Evidence {
+        party: Party::Relay,
+        stage: Stage::Identity,
+        said: Said::Found(Finding::OtherIdentity { signed_in_as }),
+        provider: inbox.provider.clone(),
+        seen_at: now,
+    };
+    let denied = app.store.deny_reconnect(id, &evidence, now).await?;
+    app.workers.give_back(denied);
+    app.workers.run_reconnect(id);
+    Ok(view(&inbox, app.store.load_reconnect(id).await?))
+}
+
+/// What the provider says against a redirect URI. A provider that does not know it shows an error on a page of its
+/// own (RFC 6749 §4.1.2.1), so whoever closes that page is asked for nothing; the provider is.
+async fn find_redirect_fault(app: &App, inbox: &Inbox, redirect_uri: &str) -> Option<OAuthReply> {
+    let authorization = load_authorization(app, inbox).await.ok()?;
+    let visit = crate::oauth::visit::Visit::begin(&authorization, redirect_uri).ok()?;
+    app.oauth.find_redirect_fault(visit.url, redirect_uri).await
 }
 
 /// Everything that a browser needs to send the person to the provider.

@@ -10,7 +10,7 @@ impl Serve for GetStatus {
     async fn serve(self, context: Context) -> Result<Status, ServeError> {
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            inboxes: inbox::list(context.app()).await?,
+            inboxes: inbox::list(&context).await?,
             campaigns: context.app().store.list_campaigns().await?,
             sites: sites(&context.app().config),
         })

@@ -24,6 +24,9 @@ const REQUEST_WITHIN: Duration = Duration::from_secs(20);
 /// Most bytes of an answer. Metadata of large providers is about 4 KB, a token about 4 KB.
 const BODY_AT_MOST_BYTES: usize = 256 * 1024;
 
+/// Most bytes of a page that was made for people.
+const PAGE_AT_MOST_BYTES: usize = 64 * 1024;
+
 /// The HTTP client. It goes no other way than mail does, so no proxy of the environment is used.
 #[derive(Clone, Debug)]
 pub(super) struct Http {
@@ -81,6 +84,23 @@ impl Http {
             detail: "the request cannot be written in HTTP".to_owned(),
         })?;
         Ok(self.fetch(request, secrets).await?.into_body())
+    }
+
+    /// Any answer as it comes, with the beginning of its body: of a page that is enough.
+    pub(super) async fn look(&self, url: url::Url) -> Result<Response<Vec<u8>>, reqwest::Error> {
+        let mut response = self.client.get(url).send().await?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            let room = PAGE_AT_MOST_BYTES - body.len();
+            body.extend_from_slice(chunk.get(..room.min(chunk.len())).unwrap_or_default());
+            if body.len() == PAGE_AT_MOST_BYTES {
+                break;
+            }
+        }
+        let mut answer = Response::new(body);
+        *answer.status_mut() = response.status();
+        *answer.headers_mut() = std::mem::take(response.headers_mut());
+        Ok(answer)
     }
 
     async fn fetch(&self, request: HttpRequest, secrets: &[&Secret]) -> Result<HttpResponse, Said> {

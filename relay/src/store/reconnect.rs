@@ -110,12 +110,14 @@ impl Store {
         rows.iter().map(from_row).collect()
     }
 
-    /// Whether a reconnect of this inbox is past its grant.
+    /// Whether a reconnect of this inbox is past its grant, and does not wait for a person.
     pub async fn is_reconnecting(&self, inbox: &InboxId) -> Result<bool, StoreError> {
         let open = self.list_open_reconnects().await?;
+        let waits =
+            |state: &State| matches!(state, State::Started { .. } | State::Unconfirmed { .. });
         Ok(open
             .iter()
-            .any(|one| one.inbox == *inbox && !matches!(one.state, State::Started { .. })))
+            .any(|one| one.inbox == *inbox && !waits(&one.state)))
     }
 
     /// Takes what was handed over, once: a second hand-over finds the reconnect no longer waiting.
@@ -168,6 +170,73 @@ impl Store {
         } else {
             Err(over(id))
         }
+    }
+
+    /// Another person's sign-in works for the inbox: somebody must say that it is meant, in time.
+    pub async fn ask_to_confirm(
+        &self,
+        id: &ReconnectId,
+        signed_in_as: Option<String>,
+        identity: Identity,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let done = sqlx::query(
+            "UPDATE reconnects SET status = $1, identity_iss = $2, identity_sub = $3, expires_at_ms = $4 \
+             WHERE id = $5 AND is_open = 1",
+        )
+        .bind(to_json("status", &State::Unconfirmed { signed_in_as })?)
+        .bind(identity.iss)
+        .bind(identity.sub)
+        .bind(expires_at.as_ms())
+        .bind(id.to_string())
+        .execute(&self.writer)
+        .await?;
+        if done.rows_affected() == 1 {
+            Ok(())
+        } else {
+            Err(over(id))
+        }
+    }
+
+    /// It is meant: the proof goes on after the identity.
+    pub async fn confirm_reconnect(
+        &self,
+        id: &ReconnectId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.writer.begin().await?;
+        load_unconfirmed(&mut tx, id, now).await?;
+        let stage = Stage::Identified;
+        sqlx::query("UPDATE reconnects SET status = $1 WHERE id = $2")
+            .bind(to_json("status", &State::Verifying { stage })?)
+            .bind(id.to_string())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// It is not meant: the reconnect ends, and what it held is deleted. Answers with the reconnect as it was.
+    pub async fn deny_reconnect(
+        &self,
+        id: &ReconnectId,
+        evidence: &Evidence,
+        now: Timestamp,
+    ) -> Result<Reconnect, StoreError> {
+        let mut tx = self.writer.begin().await?;
+        let denied = load_unconfirmed(&mut tx, id, now).await?;
+        let state = State::Refused {
+            cause: protocol::cause::classify(evidence),
+            evidence: evidence.clone(),
+            at: now,
+        };
+        sqlx::query("UPDATE reconnects SET status = $1, is_open = 0, payload = NULL WHERE id = $2")
+            .bind(to_json("status", &state)?)
+            .bind(id.to_string())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(denied)
     }
 
     /// Puts a reconnect back to what was handed over: the provider has not used it up.
@@ -266,6 +335,30 @@ pub(super) async fn load(
         id: id.to_string(),
     })?;
     from_row(&row)
+}
+
+/// A reconnect that waits to be confirmed, read inside a transaction.
+async fn load_unconfirmed(
+    tx: &mut sqlx::AnyConnection,
+    id: &ReconnectId,
+    now: Timestamp,
+) -> Result<Reconnect, StoreError> {
+    let reconnect = load(tx, id).await?;
+    if !matches!(reconnect.state, State::Unconfirmed { .. }) {
+        let words = format!(
+            "this reconnect is {}; there is nothing to confirm",
+            reconnect.state.name()
+        );
+        return Err(StoreError::Conflict(words));
+    }
+    if reconnect.expires_at <= now {
+        let words = format!(
+            "this reconnect ended at {}; start another one",
+            reconnect.expires_at
+        );
+        return Err(StoreError::Conflict(words));
+    }
+    Ok(reconnect)
 }
 
 fn over(id: &ReconnectId) -> StoreError {

@@ -27,6 +27,8 @@ use crate::store::inbox::{Identity, Inbox};
 use crate::store::reconnect::{Advance, Reconnect};
 use crate::{imap, notify, smtp};
 
+mod stand_in;
+
 /// Runs until the reconnect is over or the relay stops.
 pub(super) async fn run(
     app: Arc<App>,
@@ -97,7 +99,11 @@ async fn advance(app: &App, id: &ReconnectId) -> Result<Next, WorkError> {
         } => refresh(app, &reconnect, &inbox).await,
         State::Verifying {
             stage: Stage::Refreshed | Stage::SignedIn,
-        } => sign_in(app, &reconnect, &inbox).await,
+        } => match sign_in(app, &reconnect, &inbox).await {
+            // From here on the credentials are the inbox's: whatever fails now, they are not given back.
+            Ok(imap) => return go_on(app, &reconnect, &inbox, Some(imap)).await,
+            Err(error) => Err(error),
+        },
         State::Verifying { .. } => return go_on(app, &reconnect, &inbox, None).await,
     };
     match done {
@@ -150,6 +156,16 @@ async fn refuse(
         revoke(app, inbox, &refresh_token).await;
     }
     Ok(())
+}
+
+/// Gives back what a reconnect held that was ended elsewhere.
+pub(super) async fn give_back(app: Arc<App>, denied: Reconnect) {
+    let held = open_credentials(&app, &denied).ok();
+    if let (Some(Credentials::OAuth { refresh_token, .. }), Ok(inbox)) =
+        (held, app.store.load_inbox(&denied.inbox).await)
+    {
+        revoke(&app, &inbox, &refresh_token).await;
+    }
 }
 
 /// Gives a permission back that is not used (RFC 7009). A failure costs only that: the person can still
@@ -332,18 +348,15 @@ async fn identify(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Nex
             .as_deref()
             .filter(|_| identity.email_verified),
     };
-    if !is_owner(stored, &claimed, &inbox.address) {
-        return Err(found(
-            At::Identity,
-            Finding::OtherIdentity {
-                signed_in_as: identity.email,
-            },
-        ));
-    }
+    let is_owner = is_owner(stored, &claimed, &inbox.address);
+    let signed_in_as = identity.email;
     let identity = Identity {
         iss: identity.iss,
         sub: identity.sub,
     };
+    if !is_owner {
+        return stand_in::admit(app, reconnect, inbox, signed_in_as, identity).await;
+    }
     put_stage(app, reconnect, Stage::Identified, None, Some(identity)).await?;
     Ok(Next::Stage)
 }
@@ -418,7 +431,11 @@ async fn refresh(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Next
 }
 
 /// (e) Both sign-ins in parallel, then (f): one transaction moves the credentials to the inbox.
-async fn sign_in(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Next, WorkError> {
+async fn sign_in(
+    app: &App,
+    reconnect: &Reconnect,
+    inbox: &Inbox,
+) -> Result<imap::Session, WorkError> {
     let credentials = open_credentials(app, reconnect)?;
     let sign_in = credentials.sign_in(&inbox.address);
     let hello = hello(inbox);
@@ -433,7 +450,7 @@ async fn sign_in(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Next
         .adopt_reconnect(&reconnect.id, &sealed, app.clock.now(), patience(app))
         .await?;
     smtp.quit().await;
-    go_on(app, reconnect, inbox, Some(imap)).await
+    Ok(imap)
 }
 
 /// The inbox has the credentials: it resumes, however often that has to be tried, unless they end again

@@ -7,7 +7,7 @@ mod browser;
 mod password;
 mod terminal;
 
-use reqwest::StatusCode;
+use reqwest::{StatusCode, Url};
 use sandbox::{CONFIDENTIAL_CLIENT, PUBLIC_CLIENT};
 
 use self::browser::{Browser, callback, query_value};
@@ -15,6 +15,7 @@ use self::terminal::{Terminal, World};
 use crate::cli::{run, text};
 
 const JANE: &str = "jane@acme.example";
+const JOHN: &str = "john@acme.example";
 const PASSWORD: &str = "sandbox-password";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,6 +125,7 @@ async fn who_refuses_on_the_providers_page_is_told_so_and_may_try_again() {
     assert_eq!(again.end().await.code, Some(0));
 }
 
+/// Row: `state` wrong, at the terminal | somebody visits the terminal's address | HTTP 400 | nobody | Not this sign-in. This page was not opened by the sign-in that the terminal waits for. Nothing was changed.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_of_another_sign_in_is_refused_and_ignored() {
     let world = World::start(PUBLIC_CLIENT).await;
@@ -146,6 +148,7 @@ async fn an_answer_of_another_sign_in_is_refused_and_ignored() {
     assert_eq!(terminal.end().await.code, Some(0));
 }
 
+/// Row: `iss` of another provider, at the terminal | the answer is changed on its way | `mixed_up`
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_in_the_name_of_another_provider_ends_it_and_is_not_used() {
     let world = World::start(PUBLIC_CLIENT).await;
@@ -170,6 +173,7 @@ async fn an_answer_in_the_name_of_another_provider_ends_it_and_is_not_used() {
     assert!(world.clients().is_empty());
 }
 
+/// Row: code that the provider does not know, at the terminal | a made-up code comes back | `code_refused`
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_that_the_provider_does_not_know_ends_it_with_its_words() {
     let world = World::start(PUBLIC_CLIENT).await;
@@ -189,6 +193,7 @@ async fn a_code_that_the_provider_does_not_know_ends_it_with_its_words() {
     assert_eq!(end.reconnect()["state"], "refused");
 }
 
+/// Row: sign-in ended by the person | ctrl-c at the terminal | cancelled
 #[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_ends_the_reconnect_at_the_relay_too() {
     let world = World::start(PUBLIC_CLIENT).await;
@@ -225,6 +230,76 @@ async fn a_reconnect_that_nobody_waits_for_is_joined_by_the_next_terminal() {
     assert_eq!(end.code, Some(0), "{}", end.stderr);
     let id = end.reconnect()["id"].as_str().unwrap().to_owned();
     assert!(begun.starts_with(&id), "{id} is not the one of {begun}");
+}
+
+/// Row: not signed in here | `unpause reconnect start --link`; the link is opened in another browser | resumed | the person | Open this link in the browser where you are signed in as jane@acme.example: … It works once, and waits for 10 minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_does_the_sign_in_in_another_browser() {
+    let world = World::start(PUBLIC_CLIENT).await;
+    let mut terminal = Terminal::start(world.here(), &[JANE, "--link", "--json"]);
+    let link = terminal.url().await;
+    assert_eq!(link.path(), "/oauth/start");
+    let shown = Browser::open().sign_in(link.clone(), "allow").await;
+    assert_eq!(shown.status(), StatusCode::OK);
+    let again = Browser::open().get(link).await;
+    assert_eq!(again.status(), StatusCode::GONE, "it works once");
+    let end = terminal.end().await;
+    assert_eq!(end.code, Some(0), "{}", end.stderr);
+    assert_eq!(world.connection(), "connected");
+
+    let mut terminal = Terminal::start(world.here(), &[JANE, "--link", "--json"]);
+    terminal.url().await;
+    terminal.interrupt();
+    let end = terminal.end().await;
+    assert_eq!(end.code, Some(1), "{}", end.stdout);
+    assert_eq!(end.reconnect()["cause"], "cancelled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_account_that_works_is_confirmed_by_a_command() {
+    let world = World::start(PUBLIC_CLIENT).await;
+    world.sandbox.control().share(JANE, JOHN).unwrap();
+    let mut terminal = Terminal::start(world.here(), &[JANE, "--json"]);
+    let as_john = with(&terminal.url().await, "login_hint", JOHN);
+    Browser::open().sign_in(as_john, "allow").await;
+    let waiting = terminal.told().await;
+    assert_eq!(waiting["state"], "unconfirmed", "{waiting}");
+    assert_eq!(waiting["signed_in_as"], JOHN);
+    let id = waiting["id"].as_str().unwrap();
+    let shown = run(world.here(), &["reconnect", "show", id]);
+    let shown = text(&shown.stdout);
+    assert!(shown.contains("it waits to be confirmed until"), "{shown}");
+    let confirmed = run(world.here(), &["reconnect", "confirm", id]);
+    assert!(confirmed.status.success(), "{}", text(&confirmed.stderr));
+    let end = terminal.end().await;
+    assert_eq!(end.code, Some(0), "{}", end.stderr);
+
+    // And one that is not meant.
+    let world = World::start(PUBLIC_CLIENT).await;
+    world.sandbox.control().share(JANE, JOHN).unwrap();
+    let mut terminal = Terminal::start(world.here(), &[JANE, "--json"]);
+    let as_john = with(&terminal.url().await, "login_hint", JOHN);
+    Browser::open().sign_in(as_john, "allow").await;
+    let waiting = terminal.told().await;
+    let id = waiting["id"].as_str().unwrap();
+    let cancelled = run(world.here(), &["reconnect", "cancel", id]);
+    assert!(cancelled.status.success(), "{}", text(&cancelled.stderr));
+    let end = terminal.end().await;
+    assert_eq!(end.code, Some(1), "{}", end.stdout);
+    let words = "You signed in with another account. This inbox is jane@acme.example.";
+    assert!(end.stderr.contains(words), "{}", end.stderr);
+}
+
+/// The address with another value for a field of its query.
+fn with(url: &Url, name: &str, value: &str) -> Url {
+    let mut changed = url.clone();
+    let fields: Vec<_> = url.query_pairs().into_owned().collect();
+    changed.query_pairs_mut().clear().extend_pairs(
+        fields
+            .iter()
+            .map(|(field, was)| (field, if field == name { value } else { was })),
+    );
+    changed
 }
 
 #[tokio::test(flavor = "multi_thread")]

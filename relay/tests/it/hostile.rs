@@ -370,6 +370,7 @@ async fn an_imap_server_that_speaks_without_end_is_left() {
     }
 }
 
+/// Row: connection limit answered to the sign-in | NO [LIMIT] and BYE from a server that has too many | `rate_limited`
 #[tokio::test]
 async fn a_server_with_too_many_connections_is_waited_for_and_nobody_is_alarmed() {
     for answer in [

@@ -149,6 +149,7 @@ async fn answer(asked: RequestBuilder) -> Answer {
     }
 }
 
+/// Row: device revoked | a request of a device after it was revoked | 401 unauthenticated | the person | the token is not known here: the device was revoked, the session is over, or the relay was started again
 #[tokio::test]
 async fn a_code_pairs_one_device_once_and_a_revoked_device_is_out() {
     let relay = Relay::start().await;
@@ -238,6 +239,7 @@ async fn a_login_link_makes_one_session_that_ends() {
         .expect_problem(401, "unauthenticated");
 }
 
+/// Row: pairing code expired | the link is used after ten minutes | 422 invalid | the person | this code is unknown, was used, or ran out: make a new one with `unpause pair`
 #[tokio::test]
 async fn a_code_ends_after_ten_minutes_and_is_good_for_its_purpose_only() {
     let relay = Relay::start().await;
@@ -253,6 +255,7 @@ async fn a_code_ends_after_ten_minutes_and_is_good_for_its_purpose_only() {
     assert_eq!(late.body["field"], "code");
 }
 
+/// Row: codes that are guessed | many wrong codes in a row | 429 `too_many_requests` | nobody | …
 #[tokio::test]
 async fn guessing_codes_is_slowed_down() {
     let relay = Relay::start().await;

@@ -346,6 +346,7 @@ async fn starttls_begins_anew_after_the_handshake() {
     open_with(&bearer(), script).await.unwrap();
 }
 
+/// Row: reading server without TLS | the IMAP server offers no STARTTLS | `tls_failed`
 #[tokio::test]
 async fn without_tls_nothing_goes_on() {
     for (script, stage, part) in [

@@ -2,6 +2,7 @@
 //! the `tests` crate.
 
 mod app;
+mod causes;
 mod cli;
 mod cli_reconnect;
 mod hostile;

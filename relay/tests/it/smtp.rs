@@ -328,6 +328,7 @@ async fn starttls_leads_to_tls_and_to_a_second_hello() {
     peer.finish().await;
 }
 
+/// Row: server without TLS | the submission server offers no STARTTLS | `tls_failed`
 #[tokio::test]
 async fn without_tls_nothing_is_signed_in() {
     let hello = "S: 220 hi\nC: EHLO relay.example\nS: 250-hi\n";
@@ -398,6 +399,7 @@ async fn what_is_no_smtp_is_garbage_and_does_not_last() {
     }
 }
 
+/// Row: reply that is not UTF-8 | 250 and 550 in Latin-1 | as the code says | as the code says | the reply, what is no text as �
 #[tokio::test]
 async fn a_reply_that_is_not_utf8_is_a_reply() {
     let (outcome, is_usable, _) = send_one(
@@ -515,6 +517,7 @@ const UP_TO_DATA: &str = "
     C: DATA
 ";
 
+/// Row: connection lost before the body | the server hangs up at MAIL, RCPT and DATA | network
 #[tokio::test]
 async fn a_connection_lost_before_the_body_means_that_nothing_was_handed_over() {
     let (outcome, is_usable, _) = send_one(&format!("{UP_TO_DATA}close")).await;
@@ -527,6 +530,7 @@ async fn a_connection_lost_before_the_body_means_that_nothing_was_handed_over() 
     );
 }
 
+/// Row: connection lost within the body | the server hangs up before the final dot | network
 #[tokio::test]
 async fn a_connection_lost_within_the_body_means_that_nothing_was_handed_over() {
     let peer = Peer::start(&format!(
@@ -547,6 +551,7 @@ async fn a_connection_lost_within_the_body_means_that_nothing_was_handed_over() 
     peer.finish().await;
 }
 
+/// Row: connection lost after the final dot | the server hangs up before its reply | in doubt | nobody, else the person | 1 is in doubt and being settled
 #[tokio::test]
 async fn a_connection_lost_after_the_dot_leaves_the_message_in_doubt() {
     let script = format!("{UP_TO_DATA}S: 354 Go ahead\nC DATA\nclose");
@@ -560,6 +565,7 @@ async fn a_connection_lost_after_the_dot_leaves_the_message_in_doubt() {
     );
 }
 
+/// Row: half a reply after the final dot | the server hangs up within its reply | in doubt | nobody, else the person | 1 is in doubt and being settled
 #[tokio::test]
 async fn half_a_reply_after_the_dot_leaves_the_message_in_doubt() {
     let script = format!("{UP_TO_DATA}S: 354 Go ahead\nC DATA\nS! 250 2.0.0 Ok: que\nclose");
@@ -637,6 +643,7 @@ async fn a_positive_reply_in_the_wrong_place_is_no_verdict() {
     );
 }
 
+/// Row: message over SIZE | the server's limit is below the message | `message_rejected`
 #[tokio::test]
 async fn a_message_over_the_servers_size_is_not_sent_and_the_next_one_is() {
     let script = SIGNED_IN.replace("S: 250 AUTH", "S: 250-SIZE 1000\nS: 250 AUTH");

@@ -3,6 +3,8 @@
 
 #![cfg(test)]
 
+mod confirming;
+mod endings;
 mod folders;
 mod gap;
 mod hand_over;

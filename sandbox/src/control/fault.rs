@@ -73,8 +73,14 @@ pub(crate) struct Faults {
     pub(crate) hides_ids: bool,
     /// Whoever has to be asked for consent needs an administrator first.
     pub(crate) wants_admin: bool,
-    /// The secret of the confidential client has expired.
-    pub(crate) secret_expired: bool,
+    /// No client's redirect address is known.
+    pub(crate) redirects_forgotten: bool,
+    /// No client's secret is good.
+    pub(crate) secrets_over: bool,
+    /// Answers to visits name another issuer.
+    pub(crate) other_issuer: bool,
+    /// The `error` and `error_description` that the next visit is sent back with.
+    pub(crate) next_visit_refused: Option<(String, String)>,
 }
 
 impl Faults {

@@ -36,7 +36,6 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/control/delete-app-password", post(delete_app_password))
         .route("/control/hide-ids", post(hide_ids))
         .route("/control/want-admin", post(want_admin))
-        .route("/control/expire-secret", post(expire_secret))
         .route(
             "/control/hold-imap-connections",
             post(hold_imap_connections),
@@ -44,11 +43,16 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/control/sent-copy", post(sent_copy))
         .route("/control/renumber", post(renumber))
         .route("/control/lock", post(lock))
+        .route("/control/share", post(share))
         .route("/control/rate-limit", post(rate_limit))
         .route("/control/smtp-auth-off", post(smtp_auth_off))
         .route("/control/garbage", post(garbage))
         .route("/control/echo", post(echo))
         .route("/control/down", post(down))
+        .route("/control/redirects-forgotten", post(redirects_forgotten))
+        .route("/control/secrets-over", post(secrets_over))
+        .route("/control/other-issuer", post(other_issuer))
+        .route("/control/refuse-visit", post(refuse_visit))
         .route("/control/slow", post(slow))
         .route("/control/drop-after-data", post(drop_after_data))
         .route("/control/refuse-recipient", post(refuse_recipient))
@@ -135,6 +139,20 @@ struct Messages {
 struct Password {
     address: String,
     password: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RefusedVisit {
+    error: String,
+    description: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Shared {
+    address: String,
+    with: String,
 }
 
 #[derive(Deserialize)]
@@ -256,11 +274,6 @@ async fn want_admin(State(remote): Remoted, Json(body): Json<Switch>) -> Done {
     Done(Ok(()))
 }
 
-async fn expire_secret(State(remote): Remoted, Json(body): Json<Switch>) -> Done {
-    remote.control.expire_secret(body.on);
-    Done(Ok(()))
-}
-
 async fn hold_imap_connections(State(remote): Remoted, Json(body): Json<Connections>) -> Done {
     Done(remote.control.hold_imap_connections(&body.address, body.n))
 }
@@ -279,6 +292,31 @@ async fn renumber(State(remote): Remoted, Json(body): Json<OfFolder>) -> Respons
 
 async fn lock(State(remote): Remoted, Json(body): Json<AddressSwitch>) -> Done {
     Done(remote.control.lock(&body.address, body.on))
+}
+
+async fn redirects_forgotten(State(remote): Remoted, Json(body): Json<Switch>) -> Done {
+    remote.control.forget_redirects(body.on);
+    Done(Ok(()))
+}
+
+async fn secrets_over(State(remote): Remoted, Json(body): Json<Switch>) -> Done {
+    remote.control.end_secrets(body.on);
+    Done(Ok(()))
+}
+
+async fn other_issuer(State(remote): Remoted, Json(body): Json<Switch>) -> Done {
+    remote.control.name_other_issuer(body.on);
+    Done(Ok(()))
+}
+
+async fn refuse_visit(State(remote): Remoted, Json(body): Json<RefusedVisit>) -> Done {
+    let RefusedVisit { error, description } = body;
+    remote.control.refuse_next_visit(&error, &description);
+    Done(Ok(()))
+}
+
+async fn share(State(remote): Remoted, Json(body): Json<Shared>) -> Done {
+    Done(remote.control.share(&body.address, &body.with))
 }
 
 async fn rate_limit(State(remote): Remoted, Json(body): Json<Messages>) -> Done {

@@ -27,6 +27,9 @@ use crate::provider::Provider;
 /// How many people the account chooser offers; a sandbox may hold thousands.
 const OFFERED: usize = 8;
 
+/// Whom answers name while that fault is on.
+const OTHER_ISSUER: &str = "https://other.example";
+
 type Fields = HashMap<String, String>;
 
 /// `GET /authorize` (RFC 6749 §4.1.1).
@@ -51,7 +54,9 @@ pub(super) async fn start(
             "This app (client_id) is not registered here.",
         );
     };
-    let Some(redirect_uri) = get("redirect_uri").filter(|uri| client.may_redirect_to(uri)) else {
+    let Some(redirect_uri) = get("redirect_uri")
+        .filter(|uri| client.may_redirect_to(uri) && !locked(&provider.faults).redirects_forgotten)
+    else {
         return page::dead_end(
             "Unknown address",
             "This app's redirect address (redirect_uri) is not registered here.",
@@ -60,6 +65,14 @@ pub(super) async fn start(
     let state = get("state").map(str::to_owned);
     let say = |said: OAuthError| answer(&provider, redirect_uri, state.as_deref(), said);
     let refuse = |error, description| say(OAuthError::new(error, description));
+    let refused = locked(&provider.faults).next_visit_refused.take();
+    if let Some((error, description)) = refused {
+        let fields = [
+            ("error", error.as_str()),
+            ("error_description", description.as_str()),
+        ];
+        return redirect(&provider, redirect_uri, state.as_deref(), &fields);
+    }
     if get("response_type") != Some("code") {
         return refuse(
             "unsupported_response_type",
@@ -491,7 +504,9 @@ fn redirect(
         let names_issuer = provider
             .oauth()
             .is_some_and(|habits| habits.issuer_in_answer != IssuerInAnswer::Absent);
-        if names_issuer {
+        if locked(&provider.faults).other_issuer {
+            query.append_pair("iss", OTHER_ISSUER);
+        } else if names_issuer {
             query.append_pair("iss", &provider.issuer);
         }
     }

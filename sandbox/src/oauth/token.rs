@@ -264,7 +264,7 @@ fn authenticate<'a>(
         .filter(|client| client.accepts(secret.as_deref()));
     match (client, words) {
         (Some(client), Some(words))
-            if !client.is_public() && locked(&provider.faults).secret_expired =>
+            if !client.is_public() && locked(&provider.faults).secrets_over =>
         {
             Err(refused(words.secret_expired))
         }

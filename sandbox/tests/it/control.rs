@@ -188,6 +188,15 @@ async fn everything_can_be_done_over_http() {
     )
     .await;
     call("slow", json!({ "ms": 1 })).await;
+    for switch in ["redirects-forgotten", "secrets-over", "other-issuer"] {
+        call(switch, json!({ "on": true })).await;
+    }
+    call("share", json!({ "address": JANE, "with": JANE })).await;
+    call(
+        "refuse-visit",
+        json!({ "error": "access_denied", "description": "no" }),
+    )
+    .await;
     call("reset-faults", json!({})).await;
     call("revoke", json!({ "address": JANE })).await;
     peer.play("C: NOOP\nS: 421 4.7.0 …").await;

@@ -52,6 +52,30 @@ async fn jane_signs_in_by_token_with_the_command_or_after_it() {
 }
 
 #[tokio::test]
+async fn a_shared_mailbox_is_opened_with_a_permission_of_somebody_elses() {
+    let sandbox = start().await;
+    let (access, _) = sign_in(&sandbox).await;
+    let john = "john@acme.example";
+    let as_john = STANDARD.encode(format!("user={john}\x01auth=Bearer {access}\x01\x01"));
+    let mut peer = connect(&sandbox).await;
+    peer.play(&format!(
+        "C: a AUTHENTICATE XOAUTH2 {as_john}\nS: + …\nC: \nS: a NO [AUTHENTICATIONFAILED] …"
+    ))
+    .await;
+    sandbox.control().share(john, JANE).unwrap();
+    peer.play(&format!(
+        "C: b AUTHENTICATE XOAUTH2 {as_john}\nS: b OK signed in"
+    ))
+    .await;
+    assert!(
+        sandbox
+            .control()
+            .share("nobody@acme.example", JANE)
+            .is_err()
+    );
+}
+
+#[tokio::test]
 async fn refusals_carry_their_codes() {
     let sandbox = start().await;
     let xoauth2 = STANDARD.encode(format!("user={JANE}\x01auth=Bearer wrong\x01\x01"));

@@ -363,6 +363,39 @@ async fn a_wrong_client_or_address_is_told_to_the_person_and_never_redirected() 
 }
 
 #[tokio::test]
+async fn a_registration_that_is_over_is_told_as_servers_tell_it() {
+    let sandbox = start().await;
+    let control = sandbox.control();
+    control.forget_redirects(true);
+    let visit = || browser().get(authorize_url(&sandbox, |_| {})).send();
+    let answer = visit().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    assert!(answer.text().await.unwrap().contains("redirect_uri"));
+    control.forget_redirects(false);
+
+    control.refuse_next_visit("access_denied", "not here");
+    control.name_other_issuer(true);
+    let back = redirected(&visit().await.unwrap());
+    assert_eq!(field(&back, "error"), Some("access_denied"));
+    assert_eq!(field(&back, "error_description"), Some("not here"));
+    assert_eq!(field(&back, "iss"), Some("https://other.example"));
+    // Once only.
+    assert_eq!(visit().await.unwrap().status(), StatusCode::OK);
+
+    control.end_secrets(true);
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", "x"),
+        ("client_id", sandbox::CONFIDENTIAL_CLIENT),
+        ("client_secret", sandbox.client_secret()),
+    ];
+    let url = format!("{}/token", sandbox.issuer());
+    let answer = browser().post(url).form(&fields).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    assert!(answer.text().await.unwrap().contains("invalid_client"));
+}
+
+#[tokio::test]
 async fn other_mistakes_go_back_to_the_client() {
     let sandbox = start().await;
     for (name, value, error) in [

@@ -7,6 +7,7 @@ use std::pin::Pin;
 
 use anyhow::Result;
 
+use crate::declared::Declared;
 use crate::home::Home;
 use crate::stage::Stage;
 
@@ -226,14 +227,29 @@ fn is_like(pattern: &str, words: &str) -> bool {
 }
 
 /// The page `docs/refusals.md`.
-pub(crate) fn render(rows: &[&Row]) -> String {
+pub(crate) fn render(rows: &[&Row], declared: &[Declared]) -> String {
     let mut page = "# What is refused, and in which words\n\n\
+        No cause and no code of the API is without a row; `cargo xtask tidy` checks it.\n\n\
+        ## Ends of a reconnect, of sending and of reading\n\n\
+        Each row is declared at the test that plays it, which the last column names. Who must act and the words\n\
+        are those of the cause's card, with its button in brackets.\n\n\
+        | end | how it is provoked | cause, code or outcome | who must act | words shown | test |\n\
+        | --- | --- | --- | --- | --- | --- |\n"
+        .to_owned();
+    for row in declared {
+        let test = format!("`{}` {}", row.test.0, row.test.1);
+        let cells = [&row.case, &row.how, &row.code, &row.acts, &row.words, &test]
+            .map(|cell| cell.replace('|', "\\|"));
+        let _ = writeln!(page, "| {} |", cells.join(" | "));
+    }
+    page.push_str(
+        "\n## Requests, commands and settings\n\n\
         Every row is played by `cargo nextest run -p tests --test refusals` against the built program, with\n\
         real files and sockets; the test also checks that nothing was half done: no row, no file, no message\n\
         more than before. The page is made from the table of that test; `UNPAUSE_WRITE_DOCS=1` renews it.\n\
         `⏎` is the end of a line, `{…}` something that exists, `…` what differs.\n\n\
-        | case | how it is provoked | code | place | words |\n| --- | --- | --- | --- | --- |\n"
-        .to_owned();
+        | case | how it is provoked | code | place | words |\n| --- | --- | --- | --- | --- |\n",
+    );
     for row in rows {
         let cells = [row.case, &row.how.told(), row.code, row.place, row.words]
             .map(|cell| cell.replace('|', "\\|"));

@@ -23,8 +23,24 @@ pub fn draw(inbox: &Inbox, campaigns: &[Campaign], progress: Option<&Progress>) 
             let hint = format!("Finish in the {what} of {}.", place.provider);
             place.working(Reached::SignIn, Some(hint), true)
         }
+        Some(Progress::Elsewhere { link }) => {
+            let hint = format!(
+                "Open this link in the browser where you are signed in at {}. It works once, for a few minutes.",
+                place.provider
+            );
+            Face::Working {
+                lines: place.lines(Reached::SignIn),
+                hint: Some(hint),
+                link: Some(link.clone()),
+                can_cancel: true,
+            }
+        }
         Some(Progress::HandingOver) => place.working(Reached::SignedIn, None, false),
         Some(Progress::Proving { stage }) => place.working(Reached::from(*stage), None, false),
+        Some(Progress::Unconfirmed { signed_in_as }) => Face::Confirm {
+            signed_in_as: signed_in_as.clone(),
+            held: place.held(),
+        },
         Some(Progress::Resumed { receipt }) => Face::Done(place.done(receipt.as_deref())),
         Some(Progress::Refused { words, evidence }) => {
             Face::Broken(place.refused(words.clone(), evidence.clone()))
@@ -44,7 +60,9 @@ struct Place<'a> {
     /// The provider's name as people know it.
     provider: &'a str,
     /// What the provider will ask; `None` where we do not know it.
-    expects: Option<&'static str>,
+    expects: Option<&'a str>,
+    /// Where an administrator allows the app; `None` where there is no such page.
+    admin_consent: Option<&'a str>,
     /// How many campaigns wait for this inbox, and since when the first of them does.
     waiting: (u64, Option<Timestamp>),
 }
@@ -68,9 +86,14 @@ impl<'a> Place<'a> {
         Self {
             inbox,
             provider: provider.map_or(inbox.provider.as_str(), |provider| provider.name),
-            expects: provider
-                .and_then(|provider| provider.oauth.as_ref())
-                .map(|oauth| oauth.expects),
+            expects: inbox
+                .at_provider
+                .as_ref()
+                .map(|there| there.expects.as_str()),
+            admin_consent: inbox
+                .at_provider
+                .as_ref()
+                .and_then(|there| there.admin_consent.as_deref()),
             waiting,
         }
     }
@@ -98,6 +121,7 @@ impl<'a> Place<'a> {
         Face::Working {
             lines: self.lines(reached),
             hint,
+            link: None,
             can_cancel,
         }
     }
@@ -206,6 +230,7 @@ impl<'a> Place<'a> {
             ..
         } = words;
         let signs_in = matches!(remedy, Remedy::Reconnect | Remedy::ReconnectAsInbox);
+        let admin_consent = self.admin_consent.filter(|_| remedy == Remedy::AskAdmin);
         Broken {
             title: self.sentence(title),
             explanation: self.sentence(explanation),
@@ -216,6 +241,7 @@ impl<'a> Place<'a> {
             remedy,
             other_way: false,
             evidence,
+            admin_consent: admin_consent.map(str::to_owned),
             is_refusal: false,
         }
     }
@@ -329,6 +355,7 @@ impl<'a> Place<'a> {
                 Stopped::WindowClosed | Stopped::WindowFailed { .. } | Stopped::TookTooLong
             ),
             evidence,
+            admin_consent: None,
             is_refusal: true,
         }
     }

@@ -8,7 +8,7 @@ use protocol::inbox::{MailServer, TlsMode};
 use protocol::provider::ProviderId;
 use protocol::receipt::{Fate, Line, Receipt};
 use protocol::request::campaign::{Campaign, Counts};
-use protocol::request::inbox::{ConnectionState, ConnectionView, Inbox};
+use protocol::request::inbox::{AtProvider, ConnectionState, ConnectionView, Inbox};
 use protocol::timestamp::Timestamp;
 
 pub(super) fn instant(text: &str) -> Timestamp {
@@ -42,6 +42,10 @@ pub(super) fn inbox(state: ConnectionState, held: u64) -> Inbox {
         },
         held,
         unsettled: 0,
+        at_provider: Some(AtProvider {
+            expects: "Google will ask you to choose the account and to allow access.".to_owned(),
+            admin_consent: None,
+        }),
     }
 }
 

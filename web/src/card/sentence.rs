@@ -104,6 +104,37 @@ pub(super) fn shifted(done: &Done) -> Option<String> {
         .then(|| format!("Waits were moved by {}.", when::length(shifted)))
 }
 
+/// Who signed in, and for what: "You signed in as john@… This inbox is support@…"
+pub(super) fn stands_in(address: &str, signed_in_as: Option<&str>) -> String {
+    let who = signed_in_as.map_or_else(
+        || "You signed in with another account.".to_owned(),
+        |name| format!("You signed in as {name}."),
+    );
+    format!(
+        "{who} This inbox is {address}. It works: it sends and reads with that sign-in. Use it?"
+    )
+}
+
+/// The request for the organisation's administrator: what is asked for, and the page where it is given.
+pub(super) fn request(card: &Card, broken: &Broken) -> String {
+    let mut request = format!(
+        "Please allow Unpause for {}.\n\nIt sends our campaigns through this inbox and reads the replies. Our \
+         organisation lets only an administrator allow that.\n",
+        card.address
+    );
+    if let Some(page) = &broken.admin_consent {
+        request.push_str("\nThe page where it is allowed, for everybody here:\n");
+        request.push_str(page);
+        request.push('\n');
+    }
+    if let Some(evidence) = &broken.evidence {
+        request.push_str("\nWhat the server said:\n");
+        request.push_str(evidence);
+        request.push('\n');
+    }
+    request
+}
+
 /// The report for whoever runs the relay. It holds nothing that the card does not show.
 pub(super) fn report(card: &Card, broken: &Broken) -> String {
     let mut report = format!(

@@ -8,7 +8,7 @@ use yew::{
 };
 
 use super::sentence::{self, Timed};
-use super::{Act, Broken, Card, Done, Face, Line, LineState};
+use super::{Act, Broken, Card, Done, Face, Held, Line, LineState};
 use crate::icon::{self, Icon};
 use crate::when;
 
@@ -22,6 +22,9 @@ pub struct Props {
     /// Whether it can be put aside: the prompt on a page can, the card on a campaign's page cannot.
     #[prop_or_default]
     pub can_dismiss: bool,
+    /// Whether whoever shows it can make a link for another browser.
+    #[prop_or_default]
+    pub can_link: bool,
     /// The time that its words are true at; the browser's when absent.
     #[prop_or_else(when::now)]
     pub now: Timestamp,
@@ -34,6 +37,7 @@ pub fn CardView(props: &Props) -> Html {
         card,
         on_act,
         can_dismiss,
+        can_link,
         now,
     } = props;
     let section = use_node_ref();
@@ -43,6 +47,7 @@ pub fn CardView(props: &Props) -> Html {
         card,
         on_act,
         can_dismiss: *can_dismiss,
+        can_link: *can_link,
         now: *now,
         heading: format!("card-{}", card.inbox),
     };
@@ -54,18 +59,26 @@ pub fn CardView(props: &Props) -> Html {
                 let copied = copied.clone();
                 Callback::from(move |()| copied.set(true))
             };
-            let live = copied.then_some("The report was copied.");
+            let live = copied.then_some(match broken.remedy {
+                Remedy::AskAdmin => "The request was copied.",
+                _ => "The report was copied.",
+            });
             (
                 drawn.broken(broken, &on_copied),
                 html! { <p class="unseen">{ live }</p> },
             )
         }
+        Face::Confirm { signed_in_as, held } => {
+            let body = drawn.confirm(signed_in_as.as_deref(), held.as_ref());
+            (body, html! {})
+        }
         Face::Working {
             lines,
             hint,
+            link,
             can_cancel,
         } => (
-            drawn.working(*can_cancel),
+            drawn.working(link.as_deref(), *can_cancel),
             self::lines(lines, hint.as_deref()),
         ),
         Face::Done(done) => (drawn.done_actions(done), drawn.done(done)),
@@ -92,6 +105,7 @@ fn kind(face: &Face) -> &'static str {
         Face::Well { .. } => "well",
         Face::Checking { .. } => "checking",
         Face::Broken(_) => "broken",
+        Face::Confirm { .. } => "confirm",
         Face::Working { .. } => "working",
         Face::Done(_) => "done",
     }
@@ -127,6 +141,7 @@ struct Drawing<'a> {
     card: &'a Card,
     on_act: &'a Callback<Act>,
     can_dismiss: bool,
+    can_link: bool,
     now: Timestamp,
     heading: String,
 }
@@ -138,6 +153,7 @@ impl Drawing<'_> {
             Face::Well { .. } => (Icon::Tick, format!("{address} is connected")),
             Face::Checking { .. } => (Icon::Turning, format!("{address} is being checked")),
             Face::Broken(broken) => (Icon::Broken, broken.title.clone()),
+            Face::Confirm { .. } => (Icon::Going, "Is this the right account?".to_owned()),
             Face::Working { .. } => (Icon::Going, format!("Reconnecting {address}")),
             Face::Done(done) => (Icon::Tick, sentence::ended(address, done)),
         };
@@ -170,11 +186,28 @@ impl Drawing<'_> {
         }
     }
 
-    fn broken(&self, broken: &Broken, on_copied: &Callback<()>) -> Html {
-        let held = broken.held.map(|held| {
-            let timed = sentence::held(&held, self.now);
+    fn confirm(&self, signed_in_as: Option<&str>, held: Option<&Held>) -> Html {
+        html! {
+            <>
+                <p>{ sentence::stands_in(&self.card.address, signed_in_as) }</p>
+                { self.held(held) }
+                <div class="actions">
+                    { self.button("primary", "Use this sign-in", Act::Confirm) }
+                    { self.button("", "Do not use it", Act::Deny) }
+                </div>
+            </>
+        }
+    }
+
+    fn held(&self, held: Option<&Held>) -> Option<Html> {
+        held.map(|held| {
+            let timed = sentence::held(held, self.now);
             html! { <p class="card-held">{ timed_html(&timed, held.since) }</p> }
-        });
+        })
+    }
+
+    fn broken(&self, broken: &Broken, on_copied: &Callback<()>) -> Html {
+        let held = self.held(broken.held.as_ref());
         let since = (broken.held.is_none() && !broken.is_refusal).then(|| {
             html! { <p class="card-held">{ "No message waits; it is like this " }{ self.since(broken.since) }{ "." }</p> }
         });
@@ -199,6 +232,20 @@ impl Drawing<'_> {
                         { self.button("plain", "Not now", Act::NotNow) }
                     }
                 </div>
+                if self.can_link && broken.expects.is_some() {
+                    <details>
+                        <summary>{ "Not signed in here?" }</summary>
+                        <p>{ "A link does the sign-in in another browser: the one where you are signed in at the provider." }</p>
+                        <div class="actions">{ self.button("", "Make a link", Act::MakeLink) }</div>
+                    </details>
+                }
+                if broken.remedy == Remedy::TellOperator && !broken.is_refusal {
+                    <details>
+                        <summary>{ "When it is corrected" }</summary>
+                        <p>{ "One more sign-in makes the campaigns go on. Before that it cannot help." }</p>
+                        <div class="actions">{ self.button("", "Sign in again", Act::Reconnect) }</div>
+                    </details>
+                }
                 if let Some(evidence) = &broken.evidence {
                     <details open={is_open}>
                         <summary>{ "What the server said" }</summary>
@@ -220,7 +267,10 @@ impl Drawing<'_> {
                 ),
             // The servers stand in the relay's configuration, so both are the operator's to correct.
             Remedy::TellOperator | Remedy::CorrectServers | Remedy::AskAdmin => {
-                let report = sentence::report(self.card, broken);
+                let report = match broken.remedy {
+                    Remedy::AskAdmin => sentence::request(self.card, broken),
+                    _ => sentence::report(self.card, broken),
+                };
                 let (on_act, on_copied) = (self.on_act.clone(), on_copied.clone());
                 let onclick = Callback::from(move |_| {
                     on_act.emit(Act::CopyReport(report.clone()));
@@ -231,10 +281,19 @@ impl Drawing<'_> {
                     _ => Remedy::TellOperator,
                 };
                 let label = told.button().unwrap_or_default();
+                // A sign-in cannot help before it is corrected; after that, the way on is below.
+                let again = match broken.remedy {
+                    Remedy::AskAdmin => self.button("", "It is allowed: reconnect", Act::Reconnect),
+                    Remedy::CorrectServers => {
+                        self.button("", "It is corrected: reconnect", Act::Reconnect)
+                    }
+                    _ if broken.is_refusal => self.button("plain", "Close", Act::Close),
+                    _ => html! {},
+                };
                 html! {
                     <>
                         <button type="button" class="primary" {onclick}>{ icon::view(Icon::Copy) }{ label }</button>
-                        { self.button("", "It is corrected: reconnect", Act::Reconnect) }
+                        { again }
                     </>
                 }
             }
@@ -242,11 +301,21 @@ impl Drawing<'_> {
         }
     }
 
-    fn working(&self, can_cancel: bool) -> Html {
+    fn working(&self, link: Option<&str>, can_cancel: bool) -> Html {
         html! {
-            if can_cancel {
-                <div class="actions">{ self.button("", "Cancel", Act::Cancel) }</div>
-            }
+            <>
+                if let Some(link) = link {
+                    <pre tabindex="0">{ link }</pre>
+                }
+                if can_cancel {
+                    <div class="actions">
+                        if let Some(link) = link {
+                            { self.button("primary", "Copy the link", Act::CopyLink(link.to_owned())) }
+                        }
+                        { self.button("", "Cancel", Act::Cancel) }
+                    </div>
+                }
+            </>
         }
     }
 

@@ -37,7 +37,7 @@ fn is_test(word: &str) -> bool {
 }
 
 fn is_file(word: &str) -> bool {
-    word.contains('/') && word.ends_with(".rs")
+    word.contains('/') && word.strip_suffix(".rs").is_some()
 }
 
 fn has_word(text: &str, word: &str) -> bool {

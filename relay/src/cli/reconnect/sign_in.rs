@@ -62,6 +62,11 @@ impl SignIn {
         &self.visit.url
     }
 
+    /// Where the answer is to come.
+    pub(super) fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
     /// What the answer must bear.
     pub(super) fn expected(&self) -> Expected {
         Expected {

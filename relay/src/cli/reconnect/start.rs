@@ -10,8 +10,8 @@ use protocol::id::ReconnectId;
 use protocol::reconnect::{Authorization, Grant};
 use protocol::request::inbox::Inbox;
 use protocol::request::reconnect::{
-    GetReceipt, GetReconnect, Reconnect, ReconnectState, RefuseReconnect, StartReconnect,
-    StartedReconnect,
+    GetReceipt, GetReconnect, HostReconnect, Reconnect, ReconnectState, RefuseReconnect,
+    StartReconnect, StartedReconnect,
 };
 use protocol::secret::Secret;
 use serde_json::json;
@@ -33,8 +33,6 @@ use crate::oauth::visit::Answer;
 
 /// How often the relay is asked how far it is. Quicker than a person reads, and nothing for the relay.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
-/// What the relay is told where the person ends it here.
-const CANCELLED: &str = "cancelled";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
@@ -46,6 +44,9 @@ pub(in crate::cli) struct Arguments {
     /// The user name of the password where it is not the address
     #[arg(long, value_name = "NAME", requires = "password")]
     user: Option<String>,
+    /// Print a link that does the sign-in in another browser: the one where you are signed in at the provider
+    #[arg(long, conflicts_with_all = ["password", "no_wait"])]
+    link: bool,
     /// Only start it; it is finished elsewhere
     #[arg(long, conflicts_with = "password")]
     no_wait: bool,
@@ -139,13 +140,17 @@ impl Terminal<'_> {
                     reconnect: reconnect.id,
                 });
             }
+            (None, Some(_)) if arguments.link => {
+                self.send_link(&reconnect).await?;
+                Method::Page
+            }
             (None, Some(authorization)) => {
                 match self.visit(&reconnect, &authorization, config).await {
                     Ok(method) => method,
                     Err(error) => {
                         // One that was under way may still be finished where it was begun.
                         if !started.joined {
-                            self.give_up(&reconnect.id).await?;
+                            self.give_up(&reconnect.id, &error).await?;
                         }
                         return Err(error);
                     }
@@ -155,6 +160,34 @@ impl Terminal<'_> {
             (None, None) => Method::Other,
         };
         self.follow(reconnect.id, method).await
+    }
+
+    /// Prints a link; whoever opens it is sent to the provider by the relay, which takes what comes of it.
+    async fn send_link(&self, reconnect: &Reconnect) -> Result<(), ReconnectError> {
+        let hosted = self
+            .client
+            .call(&HostReconnect {
+                reconnect_id: reconnect.id.clone(),
+            })
+            .await?;
+        let link = hosted.url.expose();
+        self.printer.for_programs(&json!({ "link": link }))?;
+        self.printer.for_people(&format!(
+            "Open this link in the browser where you are signed in as {}:\n\n{link}\n\nIt works once, and waits for \
+             {}. Ctrl-c ends it.",
+            self.inbox.address,
+            self.left(reconnect)
+        ))?;
+        Ok(())
+    }
+
+    /// For how long a reconnect still waits.
+    fn left(&self, reconnect: &Reconnect) -> String {
+        let left = reconnect.expires_at.since(self.clock.now());
+        match left.as_secs().div_ceil(60) {
+            0 | 1 => "a minute".to_owned(),
+            minutes => format!("{minutes} minutes"),
+        }
     }
 
     /// Sends the person to the provider, and the relay what comes of it.
@@ -169,19 +202,11 @@ impl Terminal<'_> {
         let mut redirect = port.expect(visit.expected());
         self.printer
             .for_programs(&json!({ "authorization_url": visit.url() }))?;
-        let minutes = reconnect
-            .expires_at
-            .since(self.clock.now())
-            .as_secs()
-            .div_ceil(60);
         self.printer.for_people(&format!(
             "Open this page and sign in as {}:\n\n{}\n\nIt waits for {}. Ctrl-c ends it.",
             authorization.login_hint,
             visit.url(),
-            match minutes {
-                0 | 1 => "a minute".to_owned(),
-                minutes => format!("{minutes} minutes"),
-            }
+            self.left(reconnect)
         ))?;
         let waited = self.wait(&mut redirect, reconnect).await;
         redirect.close().await;
@@ -199,8 +224,14 @@ impl Terminal<'_> {
                 found,
             }),
             Waited::Interrupted => {
-                self.refuse(&reconnect.id, CANCELLED.to_owned(), None)
-                    .await?;
+                // Perhaps the provider showed a page from which nobody comes back.
+                let closed = RefuseReconnect {
+                    reconnect_id: reconnect.id.clone(),
+                    error: RefuseReconnect::CLOSED.to_owned(),
+                    description: None,
+                    redirect_uri: Some(visit.redirect_uri().to_owned()),
+                };
+                self.client.call(&closed).await?;
                 Ok(Method::Page)
             }
             Waited::Elsewhere => Ok(Method::Other),
@@ -268,9 +299,13 @@ impl Terminal<'_> {
     }
 
     /// Ends what cannot be finished here, so that the next click starts anew.
-    async fn give_up(&self, id: &ReconnectId) -> Result<(), ReconnectError> {
+    async fn give_up(&self, id: &ReconnectId, why: &ReconnectError) -> Result<(), ReconnectError> {
+        let word = match why {
+            ReconnectError::OtherIssuer { .. } => RefuseReconnect::MIXED_UP,
+            _ => RefuseReconnect::CANCELLED,
+        };
         // It may be over already, or the relay gone: what ended it here is what matters.
-        if let Ok(reconnect) = self.refuse(id, CANCELLED.to_owned(), None).await {
+        if let Ok(reconnect) = self.refuse(id, word.to_owned(), None).await {
             self.printer.for_programs(&reconnect)?;
         }
         Ok(())
@@ -287,6 +322,7 @@ impl Terminal<'_> {
     /// Tells each stage as it is reached, until the end.
     async fn follow(mut self, id: ReconnectId, method: Method) -> Result<(), ReconnectError> {
         let mut progress = Progress::new(method, self.inbox.address.as_str());
+        let mut has_asked = false;
         let reconnect = loop {
             let reconnect = self.look(&id).await?;
             for line in progress.advance(&reconnect) {
@@ -294,6 +330,11 @@ impl Terminal<'_> {
             }
             match reconnect.state {
                 ReconnectState::Resumed | ReconnectState::Refused => break reconnect,
+                ReconnectState::Unconfirmed if !has_asked => {
+                    has_asked = true;
+                    self.printer.for_programs(&reconnect)?;
+                    self.printer.for_people(&self.ask(&reconnect))?;
+                }
                 ReconnectState::Started
                 | ReconnectState::Granted
                 | ReconnectState::Verifying
@@ -302,7 +343,11 @@ impl Terminal<'_> {
             tokio::select! {
                 () = self.clock.wait_for(BETWEEN_LOOKS) => {}
                 () = self.interrupt.came() => {
-                    return Err(ReconnectError::Unwatched { reconnect: id });
+                    if reconnect.state != ReconnectState::Started {
+                        return Err(ReconnectError::Unwatched { reconnect: id });
+                    }
+                    self.refuse(&id, RefuseReconnect::CLOSED.to_owned(), None)
+                        .await?;
                 }
             }
         };
@@ -314,6 +359,21 @@ impl Terminal<'_> {
         self.printer
             .for_people(&summarise(&receipt, self.inbox.address.as_str()))?;
         Ok(())
+    }
+
+    /// Whether the account that signed in is meant is said by a command, so that a script can say it too.
+    fn ask(&self, reconnect: &Reconnect) -> String {
+        let Reconnect { id, .. } = reconnect;
+        let who = reconnect
+            .signed_in_as
+            .as_deref()
+            .unwrap_or("another account");
+        format!(
+            "You signed in as {who}. This inbox is {}. It works: it sends and reads with that sign-in.\n\
+             Use it:        unpause reconnect confirm {id}\n\
+             Do not use it: unpause reconnect cancel {id}",
+            self.inbox.address
+        )
     }
 
     fn refused(&self, reconnect: &Reconnect) -> ReconnectError {

@@ -80,10 +80,10 @@ impl Ground {
         let url = format!("{}/token", self.sandbox.issuer());
         let answer = browser().post(url).form(&fields).send().await.unwrap();
         let tokens: Value = answer.json().await.unwrap();
-        let secret = |name: &str| Secret::new(tokens[name].as_str().unwrap().to_owned());
+        let secret = |name: &str| tokens[name].as_str().map(Secret::new);
         Grant::Tokens {
-            access_token: secret("access_token"),
-            refresh_token: Some(secret("refresh_token")),
+            access_token: secret("access_token").unwrap(),
+            refresh_token: secret("refresh_token"),
             expires_in_ms: Some(tokens["expires_in"].as_u64().unwrap() * 1_000),
             scope: Some(tokens["scope"].as_str().unwrap().to_owned()),
         }

@@ -39,7 +39,7 @@ impl Browser {
                 response = self.get(at.join(to).unwrap()).await;
                 continue;
             }
-            if at.path() == "/unpause/callback" {
+            if at.path() == "/unpause/callback" || at.path().starts_with("/oauth/callback/") {
                 return response;
             }
             let page = response.text().await.unwrap();

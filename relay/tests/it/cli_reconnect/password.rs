@@ -42,7 +42,7 @@ async fn a_password_on_standard_input_reconnects_and_is_never_shown() {
         "{}",
         empty.stderr
     );
-    let somebody = with_password(&world, &["--user", "john@acme.example"], PASSWORD).await;
+    let somebody = with_password(&world, &["--user", "nobody@acme.example"], PASSWORD).await;
     assert_eq!(somebody.code, Some(1), "{}", somebody.stdout);
     assert_eq!(world.connection(), "disconnected");
 

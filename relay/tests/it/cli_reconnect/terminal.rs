@@ -11,14 +11,14 @@ use reqwest::Url;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
-use sandbox::{CONFIDENTIAL_CLIENT, Options, Sandbox};
+use sandbox::{CONFIDENTIAL_CLIENT, Options, Person, Sandbox};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
 use tokio::time::timeout;
 
-use super::JANE;
+use super::{JANE, JOHN, PASSWORD};
 use crate::cli::{Serving, folder_with, run, text, unpause};
 
 /// Far more than anything here takes; only a hang reaches it.
@@ -34,7 +34,16 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn start(client_id: &str) -> Self {
-        let sandbox = Sandbox::start(Options::default()).await.unwrap();
+        let person = |address: &str| Person {
+            address: address.to_owned(),
+            name: address.to_owned(),
+            password: PASSWORD.to_owned(),
+        };
+        let options = Options {
+            people: vec![person(JANE), person(JOHN)],
+            ..Options::default()
+        };
+        let sandbox = Sandbox::start(options).await.unwrap();
         let secret = if client_id == CONFIDENTIAL_CLIENT {
             format!("client_secret = \"{}\"\n", sandbox.client_secret())
         } else {
@@ -113,7 +122,8 @@ impl Terminal {
             self.said.push(line.clone());
             let json: Option<Value> = serde_json::from_str(&line).ok();
             let text = json.as_ref().map_or(line.as_str(), |json| {
-                json["authorization_url"].as_str().unwrap()
+                let link = json["link"].as_str();
+                link.or(json["authorization_url"].as_str()).unwrap()
             });
             if let Ok(url) = Url::parse(text) {
                 return url;
@@ -121,6 +131,14 @@ impl Terminal {
         }
         let end = self.end().await;
         panic!("it ended without an address: {}", end.stderr);
+    }
+
+    /// What it tells programs next.
+    pub(super) async fn told(&mut self) -> Value {
+        let line = timeout(SOON, self.stdout.next_line()).await;
+        let line = line.unwrap().unwrap().unwrap();
+        self.said.push(line.clone());
+        serde_json::from_str(&line).unwrap()
     }
 
     pub(super) async fn end(&mut self) -> End {

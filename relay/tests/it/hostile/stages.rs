@@ -46,6 +46,7 @@ fn fate_of(outcome: Outcome) -> (Fate, Option<Cause>) {
     (fate, Some(classify(&evidence)))
 }
 
+/// Row: 4yz and 5yz at each stage | each at MAIL, RCPT, DATA and after the dot | put back, deferred, rejected or in doubt, as the stage says | as the cause says | the cause's card, with the reply
 #[tokio::test]
 async fn what_becomes_of_a_message_is_certain_at_every_stage() {
     let mail = "C: MAIL FROM:<jane@acme.example>\n";

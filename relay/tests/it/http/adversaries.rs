@@ -303,9 +303,9 @@ async fn a_body_without_end_or_without_bottom_is_refused() {
     let chunk = format!("{:x}\r\n{}\r\n", 64 * 1024, "x".repeat(64 * 1024));
     let mut parts = vec![head.as_bytes()];
     parts.extend(std::iter::repeat_n(chunk.as_bytes(), 1_000));
-    let heard = say(&relay, &parts).await;
-    let is_refusal = heard.starts_with("HTTP/1.1 422 ") && heard.contains("the body is too large");
-    assert!(is_refusal || heard.is_empty(), "{heard}");
+    let told = say(&relay, &parts).await;
+    let is_refusal = told.starts_with("HTTP/1.1 422 ") && told.contains("the body is too large");
+    assert!(is_refusal || told.is_empty(), "{told}");
     let inboxes = answer(relay.get("/v1/inboxes", &relay.operator)).await;
     assert_eq!(inboxes.body, json!({ "inboxes": [] }), "nothing half done");
 }

@@ -48,7 +48,8 @@ async fn ten_megabytes_are_not_read_whether_announced_or_in_chunks_without_end()
 #[tokio::test]
 async fn as_many_keys_as_fit_are_read_past_and_nothing_is_made_of_them() {
     // Ten thousand keys that nobody knows, and one that is known, twice.
-    let keys: String = (0..10_000).map(|n| format!("\"key{n}\":{n},")).collect();
+    let keys: Vec<String> = (0..10_000).map(|n| format!("\"key{n}\":{n},")).collect();
+    let keys = keys.concat();
     let body = json(&format!(
         "{{{keys}\"access_token\":1,\"issuer\":1,\"sub\":1}}"
     ));

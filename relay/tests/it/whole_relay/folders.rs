@@ -83,6 +83,7 @@ async fn start(
     (ground, relay, campaign)
 }
 
+/// Row: folder names without special use | the server tells no \Sent | accepted | nobody | the message is accepted
 #[tokio::test]
 async fn a_copy_goes_into_a_sent_folder_that_only_its_name_tells() {
     let (ground, relay, _) = start(&NAMED, "openid", Clock::system(), None).await;
@@ -98,6 +99,7 @@ async fn a_copy_goes_into_a_sent_folder_that_only_its_name_tells() {
     relay.stop().await;
 }
 
+/// Row: no sent folder at all | the connection is lost after the dot | unsettled | the person | Leave it, or send again
 #[tokio::test]
 async fn without_a_sent_folder_a_person_is_asked_and_nothing_is_sent_again() {
     let clock = Clock::system();
@@ -111,6 +113,7 @@ async fn without_a_sent_folder_a_person_is_asked_and_nothing_is_sent_again() {
     relay.stop().await;
 }
 
+/// Row: Sent copy that comes late | the connection is lost after the dot, the copy comes later | accepted | nobody | the message is accepted
 #[tokio::test]
 async fn a_copy_that_comes_late_settles_what_an_earlier_look_could_not() {
     let clock = Clock::system();
@@ -124,6 +127,7 @@ async fn a_copy_that_comes_late_settles_what_an_earlier_look_could_not() {
     relay.stop().await;
 }
 
+/// Row: Sent copy that never comes, and a SEARCH that answers nothing | the connection is lost after the dot; no copy is made | unsettled | the person | Leave it, or send again
 #[tokio::test]
 async fn a_copy_that_never_comes_leaves_the_word_to_a_person() {
     let clock = Clock::manual(Timestamp::from_ms(1_795_417_920_000));

@@ -200,6 +200,7 @@ async fn a_night_of_sleep_is_read_before_anything_is_sent_and_ends_in_no_burst()
     relay.stop().await;
 }
 
+/// Row: 14 hours of sleep with 300 messages due | the clock jumps | accepted | nobody | each message leaves one gap after the other
 #[tokio::test]
 async fn three_hundred_messages_due_after_a_night_of_sleep_leave_one_gap_after_the_other() {
     let gap = Duration::from_mins(2);
@@ -309,6 +310,7 @@ async fn a_clock_that_jumps_in_the_middle_of_a_batch_ends_the_batch_and_the_gap_
     relay.stop().await;
 }
 
+/// Row: Sent copy that comes twice | the server copies what was sent, and it is read again | accepted | nobody | the message is accepted
 #[tokio::test]
 async fn the_servers_own_copy_of_a_sent_message_is_noted_once() {
     let ground = Ground::new(Client::Public).await;

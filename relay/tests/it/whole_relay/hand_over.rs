@@ -133,6 +133,9 @@ fn seal_grant(key: &RelayKey, reconnect: &ReconnectId, inbox: &InboxId, grant: &
     seal(key, &sealing_context(reconnect, inbox), &plain)
 }
 
+/// Makes something to hand over for a reconnect.
+type Forge<'a> = &'a dyn Fn(&ReconnectId) -> String;
+
 #[tokio::test]
 async fn a_blob_opens_only_for_the_reconnect_the_inbox_and_the_relay_it_was_sealed_for() {
     let scene = Scene::set(Client::Public).await;
@@ -159,7 +162,7 @@ async fn a_blob_opens_only_for_the_reconnect_the_inbox_and_the_relay_it_was_seal
         let context = relay::credentials::reconnect_context(id);
         app.keys.seal(&context, &grant).unwrap()
     };
-    let forgeries: [(&str, &dyn Fn(&ReconnectId) -> String); 8] = [
+    let forgeries: [(&str, Forge<'_>); 8] = [
         ("for another reconnect", &|_| {
             seal_grant(&key, &other_reconnect, &inbox, &grant)
         }),

@@ -131,6 +131,7 @@ async fn expect_resumed(relay: &Relay, inbox: &InboxId, id: &ReconnectId) {
     assert!(matches!(connection, Connection::Connected { .. }));
 }
 
+/// Row: not signed in here | the link of the sign-in is opened in another browser | resumed | the person | Signed in. You can close this tab.
 #[tokio::test]
 async fn a_sign_in_in_a_tab_reconnects_with_either_kind_of_client() {
     for client in [Client::Public, Client::Confidential] {
@@ -178,6 +179,7 @@ async fn a_sign_in_in_a_tab_reconnects_with_either_kind_of_client() {
     }
 }
 
+/// Row: link used twice | the link of a sign-in is opened again | HTTP 410 | the person | This link no longer works. It works once, and for a few minutes.
 #[tokio::test]
 async fn a_ticket_works_once() {
     let ground = Ground::new(Client::Public).await;
@@ -221,6 +223,7 @@ async fn a_ticket_works_once() {
     relay.stop().await;
 }
 
+/// Row: `state` wrong or missing, or another browser | the answer in a tab is changed on its way | HTTP 400, 403 | the person | No sign-in waits for this page. Another browser began this sign-in.
 #[tokio::test]
 async fn an_answer_is_believed_in_its_browser_with_its_state_and_from_its_issuer_only() {
     let ground = Ground::new(Client::Confidential).await;
@@ -265,6 +268,7 @@ async fn an_answer_is_believed_in_its_browser_with_its_state_and_from_its_issuer
     relay.stop().await;
 }
 
+/// Row: `iss` of another provider, or an answer at another's address | the answer in a tab is changed on its way | `mixed_up`
 #[tokio::test]
 async fn an_answer_of_another_provider_ends_the_reconnect_and_nothing_of_it_is_used() {
     let ground = Ground::new(Client::Confidential).await;
@@ -289,7 +293,7 @@ async fn an_answer_of_another_provider_ends_the_reconnect_and_nothing_of_it_is_u
             .expect_page(400, "No sign-in waits for this page");
         // The card offers Reconnect at once.
         let outcome = relay.outcome(&id).await;
-        let cause = Cause::Cancelled;
+        let cause = Cause::MixedUp;
         assert!(matches!(outcome, State::Refused { cause: found, .. } if found == cause));
     }
     assert!(
@@ -304,6 +308,7 @@ async fn an_answer_of_another_provider_ends_the_reconnect_and_nothing_of_it_is_u
     relay.stop().await;
 }
 
+/// Row: consent refused | Cancel on the provider's page | `consent_refused`
 #[tokio::test]
 async fn a_no_at_the_provider_ends_the_reconnect_in_the_words_of_its_card() {
     let ground = Ground::new(Client::Public).await;
@@ -345,6 +350,7 @@ async fn a_restart_while_the_person_is_at_the_provider_costs_nothing() {
     relay.stop().await;
 }
 
+/// Row: reconnect expired | the answer comes after ten minutes | expired
 #[tokio::test]
 async fn an_answer_that_comes_too_late_is_not_used() {
     let clock = Clock::manual(Timestamp::from_ms(1_000_000));
@@ -382,6 +388,7 @@ async fn an_answer_that_comes_too_late_is_not_used() {
     relay.stop().await;
 }
 
+/// Row: provider that does not answer | a sign-in is begun while it is down | 503 unavailable | nobody | the provider at … does not answer as it should: …
 #[tokio::test]
 async fn a_provider_that_does_not_answer_is_told_before_a_tab_is_opened() {
     let ground = Ground::new(Client::Public).await;

@@ -23,12 +23,21 @@ static REPLACES: Profile = Profile {
     ..GENERIC
 };
 
+/// The same, where the reply to the final dot names the new id.
+static TELLS: Profile = Profile {
+    message_ids: MessageIds::Replaced {
+        original_in: "X-Microsoft-Original-Message-ID",
+        told: true,
+    },
+    ..GENERIC
+};
+
 const LEADS: [&str; 2] = ["ann@a.example", "bob@b.example"];
 
-async fn start() -> Ground {
+async fn start(profile: &'static Profile) -> Ground {
     let clock = Clock::manual(Timestamp::from_ms(1_795_417_920_000));
     let options = Options {
-        profile: &REPLACES,
+        profile,
         ..Options::default()
     };
     Ground::at(
@@ -56,9 +65,10 @@ async fn connect(relay: &Relay) -> InboxId {
     inbox
 }
 
+/// Row: id rewritten and not told | the server replaces the Message-ID; its reply does not name it | accepted | nobody | the message is accepted
 #[tokio::test]
 async fn an_id_that_was_replaced_in_silence_is_learned_and_its_answers_are_known() {
-    let ground = start().await;
+    let ground = start(&REPLACES).await;
     let control = ground.sandbox.control();
     let relay = ground.start().await;
     let inbox = connect(&relay).await;
@@ -136,5 +146,27 @@ async fn an_id_that_was_replaced_in_silence_is_learned_and_its_answers_are_known
         unfolded.contains(&format!("In-Reply-To: <{wire}>")),
         "{follow_up}"
     );
+    relay.stop().await;
+}
+
+/// Row: id rewritten and told | the server replaces the Message-ID; its 250 names it | accepted | nobody | the message is accepted
+#[tokio::test]
+async fn an_id_that_was_replaced_and_told_is_known_from_the_reply() {
+    let ground = start(&TELLS).await;
+    let relay = ground.start().await;
+    let inbox = connect(&relay).await;
+    let campaign = relay.start_campaign(&inbox, &LEADS[..1], 1).await;
+    let accepted = ground
+        .drive_until("the message", async || {
+            relay.list(&campaign, Some("accepted")).await.pop()
+        })
+        .await;
+    let delivered = ground.sandbox.control().delivered();
+    let text = String::from_utf8_lossy(&delivered[0].raw).into_owned();
+    let theirs = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Message-ID: <")?.strip_suffix('>'));
+    assert_eq!(accepted.wire_id.as_deref(), theirs);
+    assert_ne!(accepted.wire_id, accepted.message_id);
     relay.stop().await;
 }

@@ -33,6 +33,8 @@ async fn a_second_start_joins_the_first() {
     relay.stop().await;
 }
 
+/// Row: another account signed in, and does not open the inbox | John signs in for Jane's inbox | `wrong_identity`
+/// Row: scope unticked | the permission to read is not given | `scope_missing`
 #[tokio::test]
 async fn what_a_refused_reconnect_held_is_deleted_here_and_revoked_there() {
     for (client, who, scope, cause) in [

@@ -62,6 +62,7 @@ async fn a_kill_outside_the_two_windows_costs_nothing() {
     }
 }
 
+/// Row: reconnect interrupted | SIGKILL between the provider's answer and its record | interrupted
 #[tokio::test]
 async fn a_kill_between_the_providers_answer_and_its_record_ends_the_reconnect_as_interrupted() {
     let received = |grant_type| Point::TokenRequestReceived { grant_type };

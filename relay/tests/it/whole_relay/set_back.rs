@@ -65,6 +65,7 @@ fn assert_each_once_a_step(ground: &Ground, n_steps: usize) {
     }
 }
 
+/// Row: wall clock set back | the clock is set back while the relay runs | accepted | nobody | none is lost, none sent twice
 #[tokio::test]
 async fn a_clock_that_is_set_back_while_the_relay_runs_stops_nothing_and_doubles_nothing() {
     let (ground, relay, inbox) = start().await;

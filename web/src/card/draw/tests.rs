@@ -117,6 +117,7 @@ fn lines_say_who_where_and_how_many() {
         lines,
         hint,
         can_cancel,
+        ..
     } = face
     else {
         panic!("not working");
@@ -147,6 +148,7 @@ fn lines_say_who_where_and_how_many() {
         lines,
         hint,
         can_cancel,
+        ..
     } = face
     else {
         panic!("not working");

@@ -3,20 +3,36 @@
 use protocol::card::{Facts, Remedy};
 use protocol::cause::Cause;
 use protocol::reconnect::Stage;
-use protocol::request::inbox::ConnectionState;
+use protocol::request::inbox::{AtProvider, ConnectionState};
 use yew::{Callback, ServerRenderer};
 
 use super::super::examples::{campaign, inbox, now, paused, receipt};
-use super::super::{Face, Progress, Stopped, draw};
+use super::super::{Card, Face, Progress, Stopped, draw};
 use super::{CardView, Props};
 
 async fn render(state: ConnectionState, progress: Option<Progress>, can_dismiss: bool) -> String {
     let campaigns = [campaign("cmp_1", "inb_1", paused("2026-11-23T09:12:00Z"))];
-    let card = draw(&inbox(state, 25), &campaigns, progress.as_ref());
+    show_with(
+        draw(&inbox(state, 25), &campaigns, progress.as_ref()),
+        can_dismiss,
+    )
+    .await
+}
+
+async fn show(card: Card) -> String {
+    show_with(card, false).await
+}
+
+async fn show_with(card: Card, can_dismiss: bool) -> String {
+    show_as(card, can_dismiss, false).await
+}
+
+async fn show_as(card: Card, can_dismiss: bool, can_link: bool) -> String {
     let props = move || Props {
         card,
         on_act: Callback::noop(),
         can_dismiss,
+        can_link,
         now: now(),
     };
     let html = ServerRenderer::<CardView>::with_props(props)
@@ -92,7 +108,7 @@ async fn a_closed_window_leaves_the_tab_as_another_way() {
 }
 
 #[tokio::test]
-async fn the_operator_is_told_and_the_way_on_stands_beside() {
+async fn the_operator_is_told_and_no_sign_in_is_offered_that_cannot_help() {
     let words_of = Cause::AppMisconfigured.card().render(&Facts {
         inbox: "jane@acme.example",
         provider: "Google",
@@ -103,7 +119,10 @@ async fn the_operator_is_told_and_the_way_on_stands_beside() {
     };
     let html = render(ConnectionState::Disconnected, Some(progress.clone()), false).await;
     assert!(button(&html, "Copy the report for the operator"), "{html}");
-    assert!(button(&html, "It is corrected: reconnect"), "{html}");
+    assert!(button(&html, "Close"), "{html}");
+    for label in ["Reconnect with Google", "It is corrected: reconnect"] {
+        assert!(!button(&html, label), "{html}");
+    }
 
     let card = draw(
         &inbox(ConnectionState::Disconnected, 0),
@@ -195,4 +214,92 @@ async fn a_quiet_card_asks_for_nothing() {
         "{html}"
     );
     assert!(!html.contains("<button"), "{html}");
+}
+
+#[tokio::test]
+async fn an_inbox_that_waits_for_the_operator_has_its_way_on_folded() {
+    let mut inbox = inbox(ConnectionState::Disconnected, 25);
+    inbox.connection.cause = Some(Cause::AppMisconfigured);
+    let html = show(draw(&inbox, &[], None)).await;
+    assert!(button(&html, "Copy the report for the operator"), "{html}");
+    let (shown, folded) = html.split_once("<details>").unwrap();
+    assert!(!button(shown, "Sign in again"), "{html}");
+    assert!(button(folded, "Sign in again"), "{html}");
+}
+
+#[tokio::test]
+async fn the_request_for_the_administrator_holds_the_page_where_it_is_given() {
+    let page = "https://login.example/tenant/adminconsent?client_id=c";
+    let mut inbox = inbox(ConnectionState::Disconnected, 0);
+    inbox.at_provider = Some(AtProvider {
+        expects: "Google asks nothing.".to_owned(),
+        admin_consent: Some(page.to_owned()),
+    });
+    let words = Cause::AdminApproval.card().render(&Facts {
+        inbox: "jane@acme.example",
+        provider: "Google",
+    });
+    let progress = Progress::Refused {
+        words,
+        evidence: Some("access_denied: AADSTS65004".to_owned()),
+    };
+    let card = draw(&inbox, &[], Some(&progress));
+    let Face::Broken(broken) = &card.face else {
+        panic!("not broken");
+    };
+    assert_eq!(
+        super::sentence::request(&card, broken),
+        format!(
+            "Please allow Unpause for jane@acme.example.\n\nIt sends our campaigns through this inbox and reads the \
+             replies. Our organisation lets only an administrator allow that.\n\nThe page where it is allowed, for \
+             everybody here:\n{page}\n\nWhat the server said:\naccess_denied: AADSTS65004\n"
+        )
+    );
+    let html = show(card).await;
+    for label in [
+        "Copy the request for your admin",
+        "It is allowed: reconnect",
+    ] {
+        assert!(button(&html, label), "{html}");
+    }
+}
+
+#[tokio::test]
+async fn another_account_that_works_is_named_beside_the_inbox() {
+    let asked = |name: Option<&str>| Progress::Unconfirmed {
+        signed_in_as: name.map(str::to_owned),
+    };
+    let progress = Some(asked(Some("john@acme.example")));
+    let html = render(ConnectionState::Disconnected, progress, false).await;
+    let text = words(&html);
+    for expected in [
+        "Is this the right account?",
+        "You signed in as john@acme.example. This inbox is jane@acme.example. It works",
+        "25 messages are held, none is lost",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    for label in ["Use this sign-in", "Do not use it"] {
+        assert!(button(&html, label), "{html}");
+    }
+    let html = render(ConnectionState::Disconnected, Some(asked(None)), false).await;
+    assert!(words(&html).contains("You signed in with another account."));
+}
+
+#[tokio::test]
+async fn a_link_is_offered_where_it_can_be_made_and_shown_when_it_is() {
+    let card = || draw(&inbox(ConnectionState::Disconnected, 25), &[], None);
+    let html = show_as(card(), false, true).await;
+    let (_, folded) = html.split_once("Not signed in here?").unwrap();
+    assert!(button(folded, "Make a link"), "{html}");
+    assert!(!show(card()).await.contains("Make a link"));
+
+    let link = "http://127.0.0.1:7411/oauth/start?ticket=t".to_owned();
+    let progress = Some(Progress::Elsewhere { link: link.clone() });
+    let html = render(ConnectionState::Disconnected, progress, false).await;
+    assert!(words(&html).contains(&link), "{html}");
+    assert!(words(&html).contains("It works once, for a few minutes."));
+    for label in ["Copy the link", "Cancel"] {
+        assert!(button(&html, label), "{html}");
+    }
 }

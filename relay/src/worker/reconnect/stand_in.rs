@@ -1,0 +1,57 @@
+//! Somebody who is not known as the inbox's owner signed in: a colleague with a shared mailbox, or the owner under
+//! another name of theirs. Whether they may is the mail servers' to say, and whether it is meant a person's.
+
+use protocol::card::Persistence;
+use protocol::cause::{Cause, classify};
+use protocol::evidence::{Finding, Stage as At};
+
+use super::{Next, found, open_credentials};
+use crate::app::App;
+use crate::failure::Failure;
+use crate::store::inbox::{Identity, Inbox};
+use crate::store::reconnect::Reconnect;
+use crate::worker::WorkError;
+use crate::worker::mailbox::hello;
+use crate::{imap, smtp};
+
+/// Signs in as the inbox's address on both servers. Where both let that pass, the reconnect waits to be confirmed;
+/// else somebody else signed in, and nothing is written to the inbox.
+pub(super) async fn admit(
+    app: &App,
+    reconnect: &Reconnect,
+    inbox: &Inbox,
+    signed_in_as: Option<String>,
+    identity: Identity,
+) -> Result<Next, WorkError> {
+    let sign_in = open_credentials(app, reconnect)?.sign_in(&inbox.address);
+    let hello = hello(inbox);
+    let (smtp, imap) = tokio::join!(
+        smtp::Session::open(&app.dialer, &inbox.smtp, &hello, &sign_in),
+        imap::Session::open(&app.dialer, &inbox.imap, &sign_in),
+    );
+    let (smtp, imap) = match (smtp, imap) {
+        (Ok(smtp), Ok(imap)) => (smtp, imap),
+        (Err(failure), Ok(_)) | (Ok(_), Err(failure)) if passes(app, inbox, &failure) => {
+            return Err(failure.into());
+        }
+        (Err(smtp), Err(imap)) if passes(app, inbox, &smtp) && passes(app, inbox, &imap) => {
+            return Err(smtp.into());
+        }
+        _ => return Err(found(At::Identity, Finding::OtherIdentity { signed_in_as })),
+    };
+    let expires_at = app.clock.now() + app.config.timing.reconnect_for;
+    app.store
+        .ask_to_confirm(&reconnect.id, signed_in_as, identity, expires_at)
+        .await?;
+    // Meanwhile the inbox goes on with what it had.
+    app.workers.nudge_inbox(&inbox.id);
+    tokio::join!(smtp.quit(), imap.logout());
+    Ok(Next::Stage)
+}
+
+/// Whether it is known that waiting helps. An answer that is not known is a no: a person waits for it.
+fn passes(app: &App, inbox: &Inbox, failure: &Failure) -> bool {
+    let evidence = failure.clone().at(inbox.provider.clone(), app.clock.now());
+    let cause = classify(&evidence);
+    cause.card().persistence == Persistence::Transient && cause != Cause::Unrecognised
+}

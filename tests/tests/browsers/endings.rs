@@ -1,0 +1,290 @@
+//! Every end of a reconnect that has a screen, as a person meets it in the popup: what the card says, what it offers,
+//! and that the way on from it works.
+
+use anyhow::{Context as _, Result, ensure};
+use protocol::request::device::{CreateDevice, DeleteDevice, ListDevices};
+use protocol::secret::Secret;
+use tests::browsers::Kind;
+use tests::story::desk::{Desk, Surface};
+use tests::story::servers::{jane, john};
+use tests::wait::wait_for;
+use tests::webdriver::seek::{find_named, wait_named, wait_words};
+use tests::webdriver::session::Window;
+use url::Url;
+
+use super::in_both;
+use super::stage::{SOON, Set, Stage};
+
+in_both!(
+    every_end_of_a_reconnect_says_what_happened_and_how_to_go_on_in_chromium,
+    every_end_of_a_reconnect_says_what_happened_and_how_to_go_on_in_firefox,
+    ends
+);
+
+/// One after the other in one browser: light in the one, dark in the other, for the pictures.
+async fn ends(kind: Kind) -> Result<()> {
+    let mut set = Set::of(kind);
+    set.confidential = true;
+    set.browser.dark = kind == Kind::Firefox;
+    let stage = Stage::set(set).await?;
+    let desk = &stage.desk;
+    let session = desk.session();
+    let control = stage
+        .servers
+        .sandbox()
+        .context("these are the sandbox's")?
+        .control();
+    stage.lose().await?;
+    let popup = session.open_tab().await?;
+    session.goto(&desk.browser.page("popup.html")).await?;
+    let known = session.windows().await?;
+    let story = Story { desk, popup, known };
+
+    story.begin("Reconnect").await?;
+    desk.press_while_setting_up("button", "Cancel").await?;
+    story
+        .ends("consent-refused", "The permission was not given")
+        .await?;
+
+    story.begin("Reconnect").await?;
+    session.close_window().await?;
+    story
+        .ends("window-closed", "The sign-in window was closed")
+        .await?;
+    ensure!(story.offers("Use a tab instead").await?, "no other way");
+
+    control.name_other_issuer(true);
+    story.begin("Reconnect").await?;
+    desk.press_while_setting_up("button", "Allow").await?;
+    story
+        .ends("mixed-up", "The answer belongs to another sign-in")
+        .await?;
+    control.name_other_issuer(false);
+
+    control.end_secrets(true);
+    story.begin("Reconnect").await?;
+    desk.press_while_setting_up("button", "Allow").await?;
+    story
+        .ends("secret-over", "registration with the sandbox is refused")
+        .await?;
+    control.end_secrets(false);
+    story.tells_the_operator_only().await?;
+
+    control.refuse_next_visit("access_denied", "AADSTS65004: the user declined");
+    story.press("Reconnect").await?;
+    story
+        .ends("admin-approval", "Your administrator must agree first")
+        .await?;
+    ensure!(
+        story.offers("Copy the request for your admin").await?,
+        "nothing to copy"
+    );
+
+    control.forget_redirects(true);
+    story.press("It is allowed: reconnect").await?;
+    story.switch_to_provider().await?;
+    wait_words(session, "redirect_uri", SOON).await?;
+    session.close_window().await?;
+    story
+        .ends(
+            "redirect-unknown",
+            "registration with the sandbox is refused",
+        )
+        .await?;
+    control.forget_redirects(false);
+    story.tells_the_operator_only().await?;
+
+    // John signs in, who is somebody else; then he is somebody with whom the inbox is shared.
+    session.goto(&stage.servers.issuer()).await?;
+    desk.press_while_setting_up("button", "Sign out").await?;
+    wait_named(session, "button", "Sign in", SOON).await?;
+    session.goto(&desk.browser.page("popup.html")).await?;
+    story.begin("Reconnect").await?;
+    story.sign_in_as_john(true).await?;
+    story
+        .ends("wrong-identity", "You signed in with another account")
+        .await?;
+    ensure!(
+        story.words().await?.contains(&john().address),
+        "the card does not say who signed in"
+    );
+    control.share(&jane().address, &john().address)?;
+    story.begin("Choose jane@acme.example").await?;
+    story.sign_in_as_john(false).await?;
+    story.ends("confirm", "Is this the right account?").await?;
+    let words = story.words().await?;
+    for address in [jane().address, john().address] {
+        ensure!(words.contains(&address), "{address} is not named: {words}");
+    }
+    story.press("Do not use it").await?;
+    story
+        .ends("denied", "You signed in with another account")
+        .await?;
+    story.begin("Choose jane@acme.example").await?;
+    story.sign_in_as_john(false).await?;
+    story.ends("confirm", "Is this the right account?").await?;
+    story.press("Use this sign-in").await?;
+    desk.wait_resumed("popup", Surface::Page).await?;
+    stage.check_goes_on(2).await?;
+    stage.end().await
+}
+
+in_both!(
+    a_browser_without_its_relay_or_its_place_there_says_so_in_chromium,
+    a_browser_without_its_relay_or_its_place_there_says_so_in_firefox,
+    relay_lost
+);
+
+async fn relay_lost(kind: Kind) -> Result<()> {
+    let mut set = Set::of(kind);
+    set.browser.dark = kind == Kind::Firefox;
+    let mut stage = Stage::set(set).await?;
+    stage.lose().await?;
+    let session = stage.desk.session();
+    session.goto(&stage.desk.browser.page("popup.html")).await?;
+    stage.desk.wait_card("popup", Surface::Page).await?;
+    stage.relay.kill()?;
+    let desk = &stage.desk;
+    desk.press_on_card("popup", Surface::Page, "Reconnect")
+        .await?;
+    let words = "The relay does not answer";
+    desk.wait_card_words("popup", Surface::Page, words).await?;
+    desk.screens
+        .take(desk.session(), "relay-unreachable")
+        .await?;
+    stage.relay.start_again().await?;
+    let operator = stage.relay.operator()?;
+    let desk = &stage.desk;
+    let session = desk.session();
+
+    for device in operator.call(&ListDevices {}).await?.devices {
+        let device_id = device.id;
+        operator.call(&DeleteDevice { device_id }).await?;
+    }
+    session.goto(&desk.browser.page("popup.html")).await?;
+    wait_words(session, "does not know this browser any more", SOON).await?;
+    ensure!(
+        find_named(session, "button", "Pair again").await?.is_some(),
+        "no way to pair again"
+    );
+    desk.screens.take(session, "device-revoked").await?;
+
+    // A link that somebody has used.
+    let output = stage.relay.command(&["pair"]).output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let link = text.lines().next().context("no pairing link")?;
+    let url = Url::parse(link)?;
+    let code = url.query_pairs().find(|(name, _)| name == "code");
+    let code = Secret::new(code.context("the link has no code")?.1);
+    let name = "another browser".to_owned();
+    operator.call(&CreateDevice { code, name }).await?;
+    session.goto(&desk.browser.page("options.html")).await?;
+    let field = wait_named(session, "textbox", "Pairing link", SOON).await?;
+    field.write(link).await?;
+    desk.press_while_setting_up("button", "Pair this browser")
+        .await?;
+    wait_words(session, "This pairing link was used already", SOON).await?;
+    desk.screens.take(session, "pairing-code-over").await?;
+    desk.pair(&stage.relay).await?;
+    stage.end().await
+}
+
+/// A popup, and what is done from it.
+struct Story<'a> {
+    desk: &'a Desk,
+    popup: Window,
+    /// The windows that are not the provider's.
+    known: Vec<Window>,
+}
+
+impl Story<'_> {
+    /// Presses a button of the card.
+    async fn press(&self, name: &str) -> Result<()> {
+        self.desk
+            .press_on_card("popup", Surface::Page, name)
+            .await?;
+        Ok(())
+    }
+
+    /// Presses a button that leads to the provider, and goes there.
+    async fn begin(&self, name: &str) -> Result<()> {
+        self.press(name).await?;
+        self.switch_to_provider().await
+    }
+
+    async fn switch_to_provider(&self) -> Result<()> {
+        let session = self.desk.session();
+        let opened = async || {
+            let mut windows = session.windows().await.ok()?.into_iter();
+            windows.find(|window| !self.known.contains(window))
+        };
+        let opened = wait_for("the provider's window", opened, SOON).await?;
+        session.switch_to(&opened).await?;
+        let there = async || {
+            let title = session.title().await.ok()?;
+            title.ends_with("sandbox").then_some(())
+        };
+        wait_for("the provider's page", there, SOON).await?;
+        Ok(())
+    }
+
+    /// Waits until the card says this, and takes its picture.
+    async fn ends(&self, name: &str, title: &str) -> Result<()> {
+        let session = self.desk.session();
+        session.show(&self.popup).await?;
+        self.desk
+            .wait_card_words("popup", Surface::Page, title)
+            .await
+            .with_context(|| name.to_owned())?;
+        self.desk.screens.take(session, name).await
+    }
+
+    async fn words(&self) -> Result<String> {
+        Ok(self.desk.session().words().await?)
+    }
+
+    async fn offers(&self, button: &str) -> Result<bool> {
+        let session = self.desk.session();
+        Ok(find_named(session, "button", button).await?.is_some())
+    }
+
+    /// The card offers a report and no sign-in; closed, the inbox waits as before.
+    async fn tells_the_operator_only(&self) -> Result<()> {
+        ensure!(
+            self.offers("Copy the report for the operator").await?,
+            "nothing to copy"
+        );
+        ensure!(
+            !self.offers("Reconnect").await?,
+            "a sign-in is offered that cannot help"
+        );
+        self.press("Close").await?;
+        let words = "jane@acme.example is disconnected";
+        self.desk
+            .wait_card_words("popup", Surface::Page, words)
+            .await?;
+        Ok(())
+    }
+
+    /// Chooses John on the provider's pages, where Jane was meant, and allows what is asked.
+    async fn sign_in_as_john(&self, with_password: bool) -> Result<()> {
+        let (session, john) = (self.desk.session(), john());
+        self.desk
+            .press_while_setting_up("button", "Use another account")
+            .await?;
+        let field = async || session.find("input[type=email]").await.ok()?;
+        let field = wait_for("the field for an address", field, SOON).await?;
+        field.write(&john.address).await?;
+        self.desk.press_while_setting_up("button", "Next").await?;
+        if with_password {
+            let field = async || session.find("input[type=password]").await.ok()?;
+            let field = wait_for("the password field", field, SOON).await?;
+            field.write(&john.password).await?;
+            self.desk
+                .press_while_setting_up("button", "Sign in")
+                .await?;
+        }
+        self.desk.press_while_setting_up("button", "Allow").await?;
+        Ok(())
+    }
+}
