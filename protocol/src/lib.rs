@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod evidence;
 pub mod id;
 pub mod inbox;
+pub mod password;
 pub mod problem;
 pub mod provider;
 pub mod receipt;

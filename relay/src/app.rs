@@ -204,7 +204,15 @@ impl App {
         if let Some(known) = self.metadata.lock().await.get(id) {
             return Ok(known.clone());
         }
-        let metadata = self.oauth.load_metadata(&provider.issuer).await?;
+        let Some(issuer) = &provider.issuer else {
+            let detail = format!("the provider {id} has no issuer in the configuration");
+            return Err(Failure::new(
+                Party::Relay,
+                Stage::Metadata,
+                Said::Garbage { detail },
+            ));
+        };
+        let metadata = self.oauth.load_metadata(issuer).await?;
         self.metadata
             .lock()
             .await
@@ -214,10 +222,10 @@ impl App {
 }
 
 impl config::Provider {
-    /// The registration as the token endpoint wants it.
+    /// The registration as the token endpoint wants it. Where there is none, no endpoint is found either.
     pub fn registration(&self) -> Registration {
         Registration {
-            client_id: self.client_id.clone(),
+            client_id: self.client_id.clone().unwrap_or_default(),
             client_secret: self.client_secret.clone(),
         }
     }

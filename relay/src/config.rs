@@ -69,10 +69,11 @@ pub struct Timing {
 /// A provider as this relay is registered there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provider {
-    /// The issuer; its OAuth endpoints are discovered from it.
-    pub issuer: Url,
-    /// The client id of the registration.
-    pub client_id: String,
+    /// The issuer; its OAuth endpoints are discovered from it. `None` only where the provider takes nothing but
+    /// passwords.
+    pub issuer: Option<Url>,
+    /// The client id of the registration; `None` like the issuer.
+    pub client_id: Option<String>,
     /// The client's secret; `None` makes it a public client.
     pub client_secret: Option<Secret>,
     /// Where its inboxes send.
@@ -266,13 +267,17 @@ fn finish_provider(id: &ProviderId, draft: ProviderDraft) -> Result<Provider, Co
         expected: expected.to_owned(),
     };
     let host = "the host name of the server";
+    if protocol::provider::Provider::find(id).is_some_and(|known| known.oauth.is_some()) {
+        if draft.issuer.is_none() {
+            return Err(missing("issuer", setting::ISSUER));
+        }
+        if draft.client_id.is_none() {
+            return Err(missing("client_id", "the client id of the registration"));
+        }
+    }
     Ok(Provider {
-        issuer: draft
-            .issuer
-            .ok_or_else(|| missing("issuer", setting::ISSUER))?,
-        client_id: draft
-            .client_id
-            .ok_or_else(|| missing("client_id", "the client id of the registration"))?,
+        issuer: draft.issuer,
+        client_id: draft.client_id,
         client_secret: draft.client_secret,
         smtp: draft
             .smtp

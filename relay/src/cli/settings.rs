@@ -38,7 +38,14 @@ pub(super) fn print_checked(printer: &Printer, config: &Config) -> Result<(), Cl
         } else {
             "public"
         };
-        let _ = writeln!(text, "provider  {id} at {}, {kind} client", provider.issuer);
+        let _ = match &provider.issuer {
+            Some(issuer) => writeln!(text, "provider  {id} at {issuer}, {kind} client"),
+            None => writeln!(
+                text,
+                "provider  {id} at {}, by password",
+                provider.imap.host
+            ),
+        };
     }
     Ok(printer.text(&text)?)
 }

@@ -130,15 +130,16 @@ pub(super) async fn set_up(
     let text = file.with(form, &registration)?;
     let config = Config::parse(&text, file.path(), environment)?;
     let taken = config.providers.get(&ProviderId::new(form.id));
-    let reached = match taken {
-        Some(taken) if !arguments.offline => reach::ask(&taken.issuer, &config).await?,
+    let reached = match taken.and_then(|taken| taken.issuer.as_ref()) {
+        Some(issuer) if !arguments.offline => reach::ask(issuer, &config).await?,
         _ => Reached::NotAsked,
     };
     file.write(&text)?;
     let is_overruled = taken.is_none_or(|taken| {
-        taken.client_id != registration.client_id
+        let issuer = taken.issuer.as_ref().map_or("", url::Url::as_str);
+        taken.client_id.as_ref() != Some(&registration.client_id)
             || taken.client_secret.as_ref() != Some(&registration.client_secret)
-            || taken.issuer.as_str().trim_end_matches('/') != registration.issuer
+            || issuer.trim_end_matches('/') != registration.issuer
     });
     let done = Done {
         provider: form.id,

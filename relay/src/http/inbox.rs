@@ -7,7 +7,7 @@ use protocol::cause::Cause;
 use protocol::connection::Connection;
 use protocol::provider::{Provider, ProviderId};
 use protocol::request::inbox::{
-    ConnectionState, ConnectionView, CreateInbox, GetInbox, Inbox, Inboxes, ListInboxes,
+    ConnectionState, ConnectionView, CreateInbox, GetInbox, Inbox, Inboxes, ListInboxes, SignsInBy,
 };
 
 use super::{Context, Serve, ServeError};
@@ -74,6 +74,16 @@ pub(super) async fn list(app: &App) -> Result<Vec<Inbox>, ServeError> {
     Ok(inboxes)
 }
 
+/// How somebody signs in for an inbox.
+pub(super) fn signs_in_by(inbox: &StoredInbox) -> SignsInBy {
+    let has_page = Provider::find(&inbox.provider).is_some_and(|known| known.oauth.is_some());
+    if inbox.password_user.is_some() || !has_page {
+        SignsInBy::Password
+    } else {
+        SignsInBy::Oauth
+    }
+}
+
 /// The words of a cause for an inbox.
 pub(super) fn words_of(cause: Cause, inbox: &StoredInbox) -> Words {
     let provider =
@@ -106,20 +116,24 @@ pub(super) fn unknown_provider(app: &App, found: &ProviderId) -> String {
 async fn view(app: &App, inbox: StoredInbox) -> Result<Inbox, ServeError> {
     let (held, unsettled) = app.store.count_waiting(&inbox.id).await?;
     let connection = show(&inbox);
+    let signs_in_by = signs_in_by(&inbox);
     let StoredInbox {
         id,
         address,
         provider,
         smtp,
         imap,
+        password_user,
         ..
     } = inbox;
     Ok(Inbox {
         id,
+        user: password_user.filter(|user| user != address.as_str()),
         address,
         provider,
         smtp,
         imap,
+        signs_in_by,
         connection,
         held,
         unsettled,

@@ -24,11 +24,16 @@ fn sites(config: &Config) -> Vec<Site> {
         let Some(provider) = Provider::find(id) else {
             continue;
         };
-        let issuer = registered.issuer.origin().ascii_serialization();
+        let issuer = registered.issuer.as_ref();
+        let issuer = issuer.map(|issuer| issuer.origin().ascii_serialization());
+        // A provider of passwords alone may have no page that anybody knows of.
+        let Some(origin) = provider.webmail.map(str::to_owned).or(issuer) else {
+            continue;
+        };
         sites.push(Site {
             provider: id.clone(),
             name: provider.name.to_owned(),
-            origin: provider.webmail.map_or(issuer, str::to_owned),
+            origin,
         });
     }
     sites
@@ -42,7 +47,7 @@ mod tests {
     use crate::config::Environment;
 
     #[test]
-    fn each_configured_provider_has_one_site() {
+    fn each_configured_provider_with_a_known_page_has_one_site() {
         let provider = |id: &str, issuer: &str| {
             format!(
                 "[providers.{id}]\nissuer = \"{issuer}\"\nclient_id = \"c\"\nsmtp.host = \"h\"\nimap.host = \"h\"\n"
@@ -52,6 +57,7 @@ mod tests {
             "data = \"d\"\nkey_file = \"k\"\n".to_owned(),
             provider("google", "https://accounts.google.com"),
             provider("openid", "https://id.acme.example:8443/tenant"),
+            "[providers.imap]\nsmtp.host = \"h\"\nimap.host = \"h\"\n".to_owned(),
         ]
         .concat();
         let config = Config::parse(&text, Path::new("test.toml"), &Environment::default()).unwrap();

@@ -8,6 +8,7 @@ mod gap;
 mod hosted;
 mod leases;
 mod names;
+mod passwords;
 mod reconnects;
 mod restarts;
 mod servers;
