@@ -4,8 +4,9 @@
 //!
 //! ```text
 //! Idle → Starting → AtProvider → Exchanging → HandingOver → Proving → Over
-//!            │     (window or tab)                ↑
-//!            └───── the relay is further already ─┘     any of them → Over (cancelled, failed, out of time)
+//!   │        │     (window or tab)                ↑ ↑
+//!   │        └───── the relay is further already ─┘ │   any of them → Over (cancelled, failed, out of time)
+//!   └──→ Giving (a password) ───────────────────────┘
 //! ```
 
 use std::time::Duration;
@@ -20,10 +21,11 @@ use protocol::sealed::Sealed;
 use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
-use web::card::{Progress, Stopped};
+use web::card::{Given, Progress, Stopped};
 
 pub mod authorization;
 mod ending;
+mod password;
 mod provider;
 mod relay;
 pub mod window;
@@ -51,6 +53,11 @@ pub enum State {
     Starting {
         /// How.
         wish: Wish,
+        /// When to give up.
+        deadline: Timestamp,
+    },
+    /// The relay is asked to start or join one for a password that the person gave. Only whoever performs has it.
+    Giving {
         /// When to give up.
         deadline: Timestamp,
     },
@@ -179,6 +186,15 @@ pub enum Ending {
 pub enum Event {
     /// The person wants it.
     Clicked(Wish),
+    /// The person gives a password.
+    PasswordGiven(Given),
+    /// The relay started or joined one, and the password is sealed for it.
+    PasswordSealed {
+        /// What it started or joined.
+        started: Box<StartedReconnect>,
+        /// The password; `None` where the pinned key is no key, or nothing waits for it.
+        sealed: Option<Sealed>,
+    },
     /// The person calls it off.
     Cancelled,
     /// The person has read how it ended.
@@ -271,6 +287,9 @@ pub enum CallFailure {
 pub enum Effect {
     /// Compare the relay's key, then start or join. Comes back as `Started`, `OtherKey` or `CallFailed`.
     Start,
+    /// Compare the relay's key, start or join, and seal this at once. Comes back as `PasswordSealed`, `OtherKey` or
+    /// `CallFailed`.
+    Give(Given),
     /// Visit the provider in a window; the visit before it counts no more. Comes back as `Answered` or
     /// `WindowEnded`.
     Visit {
@@ -324,6 +343,8 @@ pub enum Effect {
 pub fn decide(state: State, event: Event, now: Timestamp) -> (State, Vec<Effect>) {
     match event {
         Event::Clicked(wish) => provider::click(state, wish, now),
+        Event::PasswordGiven(given) => password::give(state, given, now),
+        Event::PasswordSealed { started, sealed } => password::sealed(state, *started, sealed, now),
         Event::Cancelled => relay::cancel(state, now),
         Event::Closed => match state {
             State::Over { .. } => (State::Idle, Vec::new()),
@@ -331,7 +352,9 @@ pub fn decide(state: State, event: Event, now: Timestamp) -> (State, Vec<Effect>
         },
         Event::Started(started) => provider::begin(state, *started, now),
         Event::OtherKey => match state {
-            State::Starting { .. } | State::Exchanging { .. } => stop(&state, Stopped::OtherKey),
+            State::Starting { .. } | State::Giving { .. } | State::Exchanging { .. } => {
+                stop(&state, Stopped::OtherKey)
+            }
             other => keep(other),
         },
         Event::Answered(answer) => provider::answered(state, answer, now),
@@ -373,7 +396,7 @@ impl State {
     pub fn progress(&self) -> Option<Progress> {
         Some(match self {
             Self::Idle => return None,
-            Self::Starting { .. } => Progress::Starting,
+            Self::Starting { .. } | Self::Giving { .. } => Progress::Starting,
             Self::AtProvider { way, .. } => Progress::AtProvider {
                 in_tab: matches!(way, Way::Tab { .. }),
             },
@@ -418,6 +441,7 @@ impl State {
         match self {
             Self::Idle | Self::Over { .. } => None,
             Self::Starting { deadline, .. }
+            | Self::Giving { deadline }
             | Self::AtProvider { deadline, .. }
             | Self::Exchanging { deadline, .. }
             | Self::HandingOver { deadline, .. }

@@ -17,6 +17,7 @@ async fn render(state: ConnectionState, progress: Option<Progress>, can_dismiss:
         card,
         on_act: Callback::noop(),
         can_dismiss,
+        types_elsewhere: false,
         now: now(),
     };
     let html = ServerRenderer::<CardView>::with_props(props)
