@@ -12,6 +12,7 @@ use crate::route::{Route, find_code};
 use crate::view::View;
 
 mod keep;
+mod password;
 mod perform;
 mod tab;
 

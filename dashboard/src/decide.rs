@@ -16,6 +16,7 @@ use crate::event::{Deed, Effect, Event, Loaded, Opening, Wanted};
 use crate::model::{Access, Model, Out, Page, Reconnecting, Slot};
 use crate::route::Route;
 
+mod password;
 mod reconnect;
 
 impl Model {
@@ -75,6 +76,7 @@ impl Model {
             Event::Acted(inbox, act) => self.act(inbox, act),
             Event::Begun(inbox, answer) => self.begin(inbox, *answer),
             Event::LinkMade(inbox, answer) => self.link(inbox, *answer),
+            Event::HandedOver(inbox, answer) => self.handed_over(inbox, *answer),
             Event::Followed(inbox, answer) => self.follow(inbox, *answer),
             Event::Proved(inbox, answer) => self.prove(&inbox, *answer),
             Event::Confirming(device) => {

@@ -11,7 +11,7 @@ use protocol::request::status::Status;
 use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
 use web::call::{CallError, Tagged};
-use web::card::Act;
+use web::card::{Act, Given};
 
 use crate::route::Route;
 
@@ -55,6 +55,8 @@ pub enum Event {
     Begun(InboxId, Box<Result<Begun, CallError>>),
     /// A link for another browser was made, or not.
     LinkMade(InboxId, Box<Result<Begun, CallError>>),
+    /// A password was handed over, or not.
+    HandedOver(InboxId, Box<Result<Reconnect, CallError>>),
     /// How a reconnect stands.
     Followed(InboxId, Box<Result<Reconnect, CallError>>),
     /// The receipt of a reconnect.
@@ -177,6 +179,8 @@ pub enum Effect {
     OpenTab(InboxId),
     /// Start a reconnect and let the relay run its sign-in.
     Begin(InboxId),
+    /// Seal a password, start a reconnect and hand it over.
+    HandOver(InboxId, Given),
     /// Show the sign-in in the tab that was opened for it.
     ShowInTab(InboxId, Secret),
     /// Close that tab.

@@ -11,7 +11,7 @@ use protocol::receipt::{Fate, Line, Receipt};
 use protocol::request::campaign::{Campaign, Counts};
 use protocol::request::delivery::Delivery;
 use protocol::request::device::{Device, Pairing};
-use protocol::request::inbox::{ConnectionState, ConnectionView, Inbox};
+use protocol::request::inbox::{ConnectionState, ConnectionView, Inbox, SignsInBy};
 use protocol::request::status::Status;
 use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
@@ -64,6 +64,8 @@ fn inbox(id: &str, address: &str, state: ConnectionState, cause: Option<Cause>) 
         provider: ProviderId::new("google"),
         smtp: server("smtp.gmail.com", 465),
         imap: server("imap.gmail.com", 993),
+        signs_in_by: SignsInBy::Oauth,
+        user: None,
         connection: ConnectionView {
             state,
             since: instant("2026-11-23T09:10:00Z"),

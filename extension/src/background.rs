@@ -33,6 +33,7 @@ mod example;
 mod eyes;
 mod keeping;
 pub mod pairing;
+mod password;
 pub mod picture;
 mod reconnect;
 pub mod record;
@@ -74,6 +75,8 @@ struct Memory {
     begun: RefCell<Option<(InboxId, Timestamp)>>,
     /// The reconnects that the relay is being asked about.
     polled: RefCell<BTreeSet<ReconnectId>>,
+    /// The window that was opened last for a password, and whose.
+    form: RefCell<Option<(InboxId, i32)>>,
     /// What was written down last, by its name.
     saved: RefCell<BTreeMap<&'static str, String>>,
     badge: RefCell<Option<Badge>>,

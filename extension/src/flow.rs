@@ -4,9 +4,10 @@
 //!
 //! ```text
 //! Idle → Starting → AtProvider → Exchanging → HandingOver → Proving → Over
-//!            │     (window or tab)                ↑          ↓↑
-//!            │                                    │      Unconfirmed
-//!            └───── the relay is further already ─┘     any of them → Over (cancelled, failed, out of time)
+//!   │        │     (window or tab)                ↑ ↑        ↓↑
+//!   │        │                                    │ │    Unconfirmed
+//!   │        └───── the relay is further already ─┘ │   any of them → Over (cancelled, failed, out of time)
+//!   └──→ Giving (a password) ───────────────────────┘
 //! ```
 
 use std::time::Duration;
@@ -21,10 +22,11 @@ use protocol::sealed::Sealed;
 use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
-use web::card::{Progress, Stopped};
+use web::card::{Given, Progress, Stopped};
 
 pub mod authorization;
 mod ending;
+mod password;
 mod provider;
 mod relay;
 pub mod window;
@@ -52,6 +54,11 @@ pub enum State {
     Starting {
         /// How.
         wish: Wish,
+        /// When to give up.
+        deadline: Timestamp,
+    },
+    /// The relay is asked to start or join one for a password that the person gave. Only whoever performs has it.
+    Giving {
         /// When to give up.
         deadline: Timestamp,
     },
@@ -209,6 +216,15 @@ pub enum Event {
     Confirmed,
     /// The person says that it is not.
     Denied,
+    /// The person gives a password.
+    PasswordGiven(Given),
+    /// The relay started or joined one, and the password is sealed for it.
+    PasswordSealed {
+        /// What it started or joined.
+        started: Box<StartedReconnect>,
+        /// The password; `None` where the pinned key is no key, or nothing waits for it.
+        sealed: Option<Sealed>,
+    },
     /// The person calls it off.
     Cancelled,
     /// The person has read how it ended.
@@ -303,6 +319,9 @@ pub enum CallFailure {
 pub enum Effect {
     /// Compare the relay's key, then start or join. Comes back as `Started`, `OtherKey` or `CallFailed`.
     Start,
+    /// Compare the relay's key, start or join, and seal this at once. Comes back as `PasswordSealed`, `OtherKey` or
+    /// `CallFailed`.
+    Give(Given),
     /// Visit the provider in a window; the visit before it counts no more. Comes back as `Answered` or
     /// `WindowEnded`.
     Visit {
@@ -358,6 +377,8 @@ pub fn decide(state: State, event: Event, now: Timestamp) -> (State, Vec<Effect>
         Event::Clicked(wish) => provider::click(state, wish, now),
         Event::Confirmed => relay::judge(state, Handover::Confirmation),
         Event::Denied => relay::judge(state, Handover::Denial),
+        Event::PasswordGiven(given) => password::give(state, given, now),
+        Event::PasswordSealed { started, sealed } => password::sealed(state, *started, sealed, now),
         Event::Cancelled => relay::cancel(state, now),
         Event::Closed => match state {
             State::Over { .. } => (State::Idle, Vec::new()),
@@ -365,7 +386,9 @@ pub fn decide(state: State, event: Event, now: Timestamp) -> (State, Vec<Effect>
         },
         Event::Started(started) => provider::begin(state, *started, now),
         Event::OtherKey => match state {
-            State::Starting { .. } | State::Exchanging { .. } => stop(&state, Stopped::OtherKey),
+            State::Starting { .. } | State::Giving { .. } | State::Exchanging { .. } => {
+                stop(&state, Stopped::OtherKey)
+            }
             other => keep(other),
         },
         Event::Answered(answer) => provider::answered(state, answer, now),
@@ -424,7 +447,7 @@ impl State {
     pub fn progress(&self) -> Option<Progress> {
         Some(match self {
             Self::Idle => return None,
-            Self::Starting { .. } => Progress::Starting,
+            Self::Starting { .. } | Self::Giving { .. } => Progress::Starting,
             Self::AtProvider { way, .. } => Progress::AtProvider {
                 in_tab: matches!(way, Way::Tab { .. }),
             },
@@ -491,6 +514,7 @@ impl State {
         match self {
             Self::Idle | Self::Over { .. } => None,
             Self::Starting { deadline, .. }
+            | Self::Giving { deadline }
             | Self::AtProvider { deadline, .. }
             | Self::Exchanging { deadline, .. }
             | Self::HandingOver { deadline, .. }

@@ -42,6 +42,20 @@ pub enum Ask {
         /// The inbox.
         inbox: InboxId,
     },
+    /// Reconnect an inbox by this password. A prompt in a page may not ask this.
+    GivePassword {
+        /// The inbox.
+        inbox: InboxId,
+        /// What was typed.
+        user: String,
+        /// What was typed, cleaned.
+        password: Secret,
+    },
+    /// Show the form of an inbox in a window of ours.
+    OpenForm {
+        /// The inbox.
+        inbox: InboxId,
+    },
     /// Call it off.
     Cancel {
         /// The inbox.

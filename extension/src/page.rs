@@ -4,7 +4,7 @@
 //! [`Snapshot`]: crate::message::Snapshot
 
 use protocol::id::InboxId;
-use web::card::Act;
+use web::card::{Act, Given};
 use yew::{BaseComponent, Html, Renderer, html};
 
 use crate::message::Ask;
@@ -14,6 +14,7 @@ mod line;
 pub mod options;
 pub mod popup;
 pub mod prompt;
+mod window;
 
 /// The view that this document is for: `data-view` of its body.
 pub fn view_name() -> Option<String> {
@@ -48,6 +49,12 @@ fn ask_of(inbox: InboxId, act: &Act) -> Option<Ask> {
         },
         Act::Confirm => Ask::Confirm { inbox },
         Act::Deny => Ask::Deny { inbox },
+        Act::GivePassword(Given { user, password }) => Ask::GivePassword {
+            inbox,
+            user: user.clone(),
+            password: password.clone(),
+        },
+        Act::OpenForm => Ask::OpenForm { inbox },
         Act::Cancel => Ask::Cancel { inbox },
         Act::NotNow => Ask::NotNow { inbox },
         Act::Close => Ask::Close { inbox },

@@ -119,6 +119,8 @@ pub enum Remedy {
     ReconnectAsInbox,
     /// Enter an app password that was made at the provider.
     NewAppPassword,
+    /// Sign in on the provider's own page, also where a password was used so far.
+    SignInInstead,
     /// Correct the server, its port or its encryption.
     CorrectServers,
     /// Copy a request that the organisation's administrator can act on.
@@ -138,6 +140,7 @@ impl Remedy {
             Self::Reconnect => Some("Reconnect with {provider}"),
             Self::ReconnectAsInbox => Some("Choose {inbox}"),
             Self::NewAppPassword => Some("Enter the new app password"),
+            Self::SignInInstead => Some("Sign in with {provider}"),
             Self::CorrectServers => Some("Correct the servers"),
             Self::AskAdmin => Some("Copy the request for your admin"),
             Self::TellOperator => Some("Copy the report for the operator"),

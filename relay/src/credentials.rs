@@ -36,6 +36,14 @@ pub enum Credentials {
 }
 
 impl Credentials {
+    /// The user name that goes with a password.
+    pub fn password_user(&self) -> Option<&str> {
+        match self {
+            Self::OAuth { .. } => None,
+            Self::Password { user, .. } => Some(user),
+        }
+    }
+
     /// What the mail servers are shown; a bearer token acts as the inbox's own address.
     pub fn sign_in(&self, address: &Address) -> SignIn {
         match self {

@@ -11,10 +11,12 @@ use serde::{Deserialize, Serialize};
 mod draw;
 #[cfg(test)]
 mod examples;
+pub mod password;
 mod sentence;
 pub mod view;
 
 pub use draw::draw;
+pub use password::{Given, PasswordForm, asks_password};
 
 /// A card.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +84,8 @@ pub struct Broken {
     pub button: Option<String>,
     /// What it does.
     pub remedy: Remedy,
+    /// The form that stands in the button's place where a password is asked for.
+    pub password: Option<PasswordForm>,
     /// Whether the sign-in may also be done in a tab: after the window failed or was closed.
     pub other_way: bool,
     /// The server's own words.
@@ -247,6 +251,10 @@ pub enum Act {
     Confirm,
     /// Says that it is not.
     Deny,
+    /// Gives the password that the form asks for.
+    GivePassword(Given),
+    /// Wants the form in a place where it is safe to type.
+    OpenForm,
     /// Calls the reconnect under way off.
     Cancel,
     /// "Not now".

@@ -4,4 +4,5 @@
 pub mod call;
 pub mod card;
 pub mod icon;
+pub mod sealing;
 pub mod when;

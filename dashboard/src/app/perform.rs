@@ -16,7 +16,7 @@ use wasm_bindgen_futures::JsFuture;
 use web::call::{CallError, Door, call, call_if_changed};
 use yew::Context;
 
-use super::{App, keep, show_address};
+use super::{App, keep, password, show_address};
 use crate::event::{Begun, CallingOff, Deed, Effect, Event, Loaded, Wanted};
 use crate::view::SHOWN_AT_MOST;
 
@@ -67,6 +67,10 @@ impl App {
             Effect::MakeLink(inbox) => link.send_future(async move {
                 let answer = begin(&door, &inbox).await;
                 Event::LinkMade(inbox, Box::new(answer))
+            }),
+            Effect::HandOver(inbox, given) => link.send_future(async move {
+                let answer = password::hand_over(&door, &inbox, given).await;
+                Event::HandedOver(inbox, Box::new(answer))
             }),
             Effect::ShowInTab(inbox, url) => self.tabs.show(&inbox, &url),
             Effect::CloseTab(inbox) => self.tabs.close(&inbox),

@@ -52,6 +52,9 @@ impl Model {
             Act::CopyLink(link) => vec![Effect::Copy(Secret::new(link))],
             Act::Confirm => self.judge(inbox, true),
             Act::Deny => self.judge(inbox, false),
+            Act::GivePassword(given) => self.give_password(inbox, given),
+            // The dashboard is in no frame, so the form is on the card itself.
+            Act::OpenForm => Vec::new(),
             Act::Cancel => self.cancel(inbox),
             Act::NotNow | Act::Close => {
                 self.reconnects.remove(&inbox);
@@ -130,7 +133,7 @@ impl Model {
                 reconnect,
                 url: None,
             }) if reconnect.state == ReconnectState::Started => {
-                let words = "This inbox signs in by a password, which the dashboard does not ask for. Run `unpause reconnect start` on the relay's machine.";
+                let words = "This inbox has no sign-in page: it signs in by a password.";
                 let stopped = Stopped::RelayRefused {
                     words: words.to_owned(),
                 };
@@ -261,7 +264,12 @@ impl Model {
         Vec::new()
     }
 
-    fn set(&mut self, inbox: &InboxId, reconnect: Option<ReconnectId>, progress: Progress) {
+    pub(super) fn set(
+        &mut self,
+        inbox: &InboxId,
+        reconnect: Option<ReconnectId>,
+        progress: Progress,
+    ) {
         let reconnecting = Reconnecting {
             reconnect,
             progress,
@@ -270,7 +278,7 @@ impl Model {
     }
 
     /// Those under way are kept, for the case that the tab is loaded again.
-    fn keep(&self) -> Effect {
+    pub(super) fn keep(&self) -> Effect {
         let under_way = self
             .reconnects
             .iter()
@@ -282,7 +290,7 @@ impl Model {
     }
 }
 
-fn stopped(error: CallError) -> Stopped {
+pub(super) fn stopped(error: CallError) -> Stopped {
     match error {
         CallError::Unreachable { url } => Stopped::RelayUnreachable { url },
         error => Stopped::RelayRefused {

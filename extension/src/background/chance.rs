@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use getrandom::SysRng;
-use hpke::rand_core::{CryptoRng, TryRng as _, UnwrapErr};
+use hpke::rand_core::{TryRng as _, UnwrapErr};
 
 use crate::flow::authorization::Chance;
 use protocol::secret::Secret;
@@ -24,9 +24,4 @@ pub(super) fn for_visit() -> Chance {
         state: Secret::new(text()),
         verifier: Secret::new(text()),
     }
-}
-
-/// For sealing.
-pub(super) fn rng() -> impl CryptoRng {
-    UnwrapErr(SysRng)
 }

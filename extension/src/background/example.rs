@@ -5,7 +5,7 @@ use protocol::id::{CampaignId, DeviceId, InboxId};
 use protocol::inbox::{MailServer, TlsMode};
 use protocol::provider::ProviderId;
 use protocol::request::campaign::{Campaign, Counts};
-use protocol::request::inbox::{ConnectionState, ConnectionView, Inbox};
+use protocol::request::inbox::{ConnectionState, ConnectionView, Inbox, SignsInBy};
 use protocol::request::status::{Site, Status};
 use protocol::sealed::OpeningKey;
 use protocol::timestamp::Timestamp;
@@ -25,6 +25,8 @@ pub(super) fn inbox(name: &str, state: ConnectionState, since: i64) -> Inbox {
         provider: ProviderId::new("sandbox"),
         smtp: server(465),
         imap: server(993),
+        signs_in_by: SignsInBy::Oauth,
+        user: None,
         connection: ConnectionView {
             state,
             since: Timestamp::from_ms(since * 1_000),

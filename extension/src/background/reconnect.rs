@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use protocol::id::{InboxId, ReconnectId};
 use protocol::provider::ProviderId;
-use protocol::reconnect::{Authorization, Grant, sealing_context};
+use protocol::reconnect::{Authorization, Grant};
 use protocol::request::device::GetRelayKey;
 use protocol::request::reconnect::{
     ConfirmReconnect, GetReceipt, GetReconnect, GrantReconnect, HostReconnect, RefuseReconnect,
-    StartReconnect,
+    StartReconnect, StartedReconnect,
 };
 use protocol::sealed::Sealed;
 use protocol::secret::Secret;
 use wasm_bindgen_futures::spawn_local;
+use web::sealing;
 
 use super::{Background, chance, clock, token_endpoint};
 use crate::browser::{self, BrowserError, identity, tabs, windows};
@@ -47,6 +48,7 @@ impl Background {
     async fn carry_out(&self, inbox: &InboxId, effect: Effect) -> Option<Event> {
         match effect {
             Effect::Start => Some(self.start_reconnect(inbox).await),
+            Effect::Give(given) => Some(self.give_password(inbox, given).await),
             Effect::Visit {
                 reconnect,
                 visit,
@@ -101,11 +103,18 @@ impl Background {
         }
     }
 
-    /// The key first: nobody signs in for a relay that is not the one that was paired.
     async fn start_reconnect(&self, inbox: &InboxId) -> Event {
+        match self.start_or_join(inbox).await {
+            Ok(started) => Event::Started(Box::new(started)),
+            Err(event) => event,
+        }
+    }
+
+    /// The key first: nobody signs in for a relay that is not the one that was paired.
+    pub(super) async fn start_or_join(&self, inbox: &InboxId) -> Result<StartedReconnect, Event> {
         let key = match self.call(&GetRelayKey {}).await {
             Ok(answer) => answer.relay_key,
-            Err(failure) => return Event::CallFailed(failure),
+            Err(failure) => return Err(Event::CallFailed(failure)),
         };
         let is_pinned = {
             let record = self.0.record.borrow();
@@ -116,15 +125,12 @@ impl Background {
                 .is_some_and(|paired| paired.key == key)
         };
         if !is_pinned {
-            return Event::OtherKey;
+            return Err(Event::OtherKey);
         }
         let request = StartReconnect {
             inbox_id: inbox.clone(),
         };
-        match self.call(&request).await {
-            Ok(started) => Event::Started(Box::new(started)),
-            Err(failure) => Event::CallFailed(failure),
-        }
+        self.call(&request).await.map_err(Event::CallFailed)
     }
 
     /// One visit in a window; `None` where its answer is nobody's any more.
@@ -243,15 +249,17 @@ impl Background {
     }
 
     /// Seals to the pinned key, for this reconnect alone; `None` where that is no key.
-    fn seal(&self, inbox: &InboxId, reconnect: &ReconnectId, grant: &Grant) -> Option<Sealed> {
+    pub(super) fn seal(
+        &self,
+        inbox: &InboxId,
+        reconnect: &ReconnectId,
+        grant: &Grant,
+    ) -> Option<Sealed> {
         let key = {
             let record = self.0.record.borrow();
             record.kept.paired.as_ref()?.key.clone()
         };
-        let plain = Secret::new(serde_json::to_string(grant).ok()?);
-        let context = sealing_context(reconnect, inbox);
-        key.seal(&context, plain.expose().as_bytes(), &mut chance::rng())
-            .ok()
+        sealing::seal(&key, inbox, reconnect, grant)
     }
 
     async fn hand_over(&self, inbox: &InboxId, reconnect_id: ReconnectId, what: Handover) -> Event {

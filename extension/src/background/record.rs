@@ -10,6 +10,7 @@ use protocol::request::status::Status;
 use protocol::sealed::RelayKey;
 use protocol::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
+use web::card::asks_password;
 
 use super::eyes::Shown;
 use crate::detect::{Known, is_lost};
@@ -137,9 +138,14 @@ impl Record {
     pub fn begins_by_notice(&self, inbox: &InboxId) -> bool {
         let known = self.inboxes().iter().find(|known| known.id == *inbox);
         known
+            // A password has to be typed first.
+            .filter(|inbox| !asks_password(inbox))
             .and_then(|inbox| inbox.connection.card.as_ref())
             .is_some_and(|words| {
-                matches!(words.remedy, Remedy::Reconnect | Remedy::ReconnectAsInbox)
+                matches!(
+                    words.remedy,
+                    Remedy::Reconnect | Remedy::ReconnectAsInbox | Remedy::SignInInstead
+                )
             })
     }
 
@@ -274,6 +280,8 @@ fn news(inbox: &Inbox) -> News {
 
 #[cfg(test)]
 mod tests {
+    use protocol::request::inbox::SignsInBy;
+
     use super::super::example;
     use super::*;
     use crate::flow::Wish;
@@ -332,6 +340,13 @@ mod tests {
         let mut record = example::record(ConnectionState::Disconnected, 5);
         assert!(record.begins_by_notice(&jane));
         let status = record.passing.status.as_mut().unwrap();
+        status.inboxes[0].signs_in_by = SignsInBy::Password;
+        assert!(
+            !record.begins_by_notice(&jane),
+            "a password has to be typed"
+        );
+        let status = record.passing.status.as_mut().unwrap();
+        status.inboxes[0].signs_in_by = SignsInBy::Oauth;
         let card = status.inboxes[0].connection.card.as_mut().unwrap();
         card.remedy = Remedy::CorrectServers;
         assert!(!record.begins_by_notice(&jane));

@@ -2,6 +2,7 @@
 //! concerns the one inbox that its tab's eyes were told to show.
 
 use protocol::id::InboxId;
+use protocol::secret::Secret;
 use url::Url;
 
 use super::record::Record;
@@ -11,6 +12,7 @@ use crate::browser::tabs;
 use crate::flow::{Ending, Event, State, Wish};
 use crate::message::{Ask, Told, View};
 use wasm_bindgen_futures::spawn_local;
+use web::card::Given;
 
 /// A view that is open.
 pub(super) struct Open {
@@ -43,7 +45,9 @@ impl Background {
     pub(super) fn welcome_view(&self, n: u32, port: Port) {
         let this = self.clone();
         report(port.on_text(move |text| {
-            let Ok(ask) = serde_json::from_str::<Ask>(&text) else {
+            // There may be a password in it.
+            let text = Secret::new(text);
+            let Ok(ask) = serde_json::from_str::<Ask>(text.expose()) else {
                 return;
             };
             this.when_ready(async move |this| this.answer(n, ask).await);
@@ -161,6 +165,15 @@ impl Background {
             }
             Ask::Confirm { inbox } => self.tell(&inbox, Event::Confirmed).await,
             Ask::Deny { inbox } => self.tell(&inbox, Event::Denied).await,
+            Ask::GivePassword {
+                inbox,
+                user,
+                password,
+            } => {
+                let given = Given { user, password };
+                self.tell(&inbox, Event::PasswordGiven(given)).await;
+            }
+            Ask::OpenForm { inbox } => self.open_form(inbox).await,
             Ask::Cancel { inbox } => self.tell(&inbox, Event::Cancelled).await,
             Ask::Close { inbox } => self.tell(&inbox, Event::Closed).await,
             Ask::NotNow { inbox } => {
@@ -215,12 +228,18 @@ fn may_ask(ask: &Ask, own: Option<&InboxId>) -> bool {
         Ask::Reconnect { inbox, .. }
         | Ask::Confirm { inbox }
         | Ask::Deny { inbox }
+        | Ask::OpenForm { inbox }
         | Ask::Cancel { inbox }
         | Ask::Close { inbox }
         | Ask::NotNow { inbox }
         | Ask::ShowReceipt { inbox } => inbox == own,
         Ask::Look => true,
-        Ask::Open { .. } | Ask::Pair { .. } | Ask::Unpair | Ask::Size { .. } => false,
+        // No password is typed in a page, so what says so is no prompt of ours.
+        Ask::GivePassword { .. }
+        | Ask::Open { .. }
+        | Ask::Pair { .. }
+        | Ask::Unpair
+        | Ask::Size { .. } => false,
     }
 }
 
@@ -309,6 +328,18 @@ mod tests {
         };
         assert!(may_ask(&click(&jane), Some(&jane)));
         assert!(!may_ask(&click(&ada), Some(&jane)));
+        let form = |inbox: &InboxId| Ask::OpenForm {
+            inbox: inbox.clone(),
+        };
+        assert!(may_ask(&form(&jane), Some(&jane)));
+        assert!(!may_ask(&form(&ada), Some(&jane)));
+        let given = Ask::GivePassword {
+            inbox: jane.clone(),
+            user: "jane@acme.example".to_owned(),
+            password: Secret::new("hunter2"),
+        };
+        assert!(!may_ask(&given, Some(&jane)), "nobody types in a page");
+        assert!(may_ask(&given, None));
         assert!(!may_ask(&Ask::Unpair, Some(&jane)));
         assert!(may_ask(&Ask::Unpair, None));
     }

@@ -43,6 +43,7 @@ pub(super) fn wake(state: State, now: Timestamp) -> (State, Vec<Effect>) {
             way: Way::Window { .. },
             ..
         }
+        | State::Giving { .. }
         | State::Exchanging { .. } => return stop(&state, Stopped::Interrupted),
         State::AtProvider {
             reconnect,

@@ -88,7 +88,7 @@ pub(super) fn begin(
         return follow(reconnect, now);
     }
     let Some(authorization) = authorization.map(Box::new) else {
-        let words = "this inbox has no sign-in page: give its password with `unpause reconnect start --password`";
+        let words = "this inbox has no sign-in page: it signs in by a password";
         return stop(
             &state,
             Stopped::RelayRefused {

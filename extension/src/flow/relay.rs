@@ -17,7 +17,7 @@ pub(super) const CANCELLATION: Handover = Handover::Cancellation { again: None }
 
 pub(super) fn cancel(state: State, now: Timestamp) -> (State, Vec<Effect>) {
     match state {
-        State::Starting { .. } => stop(&state, Stopped::Cancelled),
+        State::Starting { .. } | State::Giving { .. } => stop(&state, Stopped::Cancelled),
         State::AtProvider { reconnect, way, .. } => {
             let (state, mut effects) = hand_over(reconnect, CANCELLATION, now + AT_MOST);
             effects.extend(close(&way));
@@ -267,6 +267,7 @@ pub(super) fn call_failed(
     };
     match state {
         State::Starting { .. }
+        | State::Giving { .. }
         | State::AtProvider {
             way: Way::Tab { tab: None, .. },
             ..

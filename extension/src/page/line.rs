@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gloo::timers::callback::Timeout;
+use protocol::secret::Secret;
 use yew::{Callback, hook, use_effect_with, use_memo, use_state_eq};
 
 use crate::browser::port::{self, Port};
@@ -104,11 +105,13 @@ impl Line {
     }
 
     fn post(&self, ask: &Ask) -> bool {
-        let Ok(text) = serde_json::to_string(ask) else {
+        // There may be a password in it.
+        let Ok(text) = serde_json::to_string(ask).map(Secret::new) else {
             return false;
         };
         let port = self.port.borrow();
-        port.as_ref().is_some_and(|port| port.post(&text).is_ok())
+        port.as_ref()
+            .is_some_and(|port| port.post(text.expose()).is_ok())
     }
 
     fn hear(&self, text: &str) {

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use protocol::id::InboxId;
 use protocol::timestamp::Timestamp;
 use wasm_bindgen_futures::spawn_local;
 use web::card::Act;
@@ -10,6 +11,7 @@ use web::icon::{self, Icon};
 use web::when;
 use yew::{Callback, Html, Properties, component, html, use_effect_with, use_state_eq};
 
+use super::window;
 use super::{ask_of, clipboard, count, host, line, silence};
 use crate::browser::{self, permissions, tabs};
 use crate::message::{Ask, Quiet, Relay, Snapshot, View};
@@ -44,9 +46,12 @@ pub fn Popup() -> Html {
             drop(browser::open_options().await);
         });
     });
+    let only = use_state_eq(window::wanted);
+    window::use_focus(only.is_some(), told.snapshot.is_some());
     html! {
         <PopupView
             snapshot={told.snapshot}
+            only={(*only).clone()}
             is_silent={told.is_silent}
             offer={(*offer).clone()}
             on_ask={told.ask}
@@ -69,6 +74,9 @@ async fn find_offer() -> Option<Origin> {
 pub struct Props {
     /// What the background told; `None` before its first word.
     pub snapshot: Option<Rc<Snapshot>>,
+    /// The inbox that a window was opened for: its card stands alone.
+    #[prop_or_default]
+    pub only: Option<InboxId>,
     /// Whether the background does not answer.
     #[prop_or_default]
     pub is_silent: bool,
@@ -144,7 +152,15 @@ pub fn PopupView(props: &Props) -> Html {
 }
 
 fn inboxes(snapshot: &Snapshot, props: &Props) -> Html {
-    let cards = snapshot.cards.iter().map(|card| {
+    let only = props
+        .only
+        .as_ref()
+        .filter(|only| snapshot.cards.iter().any(|card| card.inbox == **only));
+    let shown = snapshot
+        .cards
+        .iter()
+        .filter(|card| only.is_none_or(|only| card.inbox == *only));
+    let cards = shown.map(|card| {
         let inbox = card.inbox.clone();
         let on_ask = props.on_ask.clone();
         let on_act = Callback::from(move |act: Act| {
@@ -161,7 +177,9 @@ fn inboxes(snapshot: &Snapshot, props: &Props) -> Html {
     html! {
         <>
             { for cards }
-            if !snapshot.working.is_empty() {
+            if only.is_some() {
+                // What else there is stands in the toolbar.
+            } else if !snapshot.working.is_empty() {
                 <section class="working">
                     if snapshot.cards.is_empty() && is_fresh {
                         <h2 class="all-well">{ icon::view(Icon::Tick) }{ all_well(snapshot) }</h2>

@@ -1,5 +1,7 @@
 //! The prompt: the card alone, in a frame on somebody's page. The page around it may be hostile, so what begins
-//! something counts only if [`guard`] finds that a person saw it and pressed it.
+//! something counts only if [`guard`] finds that a person saw it and pressed it. Nothing is ever typed here: a page can
+//! take the keyboard from a frame between two letters, in every browser, and no frame can tell. The form of a password
+//! opens in a window of ours.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -75,7 +77,13 @@ pub fn Prompt() -> Html {
 fn begins_something(act: &Act) -> bool {
     matches!(
         act,
-        Act::Reconnect | Act::ReconnectInTab | Act::Confirm | Act::Deny | Act::Cancel
+        Act::Reconnect
+            | Act::ReconnectInTab
+            | Act::Confirm
+            | Act::Deny
+            | Act::GivePassword(_)
+            | Act::OpenForm
+            | Act::Cancel
     )
 }
 
@@ -141,7 +149,13 @@ pub fn PromptView(props: &Props) -> Html {
             <div ref={props.content.clone()}>
                 if let Some(card) = &props.card {
                     <h1 class="brand"><img src="icons/16.png" width="16" height="16" alt="" />{ "Unpause" }</h1>
-                    <CardView card={card.clone()} on_act={props.on_act.clone()} can_dismiss={true} now={props.now} />
+                    <CardView
+                        card={card.clone()}
+                        on_act={props.on_act.clone()}
+                        can_dismiss={true}
+                        types_elsewhere={true}
+                        now={props.now}
+                    />
                     <p class="ignored" role="status">{ props.ignored.map(Ignored::words) }</p>
                 }
             </div>
@@ -175,6 +189,10 @@ mod tests {
                 assert_eq!(skip_silent, expected, "{act:?}");
             }
         }
+        assert!(
+            begins_something(&Act::OpenForm),
+            "a covered press opens no window either"
+        );
         let cancel = ask_of(InboxId::new("inb_jane"), &Act::Cancel).unwrap();
         assert_eq!(within(cancel.clone(), Allowed::InSight), cancel);
     }

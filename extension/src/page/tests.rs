@@ -64,6 +64,7 @@ fn lost() -> Card {
             expects: Some("Google asks you to allow it once more.".to_owned()),
             button: Some("Reconnect with Google".to_owned()),
             remedy: Remedy::Reconnect,
+            password: None,
             other_way: false,
             evidence: Some("535 5.7.8 Username and Password not accepted.".to_owned()),
             admin_consent: None,
@@ -117,6 +118,7 @@ async fn render<V: BaseComponent>(props: V::Properties) -> String {
 
 async fn popup(snapshot: Snapshot, offer: Option<&str>) -> String {
     render::<PopupView>(popup::Props {
+        only: None,
         snapshot: Some(Rc::new(snapshot)),
         is_silent: false,
         offer: offer.map(|origin| Origin::parse(origin).unwrap()),
@@ -276,8 +278,35 @@ async fn the_popup_offers_the_site_in_front_once_it_is_paired() {
 }
 
 #[tokio::test]
+async fn a_window_for_one_inbox_shows_its_card_alone() {
+    let props = |only: Option<&str>| popup::Props {
+        only: only.map(InboxId::new),
+        snapshot: Some(Rc::new(Snapshot {
+            cards: vec![lost(), under_way()],
+            working: vec![quiet("ada@acme.example", 1)],
+            ..snapshot(here())
+        })),
+        is_silent: false,
+        offer: None,
+        on_ask: yew::Callback::noop(),
+        on_allow: yew::Callback::noop(),
+        on_options: yew::Callback::noop(),
+        now: now(),
+    };
+    let one = render::<PopupView>(props(Some("inb_jane"))).await;
+    assert!(one.contains("jane@acme.example"), "{one}");
+    for other in ["john@acme.example", "ada@acme.example", "No inbox yet"] {
+        assert!(!one.contains(other), "{other} in {one}");
+    }
+    // One that nothing is to be said of leaves what the popup shows.
+    let rest = render::<PopupView>(props(Some("inb_gone"))).await;
+    assert_eq!(rest, render::<PopupView>(props(None)).await);
+}
+
+#[tokio::test]
 async fn a_background_that_does_not_answer_is_said_and_not_spun_on() {
     let html = render::<PopupView>(popup::Props {
+        only: None,
         snapshot: None,
         is_silent: true,
         offer: None,

@@ -10,7 +10,7 @@ pub(super) static CAUSE: Definition = Definition {
         acts: Acts::Person,
         title: "{provider} takes no passwords any more",
         explanation: "{provider} has switched passwords off for programs. Sign in on its own page instead; nothing is lost.",
-        remedy: Remedy::Reconnect,
+        remedy: Remedy::SignInInstead,
     },
     claim: |evidence| {
         let password = [

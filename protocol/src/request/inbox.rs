@@ -95,6 +95,12 @@ pub struct Inbox {
     pub smtp: MailServer,
     /// Where it reads.
     pub imap: MailServer,
+    /// How somebody signs in for it.
+    #[serde(default)]
+    pub signs_in_by: SignsInBy,
+    /// The user name of its password, where that is not its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// Whether it works.
     pub connection: ConnectionView,
     /// Deliveries that wait for it.
@@ -115,6 +121,18 @@ pub struct AtProvider {
     /// The page where an administrator allows the app for everybody; `None` where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin_consent: Option<String>,
+}
+
+/// How somebody signs in for an inbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum SignsInBy {
+    /// On the provider's own page.
+    #[default]
+    Oauth,
+    /// By a password or app password: its provider has no such page, or a password is what it was connected with.
+    Password,
 }
 
 /// The state of a connection, with its card where something is wrong.

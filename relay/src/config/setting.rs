@@ -187,7 +187,7 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         key: "providers.<id>.issuer",
         kind: Kind::Text,
-        default: "none; must be set, but for `imap`",
+        default: "none; must be set where the provider has a sign-in page",
         meaning: "Issuer of the provider's OAuth server: https, or http on loopback. Its endpoints are discovered from it.",
         apply: Apply::Provider(|draft, text| {
             put_some(&mut draft.issuer, read_issuer(text), ISSUER)
@@ -196,7 +196,7 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         key: "providers.<id>.client_id",
         kind: Kind::Text,
-        default: "none; must be set, but for `imap`",
+        default: "none; must be set where the provider has a sign-in page",
         meaning: "Client id of your registration at the provider.",
         apply: Apply::Provider(|draft, text| {
             put_some(&mut draft.client_id, read_text(text), "text")

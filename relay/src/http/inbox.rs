@@ -7,7 +7,8 @@ use protocol::cause::Cause;
 use protocol::connection::Connection;
 use protocol::provider::{Provider, ProviderId};
 use protocol::request::inbox::{
-    AtProvider, ConnectionState, ConnectionView, CreateInbox, GetInbox, Inbox, Inboxes, ListInboxes,
+    AtProvider, ConnectionState, ConnectionView, CreateInbox, GetInbox, Inbox, Inboxes,
+    ListInboxes, SignsInBy,
 };
 
 use url::Url;
@@ -77,6 +78,16 @@ pub(super) async fn list(context: &Context) -> Result<Vec<Inbox>, ServeError> {
     Ok(inboxes)
 }
 
+/// How somebody signs in for an inbox.
+pub(super) fn signs_in_by(inbox: &StoredInbox) -> SignsInBy {
+    let has_page = Provider::find(&inbox.provider).is_some_and(|known| known.oauth.is_some());
+    if inbox.password_user.is_some() || !has_page {
+        SignsInBy::Password
+    } else {
+        SignsInBy::Oauth
+    }
+}
+
 /// The words of a cause for an inbox.
 pub(super) fn words_of(cause: Cause, inbox: &StoredInbox) -> Words {
     let provider =
@@ -114,20 +125,24 @@ async fn view(context: &Context, inbox: StoredInbox) -> Result<Inbox, ServeError
         &inbox.provider,
         &context.callback_address(&inbox.provider),
     );
+    let signs_in_by = signs_in_by(&inbox);
     let StoredInbox {
         id,
         address,
         provider,
         smtp,
         imap,
+        password_user,
         ..
     } = inbox;
     Ok(Inbox {
         id,
+        user: password_user.filter(|user| user != address.as_str()),
         address,
         provider,
         smtp,
         imap,
+        signs_in_by,
         connection,
         held,
         unsettled,

@@ -7,13 +7,14 @@ use protocol::problem::{Code, Problem};
 use protocol::receipt::Receipt;
 use protocol::reconnect::{Authorization, Exchange, Grant, State, Visit, sealing_context};
 use protocol::reply::OAuthReply;
+use protocol::request::inbox::SignsInBy;
 use protocol::request::reconnect::{
     ConfirmReconnect, GetReceipt, GetReconnect, GrantReconnect, ListReceipts, Receipts, Reconnect,
     ReconnectState, RefuseReconnect, StartReconnect, StartedReconnect,
 };
 use protocol::sealed::Sealed;
 
-use super::inbox::{unknown_provider, words_of};
+use super::inbox::{signs_in_by, unknown_provider, words_of};
 use super::{Context, Serve, ServeError};
 use crate::app::App;
 use crate::credentials::reconnect_context;
@@ -30,14 +31,19 @@ impl Serve for StartReconnect {
         let app = context.app();
         let inbox = app.store.load_inbox(&self.inbox_id).await?;
         // First, so that a provider that cannot be reached leaves no reconnect behind.
-        let authorization = load_authorization(app, &inbox).await?;
+        let authorization = match load_authorization(app, &inbox).await {
+            Ok(authorization) => Some(authorization),
+            // A password needs no page.
+            Err(_) if signs_in_by(&inbox) == SignsInBy::Password => None,
+            Err(error) => return Err(error),
+        };
         let (reconnect, joined) = start_or_join(app, &inbox).await?;
         // Its task ends it when its time is over.
         app.workers.run_reconnect(&reconnect.id);
         let waits_for_person = matches!(reconnect.state, State::Started { .. });
         Ok(StartedReconnect {
             reconnect: view(&inbox, reconnect),
-            authorization: waits_for_person.then_some(authorization),
+            authorization: authorization.filter(|_| waits_for_person),
             joined,
         })
     }

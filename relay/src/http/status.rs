@@ -49,7 +49,7 @@ mod tests {
     use crate::config::Environment;
 
     #[test]
-    fn each_configured_provider_has_one_site() {
+    fn each_configured_provider_with_a_known_page_has_one_site() {
         let provider = |id: &str, issuer: &str| {
             format!(
                 "[providers.{id}]\nissuer = \"{issuer}\"\nclient_id = \"c\"\nsmtp.host = \"h\"\nimap.host = \"h\"\n"
@@ -59,6 +59,7 @@ mod tests {
             "data = \"d\"\nkey_file = \"k\"\n".to_owned(),
             provider("google", "https://accounts.google.com"),
             provider("openid", "https://id.acme.example:8443/tenant"),
+            "[providers.imap]\nsmtp.host = \"h\"\nimap.host = \"h\"\n".to_owned(),
         ]
         .concat();
         let config = Config::parse(&text, Path::new("test.toml"), &Environment::default()).unwrap();

@@ -34,6 +34,8 @@ pub struct Inbox {
     pub connection: Connection,
     /// Who signed in first; `None` before, and for passwords.
     pub identity: Option<Identity>,
+    /// The user name of its password; `None` where it signs in at its provider, or never did.
+    pub password_user: Option<String>,
     /// Raised at every change of its credentials.
     pub credentials_fence: i64,
     /// Where reading INBOX goes on; `None` before the first reading.
@@ -82,7 +84,7 @@ pub struct SealedCredentials {
 }
 
 const COLUMNS: &str = "id, address, provider, smtp, imap, gap_ms, connection, identity_iss, identity_sub, \
-     credentials_fence, inbox_uid_validity, inbox_uid_next, last_read_at_ms, gap_open, copy_seen_at_ms, last_sent_at_ms";
+     password_user, credentials_fence, inbox_uid_validity, inbox_uid_next, last_read_at_ms, gap_open, copy_seen_at_ms, last_sent_at_ms";
 
 impl Store {
     /// Adds an inbox that is not connected yet.
@@ -403,6 +405,7 @@ fn from_row(row: &AnyRow) -> Result<Inbox, StoreError> {
         gap: Duration::from_millis(super::small(row, "gap_ms")?),
         connection: json(row, "connection")?,
         identity,
+        password_user: text_or_null(row, "password_user")?,
         credentials_fence: number(row, "credentials_fence")?,
         read_position: position(row, "inbox_uid_validity", "inbox_uid_next")?,
         last_read_at: instant("last_read_at_ms")?,

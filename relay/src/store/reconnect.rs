@@ -273,11 +273,13 @@ impl Store {
     }
 
     /// One transaction moves proven credentials to the inbox: it is connected again, and nothing is sent
-    /// before what arrived meanwhile was read.
+    /// before what arrived meanwhile was read. `password_user` is the name that goes with them where they are a
+    /// password.
     pub async fn adopt_reconnect(
         &self,
         id: &ReconnectId,
         sealed_for_inbox: &str,
+        password_user: Option<&str>,
         now: Timestamp,
         patience: protocol::connection::Patience,
     ) -> Result<(), StoreError> {
@@ -294,12 +296,13 @@ impl Store {
         let identity = reconnect.identity;
         sqlx::query(
             "UPDATE inboxes SET credentials = $1, credentials_fence = credentials_fence + 1, refresh_until_ms = 0, \
-             gap_open = 1, identity_iss = COALESCE($2, identity_iss), identity_sub = COALESCE($3, identity_sub) \
-             WHERE id = $4",
+             gap_open = 1, identity_iss = COALESCE($2, identity_iss), identity_sub = COALESCE($3, identity_sub), \
+             password_user = $4 WHERE id = $5",
         )
         .bind(sealed_for_inbox.to_owned())
         .bind(identity.as_ref().map(|identity| identity.iss.clone()))
         .bind(identity.map(|identity| identity.sub))
+        .bind(password_user.map(str::to_owned))
         .bind(reconnect.inbox.to_string())
         .execute(&mut *tx)
         .await?;

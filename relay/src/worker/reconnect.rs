@@ -447,7 +447,13 @@ async fn sign_in(
     put_stage(app, reconnect, Stage::SignedIn, None, None).await?;
     let sealed = app.keys.seal(&inbox_context(&inbox.id), &credentials)?;
     app.store
-        .adopt_reconnect(&reconnect.id, &sealed, app.clock.now(), patience(app))
+        .adopt_reconnect(
+            &reconnect.id,
+            &sealed,
+            credentials.password_user(),
+            app.clock.now(),
+            patience(app),
+        )
         .await?;
     smtp.quit().await;
     Ok(imap)

@@ -138,17 +138,22 @@ impl Ground {
                 format!("client_secret = {:?}\n", self.sandbox.client_secret())
             }
         };
+        let registered = if self.provider == "imap" {
+            // It takes nothing but passwords.
+            String::new()
+        } else {
+            let (issuer, client) = (self.sandbox.issuer(), self.client.id());
+            format!("issuer = {issuer:?}\nclient_id = {client:?}\n{secret}")
+        };
         let text = format!(
             "listen = \"127.0.0.1:0\"\ndata = {:?}\nkey_file = {:?}\nextra_roots_file = {:?}\n\
-             [timing]\n{}\n[providers.{}]\nissuer = {:?}\nclient_id = {:?}\n{secret}\
+             [timing]\n{}\n[providers.{}]\n{registered}\
              smtp.host = \"127.0.0.1\"\nsmtp.port = {}\nimap.host = \"127.0.0.1\"\nimap.port = {}\n",
             path("data"),
             path("unpause.key"),
             path("ca.pem"),
             self.timing,
             self.provider,
-            self.sandbox.issuer(),
-            self.client.id(),
             self.sandbox.smtps().port(),
             self.sandbox.imaps().port(),
         );

@@ -12,6 +12,7 @@ mod hosted;
 mod leases;
 mod names;
 mod one_offs;
+mod passwords;
 mod reconnects;
 mod restarts;
 mod servers;

@@ -10,6 +10,7 @@ use protocol::request::campaign::Campaign;
 use protocol::request::inbox::{ConnectionState, Inbox};
 use protocol::timestamp::Timestamp;
 
+use super::password;
 use super::{Broken, Card, Done, Face, Held, Line, LineState, Progress, Stopped};
 
 /// The card of an inbox. `campaigns` are those of the relay; which of them wait for this inbox is found here.
@@ -35,7 +36,7 @@ pub fn draw(inbox: &Inbox, campaigns: &[Campaign], progress: Option<&Progress>) 
                 can_cancel: true,
             }
         }
-        Some(Progress::HandingOver) => place.working(Reached::SignedIn, None, false),
+        Some(Progress::HandingOver) => place.working(place.handing_over(), None, false),
         Some(Progress::Proving { stage }) => place.working(Reached::from(*stage), None, false),
         Some(Progress::Unconfirmed { signed_in_as }) => Face::Confirm {
             signed_in_as: signed_in_as.clone(),
@@ -117,6 +118,15 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// A password is all that is handed over; what a sign-in brought follows it.
+    fn handing_over(&self) -> Reached {
+        if password::asks_password(self.inbox) {
+            Reached::SignIn
+        } else {
+            Reached::SignedIn
+        }
+    }
+
     fn working(&self, reached: Reached, hint: Option<String>, can_cancel: bool) -> Face {
         Face::Working {
             lines: self.lines(reached),
@@ -149,27 +159,45 @@ impl<'a> Place<'a> {
         } else {
             "Signed in".to_owned()
         };
-        let mut lines = vec![
-            line(
+        // A password has nothing to renew: the sign-ins are tried as soon as the relay has it.
+        let by_password = password::asks_password(self.inbox);
+        let tried_from = if by_password {
+            Reached::SignedIn
+        } else {
+            Reached::Renewed
+        };
+        let mut lines = if by_password {
+            vec![line(
                 state(Reached::SignIn, Reached::SignedIn),
-                &format!("Sign in at {}", self.provider),
-                &signed_in,
+                "Hand it to the relay, sealed",
+                "Handed to the relay, sealed",
                 None,
-            ),
+            )]
+        } else {
+            vec![
+                line(
+                    state(Reached::SignIn, Reached::SignedIn),
+                    &format!("Sign in at {}", self.provider),
+                    &signed_in,
+                    None,
+                ),
+                line(
+                    state(Reached::SignedIn, Reached::Renewed),
+                    "Renew and test the permission",
+                    "Permission renewed and tested",
+                    None,
+                ),
+            ]
+        };
+        lines.extend([
             line(
-                state(Reached::SignedIn, Reached::Renewed),
-                "Renew and test the permission",
-                "Permission renewed and tested",
-                None,
-            ),
-            line(
-                state(Reached::Renewed, Reached::Proved),
+                state(tried_from, Reached::Proved),
                 "Sending works?",
                 "Sending works",
                 Some(&self.inbox.smtp.host),
             ),
             line(
-                state(Reached::Renewed, Reached::Proved),
+                state(tried_from, Reached::Proved),
                 "Reading works?",
                 "Reading works",
                 Some(&self.inbox.imap.host),
@@ -180,7 +208,7 @@ impl<'a> Place<'a> {
                 "Read what arrived meanwhile",
                 None,
             ),
-        ];
+        ]);
         let resume = match self.waiting.0 {
             0 => None,
             1 => Some("Resume 1 campaign".to_owned()),
@@ -229,7 +257,12 @@ impl<'a> Place<'a> {
             remedy,
             ..
         } = words;
-        let signs_in = matches!(remedy, Remedy::Reconnect | Remedy::ReconnectAsInbox);
+        let password = password::draw(self.inbox, remedy);
+        let signs_in = password.is_none()
+            && matches!(
+                remedy,
+                Remedy::Reconnect | Remedy::ReconnectAsInbox | Remedy::SignInInstead
+            );
         let admin_consent = self.admin_consent.filter(|_| remedy == Remedy::AskAdmin);
         Broken {
             title: self.sentence(title),
@@ -239,6 +272,7 @@ impl<'a> Place<'a> {
             expects: self.expects.filter(|_| signs_in).map(str::to_owned),
             button,
             remedy,
+            password,
             other_way: false,
             evidence,
             admin_consent: admin_consent.map(str::to_owned),
@@ -247,7 +281,10 @@ impl<'a> Place<'a> {
     }
 
     /// The relay refused a reconnect. One that met a passing fault ended all the same: it can be tried again.
-    fn refused(&self, words: Words, evidence: Option<String>) -> Broken {
+    fn refused(&self, mut words: Words, evidence: Option<String>) -> Broken {
+        if password::asks_password(self.inbox) {
+            words = password::refused(words, self.inbox.address.as_str(), self.provider);
+        }
         let passed_by = matches!(words.remedy, Remedy::Wait | Remedy::Nothing);
         let mut broken = Broken {
             is_refusal: true,
@@ -256,6 +293,7 @@ impl<'a> Place<'a> {
         if passed_by {
             broken.remedy = Remedy::Reconnect;
             broken.button = Some("Try again".to_owned());
+            broken.password = password::draw(self.inbox, Remedy::Reconnect);
         }
         broken
     }
@@ -341,7 +379,10 @@ impl<'a> Place<'a> {
                 None,
             ),
         };
-        let signs_in = button == reconnect();
+        // Nothing that only the operator can do is asked of the person.
+        let password = password::draw(self.inbox, password::remedy_of(self.inbox))
+            .filter(|_| remedy == Remedy::Reconnect);
+        let signs_in = password.is_none() && button == reconnect();
         Broken {
             title,
             explanation: self.sentence(explanation),
@@ -350,10 +391,12 @@ impl<'a> Place<'a> {
             expects: self.expects.filter(|_| signs_in).map(str::to_owned),
             button,
             remedy,
-            other_way: matches!(
-                stopped,
-                Stopped::WindowClosed | Stopped::WindowFailed { .. } | Stopped::TookTooLong
-            ),
+            password,
+            other_way: signs_in
+                && matches!(
+                    stopped,
+                    Stopped::WindowClosed | Stopped::WindowFailed { .. } | Stopped::TookTooLong
+                ),
             evidence,
             admin_consent: None,
             is_refusal: true,

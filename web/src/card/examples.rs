@@ -8,7 +8,7 @@ use protocol::inbox::{MailServer, TlsMode};
 use protocol::provider::ProviderId;
 use protocol::receipt::{Fate, Line, Receipt};
 use protocol::request::campaign::{Campaign, Counts};
-use protocol::request::inbox::{AtProvider, ConnectionState, ConnectionView, Inbox};
+use protocol::request::inbox::{AtProvider, ConnectionState, ConnectionView, Inbox, SignsInBy};
 use protocol::timestamp::Timestamp;
 
 pub(super) fn instant(text: &str) -> Timestamp {
@@ -32,6 +32,8 @@ pub(super) fn inbox(state: ConnectionState, held: u64) -> Inbox {
         provider: ProviderId::new("google"),
         smtp: server("smtp.gmail.com", 465),
         imap: server("imap.gmail.com", 993),
+        signs_in_by: SignsInBy::Oauth,
+        user: None,
         connection: ConnectionView {
             state,
             since: instant("2026-11-23T09:10:00Z"),

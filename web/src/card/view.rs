@@ -7,8 +7,9 @@ use yew::{
     use_node_ref, use_state_eq,
 };
 
+use super::password::PasswordView;
 use super::sentence::{self, Timed};
-use super::{Act, Broken, Card, Done, Face, Held, Line, LineState};
+use super::{Act, Broken, Card, Done, Face, Held, Line, LineState, PasswordForm};
 use crate::icon::{self, Icon};
 use crate::when;
 
@@ -25,6 +26,9 @@ pub struct Props {
     /// Whether whoever shows it can make a link for another browser.
     #[prop_or_default]
     pub can_link: bool,
+    /// Whether it stands in a frame on somebody's page, where nobody should type a password.
+    #[prop_or_default]
+    pub types_elsewhere: bool,
     /// The time that its words are true at; the browser's when absent.
     #[prop_or_else(when::now)]
     pub now: Timestamp,
@@ -38,6 +42,7 @@ pub fn CardView(props: &Props) -> Html {
         on_act,
         can_dismiss,
         can_link,
+        types_elsewhere,
         now,
     } = props;
     let section = use_node_ref();
@@ -48,6 +53,7 @@ pub fn CardView(props: &Props) -> Html {
         on_act,
         can_dismiss: *can_dismiss,
         can_link: *can_link,
+        types_elsewhere: *types_elsewhere,
         now: *now,
         heading: format!("card-{}", card.inbox),
     };
@@ -142,6 +148,7 @@ struct Drawing<'a> {
     on_act: &'a Callback<Act>,
     can_dismiss: bool,
     can_link: bool,
+    types_elsewhere: bool,
     now: Timestamp,
     heading: String,
 }
@@ -223,15 +230,17 @@ impl Drawing<'_> {
                 { held }
                 { since }
                 { expects }
-                <div class="actions">
-                    { self.remedy(broken, on_copied) }
-                    if broken.other_way {
-                        { self.button("", "Use a tab instead", Act::ReconnectInTab) }
-                    }
-                    if self.can_dismiss {
-                        { self.button("plain", "Not now", Act::NotNow) }
-                    }
-                </div>
+                if let Some(form) = &broken.password {
+                    { self.password(form, broken, on_copied) }
+                } else {
+                    <div class="actions">
+                        { self.remedy(broken, on_copied) }
+                        if broken.other_way {
+                            { self.button("", "Use a tab instead", Act::ReconnectInTab) }
+                        }
+                        { self.not_now() }
+                    </div>
+                }
                 if self.can_link && broken.expects.is_some() {
                     <details>
                         <summary>{ "Not signed in here?" }</summary>
@@ -256,31 +265,60 @@ impl Drawing<'_> {
         }
     }
 
+    /// The form in the place of the button, or the way to it. What is another person's to do stands above it.
+    fn password(&self, form: &PasswordForm, broken: &Broken, on_copied: &Callback<()>) -> Html {
+        let is_others = matches!(
+            broken.remedy,
+            Remedy::TellOperator | Remedy::CorrectServers | Remedy::AskAdmin
+        );
+        let report = is_others.then(|| self.report(broken, on_copied));
+        let report = report.map(|report| html! { <div class="actions">{ report }</div> });
+        if self.types_elsewhere {
+            let label = format!("Enter the {}", lowered(&form.label));
+            return html! {
+                <>
+                    { report }
+                    <p class="card-expects">
+                        { "A window of Unpause opens for it: there no page can read along." }
+                    </p>
+                    <div class="actions">
+                        { self.button("primary", &label, Act::OpenForm) }
+                        { self.not_now() }
+                    </div>
+                </>
+            };
+        }
+        let id = format!("card-{}", self.card.inbox);
+        let on_given = self.on_act.reform(Act::GivePassword);
+        html! {
+            <>
+                { report }
+                <PasswordView form={form.clone()} {id} {on_given}>{ self.not_now() }</PasswordView>
+            </>
+        }
+    }
+
+    fn not_now(&self) -> Html {
+        html! {
+            if self.can_dismiss {
+                { self.button("plain", "Not now", Act::NotNow) }
+            }
+        }
+    }
+
     /// The one thing to do. Where that is another person's, the way on afterwards stands beside it.
     fn remedy(&self, broken: &Broken, on_copied: &Callback<()>) -> Html {
         let label = broken.button.clone();
         match broken.remedy {
-            Remedy::Reconnect | Remedy::ReconnectAsInbox | Remedy::NewAppPassword => label
-                .map_or_else(
-                    || self.button("primary", "Try again", Act::Reconnect),
-                    |label| self.button("primary", &label, Act::Reconnect),
-                ),
+            Remedy::Reconnect
+            | Remedy::ReconnectAsInbox
+            | Remedy::NewAppPassword
+            | Remedy::SignInInstead => label.map_or_else(
+                || self.button("primary", "Try again", Act::Reconnect),
+                |label| self.button("primary", &label, Act::Reconnect),
+            ),
             // The servers stand in the relay's configuration, so both are the operator's to correct.
             Remedy::TellOperator | Remedy::CorrectServers | Remedy::AskAdmin => {
-                let report = match broken.remedy {
-                    Remedy::AskAdmin => sentence::request(self.card, broken),
-                    _ => sentence::report(self.card, broken),
-                };
-                let (on_act, on_copied) = (self.on_act.clone(), on_copied.clone());
-                let onclick = Callback::from(move |_| {
-                    on_act.emit(Act::CopyReport(report.clone()));
-                    on_copied.emit(());
-                });
-                let told = match broken.remedy {
-                    Remedy::AskAdmin => Remedy::AskAdmin,
-                    _ => Remedy::TellOperator,
-                };
-                let label = told.button().unwrap_or_default();
                 // A sign-in cannot help before it is corrected; after that, the way on is below.
                 let again = match broken.remedy {
                     Remedy::AskAdmin => self.button("", "It is allowed: reconnect", Act::Reconnect),
@@ -292,12 +330,33 @@ impl Drawing<'_> {
                 };
                 html! {
                     <>
-                        <button type="button" class="primary" {onclick}>{ icon::view(Icon::Copy) }{ label }</button>
+                        { self.report(broken, on_copied) }
                         { again }
                     </>
                 }
             }
             Remedy::Wait | Remedy::Nothing => self.button("", "Try now", Act::Reconnect),
+        }
+    }
+
+    /// The button that copies what another person needs to know.
+    fn report(&self, broken: &Broken, on_copied: &Callback<()>) -> Html {
+        let report = match broken.remedy {
+            Remedy::AskAdmin => sentence::request(self.card, broken),
+            _ => sentence::report(self.card, broken),
+        };
+        let (on_act, on_copied) = (self.on_act.clone(), on_copied.clone());
+        let onclick = Callback::from(move |_| {
+            on_act.emit(Act::CopyReport(report.clone()));
+            on_copied.emit(());
+        });
+        let told = match broken.remedy {
+            Remedy::AskAdmin => Remedy::AskAdmin,
+            _ => Remedy::TellOperator,
+        };
+        let label = told.button().unwrap_or_default();
+        html! {
+            <button type="button" class="primary" {onclick}>{ icon::view(Icon::Copy) }{ label }</button>
         }
     }
 
@@ -356,6 +415,14 @@ impl Drawing<'_> {
     fn since(&self, at: Timestamp) -> Html {
         when::element(at, when::since(at, self.now))
     }
+}
+
+/// A label in the middle of a sentence.
+fn lowered(label: &str) -> String {
+    let mut letters = label.chars();
+    letters.next().map_or_else(String::new, |first| {
+        format!("{}{}", first.to_lowercase(), letters.as_str())
+    })
 }
 
 fn lines(lines: &[Line], hint: Option<&str>) -> Html {

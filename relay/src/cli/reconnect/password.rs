@@ -1,8 +1,9 @@
-//! A password from standard input: one line, not shown while it is typed. It is cleaned of what pasting
-//! adds, and of nothing else.
+//! A password from standard input: one line, not shown while it is typed. What pasting adds is taken away by
+//! [`protocol::password`].
 
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
+use protocol::password::{self, NotAPassword};
 use protocol::secret::Secret;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::sync::oneshot;
@@ -11,10 +12,7 @@ use zeroize::Zeroizing;
 use super::interrupt::Interrupt;
 
 /// The longest line that is read. Ours: no password is that long, and a file given by mistake is.
-const LINE_AT_MOST_BYTES: u64 = 4096;
-/// Groups of an app password as Google shows it, and letters of each. Observed on its page: "abcd efgh
-/// ijkl mnop", while its servers take the sixteen letters.
-const APP_PASSWORD_GROUPS: usize = 4;
+const LINE_AT_MOST_BYTES: u64 = password::AT_MOST_BYTES as u64;
 
 /// Why there is no password.
 #[derive(Debug, thiserror::Error)]
@@ -75,22 +73,11 @@ fn read_line() -> Result<Zeroizing<String>, PasswordError> {
     Ok(line)
 }
 
-/// The line without its end; an app password in four groups also without its spaces.
 fn clean(line: &str) -> Result<Secret, PasswordError> {
-    let line = line.strip_suffix('\n').unwrap_or(line);
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    if line.is_empty() {
-        return Err(PasswordError::Empty);
-    }
-    let groups: Vec<&str> = line.split_whitespace().collect();
-    let is_group = |group: &&str| {
-        group.len() == APP_PASSWORD_GROUPS
-            && group.chars().all(|letter| letter.is_ascii_alphabetic())
-    };
-    if groups.len() == APP_PASSWORD_GROUPS && groups.iter().all(is_group) {
-        return Ok(Secret::new(groups.concat()));
-    }
-    Ok(Secret::new(line))
+    password::clean(line).map_err(|no| match no {
+        NotAPassword::Empty => PasswordError::Empty,
+        NotAPassword::TooLong => PasswordError::TooLong,
+    })
 }
 
 /// The terminal does not show what is typed, until this is dropped.

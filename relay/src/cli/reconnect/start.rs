@@ -380,10 +380,12 @@ impl Terminal<'_> {
         let inbox = self.inbox.address.to_string();
         let mut words =
             describe_refusal(reconnect).unwrap_or_else(|| "The relay does not say why.".to_owned());
-        let helps = reconnect
-            .card
-            .as_ref()
-            .is_none_or(|card| matches!(card.remedy, Remedy::Reconnect | Remedy::ReconnectAsInbox));
+        let helps = reconnect.card.as_ref().is_none_or(|card| {
+            matches!(
+                card.remedy,
+                Remedy::Reconnect | Remedy::ReconnectAsInbox | Remedy::SignInInstead
+            )
+        });
         if helps {
             words.push_str("\nTry again: unpause reconnect start ");
             words.push_str(&inbox);

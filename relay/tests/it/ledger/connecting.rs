@@ -96,7 +96,7 @@ impl World {
             }
             State::Verifying { .. } => {
                 self.store()
-                    .adopt_reconnect(id, "sealed for the inbox", self.now, PATIENCE)
+                    .adopt_reconnect(id, "sealed for the inbox", None, self.now, PATIENCE)
                     .await
                     .unwrap();
             }
