@@ -15,10 +15,6 @@ pub(super) enum Group {
 }
 
 impl Group {
-    fn idx(self) -> usize {
-        usize::from(self == Self::BeingLost)
-    }
-
     fn other(self) -> Self {
         match self {
             Self::MeetingAnybody => Self::BeingLost,
@@ -33,8 +29,24 @@ struct State {
     n_inside: usize,
     /// Of the group inside, how many may still enter although the other group waits.
     n_admitted: usize,
-    waiting: [usize; 2],
+    waiting: Waiting,
     last: Option<Group>,
+}
+
+/// How many of each group wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Waiting {
+    meeting_anybody: usize,
+    being_lost: usize,
+}
+
+impl Waiting {
+    fn of(&mut self, group: Group) -> &mut usize {
+        match group {
+            Group::MeetingAnybody => &mut self.meeting_anybody,
+            Group::BeingLost => &mut self.being_lost,
+        }
+    }
 }
 
 /// The room.
@@ -63,7 +75,7 @@ impl Drop for Inside {
 impl Room {
     /// Waits until this group may be inside.
     pub(super) async fn enter(&self, group: Group) -> Inside {
-        self.lock().waiting[group.idx()] += 1;
+        *self.lock().waiting.of(group) += 1;
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -84,7 +96,7 @@ impl Room {
 
 impl State {
     fn try_enter(&mut self, group: Group) -> bool {
-        let others_wait = self.waiting[group.other().idx()] > 0;
+        let others_wait = *self.waiting.of(group.other()) > 0;
         match self.group {
             Some(inside) if inside == group => {
                 if self.n_admitted > 0 {
@@ -96,12 +108,12 @@ impl State {
             Some(_) => return false,
             None if others_wait && self.last == Some(group) => return false,
             // All who wait by now come in together.
-            None => self.n_admitted = self.waiting[group.idx()] - 1,
+            None => self.n_admitted = *self.waiting.of(group) - 1,
         }
         self.group = Some(group);
         self.last = Some(group);
         self.n_inside += 1;
-        self.waiting[group.idx()] -= 1;
+        *self.waiting.of(group) -= 1;
         true
     }
 }
@@ -113,12 +125,16 @@ mod tests {
     #[test]
     fn the_groups_take_turns_and_all_who_wait_come_in_together() {
         use Group::{BeingLost, MeetingAnybody};
+        let waiting = |meeting_anybody, being_lost| Waiting {
+            meeting_anybody,
+            being_lost,
+        };
         let mut state = State {
-            waiting: [1, 0],
+            waiting: waiting(1, 0),
             ..State::default()
         };
         assert!(state.try_enter(MeetingAnybody));
-        state.waiting = [1, 2];
+        state.waiting = waiting(1, 2);
         assert!(!state.try_enter(MeetingAnybody) && !state.try_enter(BeingLost));
         (state.n_inside, state.group) = (0, None);
         assert!(
@@ -126,8 +142,8 @@ mod tests {
             "it was their turn just now"
         );
         assert!(state.try_enter(BeingLost) && state.try_enter(BeingLost));
-        assert_eq!((state.n_inside, state.waiting), (2, [1, 0]));
-        state.waiting = [1, 1];
+        assert_eq!((state.n_inside, state.waiting), (2, waiting(1, 0)));
+        state.waiting = waiting(1, 1);
         assert!(!state.try_enter(BeingLost));
     }
 }
