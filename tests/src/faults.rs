@@ -22,6 +22,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use protocol::connection::CONFIRMATIONS;
 use sandbox::{Control, Options, Sandbox};
+use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, LocalSet};
 
 use self::front::Front;
@@ -42,6 +43,11 @@ use crate::story::telling::Telling;
 const ACCESS_TOKEN_FOR: Duration = Duration::from_secs(20);
 /// What a round of checks may take beside its waits, with servers that answer, on a busy machine.
 const ROUND_WITHIN: Duration = Duration::from_secs(3);
+
+/// How long the relay may take to answer: a hundred inboxes ask it at once, on a machine that may be busy.
+const ANSWER_WITHIN: Duration = Duration::from_mins(3);
+/// How many inboxes are connected at once: their codes and tokens must not grow old in the queue.
+const CONNECTING_AT_ONCE: usize = 8;
 
 /// How patient the relay is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,7 +192,7 @@ pub async fn run(script: Script, telling: Telling) -> Result<Summary> {
         [],
     )
     .await?;
-    let operator = relay.operator()?;
+    let operator = relay.operator()?.patient(ANSWER_WITHIN)?;
     let device = Device::pair(&relay.base(), &operator).await?;
     let world = Arc::new(World {
         control: sandbox.control().clone(),
@@ -237,10 +243,12 @@ async fn connect_all(
     people: Vec<Person>,
     lives: Vec<Life>,
 ) -> Result<Vec<(Subject, Life)>> {
+    let turns = Arc::new(Semaphore::new(CONNECTING_AT_ONCE));
     let mut connecting: JoinSet<Result<(Subject, Life)>> = JoinSet::new();
     for (person, life) in people.into_iter().zip(lives) {
-        let world = Arc::clone(world);
+        let (world, turns) = (Arc::clone(world), Arc::clone(&turns));
         connecting.spawn_local(async move {
+            let _turn = turns.acquire().await?;
             let subject = Subject::connect(world, person, life.sign_in).await?;
             Ok((subject, life))
         });

@@ -13,12 +13,16 @@ mod hostile;
 mod manifest;
 #[path = "browsers/pages.rs"]
 mod pages;
+#[path = "browsers/passwords.rs"]
+mod passwords;
 #[path = "browsers/secrets.rs"]
 mod secrets;
 #[path = "browsers/sites.rs"]
 mod sites;
 #[path = "browsers/stage.rs"]
 mod stage;
+#[path = "browsers/strangers.rs"]
+mod strangers;
 #[path = "browsers/survival.rs"]
 mod survival;
 #[path = "browsers/tab.rs"]

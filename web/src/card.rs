@@ -44,7 +44,7 @@ pub enum Face {
         since: Timestamp,
     },
     /// Something is wrong, and there is one thing to do.
-    Broken(Broken),
+    Broken(Box<Broken>),
     /// Another account signed in, and it works: somebody must say whether it is meant.
     Confirm {
         /// Its name, where the provider told one.

@@ -52,7 +52,7 @@ fn lost() -> Card {
     Card {
         inbox: InboxId::new("inb_jane"),
         address: "jane@acme.example".to_owned(),
-        face: Face::Broken(Broken {
+        face: Face::Broken(Box::new(Broken {
             title: "jane@acme.example is disconnected".to_owned(),
             explanation: "Google ended the permission when the password changed.".to_owned(),
             since: at("2026-11-23T09:12:00Z"),
@@ -69,7 +69,7 @@ fn lost() -> Card {
             evidence: Some("535 5.7.8 Username and Password not accepted.".to_owned()),
             admin_consent: None,
             is_refusal: false,
-        }),
+        })),
     }
 }
 

@@ -75,15 +75,15 @@ pub(super) fn plan(amounts: Amounts) -> Vec<Life> {
     let mut order: Vec<usize> = (0..inboxes).collect();
     shuffle(&mut order, &mut rng);
     // Each kind of sign-in takes its own kinds in turn.
-    let (mut by_oauth, mut by_password) = (0_usize, 0_usize);
+    let (mut grants, mut passwords) = (0_usize, 0_usize);
     for idx in order.iter().cycle().take(real).copied() {
         let Some(life) = lives.get_mut(idx) else {
             continue;
         };
         let kinds = Real::all(life.sign_in);
         let turn = match life.sign_in {
-            SignIn::Password => &mut by_password,
-            SignIn::OAuth => &mut by_oauth,
+            SignIn::OAuth => &mut grants,
+            SignIn::Password => &mut passwords,
         };
         let Some(kind) = kinds.get(*turn % kinds.len()) else {
             continue;

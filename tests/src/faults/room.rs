@@ -33,7 +33,7 @@ struct State {
     last: Option<Group>,
 }
 
-/// How many of each group wait outside.
+/// How many of each group wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Waiting {
     meeting_anybody: usize,
@@ -122,16 +122,13 @@ impl State {
 mod tests {
     use super::*;
 
-    fn waiting(meeting_anybody: usize, being_lost: usize) -> Waiting {
-        Waiting {
-            meeting_anybody,
-            being_lost,
-        }
-    }
-
     #[test]
     fn the_groups_take_turns_and_all_who_wait_come_in_together() {
         use Group::{BeingLost, MeetingAnybody};
+        let waiting = |meeting_anybody, being_lost| Waiting {
+            meeting_anybody,
+            being_lost,
+        };
         let mut state = State {
             waiting: waiting(1, 0),
             ..State::default()

@@ -18,9 +18,9 @@ use crate::story::api::Api;
 use crate::story::mailboxes::Message;
 
 /// Between two looks.
-const LOOKS_EVERY: Duration = Duration::from_millis(100);
+const LOOKS_EVERY: Duration = Duration::from_millis(250);
 /// Between two questions to the API.
-const ASKS_EVERY: Duration = Duration::from_millis(300);
+const ASKS_EVERY: Duration = Duration::from_secs(2);
 /// Which part of the relay tells people.
 const ALERTS: &str = "relay::notify";
 /// What it says of a failure that it met.
@@ -124,6 +124,8 @@ impl Watch {
 
 async fn ask(operator: Api, seen: Arc<Mutex<Seen>>) {
     let mut ticks = tokio::time::interval(ASKS_EVERY);
+    // An answer that came late is no reason to ask more often.
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let Ok(answer) = operator.call(&ListInboxes {}).await else {
@@ -142,6 +144,7 @@ async fn ask(operator: Api, seen: Arc<Mutex<Seen>>) {
 
 async fn follow(log: PathBuf, control: Control, seen: Arc<Mutex<Seen>>) {
     let mut ticks = tokio::time::interval(LOOKS_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let (mut read_to, mut half, mut n_messages) = (0, Vec::new(), 0);
     loop {
         ticks.tick().await;

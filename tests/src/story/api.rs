@@ -1,6 +1,8 @@
 //! A caller of the relay's API, as the extension or the command line is one. It knows the wire from
 //! `protocol` and nothing of the relay.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, bail};
 use http::Method;
 use protocol::problem::Problem;
@@ -25,6 +27,12 @@ impl Api {
             base: base.to_owned(),
             token,
         })
+    }
+
+    /// The same caller, who waits this long for an answer.
+    pub fn patient(self, within: Duration) -> Result<Self> {
+        let http = crate::http_client::http_client_within(within)?;
+        Ok(Self { http, ..self })
     }
 
     /// Calls an endpoint; a problem is an error that downcasts to [`Problem`].

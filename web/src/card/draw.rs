@@ -44,9 +44,9 @@ pub fn draw(inbox: &Inbox, campaigns: &[Campaign], progress: Option<&Progress>) 
         },
         Some(Progress::Resumed { receipt }) => Face::Done(place.done(receipt.as_deref())),
         Some(Progress::Refused { words, evidence }) => {
-            Face::Broken(place.refused(words.clone(), evidence.clone()))
+            Face::Broken(Box::new(place.refused(words.clone(), evidence.clone())))
         }
-        Some(Progress::Stopped(stopped)) => Face::Broken(place.stopped(stopped)),
+        Some(Progress::Stopped(stopped)) => Face::Broken(Box::new(place.stopped(stopped))),
     };
     Card {
         inbox: inbox.id.clone(),
@@ -113,7 +113,7 @@ impl<'a> Place<'a> {
                         provider: self.provider,
                     })
                 });
-                Face::Broken(self.broken(words, connection.evidence.clone()))
+                Face::Broken(Box::new(self.broken(words, connection.evidence.clone())))
             }
         }
     }

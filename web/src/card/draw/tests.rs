@@ -17,7 +17,7 @@ fn disconnected() -> protocol::request::inbox::Inbox {
 
 fn broken(progress: Option<&Progress>) -> Broken {
     match draw(&disconnected(), &[], progress).face {
-        Face::Broken(broken) => broken,
+        Face::Broken(broken) => *broken,
         face => panic!("expected a broken card, found {face:?}"),
     }
 }

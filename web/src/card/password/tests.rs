@@ -32,7 +32,7 @@ fn by_password() -> Inbox {
 
 fn broken(inbox: &Inbox, progress: Option<&Progress>) -> Broken {
     match draw_card(inbox, &[], progress).face {
-        Face::Broken(broken) => broken,
+        Face::Broken(broken) => *broken,
         face => panic!("expected a broken card, found {face:?}"),
     }
 }
