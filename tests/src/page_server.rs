@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -21,18 +21,29 @@ pub struct Page {
     pub headers: Vec<(&'static str, String)>,
 }
 
+/// A request, by what a browser says of who makes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Its method.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// Its `Origin`.
+    pub origin: Option<String>,
+}
+
 /// A server that ends with its value.
 #[derive(Debug)]
 pub struct PageServer {
     address: SocketAddr,
-    asked: Arc<Mutex<Vec<String>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
     serving: JoinHandle<()>,
 }
 
 #[derive(Clone)]
 struct Site {
     pages: Arc<BTreeMap<String, Page>>,
-    asked: Arc<Mutex<Vec<String>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl PageServer {
@@ -69,6 +80,11 @@ impl PageServer {
 
     /// Everything that was asked for so far, by path and query.
     pub fn asked(&self) -> Vec<String> {
+        self.named().into_iter().map(|asked| asked.path).collect()
+    }
+
+    /// The same with method and origin.
+    pub fn named(&self) -> Vec<Asked> {
         self.asked
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -82,11 +98,17 @@ impl Drop for PageServer {
     }
 }
 
-async fn show(State(site): State<Site>, uri: Uri) -> Response {
+async fn show(State(site): State<Site>, method: Method, uri: Uri, asking: HeaderMap) -> Response {
+    let origin = asking.get(header::ORIGIN);
+    let asked = Asked {
+        method: method.to_string(),
+        path: uri.to_string(),
+        origin: origin.map(|origin| String::from_utf8_lossy(origin.as_bytes()).into_owned()),
+    };
     site.asked
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .push(uri.to_string());
+        .push(asked);
     let Some(page) = site.pages.get(uri.path()) else {
         return StatusCode::NOT_FOUND.into_response();
     };

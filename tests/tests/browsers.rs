@@ -15,6 +15,8 @@ mod pages;
 mod sites;
 #[path = "browsers/stage.rs"]
 mod stage;
+#[path = "browsers/strangers.rs"]
+mod strangers;
 #[path = "browsers/survival.rs"]
 mod survival;
 #[path = "browsers/tab.rs"]

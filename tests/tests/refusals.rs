@@ -4,6 +4,8 @@
 
 #![cfg(test)]
 
+#[path = "refusals/adversaries.rs"]
+mod adversaries;
 #[path = "refusals/calls.rs"]
 mod calls;
 #[path = "refusals/campaigns.rs"]
@@ -32,10 +34,16 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/refusals.md");
 const WRITE: &str = "UNPAUSE_WRITE_DOCS";
 
 fn table() -> Vec<&'static Row> {
-    [leads::ROWS, campaigns::ROWS, start::ROWS, calls::ROWS]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        leads::ROWS,
+        campaigns::ROWS,
+        start::ROWS,
+        calls::ROWS,
+        adversaries::ROWS,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -108,7 +108,7 @@ async fn hostile(kind: Kind) -> Result<()> {
 }
 
 /// That no reconnect was begun, at the relay or in a window.
-async fn nothing_starts(stage: &Stage, attack: &str) -> Result<()> {
+pub(super) async fn nothing_starts(stage: &Stage, attack: &str) -> Result<()> {
     let by_status = stage.reconnects().await?;
     ensure!(
         by_status.keys().all(|status| *status == "resumed"),
@@ -119,7 +119,7 @@ async fn nothing_starts(stage: &Stage, attack: &str) -> Result<()> {
 
 /// Runs one of the page's own functions. Firefox keeps the page's variables from a driver's scripts unless they are
 /// asked for by this name; what comes back comes as text, because objects of the page stay the page's.
-async fn run(session: &Session, call: &str) -> Result<Value> {
+pub(super) async fn run(session: &Session, call: &str) -> Result<Value> {
     let script = format!(
         "const {{ attack }} = window.wrappedJSObject ?? window;
          return Promise.resolve(attack.{call}).then((value) => JSON.stringify(value ?? null));"

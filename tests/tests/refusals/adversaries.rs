@@ -1,0 +1,202 @@
+//! Refusals of those who mean harm: what another extension, a page, a guess and a link that was used are told. What a
+//! hostile server is told is nothing; what the person is told of it stands with the relay's own tests.
+
+use anyhow::{Context as _, Result, ensure};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN};
+use protocol::id::DeviceId;
+use protocol::request::device::{CreatePairing, DeleteDevice};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use tests::http_client::http_client;
+use tests::story::api::Api;
+
+use crate::row::{Ask, Content, How, Met, Row, Who};
+use crate::stage::Stage;
+
+const EXTENSION: &str = "chrome-extension://abcdefghijklmnopabcdefghijklmnop";
+const OTHER: &str = "chrome-extension://ponmlkjihgfedcbaponmlkjihgfedcba";
+const PAGE: &str = "https://attacker.example";
+
+/// The last row shuts the door for a minute.
+pub(crate) static ROWS: &[Row] = &[
+    Row {
+        case: "another extension with a device's token",
+        how: How::Scene(
+            "`GET /v1/status` with the token of a device that was paired from one extension, and the `Origin` of another",
+            |stage| Box::pin(as_device(stage, "GET /v1/status", Some(OTHER))),
+        ),
+        code: "403 forbidden",
+        place: "",
+        words: "the token is another's: expected the origin of the extension that was paired with it, found \"chrome-extension://ponmlkjihgfedcbaponmlkjihgfedcba\"; pair this browser by itself, and revoke the device if you do not know why",
+    },
+    Row {
+        case: "change with a device's token from what is no browser",
+        how: How::Scene(
+            "`POST /v1/reconnects/{open}/refuse` with the token of a device that was paired from an extension, and no `Origin`",
+            |stage| Box::pin(as_device(stage, "POST /v1/reconnects/{open}/refuse", None)),
+        ),
+        code: "403 forbidden",
+        place: "",
+        words: "the token is another's: expected the origin of the extension that was paired with it, found none; pair this browser by itself, and revoke the device if you do not know why",
+    },
+    Row {
+        case: "page of somebody else that changes something",
+        how: How::Scene(
+            "`POST /v1/pairings` by the operator with `Origin: https://attacker.example`",
+            |stage| Box::pin(as_page(stage)),
+        ),
+        code: "403 forbidden",
+        place: "",
+        words: "the origin \"https://attacker.example\" is not a paired device's",
+    },
+    Row {
+        case: "JSON without bottom",
+        how: How::Scene(
+            "`POST /v1/inboxes` with lists that are nested 1,000 deep",
+            |stage| Box::pin(nested(stage)),
+        ),
+        code: "422 invalid",
+        place: "",
+        words: "the body is not an object of JSON: recursion limit exceeded at line 1 column …",
+    },
+    Row {
+        case: "link to a sign-in that was used, or guessed",
+        how: How::Scene("`GET /oauth/start?ticket=guess` in a tab", |stage| {
+            Box::pin(tab(stage, "/oauth/start?ticket=guess"))
+        }),
+        code: "410 a page",
+        place: "",
+        words: "This link no longer works. It works once, and for a few minutes. Close this tab. If the inbox's card still waits for the sign-in, press Cancel there, then Reconnect.",
+    },
+    Row {
+        case: "answer of a provider that nobody asked, or that comes again",
+        how: How::Scene(
+            "`GET /oauth/callback/sandbox?code=c&state=guess` in a tab",
+            |stage| Box::pin(tab(stage, "/oauth/callback/sandbox?code=c&state=guess")),
+        ),
+        code: "400 a page",
+        place: "",
+        words: "No sign-in waits for this page. It was answered already, or was not begun here. Nothing was changed by opening it again. Close this tab. If the inbox's card still waits for the sign-in, press Cancel there, then Reconnect.",
+    },
+    Row {
+        case: "login link that was used, or guessed",
+        how: How::Ask(Ask {
+            line: "POST /v1/sessions",
+            who: Who::Nobody,
+            host: None,
+            body: Content::Text("{\"code\":\"guess\"}"),
+        }),
+        code: "422 invalid",
+        place: "field code",
+        words: "this code is unknown, was used, or ran out: make a new link with `unpause login`",
+    },
+    Row {
+        case: "codes that are guessed",
+        how: How::Scene(
+            "`POST /v1/sessions` with more than 10 wrong codes",
+            |stage| Box::pin(guess(stage)),
+        ),
+        code: "429 too_many_requests",
+        place: "",
+        words: "10 codes were wrong within a minute: wait a minute",
+    },
+];
+
+/// One request with JSON, by whoever has this token and says that it comes from there.
+async fn ask(
+    stage: &Stage,
+    line: &str,
+    token: &str,
+    origin: Option<&str>,
+    body: String,
+) -> Result<Met> {
+    let (method, path) = line.split_once(' ').context("method and path")?;
+    let mut asked = request(stage, method.parse()?, path)?
+        .header(AUTHORIZATION, format!("Bearer {token}"))
+        .header(CONTENT_TYPE, "application/json")
+        .body(body);
+    if let Some(origin) = origin {
+        asked = asked.header(ORIGIN, origin);
+    }
+    let answer = asked.send().await?;
+    Stage::read(answer.status().as_u16(), &answer.bytes().await?)
+}
+
+fn request(stage: &Stage, method: Method, path: &str) -> Result<RequestBuilder> {
+    let url = format!("{}{}", stage.relay.base(), stage.fill(path));
+    Ok(http_client(&[])?.request(method, url))
+}
+
+/// A device is paired from an extension, somebody asks with its token, and it is revoked again.
+async fn as_device(stage: &Stage, line: &str, origin: Option<&str>) -> Result<Met> {
+    let operator = Api::new(&stage.relay.base(), Some(stage.operator_token()?))?;
+    let code = operator.call(&CreatePairing {}).await?.code;
+    let paired = request(stage, Method::POST, "/v1/devices")?
+        .header(ORIGIN, EXTENSION)
+        .json(&json!({ "code": code, "name": "a browser with an extension" }))
+        .send()
+        .await?;
+    ensure!(paired.status().is_success(), "it was not paired");
+    let paired: Value = paired.json().await?;
+    let text = |name: &str| paired[name].as_str().map(str::to_owned).context("a text");
+    let (id, token) = (text("id")?, text("token")?);
+    let body = "{\"error\":\"cancelled\"}".to_owned();
+    let met = ask(stage, line, &token, origin, body).await;
+    let device_id = DeviceId::new(id);
+    operator.call(&DeleteDevice { device_id }).await?;
+    met
+}
+
+async fn as_page(stage: &Stage) -> Result<Met> {
+    let token = stage.operator_token()?;
+    ask(
+        stage,
+        "POST /v1/pairings",
+        &token,
+        Some(PAGE),
+        "{}".to_owned(),
+    )
+    .await
+}
+
+async fn nested(stage: &Stage) -> Result<Met> {
+    let body = format!("{{\"address\":{}", "[".repeat(1_000));
+    let token = stage.operator_token()?;
+    ask(stage, "POST /v1/inboxes", &token, None, body).await
+}
+
+/// What a tab shows: the title and the paragraphs of a page, without the link that leads on.
+async fn tab(stage: &Stage, path: &str) -> Result<Met> {
+    let answer = request(stage, Method::GET, path)?.send().await?;
+    let code = format!("{} a page", answer.status().as_u16());
+    let html = answer.text().await?;
+    let (_, main) = html.split_once("<h1>").context("a page has a title")?;
+    let (title, rest) = main.split_once("</h1>").context("its title ends")?;
+    let mut words = vec![format!("{title}.")];
+    for paragraph in rest.split("<p>").skip(1) {
+        let (text, _) = paragraph.split_once("</p>").context("a paragraph ends")?;
+        if !text.starts_with("<a ") {
+            words.push(text.replace("&#39;", "'"));
+        }
+    }
+    Ok(Met {
+        code,
+        place: String::new(),
+        words: words.join(" "),
+    })
+}
+
+/// Until it is told to wait.
+async fn guess(stage: &Stage) -> Result<Met> {
+    for _ in 0..11 {
+        let answer = request(stage, Method::POST, "/v1/sessions")?
+            .json(&json!({ "code": "guess" }))
+            .send()
+            .await?;
+        let met = Stage::read(answer.status().as_u16(), &answer.bytes().await?)?;
+        if met.code != "422 invalid" {
+            return Ok(met);
+        }
+    }
+    anyhow::bail!("nobody was told to wait")
+}
