@@ -11,6 +11,8 @@ mod hostile;
 mod manifest;
 #[path = "browsers/pages.rs"]
 mod pages;
+#[path = "browsers/passwords.rs"]
+mod passwords;
 #[path = "browsers/sites.rs"]
 mod sites;
 #[path = "browsers/stage.rs"]

@@ -31,8 +31,7 @@ async fn dark(kind: Kind) -> Result<()> {
 }
 
 async fn look_everywhere(kind: Kind, dark: bool) -> Result<()> {
-    let axe = std::fs::read_to_string(npm().join("node_modules/axe-core/axe.min.js"))
-        .context("axe-core is not installed: run `cargo xtask test`")?;
+    let axe = read_axe()?;
     let mut set = Set::of(kind);
     set.browser.dark = dark;
     let stage = Stage::set(set).await?;
@@ -106,8 +105,14 @@ async fn look_everywhere(kind: Kind, dark: bool) -> Result<()> {
     stage.end().await
 }
 
+/// What axe is, as a script.
+pub(super) fn read_axe() -> Result<String> {
+    std::fs::read_to_string(npm().join("node_modules/axe-core/axe.min.js"))
+        .context("axe-core is not installed: run `cargo xtask test`")
+}
+
 /// What axe finds wrong with the page or frame, one line each.
-async fn look(desk: &Desk, axe: &str, name: &str) -> Result<Vec<String>> {
+pub(super) async fn look(desk: &Desk, axe: &str, name: &str) -> Result<Vec<String>> {
     let session = desk.session();
     let drawn = async || {
         let heading = session.find("h1, h2").await.ok()??;
