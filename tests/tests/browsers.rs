@@ -13,8 +13,6 @@ mod hostile;
 mod manifest;
 #[path = "browsers/pages.rs"]
 mod pages;
-#[path = "browsers/passwords.rs"]
-mod passwords;
 #[path = "browsers/secrets.rs"]
 mod secrets;
 #[path = "browsers/sites.rs"]
