@@ -721,3 +721,26 @@ async fn the_farewell_is_said() {
     session.logout().await;
     peer.finish().await;
 }
+
+#[tokio::test]
+async fn a_server_that_repeats_the_token_after_the_sign_in_is_kept_quiet_too() {
+    for (line, is_bye) in [
+        (format!("U2 NO [LIMIT {TOKEN}] {XOAUTH2}"), false),
+        (format!("U2 NO [{TOKEN}] you are {TOKEN}"), false),
+        (format!("* BYE {}", TOKEN.to_uppercase()), true),
+    ] {
+        let end = if is_bye { "close" } else { "C hangs up" };
+        let script = format!("C: U2 NOOP\nS: {line}\n{end}");
+        let (mut session, peer) = signed_in("", &script).await;
+        let failure = session.noop().await.unwrap_err();
+        drop(session);
+        peer.finish().await;
+        let words = format!("{failure:?}").to_lowercase();
+        assert!(
+            words.contains("[secret]")
+                && !words.contains(&TOKEN.to_lowercase())
+                && !words.contains(&XOAUTH2.to_lowercase()),
+            "{words}"
+        );
+    }
+}

@@ -724,3 +724,39 @@ async fn an_address_beyond_ascii_needs_smtputf8() {
     session.quit().await;
     peer.finish().await;
 }
+
+#[tokio::test]
+async fn a_server_that_repeats_the_token_after_the_sign_in_is_kept_quiet_too() {
+    let response = STANDARD.encode(format!(
+        "user=jane@acme.example\x01auth=Bearer {TOKEN}\x01\x01"
+    ));
+    let shifted = STANDARD.encode(format!("x{TOKEN}"));
+    let refused = [
+        ("C: MAIL *\nS: 450 4.7.1 slow down, %", Stage::Mail),
+        (
+            "C: MAIL *\nS: 250 OK\nC: RCPT *\nS: 550 5.1.1 %",
+            Stage::Rcpt,
+        ),
+        (
+            "C: MAIL *\nS: 250 OK\nC: RCPT *\nS: 250 OK\nC: DATA\nS: 354 go\nC DATA\nS: 554 5.6.0 %",
+            Stage::Body,
+        ),
+    ];
+    for words in [TOKEN, &TOKEN.to_uppercase(), &response, &shifted] {
+        for (script, at) in refused {
+            let script = script.replace('%', words);
+            let end = "C: RSET\nS: 250 OK\nC: QUIT\nS: 221 bye";
+            let (outcome, _, _) = send_one(&format!("{script}\n{end}")).await;
+            let Outcome::Refused { stage, reply } = outcome else {
+                panic!("{outcome:?}")
+            };
+            assert_eq!(stage, at);
+            let left = reply.text.replace("[secret]", "");
+            assert!(
+                reply.text.contains("[secret]") && left.len() <= "slow down, ".len() + 8,
+                "{words} is told as {}",
+                reply.text
+            );
+        }
+    }
+}
