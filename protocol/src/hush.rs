@@ -2,6 +2,7 @@
 //! refuse, and their words go into evidence, logs and cards. Secrets that a server makes up itself are not
 //! known here. Pure; both the relay and the extension use it.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use base64::Engine;
@@ -55,10 +56,13 @@ impl Hush {
                 mark(at, found.len());
             }
         }
-        for at in 0..lower.len() {
-            if let Some(piece) = lower.get(at..at + PIECE_AT_LEAST)
-                && self.forms.iter().any(|form| form.contains(piece))
-            {
+        let pieces: HashSet<&[u8]> = self
+            .forms
+            .iter()
+            .flat_map(|form| form.as_bytes().windows(PIECE_AT_LEAST))
+            .collect();
+        for (at, piece) in lower.as_bytes().windows(PIECE_AT_LEAST).enumerate() {
+            if pieces.contains(piece) {
                 mark(at, PIECE_AT_LEAST);
             }
         }

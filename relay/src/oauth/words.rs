@@ -16,6 +16,9 @@ const CODE_AT_MOST: usize = 60;
 /// Longest excerpt of a page, in characters.
 const EXCERPT_AT_MOST: usize = 200;
 
+/// How much of the words is gone through, in bytes: many times what is kept.
+const START_BYTES: usize = 8 * 1024;
+
 /// In a page a word of this length may be a token that we do not know.
 const TOKEN_AT_LEAST: usize = 24;
 
@@ -27,7 +30,7 @@ pub(super) fn read_refusal(
     secrets: &[&Secret],
 ) -> OAuthReply {
     let hush = Hush::new(secrets.iter().map(|secret| secret.expose()));
-    let clean = |text: &str, at_most| shorten(&hush.text(text), at_most);
+    let clean = |text: &str, at_most| shorten(&hush.text(start_of(text)), at_most);
 
     let found = find_json_error(body).or_else(|| challenge.and_then(find_challenge_error));
     let (error, description) = match found {
@@ -39,7 +42,8 @@ pub(super) fn read_refusal(
             (None, "a redirect, which is not followed".to_owned())
         }
         None => {
-            let page = hush.text(&strip_tags(&String::from_utf8_lossy(body)));
+            let page = strip_tags(&String::from_utf8_lossy(body));
+            let page = hush.text(start_of(&page));
             (None, shorten(&drop_long_words(&page), EXCERPT_AT_MOST))
         }
     };
@@ -75,6 +79,12 @@ fn find_challenge_error(challenge: &str) -> Option<(String, String)> {
         parameter("error")?,
         parameter("error_description").unwrap_or_default(),
     ))
+}
+
+/// As much as is gone through for our secrets.
+fn start_of(text: &str) -> &str {
+    let end = text.floor_char_boundary(START_BYTES);
+    text.get(..end).unwrap_or_default()
 }
 
 /// Text without `<…>`.
