@@ -96,7 +96,11 @@ async fn advance(app: &App, id: &ReconnectId) -> Result<Next, WorkError> {
         } => refresh(app, &reconnect, &inbox).await,
         State::Verifying {
             stage: Stage::Refreshed | Stage::SignedIn,
-        } => sign_in(app, &reconnect, &inbox).await,
+        } => match sign_in(app, &reconnect, &inbox).await {
+            // The inbox has these credentials now: nothing that fails from here on may end them.
+            Ok(session) => return go_on(app, &reconnect, &inbox, Some(session)).await,
+            Err(error) => Err(error),
+        },
         State::Verifying { .. } => return go_on(app, &reconnect, &inbox, None).await,
     };
     match done {
@@ -382,8 +386,13 @@ async fn refresh(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Next
     Ok(Next::Stage)
 }
 
-/// (e) Both sign-ins in parallel, then (f): one transaction moves the credentials to the inbox.
-async fn sign_in(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Next, WorkError> {
+/// (e) Both sign-ins in parallel, then (f): one transaction moves the credentials to the inbox. Answers the IMAP
+/// session that proved them.
+async fn sign_in(
+    app: &App,
+    reconnect: &Reconnect,
+    inbox: &Inbox,
+) -> Result<imap::Session, WorkError> {
     let credentials = open_credentials(app, reconnect)?;
     let sign_in = credentials.sign_in(&inbox.address);
     let hello = hello(inbox);
@@ -398,7 +407,7 @@ async fn sign_in(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Next
         .adopt_reconnect(&reconnect.id, &sealed, app.clock.now(), patience(app))
         .await?;
     smtp.quit().await;
-    go_on(app, reconnect, inbox, Some(imap)).await
+    Ok(imap)
 }
 
 /// The inbox has the credentials: it resumes, however often that has to be tried, unless they end again
