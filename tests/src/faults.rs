@@ -49,6 +49,10 @@ const ANSWER_WITHIN: Duration = Duration::from_mins(3);
 /// How many inboxes are connected at once: their codes and tokens must not grow old in the queue.
 const CONNECTING_AT_ONCE: usize = 8;
 
+/// How many inboxes meet a fault at once, while the others send and read what they have: what is measured is
+/// the relay's patience and not the machine's.
+const IN_TROUBLE_AT_ONCE: usize = 16;
+
 /// How patient the relay is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
@@ -123,6 +127,7 @@ struct World {
     watch: Watch,
     fronts: Fronts,
     room: Room,
+    turns: Semaphore,
     /// Who may close a port.
     closing: tokio::sync::Mutex<()>,
     wait: Duration,
@@ -205,6 +210,7 @@ pub async fn run(script: Script, telling: Telling) -> Result<Summary> {
         device,
         fronts,
         room: Room::default(),
+        turns: Semaphore::new(IN_TROUBLE_AT_ONCE),
         closing: tokio::sync::Mutex::default(),
         wait: script.patience.wait(),
         telling,
@@ -229,7 +235,14 @@ pub async fn run(script: Script, telling: Telling) -> Result<Summary> {
             ));
             live_all(subjects).await
         })
-        .await?;
+        .await;
+    if reports.is_err() {
+        let is_error = |line: &&serde_json::Value| line["level"] == "ERROR";
+        for line in relay.log().iter().filter(is_error).rev().take(5) {
+            world.telling.say(&format!("the relay said: {line}"));
+        }
+    }
+    let reports = reports?;
     world.tell();
     let summary = finish(&world, &sandbox, &reports).await?;
     drop(world);

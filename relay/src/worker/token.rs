@@ -13,10 +13,14 @@ use crate::failure::Failure;
 use crate::oauth::Tokens;
 use crate::secret::random_below;
 use crate::sign_in::SignIn;
+use crate::store::StoreError;
 use crate::store::inbox::Inbox;
 
 /// How long one refresh may hold the right to refresh; the client gives up long before.
 pub(super) const REFRESH_LEASE: Duration = Duration::from_mins(2);
+/// How often renewed credentials are put on record before they are given up. Each try waits for the database's own
+/// patience, 5 to 30 s.
+const KEEP_TRIES: u32 = 20;
 /// The life of an access token whose provider does not say (RFC 6749 §5.1 recommends that it does).
 const UNKNOWN_LIFE: Duration = Duration::from_mins(5);
 
@@ -90,14 +94,29 @@ pub(super) async fn load_sign_in(
         app.config.timing.refresh_ahead,
     )?;
     let sealed = app.keys.seal(&inbox_context(&inbox.id), &renewed)?;
-    if !app
-        .store
-        .update_credentials(&inbox.id, &sealed, stored.fence)
-        .await?
-    {
+    if !keep(app, inbox, &sealed, stored.fence).await? {
         tracing::info!(inbox = %inbox.id, "a reconnect brought newer credentials while these were refreshed");
     }
     Ok(renewed.sign_in(&inbox.address))
+}
+
+/// Puts renewed credentials on record. The provider may have ended the refresh token before them, so a database
+/// that is busy for a while must not cost them: it is tried again.
+async fn keep(app: &App, inbox: &Inbox, sealed: &str, fence: i64) -> Result<bool, StoreError> {
+    for _ in 1..KEEP_TRIES {
+        match app.store.update_credentials(&inbox.id, sealed, fence).await {
+            Ok(kept) => return Ok(kept),
+            Err(error) => tracing::error!(
+                inbox = %inbox.id,
+                error = crate::log::chain(&error),
+                "renewed credentials are not on record yet; it is tried again"
+            ),
+        }
+        app.clock
+            .wait_for(app.config.timing.first_retry_after)
+            .await;
+    }
+    app.store.update_credentials(&inbox.id, sealed, fence).await
 }
 
 /// Credentials from a token answer; where it brings no refresh token, the one before goes on

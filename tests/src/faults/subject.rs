@@ -117,7 +117,9 @@ impl Subject {
 
     /// Lives through its faults.
     pub(super) async fn live(mut self, life: Life) -> Result<Report> {
+        let world = Arc::clone(&self.world);
         for step in life.steps {
+            let _turn = world.turns.acquire().await?;
             match step {
                 Step::Passing(kind) => self
                     .pass(kind)

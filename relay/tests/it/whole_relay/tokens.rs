@@ -10,6 +10,7 @@ use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
 use relay::credentials::{Credentials, inbox_context};
 use sandbox::{GrantType, Point};
+use sqlx::Connection as _;
 
 use crate::app::person::ALL;
 use crate::app::{Client, Ground, JANE, Relay, wait_for};
@@ -148,6 +149,42 @@ async fn a_refresh_that_ends_after_a_reconnect_does_not_replace_the_newer_creden
         newer == refresh_token(&relay, &inbox).await,
         "the late refresh replaced the newer token"
     );
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_rotated_token_outlives_a_database_that_is_busy() {
+    let ground = ground(Client::Public).await;
+    let control = ground.sandbox.control();
+    let relay = ground.start().await;
+    let inbox = connect(&ground, &relay).await;
+    relay.stop().await;
+    ground.clock.advance(TOKEN_FOR);
+
+    let answer = control.hold(Point::TokenAnswerReady);
+    let relay = ground.start().await;
+    answer.reached().await;
+    // Somebody else writes for longer than the relay's database waits for its turn, which is 5 s.
+    let database = format!("sqlite://{}", ground.path("data/unpause.db").display());
+    let mut other = sqlx::AnyConnection::connect(&database).await.unwrap();
+    let begin = sqlx::query("BEGIN IMMEDIATE");
+    begin.execute(&mut other).await.unwrap();
+    answer.release();
+    let watch = Clock::system();
+    wait_for("the database's patience to end", async || {
+        (watch.uptime() > Duration::from_secs(6)).then_some(())
+    })
+    .await;
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+    let is_read = async || (!relay.inbox(&inbox).await.gap_open).then_some(());
+    ground.drive_until("the inbox to be read", is_read).await;
+    relay.stop().await;
+
+    ground.clock.advance(TOKEN_FOR);
+    let relay = ground.start().await;
+    wait_until_read(&relay, &inbox).await;
+    assert!(control.grants(JANE)[0].live, "a token was used twice");
     relay.stop().await;
 }
 
