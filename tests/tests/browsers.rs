@@ -13,6 +13,8 @@ mod hostile;
 mod manifest;
 #[path = "browsers/pages.rs"]
 mod pages;
+#[path = "browsers/passwords.rs"]
+mod passwords;
 #[path = "browsers/secrets.rs"]
 mod secrets;
 #[path = "browsers/sites.rs"]

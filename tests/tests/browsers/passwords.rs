@@ -1,0 +1,367 @@
+//! An inbox that signs in by a password: lost when that is changed, and back by typing the new one, wherever the card
+//! stands. What was typed is nowhere afterwards.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result, ensure};
+use protocol::campaign;
+use protocol::request::campaign::GetCampaign;
+use sandbox::{Control, Point};
+use serde_json::json;
+use tests::browsers::Kind;
+use tests::story::desk::{Desk, PROMPTED_WITHIN, SHOWN_WITHIN, Surface};
+use tests::story::play::wait_state;
+use tests::story::servers::jane;
+use tests::wait::wait_for;
+use tests::webdriver::element::Element;
+use tests::webdriver::seek::{find_named, wait_words};
+use tests::webdriver::session::{Session, Window};
+
+use super::accessibility::{look, read_axe};
+use super::in_both;
+use super::stage::{SOON, Set, Stage};
+
+/// What Jane changes her password to, time after time; each is looked for where it must not be.
+const PASSWORDS: [&str; 3] = [
+    "first-new-password",
+    " second, with spaces ",
+    "third-new-password",
+];
+/// What she types by mistake.
+const WRONG: &str = "not-her-password";
+/// The prompt's button.
+const ENTER_IT: &str = "Enter the password";
+/// The key Enter (W3C `WebDriver` §17.4.2).
+const ENTER: &str = "\u{e007}";
+
+in_both!(
+    a_new_password_is_typed_from_the_prompt_the_dashboard_and_the_popup_in_chromium,
+    a_new_password_is_typed_from_the_prompt_the_dashboard_and_the_popup_in_firefox,
+    typed
+);
+
+async fn typed(kind: Kind) -> Result<()> {
+    let stage = Stage::set(Set::of(kind)).await?;
+    let desk = &stage.desk;
+    let session = desk.session();
+    by_password(&stage)?;
+    desk.sign_in_at_dashboard(&stage.relay).await?;
+    desk.allow(&stage.relay.base(), true).await?;
+    let page = session.open_tab().await?;
+    let at = |path: &str| format!("{}{path}", stage.relay.base());
+    session
+        .goto(&at(&format!("/campaigns/{}", stage.campaign)))
+        .await?;
+
+    // On a page the card has no field: its button opens a window of ours.
+    change(&stage, PASSWORDS[0]).await?;
+    open_form(desk).await?;
+    // A wrong one first: the card says so, nothing is changed, and the form is there again, empty.
+    type_into_form(session, WRONG).await?;
+    wait_words(session, "The password was refused", SOON).await?;
+    desk.screens.take(session, "password-refused").await?;
+    ensure!(
+        written(session).await?.is_empty(),
+        "the field holds something"
+    );
+    ensure!(
+        stage.reconnects().await?.get("refused") == Some(&1),
+        "{:?}",
+        stage.reconnects().await?
+    );
+    let paused = stage
+        .operator
+        .call(&GetCampaign {
+            campaign_id: stage.campaign.clone(),
+        })
+        .await?;
+    ensure!(
+        matches!(paused.status, campaign::State::Paused { .. }),
+        "{:?}",
+        paused.status
+    );
+    // The right one, while the relay's proof is held: what waits anywhere holds no password.
+    let held = control(&stage)?.hold(Point::ImapAuthenticating);
+    type_into_form(session, PASSWORDS[0]).await?;
+    ensure!(
+        tokio::time::timeout(SOON, held.reached()).await.is_ok(),
+        "nobody signs in"
+    );
+    nothing_is_kept(desk).await?;
+    held.release();
+    desk.wait_resumed("window", Surface::Page).await?;
+    nothing_is_kept(desk).await?;
+    session.close_window().await?;
+    session.show(&page).await?;
+    desk.wait_card_words("prompt", Surface::Prompt, "Resumed.")
+        .await?;
+    session.leave_frames().await?;
+    stage.check_goes_on(3).await?;
+
+    // On the dashboard itself, by keys alone; spaces that were meant stay.
+    change(&stage, PASSWORDS[1]).await?;
+    session.goto(&at("/inboxes")).await?;
+    type_into_form(session, PASSWORDS[1]).await?;
+    desk.wait_resumed("dashboard", Surface::Page).await?;
+    let kept = "return JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.documentElement.outerHTML]);";
+    has_none(&text(session, kept).await?, "the dashboard")?;
+    stage.check_goes_on(4).await?;
+
+    // And in the popup.
+    change(&stage, PASSWORDS[2]).await?;
+    session.goto(&desk.browser.page("popup.html")).await?;
+    type_into_form(session, PASSWORDS[2]).await?;
+    desk.wait_resumed("popup", Surface::Page).await?;
+    nothing_is_kept(desk).await?;
+    stage.check_goes_on(5).await?;
+    for line in stage.relay.log() {
+        has_none(&line.to_string(), "the relay's log")?;
+    }
+    stage.end().await
+}
+
+in_both!(
+    axe_finds_nothing_in_the_form_in_light_colours_in_chromium,
+    axe_finds_nothing_in_the_form_in_light_colours_in_firefox,
+    light
+);
+
+async fn light(kind: Kind) -> Result<()> {
+    look_at_the_form(kind, false).await
+}
+
+in_both!(
+    axe_finds_nothing_in_the_form_in_dark_colours_in_chromium,
+    axe_finds_nothing_in_the_form_in_dark_colours_in_firefox,
+    dark
+);
+
+async fn dark(kind: Kind) -> Result<()> {
+    look_at_the_form(kind, true).await
+}
+
+async fn look_at_the_form(kind: Kind, dark: bool) -> Result<()> {
+    let axe = read_axe()?;
+    let mut set = Set::of(kind);
+    set.browser.dark = dark;
+    let stage = Stage::set(set).await?;
+    let desk = &stage.desk;
+    let session = desk.session();
+    by_password(&stage)?;
+    desk.sign_in_at_dashboard(&stage.relay).await?;
+    desk.allow(&stage.relay.base(), true).await?;
+    change(&stage, PASSWORDS[0]).await?;
+    let mut found = Vec::new();
+    session.goto(&desk.browser.page("popup.html")).await?;
+    wait_for_field(session).await?;
+    found.extend(look(desk, &axe, "popup-password").await?);
+    // Unfolded, shown in clear, and with a complaint: everything that the form can show.
+    unfold(desk).await?;
+    let show = find_named(session, "button", "Show").await?;
+    let show = show.context("nothing shows what is typed")?;
+    desk.log.click("popup", &show).await?;
+    let field = wait_for_field(session).await?;
+    ensure!(
+        field.attribute("type").await?.as_deref() == Some("text"),
+        "it is not shown"
+    );
+    field.write(ENTER).await?;
+    wait_words(session, "Enter the password first.", SOON).await?;
+    found.extend(look(desk, &axe, "popup-password-unfolded").await?);
+    type_into_form(session, WRONG).await?;
+    wait_words(session, "The password was refused", SOON).await?;
+    found.extend(look(desk, &axe, "popup-password-refused").await?);
+    session
+        .goto(&format!("{}/inboxes", stage.relay.base()))
+        .await?;
+    wait_for_field(session).await?;
+    found.extend(look(desk, &axe, "inboxes-password").await?);
+    session
+        .goto(&format!(
+            "{}/campaigns/{}",
+            stage.relay.base(),
+            stage.campaign
+        ))
+        .await?;
+    wait_for_button(desk, Surface::Prompt, ENTER_IT).await?;
+    found.extend(look(desk, &axe, "prompt-password").await?);
+    session.leave_frames().await?;
+    ensure!(found.is_empty(), "{}", found.join("\n"));
+    stage.end().await
+}
+
+/// Jane's inbox signs in by her password from now on.
+fn by_password(stage: &Stage) -> Result<()> {
+    let mut child = stage
+        .relay
+        .command(&["reconnect", "start", &jane().address, "--password"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()?;
+    let mut stdin = child.stdin.take().context("no standard input")?;
+    writeln!(stdin, "{}", jane().password)?;
+    drop(stdin);
+    ensure!(child.wait()?.success(), "the password was not taken");
+    Ok(())
+}
+
+fn control(stage: &Stage) -> Result<&Control> {
+    let sandbox = stage.servers.sandbox().context("these are the sandbox's")?;
+    Ok(sandbox.control())
+}
+
+/// Jane changes her password at the provider, and the relay pauses her campaign.
+async fn change(stage: &Stage, password: &str) -> Result<()> {
+    let before = stage.servers.delivered()?.len();
+    let sends = async || (stage.servers.delivered().ok()?.len() > before).then_some(());
+    wait_for("a message to arrive", sends, SOON).await?;
+    control(stage)?.change_password(&jane().address, password)?;
+    wait_state(&stage.operator, &stage.campaign, |state| {
+        matches!(state, campaign::State::Paused { .. })
+    })
+    .await?;
+    Ok(())
+}
+
+/// Opens the form from the prompt on a page, where nothing can be typed, and goes there. A frame that was just drawn anew
+/// counts no click in its first half second, and says that one more is needed.
+async fn open_form(desk: &Desk) -> Result<()> {
+    let session = desk.session();
+    let before = session.windows().await?;
+    for _ in 0..3 {
+        wait_for_button(desk, Surface::Prompt, ENTER_IT).await?;
+        desk.screens.take(session, "prompt-password").await?;
+        ensure!(
+            session.find("input").await?.is_none(),
+            "there is a field in somebody's page"
+        );
+        desk.read().await?;
+        desk.press_on_card("prompt", Surface::Prompt, ENTER_IT)
+            .await?;
+        let outcome = async || {
+            if let Some(opened) = find_opened(desk, &before).await {
+                return Some(Some(opened));
+            }
+            desk.enter(Surface::Prompt).await?;
+            let words = session.words().await.ok()?;
+            words.contains("Press once more").then_some(None)
+        };
+        let did = wait_for("the window for the password", outcome, SHOWN_WITHIN).await;
+        let words = session.words().await.unwrap_or_default();
+        session.leave_frames().await?;
+        match did.with_context(|| format!("the card says {words:?}"))? {
+            Some(Opened::Window(window)) => {
+                session.switch_to(&window).await?;
+                return Ok(());
+            }
+            Some(Opened::Page(url)) => {
+                session.open_tab().await?;
+                session.goto(&url).await?;
+                return Ok(());
+            }
+            None => {}
+        }
+    }
+    anyhow::bail!("three clicks on a card that was read did not count")
+}
+
+/// What the press on the prompt opened.
+enum Opened {
+    /// A window that the driver sees.
+    Window(Window),
+    /// One that it does not see, with this page in it.
+    Page(String),
+}
+
+/// Chromedriver 156 gives no handle of a window that an extension opened with a page of its own (observed on
+/// 2026-11-27); there the window is asked of the browser itself, and its page is then shown in a tab.
+async fn find_opened(desk: &Desk, before: &[Window]) -> Option<Opened> {
+    let session = desk.session();
+    if desk.kind() == Kind::Firefox {
+        let windows = session.windows().await.ok()?;
+        let opened = windows.into_iter().find(|window| !before.contains(window));
+        return opened.map(Opened::Window);
+    }
+    let targets = session
+        .devtools("Target.getTargets", json!({}))
+        .await
+        .ok()?;
+    let form = format!("{}#inb_", desk.browser.page("popup.html"));
+    let mut urls = targets["targetInfos"]
+        .as_array()?
+        .iter()
+        .filter(|target| target["type"] == "page")
+        .filter_map(|target| target["url"].as_str());
+    let url = urls.find(|url| url.starts_with(&form))?;
+    Some(Opened::Page(url.to_owned()))
+}
+
+async fn wait_for_button(desk: &Desk, place: Surface, name: &str) -> Result<()> {
+    let look = async || {
+        desk.enter(place).await?;
+        find_named(desk.session(), "button", name).await.ok()??;
+        Some(())
+    };
+    Ok(wait_for("the card's button", look, PROMPTED_WITHIN).await?)
+}
+
+/// The field, by its label.
+async fn wait_for_field(session: &Session) -> Result<Element> {
+    let look = async || {
+        let field = session
+            .find("form.password .password-row input")
+            .await
+            .ok()??;
+        (field.name().await.ok()? == "Password").then_some(field)
+    };
+    Ok(wait_for("the field of the password", look, PROMPTED_WITHIN).await?)
+}
+
+/// Types it, and ends with Enter.
+async fn type_into_form(session: &Session, password: &str) -> Result<()> {
+    let field = wait_for_field(session).await?;
+    field.write(password).await?;
+    field.write(ENTER).await?;
+    Ok(())
+}
+
+/// Shows the servers.
+async fn unfold(desk: &Desk) -> Result<()> {
+    let summary = desk.session().find("form.password summary").await?;
+    let summary = summary.context("there is nothing to unfold")?;
+    desk.log.click("popup", &summary).await?;
+    Ok(())
+}
+
+/// What stands in the field.
+async fn written(session: &Session) -> Result<String> {
+    wait_for_field(session).await?;
+    text(
+        session,
+        "return document.querySelector('form.password .password-row input').value;",
+    )
+    .await
+}
+
+/// That no store of the extension holds a password; asked on a page of it.
+async fn nothing_is_kept(desk: &Desk) -> Result<()> {
+    let stores = "return Promise.all(['local', 'session', 'sync'].map((area) => browser.storage[area].get(null)))
+        .then((all) => JSON.stringify([all, { ...localStorage }, { ...sessionStorage }]));";
+    has_none(
+        &text(desk.session(), stores).await?,
+        "the extension's store",
+    )
+}
+
+async fn text(session: &Session, script: &str) -> Result<String> {
+    let found = session.execute(script, json!([])).await?;
+    found.as_str().map(str::to_owned).context("no text")
+}
+
+fn has_none(text: &str, place: &str) -> Result<()> {
+    for password in PASSWORDS.iter().chain([&WRONG]) {
+        ensure!(!text.contains(password.trim()), "{place} holds {password}");
+    }
+    Ok(())
+}
