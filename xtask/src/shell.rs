@@ -54,8 +54,19 @@ impl Workspace {
     }
 
     /// Cargo, in the root of the workspace.
+    ///
+    /// What cargo told this program about its own package is not passed on: build scripts that look at it
+    /// (ring's does) would run anew, and all that needs them would be built anew, at every change between
+    /// `cargo xtask` and `cargo`.
     pub(crate) fn cargo(&self, args: &[&str]) -> Command {
-        self.program(&cargo_program(), args)
+        let mut command = self.program(&cargo_program(), args);
+        for (name, _) in env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+                command.env_remove(&name);
+            }
+        }
+        command
     }
 
     /// Any program, in the root of the workspace, with [`Workspace::path`] as its `PATH`.
