@@ -199,6 +199,7 @@ pub struct Sandbox {
     imaps: SocketAddr,
     ca_pem: String,
     client_secret: String,
+    warns: bool,
     tasks: JoinSet<()>,
     /// Dropped to end the HTTP server.
     running: watch::Sender<()>,
@@ -287,6 +288,11 @@ impl Sandbox {
             imaps: imaps_at,
             ca_pem: certificate.ca_pem,
             client_secret,
+            warns: !options.verified_clients
+                && profile
+                    .oauth
+                    .as_ref()
+                    .is_some_and(|oauth| oauth.warns_of_unverified),
             tasks,
             running,
         })
@@ -336,6 +342,11 @@ impl Sandbox {
     /// Whose habits it has.
     pub fn profile(&self) -> &'static Profile {
         self.control.profile()
+    }
+
+    /// Whether people are warned of its clients before they are asked.
+    pub fn warns_of_clients(&self) -> bool {
+        self.warns
     }
 
     /// What a test may do to it.

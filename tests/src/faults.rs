@@ -192,7 +192,7 @@ pub async fn run(script: Script, telling: Telling) -> Result<Summary> {
             imap: fronts.imap.address(),
             ca_pem: sandbox.ca_pem(),
             timing: &script.patience.timing(),
-            submission: String::new(),
+            habits: String::new(),
         },
         [],
     )

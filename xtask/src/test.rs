@@ -25,7 +25,8 @@ Looks for the tools, servers and packages that the tests need. It asks once befo
 anything (not when CI is set) and ends with one list of what is missing where it may not. Then it
 runs the phases in order and stops at the first that fails: format, tidy, deny, clippy, web,
 linter, bench-extension, build, generated, demo-public, demo-confidential, demo-chromium,
-demo-firefox, demo-chromium-confidential, demo-firefox-confidential, demo-chromium-real,
+demo-firefox, demo-chromium-google, demo-firefox-google, demo-chromium-microsoft,
+demo-firefox-microsoft, demo-chromium-plain, demo-firefox-plain, demo-chromium-real,
 demo-firefox-real, crash, tests.",
     accepts: Accepts::Flags(&[Flag {
         name: "--only",

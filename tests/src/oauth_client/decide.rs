@@ -192,6 +192,7 @@ fn is_affirmative(label: &str) -> bool {
             "confirm",
             "consent",
             "continue",
+            "go",
             "grant",
             "next",
             "ok",
@@ -339,6 +340,17 @@ mod tests {
             Consent::Decline,
             true,
             Ok(("press \"Cancel\"", "")),
+        );
+    }
+
+    #[test]
+    fn goes_on_past_the_warning_before_an_app_that_is_not_verified() {
+        check(
+            "<form><button name=decision value=back>Back to safety</button><details><summary>Advanced</summary>\
+            <button name=decision value=proceed>Go to Mailer (unsafe)</button></details></form>",
+            Consent::Allow,
+            true,
+            Ok(("press \"Go to Mailer (unsafe)\"", "decision=proceed")),
         );
     }
 

@@ -1,6 +1,9 @@
 //! A person at a browser: setting it up, and getting an inbox back by clicks on what they see. What they see is
 //! found by role and name, so that a wording that misleads a person misleads the story too.
 
+mod password;
+mod provider;
+
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -9,12 +12,12 @@ use protocol::id::CampaignId;
 use serde_json::json;
 use url::Url;
 
+pub use password::ENTER_IT;
+
 use super::relay::Relay;
 use super::screens::Screens;
-use super::servers::Servers;
 use crate::browsers::{Browser, Kind};
 use crate::clock::now_ms;
-use crate::person::Person;
 use crate::wait::wait_for;
 use crate::webdriver::click::{Click, ClickLog};
 use crate::webdriver::element::Element;
@@ -159,36 +162,6 @@ impl Desk {
         Ok(())
     }
 
-    /// Signs a person in at the provider in this browser: at the sandbox's webmail, or as far as the permission is
-    /// asked for, where there is none.
-    pub async fn sign_in_at_provider(&self, servers: &Servers, person: &Person) -> Result<()> {
-        let session = self.session();
-        let Some(visit) = servers.sign_in_visit(&person.address)? else {
-            session.goto(&servers.origin()).await?;
-            self.press_while_setting_up("button", "Sign in").await?;
-            let password = async || {
-                if let Some(field) = session.find("input[type=password]").await.ok()? {
-                    return Some(field);
-                }
-                let account = find_account(session, &person.address).await?;
-                let _clicked = self.setting_up.click("provider", &account).await;
-                None
-            };
-            let field = wait_for("the provider's password field", password, SHOWN_WITHIN).await?;
-            field.write(&person.password).await?;
-            self.press_while_setting_up("button", "Sign in").await?;
-            wait_words(session, "Signed in as", SHOWN_WITHIN).await?;
-            return Ok(());
-        };
-        session.goto(&visit).await?;
-        let password = async || session.find("input[type=password]").await.ok()?;
-        let field = wait_for("the provider's password field", password, SHOWN_WITHIN).await?;
-        field.write(&person.password).await?;
-        self.press_while_setting_up("button", "Sign in").await?;
-        wait_named(session, "button", "Allow", SHOWN_WITHIN).await?;
-        Ok(())
-    }
-
     /// Waits for the card, clicks its button, does what the provider asks, and waits until the card says that the
     /// campaign goes on. `surface` is what the log says of the clicks, `place` where the card is.
     pub async fn reconnect(&self, surface: &str, place: Surface, page: &Window) -> Result<Seen> {
@@ -200,7 +173,7 @@ impl Desk {
         self.read().await?;
         let before = session.windows().await?;
         let clicked = self.press_on_card(surface, place, RECONNECT).await?;
-        if let Err(error) = self.finish_at_provider(&before).await {
+        if let Err(error) = self.do_what_provider_asks(&before, place).await {
             session.show(page).await?;
             self.enter(place).await;
             let words = session.words().await.unwrap_or_default();
@@ -217,10 +190,15 @@ impl Desk {
 
     /// Waits until the card's button is there, and answers when it was.
     pub async fn wait_card(&self, surface: &str, place: Surface) -> Result<i64> {
+        self.wait_card_button(surface, place, RECONNECT).await
+    }
+
+    /// Waits until the card has this button, and answers when it did.
+    pub async fn wait_card_button(&self, surface: &str, place: Surface, name: &str) -> Result<i64> {
         let session = self.session();
         let look = async || {
             self.enter(place).await?;
-            let found = find_named(session, "button", RECONNECT).await.ok()?;
+            let found = find_named(session, "button", name).await.ok()?;
             found.map(|_| now_ms())
         };
         let seen = wait_for("the card", look, PROMPTED_WITHIN).await;
@@ -245,29 +223,6 @@ impl Desk {
         };
         let clicked = wait_for("the click on the card", look, SHOWN_WITHIN).await;
         self.tell_page_when_missing(surface, clicked).await
-    }
-
-    /// Clicks "Allow" in the window or tab that the provider was opened in, and waits until it is gone or done.
-    pub async fn finish_at_provider(&self, before: &[Window]) -> Result<Window> {
-        let session = self.session();
-        let opened = async || {
-            let windows = session.windows().await.ok()?;
-            windows.into_iter().find(|window| !before.contains(window))
-        };
-        let opened = wait_for("the provider's window", opened, SHOWN_WITHIN)
-            .await
-            .context("nothing was opened at the provider")?;
-        session.switch_to(&opened).await?;
-        wait_named(session, "button", "Allow", SHOWN_WITHIN).await?;
-        self.screens.take(session, "provider").await?;
-        press(
-            session,
-            &self.log,
-            ("provider", "button", "Allow"),
-            SHOWN_WITHIN,
-        )
-        .await?;
-        Ok(opened)
     }
 
     /// Waits until the card says that the campaign goes on, and answers when it did.
@@ -384,16 +339,6 @@ async fn find_switch(session: &Session, origin: &str) -> Option<Element> {
 async fn find_heading(session: &Session) -> Option<()> {
     let heading = session.find("h1, h2").await.ok()??;
     heading.is_shown().await.ok()?.then_some(())
-}
-
-/// The button of the account chooser for this address.
-async fn find_account(session: &Session, address: &str) -> Option<Element> {
-    for button in session.find_all("button").await.ok()? {
-        if button.name().await.ok()?.contains(address) {
-            return Some(button);
-        }
-    }
-    None
 }
 
 /// The first line that a command of the relay's operator prints: the link.

@@ -56,6 +56,8 @@ pub struct BrowserEnding {
     pub click_log: Vec<Click>,
     /// All of them, over the three pauses; `None` when a person clicked.
     pub clicks: Option<usize>,
+    /// What each pause may take; one more, and the story does not end well.
+    pub clicks_allowed: usize,
     /// The longest of the three, from the relay's own instant of the pause to the card's button; `None` when a
     /// person looked.
     pub paused_to_prompt_ms: Option<i64>,
@@ -168,7 +170,7 @@ pub async fn play_in_browser(
         })
         .await?;
     let slowest = pauses.iter().map(|one| one.click_to_resumed_ms).max();
-    let ending = judge(
+    let mut ending = judge(
         &servers,
         script,
         &last,
@@ -186,11 +188,16 @@ pub async fn play_in_browser(
         ending.lost,
         ending.duplicated
     ));
+    let clicks_allowed = servers.clicks_allowed();
+    if ending.outcome == "resumed" && pauses.iter().any(|one| one.clicks > clicks_allowed) {
+        "too_many_clicks".clone_into(&mut ending.outcome);
+    }
     let click_log = desk.log.clicks();
     let ending = BrowserEnding {
         ending,
         clicks: (!by_hand).then_some(click_log.len()),
         click_log,
+        clicks_allowed,
         paused_to_prompt_ms: pauses.iter().map(|one| one.paused_to_prompt_ms).max(),
         click_to_resumed_ms: slowest,
         pauses,
@@ -244,8 +251,17 @@ async fn play_stop(
     let State::Paused { since, .. } = paused.status else {
         bail!("the campaign is not paused");
     };
+    // It is the person's own doing at the provider, before or after the pause, and no click of this reconnect.
+    let new_password = if servers.takes_passwords_only() {
+        Some(servers.make_password(&jane())?)
+    } else {
+        None
+    };
     if by_hand {
         telling.say(stop.words);
+        if let Some(password) = &new_password {
+            telling.say(&format!("the new password of this sandbox: {password}"));
+        }
         let look = async || {
             let campaign = operator
                 .call(&GetCampaign {
@@ -260,10 +276,15 @@ async fn play_stop(
         return Ok((cause, None));
     }
     let n_clicks = desk.log.clicks().len();
-    let seen = desk
-        .reconnect(stop.surface, stop.place, &page)
-        .await
-        .with_context(|| format!("the pause on the {}", stop.surface))?;
+    let (surface, place) = (stop.surface, stop.place);
+    let seen = match &new_password {
+        Some(password) => {
+            desk.reconnect_by_password(surface, place, &page, password)
+                .await
+        }
+        None => desk.reconnect(surface, place, &page).await,
+    };
+    let seen = seen.with_context(|| format!("the pause on the {surface}"))?;
     let pause = PauseSeen {
         surface: stop.surface,
         paused_to_prompt_ms: (seen.prompted_ms - since.as_ms()).max(0),
@@ -271,7 +292,7 @@ async fn play_stop(
         clicks: desk.log.clicks().len() - n_clicks,
     };
     telling.say(&format!(
-        "{}: the card was there after {} ms; {} clicks; it said \"Resumed\" after {} ms",
+        "{}: the card was there after {} ms; clicks: {}; it said \"Resumed\" after {} ms",
         pause.surface, pause.paused_to_prompt_ms, pause.clicks, pause.click_to_resumed_ms
     ));
     Ok((cause, Some(pause)))

@@ -46,8 +46,8 @@ pub struct Wiring<'a> {
     pub ca_pem: &'a str,
     /// The lines of `[timing]`.
     pub timing: &'a str,
-    /// Lines of the provider on what its submission server does; empty where its file says it.
-    pub submission: String,
+    /// More lines of the provider; empty where its file says it all.
+    pub habits: String,
 }
 
 /// A relay on data of its own.
@@ -82,7 +82,7 @@ impl Relay {
             imap: servers.imap(),
             ca_pem: servers.ca_pem(),
             timing: TIMING,
-            submission: submission(servers)?,
+            habits: habits(servers)?,
         };
         Self::start_wired(&wiring, variables).await
     }
@@ -248,8 +248,11 @@ pub fn find_program() -> Result<PathBuf> {
 }
 
 /// What the relay knows of real providers is in minutes; the sandbox is done in seconds.
-fn submission(servers: &Servers) -> Result<String> {
+fn habits(servers: &Servers) -> Result<String> {
     let mut text = String::new();
+    if servers.warns_of_app() {
+        writeln!(text, "unverified = true")?;
+    }
     if let Some(sandbox) = servers.sandbox() {
         let settles = sandbox.profile().submission_time.as_millis();
         writeln!(text, "settles_within_ms = {settles}")?;
@@ -271,7 +274,7 @@ fn config(folder: &Path, address: SocketAddr, wiring: &Wiring<'_>) -> Result<Str
     writeln!(text, "extra_roots_file = {}", path("ca.pem")?)?;
     writeln!(text, "log_json = true\n\n[timing]\n{}", wiring.timing)?;
     writeln!(text, "[providers.{}]", wiring.provider)?;
-    text.push_str(&wiring.submission);
+    text.push_str(&wiring.habits);
     if let Some(issuer) = &wiring.issuer {
         writeln!(text, "issuer = \"{issuer}\"")?;
         writeln!(text, "client_id = \"{}\"", wiring.client_id)?;

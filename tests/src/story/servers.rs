@@ -160,6 +160,21 @@ impl Servers {
             .is_some_and(|habits| habits.demands_secret_with_pkce)
     }
 
+    /// Whether the provider warns people of the relay's app before it asks them.
+    pub fn warns_of_app(&self) -> bool {
+        self.sandbox().is_some_and(Sandbox::warns_of_clients)
+    }
+
+    /// The clicks from the card to its word that the campaign goes on, ours and the provider's (DESIGN.md
+    /// section 10). For a new password: the window with the form, and its button.
+    pub fn clicks_allowed(&self) -> usize {
+        match self.provider() {
+            "microsoft" => 1,
+            "google" if self.warns_of_app() => 4,
+            _ => 2,
+        }
+    }
+
     /// Where its pages are, where it is the sandbox's.
     pub fn origin(&self) -> String {
         match self {

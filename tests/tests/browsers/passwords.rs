@@ -10,13 +10,12 @@ use protocol::request::campaign::GetCampaign;
 use sandbox::{Control, Point};
 use serde_json::json;
 use tests::browsers::Kind;
-use tests::story::desk::{Desk, PROMPTED_WITHIN, SHOWN_WITHIN, Surface};
+use tests::story::desk::{Desk, ENTER_IT, Surface};
 use tests::story::play::wait_state;
 use tests::story::servers::jane;
 use tests::wait::wait_for;
-use tests::webdriver::element::Element;
 use tests::webdriver::seek::{find_named, wait_words};
-use tests::webdriver::session::{Session, Window};
+use tests::webdriver::session::Session;
 
 use super::accessibility::{look, read_axe};
 use super::in_both;
@@ -30,8 +29,6 @@ const PASSWORDS: [&str; 3] = [
 ];
 /// What she types by mistake.
 const WRONG: &str = "not-her-password";
-/// The prompt's button.
-const ENTER_IT: &str = "Enter the password";
 /// The key Enter (W3C `WebDriver` §17.4.2).
 const ENTER: &str = "\u{e007}";
 
@@ -56,15 +53,15 @@ async fn typed(kind: Kind) -> Result<()> {
 
     // On a page the card has no field: its button opens a window of ours.
     change(&stage, PASSWORDS[0]).await?;
-    open_form(desk).await?;
+    desk.wait_card_button("prompt", Surface::Prompt, ENTER_IT)
+        .await?;
+    desk.screens.take(session, "prompt-password").await?;
+    desk.open_password_form("prompt").await?;
     // A wrong one first: the card says so, nothing is changed, and the form is there again, empty.
-    type_into_form(session, WRONG).await?;
+    type_into_form(desk, WRONG).await?;
     wait_words(session, "The password was refused", SOON).await?;
     desk.screens.take(session, "password-refused").await?;
-    ensure!(
-        written(session).await?.is_empty(),
-        "the field holds something"
-    );
+    ensure!(written(desk).await?.is_empty(), "the field holds something");
     ensure!(
         stage.reconnects().await?.get("refused") == Some(&1),
         "{:?}",
@@ -83,7 +80,7 @@ async fn typed(kind: Kind) -> Result<()> {
     );
     // The right one, while the relay's proof is held: what waits anywhere holds no password.
     let held = control(&stage)?.hold(Point::ImapAuthenticating);
-    type_into_form(session, PASSWORDS[0]).await?;
+    type_into_form(desk, PASSWORDS[0]).await?;
     ensure!(
         tokio::time::timeout(SOON, held.reached()).await.is_ok(),
         "nobody signs in"
@@ -102,7 +99,7 @@ async fn typed(kind: Kind) -> Result<()> {
     // On the dashboard itself, by keys alone; spaces that were meant stay.
     change(&stage, PASSWORDS[1]).await?;
     session.goto(&at("/inboxes")).await?;
-    type_into_form(session, PASSWORDS[1]).await?;
+    type_into_form(desk, PASSWORDS[1]).await?;
     desk.wait_resumed("dashboard", Surface::Page).await?;
     let kept = "return JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.documentElement.outerHTML]);";
     has_none(&text(session, kept).await?, "the dashboard")?;
@@ -111,7 +108,7 @@ async fn typed(kind: Kind) -> Result<()> {
     // And in the popup.
     change(&stage, PASSWORDS[2]).await?;
     session.goto(&desk.browser.page("popup.html")).await?;
-    type_into_form(session, PASSWORDS[2]).await?;
+    type_into_form(desk, PASSWORDS[2]).await?;
     desk.wait_resumed("popup", Surface::Page).await?;
     nothing_is_kept(desk).await?;
     stage.check_goes_on(5).await?;
@@ -154,14 +151,14 @@ async fn look_at_the_form(kind: Kind, dark: bool) -> Result<()> {
     change(&stage, PASSWORDS[0]).await?;
     let mut found = Vec::new();
     session.goto(&desk.browser.page("popup.html")).await?;
-    wait_for_field(session).await?;
+    desk.wait_password_field().await?;
     found.extend(look(desk, &axe, "popup-password").await?);
     // Unfolded, shown in clear, and with a complaint: everything that the form can show.
     unfold(desk).await?;
     let show = find_named(session, "button", "Show").await?;
     let show = show.context("nothing shows what is typed")?;
     desk.log.click("popup", &show).await?;
-    let field = wait_for_field(session).await?;
+    let field = desk.wait_password_field().await?;
     ensure!(
         field.attribute("type").await?.as_deref() == Some("text"),
         "it is not shown"
@@ -169,13 +166,13 @@ async fn look_at_the_form(kind: Kind, dark: bool) -> Result<()> {
     field.write(ENTER).await?;
     wait_words(session, "Enter the password first.", SOON).await?;
     found.extend(look(desk, &axe, "popup-password-unfolded").await?);
-    type_into_form(session, WRONG).await?;
+    type_into_form(desk, WRONG).await?;
     wait_words(session, "The password was refused", SOON).await?;
     found.extend(look(desk, &axe, "popup-password-refused").await?);
     session
         .goto(&format!("{}/inboxes", stage.relay.base()))
         .await?;
-    wait_for_field(session).await?;
+    desk.wait_password_field().await?;
     found.extend(look(desk, &axe, "inboxes-password").await?);
     session
         .goto(&format!(
@@ -184,7 +181,8 @@ async fn look_at_the_form(kind: Kind, dark: bool) -> Result<()> {
             stage.campaign
         ))
         .await?;
-    wait_for_button(desk, Surface::Prompt, ENTER_IT).await?;
+    desk.wait_card_button("prompt", Surface::Prompt, ENTER_IT)
+        .await?;
     found.extend(look(desk, &axe, "prompt-password").await?);
     session.leave_frames().await?;
     ensure!(found.is_empty(), "{}", found.join("\n"));
@@ -224,103 +222,9 @@ async fn change(stage: &Stage, password: &str) -> Result<()> {
     Ok(())
 }
 
-/// Opens the form from the prompt on a page, where nothing can be typed, and goes there. A frame that was just drawn anew
-/// counts no click in its first half second, and says that one more is needed.
-async fn open_form(desk: &Desk) -> Result<()> {
-    let session = desk.session();
-    let before = session.windows().await?;
-    for _ in 0..3 {
-        wait_for_button(desk, Surface::Prompt, ENTER_IT).await?;
-        desk.screens.take(session, "prompt-password").await?;
-        ensure!(
-            session.find("input").await?.is_none(),
-            "there is a field in somebody's page"
-        );
-        desk.read().await?;
-        desk.press_on_card("prompt", Surface::Prompt, ENTER_IT)
-            .await?;
-        let outcome = async || {
-            if let Some(opened) = find_opened(desk, &before).await {
-                return Some(Some(opened));
-            }
-            desk.enter(Surface::Prompt).await?;
-            let words = session.words().await.ok()?;
-            words.contains("Press once more").then_some(None)
-        };
-        let did = wait_for("the window for the password", outcome, SHOWN_WITHIN).await;
-        let words = session.words().await.unwrap_or_default();
-        session.leave_frames().await?;
-        match did.with_context(|| format!("the card says {words:?}"))? {
-            Some(Opened::Window(window)) => {
-                session.switch_to(&window).await?;
-                return Ok(());
-            }
-            Some(Opened::Page(url)) => {
-                session.open_tab().await?;
-                session.goto(&url).await?;
-                return Ok(());
-            }
-            None => {}
-        }
-    }
-    anyhow::bail!("three clicks on a card that was read did not count")
-}
-
-/// What the press on the prompt opened.
-enum Opened {
-    /// A window that the driver sees.
-    Window(Window),
-    /// One that it does not see, with this page in it.
-    Page(String),
-}
-
-/// Chromedriver 156 gives no handle of a window that an extension opened with a page of its own (observed on
-/// 2026-11-27); there the window is asked of the browser itself, and its page is then shown in a tab.
-async fn find_opened(desk: &Desk, before: &[Window]) -> Option<Opened> {
-    let session = desk.session();
-    if desk.kind() == Kind::Firefox {
-        let windows = session.windows().await.ok()?;
-        let opened = windows.into_iter().find(|window| !before.contains(window));
-        return opened.map(Opened::Window);
-    }
-    let targets = session
-        .devtools("Target.getTargets", json!({}))
-        .await
-        .ok()?;
-    let form = format!("{}#inb_", desk.browser.page("popup.html"));
-    let mut urls = targets["targetInfos"]
-        .as_array()?
-        .iter()
-        .filter(|target| target["type"] == "page")
-        .filter_map(|target| target["url"].as_str());
-    let url = urls.find(|url| url.starts_with(&form))?;
-    Some(Opened::Page(url.to_owned()))
-}
-
-async fn wait_for_button(desk: &Desk, place: Surface, name: &str) -> Result<()> {
-    let look = async || {
-        desk.enter(place).await?;
-        find_named(desk.session(), "button", name).await.ok()??;
-        Some(())
-    };
-    Ok(wait_for("the card's button", look, PROMPTED_WITHIN).await?)
-}
-
-/// The field, by its label.
-async fn wait_for_field(session: &Session) -> Result<Element> {
-    let look = async || {
-        let field = session
-            .find("form.password .password-row input")
-            .await
-            .ok()??;
-        (field.name().await.ok()? == "Password").then_some(field)
-    };
-    Ok(wait_for("the field of the password", look, PROMPTED_WITHIN).await?)
-}
-
 /// Types it, and ends with Enter.
-async fn type_into_form(session: &Session, password: &str) -> Result<()> {
-    let field = wait_for_field(session).await?;
+async fn type_into_form(desk: &Desk, password: &str) -> Result<()> {
+    let field = desk.wait_password_field().await?;
     field.write(password).await?;
     field.write(ENTER).await?;
     Ok(())
@@ -335,10 +239,10 @@ async fn unfold(desk: &Desk) -> Result<()> {
 }
 
 /// What stands in the field.
-async fn written(session: &Session) -> Result<String> {
-    wait_for_field(session).await?;
+async fn written(desk: &Desk) -> Result<String> {
+    desk.wait_password_field().await?;
     text(
-        session,
+        desk.session(),
         "return document.querySelector('form.password .password-row input').value;",
     )
     .await

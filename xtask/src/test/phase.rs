@@ -19,6 +19,44 @@ pub(crate) struct Phase {
     pub(crate) run: fn(&Workspace) -> anyhow::Result<()>,
 }
 
+/// What a story in Chromium needs.
+const CHROMIUM_DEMO: &[&Need] = &[&C_COMPILER, &WASM_TARGET, &NODE, &NPM_PACKAGES, &CHROMIUM];
+
+/// The same in Firefox.
+const FIREFOX_DEMO: &[&Need] = &[
+    &C_COMPILER,
+    &WASM_TARGET,
+    &NODE,
+    &NPM_PACKAGES,
+    &FIREFOX,
+    &GECKODRIVER,
+];
+
+/// With real servers, in Chromium.
+const CHROMIUM_DEMO_REAL: &[&Need] = &[
+    &C_COMPILER,
+    &WASM_TARGET,
+    &NODE,
+    &NPM_PACKAGES,
+    &OIDC_PACKAGES,
+    &DOVECOT,
+    &SMTP_SINK,
+    &CHROMIUM,
+];
+
+/// The same in Firefox.
+const FIREFOX_DEMO_REAL: &[&Need] = &[
+    &C_COMPILER,
+    &WASM_TARGET,
+    &NODE,
+    &NPM_PACKAGES,
+    &OIDC_PACKAGES,
+    &DOVECOT,
+    &SMTP_SINK,
+    &FIREFOX,
+    &GECKODRIVER,
+];
+
 /// The phases in their order: quick ones first. The tests come last, so that their summary
 /// stands at the end of the output.
 pub(crate) const PHASES: &[Phase] = &[
@@ -108,75 +146,74 @@ pub(crate) const PHASES: &[Phase] = &[
     Phase {
         name: "demo-public",
         needs: &[&C_COMPILER],
-        run: |workspace| demo(workspace, "none", "public", "sandbox"),
+        run: |workspace| demo(workspace, "none", &["--client", "public"]),
     },
     Phase {
         name: "demo-confidential",
         needs: &[&C_COMPILER],
-        run: |workspace| demo(workspace, "none", "confidential", "sandbox"),
+        run: |workspace| demo(workspace, "none", &["--client", "confidential"]),
     },
     Phase {
         name: "demo-chromium",
-        needs: &[&C_COMPILER, &WASM_TARGET, &NODE, &NPM_PACKAGES, &CHROMIUM],
-        run: |workspace| demo(workspace, "chromium", "public", "sandbox"),
+        needs: CHROMIUM_DEMO,
+        run: |workspace| demo(workspace, "chromium", &[]),
     },
     Phase {
         name: "demo-firefox",
-        needs: &[
-            &C_COMPILER,
-            &WASM_TARGET,
-            &NODE,
-            &NPM_PACKAGES,
-            &FIREFOX,
-            &GECKODRIVER,
-        ],
-        run: |workspace| demo(workspace, "firefox", "public", "sandbox"),
+        needs: FIREFOX_DEMO,
+        run: |workspace| demo(workspace, "firefox", &[]),
     },
     Phase {
-        name: "demo-chromium-confidential",
-        needs: &[&C_COMPILER, &WASM_TARGET, &NODE, &NPM_PACKAGES, &CHROMIUM],
-        run: |workspace| demo(workspace, "chromium", "confidential", "sandbox"),
+        name: "demo-chromium-google",
+        needs: CHROMIUM_DEMO,
+        run: |workspace| {
+            demo(
+                workspace,
+                "chromium",
+                &["--profile", "google", "--unverified"],
+            )
+        },
     },
     Phase {
-        name: "demo-firefox-confidential",
-        needs: &[
-            &C_COMPILER,
-            &WASM_TARGET,
-            &NODE,
-            &NPM_PACKAGES,
-            &FIREFOX,
-            &GECKODRIVER,
-        ],
-        run: |workspace| demo(workspace, "firefox", "confidential", "sandbox"),
+        name: "demo-firefox-google",
+        needs: FIREFOX_DEMO,
+        run: |workspace| demo(workspace, "firefox", &["--profile", "google"]),
+    },
+    Phase {
+        name: "demo-chromium-microsoft",
+        needs: CHROMIUM_DEMO,
+        run: |workspace| demo(workspace, "chromium", &["--profile", "microsoft"]),
+    },
+    Phase {
+        name: "demo-firefox-microsoft",
+        needs: FIREFOX_DEMO,
+        run: |workspace| demo(workspace, "firefox", &["--profile", "microsoft"]),
+    },
+    Phase {
+        name: "demo-chromium-plain",
+        needs: CHROMIUM_DEMO,
+        run: |workspace| demo(workspace, "chromium", &["--profile", "plain"]),
+    },
+    Phase {
+        name: "demo-firefox-plain",
+        needs: FIREFOX_DEMO,
+        run: |workspace| demo(workspace, "firefox", &["--profile", "plain"]),
     },
     Phase {
         name: "demo-chromium-real",
-        needs: &[
-            &C_COMPILER,
-            &WASM_TARGET,
-            &NODE,
-            &NPM_PACKAGES,
-            &OIDC_PACKAGES,
-            &DOVECOT,
-            &SMTP_SINK,
-            &CHROMIUM,
-        ],
-        run: |workspace| demo(workspace, "chromium", "public", "real"),
+        needs: CHROMIUM_DEMO_REAL,
+        run: |workspace| demo(workspace, "chromium", &["--servers", "real"]),
     },
     Phase {
         name: "demo-firefox-real",
-        needs: &[
-            &C_COMPILER,
-            &WASM_TARGET,
-            &NODE,
-            &NPM_PACKAGES,
-            &OIDC_PACKAGES,
-            &DOVECOT,
-            &SMTP_SINK,
-            &FIREFOX,
-            &GECKODRIVER,
-        ],
-        run: |workspace| demo(workspace, "firefox", "confidential", "real"),
+        needs: FIREFOX_DEMO_REAL,
+        run: |workspace| {
+            demo(
+                workspace,
+                "firefox",
+                &["--servers", "real", "--client", "confidential"],
+            )
+        },
     },
     Phase {
         name: "crash",
@@ -210,15 +247,9 @@ pub(crate) const PHASES: &[Phase] = &[
 ];
 
 /// Plays the story; with a browser the demo does the clicking.
-fn demo(workspace: &Workspace, browser: &str, client: &str, servers: &str) -> anyhow::Result<()> {
-    let mut args = vec![
-        "--browser",
-        browser,
-        "--client",
-        client,
-        "--servers",
-        servers,
-    ];
+fn demo(workspace: &Workspace, browser: &str, how: &[&str]) -> anyhow::Result<()> {
+    let mut args = vec!["--browser", browser];
+    args.extend(how);
     if browser != "none" {
         args.push("--headless");
         web::build(workspace, Shrink::Always)?;
