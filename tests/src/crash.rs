@@ -1,28 +1,31 @@
 //! The crash run: the relay is ended by SIGKILL while it sends and while it verifies a reconnect, and
-//! started again, over and over, while the provider drops connections after DATA. What was sent is
-//! counted in the recipients' mailboxes.
+//! started again, over and over. What was sent is counted in the recipients' mailboxes.
+//!
+//! Against the sandbox the kills come at chosen points of the wire, and the provider drops connections after
+//! DATA. Against Dovecot and `smtp-sink`, which nobody can hold, they come at moments that the seed decides.
+
+mod at_moments;
+mod at_points;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use protocol::campaign::State;
 use protocol::id::{CampaignId, InboxId, ReconnectId};
-use protocol::request::campaign::{Counts, GetCampaign, StartCampaign};
-use protocol::request::delivery::ListDeliveries;
+use protocol::request::campaign::{Campaign, Counts, GetCampaign, StartCampaign};
+use protocol::request::delivery::{Delivery, ListDeliveries};
 use protocol::request::inbox::{ConnectionState, GetInbox};
 use protocol::request::reconnect::{Reconnect, ReconnectState};
+use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
-use sandbox::control::{DropAfterData, GrantType, Held, Point, Stage as SmtpStage};
-use sandbox::{Control, Profile, Sandbox};
+use sandbox::control::DropAfterData;
 use serde::Serialize;
 
 use crate::story::mailboxes::{Message, count};
 use crate::story::play::{connect, create_campaign, sign_in};
 use crate::story::reconnecting::Device;
 use crate::story::relay::Relay;
-use crate::story::servers::{Plays, Servers, jane};
+use crate::story::servers::{Servers, jane};
 use crate::story::telling::Telling;
 use crate::wait::wait_for;
 
@@ -41,8 +44,11 @@ const DROPS: DropAfterData = DropAfterData {
 };
 /// How long a point is waited for; when nothing is due the relay is idle.
 const POINT_WITHIN: Duration = Duration::from_secs(5);
-/// How long the rest may take after the last kill.
-const REST_WITHIN: Duration = Duration::from_mins(5);
+/// How long nothing may move after the last kill, before the rest is given up. The longest pause of a relay that
+/// works is that of a doubt, which waits for a copy in the sent folder.
+const STILL_FOR: Duration = Duration::from_mins(2);
+/// More than a run leaves; one page of the list.
+const UNSETTLED_AT_MOST: u32 = 1_000;
 /// One kill in so many comes while a reconnect is verified.
 const VERIFYING_SHARE: u32 = 5;
 
@@ -93,6 +99,8 @@ pub struct UnsettledCase {
 pub struct KillsByState {
     /// Nothing was on the wire.
     pub idle: u32,
+    /// Sending, where nobody can tell how far it was.
+    pub sending: u32,
     /// Connecting, signing in.
     pub connecting: u32,
     /// MAIL sent, DATA not yet.
@@ -110,7 +118,8 @@ pub struct KillsByState {
 impl KillsByState {
     /// Kills that met the relay at work.
     pub fn at_work(&self) -> u32 {
-        self.connecting
+        self.sending
+            + self.connecting
             + self.before_data
             + self.in_data
             + self.after_data
@@ -130,28 +139,21 @@ pub struct InDoubt {
     pub unsettled: u64,
 }
 
-/// Plays the run.
-pub async fn run(
-    kills: u32,
-    seed: u64,
-    profile: &'static Profile,
-    telling: &Telling,
-) -> Result<Summary> {
-    let servers = Servers::start_sandbox_as(Plays::verified(profile), seed).await?;
-    let sandbox = servers
-        .sandbox()
-        .context("the run needs the sandbox's faults")?;
+/// Plays the run against these servers.
+pub async fn run(servers: &Servers, kills: u32, seed: u64, telling: &Telling) -> Result<Summary> {
     let secret = servers
         .demands_secret()
         .then(|| servers.client_secret().to_owned());
-    let relay = Relay::start(&servers, secret.as_deref()).await?;
+    let relay = Relay::start(servers, secret.as_deref()).await?;
     let operator = relay.operator()?;
     let device = Device::pair(&relay.base(), &operator).await?;
     let quiet = Telling::begin(true);
-    let inbox = connect(&operator, &device, &servers, GAP, &quiet).await?;
+    let inbox = connect(&operator, &device, servers, GAP, &quiet).await?;
     let leads = LEADS_AT_LEAST.max(LEADS_PER_KILL * u64::from(kills));
     let campaign = create_campaign(&operator, &inbox, leads, WAIT).await?;
-    sandbox.control().drop_after_data(DROPS);
+    if let Some(sandbox) = servers.sandbox() {
+        sandbox.control().drop_after_data(DROPS);
+    }
     operator
         .call(&StartCampaign {
             campaign_id: campaign.clone(),
@@ -161,36 +163,36 @@ pub async fn run(
         "{leads} leads, two steps, seed {seed}: {kills} kills follow"
     ));
     let mut run = Run {
-        servers: &servers,
+        servers,
         rng: StdRng::seed_from_u64(seed),
-        control: sandbox.control().clone(),
         relay,
         device,
         inbox,
         campaign,
         summary: Summary {
-            profile: profile.name,
+            profile: servers.profile(),
             ..Summary::default()
         },
         quiet,
     };
     for number in 1..=kills {
-        let what = if number % VERIFYING_SHARE == 0 {
-            run.kill_verifying().await
-        } else {
-            run.kill_sending().await
+        let verifying = number % VERIFYING_SHARE == 0;
+        let what = match (servers.sandbox(), verifying) {
+            (Some(sandbox), false) => run.kill_sending_at_point(sandbox.control()).await,
+            (Some(sandbox), true) => run.kill_verifying_at_point(sandbox).await,
+            (None, false) => run.kill_sending_at_moment().await,
+            (None, true) => run.kill_verifying_at_moment().await,
         };
         let what = what.with_context(|| format!("kill {number}"))?;
         run.summary.kills += 1;
         telling.say(&format!("kill {number}: {what}"));
     }
-    run.finish(sandbox, telling).await
+    run.finish(telling).await
 }
 
 struct Run<'a> {
     servers: &'a Servers,
     rng: StdRng,
-    control: Control,
     relay: Relay,
     device: Device,
     inbox: InboxId,
@@ -200,115 +202,6 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Kills it at a point of sending, chosen by the seed.
-    async fn kill_sending(&mut self) -> Result<&'static str> {
-        let points = [
-            Point::SmtpConnected,
-            Point::SmtpAuthenticating,
-            Point::SmtpMail,
-            // Twice as often as the others: the body is where nobody can know.
-            Point::SmtpData,
-            Point::SmtpData,
-            Point::SmtpDotReceived,
-            Point::SmtpStored,
-            Point::SmtpReplied,
-        ];
-        let point = points
-            .get(self.rng.random_range(0..points.len()))
-            .copied()
-            .context("no point")?;
-        self.let_some_pass().await;
-        let held = self.control.hold(point);
-        if matches!(point, Point::SmtpConnected | Point::SmtpAuthenticating) {
-            // The relay keeps its connection; the server closes it, and a new one is opened.
-            self.control
-                .next_reply(SmtpStage::Mail, "421 4.3.2 closing for a moment");
-        }
-        let reached = tokio::time::timeout(POINT_WITHIN, held.reached())
-            .await
-            .is_ok();
-        if reached && point == Point::SmtpReplied {
-            // The reply is on its way: its record is made within these microseconds, or just was.
-            tokio::time::sleep(Duration::from_micros(self.rng.random_range(0..1_500))).await;
-        }
-        self.kill_and_restart(held).await?;
-        let states = &mut self.summary.kills_by_state;
-        let (counter, words) = match point {
-            _ if !reached => (&mut states.idle, "while nothing was due"),
-            Point::SmtpConnected | Point::SmtpAuthenticating => {
-                (&mut states.connecting, "while it connected")
-            }
-            Point::SmtpMail => (&mut states.before_data, "before DATA"),
-            Point::SmtpData => (&mut states.in_data, "in DATA"),
-            Point::SmtpReplied => (&mut states.committing, "while it recorded the reply"),
-            _ => (
-                &mut states.after_data,
-                "after the final dot, before its reply was seen",
-            ),
-        };
-        *counter += 1;
-        Ok(words)
-    }
-
-    /// Ends the permission, begins a reconnect and kills it at a point of the proof, chosen by the seed.
-    async fn kill_verifying(&mut self) -> Result<&'static str> {
-        self.servers.revoke(&jane().address).await?;
-        self.wait_disconnected().await?;
-        let mail = [
-            Point::SmtpAuthenticating,
-            Point::ImapAuthenticating,
-            Point::ImapSelected,
-        ];
-        let tokens = [
-            Point::TokenRequestReceived {
-                grant_type: GrantType::RefreshToken,
-            },
-            Point::TokenAnswerReady,
-        ];
-        let mut points = mail.to_vec();
-        if let Some(habits) = &self
-            .servers
-            .sandbox()
-            .context("no sandbox")?
-            .profile()
-            .oauth
-        {
-            points.extend(tokens);
-            if habits.userinfo_takes_mail_tokens {
-                points.push(Point::UserInfo);
-            }
-        }
-        let point = points
-            .get(self.rng.random_range(0..points.len()))
-            .copied()
-            .context("no point")?;
-        let id = if point == Point::TokenAnswerReady {
-            // The device's own exchange passes this point too: only the relay's refresh is meant.
-            let refreshing = self.control.hold(Point::TokenRequestReceived {
-                grant_type: GrantType::RefreshToken,
-            });
-            let id = self.sign_in().await?;
-            refreshing.reached().await;
-            let held = self.control.hold(point);
-            refreshing.release();
-            held.reached().await;
-            self.kill_and_restart(held).await?;
-            id
-        } else {
-            let held = self.control.hold(point);
-            let id = self.sign_in().await?;
-            held.reached().await;
-            self.kill_and_restart(held).await?;
-            id
-        };
-        self.summary.kills_by_state.verifying += 1;
-        let over = self.device.wait_over(&id).await?;
-        if over.state != ReconnectState::Resumed {
-            self.click_again(&over).await?;
-        }
-        Ok("while it verified a reconnect")
-    }
-
     async fn sign_in(&self) -> Result<ReconnectId> {
         sign_in(
             &self.device,
@@ -334,21 +227,6 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn kill_and_restart(&mut self, held: Held) -> Result<()> {
-        self.relay.kill()?;
-        held.release();
-        self.relay.start_again().await
-    }
-
-    /// Lets a few messages pass, so that kills do not all meet the same one.
-    async fn let_some_pass(&mut self) {
-        let before = self.control.delivered().len();
-        let wanted = self.rng.random_range(0..6);
-        let passed = async || (self.control.delivered().len() >= before + wanted).then_some(());
-        // When nothing is due, nothing passes; the point then shows that the relay is idle.
-        let _ = wait_for("some messages", passed, POINT_WITHIN).await;
-    }
-
     async fn wait_disconnected(&self) -> Result<()> {
         let operator = self.relay.operator()?;
         let look = async || {
@@ -368,32 +246,49 @@ impl Run<'_> {
         .await?)
     }
 
-    async fn finish(mut self, sandbox: &Sandbox, telling: &Telling) -> Result<Summary> {
-        let operator = self.relay.operator()?;
-        let look = async || {
-            let campaign = operator
-                .call(&GetCampaign {
-                    campaign_id: self.campaign.clone(),
-                })
-                .await
-                .ok()?;
-            let counts = campaign.counts;
-            let settled = counts.waiting + counts.attempting + counts.in_doubt == 0;
-            (settled || matches!(campaign.status, State::Finished { .. }) || is_stuck(&counts))
-                .then_some(counts)
+    async fn campaign(&self) -> Result<Campaign> {
+        let request = GetCampaign {
+            campaign_id: self.campaign.clone(),
         };
+        self.relay.operator()?.call(&request).await
+    }
+
+    /// Sends and settles what is left, for as long as anything moves.
+    async fn wait_for_rest(&self) -> Result<Counts> {
+        let mut last = self.campaign().await?.counts;
+        loop {
+            if self.is_over(&last).await? {
+                return Ok(last);
+            }
+            let moved = async || {
+                let counts = self.campaign().await.ok()?.counts;
+                (counts != last).then_some(counts)
+            };
+            last = wait_for("the rest of the campaign to move", moved, STILL_FOR)
+                .await
+                .with_context(|| format!("{last:?}"))?;
+        }
+    }
+
+    /// Whether nothing is left but what waits behind deliveries that a person must decide.
+    async fn is_over(&self, counts: &Counts) -> Result<bool> {
+        if counts.attempting + counts.in_doubt > 0 {
+            return Ok(false);
+        }
+        if counts.waiting == 0 {
+            return Ok(true);
+        }
+        // Each list is of a moment of its own; what moves between them is seen at the next look.
+        Ok(counts.unsettled > 0 && counts.waiting <= behind(&self.list_unsettled().await?))
+    }
+
+    async fn finish(mut self, telling: &Telling) -> Result<Summary> {
         telling.say("the kills are over; the rest is sent and settled");
-        let waited = wait_for("the rest of the campaign", look, REST_WITHIN).await;
-        let counts = match waited {
+        let counts = match self.wait_for_rest().await {
             Ok(counts) => counts,
             Err(error) => {
-                telling.say(&format!("{error}"));
-                operator
-                    .call(&GetCampaign {
-                        campaign_id: self.campaign.clone(),
-                    })
-                    .await?
-                    .counts
+                telling.say(&format!("{error:#}"));
+                self.campaign().await?.counts
             }
         };
         let messages = self.servers.delivered()?;
@@ -414,9 +309,25 @@ impl Run<'_> {
         summary.in_doubt = count_verdicts(&self.relay);
         telling.say(&format!(
             "{} messages have arrived at the provider",
-            sandbox.control().delivered().len()
+            messages.len()
         ));
         Ok(self.summary)
+    }
+
+    async fn list_unsettled(&self) -> Result<Vec<Delivery>> {
+        let request = ListDeliveries {
+            campaign_id: self.campaign.clone(),
+            state: Some("unsettled".to_owned()),
+            limit: Some(UNSETTLED_AT_MOST),
+        };
+        let found = self.relay.operator()?.call(&request).await?.deliveries;
+        if found.len() >= UNSETTLED_AT_MOST as usize {
+            bail!(
+                "{} unsettled deliveries are more than one page",
+                found.len()
+            );
+        }
+        Ok(found)
     }
 
     /// Steps that a person must decide and that reached nobody, with the steps that wait behind them.
@@ -425,17 +336,8 @@ impl Run<'_> {
             .iter()
             .map(|message| message.delivery.as_str())
             .collect();
-        let request = ListDeliveries {
-            campaign_id: self.campaign.clone(),
-            state: Some("unsettled".to_owned()),
-            limit: Some(1_000),
-        };
-        let unsettled = self.relay.operator()?.call(&request).await?.deliveries;
-        let steps = unsettled
-            .iter()
-            .map(|one| u64::from(!arrived.contains(one.id.as_str())) + u64::from(one.step == 1))
-            .sum();
-        let cases = unsettled
+        let unsettled = self.list_unsettled().await?;
+        let cases: Vec<_> = unsettled
             .iter()
             .map(|one| UnsettledCase {
                 lead: one.to.to_string(),
@@ -443,15 +345,14 @@ impl Run<'_> {
                 arrived: arrived.contains(one.id.as_str()),
             })
             .collect();
-        Ok((steps, cases))
+        let unknown = cases.iter().filter(|one| !one.arrived).count() as u64;
+        Ok((unknown + behind(&unsettled), cases))
     }
 }
 
-/// Nothing moves any more, because what is left waits behind deliveries that a person must decide.
-fn is_stuck(counts: &Counts) -> bool {
-    counts.unsettled > 0
-        && counts.attempting + counts.in_doubt == 0
-        && counts.waiting <= counts.unsettled
+/// Second steps that wait behind a first one that a person must decide.
+fn behind(unsettled: &[Delivery]) -> u64 {
+    unsettled.iter().filter(|one| one.step == 1).count() as u64
 }
 
 /// What the relay said of its doubts, over all its lives.

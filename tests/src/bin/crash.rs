@@ -2,11 +2,13 @@
 //! line is one JSON object; the exit status is 0 only when nothing was lost, doubled or out of order.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use sandbox::{Profile, profile};
 use tests::crash::run;
+use tests::story::servers::{Plays, Servers};
 use tests::story::telling::Telling;
 
 /// Kills the relay while it sends and while it verifies, and counts what was sent.
@@ -19,9 +21,26 @@ struct Arguments {
     /// What decides where.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Which provider the sandbox plays.
-    #[arg(long, default_value = "generic", value_parser = parse_profile)]
-    profile: &'static Profile,
+    /// Which provider the sandbox plays; without it `generic`.
+    #[arg(long, value_parser = parse_profile)]
+    profile: Option<&'static Profile>,
+    /// Whose servers: the project's sandbox, or oidc-provider with Dovecot and smtp-sink.
+    #[arg(
+        long,
+        value_enum,
+        default_value = "sandbox",
+        conflicts_with = "profile"
+    )]
+    servers: Whose,
+    /// Where npm's packages of `--servers real` are kept.
+    #[arg(long, default_value = "target/tests/oidc")]
+    packages: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Whose {
+    Sandbox,
+    Real,
 }
 
 fn parse_profile(name: &str) -> Result<&'static Profile, String> {
@@ -44,7 +63,18 @@ async fn main() -> ExitCode {
 
 async fn run_it(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let telling = Telling::begin(false);
-    let summary = run(arguments.kills, arguments.seed, arguments.profile, &telling).await?;
+    let (kills, seed) = (arguments.kills, arguments.seed);
+    let servers = match arguments.servers {
+        Whose::Sandbox => {
+            let profile = arguments.profile.unwrap_or(&profile::GENERIC);
+            Servers::start_sandbox_as(Plays::verified(profile), seed).await?
+        }
+        Whose::Real if arguments.profile.is_some() => {
+            anyhow::bail!("--profile says what the sandbox plays; leave it out with --servers real")
+        }
+        Whose::Real => Servers::start_real(&arguments.packages, &[]).await?,
+    };
+    let summary = run(&servers, kills, seed, &telling).await?;
     writeln!(std::io::stdout(), "{}", serde_json::to_string(&summary)?)?;
     let exact = summary.lost == 0 && summary.duplicated == 0 && summary.disordered == 0;
     let at_work = summary.kills_by_state.at_work() * 2 >= summary.kills;
