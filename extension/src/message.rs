@@ -1,5 +1,8 @@
-//! What the parts of the extension say to one another, over ports that the background listens on, as JSON text.
-//! A view shows what it was told last and asks; only the background decides and keeps anything.
+//! What the parts of the extension say to one another, over ports that the background listens on. The eyes, which are
+//! a script, speak JSON; the views, which load the code that reads it at every click on the toolbar, speak
+//! [`compact`]. A view shows what it was told last and asks; only the background decides and keeps anything.
+
+pub mod compact;
 
 use protocol::id::InboxId;
 use protocol::secret::Secret;

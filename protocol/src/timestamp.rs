@@ -11,7 +11,8 @@ mod civil;
 
 pub use civil::Civil;
 
-/// An instant in UTC, to the millisecond. RFC 3339 on the wire, `*_ms BIGINT` in the database.
+/// An instant in UTC, to the millisecond. RFC 3339 on the wire, `*_ms BIGINT` in the database; milliseconds where a
+/// format is not for people (`is_human_readable` of serde).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
@@ -84,12 +85,18 @@ impl FromStr for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            return self.0.serialize(serializer);
+        }
         serializer.collect_str(self)
     }
 }
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return i64::deserialize(deserializer).map(Self::from_ms);
+        }
         String::deserialize(deserializer)?
             .parse()
             .map_err(de::Error::custom)

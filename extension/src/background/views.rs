@@ -6,10 +6,11 @@ use protocol::secret::Secret;
 use url::Url;
 
 use super::record::Record;
-use super::{Background, picture, render, report};
+use super::{Background, picture, report};
 use crate::browser::port::{Port, Sender};
 use crate::browser::tabs;
 use crate::flow::{Ending, Event, State, Wish};
+use crate::message::compact::{self, write};
 use crate::message::{Ask, Told, View};
 use wasm_bindgen_futures::spawn_local;
 use web::card::Given;
@@ -22,7 +23,7 @@ pub(super) struct Open {
     /// Whether it says that it is the popup: what it shows is looked at now.
     is_popup: bool,
     /// What it was told last.
-    told: Option<String>,
+    told: Option<Secret>,
 }
 
 /// What a view may see and ask.
@@ -47,7 +48,7 @@ impl Background {
         report(port.on_text(move |text| {
             // There may be a password in it.
             let text = Secret::new(text);
-            let Ok(ask) = serde_json::from_str::<Ask>(text.expose()) else {
+            let Some(ask) = compact::read::<Ask>(text.expose()) else {
                 return;
             };
             this.when_ready(async move |this| this.answer(n, ask).await);
@@ -71,18 +72,18 @@ impl Background {
         let mut whole = None;
         for open in self.0.views.borrow_mut().iter_mut() {
             let text = match &open.standing {
-                Standing::Nobody => continue,
+                Standing::Nobody => None,
                 Standing::Whole => whole
-                    .get_or_insert_with(|| render(&picture::draw(&record)))
+                    .get_or_insert_with(|| write(&picture::draw(&record)))
                     .clone(),
                 Standing::Prompt { tab, nonce } => {
                     let inbox = find_shown(&record, *tab, nonce);
-                    render(&picture::draw_prompt(&record, inbox.as_ref()))
+                    write(&picture::draw_prompt(&record, inbox.as_ref()))
                 }
             };
-            if open.told.as_ref() != Some(&text) {
+            if let Some(text) = text.filter(|text| open.told.as_ref() != Some(text)) {
                 // A view that is just being closed is told nothing more.
-                let _ = open.port.post(&text);
+                let _ = open.port.post(text.expose());
                 open.told = Some(text);
             }
         }

@@ -1,6 +1,6 @@
 //! Ports of `runtime.connect`: text both ways. What is said over them is in [`crate::message`].
 
-use js_sys::{Function, Reflect};
+use js_sys::{Function, Object, Reflect};
 use serde::Deserialize;
 use wasm_bindgen::{JsCast as _, JsValue};
 
@@ -32,8 +32,10 @@ pub struct Tab {
 
 /// Opens a port to the background.
 pub fn connect(name: &str) -> Result<Port, BrowserError> {
-    let how = super::js(&serde_json::json!({ "name": name }));
-    call("runtime.connect", &[how]).map(Port)
+    let how = Object::new();
+    Reflect::set(&how, &"name".into(), &name.into())
+        .map_err(|thrown| failed("runtime.connect", &thrown))?;
+    call("runtime.connect", &[how.into()]).map(Port)
 }
 
 /// Each port that is opened to the background.

@@ -5,11 +5,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gloo::timers::callback::Timeout;
-use protocol::secret::Secret;
 use yew::{Callback, hook, use_effect_with, use_memo, use_state_eq};
 
 use crate::browser::port::{self, Port};
-use crate::message::{Ask, Snapshot, VIEW_PORT, View};
+use crate::message::{Ask, Snapshot, VIEW_PORT, View, compact};
 
 /// How long a background that does not answer is waited for before it is said. One that was ended is up again
 /// in well under a second.
@@ -105,8 +104,7 @@ impl Line {
     }
 
     fn post(&self, ask: &Ask) -> bool {
-        // There may be a password in it.
-        let Ok(text) = serde_json::to_string(ask).map(Secret::new) else {
+        let Some(text) = compact::write(ask) else {
             return false;
         };
         let port = self.port.borrow();
@@ -115,7 +113,7 @@ impl Line {
     }
 
     fn hear(&self, text: &str) {
-        if let Ok(snapshot) = serde_json::from_str(text) {
+        if let Some(snapshot) = compact::read(text) {
             self.again_after_ms.set(AGAIN_AFTER_MS.0);
             self.silence.take();
             self.heard.emit(Heard::Snapshot(Rc::new(snapshot)));
