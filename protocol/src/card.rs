@@ -22,11 +22,18 @@ pub struct Card {
 }
 
 impl Card {
-    /// The words for one inbox.
+    /// The words for one inbox. A sentence that begins with the provider's name begins with a capital; an address
+    /// stays as it is.
     pub fn render(&self, facts: &Facts<'_>) -> Words {
         let fill = |text: &str| {
-            text.replace("{inbox}", facts.inbox)
-                .replace("{provider}", facts.provider)
+            let filled = text
+                .replace("{inbox}", facts.inbox)
+                .replace("{provider}", facts.provider);
+            if text.starts_with("{provider}") {
+                capitalise(&filled)
+            } else {
+                filled
+            }
         };
         Words {
             title: fill(self.title),
@@ -36,6 +43,14 @@ impl Card {
             remedy: self.remedy,
         }
     }
+}
+
+/// The text with a capital at its beginning.
+pub fn capitalise(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(rest).collect()
+    })
 }
 
 /// The names that a card's words need.
@@ -146,5 +161,31 @@ impl Remedy {
             Self::TellOperator => Some("Copy the report for the operator"),
             Self::Wait | Self::Nothing => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cause::Cause;
+
+    #[test]
+    fn a_sentence_begins_with_a_capital_unless_with_an_address() {
+        let facts = Facts {
+            inbox: "jane@acme.example",
+            provider: "the sandbox",
+        };
+        let words = Cause::PermissionEnded.card().render(&facts);
+        assert!(
+            words.explanation.starts_with("The sandbox ended"),
+            "{}",
+            words.explanation
+        );
+        assert!(
+            words.title.starts_with("jane@acme.example"),
+            "{}",
+            words.title
+        );
+        assert_eq!(words.button.as_deref(), Some("Reconnect with the sandbox"));
     }
 }

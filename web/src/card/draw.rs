@@ -1,7 +1,7 @@
 //! From what is known of an inbox to its card. Every word of a card that is not the relay's own stands here.
 
 use protocol::campaign::{PausedBy, State};
-use protocol::card::{Facts, Remedy, Words};
+use protocol::card::{Facts, Remedy, Words, capitalise};
 use protocol::cause::Cause;
 use protocol::provider::Provider;
 use protocol::receipt::{Fate, Receipt};
@@ -414,13 +414,11 @@ impl<'a> Place<'a> {
 
     /// A sentence that begins with a provider's name begins with a capital; one that begins with an address does not.
     fn sentence(&self, text: String) -> String {
-        let Some(rest) = text.strip_prefix(self.provider) else {
-            return text;
-        };
-        let mut name = self.provider.chars();
-        name.next().map_or_else(String::new, |first| {
-            format!("{}{}{rest}", first.to_uppercase(), name.as_str())
-        })
+        if text.starts_with(self.provider) {
+            capitalise(&text)
+        } else {
+            text
+        }
     }
 }
 
