@@ -69,8 +69,8 @@ pub struct Ending {
     pub disordered: Option<u64>,
     /// What the relay said of the pause.
     pub paused_cause: Option<String>,
-    /// From the start of the reconnect to the receipt.
-    pub reconnect_to_resumed_ms: u64,
+    /// From the start of the reconnect to the receipt; `None` when a person clicked.
+    pub reconnect_to_resumed_ms: Option<u64>,
 }
 
 /// Plays the story against these servers.
@@ -126,7 +126,14 @@ pub async fn play(servers: &Servers, script: Script, telling: &Telling) -> Resul
             last.counts
         ));
     }
-    let ending = judge(servers, script, &last, paused_cause, "none", receipt_ms)?;
+    let ending = judge(
+        servers,
+        script,
+        &last,
+        paused_cause,
+        "none",
+        Some(receipt_ms),
+    )?;
     telling.say(&format!(
         "{} of {} leads have step 1, {} have step 2; {} lost, {} twice",
         ending.accepted_step_1,
@@ -319,7 +326,7 @@ pub(super) fn judge(
     left: &Campaign,
     paused_cause: Option<String>,
     browser: &'static str,
-    reconnect_to_resumed_ms: u64,
+    reconnect_to_resumed_ms: Option<u64>,
 ) -> Result<Ending> {
     let messages = servers.delivered()?;
     let timed = messages.iter().all(|message| message.at_ms.is_some());

@@ -176,9 +176,7 @@ pub async fn play_in_browser(
         &last,
         paused_cause,
         desk.kind().name(),
-        slowest
-            .and_then(|ms| u64::try_from(ms).ok())
-            .unwrap_or_default(),
+        slowest.and_then(|ms| u64::try_from(ms).ok()),
     )?;
     telling.say(&format!(
         "{} of {} leads have step 1, {} have step 2; {} lost, {} twice",
