@@ -100,7 +100,7 @@ fn trouble(model: &Model, send: &Callback<Event>) -> Html {
     };
     let from = model.answered_at.map(|at| {
         html! {
-            <>{ " What you see is from " }{ web::when::element(at, web::when::near(at, model.now)) }{ "." }</>
+            <>{ " It did " }{ web::when::element(at, web::when::past(at, model.now)) }{ ", and what you see is from then." }</>
         }
     });
     html! {

@@ -63,6 +63,15 @@ pub fn at(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// An instant that is over, as in "It did just now", even where this clock is behind: [`near`] says "now" of what may
+/// also be to come.
+pub fn past(at: Timestamp, now: Timestamp) -> String {
+    match ms(now.since(at)) {
+        0..NOW_MS => "just now".to_owned(),
+        _ => near(at, now),
+    }
+}
+
 /// How far away, under a day: "now", "12 min ago", "in 3 h"; else as [`at`] says it, shorter.
 pub fn near(at: Timestamp, now: Timestamp) -> String {
     let (past, ahead) = (ms(now.since(at)), ms(at.since(now)));
@@ -275,6 +284,13 @@ mod tests {
             assert_eq!(since(then, now), since_words);
             assert_eq!(at(then, now), at_words);
             assert_eq!(near(then, now), near_words);
+            // A clock that is behind says nothing of what is to come.
+            let past_words = match near_words {
+                "now" => "just now",
+                _ if then > now => "just now",
+                words => words,
+            };
+            assert_eq!(past(then, now), past_words);
         }
     }
 

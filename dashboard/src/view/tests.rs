@@ -317,7 +317,7 @@ async fn what_failed_is_said_with_a_way_on() {
     assert_says(
         &render(model).await,
         &[
-            "What you see is from 10 min ago.",
+            "It did 10 min ago, and what you see is from then.",
             "Try again",
             "This campaign has no leads",
             "Spring outreach",

@@ -231,7 +231,7 @@ fn gone(url: &str, last_at: Option<Timestamp>, props: &Props) -> Html {
             <p>
                 <b>{ format!("{} does not answer.", host(url)) }</b>
                 if let Some(at) = last_at {
-                    { " What you see is from " }{ when::element(at, when::near(at, props.now)) }{ "." }
+                    { " It did " }{ when::element(at, when::past(at, props.now)) }{ ", and what you see is from then." }
                 }
                 { " Campaigns run at the relay, so check that it is running and that you are online." }
             </p>

@@ -55,7 +55,7 @@ pub(super) fn Pairing(props: &Props) -> Html {
                         <p>
                             <b>{ format!("{} does not answer.", host(url)) }</b>
                             if let Some(at) = last_at {
-                                { " It did " }{ when::element(*at, when::near(*at, props.now)) }{ "." }
+                                { " It did " }{ when::element(*at, when::past(*at, props.now)) }{ "." }
                             }
                             { " Check that it is running and that you are online." }
                         </p>
