@@ -34,9 +34,10 @@
 //! | `GET grants?address=…` | | the grants of a person |
 //!
 //! An unknown address is answered 404, a body of another shape 4xx; nothing is half done.
-//! [`Trouble`] for one person's next conversation is made in process only.
+//! [`Trouble`] for one person's next conversation and the [`Flood`] are made in process only.
 
 pub(crate) mod fault;
+pub(crate) mod flood;
 pub(crate) mod http;
 pub(crate) mod point;
 pub(crate) mod token;
@@ -49,6 +50,7 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 
 pub use fault::{DropAfterData, SentCopyFault, Stage};
+pub use flood::Flood;
 pub use point::{Event, GrantType, Held, Point};
 pub use trouble::{Gate, Met, Trouble};
 
@@ -233,6 +235,13 @@ impl Control {
     /// Answers nonsense over SMTP, IMAP and at the token and userinfo endpoints.
     pub fn answer_garbage(&self, on: bool) {
         locked(&self.provider.faults).garbage = on;
+    }
+
+    /// The next request to the token endpoint is answered without end.
+    pub fn flood_next_token(&self) -> Flood {
+        let flood = Flood::default();
+        locked(&self.provider.faults).flood = Some(flood.clone());
+        flood
     }
 
     /// Repeats to whoever signed in what they showed: in every reply of SMTP and IMAP after that, and in the refusals

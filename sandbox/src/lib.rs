@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use tokio::net::TcpListener;
@@ -408,6 +408,12 @@ async fn with_faults(
     }
     if garbage && matches!(request.uri().path(), "/token" | "/userinfo") {
         return "<html>garbage".into_response();
+    }
+    if request.method() == Method::POST && request.uri().path() == "/token" {
+        let flood = locked(&provider.faults).flood.take();
+        if let Some(flood) = flood {
+            return flood.answer();
+        }
     }
     next.run(request).await
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::flood::Flood;
 use super::trouble::Troubles;
 
 /// Where a scripted reply takes the place of the true one.
@@ -66,6 +67,8 @@ pub(crate) struct Faults {
     pub(crate) imap_off: HashSet<String>,
     pub(crate) troubles: Troubles,
     pub(crate) garbage: bool,
+    /// What the next request to the token endpoint is answered with.
+    pub(crate) flood: Option<Flood>,
     pub(crate) echo: bool,
     pub(crate) slow: Duration,
     pub(crate) sent_copy: Option<SentCopyFault>,

@@ -15,6 +15,10 @@ use url::Url;
 use super::in_both;
 use super::stage::{SOON, Set, Stage};
 
+/// Far more than the buffers between two programs and within a browser, and far less than a browser takes in the 20
+/// seconds that the extension waits for an answer.
+const BUFFERED_AT_MOST: u64 = 64 * 1024 * 1024;
+
 in_both!(
     every_end_of_a_reconnect_says_what_happened_and_how_to_go_on_in_chromium,
     every_end_of_a_reconnect_says_what_happened_and_how_to_go_on_in_firefox,
@@ -186,6 +190,46 @@ async fn relay_lost(kind: Kind) -> Result<()> {
     wait_words(session, "This pairing link was used already", SOON).await?;
     desk.screens.take(session, "pairing-code-over").await?;
     desk.pair(&stage.relay).await?;
+    stage.end().await
+}
+
+in_both!(
+    a_token_endpoint_that_answers_without_end_is_left_in_chromium,
+    a_token_endpoint_that_answers_without_end_is_left_in_firefox,
+    flooded
+);
+
+/// The code is exchanged by the extension itself, where there is no secret: what it reads of an answer has an end.
+async fn flooded(kind: Kind) -> Result<()> {
+    let stage = Stage::set(Set::of(kind)).await?;
+    let desk = &stage.desk;
+    let session = desk.session();
+    let sandbox = stage.servers.sandbox().context("these are the sandbox's")?;
+    stage.lose().await?;
+    let popup = session.open_tab().await?;
+    session.goto(&desk.browser.page("popup.html")).await?;
+    let known = session.windows().await?;
+    let story = Story { desk, popup, known };
+
+    let flood = sandbox.control().flood_next_token();
+    story.begin("Reconnect").await?;
+    desk.press_while_setting_up("button", "Allow").await?;
+    story
+        .ends("flooded", "The sign-in was not accepted")
+        .await?;
+    let turned_away = async || flood.is_over().then_some(());
+    wait_for("the answer to be left", turned_away, SOON).await?;
+    ensure!(
+        (1..BUFFERED_AT_MOST).contains(&flood.taken()),
+        "{} bytes were taken",
+        flood.taken()
+    );
+    desk.press_on_card("popup", Surface::Page, "Reconnect")
+        .await?;
+    desk.finish_at_provider(&story.known).await?;
+    session.show(&story.popup).await?;
+    desk.wait_resumed("popup", Surface::Page).await?;
+    stage.check_goes_on(2).await?;
     stage.end().await
 }
 
