@@ -19,6 +19,7 @@ pub mod lines;
 pub mod oauth_client;
 pub mod oidc;
 pub mod page_server;
+pub mod pages;
 pub mod person;
 pub mod programs;
 pub mod secrets;

@@ -5,6 +5,7 @@
 mod causes;
 mod extension;
 mod figure;
+mod pages;
 
 use std::process::ExitCode;
 
@@ -18,12 +19,13 @@ use figure::Figure;
 /// The command.
 pub(crate) const COMMAND: Command = Command {
     name: "bench",
-    summary: "measures against the budgets: extension (sizes), causes (named right)",
+    summary: "measures against the budgets: extension (sizes), pages (times), causes (named right)",
     about: "\
 Prints a table and, as the last line, one JSON object with every figure, its budget and whether it
 is within. The exit status says whether it could be measured, not how it went.",
     accepts: Accepts::OneOf(&[
         ("extension", "what a browser loads, packed as it travels"),
+        ("pages", "what people wait for, in Chromium"),
         (
             "causes FILE",
             "how often the cause of a recorded failure is named right",
@@ -36,6 +38,9 @@ fn run(given: &Given) -> anyhow::Result<ExitCode> {
     let name = given.name().context("no bench was named")?;
     if name == causes::NAME {
         return causes::run(given);
+    }
+    if name == pages::NAME {
+        return pages::run(given);
     }
     let workspace = Workspace::find()?;
     if !install::ensure(&workspace, need::WEB)? {
