@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use fuzz::{TARGETS, corpus, find, seeded};
 
 /// Inputs made from the corpus; as many as a debug build reads in a few seconds.
-const N_RUNS: u32 = 5_000;
+const N_RUNS: u32 = 2_000;
 
 /// What is allocated is counted for the whole process, so under `cargo test` one test runs at a time.
 static ALONE: Mutex<()> = Mutex::new(());
