@@ -56,7 +56,31 @@ pub fn parse_request<R: Request>(
 
 #[cfg(test)]
 mod tests {
+    use protocol::request::delivery::ListDeliveries;
+    use protocol::request::inbox::CreateInbox;
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_token_in_the_wrong_field_is_not_told_back() {
+        let token = "ya29.a0AfB_by";
+        let Value::Object(fields) = json!({ "address": token, "provider": "openid" }) else {
+            panic!("no object")
+        };
+        let address = parse_request::<CreateInbox>(&[], &fields).unwrap_err();
+        let query = parse_query(&format!("limit={token}"));
+        let limit =
+            parse_request::<ListDeliveries>(&[("campaign_id", "cmp_1")], &query).unwrap_err();
+        for (problem, field, expected) in [
+            (address, "address", "expected a mail address"),
+            (limit, "limit", "expected a number"),
+        ] {
+            assert_eq!(problem.field.as_deref(), Some(field));
+            assert!(problem.detail.contains(expected), "{}", problem.detail);
+            assert!(!problem.detail.contains(token), "{}", problem.detail);
+        }
+    }
 
     #[test]
     fn fields_come_as_an_object_of_json_only() {
