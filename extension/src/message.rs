@@ -201,6 +201,59 @@ pub enum Seen {
     Still,
 }
 
+impl Seen {
+    /// What the eyes said. The page around them is a stranger's, so no more is taken than they would say.
+    pub fn parse(text: &str) -> Result<Self, NotSeen> {
+        let found = text.len();
+        if found > SEEN_AT_MOST_BYTES {
+            return Err(NotSeen::TooLong { found });
+        }
+        let seen = serde_json::from_str(text).map_err(|_| NotSeen::NotOurs)?;
+        if let Self::Page(page) = &seen
+            && (page.candidates.len() > CANDIDATES_AT_MOST
+                || page.accounts.len() > ACCOUNTS_AT_MOST)
+        {
+            return Err(NotSeen::TooMuch {
+                candidates: page.candidates.len(),
+                accounts: page.accounts.len(),
+            });
+        }
+        Ok(seen)
+    }
+}
+
+/// The longest text of the eyes: 24 candidates of 600 characters with 8 buttons of 60 each are 26,000 characters,
+/// of at most 4 bytes each.
+pub const SEEN_AT_MOST_BYTES: usize = 128 * 1024;
+/// The most candidates (`MOST` in `extension/eyes/eyes.js`).
+const CANDIDATES_AT_MOST: usize = 24;
+/// The most accounts (the same file).
+const ACCOUNTS_AT_MOST: usize = 8;
+
+/// The eyes do not say this.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotSeen {
+    /// It is longer than anything they say.
+    #[error("expected at most {SEEN_AT_MOST_BYTES} bytes from the eyes, found {found}")]
+    TooLong {
+        /// Its bytes.
+        found: usize,
+    },
+    /// It is none of their messages.
+    #[error("expected a message of the eyes, found something else")]
+    NotOurs,
+    /// It names more than they look for.
+    #[error(
+        "expected at most {CANDIDATES_AT_MOST} candidates and {ACCOUNTS_AT_MOST} accounts, found {candidates} and {accounts}"
+    )]
+    TooMuch {
+        /// Candidates in it.
+        candidates: usize,
+        /// Accounts in it.
+        accounts: usize,
+    },
+}
+
 /// The words of a page that may be about a pause. Nothing that a person typed is among them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
@@ -245,4 +298,40 @@ pub enum Told {
         /// In pixels.
         height: u32,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(n_candidates: usize, words: &str) -> String {
+        let candidate = Candidate {
+            words: words.to_owned(),
+            ..Candidate::default()
+        };
+        let page = Page {
+            candidates: vec![candidate; n_candidates],
+            ..Page::default()
+        };
+        serde_json::to_string(&Seen::Page(page)).unwrap()
+    }
+
+    #[test]
+    fn the_eyes_are_believed_no_more_than_they_would_say() {
+        assert_eq!(Seen::parse(r#"{"say":"still"}"#), Ok(Seen::Still));
+        assert!(Seen::parse(&page(24, &"ä".repeat(600))).is_ok());
+        assert_eq!(
+            Seen::parse(&page(25, "Campaign paused")),
+            Err(NotSeen::TooMuch {
+                candidates: 25,
+                accounts: 0
+            })
+        );
+        let long = page(1, &"x".repeat(SEEN_AT_MOST_BYTES));
+        assert_eq!(
+            Seen::parse(&long),
+            Err(NotSeen::TooLong { found: long.len() })
+        );
+        assert_eq!(Seen::parse(r#"{"say":"pause"}"#), Err(NotSeen::NotOurs));
+    }
 }

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-/// A mail address, syntax checked (RFC 5321 §4.1.2), domain in lower case.
+/// A mail address, syntax checked (RFC 5321 §4.1.2), domain in lower case. Its local part is never quoted: nobody's
+/// inbox is called so, and what writes our messages would refuse it only when it is to be sent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
@@ -43,6 +44,9 @@ impl FromStr for Address {
             .without_domain_literal();
         email_address::EmailAddress::parse_with_options(text, plain).map_err(|_| error())?;
         let (local, domain) = text.rsplit_once('@').ok_or_else(error)?;
+        if local.contains('"') {
+            return Err(error());
+        }
         Ok(Self(format!("{local}@{}", domain.to_ascii_lowercase())))
     }
 }
@@ -55,9 +59,12 @@ impl fmt::Display for Address {
 
 impl<'de> Deserialize<'de> for Address {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
+        let text = String::deserialize(deserializer)?;
+        // In serde's words, so that the relay knows what in them is the caller's.
+        text.parse().map_err(|_| {
+            let expected = "a mail address such as jane@acme.example";
+            de::Error::invalid_value(de::Unexpected::Str(&text), &expected)
+        })
     }
 }
 
@@ -107,6 +114,8 @@ mod tests {
             ("jane@", None),
             ("@acme.example", None),
             ("jane acme.example", None),
+            ("\"jane doe\"@acme.example", None),
+            ("\"jane\"@acme.example", None),
             ("jane@acme.example\r\nBcc: all@acme.example", None),
             ("", None),
         ] {

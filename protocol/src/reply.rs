@@ -14,21 +14,25 @@ pub struct SmtpReply {
     /// The enhanced status code that opens the text (RFC 3463), where there is one.
     pub enhanced: Option<EnhancedCode>,
     /// The text after code and enhanced code; lines joined with `\n`; bytes that are not UTF-8
-    /// stand as U+FFFD.
+    /// stand as U+FFFD, and control characters as spaces: people read it, also at a terminal.
     pub text: String,
 }
 
 impl SmtpReply {
     /// A reply from its code and its lines, each without the code in front.
-    /// The enhanced code is taken from the first line and removed from each line that repeats it.
+    /// The enhanced code is taken from the first line that says anything, and removed from each line
+    /// that repeats it.
     pub fn parse<'a>(code: u16, lines: impl IntoIterator<Item = &'a str>) -> Self {
         let mut enhanced = None;
         let mut text = String::new();
         for (line_idx, line) in lines.into_iter().enumerate() {
+            let line = line.replace(char::is_control, " ");
+            let line = line.trim_end();
             let (found, rest) = EnhancedCode::split(line);
-            if line_idx == 0 {
+            if enhanced.is_none() && text.trim().is_empty() {
                 enhanced = found;
-            } else {
+            }
+            if line_idx > 0 {
                 text.push('\n');
             }
             text.push_str(if found.is_some() && found == enhanced {
@@ -241,5 +245,18 @@ mod tests {
         let reply = SmtpReply::parse(535, ["5.7.8 first", "5.7.8 second", "5.7.9 third"]);
         assert_eq!(reply.text, "first\nsecond\n5.7.9 third");
         assert_eq!(reply.to_string(), "535 5.7.8 first\nsecond\n5.7.9 third");
+    }
+
+    #[test]
+    fn an_empty_first_line_hides_no_code() {
+        let reply = SmtpReply::parse(550, ["", "5.7.1 no", "5.7.1 never"]);
+        assert_eq!(reply.to_string(), "550 5.7.1 no\nnever");
+    }
+
+    #[test]
+    fn nothing_that_steers_a_terminal_is_kept() {
+        let reply = SmtpReply::parse(550, ["5.7.1\tno \u{1b}[2J\u{7f}", "a\rb\u{85}"]);
+        assert_eq!(reply.enhanced, Some(EnhancedCode::new(5, 7, 1)));
+        assert_eq!(reply.text, "no  [2J\na b");
     }
 }

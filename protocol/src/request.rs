@@ -124,7 +124,9 @@ pub fn encode<R: Request>(request: &R) -> Result<Encoded, EncodeError> {
                 parameter: parameter.to_owned(),
             });
         };
-        path.extend(form_urlencoded::byte_serialize(text.as_bytes()));
+        // A form writes a space as `+`, which a path reads as a plus sign (RFC 3986 §3.3).
+        let escaped: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+        path.push_str(&escaped.replace('+', "%20"));
     }
     Ok(Encoded { path, fields })
 }
@@ -150,14 +152,14 @@ mod tests {
     #[test]
     fn a_request_survives_its_path_and_its_fields() {
         let request = ListDeliveries {
-            campaign_id: CampaignId::new("cmp_a/b"),
+            campaign_id: CampaignId::new("cmp_a/b c+d"),
             state: None,
             limit: Some(7),
         };
         let encoded = encode(&request).unwrap();
-        assert_eq!(encoded.path, "/v1/campaigns/cmp_a%2Fb/deliveries");
+        assert_eq!(encoded.path, "/v1/campaigns/cmp_a%2Fb%20c%2Bd/deliveries");
         assert_eq!(encoded.fields.len(), 1);
-        let parameters = [("campaign_id".to_owned(), "cmp_a/b".to_owned())];
+        let parameters = [("campaign_id".to_owned(), "cmp_a/b c+d".to_owned())];
         let decoded: ListDeliveries = decode(parameters, encoded.fields).unwrap();
         assert_eq!(decoded, request);
     }

@@ -21,6 +21,7 @@ mod answer;
 mod attempts;
 mod body;
 mod dashboard;
+pub mod decoding;
 mod endpoints;
 mod field;
 mod guard;
@@ -56,10 +57,17 @@ pub trait Serve: Request {
     ) -> impl Future<Output = Result<Self::Response, ServeError>> + Send;
 }
 
-/// Every endpoint, one line each: its route and its entry in the OpenAPI document.
-fn endpoints() -> Endpoints {
-    Endpoints::new()
-        .mount::<api::session::CreateLoginLink>()
+/// What is made of the endpoints: routes and the OpenAPI document, or anything else that is to have all of them.
+pub trait Mount: Sized {
+    /// Adds an endpoint.
+    #[must_use]
+    fn mount<R: Serve>(self) -> Self;
+}
+
+/// Every endpoint, one line each.
+#[must_use]
+pub fn mount_endpoints<M: Mount>(on: M) -> M {
+    on.mount::<api::session::CreateLoginLink>()
         .mount::<api::session::CreateSession>()
         .mount::<api::device::CreatePairing>()
         .mount::<api::device::CreateDevice>()
@@ -148,7 +156,7 @@ pub fn relay_url(listen: SocketAddr) -> String {
 
 /// The OpenAPI document, as JSON for people to read.
 pub fn render_openapi() -> String {
-    endpoints().openapi()
+    mount_endpoints(Endpoints::new()).openapi()
 }
 
 /// Serves until it is told to stop, then finishes what is under way, at most for 10 seconds.
@@ -184,7 +192,7 @@ async fn was_told(stop: &mut watch::Receiver<bool>) {
 }
 
 fn router(app: Arc<App>, listen: SocketAddr) -> Router {
-    let endpoints = endpoints();
+    let endpoints = mount_endpoints(Endpoints::new());
     let openapi = Bytes::from(endpoints.openapi());
     let api = Arc::new(Api {
         app,

@@ -11,12 +11,12 @@
 mod authentication;
 mod capabilities;
 mod command;
-mod fetching;
-mod folder;
-mod framing;
+pub mod fetching;
+pub mod folder;
+pub mod framing;
 mod opening;
-mod reading;
-mod value;
+pub mod reading;
+pub mod value;
 mod wire;
 
 use std::collections::BTreeSet;

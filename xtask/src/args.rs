@@ -32,7 +32,7 @@ pub(crate) enum Accepts {
 
 /// One flag of a command.
 pub(crate) struct Flag {
-    /// With its dashes: `--only`.
+    /// With its dashes: `--only`. In capitals, as `TARGET`, it is a word that stands by itself.
     pub(crate) name: &'static str,
     /// The name of its value in the help; `None` when it takes no value.
     pub(crate) value: Option<&'static str>,
@@ -87,6 +87,11 @@ impl fmt::Display for UsageError {
 impl std::error::Error for UsageError {}
 
 impl UsageError {
+    /// The arguments do not fit together, in these words.
+    pub(crate) fn new(words: &str) -> Self {
+        Self(words.to_owned())
+    }
+
     /// No command was given.
     pub(crate) fn no_command(known: &[Command]) -> Self {
         Self(format!("no command; known commands: {}", names(known)))
@@ -123,7 +128,14 @@ impl Command {
             }
         };
         let mut words = words.iter();
+        let by_itself = flags.iter().find(|flag| !flag.name.starts_with('-'));
         while let Some(word) = words.next() {
+            if let Some(flag) = by_itself
+                && !word.starts_with('-')
+            {
+                given.flags.push((flag.name, word.clone()));
+                continue;
+            }
             let (name, attached) = match word.split_once('=') {
                 Some((name, value)) => (name, Some(value.to_owned())),
                 None => (word.as_str(), None),

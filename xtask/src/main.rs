@@ -17,6 +17,7 @@ mod demo;
 mod digest;
 mod dist;
 mod faults;
+mod fuzz;
 mod gzip;
 mod npm;
 mod secrets;
@@ -39,6 +40,7 @@ const COMMANDS: &[Command] = &[
     crash::COMMAND,
     faults::COMMAND,
     secrets::COMMAND,
+    fuzz::COMMAND,
     bench::COMMAND,
     dist::COMMAND,
     tidy::COMMAND,

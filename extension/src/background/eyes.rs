@@ -55,7 +55,7 @@ impl Background {
         };
         let this = self.clone();
         report(port.on_text(move |text| {
-            let Ok(seen) = serde_json::from_str::<Seen>(&text) else {
+            let Ok(seen) = Seen::parse(&text) else {
                 return;
             };
             this.when_ready(async move |this| this.hear(n, seen).await);

@@ -105,9 +105,9 @@ fn number_or_text<'de, D: serde::Deserializer<'de>>(
     match Option::<Either>::deserialize(deserializer)? {
         None => Ok(None),
         Some(Either::Number(number)) => Ok(Some(number)),
-        Some(Either::Text(text)) => text
-            .parse()
-            .map(Some)
-            .map_err(|_| serde::de::Error::custom(format!("expected a number, found {text:?}"))),
+        Some(Either::Text(text)) => text.parse().map(Some).map_err(|_| {
+            // In serde's words, so that the relay knows what in them is the caller's.
+            serde::de::Error::invalid_value(serde::de::Unexpected::Str(&text), &"a number")
+        }),
     }
 }

@@ -1,6 +1,6 @@
 //! Reading a lead list from CSV (RFC 4180): every row or none. Storing them is the store's.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use protocol::inbox::Address;
 
@@ -8,6 +8,19 @@ use crate::record::NewLead;
 
 /// The column that holds the address.
 pub const ADDRESS_COLUMN: &str = "email";
+
+/// What the leads of one list may hold in all: 16 times the largest file. 300,000 leads of ten columns hold half
+/// of it; what goes beyond repeats very long column names, or has very many empty cells.
+const HELD_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// What a cell costs beside its words: two strings and a place in a map.
+const CELL_BYTES: usize = 80;
+
+/// How much of a cell or a name is shown in an error, in characters.
+const SHOWN_CHARS_MAX: usize = 80;
+
+/// How many column names are shown in an error.
+const SHOWN_COLUMNS_MAX: usize = 30;
 
 /// What is wrong with a lead list. Rows count from 1, the header being row 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,7 +31,7 @@ pub enum LeadsError {
     /// No address column.
     #[error(
         "there is no column \"email\": expected it among the column names in row 1, found {}",
-        .found.join(", ")
+        show_columns(.found)
     )]
     NoAddressColumn {
         /// The columns that are there.
@@ -71,6 +84,14 @@ pub enum LeadsError {
         /// What stood there.
         found: String,
     },
+    /// Every lead keeps each of its columns by its name; here that is too much.
+    #[error(
+        "row {row}: the list is too large up to here, its column names counted for every row: remove the columns that no message names, or import it in parts"
+    )]
+    TooLarge {
+        /// The first row that is too much.
+        row: u64,
+    },
     /// One address twice.
     #[error("row {row}: {address} stands in row {first} already; remove one of them")]
     Duplicate {
@@ -91,6 +112,7 @@ impl LeadsError {
             | Self::OpenQuote { row }
             | Self::NotUtf8 { row }
             | Self::Address { row, .. }
+            | Self::TooLarge { row }
             | Self::Duplicate { row, .. } => Some(*row),
             Self::NoAddressColumn { .. } | Self::ColumnName { .. } => Some(1),
             Self::Empty | Self::NoLeads => None,
@@ -100,6 +122,13 @@ impl LeadsError {
 
 /// The columns and leads of a CSV file. Cells are trimmed; names are matched in any case and kept in lower case.
 pub fn parse(bytes: &[u8]) -> Result<(Vec<String>, Vec<NewLead>), LeadsError> {
+    parse_within(bytes, HELD_BYTES_MAX)
+}
+
+fn parse_within(
+    bytes: &[u8],
+    held_bytes_max: usize,
+) -> Result<(Vec<String>, Vec<NewLead>), LeadsError> {
     // Spreadsheets write a byte order mark; it is no part of the first name.
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let mut rows = number_rows(bytes)?.into_iter().skip(1);
@@ -121,18 +150,25 @@ pub fn parse(bytes: &[u8]) -> Result<(Vec<String>, Vec<NewLead>), LeadsError> {
     let mut leads = Vec::new();
     let mut rows_by_address: HashMap<String, u64> = HashMap::new();
     let mut row = 1;
+    let mut held_bytes = 0;
+    let names_bytes: usize = columns.iter().map(|name| name.len() + CELL_BYTES).sum();
     for record in reader.records() {
         row = rows.next().unwrap_or(row + 1);
         let record = record.map_err(|error| refusal(&error, row))?;
+        held_bytes += names_bytes + record.as_slice().len();
+        if held_bytes > held_bytes_max {
+            return Err(LeadsError::TooLarge { row });
+        }
         let fields: BTreeMap<String, String> = columns
             .iter()
             .cloned()
             .zip(record.iter().map(str::to_owned))
             .collect();
         let found = fields.get(ADDRESS_COLUMN).cloned().unwrap_or_default();
-        let address: Address = found
-            .parse()
-            .map_err(|_| LeadsError::Address { row, found })?;
+        let address: Address = found.parse().map_err(|_| LeadsError::Address {
+            row,
+            found: shorten(&found),
+        })?;
         // Local parts may be told apart by case in theory (RFC 5321 §2.4); nobody's mailbox is.
         if let Some(first) = rows_by_address.insert(address.as_str().to_lowercase(), row) {
             return Err(LeadsError::Duplicate {
@@ -205,6 +241,7 @@ fn number_rows(bytes: &[u8]) -> Result<Vec<u64>, LeadsError> {
 
 fn parse_columns(header: &csv::StringRecord) -> Result<Vec<String>, LeadsError> {
     let mut columns: Vec<String> = Vec::with_capacity(header.len());
+    let mut seen = HashSet::new();
     for (number, name) in (1..).zip(header) {
         let name = name.to_lowercase();
         if name.is_empty() {
@@ -213,15 +250,33 @@ fn parse_columns(header: &csv::StringRecord) -> Result<Vec<String>, LeadsError> 
                 problem: "has no name".to_owned(),
             });
         }
-        if columns.contains(&name) {
+        if !seen.insert(name.clone()) {
             return Err(LeadsError::ColumnName {
                 number,
-                problem: format!("is named {name:?} like an earlier one"),
+                problem: format!("is named {:?} like an earlier one", shorten(&name)),
             });
         }
         columns.push(name);
     }
     Ok(columns)
+}
+
+/// The start of what stood there, fit to be shown also at a terminal.
+fn shorten(text: &str) -> String {
+    let (start, dots) = match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => (text.get(..end).unwrap_or_default(), "…"),
+        None => (text, ""),
+    };
+    format!("{}{dots}", start.replace(char::is_control, " "))
+}
+
+fn show_columns(names: &[String]) -> String {
+    let shown = names.iter().take(SHOWN_COLUMNS_MAX);
+    let mut shown: Vec<String> = shown.map(|name| shorten(name)).collect();
+    if names.len() > SHOWN_COLUMNS_MAX {
+        shown.push(format!("and {} more", names.len() - SHOWN_COLUMNS_MAX));
+    }
+    shown.join(", ")
 }
 
 fn refusal(error: &csv::Error, row: u64) -> LeadsError {
@@ -251,6 +306,33 @@ mod tests {
         assert_eq!(leads[1].fields["first_name"], "Bob, jr");
         assert_eq!(leads[1].row, 3);
         assert_eq!(leads[0].address.as_str(), "ann@a.example");
+    }
+
+    #[test]
+    fn a_list_that_grows_beyond_its_file_is_refused_at_its_row() {
+        let list = |n_rows: usize| {
+            let name = "x".repeat(10_000);
+            let rows: Vec<String> = (0..n_rows).map(|n| format!("{n}@a.example,")).collect();
+            format!("email,{name}\n{}\n", rows.join("\n"))
+        };
+        assert_eq!(
+            parse_within(list(9).as_bytes(), 100_000).unwrap().1.len(),
+            9
+        );
+        let error = parse_within(list(10_000).as_bytes(), 100_000).unwrap_err();
+        assert_eq!(error, LeadsError::TooLarge { row: 11 });
+    }
+
+    #[test]
+    fn an_error_shows_no_more_than_a_person_reads() {
+        let wide: Vec<String> = (0..5_000).map(|n| format!("column{n}")).collect();
+        let long = format!("email\n{}\n", "x".repeat(100_000));
+        let steering = "na\u{1b}[2Jme\nJane\n".to_owned();
+        for list in [wide.join(","), long, steering] {
+            let error = parse(list.as_bytes()).unwrap_err().to_string();
+            assert!(error.len() < 1_000, "{} bytes", error.len());
+            assert!(!error.contains(char::is_control), "{error:?}");
+        }
     }
 
     #[test]

@@ -15,6 +15,10 @@ use super::template::{self, TemplateError};
 /// delivery's id, which is random.
 pub const DELIVERY_HEADER: &str = "X-Unpause-Delivery";
 
+/// The longest subject. A line is at most 998 bytes (RFC 5322 §2.1.1), and a subject without a space cannot be
+/// folded; this leaves room for the header's name and for `Re: `.
+pub const SUBJECT_BYTES_MAX: usize = 900;
+
 /// Everything that a message is made of.
 #[derive(Debug)]
 pub struct Parts<'a> {
@@ -44,6 +48,12 @@ pub enum MessageError {
     /// The template does not fit the lead.
     #[error(transparent)]
     Template(#[from] TemplateError),
+    /// The subject does not fit into a line.
+    #[error("expected a subject of at most {SUBJECT_BYTES_MAX} bytes, found {found}")]
+    Subject {
+        /// Its bytes.
+        found: usize,
+    },
     /// The campaign has no such step.
     #[error("the campaign has no step {number}")]
     NoStep {
@@ -64,14 +74,14 @@ pub enum MessageError {
     },
 }
 
-/// The bytes of the message (RFC 5322), 7-bit, with CRLF line ends.
+/// The bytes of the message (RFC 5322), with CRLF line ends; 7-bit but for an address beyond ASCII (RFC 6532).
 pub fn compose(parts: &Parts<'_>) -> Result<Vec<u8>, MessageError> {
     let number = parts.step_idx + 1;
     let step = parts
         .steps
         .get(parts.step_idx)
         .ok_or(MessageError::NoStep { number })?;
-    let body = template::render(&step.body, parts.fields)?;
+    let body = clean(&template::render(&step.body, parts.fields)?);
     let date = std::time::UNIX_EPOCH
         + std::time::Duration::from_millis(u64::try_from(parts.date.as_ms()).unwrap_or(0));
     let mut builder = MessageBuilder::new()
@@ -104,14 +114,35 @@ fn subject(parts: &Parts<'_>) -> Result<String, MessageError> {
         .get(parts.step_idx)
         .map(|step| step.subject.as_str())
         .filter(|subject| !subject.is_empty());
-    match (own, parts.steps.first()) {
-        (Some(own), _) => Ok(template::render(own, parts.fields)?),
-        (None, Some(first)) if parts.step_idx > 0 => Ok(format!(
-            "Re: {}",
-            template::render(&first.subject, parts.fields)?
-        )),
-        _ => Ok(String::new()),
+    let (start, template) = match (own, parts.steps.first()) {
+        (Some(own), _) => ("", own),
+        (None, Some(first)) if parts.step_idx > 0 => ("Re: ", first.subject.as_str()),
+        _ => return Ok(String::new()),
+    };
+    let subject = clean(&template::render(template, parts.fields)?).replace('\n', " ");
+    check_subject(&subject)?;
+    Ok(format!("{start}{subject}"))
+}
+
+/// The text with line breaks of one kind and, tabs aside, without control characters: a cell may hold anything, and
+/// a CR that no LF follows may end a line for one server and not for the next (RFC 5321 §2.3.8).
+fn clean(text: &str) -> String {
+    let clean = |c: char| match c {
+        '\r' => '\n',
+        '\n' | '\t' => c,
+        c if c.is_control() => ' ',
+        c => c,
+    };
+    text.replace("\r\n", "\n").chars().map(clean).collect()
+}
+
+/// Whether a message can have this subject, which is filled already.
+pub fn check_subject(subject: &str) -> Result<(), MessageError> {
+    let found = subject.len();
+    if found > SUBJECT_BYTES_MAX {
+        return Err(MessageError::Subject { found });
     }
+    Ok(())
 }
 
 fn mailbox(address: &Address) -> Result<Mailbox, MessageError> {
@@ -188,6 +219,40 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} is missing in {text}");
         }
+    }
+
+    #[test]
+    fn what_a_cell_holds_ends_no_line_but_its_own() {
+        let fields =
+            BTreeMap::from([("name".to_owned(), "A\r\nB\rBcc: c\nD\0\u{1b}\tE".to_owned())]);
+        let bytes = compose(&Parts {
+            from: &"jane@acme.example".parse().unwrap(),
+            to: &"ann@a.example".parse().unwrap(),
+            fields: &fields,
+            steps: &steps(),
+            step_idx: 0,
+            delivery: &DeliveryId::new("dlv_1"),
+            message_id: "one@acme.example",
+            thread: &[],
+            date: Timestamp::from_ms(0),
+        });
+        let text = String::from_utf8(bytes.unwrap()).unwrap();
+        assert!(
+            text.contains("\r\nSubject: Hello A B Bcc: c D  \tE\r\n"),
+            "{text}"
+        );
+        let bare = text.replace("\r\n", "");
+        assert!(!bare.contains(['\r', '\n', '\0', '\u{1b}']), "{text}");
+    }
+
+    #[test]
+    fn a_subject_that_fits_into_no_line_is_refused() {
+        assert_eq!(check_subject(&"x".repeat(SUBJECT_BYTES_MAX)), Ok(()));
+        let found = SUBJECT_BYTES_MAX + 1;
+        assert_eq!(
+            check_subject(&"x".repeat(found)),
+            Err(MessageError::Subject { found })
+        );
     }
 
     #[test]

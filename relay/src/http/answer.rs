@@ -12,13 +12,13 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use protocol::id::RequestId;
 use protocol::problem::{Code, Problem};
-use protocol::request::{Caller, Request, decode};
+use protocol::request::{Caller, Request};
 use protocol::secret::Secret;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::field::{find_field, tell};
+use super::decoding::parse_request;
 use super::{Api, Context, Serve, ServeError, Who, body, problem};
 use crate::secret::hash;
 
@@ -155,20 +155,8 @@ fn parse<R: Request>(
     let Some(parameters) = parameters else {
         return Err(Problem::new(Code::NotFound, "the path is not UTF-8").into());
     };
-    let decode_with = |fields: Map<String, Value>| {
-        let parameters = parameters
-            .iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        decode::<R>(parameters, fields)
-    };
-    decode_with(fields.clone()).map_err(|error| {
-        let words = error.to_string();
-        let complain = |fields| decode_with(fields).err().map(|error| error.to_string());
-        let field = find_field(&words, fields, &complain);
-        let mut problem = Problem::new(Code::Invalid, tell(&words));
-        problem.field = field;
-        problem.into()
-    })
+    let parameters: Vec<(&str, &str)> = parameters.iter().collect();
+    Ok(parse_request(&parameters, fields)?)
 }
 
 fn render(method: &Method, asked: &HeaderMap, body: Vec<u8>) -> Response {

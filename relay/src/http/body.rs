@@ -9,10 +9,9 @@ use http::{HeaderMap, Method};
 use protocol::problem::{Code, Problem};
 use protocol::request::Body;
 use serde_json::{Map, Value};
-use url::form_urlencoded;
 
 use super::ServeError;
-use super::field::tell;
+use super::decoding::{parse_fields, parse_query};
 
 /// The largest body of fields: 64 KiB. The largest field is a sealed hand-over of about 8 KiB.
 const FIELDS_AT_MOST_BYTES: u64 = 64 * 1024;
@@ -28,10 +27,7 @@ pub(super) struct Carried {
 
 /// Reads what a request carries beside its path.
 pub(super) async fn read(parts: &Parts, body: HttpBody, kind: Body) -> Result<Carried, ServeError> {
-    let mut fields = Map::new();
-    for (name, value) in form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()) {
-        fields.insert(name.into_owned(), Value::String(value.into_owned()));
-    }
+    let fields = parse_query(parts.uri.query().unwrap_or_default());
     let has_no_body = matches!(parts.method, Method::GET | Method::HEAD | Method::DELETE);
     match kind {
         Body::Fields if has_no_body => Ok(Carried {
@@ -41,7 +37,7 @@ pub(super) async fn read(parts: &Parts, body: HttpBody, kind: Body) -> Result<Ca
         Body::Fields => {
             let body = read_bounded(&parts.headers, body, FIELDS_AT_MOST_BYTES).await?;
             Ok(Carried {
-                fields: parse_fields(&parts.headers, &body)?,
+                fields: parse_fields(content_type(&parts.headers), &body)?,
                 csv: Bytes::new(),
             })
         }
@@ -52,24 +48,11 @@ pub(super) async fn read(parts: &Parts, body: HttpBody, kind: Body) -> Result<Ca
     }
 }
 
-fn parse_fields(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, ServeError> {
-    if body.is_empty() {
-        return Ok(Map::new());
-    }
-    let found = headers
+fn content_type(headers: &HeaderMap) -> &str {
+    headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let essence = found.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
-        let detail = format!("expected Content-Type application/json, found {found:?}");
-        return Err(Problem::new(Code::Invalid, detail).into());
-    }
-    serde_json::from_slice(body).map_err(|error| {
-        let words = tell(&error.to_string());
-        let detail = format!("the body is not an object of JSON: {words}");
-        Problem::new(Code::Invalid, detail).into()
-    })
+        .unwrap_or_default()
 }
 
 async fn read_bounded(
@@ -146,23 +129,5 @@ mod tests {
                 "{detail}"
             );
         }
-    }
-
-    #[test]
-    fn fields_come_as_an_object_of_json_only() {
-        let headers = |kind: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(CONTENT_TYPE, http::HeaderValue::from_static(kind));
-            headers
-        };
-        let json = headers("application/json; charset=utf-8");
-        assert_eq!(parse_fields(&json, br#"{"name":"x"}"#).unwrap().len(), 1);
-        assert!(parse_fields(&HeaderMap::new(), b"").unwrap().is_empty());
-        assert!(
-            parse_fields(&headers("text/plain"), br#"{"name":"x"}"#).is_err(),
-            "a form can send that"
-        );
-        assert!(parse_fields(&json, b"[1]").is_err());
-        assert!(parse_fields(&json, b"{").is_err());
     }
 }

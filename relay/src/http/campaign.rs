@@ -14,6 +14,7 @@ use protocol::request::campaign::{
 
 use super::{Context, Serve, ServeError};
 use crate::engine::leads::{LeadsError, parse};
+use crate::engine::message::check_subject;
 use crate::engine::template::{TemplateError, parse_fields, render};
 use crate::record::NewLead;
 use crate::store::StoreError;
@@ -205,12 +206,17 @@ fn check_steps(steps: &[Step]) -> Result<(), ServeError> {
 
 /// Every template must fill for every lead: found now, not at the hundredth message.
 fn check_fields(steps: &[Step], columns: &[String], leads: &[NewLead]) -> Result<(), ServeError> {
-    let templates = || steps.iter().flat_map(|step| [&step.subject, &step.body]);
     for lead in leads {
-        for template in templates() {
-            if let Err(error) = render(template, &lead.fields) {
-                return Err(lacking(&error, columns, lead));
-            }
+        for step in steps {
+            let fill = |template: &str| {
+                render(template, &lead.fields).map_err(|error| lacking(&error, columns, lead))
+            };
+            let subject = fill(&step.subject)?;
+            check_subject(&subject).map_err(|error| {
+                let detail = format!("row {}: {error} once its cells stand in it", lead.row);
+                Problem::new(Code::Invalid, detail).at_row(lead.row)
+            })?;
+            fill(&step.body)?;
         }
     }
     Ok(())
@@ -307,6 +313,12 @@ mod tests {
             "email,name,city\na@a.example,Ann,Ulm\nb@b.example,Bob,\n",
         ));
         assert_eq!((empty.field.as_deref(), empty.row), (Some("city"), Some(3)));
+        let long = refused(check(&format!(
+            "email,name,city\na@a.example,Ann,Ulm\nb@b.example,{},Ulm\n",
+            "x".repeat(1_000)
+        )));
+        assert_eq!(long.row, Some(3));
+        assert!(long.detail.contains("found 1003"), "{}", long.detail);
         let missing = refused(check("email,name\na@a.example,Ann\n"));
         assert_eq!(
             (missing.field.as_deref(), missing.row),

@@ -7,7 +7,7 @@ use axum::routing::{MethodFilter, on};
 
 use super::answer::answer;
 use super::openapi::Document;
-use super::{Api, Serve};
+use super::{Api, Mount, Serve};
 
 /// The endpoints so far.
 pub(super) struct Endpoints {
@@ -23,15 +23,6 @@ impl Endpoints {
         }
     }
 
-    /// Adds an endpoint.
-    pub(super) fn mount<R: Serve>(mut self) -> Self {
-        // Only an extension method has no filter, and RFC 9110 names all that we use.
-        let method = MethodFilter::try_from(R::METHOD).unwrap_or(MethodFilter::POST);
-        self.router = self.router.route(R::PATH, on(method, answer::<R>));
-        self.document.describe::<R>();
-        self
-    }
-
     pub(super) fn into_router(self) -> Router<Arc<Api>> {
         self.router
     }
@@ -39,5 +30,15 @@ impl Endpoints {
     /// The OpenAPI document.
     pub(super) fn openapi(&self) -> String {
         self.document.render()
+    }
+}
+
+impl Mount for Endpoints {
+    fn mount<R: Serve>(mut self) -> Self {
+        // Only an extension method has no filter, and RFC 9110 names all that we use.
+        let method = MethodFilter::try_from(R::METHOD).unwrap_or(MethodFilter::POST);
+        self.router = self.router.route(R::PATH, on(method, answer::<R>));
+        self.document.describe::<R>();
+        self
     }
 }

@@ -24,16 +24,19 @@ pub(super) fn find_field(
 /// The longest text of a caller that is told back: what is longer may be a token in the wrong field.
 const TOLD_AT_MOST: usize = 12;
 
-/// serde's `words` without a long text of the caller's, as in `invalid type: string "…", expected a map`.
+/// serde's `words` without a long text of the caller's, as in `invalid type: string "…", expected a map` and
+/// ``unknown variant `…`, expected one of``.
 pub(super) fn tell(words: &str) -> String {
-    let quoted = |words: &str| -> Option<String> {
-        let (before, rest) = words.split_once("string \"")?;
-        let (text, behind) = rest.rsplit_once("\", expected ")?;
+    let without = |open: &str, close: &str, kind: &str| -> Option<String> {
+        let (before, rest) = words.split_once(open)?;
+        let (text, behind) = rest.rsplit_once(close)?;
         let n_letters = text.chars().count();
         (n_letters > TOLD_AT_MOST)
-            .then(|| format!("{before}a string of {n_letters} characters, expected {behind}"))
+            .then(|| format!("{before}{kind} of {n_letters} characters, expected {behind}"))
     };
-    quoted(words).unwrap_or_else(|| words.to_owned())
+    without("string \"", "\", expected ", "a string")
+        .or_else(|| without("unknown variant `", "`, expected ", "an unknown variant"))
+        .unwrap_or_else(|| words.to_owned())
 }
 
 /// The name in "missing field `name`" or "unknown field `nam`, expected …".
@@ -101,6 +104,14 @@ mod tests {
             (
                 "invalid type: string \"ya29.a0AfB_by\\\", expected\", expected struct Sealed at line 1 column 9",
                 "invalid type: a string of 25 characters, expected struct Sealed at line 1 column 9",
+            ),
+            (
+                "unknown variant `ya29.a0AfB_byC`, expected one of `leave`, `cancel`",
+                "an unknown variant of 14 characters, expected one of `leave`, `cancel`",
+            ),
+            (
+                "unknown variant `send`, expected one of `leave`, `cancel`",
+                "unknown variant `send`, expected one of `leave`, `cancel`",
             ),
             ("missing field `steps`", "missing field `steps`"),
         ] {

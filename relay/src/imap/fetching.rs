@@ -21,18 +21,21 @@ pub struct Header {
 
 /// What one `FETCH` response holds of the items that the relay asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Fetched {
-    pub(super) uid: Option<u32>,
-    pub(super) size_bytes: Option<u64>,
-    pub(super) internal_date: Option<Timestamp>,
+pub struct Fetched {
+    /// The unique id.
+    pub uid: Option<u32>,
+    /// `RFC822.SIZE`; `None` also where it is no number.
+    pub size_bytes: Option<u64>,
+    /// `INTERNALDATE`; `None` also where it is no date.
+    pub internal_date: Option<Timestamp>,
     /// The only `BODY[…]` item; `None` where there is none or it is `NIL`.
-    pub(super) body: Option<Vec<u8>>,
+    pub body: Option<Vec<u8>>,
 }
 
 impl Fetched {
     /// Reads a `FETCH` response (RFC 9051 §7.5.2). Items that were not asked for are passed over:
     /// the server may send flags whenever it likes (§5.2).
-    pub(super) fn parse(data: &Data) -> Result<Self, Unreadable> {
+    pub fn parse(data: &Data) -> Result<Self, Unreadable> {
         let values = data.values()?;
         let [Value::List(items)] = values.as_slice() else {
             return Err(data.unreadable());
@@ -64,7 +67,7 @@ impl Fetched {
     }
 
     /// A header, where this response brings one.
-    pub(super) fn into_header(self) -> Option<Header> {
+    pub fn into_header(self) -> Option<Header> {
         let Self {
             uid,
             size_bytes,

@@ -57,7 +57,7 @@ impl Folder {
     }
 
     /// Reads a `LIST` response (RFC 9051 §7.3.1). What follows the name (RFC 5258) is not asked.
-    pub(super) fn parse(data: &Data) -> Result<Self, Unreadable> {
+    pub fn parse(data: &Data) -> Result<Self, Unreadable> {
         let values = data.values()?;
         let [Value::List(attributes), _delimiter, name, ..] = values.as_slice() else {
             return Err(data.unreadable());

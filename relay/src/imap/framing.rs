@@ -3,11 +3,11 @@
 
 /// The size of a response that no command asked to be larger. A line of `CAPABILITY` or `LIST` is
 /// below a kilobyte; this leaves room and still bounds what a server can make us hold.
-pub(super) const RESPONSE_BYTES_MAX: usize = 1024 * 1024;
+pub const RESPONSE_BYTES_MAX: usize = 1024 * 1024;
 
 /// A part of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub enum Piece {
     /// A line without its end, and without the `{n}` where a literal follows.
     Line(Vec<u8>),
     /// A literal: any bytes.
@@ -16,70 +16,90 @@ pub(super) enum Piece {
 
 /// The response is larger than was allowed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooLarge {
+pub struct TooLarge {
     /// What was allowed.
-    pub(super) bytes_max: usize,
+    pub bytes_max: usize,
 }
 
 /// Cuts the bytes of a connection into responses.
 #[derive(Debug)]
-pub(super) struct Framer {
+pub struct Framer {
     /// What the next response may hold in all.
-    pub(super) bytes_max: usize,
+    pub bytes_max: usize,
     waiting: Vec<u8>,
+    /// How much of `waiting` was cut off already. It is given up when more is read, not line by line: that
+    /// would move what is behind it once for every line.
+    cut: usize,
     pieces: Vec<Piece>,
     /// Bytes in `pieces`.
     taken_bytes: usize,
     /// The size of the literal that comes next, between the line that announces it and its end.
     literal_bytes: Option<usize>,
-    /// How far `waiting` was searched for the end of a line.
+    /// How far `waiting` was searched for the end of a line, from `cut` on.
     searched: usize,
 }
 
-impl Framer {
+impl Default for Framer {
     /// Before the first byte.
-    pub(super) fn new() -> Self {
+    fn default() -> Self {
         Self {
             bytes_max: RESPONSE_BYTES_MAX,
             waiting: Vec::new(),
+            cut: 0,
             pieces: Vec::new(),
             taken_bytes: 0,
             literal_bytes: None,
             searched: 0,
         }
     }
+}
 
+impl Framer {
     /// Where bytes go that were read, behind those that are there.
-    pub(super) fn room(&mut self) -> &mut Vec<u8> {
+    pub fn room(&mut self) -> &mut Vec<u8> {
+        self.waiting.drain(..self.cut);
+        self.cut = 0;
         &mut self.waiting
     }
 
+    /// What was read and is not cut off.
+    fn rest(&self) -> &[u8] {
+        self.waiting.get(self.cut..).unwrap_or_default()
+    }
+
+    /// Cuts off so many of its first bytes.
+    fn cut(&mut self, n_bytes: usize) -> Vec<u8> {
+        let bytes = self.rest().get(..n_bytes).unwrap_or_default().to_vec();
+        self.cut += bytes.len();
+        self.searched = 0;
+        bytes
+    }
+
     /// Whether nothing is left of what was read.
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.pieces.is_empty()
+    pub fn is_empty(&self) -> bool {
+        self.rest().is_empty() && self.pieces.is_empty()
     }
 
     /// The next whole response; `None` until more bytes come.
-    pub(super) fn next(&mut self) -> Result<Option<Vec<Piece>>, TooLarge> {
+    pub fn take_response(&mut self) -> Result<Option<Vec<Piece>>, TooLarge> {
         loop {
             if let Some(length) = self.literal_bytes {
-                if self.waiting.len() < length {
+                if self.rest().len() < length {
                     return Ok(None);
                 }
-                let literal = self.waiting.drain(..length).collect();
+                let literal = self.cut(length);
                 self.pieces.push(Piece::Literal(literal));
                 self.literal_bytes = None;
                 continue;
             }
-            let unseen = self.waiting.get(self.searched..).unwrap_or_default();
+            let unseen = self.rest().get(self.searched..).unwrap_or_default();
             let Some(at) = unseen.iter().position(|&byte| byte == b'\n') else {
-                self.searched = self.waiting.len();
-                self.check_size(self.waiting.len())?;
+                self.searched = self.rest().len();
+                self.check_size(self.searched)?;
                 return Ok(None);
             };
             // RFC 9051 §2.2 ends a line with CRLF; a bare LF can mean nothing else.
-            let mut line: Vec<u8> = self.waiting.drain(..=self.searched + at).collect();
-            self.searched = 0;
+            let mut line = self.cut(self.searched + at + 1);
             self.check_size(line.len())?;
             self.taken_bytes += line.len();
             line.pop();
@@ -152,10 +172,10 @@ mod tests {
     use super::*;
 
     fn frame(bytes: &[u8]) -> Vec<Vec<Piece>> {
-        let mut framer = Framer::new();
+        let mut framer = Framer::default();
         framer.room().extend_from_slice(bytes);
         let mut responses = Vec::new();
-        while let Some(response) = framer.next().unwrap() {
+        while let Some(response) = framer.take_response().unwrap() {
             responses.push(response);
         }
         responses
@@ -208,11 +228,11 @@ mod tests {
     #[test]
     fn bytes_may_come_in_any_portions() {
         let bytes = b"* LIST () \"/\" {3}\r\na\r\n\r\nA1 OK done\r\n";
-        let mut framer = Framer::new();
+        let mut framer = Framer::default();
         let mut responses = Vec::new();
         for byte in bytes {
             framer.room().push(*byte);
-            responses.extend(framer.next().unwrap());
+            responses.extend(framer.take_response().unwrap());
         }
         assert_eq!(responses, frame(bytes));
         assert_eq!(responses.len(), 2);
@@ -226,10 +246,10 @@ mod tests {
             "* 1 FETCH (BODY[] {99999999999999999999999999}\r\n".to_owned(),
             "x".repeat(RESPONSE_BYTES_MAX + 1),
         ] {
-            let mut framer = Framer::new();
+            let mut framer = Framer::default();
             framer.room().extend_from_slice(start.as_bytes());
             assert_eq!(
-                framer.next(),
+                framer.take_response(),
                 Err(TooLarge {
                     bytes_max: RESPONSE_BYTES_MAX
                 })

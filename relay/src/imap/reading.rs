@@ -14,7 +14,7 @@ const SHOWN_BYTES_MAX: usize = 80;
 
 /// One response.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Response {
+pub enum Response {
     /// `+`: the server waits for more of the command; what stands after it.
     Continue(String),
     /// The end of a command.
@@ -27,37 +27,42 @@ pub(super) enum Response {
 
 /// `OK`, `NO`, `BAD`, `PREAUTH` or `BYE` with what follows (RFC 9051 §7.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Status {
+pub struct Status {
     /// Which of the five.
-    pub(super) kind: StatusKind,
+    pub kind: StatusKind,
     /// What stands in brackets.
-    pub(super) code: Option<Code>,
+    pub code: Option<Code>,
     /// The text after it; bytes that are not UTF-8 stand as U+FFFD.
-    pub(super) text: String,
+    pub text: String,
 }
 
 /// The first word of a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum StatusKind {
+pub enum StatusKind {
+    /// Done, or told in passing.
     Ok,
+    /// Refused.
     No,
+    /// Not understood.
     Bad,
+    /// A greeting to somebody who is signed in already.
     PreAuth,
+    /// The connection ends.
     Bye,
 }
 
 /// A response code (RFC 9051 §7.1, RFC 5530).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Code {
+pub struct Code {
     /// The first word, in capitals.
-    pub(super) name: String,
+    pub name: String,
     /// What follows it within the brackets; empty where nothing does.
-    pub(super) arguments: String,
+    pub arguments: String,
 }
 
 impl Code {
     /// The arguments as numbers, where this is the code `name` and they are numbers.
-    pub(super) fn numbers(&self, name: &str) -> Option<Vec<u32>> {
+    pub fn numbers(&self, name: &str) -> Option<Vec<u32>> {
         (self.name == name)
             .then(|| {
                 self.arguments
@@ -71,22 +76,22 @@ impl Code {
 
 /// A data response: `* LIST …`, `* 3 FETCH …`.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Data {
+pub struct Data {
     /// The number in front, as in `* 3 EXISTS`.
-    pub(super) number: Option<u32>,
+    pub number: Option<u32>,
     /// What it is about, in capitals.
-    pub(super) kind: String,
+    pub kind: String,
     pieces: Vec<Piece>,
 }
 
 impl Data {
     /// What follows the kind, as a list of values.
-    pub(super) fn values(&self) -> Result<Vec<Value>, Unreadable> {
+    pub fn values(&self) -> Result<Vec<Value>, Unreadable> {
         parse_values(&self.pieces)
     }
 
     /// The words after the kind.
-    pub(super) fn words(&self) -> impl Iterator<Item = String> {
+    pub fn words(&self) -> impl Iterator<Item = String> {
         let line = match self.pieces.first() {
             Some(Piece::Line(line)) => String::from_utf8_lossy(line).into_owned(),
             _ => String::new(),
@@ -98,7 +103,7 @@ impl Data {
     }
 
     /// This response as something that cannot be read.
-    pub(super) fn unreadable(&self) -> Unreadable {
+    pub fn unreadable(&self) -> Unreadable {
         let rest = match self.pieces.first() {
             Some(Piece::Line(line)) => shorten(line),
             _ => String::new(),
@@ -109,10 +114,10 @@ impl Data {
 
 /// The server sent what is no IMAP response; what came, shortened and escaped.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unreadable(pub(super) String);
+pub struct Unreadable(pub String);
 
 /// Reads one response.
-pub(super) fn parse_response(pieces: Vec<Piece>) -> Result<Response, Unreadable> {
+pub fn parse_response(pieces: Vec<Piece>) -> Result<Response, Unreadable> {
     let mut pieces = pieces.into_iter();
     let Some(Piece::Line(line)) = pieces.next() else {
         return Err(Unreadable("an empty response".to_owned()));
@@ -158,7 +163,7 @@ pub(super) fn parse_response(pieces: Vec<Piece>) -> Result<Response, Unreadable>
 }
 
 /// The start of `bytes`, fit to be shown.
-pub(super) fn shorten(bytes: &[u8]) -> String {
+pub fn shorten(bytes: &[u8]) -> String {
     match bytes.get(..SHOWN_BYTES_MAX) {
         Some(start) if bytes.len() > SHOWN_BYTES_MAX => format!("{}…", start.escape_ascii()),
         _ => bytes.escape_ascii().to_string(),
@@ -166,7 +171,7 @@ pub(super) fn shorten(bytes: &[u8]) -> String {
 }
 
 /// `bytes` as text that people may read: no control characters, and not without end.
-pub(super) fn legible(bytes: &[u8]) -> String {
+pub fn legible(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     plain

@@ -6,7 +6,7 @@ use super::reading::Unreadable;
 
 /// A value within a data response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Value {
+pub enum Value {
     /// A bare word; `NIL` is one too.
     Atom(Vec<u8>),
     /// A quoted string or a literal.
@@ -17,12 +17,12 @@ pub(super) enum Value {
 
 impl Value {
     /// Whether it says that there is no value.
-    pub(super) fn is_nil(&self) -> bool {
+    pub fn is_nil(&self) -> bool {
         matches!(self, Self::Atom(word) if word.eq_ignore_ascii_case(b"NIL"))
     }
 
     /// Its bytes, whichever way they were written; `None` for a list.
-    pub(super) fn bytes(&self) -> Option<&[u8]> {
+    pub fn bytes(&self) -> Option<&[u8]> {
         match self {
             Self::Atom(bytes) | Self::Text(bytes) => Some(bytes),
             Self::List(_) => None,
@@ -30,18 +30,18 @@ impl Value {
     }
 
     /// Its text, where it is UTF-8.
-    pub(super) fn text(&self) -> Option<&str> {
+    pub fn text(&self) -> Option<&str> {
         std::str::from_utf8(self.bytes()?).ok()
     }
 
     /// Its value as a number.
-    pub(super) fn number<N: std::str::FromStr>(&self) -> Option<N> {
+    pub fn number<N: std::str::FromStr>(&self) -> Option<N> {
         self.text()?.parse().ok()
     }
 }
 
 /// Reads all values of a response's pieces.
-pub(super) fn parse_values(pieces: &[Piece]) -> Result<Vec<Value>, Unreadable> {
+pub fn parse_values(pieces: &[Piece]) -> Result<Vec<Value>, Unreadable> {
     let mut scanner = Scanner::new(pieces);
     let values = scanner.values()?;
     if scanner.is_at_end() {

@@ -54,7 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(super) fn new(stream: S) -> Self {
         Self {
             stream,
-            framer: Framer::new(),
+            framer: Framer::default(),
             n_commands: 0,
             bytes_left: RESPONSE_BYTES_MAX,
             bytes_max: RESPONSE_BYTES_MAX,
@@ -247,7 +247,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// The next response; `within` bounds the wait for it.
     async fn receive(&mut self, within: Option<Duration>) -> Result<Response, Said> {
         loop {
-            match self.framer.next() {
+            match self.framer.take_response() {
                 Ok(Some(pieces)) => {
                     return parse_response(pieces).map_err(|Unreadable(detail)| garbage(&detail));
                 }

@@ -44,20 +44,20 @@ fn is_message_id(text: &str) -> bool {
 
 /// One complete reply as it came, its lines without the code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RawReply {
+pub struct RawReply {
     code: u16,
     lines: Vec<String>,
 }
 
 impl RawReply {
     /// The reply as a value. Bytes that are not UTF-8 stand as U+FFFD.
-    pub(super) fn to_reply(&self) -> SmtpReply {
+    pub fn to_reply(&self) -> SmtpReply {
         SmtpReply::parse(self.code, self.lines.iter().map(String::as_str))
     }
 
     /// A reply of the same class for lettre, which needs to know when a reply is complete and knows no
     /// codes such as 571. Every word is read from [`Self::to_reply`].
-    pub(super) fn render_class(&self) -> Vec<u8> {
+    pub fn render_class(&self) -> Vec<u8> {
         format!("{}50 reply\r\n", self.code / 100).into_bytes()
     }
 }
@@ -65,14 +65,14 @@ impl RawReply {
 /// The bytes are not an SMTP reply.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
-pub(super) struct NotAReply {
+pub struct NotAReply {
     /// What was expected and what came, shortened and escaped.
-    pub(super) detail: String,
+    pub detail: String,
 }
 
 /// Bytes received and not yet taken as replies. Each byte is looked at once, however few come at a time.
 #[derive(Debug, Default)]
-pub(super) struct ReplyBuffer {
+pub struct ReplyBuffer {
     bytes: Vec<u8>,
     /// How far `bytes` was searched for the end of a line.
     searched: usize,
@@ -86,17 +86,17 @@ pub(super) struct ReplyBuffer {
 
 impl ReplyBuffer {
     /// Adds what was received.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
     /// Nothing is waiting.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.bytes.is_empty() && self.code.is_none()
     }
 
     /// What is waiting opens with 421, which may come at any time (RFC 5321 §3.8).
-    pub(super) fn is_farewell(&self) -> bool {
+    pub fn is_farewell(&self) -> bool {
         if let Some(code) = self.code {
             return code == 421;
         }
@@ -106,7 +106,7 @@ impl ReplyBuffer {
 
     /// Takes the first complete reply out; `None` where more bytes are needed (RFC 5321 §4.2).
     /// A line may end with a bare LF, and a code may stand alone (§4.2: clients should take that).
-    pub(super) fn take_reply(&mut self) -> Result<Option<RawReply>, NotAReply> {
+    pub fn take_reply(&mut self) -> Result<Option<RawReply>, NotAReply> {
         loop {
             let unseen = self.bytes.get(self.searched..).unwrap_or_default();
             let Some(at) = unseen.iter().position(|byte| *byte == b'\n') else {
@@ -176,19 +176,19 @@ fn not_a_reply(expected: &str, found: &[u8]) -> NotAReply {
 
 /// What a server offers in its EHLO (RFC 5321 §4.1.1.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Offer {
+pub struct Offer {
     /// Keywords of the extensions, in capitals.
     extensions: Vec<String>,
     /// Mechanisms of AUTH (RFC 4954), in capitals, in the server's order.
-    pub(super) auth: Vec<String>,
+    pub auth: Vec<String>,
     /// The largest message it takes (RFC 1870 §4); `None` where it names no limit.
-    pub(super) size_at_most: Option<usize>,
+    pub size_at_most: Option<usize>,
 }
 
 impl Offer {
     /// The offer in the reply to EHLO. Its first line names the server and is read like the others:
     /// no server is called `STARTTLS`.
-    pub(super) fn parse(reply: &SmtpReply) -> Self {
+    pub fn parse(reply: &SmtpReply) -> Self {
         let mut offer = Self::default();
         for line in reply.text.lines() {
             // `AUTH=LOGIN PLAIN` is how servers offered AUTH before RFC 2554.
@@ -211,12 +211,12 @@ impl Offer {
     }
 
     /// The extension is offered.
-    pub(super) fn has(&self, keyword: &str) -> bool {
+    pub fn has(&self, keyword: &str) -> bool {
         self.extensions.iter().any(|offered| offered == keyword)
     }
 
     /// The mechanism is offered.
-    pub(super) fn has_auth(&self, mechanism: &str) -> bool {
+    pub fn has_auth(&self, mechanism: &str) -> bool {
         self.auth.iter().any(|offered| offered == mechanism)
     }
 }

@@ -98,6 +98,14 @@ pub(crate) const C_COMPILER: Need = Need {
     by_hand: "apt-get install gcc libc6-dev",
 };
 
+/// Builds libFuzzer, for `cargo xtask fuzz` alone.
+pub(crate) const CXX_COMPILER: Need = Need {
+    name: "a C++ compiler (c++)",
+    found: |workspace| workspace.find_program("c++").is_some(),
+    ways: &[Way::Debian(&["g++"])],
+    by_hand: "apt-get install g++",
+};
+
 /// The real mail server of the tests: IMAP and submission.
 pub(crate) const DOVECOT: Need = Need {
     name: "dovecot",

@@ -14,6 +14,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("relay", &["protocol"]),
     ("sandbox", &["protocol"]),
     ("tests", &["protocol", "relay", "sandbox", "extension"]),
+    ("fuzz", &["protocol", "relay", "extension"]),
     ("xtask", &[]),
 ];
 

@@ -1,0 +1,187 @@
+//! Lead lists: what is taken is whole, unique and written down with its rows, and can stand in a message.
+
+use std::collections::BTreeSet;
+
+use protocol::campaign::Step;
+use protocol::id::DeliveryId;
+use protocol::inbox::Address;
+use protocol::timestamp::Timestamp;
+use relay::engine::leads::{ADDRESS_COLUMN, LeadsError, parse};
+use relay::engine::message::{MessageError, Parts, compose};
+use relay::record::NewLead;
+
+use crate::cost;
+
+pub(super) fn run(bytes: &[u8]) {
+    // Every lead keeps every column by its name, so each row costs the header again.
+    let n_rows = 1 + bytes.iter().filter(|byte| b"\r\n".contains(byte)).count();
+    let header: usize = bytes
+        .split(|byte| b"\r\n".contains(byte))
+        .map(|line| line.len() + 256 * line.split(|byte| *byte == b',').count())
+        .max()
+        .unwrap_or_default();
+    let rows = n_rows.saturating_mul(2 * header);
+    let parsed = cost::bounded(bytes, rows.saturating_add(256 * 1024), 1024, || {
+        parse(bytes)
+    });
+    let (columns, leads) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            let last = u64::try_from(n_rows).unwrap_or(u64::MAX);
+            assert!(
+                error.row().is_none_or(|row| (1..=last).contains(&row)),
+                "{error:?}"
+            );
+            check_refusal(&error);
+            return;
+        }
+    };
+    assert!(!leads.is_empty());
+    let names: BTreeSet<&String> = columns.iter().collect();
+    assert_eq!(names.len(), columns.len(), "{columns:?}");
+    let mut addresses = BTreeSet::new();
+    let mut above = 1;
+    for lead in &leads {
+        assert!(
+            lead.row > above,
+            "row {} stands below row {above}",
+            lead.row
+        );
+        above = lead.row;
+        assert!(
+            addresses.insert(lead.address.as_str().to_lowercase()),
+            "{} twice",
+            lead.address
+        );
+        assert_eq!(lead.fields.keys().collect::<BTreeSet<_>>(), names);
+        let address: Option<Address> = lead
+            .fields
+            .get(ADDRESS_COLUMN)
+            .and_then(|text| text.parse().ok());
+        assert_eq!(address.as_ref(), Some(&lead.address));
+        assert_eq!(
+            lead.address.as_str().parse().as_ref(),
+            Ok(&lead.address),
+            "an address that is none when it is read again"
+        );
+    }
+    let again = parse(&render(&columns, &leads));
+    let Ok((columns_again, leads_again)) = again else {
+        unreachable!("a list that was taken is refused when it is written again: {again:?}")
+    };
+    assert_eq!(columns_again, columns);
+    assert_eq!(leads_again.len(), leads.len());
+    // As a spreadsheet counts them: a break within a cell begins no row.
+    for ((row, lead), before) in (2..).zip(&leads_again).zip(&leads) {
+        assert_eq!(
+            (&lead.address, &lead.fields),
+            (&before.address, &before.fields)
+        );
+        assert_eq!(lead.row, row, "{leads_again:?}");
+    }
+    for lead in leads.iter().take(5) {
+        check_message(&columns, lead);
+    }
+}
+
+/// It names the row, or the column of the header, and shows no more than a person reads.
+fn check_refusal(error: &LeadsError) {
+    let words = error.to_string();
+    let names_it = match (error, error.row()) {
+        (LeadsError::ColumnName { number, .. }, _) => words.contains(&format!("column {number} ")),
+        (_, Some(row)) => words.contains(&format!("row {row}")),
+        (_, None) => words.starts_with("the file "),
+    };
+    assert!(names_it, "{words}");
+    assert!(words.chars().count() < 4_000, "{words}");
+    assert!(!words.contains(char::is_control), "{words:?}");
+}
+
+/// The list as a spreadsheet would write it, every cell in quotes.
+fn render(columns: &[String], leads: &[NewLead]) -> Vec<u8> {
+    let quoted = |cell: &str| format!("\"{}\"", cell.replace('"', "\"\""));
+    let heads: Vec<String> = columns.iter().map(|name| quoted(name)).collect();
+    let mut text = heads.join(",");
+    for lead in leads {
+        text.push('\n');
+        let cells: Vec<String> = columns
+            .iter()
+            .map(|name| quoted(lead.fields.get(name).map_or("", String::as_str)))
+            .collect();
+        text.push_str(&cells.join(","));
+    }
+    text.into_bytes()
+}
+
+/// A lead's cells in a subject and a body make a message with our headers and no others.
+fn check_message(columns: &[String], lead: &NewLead) {
+    let words: Vec<String> = columns
+        .iter()
+        .filter(|column| !column.contains(['{', '}']))
+        .filter(|column| {
+            lead.fields
+                .get(*column)
+                .is_some_and(|cell| !cell.trim().is_empty())
+        })
+        .map(|column| format!("{{{{{column}}}}}"))
+        .collect();
+    let template = words.join(" ");
+    let Ok(from) = "jane@acme.example".parse() else {
+        return;
+    };
+    let steps = [Step {
+        subject: format!("To {template}"),
+        body: template,
+        wait_ms: 0,
+    }];
+    let message = compose(&Parts {
+        from: &from,
+        to: &lead.address,
+        fields: &lead.fields,
+        steps: &steps,
+        step_idx: 0,
+        delivery: &DeliveryId::new("dlv_1"),
+        message_id: "one@acme.example",
+        thread: &[],
+        date: Timestamp::from_ms(0),
+    });
+    let message = match message {
+        Ok(message) => message,
+        // Cells may be long, and the import looks at them in the campaign's own templates.
+        Err(MessageError::Subject { .. }) => return,
+        Err(error) => unreachable!("{} was taken and has no message: {error}", lead.address),
+    };
+    // An address beyond ASCII stands as it is (RFC 6532); nothing else does.
+    let addresses_only = String::from_utf8_lossy(&message).replace(lead.address.as_str(), "");
+    assert!(addresses_only.is_ascii(), "{addresses_only}");
+    let text = String::from_utf8_lossy(&message);
+    let head = text.split("\r\n\r\n").next().unwrap_or_default();
+    let names: Vec<&str> = head
+        .split("\r\n")
+        .filter(|line| !line.starts_with([' ', '\t']))
+        .map(|line| line.split(':').next().unwrap_or_default())
+        .collect();
+    let expected = [
+        "From",
+        "To",
+        "Subject",
+        "Date",
+        "Message-ID",
+        "X-Unpause-Delivery",
+        "MIME-Version",
+        "Content-Type",
+        "Content-Transfer-Encoding",
+    ];
+    for name in &names {
+        assert!(expected.contains(name), "{name:?} in {head}");
+    }
+    let unique: BTreeSet<_> = names.iter().collect();
+    assert_eq!(unique.len(), names.len(), "{head}");
+    for line in text.split("\r\n") {
+        // RFC 5322 §2.1.1.
+        assert!(
+            line.len() <= 998 && !line.contains(['\r', '\n']),
+            "{line:?}"
+        );
+    }
+}
