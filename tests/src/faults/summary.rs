@@ -65,6 +65,8 @@ pub struct Summary {
     pub detected_within_ms: Times,
     /// From a passing fault to the next message that was sent.
     pub recovered_within_ms: Times,
+    /// Everything that went wrong, in words.
+    pub wrong: Vec<String>,
 }
 
 /// Some times, in milliseconds.
@@ -129,8 +131,20 @@ pub(super) async fn finish(
         .telling
         .say("the faults are over; the rest is sent and settled");
     let rest = async || (world.watch.count_arrived() as u64 >= planned).then_some(());
+    let mut wrong = Vec::new();
     if let Err(error) = wait_for("the rest of the messages", rest, REST_WITHIN).await {
-        world.telling.say(&error.to_string());
+        wrong.push(error.to_string());
+    }
+    // One that is suspect is being made sure of, and is lost to nobody yet.
+    let settled = async || {
+        let is_sure = |report: &Report| {
+            let seen = world.watch.connection(&report.address);
+            seen.is_some_and(|(state, _)| state != ConnectionState::Checking)
+        };
+        reports.iter().all(is_sure).then_some(())
+    };
+    if let Err(error) = wait_for("what is suspect to be made sure of", settled, REST_WITHIN).await {
+        wrong.push(error.to_string());
     }
     let delivered = sandbox.control().delivered();
     let messages: Vec<Message> = delivered
@@ -144,16 +158,25 @@ pub(super) async fn finish(
         .iter()
         .filter(|inbox| inbox.connection.state != ConnectionState::Connected);
     for inbox in still_lost.clone() {
-        world
-            .telling
-            .say(&format!("{} is left {:?}", inbox.address, inbox.connection));
+        let words = world.watch.last_words(inbox.address.as_str());
+        let (address, connection) = (&inbox.address, &inbox.connection);
+        wrong.push(format!("{address} is left {connection:?}; {words:?}"));
     }
     let found = || reports.iter().flat_map(|report| &report.found);
     for one in found().filter(|one| !one.is_named()) {
-        world.telling.say(&format!("WRONG cause: {one:?}"));
+        wrong.push(format!("wrong cause: {one:?}"));
     }
-    for words in reports.iter().flat_map(|report| &report.tokens_lost) {
-        world.telling.say(&format!("LOST credential: {words}"));
+    for report in reports {
+        let tell = |what: &'static str| move |words: &String| format!("{what}: {words}");
+        let Report {
+            false_disconnections,
+            tokens_lost,
+            not_found,
+            ..
+        } = report;
+        wrong.extend(false_disconnections.iter().map(tell("false disconnection")));
+        wrong.extend(tokens_lost.iter().map(tell("lost credential")));
+        wrong.extend(not_found.iter().cloned());
     }
     let slowest = found().max_by_key(|one| one.from_fault_ms);
     if let Some(slowest) = slowest {
@@ -219,6 +242,7 @@ pub(super) async fn finish(
                 .collect(),
             None,
         ),
+        wrong,
     };
     let detected = summary.detected_within_ms;
     let clean = [
