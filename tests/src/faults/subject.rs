@@ -359,6 +359,7 @@ impl Subject {
                 alert: alert.map(|alert| alert.cause),
                 detected_ms: found_ms - first_refused_ms.unwrap_or(began_ms),
                 from_fault_ms: found_ms - began_ms,
+                met: self.words(),
             });
         } else {
             let words = format!(

@@ -111,6 +111,8 @@ pub(super) struct Found {
     pub(super) alert: Option<String>,
     pub(super) detected_ms: i64,
     pub(super) from_fault_ms: i64,
+    /// The inbox's last failures at that time, in words.
+    pub(super) met: Vec<String>,
 }
 
 impl Found {
@@ -178,12 +180,13 @@ pub(super) async fn finish(
         wrong.extend(tokens_lost.iter().map(tell("lost credential")));
         wrong.extend(not_found.iter().cloned());
     }
-    let slowest = found().max_by_key(|one| one.from_fault_ms);
-    if let Some(slowest) = slowest {
+    if let Some(slowest) = found().max_by_key(|one| one.detected_ms) {
         world.telling.say(&format!(
-            "the longest from a real fault to its disconnection: {} ms ({})",
+            "the longest from a refusal to its disconnection: {} ms ({}), {} ms from the fault; {:#?}",
+            slowest.detected_ms,
+            slowest.kind.name(),
             slowest.from_fault_ms,
-            slowest.kind.name()
+            slowest.met
         ));
     }
     let mut by_kind: BTreeMap<&'static str, usize> = BTreeMap::new();
@@ -194,8 +197,12 @@ pub(super) async fn finish(
     for one in found() {
         *real_by_kind.entry(one.kind.name()).or_default() += 1;
     }
-    let accepted: u64 = counted.accepted.iter().sum();
     let budget = world.script.patience.budget();
+    let budget_ms = i64::try_from(budget.as_millis()).unwrap_or(i64::MAX);
+    for one in found().filter(|one| one.detected_ms > budget_ms) {
+        wrong.push(format!("beyond the budget: {one:?}"));
+    }
+    let accepted: u64 = counted.accepted.iter().sum();
     let strangers = world.watch.count_alerts();
     let known = |address: &String| reports.iter().any(|report| report.address == *address);
     let of_strangers: usize = strangers
