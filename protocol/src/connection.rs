@@ -24,8 +24,8 @@ pub enum Connection {
     Connected {
         /// Since when.
         since: Timestamp,
-        /// What made it suspect last, where both sign-ins passed all the same: met again soon, it is
-        /// confirmed. `None` otherwise.
+        /// What made it suspect last, where it came after both sign-ins and they passed all the same: met
+        /// again soon at such a stage, it is confirmed. `None` otherwise.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         dismissed: Option<Cause>,
     },
@@ -132,7 +132,10 @@ impl Connection {
                     dismissed: Some(dismissed),
                 },
                 Event::Failed(evidence),
-            ) if classify(&evidence) == dismissed && now.since(since) < REMEMBERED_FOR => {
+            ) if classify(&evidence) == dismissed
+                && is_after_sign_in(&evidence)
+                && now.since(since) < REMEMBERED_FOR =>
+            {
                 let state = Self::Disconnected {
                     cause: dismissed,
                     evidence: Some(evidence),
@@ -262,10 +265,7 @@ fn decide_passed(
     now: Timestamp,
     patience: Patience,
 ) -> (Connection, Vec<Effect>) {
-    let after_sign_in = matches!(
-        evidence.stage,
-        Stage::Mail | Stage::Rcpt | Stage::Data | Stage::Body | Stage::Folder
-    );
+    let after_sign_in = is_after_sign_in(evidence);
     let state = Connection::Connected {
         since: now,
         dismissed: after_sign_in.then(|| classify(evidence)),
@@ -276,6 +276,14 @@ fn decide_passed(
         Effect::GoOn
     };
     (state, vec![effect])
+}
+
+/// Whether it was met where probes do not come. What is met before, they can ask again.
+fn is_after_sign_in(evidence: &Evidence) -> bool {
+    matches!(
+        evidence.stage,
+        Stage::Mail | Stage::Rcpt | Stage::Data | Stage::Body | Stage::Folder
+    )
 }
 
 /// Who failed alarmingly in this round, and at which stage.
@@ -512,5 +520,21 @@ mod tests {
         let (lost, effects) = state.decide(Event::Failed(full()), at(40), PATIENCE);
         assert_eq!(effects, [Effect::Disconnect(Cause::SenderRefused)]);
         assert_eq!(lost.since(), at(11));
+    }
+
+    #[test]
+    fn what_is_refused_before_the_sign_in_confirms_nothing_that_came_after_it() {
+        let said = |stage, code, words| {
+            let reply = SmtpReply::parse(code, [words]);
+            evidence(Party::Smtp, stage, Said::Smtp(reply))
+        };
+        let late = said(Stage::Mail, 530, "5.7.0 Authentication required");
+        let early = said(Stage::Greeting, 554, "5.3.2 no SMTP service here");
+        assert_eq!(classify(&late), classify(&early));
+        let (suspect, _) = connected(0).decide(Event::Failed(late), at(10), PATIENCE);
+        let (state, _) = suspect.decide(probed(None, None), at(11), PATIENCE);
+        let (state, effects) = state.decide(Event::Failed(early), at(31), PATIENCE);
+        assert_eq!(effects, [Effect::ProbeAfter(Duration::ZERO)]);
+        assert!(matches!(state, Connection::Suspect { .. }), "{state:?}");
     }
 }

@@ -125,6 +125,25 @@ pub enum StoreError {
     },
 }
 
+/// SQLite's primary codes (SQLite, "Result and Error Codes") that say nothing of what was asked: BUSY and LOCKED,
+/// somebody else writes; IOERR and FULL, the disk does not take it now.
+const PASSING: [u32; 4] = [5, 6, 10, 13];
+
+impl StoreError {
+    /// Whether the same may succeed a little later.
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Sql(sqlx::Error::PoolTimedOut) => true,
+            Self::Sql(sqlx::Error::Database(error)) => {
+                let code = error.code().and_then(|code| code.parse::<u32>().ok());
+                // The low byte of an extended code is the primary one.
+                code.is_some_and(|code| PASSING.contains(&(code & 0xff)))
+            }
+            _ => false,
+        }
+    }
+}
+
 impl Store {
     /// Opens the file, creates and migrates it, and locks it for this process.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
@@ -336,4 +355,38 @@ fn json<T: serde::de::DeserializeOwned>(
 
 fn to_json<T: serde::Serialize>(what: &'static str, value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|_| StoreError::Corrupt { what })
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AnyConnection, Connection as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_busy_database_passes_and_a_refused_write_does_not() {
+        sqlx::any::install_default_drivers();
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("a.db").display());
+        let mut first = AnyConnection::connect(&url).await.unwrap();
+        let mut second = AnyConnection::connect(&url).await.unwrap();
+        let make = "CREATE TABLE notes (name TEXT PRIMARY KEY)";
+        sqlx::query(make).execute(&mut first).await.unwrap();
+        for impatient in [&mut first, &mut second] {
+            let pragma = sqlx::query("PRAGMA busy_timeout = 0");
+            pragma.execute(impatient).await.unwrap();
+        }
+        let insert = "INSERT INTO notes (name) VALUES ('a')";
+        let begin = sqlx::query("BEGIN IMMEDIATE");
+        begin.execute(&mut first).await.unwrap();
+        let busy = sqlx::query(insert).execute(&mut second).await.unwrap_err();
+        assert!(StoreError::from(busy).passes());
+        sqlx::query(insert).execute(&mut first).await.unwrap();
+        let twice = sqlx::query(insert).execute(&mut first).await.unwrap_err();
+        assert!(!StoreError::from(twice).passes());
+        let missing = sqlx::query("INSERT INTO nothing (name) VALUES ('a')");
+        let missing = missing.execute(&mut first).await.unwrap_err();
+        assert!(!StoreError::from(missing).passes());
+        assert!(!StoreError::Corrupt { what: "a value" }.passes());
+    }
 }

@@ -13,6 +13,9 @@ use protocol::problem::{Code, Problem};
 use crate::log::chain;
 use crate::store::StoreError;
 
+/// What a caller is told whose request may be performed in a moment.
+const BUSY: &str = "the relay's database is busy: try again in a moment";
+
 /// Why an endpoint did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -53,6 +56,10 @@ impl ServeError {
             }
             Self::Internal(error) => {
                 tracing::error!(%request_id, error = chain(error.as_ref()), "a request failed");
+                let store = error.downcast_ref::<StoreError>();
+                if store.is_some_and(StoreError::passes) {
+                    return Problem::new(Code::Unavailable, BUSY);
+                }
                 let detail = format!("the relay's log says more, at the request {request_id}");
                 Problem::new(Code::Internal, detail)
             }
@@ -150,5 +157,14 @@ mod tests {
         }
         let corrupt = ServeError::from(StoreError::Corrupt { what: "steps" });
         assert!(matches!(corrupt, ServeError::Internal(_)));
+        let id = RequestId::new("req_1");
+        assert_eq!(corrupt.tell(&id).code, Code::Internal);
+    }
+
+    #[test]
+    fn a_database_that_is_busy_is_no_failure_of_the_relay() {
+        let busy = ServeError::from(StoreError::from(sqlx::Error::PoolTimedOut));
+        let problem = busy.tell(&RequestId::new("req_1"));
+        assert_eq!((problem.code, problem.status), (Code::Unavailable, 503));
     }
 }

@@ -56,6 +56,12 @@ pub(super) struct Worked {
     pub(super) sent: bool,
 }
 
+impl Worked {
+    fn both(self) -> bool {
+        self.read && self.sent
+    }
+}
+
 /// Runs until told to stop.
 pub(super) async fn run(
     app: Arc<App>,
@@ -123,7 +129,7 @@ async fn look(
                 if memory.resting_until.is_none() {
                     memory.faults = 0;
                 }
-                if dismissed.is_some() && memory.worked.read && memory.worked.sent {
+                if dismissed.is_some() && memory.worked.both() {
                     decide(app, &inbox, memory, Event::Worked).await?;
                 }
                 next_look(app, &inbox, memory).await
@@ -252,6 +258,10 @@ pub(super) async fn suspect(
     memory: &mut Memory,
     evidence: Evidence,
 ) -> Result<Option<Timestamp>, WorkError> {
+    // It worked in the same look, before it failed: what was refused earlier is over, and this is a new refusal.
+    if memory.worked.both() {
+        decide(app, inbox, memory, Event::Worked).await?;
+    }
     decide(app, inbox, memory, Event::Failed(evidence)).await
 }
 
@@ -261,6 +271,12 @@ async fn probe(
     memory: &mut Memory,
 ) -> Result<Option<Timestamp>, WorkError> {
     let probes = run_probes(app, inbox).await?;
+    for evidence in [&probes.token, &probes.smtp, &probes.imap]
+        .into_iter()
+        .flatten()
+    {
+        tracing::warn!(inbox = %inbox.address, stage = ?evidence.stage, words = %evidence.words(), "a probe failed");
+    }
     decide(app, inbox, memory, Event::Probed(Box::new(probes))).await
 }
 

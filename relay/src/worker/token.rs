@@ -101,16 +101,16 @@ pub(super) async fn load_sign_in(
 }
 
 /// Puts renewed credentials on record. The provider may have ended the refresh token before them, so a database
-/// that is busy for a while must not cost them: it is tried again.
+/// that is busy for a while must not cost them: it is tried again. What does not pass is no reason to wait.
 async fn keep(app: &App, inbox: &Inbox, sealed: &str, fence: i64) -> Result<bool, StoreError> {
     for _ in 1..KEEP_TRIES {
         match app.store.update_credentials(&inbox.id, sealed, fence).await {
-            Ok(kept) => return Ok(kept),
-            Err(error) => tracing::error!(
+            Err(error) if error.passes() => tracing::error!(
                 inbox = %inbox.id,
                 error = crate::log::chain(&error),
                 "renewed credentials are not on record yet; it is tried again"
             ),
+            ended => return ended,
         }
         app.clock
             .wait_for(app.config.timing.first_retry_after)

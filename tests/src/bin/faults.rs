@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tests::faults::{Patience, Script, run};
+use tests::faults::{IN_TROUBLE_AT_ONCE, Patience, Script, run};
 use tests::story::telling::Telling;
 
 /// Makes faults that pass and faults that do not, and counts what the relay made of them.
@@ -22,6 +22,9 @@ struct Arguments {
     /// How many faults a person must mend.
     #[arg(long, default_value_t = 100)]
     real: usize,
+    /// How many inboxes meet a fault at once.
+    #[arg(long, default_value_t = IN_TROUBLE_AT_ONCE)]
+    at_once: usize,
     /// What decides which, where and in which order.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -46,6 +49,7 @@ async fn run_it(arguments: Arguments) -> anyhow::Result<ExitCode> {
         inboxes: arguments.inboxes,
         transient: arguments.transient,
         real: arguments.real,
+        at_once: arguments.at_once,
         seed: arguments.seed,
         patience: if arguments.hasty {
             Patience::Short

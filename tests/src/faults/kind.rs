@@ -82,12 +82,10 @@ impl Transient {
             }
     }
 
-    /// Whether a server says nothing until the relay gives up, which takes up to two minutes.
+    /// Whether a server says nothing until the relay gives up, which takes 20 seconds to two minutes.
     pub(super) fn is_long(&self) -> bool {
         match self.how {
-            How::Meets(parts) => parts
-                .iter()
-                .any(|(gate, play)| matches!(play, Play::Silence) && *gate != Token),
+            How::Meets(parts) => parts.iter().any(|(_, play)| matches!(play, Play::Silence)),
             How::Refused(_) => false,
         }
     }

@@ -15,6 +15,16 @@ pub(super) enum Step {
     Real(Real),
 }
 
+impl Step {
+    /// The name of its fault.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Passing(kind) => kind.name,
+            Self::Real(kind) => kind.name(),
+        }
+    }
+}
+
 /// The faults of one inbox, in their order.
 #[derive(Debug)]
 pub(super) struct Life {
@@ -136,13 +146,9 @@ mod tests {
     };
 
     fn names(lives: &[Life]) -> Vec<Vec<&'static str>> {
-        let name = |step: &Step| match step {
-            Step::Passing(kind) => kind.name,
-            Step::Real(kind) => kind.name(),
-        };
         lives
             .iter()
-            .map(|life| life.steps.iter().map(name).collect())
+            .map(|life| life.steps.iter().map(|step| step.name()).collect())
             .collect()
     }
 

@@ -11,6 +11,7 @@ use protocol::provider::ProviderId;
 use protocol::request::campaign::{CreateCampaign, ImportLeads, StartCampaign};
 use protocol::request::inbox::{ConnectionState, CreateInbox, GetInbox};
 use protocol::request::reconnect::ReconnectState;
+use protocol::timestamp::Timestamp;
 use sandbox::{Gate, Met};
 
 use super::World;
@@ -49,6 +50,8 @@ pub(super) struct Subject {
     last: String,
     /// How often it was rightly or wrongly disconnected.
     n_lost: usize,
+    /// What befell it and when, in words, the latest last.
+    befell: Vec<String>,
     pub(super) report: Report,
 }
 
@@ -62,6 +65,8 @@ pub(super) struct Report {
     /// From the last meeting to the next message.
     pub(super) recovered_ms: Vec<i64>,
     pub(super) found: Vec<Found>,
+    /// Real faults that were not found, in words.
+    pub(super) not_found: Vec<String>,
     pub(super) real: u64,
     /// Disconnections without a real fault, in words.
     pub(super) false_disconnections: Vec<String>,
@@ -109,6 +114,7 @@ impl Subject {
             n_leads: 0,
             last: String::new(),
             n_lost: 0,
+            befell: Vec::new(),
             report,
         };
         subject.reconnect().await?;
@@ -120,6 +126,7 @@ impl Subject {
         let world = Arc::clone(&self.world);
         for step in life.steps {
             let _turn = world.turns.acquire().await?;
+            self.note_befell(step.name());
             match step {
                 Step::Passing(kind) => self
                     .pass(kind)
@@ -168,6 +175,7 @@ impl Subject {
         };
         drop(inside);
         let met_ms = now_ms();
+        self.note_befell("(met)");
         self.report.met.push(kind.name);
         if let Ended::Lost(words) = ended {
             return self.note_false(kind.name, &words).await;
@@ -267,11 +275,21 @@ impl Subject {
         }
     }
 
+    fn note_befell(&mut self, what: &str) {
+        let at = Timestamp::from_ms(now_ms());
+        self.befell.push(format!("{at} {what}"));
+    }
+
     /// A disconnection that nothing justifies; the run goes on after a reconnect.
     async fn note_false(&mut self, after: &str, words: &str) -> Result<()> {
+        let request = GetInbox {
+            inbox_id: self.id.clone(),
+        };
+        let connection = self.world.operator.call(&request).await?.connection;
         let words = format!(
-            "{} after {after}: {words}; {:?}",
+            "{} after {after}: {words}; {connection:?}; it met {:?}; the relay met {:?}",
             self.person.address,
+            self.befell.iter().rev().take(6).collect::<Vec<_>>(),
             self.words()
         );
         self.world
@@ -341,6 +359,7 @@ impl Subject {
                 alert: alert.map(|alert| alert.cause),
                 detected_ms: found_ms - first_refused_ms.unwrap_or(began_ms),
                 from_fault_ms: found_ms - began_ms,
+                met: self.words(),
             });
         } else {
             let words = format!(
@@ -349,6 +368,7 @@ impl Subject {
                 self.words()
             );
             self.world.telling.say(&words);
+            self.report.not_found.push(words);
         }
         self.mend(kind, app_password)?;
         self.reconnect().await?;

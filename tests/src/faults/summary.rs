@@ -65,6 +65,8 @@ pub struct Summary {
     pub detected_within_ms: Times,
     /// From a passing fault to the next message that was sent.
     pub recovered_within_ms: Times,
+    /// Everything that went wrong, in words.
+    pub wrong: Vec<String>,
 }
 
 /// Some times, in milliseconds.
@@ -109,6 +111,8 @@ pub(super) struct Found {
     pub(super) alert: Option<String>,
     pub(super) detected_ms: i64,
     pub(super) from_fault_ms: i64,
+    /// The inbox's last failures at that time, in words.
+    pub(super) met: Vec<String>,
 }
 
 impl Found {
@@ -129,8 +133,20 @@ pub(super) async fn finish(
         .telling
         .say("the faults are over; the rest is sent and settled");
     let rest = async || (world.watch.count_arrived() as u64 >= planned).then_some(());
+    let mut wrong = Vec::new();
     if let Err(error) = wait_for("the rest of the messages", rest, REST_WITHIN).await {
-        world.telling.say(&error.to_string());
+        wrong.push(error.to_string());
+    }
+    // One that is suspect is being made sure of, and is lost to nobody yet.
+    let settled = async || {
+        let is_sure = |report: &Report| {
+            let seen = world.watch.connection(&report.address);
+            seen.is_some_and(|(state, _)| state != ConnectionState::Checking)
+        };
+        reports.iter().all(is_sure).then_some(())
+    };
+    if let Err(error) = wait_for("what is suspect to be made sure of", settled, REST_WITHIN).await {
+        wrong.push(error.to_string());
     }
     let delivered = sandbox.control().delivered();
     let messages: Vec<Message> = delivered
@@ -144,23 +160,33 @@ pub(super) async fn finish(
         .iter()
         .filter(|inbox| inbox.connection.state != ConnectionState::Connected);
     for inbox in still_lost.clone() {
-        world
-            .telling
-            .say(&format!("{} is left {:?}", inbox.address, inbox.connection));
+        let words = world.watch.last_words(inbox.address.as_str());
+        let (address, connection) = (&inbox.address, &inbox.connection);
+        wrong.push(format!("{address} is left {connection:?}; {words:?}"));
     }
     let found = || reports.iter().flat_map(|report| &report.found);
     for one in found().filter(|one| !one.is_named()) {
-        world.telling.say(&format!("WRONG cause: {one:?}"));
+        wrong.push(format!("wrong cause: {one:?}"));
     }
-    for words in reports.iter().flat_map(|report| &report.tokens_lost) {
-        world.telling.say(&format!("LOST credential: {words}"));
+    for report in reports {
+        let tell = |what: &'static str| move |words: &String| format!("{what}: {words}");
+        let Report {
+            false_disconnections,
+            tokens_lost,
+            not_found,
+            ..
+        } = report;
+        wrong.extend(false_disconnections.iter().map(tell("false disconnection")));
+        wrong.extend(tokens_lost.iter().map(tell("lost credential")));
+        wrong.extend(not_found.iter().cloned());
     }
-    let slowest = found().max_by_key(|one| one.from_fault_ms);
-    if let Some(slowest) = slowest {
+    if let Some(slowest) = found().max_by_key(|one| one.detected_ms) {
         world.telling.say(&format!(
-            "the longest from a real fault to its disconnection: {} ms ({})",
+            "the longest from a refusal to its disconnection: {} ms ({}), {} ms from the fault; {:#?}",
+            slowest.detected_ms,
+            slowest.kind.name(),
             slowest.from_fault_ms,
-            slowest.kind.name()
+            slowest.met
         ));
     }
     let mut by_kind: BTreeMap<&'static str, usize> = BTreeMap::new();
@@ -171,8 +197,12 @@ pub(super) async fn finish(
     for one in found() {
         *real_by_kind.entry(one.kind.name()).or_default() += 1;
     }
-    let accepted: u64 = counted.accepted.iter().sum();
     let budget = world.script.patience.budget();
+    let budget_ms = i64::try_from(budget.as_millis()).unwrap_or(i64::MAX);
+    for one in found().filter(|one| one.detected_ms > budget_ms) {
+        wrong.push(format!("beyond the budget: {one:?}"));
+    }
+    let accepted: u64 = counted.accepted.iter().sum();
     let strangers = world.watch.count_alerts();
     let known = |address: &String| reports.iter().any(|report| report.address == *address);
     let of_strangers: usize = strangers
@@ -219,6 +249,7 @@ pub(super) async fn finish(
                 .collect(),
             None,
         ),
+        wrong,
     };
     let detected = summary.detected_within_ms;
     let clean = [

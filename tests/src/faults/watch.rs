@@ -1,5 +1,5 @@
-//! What the relay writes into its log what its API shows, and what arrives in the
-//! mailboxes, followed while the run goes on.
+//! What the relay writes into its log, what its API shows, and what arrives in the mailboxes, followed while
+//! the run goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -19,12 +19,16 @@ use crate::story::mailboxes::Message;
 
 /// Between two looks.
 const LOOKS_EVERY: Duration = Duration::from_millis(250);
+/// How many failures of an inbox are told.
+const LAST: usize = 10;
 /// Between two questions to the API.
 const ASKS_EVERY: Duration = Duration::from_secs(2);
 /// Which part of the relay tells people.
 const ALERTS: &str = "relay::notify";
 /// What it says of a failure that it met.
 const FAILED: &str = "the inbox failed";
+/// What it says of one that it met while it made sure.
+const PROBE_FAILED: &str = "a probe failed";
 
 /// An inbox was said to be disconnected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +41,11 @@ pub(super) struct Alert {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failure {
     pub(super) at_ms: i64,
+    /// At which stage.
+    stage: String,
     pub(super) words: String,
+    /// Whether it was met while the relay made sure.
+    by_probe: bool,
 }
 
 #[derive(Debug, Default)]
@@ -99,12 +107,17 @@ impl Watch {
         })
     }
 
-    /// The last failures of this inbox, for people.
+    /// The last failures of this inbox, the newest first, for people.
     pub(super) fn last_words(&self, address: &str) -> Vec<String> {
         let seen = self.lock();
         let failures = seen.failures.get(address);
-        let last = failures.into_iter().flatten().rev().take(5);
-        last.map(|failure| failure.words.clone()).collect()
+        let last = failures.into_iter().flatten().rev().take(LAST);
+        last.map(|failure| {
+            let at = Timestamp::from_ms(failure.at_ms);
+            let by = if failure.by_probe { "probe, " } else { "" };
+            format!("{at} ({by}{}) {}", failure.stage, failure.words)
+        })
+        .collect()
     }
 
     /// Whether this step has arrived there.
@@ -192,12 +205,15 @@ fn note(seen: &mut Seen, line: &Value) {
             .entry(inbox)
             .or_default()
             .push(Alert { at_ms, cause });
-    } else if text("/fields/message") == Some(FAILED) {
-        let words = text("/fields/words").unwrap_or_default().to_owned();
-        seen.failures
-            .entry(inbox)
-            .or_default()
-            .push(Failure { at_ms, words });
+    } else if let Some(message @ (FAILED | PROBE_FAILED)) = text("/fields/message") {
+        let field = |pointer| text(pointer).unwrap_or_default().to_owned();
+        let failure = Failure {
+            at_ms,
+            stage: field("/fields/stage"),
+            words: field("/fields/words"),
+            by_probe: message == PROBE_FAILED,
+        };
+        seen.failures.entry(inbox).or_default().push(failure);
     }
 }
 

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use http::Method;
-use protocol::problem::Problem;
+use protocol::problem::{Code, Problem};
 use protocol::request::{Request, encode};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use url::Url;
+
+/// How often a patient caller asks: the relay itself waits for half a minute before it says that it cannot now.
+const PATIENT_TRIES: u32 = 6;
 
 /// A caller with a token.
 #[derive(Clone, Debug)]
@@ -16,6 +19,8 @@ pub struct Api {
     http: reqwest::Client,
     base: String,
     token: Option<String>,
+    /// How often it asks where the relay says that it cannot answer now.
+    tries: u32,
 }
 
 impl Api {
@@ -26,13 +31,17 @@ impl Api {
             http,
             base: base.to_owned(),
             token,
+            tries: 1,
         })
     }
 
-    /// The same caller, who waits this long for an answer.
+    /// The same caller, who waits this long for an answer, and asks again where the relay cannot answer now.
     pub fn patient(self, within: Duration) -> Result<Self> {
-        let http = crate::http_client::http_client_within(within)?;
-        Ok(Self { http, ..self })
+        Ok(Self {
+            http: crate::http_client::http_client_within(within)?,
+            tries: PATIENT_TRIES,
+            ..self
+        })
     }
 
     /// Calls an endpoint; a problem is an error that downcasts to [`Problem`].
@@ -50,6 +59,16 @@ impl Api {
     }
 
     async fn send<R: Request>(&self, request: &R, csv: Option<Vec<u8>>) -> Result<R::Response> {
+        for _ in 1..self.tries {
+            match self.ask(request, csv.clone()).await {
+                Err(error) if is_unavailable(&error) => {}
+                answer => return answer,
+            }
+        }
+        self.ask(request, csv).await
+    }
+
+    async fn ask<R: Request>(&self, request: &R, csv: Option<Vec<u8>>) -> Result<R::Response> {
         let encoded = encode(request)?;
         let mut url = Url::parse(&format!("{}{}", self.base, encoded.path))?;
         if R::METHOD != Method::POST && !encoded.fields.is_empty() {
@@ -89,6 +108,12 @@ impl Api {
             ),
         }
     }
+}
+
+fn is_unavailable(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<Problem>()
+        .is_some_and(|problem| problem.code == Code::Unavailable)
 }
 
 /// A value as it stands in a query.

@@ -7,11 +7,95 @@ use std::time::Duration;
 
 use protocol::cause::Cause;
 use protocol::connection::Connection;
+use protocol::id::InboxId;
 use protocol::reconnect::State;
+use protocol::timestamp::Timestamp;
+use relay::clock::Clock;
 use sandbox::{Gate, Trouble};
 
 use crate::app::person::ALL;
-use crate::app::{Client, Ground, JANE, wait_for};
+use crate::app::{Client, Ground, JANE, Relay, wait_for};
+
+/// The clock of its relay stands until it is moved, so that no retry comes by itself.
+async fn standing() -> Ground {
+    let clock = Clock::manual(Timestamp::from_ms(1_795_417_920_000));
+    Ground::with(Client::Public, Duration::from_hours(1), clock, "").await
+}
+
+async fn connect(ground: &Ground, relay: &Relay) -> InboxId {
+    let inbox = relay.add_inbox(Duration::ZERO).await;
+    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
+    let outcome = relay.outcome(&reconnect).await;
+    assert!(matches!(outcome, State::Resumed { .. }), "{outcome:?}");
+    inbox
+}
+
+/// Both sign-ins passed after a refusal that comes later than they do.
+async fn drive_until_dismissed(ground: &Ground, relay: &Relay, inbox: &InboxId, cause: Cause) {
+    let is_dismissed = async || match relay.inbox(inbox).await.connection {
+        Connection::Connected { dismissed, .. } => (dismissed == Some(cause)).then_some(()),
+        _ => None,
+    };
+    ground
+        .drive_until("both sign-ins to pass", is_dismissed)
+        .await;
+}
+
+async fn panic_if_disconnected(relay: &Relay, inbox: &InboxId) {
+    let connection = relay.inbox(inbox).await.connection;
+    assert!(
+        !matches!(connection, Connection::Disconnected { .. }),
+        "{connection:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_greeting_does_not_confirm_what_was_refused_after_the_sign_in() {
+    let ground = standing().await;
+    let control = ground.sandbox.control();
+    let relay = ground.start().await;
+    let inbox = connect(&ground, &relay).await;
+    let refusal = Trouble::Say(b"530 5.7.0 Authentication required".to_vec());
+    control.trouble(Gate::SmtpMail, Some(JANE), refusal);
+    let campaign = relay.start_campaign(&inbox, &["ann@a.example"], 1).await;
+    drive_until_dismissed(&ground, &relay, &inbox, Cause::SettingsWrong).await;
+    let refusal = Trouble::Say(b"554 5.3.2 No SMTP service here for now".to_vec());
+    let greeted = control.trouble(Gate::SmtpGreeting, None, refusal);
+    let accepted = async || {
+        panic_if_disconnected(&relay, &inbox).await;
+        (relay.list(&campaign, Some("accepted")).await.len() == 1).then_some(())
+    };
+    ground
+        .drive_until("the message to be accepted", accepted)
+        .await;
+    assert!(greeted.is_met());
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_that_was_accepted_in_between_makes_a_refusal_a_new_one() {
+    let ground = standing().await;
+    let control = ground.sandbox.control();
+    let relay = ground.start().await;
+    let inbox = connect(&ground, &relay).await;
+    let refusal = || Trouble::Say(b"550 5.7.1 Not your address".to_vec());
+    control.trouble(Gate::SmtpMail, Some(JANE), refusal());
+    // The first message of the second session is accepted, the next one in it is not.
+    control.trouble(Gate::SmtpMail, Some(JANE), Trouble::Wait(Duration::ZERO));
+    let again = control.trouble(Gate::SmtpMail, Some(JANE), refusal());
+    let leads = ["ann@a.example", "bob@b.example"];
+    let campaign = relay.start_campaign(&inbox, &leads, 1).await;
+    drive_until_dismissed(&ground, &relay, &inbox, Cause::SenderRefused).await;
+    let accepted = async || {
+        panic_if_disconnected(&relay, &inbox).await;
+        (relay.list(&campaign, Some("accepted")).await.len() == leads.len()).then_some(())
+    };
+    ground
+        .drive_until("both messages to be accepted", accepted)
+        .await;
+    assert!(again.is_met());
+    relay.stop().await;
+}
 
 #[tokio::test]
 async fn a_refusal_that_passed_is_forgotten_once_messages_are_accepted() {
