@@ -22,6 +22,7 @@ use crate::flow::authorization::Visit;
 use crate::flow::{self, Event, Wish};
 use crate::message::{EYES_PORT, VIEW_PORT};
 use badge::Badge;
+use picture::Links;
 use record::{Notices, Record};
 use turn::Turn;
 
@@ -71,6 +72,8 @@ struct Memory {
     views: RefCell<Vec<views::Open>>,
     eyes: RefCell<Vec<eyes::Open>>,
     visits: RefCell<BTreeMap<InboxId, Visit>>,
+    /// The links for another browser that were made.
+    links: RefCell<Links>,
     /// The visit that was begun last, and when.
     begun: RefCell<Option<(InboxId, Timestamp)>>,
     /// The reconnects that the relay is being asked about.

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! Idle → Starting → AtProvider → Exchanging → HandingOver → Proving → Over
-//!   │        │     (window or tab)                ↑ ↑        ↓↑
+//!   │        │ (window, tab, other browser)       ↑ ↑        ↓↑
 //!   │        │                                    │ │    Unconfirmed
 //!   │        └───── the relay is further already ─┘ │   any of them → Over (cancelled, failed, out of time)
 //!   └──→ Giving (a password) ───────────────────────┘
@@ -95,6 +95,8 @@ pub enum State {
         reconnect: ReconnectId,
         /// The last stage that the relay has on record.
         stage: Option<Stage>,
+        /// Who signed in, once that is known and where the provider told a name.
+        signed_in_as: Option<String>,
         /// When to give up.
         deadline: Timestamp,
     },
@@ -117,10 +119,23 @@ pub enum State {
 /// How the person wants to sign in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wish {
-    /// In a tab and not in a window.
-    pub in_tab: bool,
+    /// Where.
+    pub place: Place,
     /// Without the visits that ask nobody: the press may not have been meant.
     pub skip_silent: bool,
+}
+
+/// Where the person wants to sign in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// In the window that the browser has for it.
+    #[default]
+    Window,
+    /// In a tab.
+    Tab,
+    /// In another browser, by a link.
+    Elsewhere,
 }
 
 /// Where the person signs in.
@@ -140,6 +155,11 @@ pub enum Way {
         tab: Option<i32>,
         /// Whether the person has closed it.
         is_closed: bool,
+    },
+    /// In another browser, by a link to where the relay runs the sign-in. Only whoever performs has the link.
+    Elsewhere {
+        /// Whether it was made.
+        is_made: bool,
     },
 }
 
@@ -252,6 +272,8 @@ pub enum Event {
         /// The browser's words.
         words: String,
     },
+    /// The link for another browser is made.
+    LinkMade,
     /// A tab was closed.
     TabClosed {
         /// Its number.
@@ -334,6 +356,9 @@ pub enum Effect {
     },
     /// Let the relay run the sign-in, in a tab. Comes back as `TabOpened`, `TabFailed` or `CallFailed`.
     Host(ReconnectId),
+    /// Make a link to where the relay runs the sign-in, and keep it in memory. Comes back as `LinkMade` or
+    /// `CallFailed`.
+    MakeLink(ReconnectId),
     /// Close the window of a visit.
     CloseWindow(i32),
     /// Close a tab.
@@ -365,7 +390,7 @@ pub enum Effect {
     },
     /// Read the receipt. Comes back as `ReceiptRead`.
     ReadReceipt(ReceiptId),
-    /// Forget the visit in memory: its answer counts no more.
+    /// Forget the visit in memory, whose answer counts no more, and the link.
     Forget,
     /// Ask the relay how its inboxes are.
     Look,
@@ -402,6 +427,7 @@ pub fn decide(state: State, event: Event, now: Timestamp) -> (State, Vec<Effect>
             } => stop(&state, Stopped::WindowFailed { words }),
             other => keep(other),
         },
+        Event::LinkMade => provider::link_made(state),
         Event::TabClosed { tab } => provider::tab_closed(state, tab),
         Event::Sealed(sealed) => match state {
             State::Exchanging {
@@ -447,7 +473,17 @@ impl State {
     pub fn progress(&self) -> Option<Progress> {
         Some(match self {
             Self::Idle => return None,
-            Self::Starting { .. } | Self::Giving { .. } => Progress::Starting,
+            Self::Starting { .. }
+            | Self::Giving { .. }
+            | Self::AtProvider {
+                way: Way::Elsewhere { is_made: false },
+                ..
+            } => Progress::Starting,
+            // The link itself is in memory alone; whoever may show it puts it in.
+            Self::AtProvider {
+                way: Way::Elsewhere { is_made: true },
+                ..
+            } => Progress::Elsewhere { link: None },
             Self::AtProvider { way, .. } => Progress::AtProvider {
                 in_tab: matches!(way, Way::Tab { .. }),
             },
@@ -476,9 +512,17 @@ impl State {
                 ..
             } => Progress::Proving {
                 stage: Some(Stage::Identified),
+                signed_in_as: None,
             },
             Self::Exchanging { .. } | Self::HandingOver { .. } => Progress::HandingOver,
-            Self::Proving { stage, .. } => Progress::Proving { stage: *stage },
+            Self::Proving {
+                stage,
+                signed_in_as,
+                ..
+            } => Progress::Proving {
+                stage: *stage,
+                signed_in_as: signed_in_as.clone(),
+            },
             Self::Unconfirmed { signed_in_as, .. } => Progress::Unconfirmed {
                 signed_in_as: signed_in_as.clone(),
             },
@@ -506,6 +550,15 @@ impl State {
             self,
             Self::AtProvider { reconnect, way: Way::Window { visit, .. }, .. }
                 if reconnect == id && *visit == number
+        )
+    }
+
+    /// Whether a link is being made for this reconnect.
+    pub fn is_making_link(&self, id: &ReconnectId) -> bool {
+        matches!(
+            self,
+            Self::AtProvider { reconnect, way: Way::Elsewhere { is_made: false }, .. }
+                if reconnect == id
         )
     }
 

@@ -35,6 +35,11 @@ pub enum Ask {
         #[serde(default)]
         skip_silent: bool,
     },
+    /// Make a link with which the sign-in is done in another browser. A prompt in a page may not ask this.
+    MakeLink {
+        /// The inbox.
+        inbox: InboxId,
+    },
     /// The account that signed in is meant.
     Confirm {
         /// The inbox.

@@ -47,6 +47,7 @@ fn ask_of(inbox: InboxId, act: &Act) -> Option<Ask> {
             in_tab: true,
             skip_silent: false,
         },
+        Act::MakeLink => Ask::MakeLink { inbox },
         Act::Confirm => Ask::Confirm { inbox },
         Act::Deny => Ask::Deny { inbox },
         Act::GivePassword(Given { user, password }) => Ask::GivePassword {
@@ -59,8 +60,7 @@ fn ask_of(inbox: InboxId, act: &Act) -> Option<Ask> {
         Act::NotNow => Ask::NotNow { inbox },
         Act::Close => Ask::Close { inbox },
         Act::ShowReceipt(_) => Ask::ShowReceipt { inbox },
-        // Only the dashboard makes links.
-        Act::CopyReport(_) | Act::MakeLink | Act::CopyLink(_) => return None,
+        Act::CopyReport(_) | Act::CopyLink(_) => return None,
     })
 }
 

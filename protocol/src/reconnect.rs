@@ -29,10 +29,7 @@ pub enum State {
     },
     /// Another person's sign-in works for this inbox, as it does for a shared mailbox or an alias. It goes on
     /// when the person confirms that.
-    Unconfirmed {
-        /// The name they signed in with, where the provider told one.
-        signed_in_as: Option<String>,
-    },
+    Unconfirmed,
     /// The inbox works and its campaigns go on.
     Resumed {
         /// The proof.
@@ -86,7 +83,7 @@ impl State {
             Self::Started { .. } => "started",
             Self::Granted => "granted",
             Self::Verifying { .. } => "verifying",
-            Self::Unconfirmed { .. } => "unconfirmed",
+            Self::Unconfirmed => "unconfirmed",
             Self::Resumed { .. } => "resumed",
             Self::Refused { .. } => "refused",
         }

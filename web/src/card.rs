@@ -5,6 +5,7 @@ use protocol::card::{Remedy, Words};
 use protocol::id::{InboxId, ReceiptId};
 use protocol::receipt::Receipt;
 use protocol::reconnect::Stage;
+use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +60,7 @@ pub enum Face {
         /// What the person does now, as in "Finish in the window of Google."
         hint: Option<String>,
         /// The address to open in another browser; `None` where it is done in this one.
-        link: Option<String>,
+        link: Option<Link>,
         /// Whether it can still be called off.
         can_cancel: bool,
     },
@@ -105,6 +106,16 @@ pub struct Held {
     pub messages: u64,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// The address with which the sign-in is done in another browser.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Link {
+    /// It is known here; whoever has it can sign in once.
+    Here(Secret),
+    /// It was made, and is not known here any more.
+    Gone,
 }
 
 /// One line of a reconnect under way.
@@ -164,8 +175,8 @@ pub enum Progress {
     },
     /// Somebody is to open this address in another browser.
     Elsewhere {
-        /// The address; it works once.
-        link: String,
+        /// The address; it works once. `None` where it is not known any more.
+        link: Option<Secret>,
     },
     /// What was obtained is on its way to the relay.
     HandingOver,
@@ -173,6 +184,8 @@ pub enum Progress {
     Proving {
         /// The last stage that is on record.
         stage: Option<Stage>,
+        /// Who signed in, once that is known and where the provider told a name.
+        signed_in_as: Option<String>,
     },
     /// Another account signed in, and it works: it goes on when somebody says that it is meant.
     Unconfirmed {
@@ -246,7 +259,7 @@ pub enum Act {
     /// Wants an address with which the sign-in is done in another browser.
     MakeLink,
     /// Copies that address.
-    CopyLink(String),
+    CopyLink(Secret),
     /// Says that the account that signed in is meant.
     Confirm,
     /// Says that it is not.

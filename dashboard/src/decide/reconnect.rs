@@ -49,7 +49,7 @@ impl Model {
                 self.set(&inbox, None, Progress::Starting);
                 vec![Effect::MakeLink(inbox)]
             }
-            Act::CopyLink(link) => vec![Effect::Copy(Secret::new(link))],
+            Act::CopyLink(link) => vec![Effect::Copy(link)],
             Act::Confirm => self.judge(inbox, true),
             Act::Deny => self.judge(inbox, false),
             Act::GivePassword(given) => self.give_password(inbox, given),
@@ -166,8 +166,8 @@ impl Model {
                 reconnect,
                 url: Some(url),
             }) if progress == Some(&Progress::Starting) => {
-                let link = url.expose().to_owned();
-                self.set(&inbox, Some(reconnect.id), Progress::Elsewhere { link });
+                let progress = Progress::Elsewhere { link: Some(url) };
+                self.set(&inbox, Some(reconnect.id), progress);
                 let mut effects = vec![self.keep()];
                 effects.extend(self.pace().map(Effect::TickAfter));
                 effects
@@ -220,9 +220,9 @@ impl Model {
                 Progress::Elsewhere { .. } => return Vec::new(),
                 _ => Progress::AtProvider { in_tab: true },
             },
-            ReconnectState::Granted => Progress::Proving { stage: None },
-            ReconnectState::Verifying => Progress::Proving {
+            ReconnectState::Granted | ReconnectState::Verifying => Progress::Proving {
                 stage: reconnect.stage,
+                signed_in_as: reconnect.signed_in_as,
             },
             ReconnectState::Unconfirmed => Progress::Unconfirmed {
                 signed_in_as: reconnect.signed_in_as,

@@ -302,18 +302,13 @@ fn a_reconnect_goes_from_the_click_to_the_receipt() {
         model.decide(followed(reconnect(ReconnectState::Granted))),
         []
     );
-    assert_eq!(progress(&model), Some(&Progress::Proving { stage: None }));
+    assert_eq!(progress(&model), Some(&proving(None)));
     let verifying = Reconnect {
         stage: Some(Stage::Refreshed),
         ..reconnect(ReconnectState::Verifying)
     };
     model.decide(followed(verifying));
-    assert_eq!(
-        progress(&model),
-        Some(&Progress::Proving {
-            stage: Some(Stage::Refreshed)
-        })
-    );
+    assert_eq!(progress(&model), Some(&proving(Some(Stage::Refreshed))));
 
     model.decide(Event::Looked(Ok(None)));
     let resumed = Reconnect {
@@ -377,30 +372,37 @@ fn a_reconnect_is_called_off_at_the_relay() {
     );
 }
 
+fn proving(stage: Option<Stage>) -> Progress {
+    Progress::Proving {
+        stage,
+        signed_in_as: None,
+    }
+}
+
 /// Row: not signed in here, on the dashboard | Make a link, and open it in another browser | resumed | the person | Open this link in the browser where you are signed in at …. It works once, for a few minutes.
 #[test]
 fn a_link_for_another_browser_is_shown_and_its_sign_in_followed() {
     let mut model = signed_in(Route::Inboxes);
     let effects = model.decide(Event::Acted(jane(), Act::MakeLink));
     assert_eq!(effects, [Effect::MakeLink(jane())]);
-    let link = "https://relay.example/oauth/start?ticket=t";
+    let link = Secret::new("https://relay.example/oauth/start?ticket=t");
     let begun = Begun {
         reconnect: reconnect(ReconnectState::Started),
-        url: Some(Secret::new(link)),
+        url: Some(link.clone()),
     };
     model.decide(Event::LinkMade(jane(), Box::new(Ok(begun))));
     let shown = Progress::Elsewhere {
-        link: link.to_owned(),
+        link: Some(link.clone()),
     };
     assert_eq!(progress(&model), Some(&shown));
     let started = reconnect(ReconnectState::Started);
     model.decide(Event::Followed(jane(), Box::new(Ok(started))));
     assert_eq!(progress(&model), Some(&shown), "it still waits");
-    let copy = model.decide(Event::Acted(jane(), Act::CopyLink(link.to_owned())));
-    assert_eq!(copy, [Effect::Copy(Secret::new(link))]);
+    let copy = model.decide(Event::Acted(jane(), Act::CopyLink(link.clone())));
+    assert_eq!(copy, [Effect::Copy(link)]);
     let granted = reconnect(ReconnectState::Granted);
     model.decide(Event::Followed(jane(), Box::new(Ok(granted))));
-    assert_eq!(progress(&model), Some(&Progress::Proving { stage: None }));
+    assert_eq!(progress(&model), Some(&proving(None)));
 }
 
 #[test]
@@ -425,10 +427,22 @@ fn another_account_that_works_is_confirmed_or_denied() {
     };
     assert_eq!(progress(&asked()), Some(&unconfirmed));
     let id = ReconnectId::new("rec_1");
+    let mut meant = asked();
     assert_eq!(
-        asked().decide(Event::Acted(jane(), Act::Confirm)),
+        meant.decide(Event::Acted(jane(), Act::Confirm)),
         [Effect::Confirm(jane(), id.clone())]
     );
+    let going_on = Reconnect {
+        stage: Some(Stage::Identified),
+        signed_in_as: Some("john@acme.example".to_owned()),
+        ..reconnect(ReconnectState::Verifying)
+    };
+    meant.decide(Event::Followed(jane(), Box::new(Ok(going_on))));
+    let named = Progress::Proving {
+        stage: Some(Stage::Identified),
+        signed_in_as: Some("john@acme.example".to_owned()),
+    };
+    assert_eq!(progress(&meant), Some(&named));
     assert_eq!(
         asked().decide(Event::Acted(jane(), Act::Deny)),
         [Effect::CallOff(jane(), id, CallingOff::Cancelled)]
@@ -515,7 +529,7 @@ fn somebody_elses_sign_in_is_followed_without_another() {
     };
     let effects = model.decide(Event::Begun(jane(), Box::new(Ok(begun))));
     assert_eq!(effects, [Effect::CloseTab(jane()), Effect::TickAfter(500)]);
-    assert_eq!(progress(&model), Some(&Progress::Proving { stage: None }));
+    assert_eq!(progress(&model), Some(&proving(None)));
 }
 
 #[test]

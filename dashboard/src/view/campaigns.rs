@@ -31,7 +31,7 @@ fn list(model: &Model, send: &Callback<Event>) -> Html {
         "State",
         "Progress",
         "#Accepted",
-        "#Waiting",
+        "#Still to send",
         "#To decide",
     ];
     let rows = model.campaigns().iter().map(|campaign| row(campaign, send));

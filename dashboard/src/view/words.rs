@@ -72,7 +72,7 @@ pub(super) fn counts(counts: &Counts) -> Vec<(&'static str, u64)> {
     let usual = [
         ("Leads", counts.leads),
         ("Accepted", counts.accepted),
-        ("Waiting", counts.waiting + counts.attempting),
+        ("Still to send", counts.waiting + counts.attempting),
     ];
     let others = [
         ("Not sent", counts.suppressed + counts.cancelled),
@@ -128,7 +128,7 @@ mod tests {
             attempting: 1,
             ..Counts::default()
         };
-        let usual = [("Leads", 10), ("Accepted", 3), ("Waiting", 5)];
+        let usual = [("Leads", 10), ("Accepted", 3), ("Still to send", 5)];
         assert_eq!(counts(&all), usual);
         let unsettled = Counts {
             unsettled: 2,

@@ -1,9 +1,10 @@
 //! Jane's inbox and campaign, for the tests of the background's decisions.
 
 use protocol::card::{Acts, Remedy, Words};
-use protocol::id::{CampaignId, DeviceId, InboxId};
+use protocol::id::{CampaignId, DeviceId, InboxId, ReconnectId};
 use protocol::inbox::{MailServer, TlsMode};
 use protocol::provider::ProviderId;
+use protocol::reconnect::{Authorization, Exchange};
 use protocol::request::campaign::{Campaign, Counts};
 use protocol::request::inbox::{ConnectionState, ConnectionView, Inbox, SignsInBy};
 use protocol::request::status::{Site, Status};
@@ -11,6 +12,7 @@ use protocol::sealed::OpeningKey;
 use protocol::timestamp::Timestamp;
 
 use super::record::{Paired, Record};
+use crate::flow::{State, Way};
 
 pub(super) fn inbox(name: &str, state: ConnectionState, since: i64) -> Inbox {
     let server = |port| MailServer {
@@ -81,4 +83,24 @@ pub(super) fn record(state: ConnectionState, since: i64) -> Record {
         Timestamp::from_ms(since * 1_000),
     );
     record
+}
+
+/// A reconnect whose sign-in is to be done in another browser.
+pub(super) fn waiting_elsewhere() -> State {
+    State::AtProvider {
+        reconnect: ReconnectId::new("rec_1"),
+        way: Way::Elsewhere { is_made: true },
+        authorization: Box::new(Authorization {
+            authorization_endpoint: "https://id.acme.example/authorize".to_owned(),
+            token_endpoint: "https://id.acme.example/token".to_owned(),
+            issuer: "https://id.acme.example".to_owned(),
+            names_issuer: true,
+            client_id: "unpause".to_owned(),
+            scopes: Vec::new(),
+            login_hint: "jane@acme.example".to_owned(),
+            attempts: Vec::new(),
+            exchange: Exchange::Public,
+        }),
+        deadline: Timestamp::from_ms(600_000),
+    }
 }

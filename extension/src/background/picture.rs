@@ -1,11 +1,14 @@
 //! What a view is shown of what the background knows. Pure.
 
+use std::collections::BTreeMap;
+
 use protocol::campaign;
 use protocol::id::InboxId;
 use protocol::request::campaign::Campaign;
 use protocol::request::inbox::{ConnectionState, Inbox};
+use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
-use web::card::{self, Card};
+use web::card::{self, Card, Progress};
 
 use super::record::{Reach, Record};
 use super::sites;
@@ -13,8 +16,11 @@ use crate::flow::authorization::redirect_uri;
 use crate::flow::{Ending, State};
 use crate::message::{Quiet, Relay, Snapshot};
 
+/// The links for another browser that are in memory. Whoever has one can sign in once.
+pub type Links = BTreeMap<InboxId, Secret>;
+
 /// What the popup and the options page show.
-pub fn draw(record: &Record) -> Snapshot {
+pub fn draw(record: &Record, links: &Links) -> Snapshot {
     let campaigns = campaigns(record);
     let mut loud: Vec<&Inbox> = record
         .inboxes()
@@ -30,7 +36,7 @@ pub fn draw(record: &Record) -> Snapshot {
         relay: relay(record),
         cards: loud
             .into_iter()
-            .map(|inbox| draw_card(record, inbox))
+            .map(|inbox| draw_card(record, links.get(&inbox.id), inbox))
             .collect(),
         working: working
             .map(|inbox| Quiet {
@@ -54,11 +60,11 @@ pub fn draw(record: &Record) -> Snapshot {
     }
 }
 
-/// What a prompt shows: the card of its inbox, or nothing at all.
+/// What a prompt shows: the card of its inbox, without a link, or nothing at all.
 pub fn draw_prompt(record: &Record, inbox: Option<&InboxId>) -> Snapshot {
     let card = inbox.and_then(|id| {
         let inbox = record.inboxes().iter().find(|inbox| inbox.id == *id)?;
-        Some(draw_card(record, inbox))
+        Some(draw_card(record, None, inbox))
     });
     Snapshot {
         relay: match &card {
@@ -74,8 +80,11 @@ pub fn draw_prompt(record: &Record, inbox: Option<&InboxId>) -> Snapshot {
     }
 }
 
-fn draw_card(record: &Record, inbox: &Inbox) -> Card {
-    let progress = record.flow(&inbox.id).progress();
+fn draw_card(record: &Record, made: Option<&Secret>, inbox: &Inbox) -> Card {
+    let mut progress = record.flow(&inbox.id).progress();
+    if let Some(Progress::Elsewhere { link }) = &mut progress {
+        *link = made.cloned();
+    }
     card::draw(inbox, campaigns(record), progress.as_ref())
 }
 
@@ -141,6 +150,8 @@ fn count<T>(things: impl Iterator<Item = T>) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use web::card::{Face, Link};
+
     use super::super::example;
     use super::*;
     use crate::flow;
@@ -155,7 +166,7 @@ mod tests {
             example::inbox("dan", ConnectionState::Connected, 1),
         ]);
         record.note_status(status, None, Timestamp::from_ms(0));
-        let snapshot = draw(&record);
+        let snapshot = draw(&record, &Links::new());
         let cards: Vec<&str> = snapshot
             .cards
             .iter()
@@ -177,13 +188,35 @@ mod tests {
     #[test]
     fn a_card_stays_while_its_reconnect_has_something_to_say() {
         let mut record = example::record(ConnectionState::Connected, 1);
-        assert!(draw(&record).cards.is_empty());
+        assert!(draw(&record, &Links::new()).cards.is_empty());
         let state = flow::State::Starting {
             wish: flow::Wish::default(),
             deadline: Timestamp::from_ms(9),
         };
         record.set_flow(&InboxId::new("inb_jane"), state);
-        assert_eq!(draw(&record).cards.len(), 1);
+        assert_eq!(draw(&record, &Links::new()).cards.len(), 1);
+    }
+
+    #[test]
+    fn a_link_is_shown_on_pages_of_ours_alone_and_only_while_it_waits() {
+        let mut record = example::record(ConnectionState::Disconnected, 1);
+        let jane = InboxId::new("inb_jane");
+        let link = Secret::new("https://relay.example/oauth/start?ticket=t1cket");
+        let links = Links::from([(jane.clone(), link.clone())]);
+        let shown = |snapshot: Snapshot| match snapshot.cards.into_iter().next().unwrap().face {
+            Face::Working { link, .. } => link,
+            _ => None,
+        };
+        assert_eq!(shown(draw(&record, &links)), None, "nothing is under way");
+        record.set_flow(&jane, example::waiting_elsewhere());
+        assert_eq!(shown(draw(&record, &links)), Some(Link::Here(link)));
+        assert_eq!(
+            shown(draw(&record, &Links::new())),
+            Some(Link::Gone),
+            "the worker was ended since"
+        );
+        let prompt = draw_prompt(&record, Some(&jane));
+        assert_eq!(shown(prompt), Some(Link::Gone));
     }
 
     #[test]
@@ -198,7 +231,7 @@ mod tests {
         assert!(nothing.cards.is_empty());
         assert_eq!(nothing.relay, Relay::NotPaired);
         assert_eq!(
-            draw(&record).redirects,
+            draw(&record, &Links::new()).redirects,
             ["https://abc.chromiumapp.org/oauth/sandbox"]
         );
     }

@@ -1,5 +1,5 @@
 //! Doing what [`crate::flow`] decides. What is secret of a reconnect is here alone, in memory: the visit with its
-//! verifier, the code and the tokens, until they are sealed.
+//! verifier, the code and the tokens, until they are sealed; and the link for another browser, while it waits.
 
 use std::time::Duration;
 
@@ -29,7 +29,11 @@ impl Background {
     /// Does one thing; what comes of it is told to the reconnect.
     pub(super) fn perform(&self, inbox: &InboxId, effect: Effect) {
         match &effect {
-            Effect::Forget => return drop(self.0.visits.borrow_mut().remove(inbox)),
+            Effect::Forget => {
+                self.0.visits.borrow_mut().remove(inbox);
+                self.0.links.borrow_mut().remove(inbox);
+                return;
+            }
             Effect::Poll { reconnect, .. }
                 if !self.0.polled.borrow_mut().insert(reconnect.clone()) =>
             {
@@ -55,6 +59,7 @@ impl Background {
                 authorization,
             } => self.visit(inbox, &reconnect, visit, &authorization).await,
             Effect::Host(reconnect) => Some(self.host(reconnect).await),
+            Effect::MakeLink(reconnect) => self.make_link(inbox, reconnect).await,
             Effect::Obtain {
                 reconnect,
                 authorization,
@@ -218,6 +223,26 @@ impl Background {
                 words: error.to_string(),
             },
         }
+    }
+
+    /// The link is kept in memory; `None` where nobody waits for it any more.
+    async fn make_link(&self, inbox: &InboxId, reconnect_id: ReconnectId) -> Option<Event> {
+        let asked = HostReconnect {
+            reconnect_id: reconnect_id.clone(),
+        };
+        let answer = self.call(&asked).await;
+        let state = self.0.record.borrow().flow(inbox);
+        if !state.is_making_link(&reconnect_id) {
+            return None;
+        }
+        Some(match answer {
+            Ok(hosted) => {
+                let mut links = self.0.links.borrow_mut();
+                links.insert(inbox.clone(), hosted.url);
+                Event::LinkMade
+            }
+            Err(failure) => Event::CallFailed(failure),
+        })
     }
 
     async fn obtain(

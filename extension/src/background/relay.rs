@@ -156,6 +156,7 @@ impl Background {
                 words: error.to_string(),
             })?;
         self.0.visits.borrow_mut().clear();
+        self.0.links.borrow_mut().clear();
         *self.0.token.borrow_mut() = Some(device.token);
         {
             let mut record = self.0.record.borrow_mut();
@@ -174,6 +175,7 @@ impl Background {
     /// Forgets the relay. What it knows of this browser ends when it is revoked there.
     pub(super) async fn unpair(&self) {
         self.0.visits.borrow_mut().clear();
+        self.0.links.borrow_mut().clear();
         *self.0.token.borrow_mut() = None;
         let told: Vec<InboxId> = {
             let mut record = self.0.record.borrow_mut();

@@ -9,7 +9,7 @@ use super::record::Record;
 use super::{Background, picture, report};
 use crate::browser::port::{Port, Sender};
 use crate::browser::tabs;
-use crate::flow::{Ending, Event, State, Wish};
+use crate::flow::{Ending, Event, Place, State, Wish};
 use crate::message::compact::{self, write};
 use crate::message::{Ask, Told, View};
 use wasm_bindgen_futures::spawn_local;
@@ -69,12 +69,13 @@ impl Background {
     /// Shows every view what has changed for it.
     pub(super) fn show_views(&self) {
         let record = self.0.record.borrow();
+        let links = self.0.links.borrow();
         let mut whole = None;
         for open in self.0.views.borrow_mut().iter_mut() {
             let text = match &open.standing {
                 Standing::Nobody => None,
                 Standing::Whole => whole
-                    .get_or_insert_with(|| write(&picture::draw(&record)))
+                    .get_or_insert_with(|| write(&picture::draw(&record, &links)))
                     .clone(),
                 Standing::Prompt { tab, nonce } => {
                     let inbox = find_shown(&record, *tab, nonce);
@@ -158,9 +159,14 @@ impl Background {
                 in_tab,
                 skip_silent,
             } => {
+                let place = if in_tab { Place::Tab } else { Place::Window };
+                let wish = Wish { place, skip_silent };
+                self.tell(&inbox, Event::Clicked(wish)).await;
+            }
+            Ask::MakeLink { inbox } => {
                 let wish = Wish {
-                    in_tab,
-                    skip_silent,
+                    place: Place::Elsewhere,
+                    skip_silent: false,
                 };
                 self.tell(&inbox, Event::Clicked(wish)).await;
             }
@@ -235,8 +241,9 @@ fn may_ask(ask: &Ask, own: Option<&InboxId>) -> bool {
         | Ask::NotNow { inbox }
         | Ask::ShowReceipt { inbox } => inbox == own,
         Ask::Look => true,
-        // No password is typed in a page, so what says so is no prompt of ours.
+        // No password is typed in a page and no link is shown in one, so what says so is no prompt of ours.
         Ask::GivePassword { .. }
+        | Ask::MakeLink { .. }
         | Ask::Open { .. }
         | Ask::Pair { .. }
         | Ask::Unpair
@@ -341,6 +348,14 @@ mod tests {
         };
         assert!(!may_ask(&given, Some(&jane)), "nobody types in a page");
         assert!(may_ask(&given, None));
+        let link = Ask::MakeLink {
+            inbox: jane.clone(),
+        };
+        assert!(
+            !may_ask(&link, Some(&jane)),
+            "nobody is shown one in a page"
+        );
+        assert!(may_ask(&link, None));
         assert!(!may_ask(&Ask::Unpair, Some(&jane)));
         assert!(may_ask(&Ask::Unpair, None));
     }

@@ -57,6 +57,14 @@ pub(super) fn wake(state: State, now: Timestamp) -> (State, Vec<Effect>) {
             Effect::Host(reconnect.clone()),
             poll(reconnect, BETWEEN_LOOKS),
         ],
+        State::AtProvider {
+            reconnect,
+            way: Way::Elsewhere { is_made: false },
+            ..
+        } => vec![
+            Effect::MakeLink(reconnect.clone()),
+            poll(reconnect, BETWEEN_LOOKS),
+        ],
         State::AtProvider { reconnect, .. }
         | State::Proving { reconnect, .. }
         | State::Unconfirmed { reconnect, .. } => {
@@ -122,6 +130,7 @@ pub(super) fn close(way: &Way) -> Option<Effect> {
     match way {
         Way::Tab { tab, .. } => tab.map(Effect::CloseTab),
         Way::Window { window, .. } => window.map(Effect::CloseWindow),
+        Way::Elsewhere { .. } => None,
     }
 }
 

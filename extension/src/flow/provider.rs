@@ -12,9 +12,9 @@ use super::authorization::Answer;
 use super::ending::{close, keep, stop};
 use super::relay::{CANCELLATION, follow, hand_over, poll};
 use super::window::WindowEnd;
-use super::{AT_MOST, BETWEEN_LOOKS, Effect, Ending, Handover, State, Way, Wish};
+use super::{AT_MOST, BETWEEN_LOOKS, Effect, Ending, Handover, Place, State, Way, Wish};
 
-/// A click while something is under way changes nothing, except that it may choose the tab.
+/// A click while something is under way changes nothing, except that it may choose the tab, or want another link.
 pub(super) fn click(state: State, wish: Wish, now: Timestamp) -> (State, Vec<Effect>) {
     match state {
         State::Idle | State::Over { .. } => {
@@ -52,12 +52,18 @@ pub(super) fn click(state: State, wish: Wish, now: Timestamp) -> (State, Vec<Eff
             way: way @ Way::Window { .. },
             authorization,
             deadline,
-        } if wish.in_tab => {
+        } if wish.place == Place::Tab => {
             let (state, mut effects) = host(reconnect, authorization, deadline);
             effects.insert(0, Effect::Forget);
             effects.extend(close(&way));
             (state, effects)
         }
+        State::AtProvider {
+            reconnect,
+            way: Way::Elsewhere { is_made: true },
+            authorization,
+            deadline,
+        } if wish.place == Place::Elsewhere => link(reconnect, authorization, deadline),
         other => keep(other),
     }
 }
@@ -96,8 +102,12 @@ pub(super) fn begin(
             },
         );
     };
+    // Another browser may be on another desk: the relay alone says how long it waits.
+    if wish.place == Place::Elsewhere {
+        return link(reconnect.id, authorization, reconnect.expires_at);
+    }
     let deadline = deadline.min(reconnect.expires_at);
-    if wish.in_tab {
+    if wish.place == Place::Tab {
         return host(reconnect.id, authorization, deadline);
     }
     let is_asking = |visit: &Visit| visit.interactive || !wish.skip_silent;
@@ -158,6 +168,35 @@ pub(super) fn host(
         deadline,
     };
     (state, effects)
+}
+
+fn link(
+    reconnect: ReconnectId,
+    authorization: Box<Authorization>,
+    deadline: Timestamp,
+) -> (State, Vec<Effect>) {
+    let effects = vec![
+        Effect::MakeLink(reconnect.clone()),
+        poll(&reconnect, BETWEEN_LOOKS),
+    ];
+    let state = State::AtProvider {
+        reconnect,
+        way: Way::Elsewhere { is_made: false },
+        authorization,
+        deadline,
+    };
+    (state, effects)
+}
+
+pub(super) fn link_made(mut state: State) -> (State, Vec<Effect>) {
+    if let State::AtProvider {
+        way: Way::Elsewhere { is_made },
+        ..
+    } = &mut state
+    {
+        *is_made = true;
+    }
+    keep(state)
 }
 
 pub(super) fn answered(state: State, answer: Answer, now: Timestamp) -> (State, Vec<Effect>) {

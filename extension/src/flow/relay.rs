@@ -193,6 +193,7 @@ pub(super) fn follow(reconnect: Reconnect, now: Timestamp) -> (State, Vec<Effect
             let state = State::Proving {
                 reconnect: reconnect.id,
                 stage: reconnect.stage,
+                signed_in_as: reconnect.signed_in_as,
                 deadline: now + AT_MOST,
             };
             (state, effects)
@@ -266,10 +267,15 @@ pub(super) fn call_failed(
         | CallFailure::Refused { words } => Stopped::RelayRefused { words },
     };
     match state {
+        // It no longer waits for a sign-in: what became of it is being asked.
+        State::AtProvider {
+            way: Way::Elsewhere { .. },
+            ..
+        } if matches!(failure, CallFailure::Conflict { .. }) => keep(state),
         State::Starting { .. }
         | State::Giving { .. }
         | State::AtProvider {
-            way: Way::Tab { tab: None, .. },
+            way: Way::Tab { tab: None, .. } | Way::Elsewhere { is_made: false },
             ..
         } => stop(&state, why),
         State::HandingOver {
@@ -299,6 +305,7 @@ pub(super) fn call_failed(
                 let state = State::Proving {
                     reconnect,
                     stage: None,
+                    signed_in_as: None,
                     deadline: now + AT_MOST,
                 };
                 (state, vec![effect, Effect::Forget])

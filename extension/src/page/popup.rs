@@ -164,14 +164,18 @@ fn inboxes(snapshot: &Snapshot, props: &Props) -> Html {
         let inbox = card.inbox.clone();
         let on_ask = props.on_ask.clone();
         let on_act = Callback::from(move |act: Act| {
-            if let Act::CopyReport(report) = &act {
-                clipboard::copy(report);
+            match &act {
+                Act::CopyReport(report) => clipboard::copy(report),
+                Act::CopyLink(link) => clipboard::copy(link.expose()),
+                _ => {}
             }
             if let Some(ask) = ask_of(inbox.clone(), &act) {
                 on_ask.emit(ask);
             }
         });
-        html! { <CardView key={card.inbox.as_str()} card={card.clone()} {on_act} now={props.now} /> }
+        html! {
+            <CardView key={card.inbox.as_str()} card={card.clone()} {on_act} can_link={true} now={props.now} />
+        }
     });
     let is_fresh = matches!(snapshot.relay, Relay::Here { .. });
     html! {

@@ -5,14 +5,15 @@ use std::rc::Rc;
 use protocol::card::Remedy;
 use protocol::id::InboxId;
 use protocol::timestamp::Timestamp;
-use web::card::{Broken, Card, Face, Held, Line, LineState};
+use web::card::{Act, Broken, Card, Face, Held, Line, LineState};
 use yew::{BaseComponent, LocalServerRenderer};
 
+use super::ask_of;
 use super::options::{self, OptionsView};
 use super::popup::{self, PopupView};
 use super::prompt::guard::Ignored;
 use super::prompt::{self, PromptView};
-use crate::message::{Quiet, Relay, Site, Snapshot};
+use crate::message::{Ask, Quiet, Relay, Site, Snapshot};
 use crate::origin::Origin;
 
 const NUMBER: &str = "1A2B 3C4D 5E6F 7081 92A3 B4C5 D6E7 F809";
@@ -193,6 +194,24 @@ async fn the_popup_shows_what_needs_attention_before_what_works() {
         ],
     );
     assert!(!html.contains("are connected."), "not all is well: {html}");
+}
+
+/// A page around the prompt is shown nothing with which somebody could sign in.
+#[tokio::test]
+async fn a_link_for_another_browser_is_made_on_pages_of_our_own() {
+    let lost_alone = Snapshot {
+        cards: vec![lost()],
+        ..snapshot(here())
+    };
+    let html = popup(lost_alone, None).await;
+    check(&html, &["Not signed in here?", "Make a link"]);
+    let html = prompt(Some(lost()), None).await;
+    assert!(!html.contains("Not signed in here?"), "{html}");
+    let asked = ask_of(InboxId::new("inb_jane"), &Act::MakeLink);
+    let expected = Ask::MakeLink {
+        inbox: InboxId::new("inb_jane"),
+    };
+    assert_eq!(asked, Some(expected));
 }
 
 #[tokio::test]

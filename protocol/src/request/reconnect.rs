@@ -180,7 +180,7 @@ pub struct Reconnect {
     pub stage: Option<Stage>,
     /// When it ends by itself if nobody finishes it.
     pub expires_at: Timestamp,
-    /// Who signed in, where it waits to be confirmed and the provider told a name.
+    /// Who signed in, once that is known and where the provider told a name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_in_as: Option<String>,
     /// Why it was refused.

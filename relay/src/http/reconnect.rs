@@ -75,8 +75,8 @@ impl Serve for RefuseReconnect {
     async fn serve(self, context: Context) -> Result<Reconnect, ServeError> {
         let app = context.app();
         let reconnect = app.store.load_reconnect(&self.reconnect_id).await?;
-        if let State::Unconfirmed { signed_in_as } = reconnect.state {
-            return deny(app, &reconnect.id, signed_in_as).await;
+        if reconnect.state == State::Unconfirmed {
+            return deny(app, reconnect).await;
         }
         let reconnect = load_waiting(app, &self.reconnect_id).await?;
         let inbox = app.store.load_inbox(&reconnect.inbox).await?;
@@ -236,12 +236,9 @@ pub(super) async fn refuse(
 }
 
 /// Ends one whose person is not meant; what it held goes back to the provider.
-async fn deny(
-    app: &App,
-    id: &ReconnectId,
-    signed_in_as: Option<String>,
-) -> Result<Reconnect, ServeError> {
-    let reconnect = app.store.load_reconnect(id).await?;
+async fn deny(app: &App, reconnect: StoredReconnect) -> Result<Reconnect, ServeError> {
+    let id = &reconnect.id;
+    let signed_in_as = reconnect.signed_in_as;
     let inbox = app.store.load_inbox(&reconnect.inbox).await?;
     let now = app.clock.now();
     let evidence = Evidence {
@@ -325,7 +322,7 @@ fn view(inbox: &Inbox, reconnect: StoredReconnect) -> Reconnect {
         state: ReconnectState::Started,
         stage: None,
         expires_at: reconnect.expires_at,
-        signed_in_as: None,
+        signed_in_as: reconnect.signed_in_as,
         cause: None,
         card: None,
         evidence: None,
@@ -338,10 +335,7 @@ fn view(inbox: &Inbox, reconnect: StoredReconnect) -> Reconnect {
             view.state = ReconnectState::Verifying;
             view.stage = Some(stage);
         }
-        State::Unconfirmed { signed_in_as } => {
-            view.state = ReconnectState::Unconfirmed;
-            view.signed_in_as = signed_in_as;
-        }
+        State::Unconfirmed => view.state = ReconnectState::Unconfirmed,
         State::Resumed { receipt, .. } => {
             view.state = ReconnectState::Resumed;
             view.receipt = Some(receipt);

@@ -26,6 +26,17 @@ pub struct Reconnect {
     pub payload: Option<String>,
     /// Who signed in; `None` before that is known, and for passwords.
     pub identity: Option<Identity>,
+    /// Their name, where the provider told one; nothing is decided by it.
+    pub signed_in_as: Option<String>,
+}
+
+/// Who signed in, as the provider told it.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// By what they are known again.
+    pub identity: Identity,
+    /// Their name; `None` where none was told.
+    pub name: Option<String>,
 }
 
 /// A step of a reconnect that is to be made durable.
@@ -36,10 +47,11 @@ pub struct Advance {
     /// What replaces the payload; `None` leaves it.
     pub payload: Option<String>,
     /// Who signed in; `None` leaves it.
-    pub identity: Option<Identity>,
+    pub signed_in: Option<SignedIn>,
 }
 
-const COLUMNS: &str = "id, inbox_id, status, expires_at_ms, payload, identity_iss, identity_sub";
+const COLUMNS: &str =
+    "id, inbox_id, status, expires_at_ms, payload, identity_iss, identity_sub, signed_in_as";
 
 impl Store {
     /// Starts a reconnect, or answers with the one that is open (`true`).
@@ -81,6 +93,7 @@ impl Store {
             expires_at,
             payload: None,
             identity: None,
+            signed_in_as: None,
         };
         Ok((reconnect, false))
     }
@@ -113,8 +126,7 @@ impl Store {
     /// Whether a reconnect of this inbox is past its grant, and does not wait for a person.
     pub async fn is_reconnecting(&self, inbox: &InboxId) -> Result<bool, StoreError> {
         let open = self.list_open_reconnects().await?;
-        let waits =
-            |state: &State| matches!(state, State::Started { .. } | State::Unconfirmed { .. });
+        let waits = |state: &State| matches!(state, State::Started { .. } | State::Unconfirmed);
         Ok(open
             .iter()
             .any(|one| one.inbox == *inbox && !waits(&one.state)))
@@ -147,11 +159,13 @@ impl Store {
         id: &ReconnectId,
         advance: Advance,
     ) -> Result<(), StoreError> {
-        let identity = advance.identity;
+        let (identity, name) = advance
+            .signed_in
+            .map_or((None, None), |who| (Some(who.identity), who.name));
         let done = sqlx::query(
             "UPDATE reconnects SET status = $1, payload = COALESCE($2, payload), \
-             identity_iss = COALESCE($3, identity_iss), identity_sub = COALESCE($4, identity_sub) \
-             WHERE id = $5 AND is_open = 1",
+             identity_iss = COALESCE($3, identity_iss), identity_sub = COALESCE($4, identity_sub), \
+             signed_in_as = COALESCE($5, signed_in_as) WHERE id = $6 AND is_open = 1",
         )
         .bind(to_json(
             "status",
@@ -162,6 +176,7 @@ impl Store {
         .bind(advance.payload)
         .bind(identity.as_ref().map(|identity| identity.iss.clone()))
         .bind(identity.map(|identity| identity.sub))
+        .bind(name)
         .bind(id.to_string())
         .execute(&self.writer)
         .await?;
@@ -176,17 +191,17 @@ impl Store {
     pub async fn ask_to_confirm(
         &self,
         id: &ReconnectId,
-        signed_in_as: Option<String>,
-        identity: Identity,
+        signed_in: SignedIn,
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
         let done = sqlx::query(
-            "UPDATE reconnects SET status = $1, identity_iss = $2, identity_sub = $3, expires_at_ms = $4 \
-             WHERE id = $5 AND is_open = 1",
+            "UPDATE reconnects SET status = $1, identity_iss = $2, identity_sub = $3, signed_in_as = $4, \
+             expires_at_ms = $5 WHERE id = $6 AND is_open = 1",
         )
-        .bind(to_json("status", &State::Unconfirmed { signed_in_as })?)
-        .bind(identity.iss)
-        .bind(identity.sub)
+        .bind(to_json("status", &State::Unconfirmed)?)
+        .bind(signed_in.identity.iss)
+        .bind(signed_in.identity.sub)
+        .bind(signed_in.name)
         .bind(expires_at.as_ms())
         .bind(id.to_string())
         .execute(&self.writer)
@@ -347,7 +362,7 @@ async fn load_unconfirmed(
     now: Timestamp,
 ) -> Result<Reconnect, StoreError> {
     let reconnect = load(tx, id).await?;
-    if !matches!(reconnect.state, State::Unconfirmed { .. }) {
+    if reconnect.state != State::Unconfirmed {
         let words = format!(
             "this reconnect is {}; there is nothing to confirm",
             reconnect.state.name()
@@ -383,5 +398,6 @@ fn from_row(row: &AnyRow) -> Result<Reconnect, StoreError> {
         expires_at: Timestamp::from_ms(number(row, "expires_at_ms")?),
         payload: text_or_null(row, "payload")?,
         identity,
+        signed_in_as: text_or_null(row, "signed_in_as")?,
     })
 }

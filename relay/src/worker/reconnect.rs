@@ -24,7 +24,7 @@ use crate::engine::identity::{Claimed, is_owner};
 use crate::failure::Failure;
 use crate::oauth::{self, Tokens, id_token};
 use crate::store::inbox::{Identity, Inbox};
-use crate::store::reconnect::{Advance, Reconnect};
+use crate::store::reconnect::{Advance, Reconnect, SignedIn};
 use crate::{imap, notify, smtp};
 
 mod stand_in;
@@ -84,10 +84,10 @@ async fn advance(app: &App, id: &ReconnectId) -> Result<Next, WorkError> {
         }
         State::Started { .. } => Err(found(At::Authorize, Finding::Expired)),
         State::Granted => exchange(app, &reconnect, &inbox).await,
-        State::Unconfirmed { .. } if reconnect.expires_at > app.clock.now() => {
+        State::Unconfirmed if reconnect.expires_at > app.clock.now() => {
             return Ok(Next::Wait(reconnect.expires_at));
         }
-        State::Unconfirmed { .. } => Err(found(At::Identity, Finding::Expired)),
+        State::Unconfirmed => Err(found(At::Identity, Finding::Expired)),
         State::Verifying { stage } if stage.is_window() => {
             Err(found(At::Exchange, Finding::Interrupted))
         }
@@ -200,7 +200,7 @@ async fn put_stage(
     reconnect: &Reconnect,
     stage: Stage,
     credentials: Option<&Credentials>,
-    identity: Option<Identity>,
+    signed_in: Option<SignedIn>,
 ) -> Result<(), WorkError> {
     let payload = match credentials {
         Some(credentials) => Some(
@@ -215,7 +215,7 @@ async fn put_stage(
             Advance {
                 stage,
                 payload,
-                identity,
+                signed_in,
             },
         )
         .await?;
@@ -349,15 +349,17 @@ async fn identify(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Nex
             .filter(|_| identity.email_verified),
     };
     let is_owner = is_owner(stored, &claimed, &inbox.address);
-    let signed_in_as = identity.email;
-    let identity = Identity {
-        iss: identity.iss,
-        sub: identity.sub,
+    let signed_in = SignedIn {
+        name: identity.email,
+        identity: Identity {
+            iss: identity.iss,
+            sub: identity.sub,
+        },
     };
     if !is_owner {
-        return stand_in::admit(app, reconnect, inbox, signed_in_as, identity).await;
+        return stand_in::admit(app, reconnect, inbox, signed_in).await;
     }
-    put_stage(app, reconnect, Stage::Identified, None, Some(identity)).await?;
+    put_stage(app, reconnect, Stage::Identified, None, Some(signed_in)).await?;
     Ok(Next::Stage)
 }
 

@@ -4,6 +4,7 @@
 use anyhow::{Context as _, Result, ensure};
 use protocol::request::device::{CreateDevice, DeleteDevice, ListDevices};
 use protocol::secret::Secret;
+use sandbox::Point;
 use tests::browsers::Kind;
 use tests::story::desk::{Desk, Surface};
 use tests::story::servers::{jane, john};
@@ -127,7 +128,13 @@ async fn ends(kind: Kind) -> Result<()> {
     story.begin("Choose jane@acme.example").await?;
     story.sign_in_as_john(false).await?;
     story.ends("confirm", "Is this the right account?").await?;
+    // While it is proved, the card names him and not the inbox.
+    let held = control.hold(Point::ImapAuthenticating);
     story.press("Use this sign-in").await?;
+    let named = format!("Signed in as {}", john().address);
+    desk.wait_card_words("popup", Surface::Page, &named).await?;
+    desk.screens.take(session, "confirmed").await?;
+    held.release();
     desk.wait_resumed("popup", Surface::Page).await?;
     stage.check_goes_on(2).await?;
     stage.end().await

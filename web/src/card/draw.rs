@@ -8,10 +8,11 @@ use protocol::receipt::{Fate, Receipt};
 use protocol::reconnect::Stage;
 use protocol::request::campaign::Campaign;
 use protocol::request::inbox::{ConnectionState, Inbox};
+use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
 
 use super::password;
-use super::{Broken, Card, Done, Face, Held, Line, LineState, Progress, Stopped};
+use super::{Broken, Card, Done, Face, Held, Line, LineState, Link, Progress, Stopped};
 
 /// The card of an inbox. `campaigns` are those of the relay; which of them wait for this inbox is found here.
 pub fn draw(inbox: &Inbox, campaigns: &[Campaign], progress: Option<&Progress>) -> Card {
@@ -25,19 +26,24 @@ pub fn draw(inbox: &Inbox, campaigns: &[Campaign], progress: Option<&Progress>) 
             place.working(Reached::SignIn, Some(hint), true)
         }
         Some(Progress::Elsewhere { link }) => {
-            let hint = format!(
-                "Open this link in the browser where you are signed in at {}. It works once, for a few minutes.",
-                place.provider
-            );
+            let (hint, link) = place.elsewhere(link.as_ref());
             Face::Working {
-                lines: place.lines(Reached::SignIn),
+                lines: place.lines(Reached::SignIn, None),
                 hint: Some(hint),
-                link: Some(link.clone()),
+                link: Some(link),
                 can_cancel: true,
             }
         }
         Some(Progress::HandingOver) => place.working(place.handing_over(), None, false),
-        Some(Progress::Proving { stage }) => place.working(Reached::from(*stage), None, false),
+        Some(Progress::Proving {
+            stage,
+            signed_in_as,
+        }) => Face::Working {
+            lines: place.lines(Reached::from(*stage), signed_in_as.as_deref()),
+            hint: None,
+            link: None,
+            can_cancel: false,
+        },
         Some(Progress::Unconfirmed { signed_in_as }) => Face::Confirm {
             signed_in_as: signed_in_as.clone(),
             held: place.held(),
@@ -127,9 +133,27 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// What to do with a link for another browser, and what is shown of it.
+    fn elsewhere(&self, link: Option<&Secret>) -> (String, Link) {
+        match link {
+            Some(link) => (
+                format!(
+                    "Open this link in the browser where you are signed in at {}. It works once, for a few minutes.",
+                    self.provider
+                ),
+                Link::Here(link.clone()),
+            ),
+            None => (
+                "This waits for a sign-in in another browser, by a link that was made here and is not kept."
+                    .to_owned(),
+                Link::Gone,
+            ),
+        }
+    }
+
     fn working(&self, reached: Reached, hint: Option<String>, can_cancel: bool) -> Face {
         Face::Working {
-            lines: self.lines(reached),
+            lines: self.lines(reached, None),
             hint,
             link: None,
             can_cancel,
@@ -137,7 +161,7 @@ impl<'a> Place<'a> {
     }
 
     /// The way of a reconnect in lines, each as it stands.
-    fn lines(&self, reached: Reached) -> Vec<Line> {
+    fn lines(&self, reached: Reached, signed_in_as: Option<&str>) -> Vec<Line> {
         let state = |begins: Reached, ends: Reached| match reached {
             reached if reached >= ends => LineState::Done,
             reached if reached >= begins => LineState::Now,
@@ -153,12 +177,11 @@ impl<'a> Place<'a> {
             .to_owned(),
             server: server.map(str::to_owned),
         };
-        // Who signed in is known once the relay has asked the provider.
-        let signed_in = if reached >= Reached::Identified {
-            format!("Signed in as {}", self.inbox.address)
-        } else {
-            "Signed in".to_owned()
-        };
+        // Whoever may work for an inbox need not have its address: nobody is named but by the provider.
+        let signed_in = signed_in_as.map_or_else(
+            || "Signed in".to_owned(),
+            |name| format!("Signed in as {name}"),
+        );
         // A password has nothing to renew: the sign-ins are tried as soon as the relay has it.
         let by_password = password::asks_password(self.inbox);
         let tried_from = if by_password {

@@ -9,7 +9,7 @@ use yew::{
 
 use super::password::PasswordView;
 use super::sentence::{self, Timed};
-use super::{Act, Broken, Card, Done, Face, Held, Line, LineState, PasswordForm};
+use super::{Act, Broken, Card, Done, Face, Held, Line, LineState, Link, PasswordForm};
 use crate::icon::{self, Icon};
 use crate::when;
 
@@ -84,7 +84,7 @@ pub fn CardView(props: &Props) -> Html {
             link,
             can_cancel,
         } => (
-            drawn.working(link.as_deref(), *can_cancel),
+            drawn.working(link.as_ref(), *can_cancel),
             self::lines(lines, hint.as_deref()),
         ),
         Face::Done(done) => (drawn.done_actions(done), drawn.done(done)),
@@ -360,17 +360,22 @@ impl Drawing<'_> {
         }
     }
 
-    fn working(&self, link: Option<&str>, can_cancel: bool) -> Html {
+    fn working(&self, link: Option<&Link>, can_cancel: bool) -> Html {
+        let button = match link {
+            Some(Link::Here(link)) => {
+                self.button("primary", "Copy the link", Act::CopyLink(link.clone()))
+            }
+            Some(Link::Gone) if self.can_link => self.button("", "Make a new link", Act::MakeLink),
+            _ => Html::default(),
+        };
         html! {
             <>
-                if let Some(link) = link {
-                    <pre tabindex="0">{ link }</pre>
+                if let Some(Link::Here(link)) = link {
+                    <pre tabindex="0">{ link.expose() }</pre>
                 }
                 if can_cancel {
                     <div class="actions">
-                        if let Some(link) = link {
-                            { self.button("primary", "Copy the link", Act::CopyLink(link.to_owned())) }
-                        }
+                        { button }
                         { self.button("", "Cancel", Act::Cancel) }
                     </div>
                 }

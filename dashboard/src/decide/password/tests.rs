@@ -72,7 +72,11 @@ fn a_password_is_handed_over_once_and_followed_to_its_receipt() {
     let twice = model.decide(Event::Acted(jane(), Act::GivePassword(given())));
     assert!(twice.is_empty(), "one at a time");
     let effects = model.decide(answered(Ok(reconnect(ReconnectState::Granted))));
-    assert_eq!(progress(&model), Some(&Progress::Proving { stage: None }));
+    let proving = Progress::Proving {
+        stage: None,
+        signed_in_as: None,
+    };
+    assert_eq!(progress(&model), Some(&proving));
     let kept = Effect::KeepReconnects(vec![(jane(), ReconnectId::new("rec_1"))]);
     assert!(effects.contains(&kept), "{effects:?}");
     assert!(

@@ -115,7 +115,11 @@ fn a_password_is_sealed_handed_over_and_proved() {
     );
     let granted = Event::Acknowledged(reconnect(ReconnectState::Granted));
     let (state, _) = play([give(), sealed_for(ReconnectState::Started), granted.clone()]);
-    assert_eq!(state.progress(), Some(Progress::Proving { stage: None }));
+    let proving = Progress::Proving {
+        stage: None,
+        signed_in_as: None,
+    };
+    assert_eq!(state.progress(), Some(proving));
     let resumed = Event::Polled(reconnect(ReconnectState::Resumed));
     let (state, _) = play([
         give(),

@@ -17,7 +17,7 @@ pub(super) enum Method {
 /// How far the telling has come.
 #[derive(Debug)]
 pub(super) struct Progress {
-    lines: Vec<(Reached, String)>,
+    lines: Vec<(Reached, &'static str)>,
 }
 
 /// When a line is true.
@@ -30,24 +30,21 @@ enum Reached {
 }
 
 impl Progress {
-    /// Nothing is told yet of the reconnect of the inbox `address`.
-    pub(super) fn new(method: Method, address: &str) -> Self {
+    /// Nothing is told yet.
+    pub(super) fn new(method: Method) -> Self {
         let mut lines = Vec::new();
         if method == Method::Page {
-            lines.push((
-                Reached::Stage(Stage::Identified),
-                format!("✓ Signed in as {address}"),
-            ));
+            lines.push((Reached::Stage(Stage::Identified), "✓ Signed in"));
             lines.push((
                 Reached::Stage(Stage::Refreshed),
-                "✓ Permission renewed and tested".to_owned(),
+                "✓ Permission renewed and tested",
             ));
         }
         lines.push((
             Reached::Stage(Stage::SignedIn),
-            "✓ Sending and reading work".to_owned(),
+            "✓ Sending and reading work",
         ));
-        lines.push((Reached::Resumed, "✓ Read what arrived meanwhile".to_owned()));
+        lines.push((Reached::Resumed, "✓ Read what arrived meanwhile"));
         Self { lines }
     }
 
@@ -58,7 +55,14 @@ impl Progress {
             .iter()
             .take_while(|(reached, _)| reached.is_true_of(reconnect))
             .count();
-        self.lines.drain(..n_true).map(|(_, line)| line).collect()
+        let told = self.lines.drain(..n_true);
+        told.map(|(reached, line)| match &reconnect.signed_in_as {
+            Some(name) if reached == Reached::Stage(Stage::Identified) => {
+                format!("{line} as {name}")
+            }
+            _ => line.to_owned(),
+        })
+        .collect()
     }
 }
 
@@ -113,8 +117,11 @@ mod tests {
 
     #[test]
     fn each_stage_is_told_once_also_when_one_is_passed_unseen() {
-        let mut progress = Progress::new(Method::Page, "jane@acme.example");
-        let verifying = |reached| seen(ReconnectState::Verifying, Some(reached));
+        let mut progress = Progress::new(Method::Page);
+        let verifying = |reached| Reconnect {
+            signed_in_as: Some("john@acme.example".to_owned()),
+            ..seen(ReconnectState::Verifying, Some(reached))
+        };
         assert_eq!(
             progress.advance(&seen(ReconnectState::Granted, None)),
             [""; 0]
@@ -122,7 +129,7 @@ mod tests {
         assert_eq!(progress.advance(&verifying(Stage::Exchanged)), [""; 0]);
         assert_eq!(
             progress.advance(&verifying(Stage::Refreshing)),
-            ["✓ Signed in as jane@acme.example"]
+            ["✓ Signed in as john@acme.example"]
         );
         assert_eq!(progress.advance(&verifying(Stage::Refreshing)), [""; 0]);
         assert_eq!(
@@ -140,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_password_renews_no_permission_and_a_refusal_tells_nothing() {
-        let mut progress = Progress::new(Method::Other, "jane@acme.example");
+        let mut progress = Progress::new(Method::Other);
         assert_eq!(
             progress.advance(&seen(ReconnectState::Refused, None)),
             [""; 0]

@@ -321,7 +321,7 @@ impl Terminal<'_> {
 
     /// Tells each stage as it is reached, until the end.
     async fn follow(mut self, id: ReconnectId, method: Method) -> Result<(), ReconnectError> {
-        let mut progress = Progress::new(method, self.inbox.address.as_str());
+        let mut progress = Progress::new(method);
         let mut has_asked = false;
         let reconnect = loop {
             let reconnect = self.look(&id).await?;

@@ -8,8 +8,8 @@ use protocol::evidence::{Finding, Stage as At};
 use super::{Next, found, open_credentials};
 use crate::app::App;
 use crate::failure::Failure;
-use crate::store::inbox::{Identity, Inbox};
-use crate::store::reconnect::Reconnect;
+use crate::store::inbox::Inbox;
+use crate::store::reconnect::{Reconnect, SignedIn};
 use crate::worker::WorkError;
 use crate::worker::mailbox::hello;
 use crate::{imap, smtp};
@@ -20,8 +20,7 @@ pub(super) async fn admit(
     app: &App,
     reconnect: &Reconnect,
     inbox: &Inbox,
-    signed_in_as: Option<String>,
-    identity: Identity,
+    signed_in: SignedIn,
 ) -> Result<Next, WorkError> {
     let sign_in = open_credentials(app, reconnect)?.sign_in(&inbox.address);
     let hello = hello(inbox);
@@ -37,11 +36,14 @@ pub(super) async fn admit(
         (Err(smtp), Err(imap)) if passes(app, inbox, &smtp) && passes(app, inbox, &imap) => {
             return Err(smtp.into());
         }
-        _ => return Err(found(At::Identity, Finding::OtherIdentity { signed_in_as })),
+        _ => {
+            let signed_in_as = signed_in.name;
+            return Err(found(At::Identity, Finding::OtherIdentity { signed_in_as }));
+        }
     };
     let expires_at = app.clock.now() + app.config.timing.reconnect_for;
     app.store
-        .ask_to_confirm(&reconnect.id, signed_in_as, identity, expires_at)
+        .ask_to_confirm(&reconnect.id, signed_in, expires_at)
         .await?;
     // Meanwhile the inbox goes on with what it had.
     app.workers.nudge_inbox(&inbox.id);

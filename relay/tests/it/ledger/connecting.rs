@@ -70,7 +70,7 @@ impl World {
         let stage = |stage| Advance {
             stage,
             payload: None,
-            identity: None,
+            signed_in: None,
         };
         let id = &open.id;
         match open.state {

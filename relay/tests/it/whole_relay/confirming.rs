@@ -32,8 +32,9 @@ pub(super) async fn post(
 
 async fn wait_unconfirmed(relay: &Relay, id: &ReconnectId) -> Option<String> {
     wait_for("the reconnect to wait for a person", async || {
-        match relay.app().store.load_reconnect(id).await.unwrap().state {
-            State::Unconfirmed { signed_in_as } => Some(signed_in_as),
+        let reconnect = relay.app().store.load_reconnect(id).await.unwrap();
+        match reconnect.state {
+            State::Unconfirmed => Some(reconnect.signed_in_as),
             State::Refused { evidence, .. } => panic!("refused: {evidence:?}"),
             _ => None,
         }
@@ -66,6 +67,7 @@ async fn a_colleague_with_a_shared_mailbox_is_confirmed_once_and_then_known() {
         let path = format!("/v1/reconnects/{id}/confirm");
         let (status, answer) = post(&ground, &relay, &path, json!({})).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
+        assert_eq!(answer["signed_in_as"], JOHN, "while it is proved too");
         let outcome = relay.outcome(&id).await;
         assert!(matches!(outcome, State::Resumed { .. }), "{outcome:?}");
         let (status, problem) = post(&ground, &relay, &path, json!({})).await;
@@ -85,6 +87,8 @@ async fn a_colleague_with_a_shared_mailbox_is_confirmed_once_and_then_known() {
         let again = relay.grant(&inbox, &ground.sign_in(JOHN, ALL).await).await;
         let outcome = relay.outcome(&again).await;
         assert!(matches!(outcome, State::Resumed { .. }), "{outcome:?}");
+        let again = relay.app().store.load_reconnect(&again).await.unwrap();
+        assert_eq!(again.signed_in_as.as_deref(), Some(JOHN));
         relay.stop().await;
     }
 }

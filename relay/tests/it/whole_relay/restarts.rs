@@ -146,7 +146,7 @@ async fn a_kill_after_both_sign_ins_signs_in_again() {
     let advance = Advance {
         stage: Stage::SignedIn,
         payload: None,
-        identity: None,
+        signed_in: None,
     };
     store.advance_reconnect(&reconnect, advance).await.unwrap();
     store.close().await;

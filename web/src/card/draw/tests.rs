@@ -6,9 +6,10 @@ use protocol::cause::{CAUSES, Cause};
 use protocol::provider::ProviderId;
 use protocol::reconnect::Stage;
 use protocol::request::inbox::ConnectionState;
+use protocol::secret::Secret;
 
 use super::super::examples::{campaign, inbox, instant, paused, receipt};
-use super::super::{Broken, Face, Line, LineState, Progress, Stopped};
+use super::super::{Broken, Face, Line, LineState, Link, Progress, Stopped};
 use super::draw;
 
 fn disconnected() -> protocol::request::inbox::Inbox {
@@ -77,7 +78,10 @@ fn only_campaigns_that_this_inbox_would_resume_are_counted() {
 fn every_stage_moves_the_lines_on() {
     use LineState::{Done as D, Next as N, Now as W};
     let campaigns = [campaign("cmp_1", "inb_1", paused("2026-11-23T09:12:00Z"))];
-    let proving = |stage| Progress::Proving { stage };
+    let proving = |stage| Progress::Proving {
+        stage,
+        signed_in_as: None,
+    };
     for (progress, expected) in [
         (Progress::Starting, [W, N, N, N, N, N]),
         (Progress::AtProvider { in_tab: false }, [W, N, N, N, N, N]),
@@ -110,7 +114,10 @@ fn lines_say_who_where_and_how_many() {
     let face = draw(
         &disconnected(),
         &campaigns,
-        Some(&Progress::Proving { stage }),
+        Some(&Progress::Proving {
+            stage,
+            signed_in_as: Some("jane@acme.example".to_owned()),
+        }),
     )
     .face;
     let Face::Working {
@@ -156,6 +163,55 @@ fn lines_say_who_where_and_how_many() {
     assert_eq!(lines.len(), 5, "no campaign waits, so none is resumed");
     assert_eq!(hint.as_deref(), Some("Finish in the tab of Google."));
     assert!(can_cancel);
+}
+
+#[test]
+fn the_first_line_names_whoever_signed_in_and_nobody_who_was_not_told() {
+    let first_line = |stage, signed_in_as: Option<&str>| {
+        let progress = Progress::Proving {
+            stage: Some(stage),
+            signed_in_as: signed_in_as.map(str::to_owned),
+        };
+        let Face::Working { lines, .. } = draw(&disconnected(), &[], Some(&progress)).face else {
+            panic!("not working");
+        };
+        lines[0].text.clone()
+    };
+    // John was confirmed for Jane's inbox.
+    let john = Some("john@acme.example");
+    for stage in [Stage::Identified, Stage::Refreshed, Stage::Adopted] {
+        assert_eq!(first_line(stage, john), "Signed in as john@acme.example");
+        assert_eq!(first_line(stage, None), "Signed in");
+    }
+}
+
+#[test]
+fn a_link_for_another_browser_is_shown_as_long_as_it_is_known() {
+    let elsewhere = |link: Option<&Secret>| {
+        let progress = Progress::Elsewhere {
+            link: link.cloned(),
+        };
+        let face = draw(&disconnected(), &[], Some(&progress)).face;
+        let Face::Working {
+            lines,
+            hint,
+            link,
+            can_cancel,
+        } = face
+        else {
+            panic!("not working");
+        };
+        assert_eq!(lines[0].state, LineState::Now);
+        assert!(can_cancel);
+        (hint.unwrap(), link)
+    };
+    let made = Secret::new("https://relay.example/oauth/start?ticket=t");
+    let (hint, link) = elsewhere(Some(&made));
+    assert_eq!(link, Some(Link::Here(made)));
+    assert!(hint.contains("It works once"), "{hint}");
+    let (hint, link) = elsewhere(None);
+    assert_eq!(link, Some(Link::Gone));
+    assert!(hint.contains("is not kept"), "{hint}");
 }
 
 #[test]

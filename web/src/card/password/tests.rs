@@ -191,7 +191,10 @@ fn a_password_on_its_way_is_told_without_a_word_of_permissions() {
     assert!(!can_cancel, "it may be with the relay already");
     assert_eq!(lines[0].state, LineState::Now);
     assert_eq!(lines[1].state, LineState::Next);
-    let progress = Progress::Proving { stage: None };
+    let progress = Progress::Proving {
+        stage: None,
+        signed_in_as: None,
+    };
     let Face::Working { lines, .. } = draw_card(&inbox, &[], Some(&progress)).face else {
         panic!("not working");
     };

@@ -4,6 +4,7 @@ use protocol::card::{Facts, Remedy};
 use protocol::cause::Cause;
 use protocol::reconnect::Stage;
 use protocol::request::inbox::{AtProvider, ConnectionState};
+use protocol::secret::Secret;
 use yew::{Callback, ServerRenderer};
 
 use super::super::examples::{campaign, inbox, now, paused, receipt};
@@ -146,13 +147,11 @@ async fn the_operator_is_told_and_no_sign_in_is_offered_that_cannot_help() {
 
 #[tokio::test]
 async fn a_working_card_shows_each_line_with_its_state_in_words() {
-    let stage = Some(Stage::Refreshed);
-    let html = render(
-        ConnectionState::Disconnected,
-        Some(Progress::Proving { stage }),
-        false,
-    )
-    .await;
+    let proving = Progress::Proving {
+        stage: Some(Stage::Refreshed),
+        signed_in_as: Some("jane@acme.example".to_owned()),
+    };
+    let html = render(ConnectionState::Disconnected, Some(proving), false).await;
     let text = words(&html);
     for expected in [
         "Reconnecting jane@acme.example",
@@ -295,12 +294,25 @@ async fn a_link_is_offered_where_it_can_be_made_and_shown_when_it_is() {
     assert!(button(folded, "Make a link"), "{html}");
     assert!(!show(card()).await.contains("Make a link"));
 
-    let link = "http://127.0.0.1:7411/oauth/start?ticket=t".to_owned();
-    let progress = Some(Progress::Elsewhere { link: link.clone() });
-    let html = render(ConnectionState::Disconnected, progress, false).await;
-    assert!(words(&html).contains(&link), "{html}");
+    let link = "http://127.0.0.1:7411/oauth/start?ticket=t";
+    let elsewhere = |link: Option<&str>| {
+        let link = link.map(Secret::new);
+        let inbox = inbox(ConnectionState::Disconnected, 25);
+        draw(&inbox, &[], Some(&Progress::Elsewhere { link }))
+    };
+    let html = show_as(elsewhere(Some(link)), false, true).await;
+    assert!(words(&html).contains(link), "{html}");
     assert!(words(&html).contains("It works once, for a few minutes."));
     for label in ["Copy the link", "Cancel"] {
         assert!(button(&html, label), "{html}");
+    }
+
+    // Where it was made, and is not known any more.
+    for can_link in [true, false] {
+        let html = show_as(elsewhere(None), false, can_link).await;
+        assert!(words(&html).contains("is not kept"), "{html}");
+        assert_eq!(button(&html, "Make a new link"), can_link, "{html}");
+        assert!(button(&html, "Cancel"), "{html}");
+        assert!(!html.contains("Copy the link"), "{html}");
     }
 }
