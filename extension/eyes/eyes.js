@@ -20,7 +20,7 @@
   const STILL = 20000; // ms; a background that hears nothing for 30 s is ended by the browser
   const WORDS = 600; // characters of a candidate; more is no banner
   const MOST = 24; // candidates
-  const PUT_BACK = 3; // times that a page may take the prompt away before we give up
+  const PUT_BACK = 3; // times that a page may take the prompt away
 
   // Most pages have none of these, and then their text is all that is looked at. The stems are those of
   // extension/src/detect/wording.rs, cut to what several languages share.
@@ -30,7 +30,7 @@
       "attention|credential|permission|not set|enabled|available|sign in|email again", "i");
   const TEXT = 200000; // characters; more is data of the page's scripts
 
-  // First letters are left out where a class may begin with a capital: `i` in a selector is ten times as slow.
+  // First letters are left out where a class may begin with a capital: `i` in a selector is ten times slower.
   const BANNERS =
     "[role=alert],[role=status],[role=alertdialog],[role=dialog],dialog,h1,h2,h3," +
     ["anner", "lert", "otice", "otification", "arning", "oast", "aused"]
@@ -40,6 +40,7 @@
   const BUTTONS = "button,a,[role=button],input,select,textarea";
   const NOT_WORDS = "script,style,noscript,template,textarea,select,svg,[contenteditable]:not([contenteditable=false])";
   const ROLES = { H1: "heading", H2: "heading", H3: "heading", DIALOG: "dialog" };
+  // Slow at its first use.
   const ADDRESS = /[\p{L}\p{N}._%+-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*/gu;
   const SIGNED_IN = ["igned in as", "ogged in as", "ngemeldet als"];
   const SIGNED_IN_TEXT = `//text()[${SIGNED_IN.map((words) => `contains(.,'${words}')`).join(" or ")}]`;
@@ -92,7 +93,7 @@
   };
 
   const accounts = (text) => {
-    const places = [document.title];
+    let places = [document.title];
     const named = document.querySelectorAll(text.includes("@") ? ACCOUNTS + ",[class*=ccount]" : ACCOUNTS);
     for (const element of [...named].slice(0, 50)) {
       if (element.closest(NOT_WORDS + ",input")) continue;
@@ -104,7 +105,8 @@
         if (!node.parentElement.closest(NOT_WORDS)) places.push(textOf(node.parentElement, 120).slice(0, 120));
       }
     }
-    return [...new Set(places.flatMap((text) => text.match(ADDRESS) ?? []))].slice(0, 8);
+    places = places.filter((text) => text.includes("@")).flatMap((text) => text.match(ADDRESS) ?? []);
+    return [...new Set(places)].slice(0, 8);
   };
 
   const look = () => {
