@@ -14,6 +14,7 @@ use std::process::{Command as Process, ExitCode, Stdio};
 use anyhow::{Context as _, bail};
 
 use crate::args::{Accepts, Command, Flag, Given, UsageError};
+use crate::clock::Stopwatch;
 use crate::shell::{self, Workspace};
 use crate::test::{install, need};
 use report::Report;
@@ -255,6 +256,7 @@ fn run_target(
 /// Runs it to its end, shows what moves, and reads what it says.
 fn follow(process: &mut Process, target: &str) -> anyhow::Result<Report> {
     eprintln!("$ {}", shell::show(process));
+    let watch = Stopwatch::start();
     let mut child = process
         .stderr(Stdio::piped())
         .spawn()
@@ -272,6 +274,10 @@ fn follow(process: &mut Process, target: &str) -> anyhow::Result<Report> {
     }
     let status = child.wait().context("the fuzzer cannot be waited for")?;
     report.ended_well = status.success();
+    if !report.ended_well {
+        // What was found ends it before it says how long it took.
+        report.seconds = watch.elapsed().as_secs();
+    }
     Ok(report)
 }
 
