@@ -35,11 +35,11 @@ pub enum Connection {
         evidence: Evidence,
         /// When that was.
         since: Timestamp,
-        /// How many rounds of probes confirmed it so far.
+        /// How many rounds of probes confirmed what is suspected now.
         confirmed: u32,
         /// How many rounds ended with nothing but transient failures, in a row.
         passing: u32,
-        /// Who refused, and at which stage, in the last round that confirmed it.
+        /// Who refused last, and at which stage: in the failure that was met first, or in a round since.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         alarmed: Vec<(Party, Stage)>,
     },
@@ -144,12 +144,13 @@ impl Connection {
                 (state, vec![Effect::Disconnect(dismissed)])
             }
             (Self::Connected { .. }, Event::Failed(evidence)) if is_alarming(&evidence) => {
+                let alarmed = vec![(evidence.party, evidence.stage)];
                 let state = Self::Suspect {
                     evidence,
                     since: now,
                     confirmed: 0,
                     passing: 0,
-                    alarmed: Vec::new(),
+                    alarmed,
                 };
                 (state, vec![Effect::ProbeAfter(Duration::ZERO)])
             }
@@ -233,12 +234,13 @@ fn decide_probed(
         return (state, vec![Effect::ProbeAfter(after)]);
     }
     let now_alarmed = list_alarmed(probes);
-    // What was refused before and is not refused again confirms nothing: another refusal is a new one. Only a
-    // dead grant may show itself first where its access token is refused.
-    let is_same = now_alarmed
-        .iter()
-        .any(|place| place.0 == Party::Oauth || alarmed.contains(place));
-    let confirmed = if is_same { confirmed } else { 0 }.saturating_add(1);
+    // A refusal at another place confirms nothing: it is seen for the first time, and what was refused before is
+    // not refused again.
+    let confirmed = if is_seen_again(&now_alarmed, &alarmed) {
+        confirmed.saturating_add(1)
+    } else {
+        0
+    };
     if confirmed < CONFIRMATIONS {
         let state = Connection::Suspect {
             evidence,
@@ -294,6 +296,14 @@ fn list_alarmed(probes: &Probes) -> Vec<(Party, Stage)> {
         .filter(|evidence| is_alarming(evidence))
         .map(|evidence| (evidence.party, evidence.stage))
         .collect()
+}
+
+/// Whether one of these refused before. A dead grant may show itself first where its access token is refused.
+fn is_seen_again(now: &[(Party, Stage)], before: &[(Party, Stage)]) -> bool {
+    let signs_in = |place: &(Party, Stage)| place.0 == Party::Oauth || place.1 == Stage::Auth;
+    now.iter().any(|place| {
+        before.contains(place) || (place.0 == Party::Oauth && before.iter().any(signs_in))
+    })
 }
 
 /// The failure that says most: an alarming one before a passing one, the token's before a server's,
@@ -456,11 +466,16 @@ mod tests {
             (vec![smtp_only(), smtp_only()], true),
             (vec![smtp_only(), imap_only()], false),
             (vec![smtp_only(), imap_only(), smtp_only()], false),
-            (vec![smtp_only(), imap_only(), imap_only()], true),
+            (vec![smtp_only(), imap_only(), imap_only()], false),
+            (
+                vec![smtp_only(), imap_only(), imap_only(), imap_only()],
+                true,
+            ),
             (vec![smtp_only(), both()], true),
             // It did not come as far as the sign-in this time.
             (vec![smtp_only(), no_service()], false),
-            (vec![no_service(), no_service()], true),
+            (vec![no_service(), no_service()], false),
+            (vec![no_service(), no_service(), no_service()], true),
             (vec![smtp_only(), passing(), smtp_only()], true),
             // The access token was refused first; then it had to be renewed.
             (vec![both(), grant_only()], true),
@@ -475,6 +490,32 @@ mod tests {
             }
             let found = matches!(state, Connection::Disconnected { .. });
             assert_eq!(found, is_lost, "{rounds:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_is_first_met_by_a_probe_is_confirmed_twice_too() {
+        let plain = || {
+            evidence(
+                Party::Imap,
+                Stage::Tls,
+                Said::Tls {
+                    detail: "no TLS".to_owned(),
+                },
+            )
+        };
+        let smtp = || probed(None, Some(refused()));
+        let grant = || probed(Some(revoked()), None);
+        for met in [smtp, grant] {
+            let (mut state, _) = connected(0).decide(Event::Failed(plain()), at(10), PATIENCE);
+            for round in 0..3 {
+                assert!(matches!(state, Connection::Suspect { .. }), "{round}");
+                (state, _) = state.decide(met(), at(11 + 20 * round), PATIENCE);
+            }
+            assert!(
+                matches!(state, Connection::Disconnected { .. }),
+                "{state:?}"
+            );
         }
     }
 

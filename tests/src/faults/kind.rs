@@ -220,6 +220,14 @@ pub(super) static TRANSIENTS: &[Transient] = &[
         "smtp_535_then_imap_refused",
         &[(SmtpAuth, SMTP_REFUSED), (ImapAuth, IMAP_REFUSED)],
     ),
+    meets(
+        "smtp_535_then_imap_refused_twice",
+        &[
+            (SmtpAuth, SMTP_REFUSED),
+            (ImapAuth, IMAP_REFUSED),
+            (ImapAuth, IMAP_REFUSED),
+        ],
+    ),
     // Submission: the message.
     meets("smtp_421_mail", &[(SmtpMail, SMTP_CLOSING)]),
     meets(

@@ -353,11 +353,13 @@ impl Subject {
                 .watch
                 .connection(&address)
                 .and_then(|(_, cause)| cause);
+            let refused_ms = first_refused_ms.unwrap_or(began_ms);
             self.report.found.push(Found {
                 kind,
                 cause,
                 alert: alert.map(|alert| alert.cause),
-                detected_ms: found_ms - first_refused_ms.unwrap_or(began_ms),
+                detected_ms: found_ms - refused_ms,
+                stalled_ms: self.world.watch.stalled_ms(refused_ms, found_ms),
                 from_fault_ms: found_ms - began_ms,
                 met: self.words(),
             });

@@ -61,8 +61,10 @@ pub struct Summary {
     pub disordered: u64,
     /// Deliveries that a person must decide.
     pub unsettled: u64,
-    /// From the first refused conversation to the disconnection.
+    /// From the first refused conversation to the disconnection, without what is in `stalled_ms`.
     pub detected_within_ms: Times,
+    /// For how long the machine stood still meanwhile, in the worst case.
+    pub stalled_ms: i64,
     /// From a passing fault to the next message that was sent.
     pub recovered_within_ms: Times,
     /// Everything that went wrong, in words.
@@ -110,12 +112,19 @@ pub(super) struct Found {
     /// What the alert said.
     pub(super) alert: Option<String>,
     pub(super) detected_ms: i64,
+    /// For how much of it the machine stood still; then no relay can do anything, and it is not counted.
+    pub(super) stalled_ms: i64,
     pub(super) from_fault_ms: i64,
     /// The inbox's last failures at that time, in words.
     pub(super) met: Vec<String>,
 }
 
 impl Found {
+    /// What the relay took, without what the machine took.
+    fn own_ms(&self) -> i64 {
+        self.detected_ms - self.stalled_ms
+    }
+
     fn is_named(&self) -> bool {
         self.cause == Some(self.kind.cause())
             && self.alert.as_deref() == Some(self.kind.cause().code())
@@ -180,7 +189,7 @@ pub(super) async fn finish(
         wrong.extend(tokens_lost.iter().map(tell("lost credential")));
         wrong.extend(not_found.iter().cloned());
     }
-    if let Some(slowest) = found().max_by_key(|one| one.detected_ms) {
+    if let Some(slowest) = found().max_by_key(|one| one.own_ms()) {
         world.telling.say(&format!(
             "the longest from a refusal to its disconnection: {} ms ({}), {} ms from the fault; {:#?}",
             slowest.detected_ms,
@@ -199,7 +208,7 @@ pub(super) async fn finish(
     }
     let budget = world.script.patience.budget();
     let budget_ms = i64::try_from(budget.as_millis()).unwrap_or(i64::MAX);
-    for one in found().filter(|one| one.detected_ms > budget_ms) {
+    for one in found().filter(|one| one.own_ms() > budget_ms) {
         wrong.push(format!("beyond the budget: {one:?}"));
     }
     let accepted: u64 = counted.accepted.iter().sum();
@@ -241,7 +250,8 @@ pub(super) async fn finish(
         duplicated: counted.duplicated,
         disordered: counted.disordered + counted.hurried,
         unsettled,
-        detected_within_ms: Times::of(found().map(|one| one.detected_ms).collect(), Some(budget)),
+        detected_within_ms: Times::of(found().map(Found::own_ms).collect(), Some(budget)),
+        stalled_ms: found().map(|one| one.stalled_ms).max().unwrap_or_default(),
         recovered_within_ms: Times::of(
             reports
                 .iter()

@@ -14,6 +14,7 @@ use sandbox::Control;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
+use crate::clock::now_ms;
 use crate::story::api::Api;
 use crate::story::mailboxes::Message;
 
@@ -56,6 +57,8 @@ struct Seen {
     failures: BTreeMap<String, Vec<Failure>>,
     /// Recipient and step.
     arrived: BTreeSet<(String, usize)>,
+    /// When this process was not run although it was its turn, and for how long: then nobody was.
+    stalls: Vec<(i64, i64)>,
     /// By address, as the API shows them.
     connections: BTreeMap<String, (ConnectionState, Option<Cause>)>,
 }
@@ -87,6 +90,13 @@ impl Watch {
     /// How an inbox stands, and why.
     pub(super) fn connection(&self, address: &str) -> Option<(ConnectionState, Option<Cause>)> {
         self.lock().connections.get(address).copied()
+    }
+
+    /// For how long the machine stood still between two instants, as far as this process felt it.
+    pub(super) fn stalled_ms(&self, from_ms: i64, to_ms: i64) -> i64 {
+        let seen = self.lock();
+        let overlap = |(began, ended): &(i64, i64)| (*ended).min(to_ms) - (*began).max(from_ms);
+        seen.stalls.iter().map(|stall| overlap(stall).max(0)).sum()
     }
 
     /// Every inbox that an alert was about, with how many there were.
@@ -159,8 +169,14 @@ async fn follow(log: PathBuf, control: Control, seen: Arc<Mutex<Seen>>) {
     let mut ticks = tokio::time::interval(LOOKS_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let (mut read_to, mut half, mut n_messages) = (0, Vec::new(), 0);
+    let looks_every = i64::try_from(LOOKS_EVERY.as_millis()).unwrap_or(i64::MAX);
     loop {
+        let rested_ms = now_ms();
         ticks.tick().await;
+        let due_ms = rested_ms + looks_every;
+        if now_ms() > due_ms + looks_every {
+            locked(&seen).stalls.push((due_ms, now_ms()));
+        }
         let more = read_more(&log, &mut read_to).unwrap_or_default();
         half.extend_from_slice(&more);
         let whole = half

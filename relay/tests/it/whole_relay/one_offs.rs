@@ -73,6 +73,37 @@ async fn a_greeting_does_not_confirm_what_was_refused_after_the_sign_in() {
 }
 
 #[tokio::test]
+async fn what_only_probes_were_refused_must_be_confirmed_like_anything_else() {
+    let ground = Ground::new(Client::Public).await;
+    let control = ground.sandbox.control();
+    let relay = ground.start().await;
+    let inbox = connect(&ground, &relay).await;
+    let campaign = relay.start_campaign(&inbox, &["ann@a.example"], 1).await;
+    wait_for("both sessions to be open", async || {
+        (relay.list(&campaign, Some("accepted")).await.len() == 1).then_some(())
+    })
+    .await;
+    let say = |said: &[u8]| Trouble::Say(said.to_vec());
+    let refusal = || say(b"NO [AUTHENTICATIONFAILED] Invalid credentials");
+    let troubles = [
+        control.trouble(Gate::SmtpMail, Some(JANE), say(b"421 4.3.2 Closing")),
+        control.trouble(Gate::SmtpAuth, Some(JANE), say(b"535 5.7.8 No")),
+        control.trouble(Gate::ImapAuth, Some(JANE), refusal()),
+        control.trouble(Gate::ImapAuth, Some(JANE), refusal()),
+    ];
+    // The session that reads stays open, so the new one that sends is refused first.
+    relay.start_campaign(&inbox, &["bob@b.example"], 1).await;
+    wait_for("all to be met and over", async || {
+        panic_if_disconnected(&relay, &inbox).await;
+        let connection = relay.inbox(&inbox).await.connection;
+        let works = matches!(connection, Connection::Connected { .. });
+        (works && troubles.iter().all(sandbox::Met::is_met)).then_some(())
+    })
+    .await;
+    relay.stop().await;
+}
+
+#[tokio::test]
 async fn a_message_that_was_accepted_in_between_makes_a_refusal_a_new_one() {
     let ground = standing().await;
     let control = ground.sandbox.control();
