@@ -11,7 +11,7 @@ use protocol::sealed::OpeningKey;
 
 use super::*;
 
-mod link;
+mod elsewhere;
 
 const CODE: &str = "a-very-secret-code";
 
