@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use protocol::connection::is_alarming;
 use protocol::delivery::Event;
 use protocol::id::DeliveryId;
 use protocol::provider::{SentCopy, Submission};
@@ -13,6 +14,7 @@ use super::token::{Freshness, load_sign_in};
 use crate::app::App;
 use crate::engine::arrival;
 use crate::engine::doubt::{self, Look, Verdict};
+use crate::failure::Failure;
 use crate::imap::{self, Folder, find_sent_folder};
 use crate::record::FolderPosition;
 use crate::sign_in::SignIn;
@@ -104,7 +106,15 @@ impl Mailbox {
             let position = reader.find_sent_position().await?;
             Ok::<_, WorkError>((reader, position))
         });
-        let (reader, position) = reader?;
+        let alarms = |failure: &Failure| {
+            let (provider, now) = (inbox.provider.clone(), app.clock.now());
+            is_alarming(&failure.clone().at(provider, now))
+        };
+        let (reader, position) = match (reader, &session) {
+            // What passes must not hide what may have ended the inbox.
+            (Err(_), Err(failure)) if alarms(failure) => return Err(failure.clone().into()),
+            (reader, _) => reader?,
+        };
         self.imap = Some(reader);
         self.sent = position;
         Ok((self.smtp.insert(session?), position))

@@ -25,11 +25,12 @@ use crate::person::Person;
 use crate::story::mailboxes::MARKS;
 use crate::wait::wait_for;
 
-/// How long a fault may take to be met, and an inbox to send again: what fails is tried again after ten minutes
-/// at the most, however often it failed before, and the longest silence is two minutes.
-const MET_WITHIN: Duration = Duration::from_mins(12);
-/// The same.
-const WORKS_WITHIN: Duration = MET_WITHIN;
+/// How long an inbox may take to send again: what fails is tried again after ten minutes at the most, however often
+/// it failed before, and the longest silence is two minutes.
+const WORKS_WITHIN: Duration = Duration::from_mins(12);
+/// How long a fault may take to be met: some are met four times, and the faults of others may have made the inbox
+/// wait as long as it ever does.
+const MET_WITHIN: Duration = Duration::from_mins(4 * 12);
 /// How long a port is closed at a time.
 const CLOSED_FOR: Duration = Duration::from_secs(15);
 /// How often it is tried: an access token of the run comes to be renewed within one or two of them.
