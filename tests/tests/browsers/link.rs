@@ -17,6 +17,8 @@ use super::survival::{end_background, lever};
 
 /// The key Control held while V is pressed, then let go (W3C `WebDriver` §17.4.2).
 const PASTE: &str = "\u{e009}v\u{e000}";
+/// What unfolds the way for another browser.
+const NOT_HERE: &str = "Not signed in here?";
 /// What the card says while it waits, with the link and without.
 const OPEN_IT: &str = "Open this link in the browser where you are signed in";
 const FORGOTTEN: &str = "by a link that was made here and is not kept";
@@ -149,6 +151,35 @@ async fn ended(kind: Kind) -> Result<()> {
     stage.end().await
 }
 
+in_both!(
+    the_prompt_offers_no_link_and_the_dashboard_beneath_it_does_in_chromium,
+    the_prompt_offers_no_link_and_the_dashboard_beneath_it_does_in_firefox,
+    beneath_the_prompt
+);
+
+async fn beneath_the_prompt(kind: Kind) -> Result<()> {
+    let stage = Stage::set(Set::of(kind)).await?;
+    let desk = &stage.desk;
+    let session = desk.session();
+    desk.sign_in_at_dashboard(&stage.relay).await?;
+    desk.allow(&stage.relay.base(), true).await?;
+    stage.lose().await?;
+    let campaign = format!("{}/campaigns/{}", stage.relay.base(), stage.campaign);
+    session.goto(&campaign).await?;
+    desk.wait_card("prompt", Surface::Prompt).await?;
+    let said = session.words().await?;
+    ensure!(!said.contains(NOT_HERE), "the prompt says: {said}");
+    session.leave_frames().await?;
+    ensure!(
+        find_named(session, "button", "Reconnect").await?.is_none(),
+        "two cards ask for the same"
+    );
+    let link = make_link(desk).await?;
+    allow_by(desk, &link).await?;
+    stage.check_goes_on(2).await?;
+    stage.end().await
+}
+
 /// The popup, with the card of an inbox that was lost.
 async fn open_popup(stage: &Stage) -> Result<Window> {
     let session = stage.desk.session();
@@ -164,7 +195,7 @@ async fn make_link(desk: &Desk) -> Result<String> {
     let session = desk.session();
     let unfold = async || {
         for summary in session.find_all("summary").await.ok()? {
-            if summary.words().await.ok()?.contains("Not signed in here?") {
+            if summary.words().await.ok()?.contains(NOT_HERE) {
                 return desk.log.click("popup", &summary).await.ok();
             }
         }
