@@ -218,7 +218,6 @@ mod tests {
         assert_eq!(verdict, Verdict::Found { wire_id: None });
     }
 
-    /// Row: UIDVALIDITY changed between send and look | the sent folder was made anew | unsettled | the person | Leave it, or send again
     #[test]
     fn absence_refutes_only_where_all_of_it_holds() {
         let moved = FolderPosition {

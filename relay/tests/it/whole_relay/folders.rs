@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use protocol::id::CampaignId;
+use protocol::id::{CampaignId, InboxId};
 use protocol::reconnect::State as ReconnectState;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
 use sandbox::profile::{FolderSpec, GENERIC, SentCopy};
-use sandbox::{DropAfterData, Options, Profile};
+use sandbox::{DropAfterData, Options, Point, Profile};
 
 use crate::app::person::ALL;
 use crate::app::{Client, Ground, JANE, Relay, wait_for};
@@ -56,12 +56,17 @@ const LOST_REPLY: DropAfterData = DropAfterData {
     stored_share: 1.0,
 };
 
-async fn start(
+/// The server has nothing, and the relay never hears of it.
+const LOST_MESSAGE: DropAfterData = DropAfterData {
+    chance: 1.0,
+    stored_share: 0.0,
+};
+
+async fn connect(
     profile: &'static Profile,
     provider: &'static str,
     clock: Clock,
-    fault: Option<DropAfterData>,
-) -> (Ground, Relay, CampaignId) {
+) -> (Ground, Relay, InboxId) {
     let timing = "slow_retry_ms = 50\nfirst_retry_ms = 50\nretry_at_most_ms = 200\npoll_ms = 100";
     let options = Options {
         profile,
@@ -76,6 +81,16 @@ async fn start(
         matches!(outcome, ReconnectState::Resumed { .. }),
         "{outcome:?}"
     );
+    (ground, relay, inbox)
+}
+
+async fn start(
+    profile: &'static Profile,
+    provider: &'static str,
+    clock: Clock,
+    fault: Option<DropAfterData>,
+) -> (Ground, Relay, CampaignId) {
+    let (ground, relay, inbox) = connect(profile, provider, clock).await;
     if let Some(fault) = fault {
         ground.sandbox.control().drop_after_data(fault);
     }
@@ -141,4 +156,48 @@ async fn a_copy_that_never_comes_leaves_the_word_to_a_person() {
         .await;
     assert_eq!(ground.sandbox.control().delivered().len(), 1);
     relay.stop().await;
+}
+
+/// Row: UIDVALIDITY changed between send and look | the sent folder is made anew before the connection is lost after the dot | unsettled | the person | Leave it, or send again
+#[tokio::test]
+async fn a_sent_folder_that_was_made_anew_meanwhile_proves_nothing() {
+    for is_renumbered in [true, false] {
+        let clock = Clock::manual(Timestamp::from_ms(1_795_417_920_000));
+        let (ground, relay, inbox) = connect(&GENERIC, "sandbox", clock).await;
+        let control = ground.sandbox.control();
+        // A server that has made a copy before: where none is found now, none was made.
+        let first = relay.start_campaign(&inbox, &["ann@a.example"], 1).await;
+        ground
+            .drive_until("the first copy to be seen", async || {
+                ground.clock.advance(Duration::from_secs(1));
+                let accepted = relay.list(&first, Some("accepted")).await;
+                let seen = relay.inbox(&inbox).await.copy_seen_at;
+                (accepted.len() == 1 && seen.is_some()).then_some(())
+            })
+            .await;
+        control.drop_after_data(LOST_MESSAGE);
+        let held = control.hold(Point::SmtpDotReceived);
+        let second = relay.start_campaign(&inbox, &["bob@b.example"], 1).await;
+        held.reached().await;
+        if is_renumbered {
+            control.renumber(JANE, "Sent").unwrap();
+        }
+        let again = control.hold(Point::SmtpMail);
+        held.release();
+        ground
+            .drive_until("the doubt to be settled", async || {
+                ground.clock.advance(Duration::from_secs(10));
+                if is_renumbered {
+                    let unsettled = relay.list(&second, Some("unsettled")).await;
+                    return (unsettled.len() == 1).then_some(());
+                }
+                // Refuted: it is being sent again.
+                let sending = tokio::time::timeout(Duration::ZERO, again.reached()).await;
+                sending.is_ok().then_some(())
+            })
+            .await;
+        assert_eq!(control.delivered().len(), 1);
+        again.release();
+        relay.stop().await;
+    }
 }

@@ -164,35 +164,6 @@ async fn a_refusal_that_passed_is_forgotten_once_messages_are_accepted() {
 }
 
 #[tokio::test]
-async fn a_sign_in_that_is_refused_is_found_although_the_other_server_closes_just_then() {
-    // What passes is waited for so long that nothing would be found after it.
-    let timing = "slow_retry_ms = 50\nfirst_retry_ms = 600000\npoll_ms = 600000";
-    let hour = Duration::from_hours(1);
-    let ground = Ground::with(Client::Public, hour, Clock::system(), timing).await;
-    let control = ground.sandbox.control();
-    let relay = ground.start().await;
-    let inbox = connect(&ground, &relay).await;
-    let campaign = relay.start_campaign(&inbox, &["ann@a.example"], 1).await;
-    wait_for("both sessions to be open", async || {
-        (relay.list(&campaign, Some("accepted")).await.len() == 1).then_some(())
-    })
-    .await;
-    control.switch_smtp_off(JANE, true);
-    // The old SMTP session ends at MAIL; while a new one is refused, the old IMAP session ends too.
-    control.end_sessions(JANE).unwrap();
-    relay.start_campaign(&inbox, &["bob@b.example"], 1).await;
-    let cause = wait_for("the inbox to be disconnected", async || {
-        match relay.inbox(&inbox).await.connection {
-            Connection::Disconnected { cause, .. } => Some(cause),
-            _ => None,
-        }
-    })
-    .await;
-    assert_eq!(cause, Cause::SmtpOff);
-    relay.stop().await;
-}
-
-#[tokio::test]
 async fn what_a_reconnect_meets_while_it_reads_the_gap_is_told_once() {
     let lines = tracing_subscriber::fmt().json().with_writer(|| LogLines);
     // The other tests of this process, if there are any, have none.
