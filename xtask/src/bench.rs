@@ -39,14 +39,19 @@ fn run(given: &Given) -> anyhow::Result<ExitCode> {
     if name == causes::NAME {
         return causes::run(given);
     }
-    if name == pages::NAME {
-        return pages::run(given);
-    }
     let workspace = Workspace::find()?;
-    if !install::ensure(&workspace, need::WEB)? {
+    let is_of_pages = name == pages::NAME;
+    let browser = is_of_pages.then_some(&need::CHROMIUM);
+    let needs: Vec<_> = need::WEB.iter().copied().chain(browser).collect();
+    if !install::ensure(&workspace, &needs)? {
         return Ok(ExitCode::FAILURE);
     }
-    print(name, &extension::measure(&workspace)?);
+    let figures = if is_of_pages {
+        pages::measure(&workspace)?
+    } else {
+        extension::measure(&workspace)?
+    };
+    print(name, &figures);
     Ok(ExitCode::SUCCESS)
 }
 

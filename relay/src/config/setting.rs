@@ -131,9 +131,7 @@ pub static SETTINGS: &[Setting] = &[
         kind: Kind::YesNo,
         default: "`false`",
         meaning: "Whether each log line is a JSON object.",
-        apply: Apply::Relay(|draft, text| {
-            put(&mut draft.log_json, text.parse().ok(), "true or false")
-        }),
+        apply: Apply::Relay(|draft, text| put_switch(&mut draft.log_json, text)),
     },
     Setting {
         key: "timing.slow_retry_ms",
@@ -220,9 +218,7 @@ pub static SETTINGS: &[Setting] = &[
         kind: Kind::YesNo,
         default: "false",
         meaning: "Whether the provider has not verified your registration: then people are told beforehand that it will warn them.",
-        apply: Apply::Provider(|draft, text| {
-            put(&mut draft.unverified, text.parse().ok(), "true or false")
-        }),
+        apply: Apply::Provider(|draft, text| put_switch(&mut draft.unverified, text)),
     },
     Setting {
         key: "providers.<id>.sent_copy_within_ms",
@@ -400,6 +396,10 @@ fn put<T>(field: &mut T, value: Option<T>, expected: &str) -> Result<(), Expecte
 
 fn put_some<T>(field: &mut Option<T>, value: Option<T>, expected: &str) -> Result<(), Expected> {
     put(field, value.map(Some), expected)
+}
+
+fn put_switch(field: &mut bool, text: &str) -> Result<(), Expected> {
+    put(field, text.parse().ok(), "true or false")
 }
 
 fn put_ms(field: &mut Duration, text: &str) -> Result<(), Expected> {

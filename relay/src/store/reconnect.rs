@@ -180,11 +180,7 @@ impl Store {
         .bind(id.to_string())
         .execute(&self.writer)
         .await?;
-        if done.rows_affected() == 1 {
-            Ok(())
-        } else {
-            Err(over(id))
-        }
+        still_open(id, done.rows_affected())
     }
 
     /// Another person's sign-in works for the inbox: somebody must say that it is meant, in time.
@@ -206,11 +202,7 @@ impl Store {
         .bind(id.to_string())
         .execute(&self.writer)
         .await?;
-        if done.rows_affected() == 1 {
-            Ok(())
-        } else {
-            Err(over(id))
-        }
+        still_open(id, done.rows_affected())
     }
 
     /// It is meant: the proof goes on after the identity.
@@ -377,6 +369,15 @@ async fn load_unconfirmed(
         return Err(StoreError::Conflict(words));
     }
     Ok(reconnect)
+}
+
+/// Whether a change met the one reconnect that it is for.
+fn still_open(id: &ReconnectId, n_changed: u64) -> Result<(), StoreError> {
+    if n_changed == 1 {
+        Ok(())
+    } else {
+        Err(over(id))
+    }
 }
 
 fn over(id: &ReconnectId) -> StoreError {
