@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use protocol::campaign::Step as CampaignStep;
-use protocol::id::InboxId;
+use protocol::id::{CampaignId, InboxId};
 use protocol::provider::ProviderId;
 use protocol::request::campaign::{CreateCampaign, ImportLeads, StartCampaign};
 use protocol::request::inbox::{ConnectionState, CreateInbox, GetInbox};
@@ -49,6 +49,8 @@ pub(super) struct Subject {
     n_leads: u64,
     /// The last lead that was added.
     last: String,
+    /// The campaign of each lead, the oldest first.
+    campaigns: Vec<CampaignId>,
     /// How often it was rightly or wrongly disconnected.
     n_lost: usize,
     /// What befell it and when, in words, the latest last.
@@ -61,6 +63,8 @@ pub(super) struct Subject {
 pub(super) struct Report {
     pub(super) address: String,
     pub(super) planned: u64,
+    /// Every campaign that was started, one lead each.
+    pub(super) campaigns: Vec<CampaignId>,
     /// Passing faults that were met, by name.
     pub(super) met: Vec<&'static str>,
     /// From the last meeting to the next message.
@@ -114,6 +118,7 @@ impl Subject {
             id,
             n_leads: 0,
             last: String::new(),
+            campaigns: Vec::new(),
             n_lost: 0,
             befell: Vec::new(),
             report,
@@ -141,6 +146,7 @@ impl Subject {
         }
         self.prove("at the end").await?;
         self.report.planned = self.n_leads * MARKS.len() as u64;
+        self.report.campaigns = self.campaigns;
         let n_alerts = self.world.watch.alerts(&self.person.address).len();
         self.report.alerts_repeated = n_alerts.saturating_sub(self.n_lost) as u64;
         self.report.alerts_missed = self.n_lost.saturating_sub(n_alerts) as u64;
@@ -453,6 +459,7 @@ impl Subject {
         };
         let operator = &self.world.operator;
         let campaign_id = operator.call(&request).await?.id;
+        self.campaigns.push(campaign_id.clone());
         let mut csv = "email\n".to_owned();
         writeln!(csv, "{}", self.last)?;
         let import = ImportLeads {
@@ -469,6 +476,7 @@ impl Subject {
             }
             // It was not started: nothing of it is ever sent, and whoever waits for it sees why.
             self.n_leads -= 1;
+            self.campaigns.pop();
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use protocol::cause::Cause;
+use protocol::request::delivery::{Delivery, ListDeliveries};
 use protocol::request::inbox::{ConnectionState, ListInboxes};
 use sandbox::Sandbox;
 use serde::Serialize;
@@ -16,9 +17,12 @@ use super::subject::Report;
 use crate::story::mailboxes::{Message, count};
 use crate::wait::wait_for;
 
-/// How long the rest may take after the last fault: a greylisted recipient is tried again after a minute,
-/// and after two more.
-const REST_WITHIN: Duration = Duration::from_mins(5);
+/// How long the rest may take after the last fault. A recipient that was refused for now is tried again after a
+/// minute, after two more, four and eight, and faults that were meant for the inbox may have met the same recipient
+/// each time; an inbox rests for ten minutes at the most.
+const REST_WITHIN: Duration = Duration::from_mins(26);
+/// How many of those that did not arrive are told.
+const TELL_MISSING: usize = 20;
 
 /// How the run ended: the last line.
 #[derive(Clone, Debug, Serialize)]
@@ -131,6 +135,32 @@ impl Found {
     }
 }
 
+/// What has not arrived, with where the relay has it, in words.
+async fn list_missing(world: &World, reports: &[Report]) -> Result<Vec<String>> {
+    let mut missing = Vec::new();
+    for report in reports {
+        for campaign_id in &report.campaigns {
+            let request = ListDeliveries {
+                campaign_id: campaign_id.clone(),
+                state: None,
+                limit: None,
+            };
+            let deliveries = world.operator.call(&request).await?.deliveries;
+            let has_arrived = |delivery: &Delivery| {
+                let step = usize::try_from(delivery.step).unwrap_or(usize::MAX);
+                world.watch.has_arrived(delivery.to.as_str(), step)
+            };
+            for delivery in deliveries.iter().filter(|one| !has_arrived(one)) {
+                missing.push(format!("{} has not sent {delivery:?}", report.address));
+                if missing.len() == TELL_MISSING {
+                    return Ok(missing);
+                }
+            }
+        }
+    }
+    Ok(missing)
+}
+
 /// Waits for the rest, and counts.
 pub(super) async fn finish(
     world: &World,
@@ -145,6 +175,7 @@ pub(super) async fn finish(
     let mut wrong = Vec::new();
     if let Err(error) = wait_for("the rest of the messages", rest, REST_WITHIN).await {
         wrong.push(error.to_string());
+        wrong.extend(list_missing(world, reports).await?);
     }
     // One that is suspect is being made sure of, and is lost to nobody yet.
     let settled = async || {
