@@ -234,9 +234,10 @@ fn decide_probed(
         return (state, vec![Effect::ProbeAfter(after)]);
     }
     let now_alarmed = list_alarmed(probes);
+    let no_round_yet = confirmed == 0 && alarmed == [(evidence.party, evidence.stage)];
     // A refusal at another place confirms nothing: it is seen for the first time, and what was refused before is
     // not refused again.
-    let confirmed = if is_seen_again(&now_alarmed, &alarmed) {
+    let confirmed = if is_seen_again(&now_alarmed, &alarmed, no_round_yet) {
         confirmed.saturating_add(1)
     } else {
         0
@@ -298,11 +299,14 @@ fn list_alarmed(probes: &Probes) -> Vec<(Party, Stage)> {
         .collect()
 }
 
-/// Whether one of these refused before. A dead grant may show itself first where its access token is refused.
-fn is_seen_again(now: &[(Party, Stage)], before: &[(Party, Stage)]) -> bool {
-    let signs_in = |place: &(Party, Stage)| place.0 == Party::Oauth || place.1 == Stage::Auth;
+/// Whether one of these refused before. A dead grant may show itself first where its access token is refused; where
+/// a round renewed the token since (not `no_round_yet`), the grant was good then, and its refusal is a new one.
+fn is_seen_again(now: &[(Party, Stage)], before: &[(Party, Stage)], no_round_yet: bool) -> bool {
+    let signs_in = |place: &(Party, Stage)| place.1 == Stage::Auth;
     now.iter().any(|place| {
-        before.contains(place) || (place.0 == Party::Oauth && before.iter().any(signs_in))
+        let is_same_grant =
+            || no_round_yet && place.0 == Party::Oauth && before.iter().any(signs_in);
+        before.contains(place) || is_same_grant()
     })
 }
 
@@ -477,8 +481,13 @@ mod tests {
             (vec![no_service(), no_service()], false),
             (vec![no_service(), no_service(), no_service()], true),
             (vec![smtp_only(), passing(), smtp_only()], true),
-            // The access token was refused first; then it had to be renewed.
-            (vec![both(), grant_only()], true),
+            // The grant was good in the first round: its refusal is a new one.
+            (vec![both(), grant_only()], false),
+            (vec![smtp_only(), grant_only(), grant_only()], false),
+            (
+                vec![smtp_only(), grant_only(), grant_only(), grant_only()],
+                true,
+            ),
             (vec![grant_only(), grant_only()], true),
             // The grant is good after all, and something else refuses.
             (vec![grant_only(), imap_only()], false),
