@@ -164,6 +164,41 @@ async fn a_refusal_that_passed_is_forgotten_once_messages_are_accepted() {
 }
 
 #[tokio::test]
+async fn a_refused_sign_in_is_found_although_the_other_connection_is_lost_at_the_same_time() {
+    // What passes is waited for so long that nothing would be found after it.
+    let timing = "slow_retry_ms = 50\nfirst_retry_ms = 600000\npoll_ms = 600000";
+    let hour = Duration::from_hours(1);
+    let ground = Ground::with(Client::Public, hour, Clock::system(), timing).await;
+    let control = ground.sandbox.control();
+    let relay = ground.start().await;
+    let inbox = connect(&ground, &relay).await;
+    let busy = Trouble::Say(b"451 4.3.0 Local error in processing".to_vec());
+    let busy = control.trouble(Gate::SmtpMail, Some(JANE), busy);
+    let campaign = relay.start_campaign(&inbox, &["ann@a.example"], 1).await;
+    wait_for("the message to wait for another try", async || {
+        let waiting = relay.list(&campaign, Some("planned")).await;
+        (busy.is_met() && waiting.len() == 1).then_some(())
+    })
+    .await;
+    relay.stop().await;
+    control.switch_smtp_off(JANE, true);
+    // The first look reads INBOX; then it opens a connection to send and goes to the sent folder, both at once.
+    control.trouble(Gate::ImapFolder, Some(JANE), Trouble::Wait(Duration::ZERO));
+    let lost = control.trouble(Gate::ImapFolder, Some(JANE), Trouble::Lose);
+    let relay = ground.start().await;
+    let cause = wait_for("the inbox to be disconnected", async || {
+        match relay.inbox(&inbox).await.connection {
+            Connection::Disconnected { cause, .. } => Some(cause),
+            _ => None,
+        }
+    })
+    .await;
+    assert_eq!(cause, Cause::SmtpOff);
+    assert!(lost.is_met());
+    relay.stop().await;
+}
+
+#[tokio::test]
 async fn what_a_reconnect_meets_while_it_reads_the_gap_is_told_once() {
     let lines = tracing_subscriber::fmt().json().with_writer(|| LogLines);
     // The other tests of this process, if there are any, have none.
