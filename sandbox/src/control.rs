@@ -14,7 +14,7 @@
 //! | `POST lock` | `{address, on}` | |
 //! | `POST share` | `{address, with}` | |
 //! | `POST rate-limit` | `{address, messages}` | |
-//! | `POST smtp-auth-off`, `garbage`, `echo`, `down`, `hide-ids`, `want-admin`, `redirects-forgotten`, `secrets-over`, `other-issuer` | `{on}` | |
+//! | `POST smtp-auth-off`, `garbage`, `echo`, `down`, `hide-ids`, `want-admin`, `redirects-forgotten`, `secrets-over`, `codes-stolen`, `permissions-end`, `other-issuer` | `{on}` | |
 //! | `POST hold-imap-connections` | `{address, n}` | |
 //! | `POST sent-copy` | a [`SentCopyFault`], as `{"copy": "never"}`, or null | |
 //! | `POST renumber` | `{address, folder}` | |
@@ -287,6 +287,17 @@ impl Control {
     /// The secrets of the clients have run out: the token endpoint says `invalid_client`.
     pub fn end_secrets(&self, on: bool) {
         locked(&self.provider.faults).secrets_over = on;
+    }
+
+    /// Somebody else uses every code before its client comes with it; the second use is refused as any second use
+    /// is (RFC 6749 §4.1.2).
+    pub fn steal_codes(&self, on: bool) {
+        locked(&self.provider.faults).codes_stolen = on;
+    }
+
+    /// New permissions come without a refresh token, whatever was asked for.
+    pub fn give_passing_permissions(&self, on: bool) {
+        locked(&self.provider.faults).permissions_end = on;
     }
 
     /// Answers to visits bear the issuer of another provider (RFC 9207).

@@ -80,6 +80,10 @@ pub(crate) struct Faults {
     pub(crate) redirects_forgotten: bool,
     /// No client's secret is good.
     pub(crate) secrets_over: bool,
+    /// Somebody else uses every code before its client comes with it.
+    pub(crate) codes_stolen: bool,
+    /// No permission outlives its access token, whatever was asked for.
+    pub(crate) permissions_end: bool,
     /// Answers to visits name another issuer.
     pub(crate) other_issuer: bool,
     /// The `error` and `error_description` that the next visit is sent back with.

@@ -51,6 +51,8 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/control/down", post(down))
         .route("/control/redirects-forgotten", post(redirects_forgotten))
         .route("/control/secrets-over", post(secrets_over))
+        .route("/control/codes-stolen", post(codes_stolen))
+        .route("/control/permissions-end", post(permissions_end))
         .route("/control/other-issuer", post(other_issuer))
         .route("/control/refuse-visit", post(refuse_visit))
         .route("/control/slow", post(slow))
@@ -301,6 +303,16 @@ async fn redirects_forgotten(State(remote): Remoted, Json(body): Json<Switch>) -
 
 async fn secrets_over(State(remote): Remoted, Json(body): Json<Switch>) -> Done {
     remote.control.end_secrets(body.on);
+    Done(Ok(()))
+}
+
+async fn codes_stolen(State(remote): Remoted, Json(body): Json<Switch>) -> Done {
+    remote.control.steal_codes(body.on);
+    Done(Ok(()))
+}
+
+async fn permissions_end(State(remote): Remoted, Json(body): Json<Switch>) -> Done {
+    remote.control.give_passing_permissions(body.on);
     Done(Ok(()))
 }
 

@@ -432,7 +432,9 @@ fn grant(
     person: String,
     is_asked: bool,
 ) -> Response {
+    let passing = locked(&provider.faults).permissions_end;
     let offline = match provider.oauth().map(|habits| habits.offline) {
+        _ if passing => false,
         Some(Offline::WithParameterAndConsent) => request.ask_offline && is_asked,
         Some(Offline::WithScope(_)) => request.ask_offline,
         None => false,

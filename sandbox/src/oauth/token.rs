@@ -142,16 +142,25 @@ async fn answer(
         return Err(Refused::new("invalid_grant", "the account is locked"));
     }
     let issued = match grant_type {
-        GrantType::AuthorizationCode => provider
-            .grants
-            .exchange_code(
-                offered,
-                client.id,
-                required(fields, "redirect_uri")?,
-                required(fields, "code_verifier")?,
-                &provider.chance,
-            )
-            .map_err(|not_good| Refused::invalid_grant(not_good, habits.words.dead_code))?,
+        GrantType::AuthorizationCode => {
+            let redirect_uri = required(fields, "redirect_uri")?;
+            let verifier = required(fields, "code_verifier")?;
+            let exchange = || {
+                provider.grants.exchange_code(
+                    offered,
+                    client.id,
+                    redirect_uri,
+                    verifier,
+                    &provider.chance,
+                )
+            };
+            if locked(&provider.faults).codes_stolen {
+                // What the thief gets is ended by the second use.
+                let _theirs = exchange();
+            }
+            exchange()
+                .map_err(|not_good| Refused::invalid_grant(not_good, habits.words.dead_code))?
+        }
         GrantType::RefreshToken => provider
             .grants
             .refresh(offered, client.id, field(fields, "scope"), &provider.chance)

@@ -188,7 +188,13 @@ async fn everything_can_be_done_over_http() {
     )
     .await;
     call("slow", json!({ "ms": 1 })).await;
-    for switch in ["redirects-forgotten", "secrets-over", "other-issuer"] {
+    for switch in [
+        "redirects-forgotten",
+        "secrets-over",
+        "codes-stolen",
+        "permissions-end",
+        "other-issuer",
+    ] {
         call(switch, json!({ "on": true })).await;
     }
     call("share", json!({ "address": JANE, "with": JANE })).await;
