@@ -30,6 +30,20 @@ impl Evidence {
     pub fn words(&self) -> String {
         self.said.to_string()
     }
+
+    /// The words that a card shows as the server's; `None` where no server spoke and the card says all that was found.
+    pub fn server_words(&self) -> Option<String> {
+        match &self.said {
+            Said::Found(
+                Finding::ScopeMissing { .. }
+                | Finding::OtherIdentity {
+                    signed_in_as: Some(_),
+                },
+            ) => Some(self.words()),
+            Said::Found(_) => None,
+            _ => Some(self.words()),
+        }
+    }
 }
 
 /// Whom the relay was talking to.
@@ -193,6 +207,42 @@ impl fmt::Display for Finding {
             Self::NoCredentials => f.write_str("the inbox has no credentials"),
             Self::Unsealable => f.write_str("the sealed hand-over could not be opened"),
             Self::MixedUp => f.write_str("the answer does not belong to this sign-in"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_relay_found_by_itself_is_nobodys_words() {
+        let told = |said| {
+            let evidence = Evidence {
+                party: Party::Relay,
+                stage: Stage::Exchange,
+                said,
+                provider: ProviderId::new("openid"),
+                seen_at: Timestamp::from_ms(0),
+            };
+            evidence.server_words()
+        };
+        let words = |words: &str| Some(words.to_owned());
+        let detail = "connection reset".to_owned();
+        let missing = vec!["mail.read".to_owned()];
+        for (said, found) in [
+            (Said::Found(Finding::Expired), None),
+            (
+                Said::Found(Finding::OtherIdentity { signed_in_as: None }),
+                None,
+            ),
+            (
+                Said::Found(Finding::ScopeMissing { missing }),
+                words("not granted: mail.read"),
+            ),
+            (Said::Garbage { detail }, words("connection reset")),
+        ] {
+            assert_eq!(told(said.clone()), found, "{said:?}");
         }
     }
 }

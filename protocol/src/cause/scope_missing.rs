@@ -10,7 +10,7 @@ pub(super) static CAUSE: Definition = Definition {
         persistence: Persistence::Permanent,
         acts: Acts::Person,
         title: "Part of the permission was not given",
-        explanation: "{inbox} needs the permission to send and to read mail. Sign in once more and leave both ticked.",
+        explanation: "{inbox} needs the permission to send and to read mail. Sign in once more and leave everything ticked.",
         remedy: Remedy::Reconnect,
     },
     claim: |evidence| {

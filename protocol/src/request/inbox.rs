@@ -149,7 +149,7 @@ pub struct ConnectionView {
     /// The words for people; only when disconnected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<Words>,
-    /// The server's own words.
+    /// The server's own words; `None` where none spoke.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<String>,
 }

@@ -189,7 +189,7 @@ pub struct Reconnect {
     /// The words for people when it was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<Words>,
-    /// The server's own words when it was refused.
+    /// The server's own words when it was refused; `None` where none spoke.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<String>,
     /// The proof when it resumed.

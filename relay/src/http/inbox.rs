@@ -192,7 +192,7 @@ fn show(inbox: &StoredInbox) -> ConnectionView {
         since,
         cause,
         card: cause.map(|cause| words_of(cause, inbox)),
-        evidence: evidence.map(protocol::evidence::Evidence::words),
+        evidence: evidence.and_then(protocol::evidence::Evidence::server_words),
     }
 }
 

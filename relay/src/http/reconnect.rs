@@ -346,7 +346,7 @@ fn view(inbox: &Inbox, reconnect: StoredReconnect) -> Reconnect {
             view.state = ReconnectState::Refused;
             view.cause = Some(cause);
             view.card = Some(words_of(cause, inbox));
-            view.evidence = Some(evidence.words());
+            view.evidence = evidence.server_words();
         }
     }
     view
