@@ -6,7 +6,7 @@ use serde_json::json;
 use tests::browsers::Kind;
 use tests::story::desk::{Desk, Surface};
 use tests::wait::wait_for;
-use tests::webdriver::seek::{find_named, wait_words};
+use tests::webdriver::seek::{find_named, wait_named, wait_words};
 use tests::webdriver::session::Window;
 use url::Url;
 
@@ -66,6 +66,7 @@ async fn followed(kind: Kind) -> Result<()> {
     ensure!(tickets[0] != tickets[1], "it is the same link");
     desk.press_on_card("popup", Surface::Page, "Copy the link")
         .await?;
+    wait_named(session, "button", "Copied", SOON).await?;
     let copied = paste(desk).await?;
     ensure!(copied == second, "{copied:?} was copied");
     nothing_is_kept(desk, &tickets).await?;

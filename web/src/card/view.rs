@@ -1,6 +1,7 @@
 //! The card as Yew draws it: the same on a page, in the popup and on the dashboard. Its look is `look/card.css`.
 
 use protocol::card::Remedy;
+use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
 use yew::{
     Callback, Html, NodeRef, Properties, classes, component, html, use_effect_with, use_mut_ref,
@@ -47,7 +48,12 @@ pub fn CardView(props: &Props) -> Html {
     } = props;
     let section = use_node_ref();
     use_kept_focus(&section, kind(&card.face));
-    let copied = use_state_eq(|| false);
+    // A link is as good as the sign-in that it leads to.
+    let copied = use_state_eq(|| None::<Secret>);
+    let on_copied = {
+        let copied = copied.clone();
+        Callback::from(move |text: Secret| copied.set(Some(text)))
+    };
     let drawn = Drawing {
         card,
         on_act,
@@ -56,21 +62,19 @@ pub fn CardView(props: &Props) -> Html {
         types_elsewhere: *types_elsewhere,
         now: *now,
         heading: format!("card-{}", card.inbox),
+        copied: copied.as_ref(),
+        on_copied,
     };
     let (body, live) = match &card.face {
         Face::Well { since } => (drawn.well(*since), html! {}),
         Face::Checking { since } => (drawn.checking(*since), html! {}),
         Face::Broken(broken) => {
-            let on_copied = {
-                let copied = copied.clone();
-                Callback::from(move |()| copied.set(true))
-            };
-            let live = copied.then_some(match broken.remedy {
+            let live = copied.is_some().then_some(match broken.remedy {
                 Remedy::AskAdmin => "The request was copied.",
                 _ => "The report was copied.",
             });
             (
-                drawn.broken(broken, &on_copied),
+                drawn.broken(broken),
                 html! { <p class="unseen">{ live }</p> },
             )
         }
@@ -85,7 +89,14 @@ pub fn CardView(props: &Props) -> Html {
             can_cancel,
         } => (
             drawn.working(link.as_ref(), *can_cancel),
-            self::lines(lines, hint.as_deref()),
+            html! {
+                <>
+                    { self::lines(lines, hint.as_deref()) }
+                    if copied.is_some() {
+                        <p class="unseen">{ "The link was copied." }</p>
+                    }
+                </>
+            },
         ),
         Face::Done(done) => (drawn.done_actions(done), drawn.done(done)),
     };
@@ -151,6 +162,8 @@ struct Drawing<'a> {
     types_elsewhere: bool,
     now: Timestamp,
     heading: String,
+    copied: Option<&'a Secret>,
+    on_copied: Callback<Secret>,
 }
 
 impl Drawing<'_> {
@@ -213,7 +226,7 @@ impl Drawing<'_> {
         })
     }
 
-    fn broken(&self, broken: &Broken, on_copied: &Callback<()>) -> Html {
+    fn broken(&self, broken: &Broken) -> Html {
         let held = self.held(broken.held.as_ref());
         let since = (broken.held.is_none() && !broken.is_refusal).then(|| {
             html! { <p class="card-held">{ "No message waits; it is like this " }{ self.since(broken.since) }{ "." }</p> }
@@ -231,10 +244,10 @@ impl Drawing<'_> {
                 { since }
                 { expects }
                 if let Some(form) = &broken.password {
-                    { self.password(form, broken, on_copied) }
+                    { self.password(form, broken) }
                 } else {
                     <div class="actions">
-                        { self.remedy(broken, on_copied) }
+                        { self.remedy(broken) }
                         if broken.other_way {
                             { self.button("", "Use a tab instead", Act::ReconnectInTab) }
                         }
@@ -266,12 +279,12 @@ impl Drawing<'_> {
     }
 
     /// The form in the place of the button, or the way to it. What is another person's to do stands above it.
-    fn password(&self, form: &PasswordForm, broken: &Broken, on_copied: &Callback<()>) -> Html {
+    fn password(&self, form: &PasswordForm, broken: &Broken) -> Html {
         let is_others = matches!(
             broken.remedy,
             Remedy::TellOperator | Remedy::CorrectServers | Remedy::AskAdmin
         );
-        let report = is_others.then(|| self.report(broken, on_copied));
+        let report = is_others.then(|| self.report(broken));
         let report = report.map(|report| html! { <div class="actions">{ report }</div> });
         if self.types_elsewhere {
             let label = format!("Enter the {}", lowered(&form.label));
@@ -307,7 +320,7 @@ impl Drawing<'_> {
     }
 
     /// The one thing to do. Where that is another person's, the way on afterwards stands beside it.
-    fn remedy(&self, broken: &Broken, on_copied: &Callback<()>) -> Html {
+    fn remedy(&self, broken: &Broken) -> Html {
         let label = broken.button.clone();
         match broken.remedy {
             Remedy::Reconnect
@@ -330,7 +343,7 @@ impl Drawing<'_> {
                 };
                 html! {
                     <>
-                        { self.report(broken, on_copied) }
+                        { self.report(broken) }
                         { again }
                     </>
                 }
@@ -340,30 +353,41 @@ impl Drawing<'_> {
     }
 
     /// The button that copies what another person needs to know.
-    fn report(&self, broken: &Broken, on_copied: &Callback<()>) -> Html {
+    fn report(&self, broken: &Broken) -> Html {
         let report = match broken.remedy {
             Remedy::AskAdmin => sentence::request(self.card, broken),
             _ => sentence::report(self.card, broken),
         };
-        let (on_act, on_copied) = (self.on_act.clone(), on_copied.clone());
-        let onclick = Callback::from(move |_| {
-            on_act.emit(Act::CopyReport(report.clone()));
-            on_copied.emit(());
-        });
         let told = match broken.remedy {
             Remedy::AskAdmin => Remedy::AskAdmin,
             _ => Remedy::TellOperator,
         };
         let label = told.button().unwrap_or_default();
+        self.copy(label, Secret::new(report.clone()), Act::CopyReport(report))
+    }
+
+    /// A button that copies this text by that act, and says when it has.
+    fn copy(&self, label: &'static str, text: Secret, act: Act) -> Html {
+        let is_copied = self.copied == Some(&text);
+        let (on_act, on_copied) = (self.on_act.clone(), self.on_copied.clone());
+        let onclick = Callback::from(move |_| {
+            on_act.emit(act.clone());
+            on_copied.emit(text.clone());
+        });
+        let (icon, label) = if is_copied {
+            (Icon::Tick, "Copied")
+        } else {
+            (Icon::Copy, label)
+        };
         html! {
-            <button type="button" class="primary" {onclick}>{ icon::view(Icon::Copy) }{ label }</button>
+            <button type="button" class="primary" {onclick}>{ icon::view(icon) }{ label }</button>
         }
     }
 
     fn working(&self, link: Option<&Link>, can_cancel: bool) -> Html {
         let button = match link {
             Some(Link::Here(link)) => {
-                self.button("primary", "Copy the link", Act::CopyLink(link.clone()))
+                self.copy("Copy the link", link.clone(), Act::CopyLink(link.clone()))
             }
             Some(Link::Gone) if self.can_link => self.button("", "Make a new link", Act::MakeLink),
             _ => Html::default(),
