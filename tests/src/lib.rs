@@ -24,6 +24,7 @@ pub mod person;
 pub mod programs;
 pub mod secrets;
 pub mod smtp_sink;
+pub mod stand_in;
 pub mod story;
 pub mod wait;
 pub mod webdriver;

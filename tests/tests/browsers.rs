@@ -23,6 +23,8 @@ mod secrets;
 mod sites;
 #[path = "browsers/stage.rs"]
 mod stage;
+#[path = "browsers/stand_in.rs"]
+mod stand_in;
 #[path = "browsers/strangers.rs"]
 mod strangers;
 #[path = "browsers/survival.rs"]

@@ -1,10 +1,13 @@
 //! Every end of a reconnect that has a screen, as a person meets it in the popup: what the card says, what it offers,
 //! and that the way on from it works.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use protocol::request::device::{CreateDevice, DeleteDevice, ListDevices};
 use protocol::secret::Secret;
 use sandbox::Point;
+use sandbox::profile::GOOGLE;
 use tests::browsers::Kind;
 use tests::story::desk::{Desk, Surface};
 use tests::story::servers::{jane, john};
@@ -19,6 +22,9 @@ use super::stage::{SOON, Set, Stage};
 /// Far more than the buffers between two programs and within a browser, and far less than a browser takes in the 20
 /// seconds that the extension waits for an answer.
 const BUFFERED_AT_MOST: u64 = 64 * 1024 * 1024;
+
+/// Time enough for a first connection on a busy machine, and little to wait for.
+const UNFINISHED_FOR: Duration = Duration::from_secs(12);
 
 in_both!(
     every_end_of_a_reconnect_says_what_happened_and_how_to_go_on_in_chromium,
@@ -137,6 +143,99 @@ async fn ends(kind: Kind) -> Result<()> {
     held.release();
     desk.wait_resumed("popup", Surface::Page).await?;
     stage.check_goes_on(2).await?;
+    stage.end().await
+}
+
+in_both!(
+    a_permission_that_lacks_something_says_what_in_chromium,
+    a_permission_that_lacks_something_says_what_in_firefox,
+    lacking
+);
+
+/// At Google, where a person may leave out a part of what is asked for.
+async fn lacking(kind: Kind) -> Result<()> {
+    let mut set = Set::of(kind);
+    set.profile = &GOOGLE;
+    set.confidential = true;
+    set.browser.dark = kind == Kind::Firefox;
+    let stage = Stage::set(set).await?;
+    let desk = &stage.desk;
+    let session = desk.session();
+    let sandbox = stage.servers.sandbox().context("these are the sandbox's")?;
+    let control = sandbox.control();
+    stage.lose().await?;
+    let popup = session.open_tab().await?;
+    session.goto(&desk.browser.page("popup.html")).await?;
+    let known = session.windows().await?;
+    let story = Story { desk, popup, known };
+
+    story.begin("Reconnect").await?;
+    // Reading, composing and sending are one permission there.
+    desk.press_while_setting_up("checkbox", "").await?;
+    desk.press_while_setting_up("button", "Allow").await?;
+    story
+        .ends("scope-unticked", "Part of the permission was not given")
+        .await?;
+
+    control.give_passing_permissions(true);
+    story.begin("Reconnect").await?;
+    desk.press_while_setting_up("button", "Allow").await?;
+    story
+        .ends("no-refresh-token", "Google gave no lasting permission")
+        .await?;
+    control.give_passing_permissions(false);
+
+    control.steal_codes(true);
+    story.begin("Reconnect").await?;
+    desk.press_while_setting_up("button", "Allow").await?;
+    story
+        .ends("code-used", "The sign-in was not accepted")
+        .await?;
+    control.steal_codes(false);
+
+    story.press("Reconnect").await?;
+    desk.finish_at_provider(&story.known).await?;
+    session.show(&story.popup).await?;
+    desk.wait_resumed("popup", Surface::Page).await?;
+    stage.check_goes_on(2).await?;
+    stage.end().await
+}
+
+in_both!(
+    a_sign_in_that_nobody_finishes_ends_and_closes_its_window_in_chromium,
+    a_sign_in_that_nobody_finishes_ends_and_closes_its_window_in_firefox,
+    late
+);
+
+async fn late(kind: Kind) -> Result<()> {
+    let mut set = Set::of(kind);
+    set.confidential = true;
+    set.reconnect_for = Some(UNFINISHED_FOR);
+    set.browser.dark = kind == Kind::Firefox;
+    let stage = Stage::set(set).await?;
+    let desk = &stage.desk;
+    let session = desk.session();
+    stage.lose().await?;
+    let popup = session.open_tab().await?;
+    session.goto(&desk.browser.page("popup.html")).await?;
+    let known = session.windows().await?;
+    let story = Story { desk, popup, known };
+
+    story.begin("Reconnect").await?;
+    let provider = session.window().await?;
+    let title = "The sign-in was not finished in time";
+    story.ends("expired", title).await?;
+    // A window that leads nowhere any more is not left behind.
+    let closed = async || (!session.windows().await.ok()?.contains(&provider)).then_some(());
+    wait_for("the provider's window to be closed", closed, SOON).await?;
+    ensure!(
+        stage.reconnects().await?.get("resumed") == Some(&1),
+        "something was resumed that nobody finished"
+    );
+    story.begin("Reconnect").await?;
+    desk.press_while_setting_up("button", "Allow").await?;
+    session.show(&story.popup).await?;
+    desk.wait_resumed("popup", Surface::Page).await?;
     stage.end().await
 }
 
@@ -301,10 +400,8 @@ impl Story<'_> {
 
     /// The card offers a report and no sign-in; closed, the inbox waits as before.
     async fn tells_the_operator_only(&self) -> Result<()> {
-        ensure!(
-            self.offers("Copy the report for the operator").await?,
-            "nothing to copy"
-        );
+        self.press("Copy the report for the operator").await?;
+        wait_named(self.desk.session(), "button", "Copied", SOON).await?;
         ensure!(
             !self.offers("Reconnect").await?,
             "a sign-in is offered that cannot help"

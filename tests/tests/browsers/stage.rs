@@ -10,6 +10,8 @@ use protocol::campaign;
 use protocol::id::CampaignId;
 use protocol::reconnect::State;
 use protocol::request::campaign::StartCampaign;
+use sandbox::Profile;
+use sandbox::profile::GENERIC;
 use sqlx::{Connection as _, Row as _};
 use tests::browsers::{Browser, Kind, Settings};
 use tests::page_server::{Page, PageServer};
@@ -19,7 +21,7 @@ use tests::story::play::{connect, create_campaign, wait_state};
 use tests::story::reconnecting::Device;
 use tests::story::relay::Relay;
 use tests::story::screens::Screens;
-use tests::story::servers::{Servers, jane};
+use tests::story::servers::{Plays, Servers, jane};
 use tests::story::telling::Telling;
 use tests::wait::wait_for;
 
@@ -45,6 +47,9 @@ pub(crate) struct Stage {
 pub(crate) struct Set {
     pub(crate) browser: Settings,
     pub(crate) confidential: bool,
+    pub(crate) profile: &'static Profile,
+    /// How long a reconnect may take; `None`: as long as the relay grants by itself.
+    pub(crate) reconnect_for: Option<Duration>,
 }
 
 impl Set {
@@ -53,6 +58,8 @@ impl Set {
         Self {
             browser: Settings::headless(kind, PathBuf::from(EXTENSION)),
             confidential: false,
+            profile: &GENERIC,
+            reconnect_for: None,
         }
     }
 }
@@ -60,9 +67,15 @@ impl Set {
 impl Stage {
     /// Sets everything up; the campaign is not started.
     pub(crate) async fn set(set: Set) -> Result<Self> {
-        let servers = Servers::start_sandbox(1).await?;
+        let servers = Servers::start_sandbox_as(Plays::verified(set.profile), 1).await?;
         let secret = set.confidential.then(|| servers.client_secret());
-        let relay = Relay::start(&servers, secret).await?;
+        let limit = set.reconnect_for.map(|limit| {
+            (
+                "UNPAUSE_TIMING__RECONNECT_FOR_MS",
+                limit.as_millis().to_string(),
+            )
+        });
+        let relay = Relay::start_with(&servers, secret, limit).await?;
         let operator = relay.operator()?;
         let device = Device::pair(&relay.base(), &operator).await?;
         let telling = Telling::begin(true);

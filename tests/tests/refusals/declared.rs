@@ -82,9 +82,15 @@ fn read(path: &str, text: &str, rows: &mut Vec<Declared>) -> Result<()> {
     // Those above a test wait for its name.
     let mut above: Vec<(usize, &str)> = Vec::new();
     let (mut inside, mut is_test) = ("", false);
+    // A story that is a test in each browser is named before it; the first name stands for both.
+    let (mut names_follow, mut story) = (false, "");
     for (at, line) in text.lines().enumerate() {
         let line = line.trim_start();
-        if let Some(row) = line
+        if std::mem::take(&mut names_follow) {
+            story = line.trim_end_matches(',');
+        } else if line == "in_both!(" {
+            names_follow = true;
+        } else if let Some(row) = line
             .strip_prefix("/")
             .and_then(|rest| rest.strip_prefix(MARK))
         {
@@ -98,10 +104,11 @@ fn read(path: &str, text: &str, rows: &mut Vec<Declared>) -> Result<()> {
             .filter(|(before, _)| ["", "async ", "pub(super) ", "pub(crate) "].contains(before))
         {
             let name = name.split('(').next().unwrap_or_default();
+            let story = std::mem::take(&mut story);
             inside = if std::mem::take(&mut is_test) {
                 name
             } else {
-                ""
+                story
             };
             for (line, row) in above.drain(..) {
                 rows.push(declared(path, line, row, inside)?);
