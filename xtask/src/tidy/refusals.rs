@@ -50,9 +50,11 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         let Some((path, test)) = cells.get(5).and_then(|cell| named_test(cell)) else {
             continue;
         };
-        let is_there = tree
-            .text(path)
-            .is_some_and(|text| text.contains(&format!("fn {test}(")));
+        // The name of a story that is a test in each browser is what `in_both!` is given.
+        let is_there = tree.text(path).is_some_and(|text| {
+            text.contains(&format!("fn {test}("))
+                || text.contains(&format!("in_both!(\n    {test},"))
+        });
         if !is_there {
             let says = format!("there is no test {test} in {path}: renew the page");
             findings.push(Finding::line(TABLE, *line, says));
@@ -127,7 +129,7 @@ mod tests {
     const LIST: &str = "pub enum Cause {\n    Unrecognised,\n}\ncauses! {\n    expired => Expired,\n    mixed_up => MixedUp,\n}\nlet a => b\n";
     const PROBLEM: &str =
         "pub enum Code {\n    /// Too often.\n    TooManyRequests,\n    /// No.\n    Invalid,\n}\n";
-    const TEST: &str = "async fn it_ends() {}\n";
+    const TEST: &str = "async fn it_ends() {}\nin_both!(\n    it_shows_in_chromium,\n";
 
     fn checked(page: &str) -> Vec<String> {
         found(
@@ -145,6 +147,7 @@ mod tests {
     fn a_page_with_every_cause_and_code_is_good() {
         let page = "| late | wait | expired | the person | Late. | `relay/tests/it/ends.rs` it_ends |\n\
                     | odd \\| even | say so | unrecognised, mixed_up | nobody | Odd. | `relay/tests/it/ends.rs` it_ends |\n\
+                    | seen | look | refused | the person | Seen. | `relay/tests/it/ends.rs` it_shows_in_chromium |\n\
                     | often | ask | 429 too_many_requests | | slowly |\n| bad | ask | 422 invalid | | no |\n";
         assert_eq!(checked(page), [""; 0]);
     }
