@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::card::{Persistence, Scope};
+use crate::card::{Acts, Persistence, Scope};
 use crate::cause::{Cause, classify};
 use crate::evidence::{Evidence, Party, Stage};
 use crate::timestamp::Timestamp;
@@ -89,6 +89,9 @@ pub enum Effect {
     GoOn,
     /// Both sign-ins pass, but what was refused comes after them: try that once more after this delay.
     GoOnAfter(Duration),
+    /// What only the operator could correct is corrected: the credentials on record work, nobody has to sign in, and
+    /// everything resumes as after a reconnect.
+    Revive,
 }
 
 /// How long to wait between the two rounds that confirm, and at most between rounds while a fault passes.
@@ -175,6 +178,16 @@ impl Connection {
                 now,
                 patience,
             ),
+            (
+                Self::Disconnected {
+                    cause,
+                    evidence,
+                    since,
+                },
+                Event::Probed(probes),
+            ) if cause.card().acts == Acts::Operator => {
+                decide_corrected(cause, evidence, since, &probes)
+            }
             // What was refused once works again: the next refusal is a new one.
             (Self::Connected { since, .. }, Event::Worked) => {
                 let state = Self::Connected {
@@ -259,6 +272,39 @@ fn decide_probed(
         since,
     };
     (state, vec![Effect::Disconnect(cause)])
+}
+
+/// Whether what only the operator could correct is corrected. Where the registration is taken and the permission is
+/// not, that is a person's to mend, and is told.
+fn decide_corrected(
+    cause: Cause,
+    evidence: Option<Evidence>,
+    since: Timestamp,
+    probes: &Probes,
+) -> (Connection, Vec<Effect>) {
+    // Without a new token the servers were asked with the old one, which says nothing.
+    let worst = probes.token.as_ref().or_else(|| find_most_telling(probes));
+    let Some(worst) = worst else {
+        let state = Connection::Disconnected {
+            cause,
+            evidence,
+            since,
+        };
+        return (state, vec![Effect::Revive]);
+    };
+    let now = classify(worst);
+    let is_anothers = is_alarming(worst) && now.card().acts != Acts::Operator;
+    let (cause, evidence, effects) = if is_anothers {
+        (now, Some(worst.clone()), vec![Effect::Disconnect(now)])
+    } else {
+        (cause, evidence, Vec::new())
+    };
+    let state = Connection::Disconnected {
+        cause,
+        evidence,
+        since,
+    };
+    (state, effects)
 }
 
 /// Both sign-ins passed. What was refused at a sign-in is thereby refuted; what was refused after it has to
@@ -539,6 +585,47 @@ mod tests {
             .clone()
             .decide(Event::Failed(refused()), at(9), PATIENCE);
         assert_eq!((state, effects), (lost, Vec::new()));
+    }
+
+    #[test]
+    fn what_the_operator_has_corrected_revives_and_what_is_a_persons_to_mend_is_told() {
+        let misconfigured = || {
+            let reply = OAuthReply {
+                http_status: Some(401),
+                error: Some("invalid_client".to_owned()),
+                description: String::new(),
+            };
+            evidence(Party::Oauth, Stage::Refresh, Said::Oauth(reply))
+        };
+        let lost = |cause| Connection::Disconnected {
+            cause,
+            evidence: None,
+            since: at(5),
+        };
+        let decided = |cause, probes| lost(cause).decide(probes, at(9), PATIENCE);
+        let operators = Cause::AppMisconfigured;
+        assert_eq!(
+            decided(operators, probed(None, None)),
+            (lost(operators), vec![Effect::Revive])
+        );
+        for still in [misconfigured, unreachable] {
+            let (state, effects) = decided(operators, probed(Some(still()), Some(refused())));
+            assert_eq!((state, effects), (lost(operators), Vec::new()));
+        }
+        let ended = Connection::Disconnected {
+            cause: Cause::PermissionEnded,
+            evidence: Some(revoked()),
+            since: at(5),
+        };
+        assert_eq!(
+            decided(operators, probed(Some(revoked()), None)),
+            (ended, vec![Effect::Disconnect(Cause::PermissionEnded)])
+        );
+        // What a person must mend is not tried without them.
+        assert_eq!(
+            decided(Cause::PermissionEnded, probed(None, None)),
+            (lost(Cause::PermissionEnded), Vec::new())
+        );
     }
 
     #[test]

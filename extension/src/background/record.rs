@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::card::Remedy;
+use protocol::cause::Cause;
 use protocol::id::{DeviceId, InboxId};
 use protocol::request::inbox::{ConnectionState, Inbox};
 use protocol::request::status::Status;
@@ -41,6 +42,8 @@ pub struct Kept {
     pub set_aside: BTreeMap<InboxId, Timestamp>,
     /// Outages that a notification has told of, by their beginning.
     pub told: BTreeMap<InboxId, Timestamp>,
+    /// And by their cause: what was the operator's to mend may become the person's.
+    pub told_as: BTreeMap<InboxId, Cause>,
     /// Whether the relay has answered since pairing.
     pub has_heard: bool,
 }
@@ -177,9 +180,18 @@ impl Record {
         for inbox in &status.inboxes {
             let since = inbox.connection.since;
             let told = self.kept.told.get(&inbox.id).copied();
+            let cause = inbox.connection.cause;
+            let told_as = self.kept.told_as.get(&inbox.id).copied();
+            let is_another = told_as.is_some() && told_as != cause;
             match inbox.connection.state {
-                ConnectionState::Disconnected if told != Some(since) => {
+                ConnectionState::Disconnected if told != Some(since) || is_another => {
                     self.kept.told.insert(inbox.id.clone(), since);
+                    if is_another {
+                        self.kept.set_aside.remove(&inbox.id);
+                    }
+                    if let Some(cause) = cause {
+                        self.kept.told_as.insert(inbox.id.clone(), cause);
+                    }
                     let is_running = self
                         .passing
                         .flows
@@ -191,6 +203,7 @@ impl Record {
                 }
                 ConnectionState::Connected if told.is_some() => {
                     self.kept.told.remove(&inbox.id);
+                    self.kept.told_as.remove(&inbox.id);
                     notices.clear.push(inbox.id.clone());
                 }
                 _ => {}
@@ -206,6 +219,7 @@ impl Record {
             .collect();
         for id in gone {
             self.kept.told.remove(&id);
+            self.kept.told_as.remove(&id);
             notices.clear.push(id);
         }
         self.kept.set_aside.retain(|id, since| {
@@ -310,6 +324,25 @@ mod tests {
         let back = note(&mut record, ConnectionState::Connected, 9);
         assert_eq!(back.clear, [InboxId::new("inb_jane")]);
         assert_eq!(note(&mut record, lost, 12).show.len(), 1);
+    }
+
+    #[test]
+    fn what_becomes_the_persons_to_mend_is_told_although_the_outage_is_the_same() {
+        let mut record = Record::default();
+        note(&mut record, ConnectionState::Connected, 1);
+        let mut lost = |cause| {
+            let mut inbox = example::inbox("jane", ConnectionState::Disconnected, 5);
+            inbox.connection.cause = Some(cause);
+            let id = inbox.id.clone();
+            record.kept.set_aside.insert(id.clone(), at(5));
+            let status = example::status(vec![inbox]);
+            let n_told = record.note_status(status, None, at(99)).show.len();
+            (n_told, record.kept.set_aside.contains_key(&id))
+        };
+        assert_eq!(lost(Cause::AppMisconfigured), (1, true));
+        assert_eq!(lost(Cause::AppMisconfigured), (0, true));
+        assert_eq!(lost(Cause::PermissionEnded), (1, false));
+        assert_eq!(lost(Cause::PermissionEnded), (0, true));
     }
 
     #[test]

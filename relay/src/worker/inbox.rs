@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::card::Acts;
 use protocol::connection::{Connection, Effect, Event, Patience, Probes, is_alarming};
 use protocol::evidence::Evidence;
 use protocol::id::{DeliveryId, InboxId};
@@ -17,12 +18,15 @@ use super::token::{Freshness, load_sign_in};
 use super::{WorkError, sending};
 use crate::app::App;
 use crate::clock::Mark;
+use crate::credentials::{Credentials, inbox_context};
 use crate::failure::Failure;
 use crate::store::inbox::Inbox;
 use crate::{imap, notify, smtp};
 
 /// How late a reading may be before the time since the last one counts as a gap.
 const JUMP: Duration = Duration::from_mins(1);
+/// Between two tries whether the operator has corrected what only they can.
+const CORRECTED_AFTER: Duration = Duration::from_hours(1);
 /// How often it is said that an inbox's provider is not configured.
 const UNCONFIGURED_AGAIN_AFTER: Duration = Duration::from_mins(1);
 
@@ -36,6 +40,9 @@ pub(super) struct Memory {
     faults: u32,
     /// When the next round of probes is due.
     probe_at: Option<Timestamp>,
+    /// When it is tried whether the operator has corrected what only they can. A process that was started since tries
+    /// at once: it was started for a reason.
+    corrected_at: Option<Timestamp>,
     /// When INBOX is read next.
     read_at: Option<Timestamp>,
     /// When the sent folder is looked at next; `None` when nothing was in doubt at the last look. Each look
@@ -104,10 +111,17 @@ async fn look(
     memory.notice_the_clock(app);
     let inbox = app.store.load_inbox(id).await?;
     match &inbox.connection {
-        Connection::Disconnected { .. } => {
+        Connection::Disconnected { cause, .. } => {
             memory.mailbox.close().await;
-            *memory = Memory::default();
-            Ok(None)
+            *memory = Memory {
+                corrected_at: memory.corrected_at,
+                ..Memory::default()
+            };
+            if cause.card().acts == Acts::Operator {
+                look_for_correction(app, &inbox, memory).await
+            } else {
+                Ok(None)
+            }
         }
         Connection::Suspect { confirmed, .. } => {
             memory.mailbox.close().await;
@@ -265,6 +279,55 @@ pub(super) async fn suspect(
     decide(app, inbox, memory, Event::Failed(evidence)).await
 }
 
+/// Nobody has to sign in for what only the operator can correct: it is tried whether it is.
+async fn look_for_correction(
+    app: &App,
+    inbox: &Inbox,
+    memory: &mut Memory,
+) -> Result<Option<Timestamp>, WorkError> {
+    let now = app.clock.now();
+    let at = *memory.corrected_at.get_or_insert(now);
+    if at > now {
+        return Ok(Some(at));
+    }
+    memory.corrected_at = Some(now + CORRECTED_AFTER);
+    // A person who signs in meanwhile brings newer credentials.
+    if app.store.is_reconnecting(&inbox.id).await? {
+        return Ok(memory.corrected_at);
+    }
+    probe(app, inbox, memory).await
+}
+
+/// The credentials on record are proved: they are adopted like new ones, and a reconnect that needs nobody reads what
+/// arrived meanwhile and resumes.
+async fn revive(app: &App, inbox: &Inbox, patience: Patience) -> Result<(), WorkError> {
+    let Some(stored) = app.store.find_credentials(&inbox.id).await? else {
+        return Ok(());
+    };
+    let credentials: Credentials = app.keys.open(&inbox_context(&inbox.id), &stored.sealed)?;
+    let now = app.clock.now();
+    let expires_at = now + app.config.timing.reconnect_for;
+    let (reconnect, is_anothers) = app
+        .store
+        .start_reconnect(&inbox.id, now, expires_at)
+        .await?;
+    if is_anothers {
+        return Ok(());
+    }
+    app.store
+        .adopt_reconnect(
+            &reconnect.id,
+            &stored.sealed,
+            credentials.password_user(),
+            now,
+            patience,
+        )
+        .await?;
+    tracing::info!(inbox = %inbox.address, "what the operator had to correct is corrected");
+    app.workers.run_reconnect(&reconnect.id);
+    Ok(())
+}
+
 async fn probe(
     app: &App,
     inbox: &Inbox,
@@ -304,7 +367,14 @@ async fn decide(
                 memory.probe_at = Some(now + delay);
                 next = memory.probe_at;
             }
-            Effect::Disconnect(_) => next = None,
+            Effect::Disconnect(_) => {
+                memory.corrected_at = Some(now + CORRECTED_AFTER);
+                // Where there is something to wait for, the next look says so.
+            }
+            Effect::Revive => {
+                revive(app, inbox, patience).await?;
+                next = None;
+            }
             Effect::GoOn => memory.probe_at = None,
             Effect::GoOnAfter(delay) => {
                 memory.probe_at = None;

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod confirming;
+mod corrected;
 mod endings;
 mod folders;
 mod gap;

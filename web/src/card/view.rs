@@ -264,7 +264,7 @@ impl Drawing<'_> {
                 if broken.remedy == Remedy::TellOperator && !broken.is_refusal {
                     <details>
                         <summary>{ "When it is corrected" }</summary>
-                        <p>{ "One more sign-in makes the campaigns go on. Before that it cannot help." }</p>
+                        <p>{ "The campaigns go on by themselves: when the relay is started again, or within the hour. If they do not, sign in once more." }</p>
                         <div class="actions">{ self.button("", "Sign in again", Act::Reconnect) }</div>
                     </details>
                 }
