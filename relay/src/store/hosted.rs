@@ -20,7 +20,8 @@ pub struct HostedVisit {
 }
 
 impl Store {
-    /// Keeps a ticket until it is used. Tickets and visits whose time is over are dropped.
+    /// Keeps a ticket until it is used. Tickets and visits whose time is over are dropped, and an earlier ticket of this
+    /// reconnect that nobody has used: who makes a new link does not mean the old one to work.
     pub async fn create_ticket(
         &self,
         ticket: &Secret,
@@ -29,10 +30,14 @@ impl Store {
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.writer.begin().await?;
-        sqlx::query("DELETE FROM hosted_visits WHERE expires_at_ms <= $1")
-            .bind(now.as_ms())
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "DELETE FROM hosted_visits \
+             WHERE expires_at_ms <= $1 OR (reconnect_id = $2 AND cookie_hash IS NULL)",
+        )
+        .bind(now.as_ms())
+        .bind(reconnect.to_string())
+        .execute(&mut *tx)
+        .await?;
         sqlx::query(
             "INSERT INTO hosted_visits (hash, reconnect_id, expires_at_ms) VALUES ($1, $2, $3)",
         )

@@ -179,6 +179,29 @@ async fn a_sign_in_in_a_tab_reconnects_with_either_kind_of_client() {
     }
 }
 
+/// Row: link that a newer one replaced | another link is made before it is opened | HTTP 410 | the person | This link no longer works. It works once, and for a few minutes.
+#[tokio::test]
+async fn a_new_ticket_ends_the_one_before_it_and_no_visit() {
+    let ground = Ground::new(Client::Public).await;
+    let relay = ground.start().await;
+    let inbox = relay.add_inbox(Duration::ZERO).await;
+    let (id, first) = host(&ground, &relay, &inbox).await;
+    let (_, second) = host(&ground, &relay, &inbox).await;
+    let used = "This link no longer works";
+    open(&browser(), first).await.expect_page(410, used);
+    // Whoever is at the provider already goes on.
+    let tab = browser();
+    let at_provider = open(&tab, &second).await;
+    let (_, third) = host(&ground, &relay, &inbox).await;
+    let back = decide(&tab, &at_provider.location(), "allow").await;
+    open(&tab, back).await;
+    let outcome = relay.outcome(&id).await;
+    assert!(matches!(outcome, State::Resumed { .. }), "{outcome:?}");
+    let over = open(&browser(), third).await;
+    assert_ne!(over.status, StatusCode::FOUND, "{}", over.text);
+    relay.stop().await;
+}
+
 /// Row: link used twice | the link of a sign-in is opened again | HTTP 410 | the person | This link no longer works. It works once, and for a few minutes.
 #[tokio::test]
 async fn a_ticket_works_once() {
@@ -359,9 +382,9 @@ async fn an_answer_that_comes_too_late_is_not_used() {
     let relay = ground.start().await;
     let inbox = relay.add_inbox(Duration::ZERO).await;
     let (id, ticket) = host(&ground, &relay, &inbox).await;
-    let (_, unused) = host(&ground, &relay, &inbox).await;
     let tab = browser();
     let back = sign_in(&tab, &ticket).await;
+    let (_, unused) = host(&ground, &relay, &inbox).await;
     ground
         .clock
         .advance(relay.app().config.timing.reconnect_for);
