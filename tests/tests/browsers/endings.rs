@@ -17,6 +17,7 @@ use tests::webdriver::session::Window;
 use url::Url;
 
 use super::in_both;
+use super::link::make_link;
 use super::stage::{SOON, Set, Stage};
 
 /// Far more than the buffers between two programs and within a browser, and far less than a browser takes in the 20
@@ -228,6 +229,9 @@ async fn late(kind: Kind) -> Result<()> {
     // A window that leads nowhere any more is not left behind.
     let closed = async || (!session.windows().await.ok()?.contains(&provider)).then_some(());
     wait_for("the provider's window to be closed", closed, SOON).await?;
+    // Nor does a link for another browser wait for ever.
+    make_link(desk).await?;
+    story.ends("link-expired", title).await?;
     ensure!(
         stage.reconnects().await?.get("resumed") == Some(&1),
         "something was resumed that nobody finished"

@@ -192,7 +192,7 @@ async fn open_popup(stage: &Stage) -> Result<Window> {
 }
 
 /// Unfolds what the card has for whoever is not signed in here, makes a link and reads it.
-async fn make_link(desk: &Desk) -> Result<String> {
+pub(super) async fn make_link(desk: &Desk) -> Result<String> {
     let session = desk.session();
     let unfold = async || {
         for summary in session.find_all("summary").await.ok()? {
