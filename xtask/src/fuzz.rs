@@ -128,10 +128,18 @@ impl Plan {
                 ));
             }
         };
+        let input = given.values("--input").last().map(PathBuf::from);
+        // libFuzzer takes a folder for a corpus, and says little of a file that is not there.
+        if let Some(input) = input.as_ref().filter(|input| !input.is_file()) {
+            return Err(UsageError::new(&format!(
+                "--input takes a file, and there is none at `{}`",
+                input.display()
+            )));
+        }
         Ok(Self {
             limit,
             seed: number(given, "--seed")?.unwrap_or(1),
-            input: given.values("--input").last().map(PathBuf::from),
+            input,
         })
     }
 }
@@ -309,6 +317,8 @@ mod tests {
             &["--minutes", "0"],
             &["--runs", "many"],
             &["--seed", "-1"],
+            &["--input", "src"],
+            &["--input", "nothing-here"],
         ] {
             assert!(read(words).is_err(), "{words:?}");
         }
