@@ -25,12 +25,15 @@ use crate::person::Person;
 use crate::story::mailboxes::MARKS;
 use crate::wait::wait_for;
 
-/// How long an inbox may take to send again: what fails is tried again after ten minutes at the most, however often
+/// How long one try may take to come and to end: what fails is tried again after ten minutes at the most, however often
 /// it failed before, and the longest silence is two minutes.
-const WORKS_WITHIN: Duration = Duration::from_mins(12);
+const TRIED_WITHIN: Duration = Duration::from_mins(12);
+/// How long an inbox may take to send again: two tries in a row may meet a fault that was meant for another inbox, whose
+/// connection came later.
+const WORKS_WITHIN: Duration = TRIED_WITHIN.saturating_mul(3);
 /// How long a fault may take to be met: some are met four times, and the faults of others may have made the inbox
 /// wait as long as it ever does.
-const MET_WITHIN: Duration = Duration::from_mins(4 * 12);
+const MET_WITHIN: Duration = TRIED_WITHIN.saturating_mul(4);
 /// How long a port is closed at a time.
 const CLOSED_FOR: Duration = Duration::from_secs(15);
 /// How often it is tried: an access token of the run comes to be renewed within one or two of them.
