@@ -7,6 +7,7 @@ mod ready;
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -169,7 +170,11 @@ impl Files {
             sandbox_log: folder.join("sandbox.log"),
         };
         for folder in [&files.relay_data, &files.sandbox_data] {
-            fs::create_dir_all(folder)
+            // As the relay makes its own: leads are nobody else's on this machine.
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
                 .with_context(|| format!("{} cannot be made", folder.display()))?;
         }
         Ok(files)

@@ -56,6 +56,12 @@ fn decide(delivery: &Delivery, model: &Model, send: &Callback<Event>) -> Html {
 pub(super) fn list(campaign: &Campaign, model: &Model, send: &Callback<Event>) -> Html {
     let all = campaign.counts.planned;
     let draw = |deliveries: &Vec<Delivery>| {
+        if deliveries.is_empty() && campaign.counts.leads > 0 {
+            return part::empty(
+                "Its leads get their messages when the campaign is started.",
+                None,
+            );
+        }
         if deliveries.is_empty() {
             let words = "No lead yet. Import them on the machine of the relay:";
             let command = format!("unpause campaign import {} leads.csv", campaign.id);

@@ -197,7 +197,10 @@ impl Command {
                 let deliveries = client.call(&request).await?;
                 printer.answer(&deliveries, |answer| {
                     let rows: Vec<_> = answer.deliveries.iter().map(row_of).collect();
-                    none_or(columns(&rows), "There is no such delivery.")
+                    none_or(
+                        columns(&rows),
+                        "There is no such delivery; a campaign has them once it is started.",
+                    )
                 })?;
             }
             Self::Settle { delivery, decision } => {

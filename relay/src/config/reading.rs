@@ -85,7 +85,7 @@ fn walk(
             (value, Some((setting, provider))) => {
                 let key = above.join(".");
                 let Some(value) = read_value(value, setting.kind) else {
-                    let expected = format!("{}, found {}", setting.kind.words(), value.type_str());
+                    let expected = expected(setting.kind, value);
                     return Err(ConfigError::Value {
                         place,
                         key,
@@ -182,6 +182,19 @@ fn name_variable(key: &str) -> String {
 }
 
 /// The text of a value of that kind.
+fn expected(kind: Kind, value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::Integer(number) if kind == Kind::Number => {
+            format!(
+                "a whole number from 0 to {}, found {}",
+                u64::MAX,
+                number.as_str()
+            )
+        }
+        _ => format!("{}, found {}", kind.words(), value.type_str()),
+    }
+}
+
 fn read_value(value: &DeValue<'_>, kind: Kind) -> Option<String> {
     match (value, kind) {
         (DeValue::String(text), Kind::Text) => Some(text.to_string()),

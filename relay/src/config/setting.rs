@@ -116,14 +116,8 @@ pub static SETTINGS: &[Setting] = &[
         default: "`info`",
         meaning: "Which log lines are written: `error`, `warn`, `info`, `debug`, `trace`, also by module as in `info,relay::smtp=debug`.",
         apply: Apply::Relay(|draft, text| {
-            let filter = tracing_subscriber::EnvFilter::try_new(text)
-                .ok()
-                .map(|_| text.to_owned());
-            put(
-                &mut draft.log,
-                filter,
-                "a filter, as in info or info,relay::smtp=debug",
-            )
+            let expected = format!("{LOG}, found {text:?}");
+            put(&mut draft.log, read_log(text), &expected)
         }),
     },
     Setting {
@@ -286,6 +280,8 @@ pub static SETTINGS: &[Setting] = &[
     },
 ];
 
+/// What a filter of log lines is.
+const LOG: &str = "error, warn, info, debug or trace, also by module as in info,relay::smtp=debug";
 const MILLISECONDS: &str = "a number of milliseconds";
 const PORT: &str = "a port, 1 to 65535";
 const TLS: &str = "\"implicit\" or \"starttls\"";
@@ -408,6 +404,17 @@ fn put_ms(field: &mut Duration, text: &str) -> Result<(), Expected> {
 
 fn read_ms(text: &str) -> Option<Duration> {
     text.parse().ok().map(Duration::from_millis)
+}
+
+/// A word without `=` would be taken for a module's name, and nothing else would be written any more.
+fn read_log(text: &str) -> Option<String> {
+    let is_level = |word: &str| {
+        let words = ["off", "error", "warn", "info", "debug", "trace"];
+        words.iter().any(|known| word.eq_ignore_ascii_case(known))
+    };
+    let is_meant = |part: &str| is_level(part.trim()) || part.contains('=');
+    let is_filter = tracing_subscriber::EnvFilter::try_new(text).is_ok();
+    (is_filter && text.split(',').all(is_meant)).then(|| text.to_owned())
 }
 
 fn read_text(text: &str) -> Option<String> {

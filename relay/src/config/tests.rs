@@ -98,12 +98,22 @@ fn what_is_wrong_is_named_with_its_place() {
         (
             "timing.poll_ms = -1",
             None,
-            "unpause.toml, line 1: timing.poll_ms is not valid: expected number, found integer",
+            "unpause.toml, line 1: timing.poll_ms is not valid: expected a whole number from 0 to 18446744073709551615, found -1",
         ),
         (
             "",
             Some(("UNPAUSE_LISTEN", "7411")),
             "variable UNPAUSE_LISTEN: listen is not valid: expected an address and a port, as in 127.0.0.1:7411",
+        ),
+        (
+            "log = \"inof\"",
+            None,
+            "unpause.toml, line 1: log is not valid: expected error, warn, info, debug or trace, also by module as in info,relay::smtp=debug, found \"inof\"",
+        ),
+        (
+            "",
+            Some(("UNPAUSE_LOG", "")),
+            "variable UNPAUSE_LOG: log is not valid: expected error, warn, info, debug or trace, also by module as in info,relay::smtp=debug, found \"\"",
         ),
         (
             "timing = 5",

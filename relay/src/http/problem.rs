@@ -10,6 +10,7 @@ use http::{HeaderValue, StatusCode};
 use protocol::id::RequestId;
 use protocol::problem::{Code, Problem};
 
+use super::page::Page;
 use crate::log::chain;
 use crate::store::StoreError;
 
@@ -84,14 +85,25 @@ impl From<StoreError> for ServeError {
 }
 
 pub(super) async fn no_such_path(request: HttpRequest) -> Response {
-    let detail = format!(
-        "there is no {}; /openapi.json lists what there is",
-        request.uri().path()
-    );
+    let path = request.uri().path();
+    if wants_page(&request) {
+        let words = format!("The relay has nothing at {path}.");
+        return Page::new(StatusCode::NOT_FOUND, "There is no such page", &words).render();
+    }
+    let detail = format!("there is no {path}; /openapi.json lists what there is");
     render(
         Problem::new(Code::NotFound, detail),
         &request_id_of(&request),
     )
+}
+
+/// Whether it is a person who opened an address in a tab.
+fn wants_page(request: &HttpRequest) -> bool {
+    let accepted = request.headers().get_all(http::header::ACCEPT).iter();
+    request.method() == http::Method::GET
+        && accepted
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| value.contains("text/html"))
 }
 
 pub(super) async fn no_such_method(request: HttpRequest) -> Response {

@@ -1,6 +1,8 @@
 //! Reconnects: what a browser needs to begin one, what it hands over, and how far the proof has come.
 //! Proving is the worker's. That the provider or the person said no is an outcome, not a problem.
 
+use protocol::card::{Acts, Persistence, Words};
+use protocol::cause::Cause;
 use protocol::evidence::{Evidence, Finding, Party, Said, Stage};
 use protocol::id::ReconnectId;
 use protocol::problem::{Code, Problem};
@@ -345,11 +347,21 @@ fn view(inbox: &Inbox, reconnect: StoredReconnect) -> Reconnect {
         } => {
             view.state = ReconnectState::Refused;
             view.cause = Some(cause);
-            view.card = Some(words_of(cause, inbox));
+            view.card = Some(words_of_refusal(cause, inbox));
             view.evidence = evidence.server_words();
         }
     }
     view
+}
+
+/// A fault that passes is waited for by whatever goes on; a reconnect is over, and does not begin again by itself.
+fn words_of_refusal(cause: Cause, inbox: &Inbox) -> Words {
+    let mut words = words_of(cause, inbox);
+    if cause.card().persistence == Persistence::Transient {
+        words.acts = Acts::Person;
+        "It did not pass while the sign-in was proved, so nothing was changed. Try again in a while.".clone_into(&mut words.explanation);
+    }
+    words
 }
 
 /// What the authorization endpoint said in the redirect (RFC 6749 §4.1.2.1).

@@ -95,6 +95,16 @@ impl Store {
         now: Timestamp,
     ) -> Result<Inbox, StoreError> {
         let id = InboxId::new(format!("{}{}", InboxId::PREFIX, random_text()));
+        let taken = || StoreError::Conflict(format!("there is an inbox {} already", new.address));
+        let mut tx = self.writer.begin().await?;
+        // No provider tells addresses apart by capital letters, and neither does the import of leads.
+        let same = sqlx::query("SELECT id FROM inboxes WHERE LOWER(address) = LOWER($1)")
+            .bind(new.address.to_string())
+            .fetch_optional(&mut *tx)
+            .await?;
+        if same.is_some() {
+            return Err(taken());
+        }
         let result = sqlx::query(
             "INSERT INTO inboxes (id, address, provider, smtp, imap, gap_ms, connection, connection_state, \
              credentials_fence, refresh_until_ms, gap_open, created_at_ms) \
@@ -109,15 +119,16 @@ impl Store {
         .bind(to_json("connection", connection)?)
         .bind(connection_state(connection))
         .bind(now.as_ms())
-        .execute(&self.writer)
+        .execute(&mut *tx)
         .await;
         match result {
-            Ok(_) => self.load_inbox(&id).await,
-            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Err(
-                StoreError::Conflict(format!("there is an inbox {} already", new.address)),
-            ),
-            Err(error) => Err(error.into()),
+            Ok(_) => tx.commit().await?,
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+                return Err(taken());
+            }
+            Err(error) => return Err(error.into()),
         }
+        self.load_inbox(&id).await
     }
 
     /// Every inbox, by address.

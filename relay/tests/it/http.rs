@@ -430,6 +430,13 @@ async fn every_page_of_the_dashboard_is_served_as_strictly_and_nothing_else_is()
         let missing = answer(relay.ask(Method::GET, path)).await;
         missing.expect_problem(404, "not_found");
     }
+    // Whoever opened it in a tab gets a page, whose words are never markup.
+    let opened = relay.ask(Method::GET, "/nothing/<b>");
+    let opened = answer(opened.header("accept", "text/html,*/*;q=0.8")).await;
+    assert_eq!(opened.status, StatusCode::NOT_FOUND);
+    let page = opened.body.as_str().unwrap();
+    assert!(page.contains("There is no such page"), "{page}");
+    assert!(!page.contains("<b>"), "{page}");
     let style = answer(relay.ask(Method::GET, "/relay.css")).await;
     assert_eq!(style.headers["content-type"], "text/css; charset=utf-8");
 }

@@ -50,6 +50,13 @@ pub(crate) static ROWS: &[Row] = &[
         words: "there is an inbox jane@acme.example already",
     },
     Row {
+        case: "inbox that is there already, in capital letters",
+        how: How::Command(&["inbox", "add", "JANE@acme.example", "--provider", "sandbox"]),
+        code: "exit 1",
+        place: "",
+        words: "there is an inbox JANE@acme.example already",
+    },
+    Row {
         case: "starting a campaign without leads",
         how: How::Command(&["campaign", "start", "{empty}"]),
         code: "exit 1",

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use protocol::cause::Cause;
 use protocol::reconnect::{Grant, State};
+use protocol::timestamp::Timestamp;
+use relay::clock::Clock;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::Connection as _;
@@ -126,6 +128,33 @@ async fn a_secret_that_is_over_is_the_operators_to_renew() {
     let grant = ground.sign_in(JANE, ALL).await;
     let again = relay.grant(&inboxes[0].id, &grant).await;
     assert!(matches!(relay.outcome(&again).await, State::Resumed { .. }));
+    relay.stop().await;
+}
+
+/// Row: provider out of order for the whole sign-in | it answers 503 until the reconnect expires | temporary_outage | the person | The provider has a passing fault. It did not pass while the sign-in was proved, so nothing was changed. Try again in a while.
+#[tokio::test]
+async fn a_fault_that_outlasts_the_reconnect_is_not_said_to_be_waited_for() {
+    let clock = Clock::manual(Timestamp::from_ms(1_795_417_920_000));
+    let ground = Ground::with(Client::Confidential, Duration::from_hours(1), clock, "").await;
+    let relay = ground.start().await;
+    let inbox = relay.add_inbox(Duration::ZERO).await;
+    let grant = ground.sign_in(JANE, ALL).await;
+    ground.sandbox.control().down(true);
+    let id = relay.grant(&inbox, &grant).await;
+    ground
+        .clock
+        .advance(relay.app().config.timing.reconnect_for);
+    relay.outcome(&id).await;
+    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
+    let asked = browser()
+        .get(relay.url(&format!("/v1/reconnects/{id}")))
+        .bearer_auth(operator);
+    let shown: Value = asked.send().await.unwrap().json().await.unwrap();
+    let shown = shown.get("reconnect").unwrap_or(&shown);
+    assert_eq!(shown["cause"], "temporary_outage", "{shown}");
+    assert_eq!(shown["card"]["acts"], "person", "{shown}");
+    let words = shown["card"]["explanation"].as_str().unwrap();
+    assert!(words.ends_with("Try again in a while."), "{words}");
     relay.stop().await;
 }
 
