@@ -29,6 +29,10 @@ use crate::{imap, notify, smtp};
 
 mod stand_in;
 
+/// The longest delay between two tries. A person waits for it: what has passed is to be seen soon, and what has not is
+/// to end when the reconnect does.
+const AGAIN_WITHIN: Duration = Duration::from_secs(15);
+
 /// Runs until the reconnect is over or the relay stops.
 pub(super) async fn run(
     app: Arc<App>,
@@ -49,7 +53,7 @@ pub(super) async fn run(
             Ok(Next::Wait(at)) => at,
             Err(error) => {
                 tracing::warn!(reconnect = %id, error = &error as &dyn std::error::Error, "the reconnect tries again");
-                delay = (delay * 2).min(app.config.timing.retry_at_most);
+                delay = longer(delay, app.config.timing.retry_at_most);
                 app.clock.now() + delay
             }
         };
@@ -62,6 +66,11 @@ pub(super) async fn run(
     app.workers.forget_reconnect(&id);
     // The inbox's task has waited meanwhile, without a timer of its own.
     app.workers.nudge_all();
+}
+
+/// The next delay after this one.
+fn longer(delay: Duration, at_most: Duration) -> Duration {
+    (delay * 2).min(at_most).min(AGAIN_WITHIN)
 }
 
 /// What comes after a stage.
@@ -540,4 +549,22 @@ async fn resume(
 async fn open_imap(app: &App, inbox: &Inbox) -> Result<imap::Session, WorkError> {
     let sign_in = super::token::load_sign_in(app, inbox, super::token::Freshness::Usable).await?;
     Ok(imap::Session::open(&app.dialer, &inbox.imap, &sign_in).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_a_reconnect_waits_no_longer_than_a_quarter_of_a_minute_for_its_next_try() {
+        let second = Duration::from_secs(1);
+        let mut delay = second;
+        let mut delays = Vec::new();
+        for _ in 0..6 {
+            delay = longer(delay, Duration::from_mins(10));
+            delays.push(delay.as_secs());
+        }
+        assert_eq!(delays, [2, 4, 8, 15, 15, 15]);
+        assert_eq!(longer(second, second), second);
+    }
 }

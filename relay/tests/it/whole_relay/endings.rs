@@ -131,7 +131,7 @@ async fn a_secret_that_is_over_is_the_operators_to_renew() {
     relay.stop().await;
 }
 
-/// Row: provider out of order for the whole sign-in | it answers 503 until the reconnect expires | temporary_outage | the person | The provider has a passing fault. It did not pass while the sign-in was proved, so nothing was changed. Try again in a while.
+/// Row: provider out of order for the whole sign-in | it answers 503 until the reconnect expires | `temporary_outage` | the person | The provider has a passing fault. It did not pass while the sign-in was proved, so nothing was changed. Try again in a while.
 #[tokio::test]
 async fn a_fault_that_outlasts_the_reconnect_is_not_said_to_be_waited_for() {
     let clock = Clock::manual(Timestamp::from_ms(1_795_417_920_000));
