@@ -199,6 +199,7 @@ impl Memory {
         if set_back {
             self.resting_until = None;
             self.probe_at = None;
+            self.corrected_at = None;
             self.read_at = None;
             self.look_at = None;
             self.mailbox.doubt_token();
@@ -301,10 +302,6 @@ async fn look_for_correction(
 /// The credentials on record are proved: they are adopted like new ones, and a reconnect that needs nobody reads what
 /// arrived meanwhile and resumes.
 async fn revive(app: &App, inbox: &Inbox, patience: Patience) -> Result<(), WorkError> {
-    let Some(stored) = app.store.find_credentials(&inbox.id).await? else {
-        return Ok(());
-    };
-    let credentials: Credentials = app.keys.open(&inbox_context(&inbox.id), &stored.sealed)?;
     let now = app.clock.now();
     let expires_at = now + app.config.timing.reconnect_for;
     let (reconnect, is_anothers) = app
@@ -314,6 +311,11 @@ async fn revive(app: &App, inbox: &Inbox, patience: Patience) -> Result<(), Work
     if is_anothers {
         return Ok(());
     }
+    // Read only now: a reconnect of somebody's that has just ended may have brought newer ones.
+    let Some(stored) = app.store.find_credentials(&inbox.id).await? else {
+        return Ok(());
+    };
+    let credentials: Credentials = app.keys.open(&inbox_context(&inbox.id), &stored.sealed)?;
     app.store
         .adopt_reconnect(
             &reconnect.id,

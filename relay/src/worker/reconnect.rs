@@ -53,8 +53,11 @@ pub(super) async fn run(
             Ok(Next::Wait(at)) => at,
             Err(error) => {
                 tracing::warn!(reconnect = %id, error = &error as &dyn std::error::Error, "the reconnect tries again");
-                delay = longer(delay, app.config.timing.retry_at_most);
-                app.clock.now() + delay
+                let now = app.clock.now();
+                let reconnect = app.store.load_reconnect(&id).await;
+                let is_waited_for = reconnect.is_ok_and(|reconnect| now < reconnect.expires_at);
+                delay = longer(delay, app.config.timing.retry_at_most, is_waited_for);
+                now + delay
             }
         };
         tokio::select! {
@@ -68,9 +71,14 @@ pub(super) async fn run(
     app.workers.nudge_all();
 }
 
-/// The next delay after this one.
-fn longer(delay: Duration, at_most: Duration) -> Duration {
-    (delay * 2).min(at_most).min(AGAIN_WITHIN)
+/// The next delay after this one. What goes on after the reconnect's time, reading the gap, nobody waits for.
+fn longer(delay: Duration, at_most: Duration, is_waited_for: bool) -> Duration {
+    let at_most = if is_waited_for {
+        at_most.min(AGAIN_WITHIN)
+    } else {
+        at_most
+    };
+    (delay * 2).min(at_most)
 }
 
 /// What comes after a stage.
@@ -561,10 +569,12 @@ mod tests {
         let mut delay = second;
         let mut delays = Vec::new();
         for _ in 0..6 {
-            delay = longer(delay, Duration::from_mins(10));
+            delay = longer(delay, Duration::from_mins(10), true);
             delays.push(delay.as_secs());
         }
         assert_eq!(delays, [2, 4, 8, 15, 15, 15]);
-        assert_eq!(longer(second, second), second);
+        assert_eq!(longer(second, second, true), second);
+        let later = longer(delay, Duration::from_mins(10), false);
+        assert_eq!(later, Duration::from_secs(30));
     }
 }
