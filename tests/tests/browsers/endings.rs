@@ -47,10 +47,7 @@ async fn ends(kind: Kind) -> Result<()> {
         .context("these are the sandbox's")?
         .control();
     stage.lose().await?;
-    let popup = session.open_tab().await?;
-    session.goto(&desk.browser.page("popup.html")).await?;
-    let known = session.windows().await?;
-    let story = Story { desk, popup, known };
+    let story = Story::open(desk).await?;
 
     story.begin("Reconnect").await?;
     desk.press_while_setting_up("button", "Cancel").await?;
@@ -165,10 +162,7 @@ async fn lacking(kind: Kind) -> Result<()> {
     let sandbox = stage.servers.sandbox().context("these are the sandbox's")?;
     let control = sandbox.control();
     stage.lose().await?;
-    let popup = session.open_tab().await?;
-    session.goto(&desk.browser.page("popup.html")).await?;
-    let known = session.windows().await?;
-    let story = Story { desk, popup, known };
+    let story = Story::open(desk).await?;
 
     story.begin("Reconnect").await?;
     // Reading, composing and sending are one permission there.
@@ -217,10 +211,7 @@ async fn late(kind: Kind) -> Result<()> {
     let desk = &stage.desk;
     let session = desk.session();
     stage.lose().await?;
-    let popup = session.open_tab().await?;
-    session.goto(&desk.browser.page("popup.html")).await?;
-    let known = session.windows().await?;
-    let story = Story { desk, popup, known };
+    let story = Story::open(desk).await?;
 
     story.begin("Reconnect").await?;
     let provider = session.window().await?;
@@ -316,10 +307,7 @@ async fn flooded(kind: Kind) -> Result<()> {
     let session = desk.session();
     let sandbox = stage.servers.sandbox().context("these are the sandbox's")?;
     stage.lose().await?;
-    let popup = session.open_tab().await?;
-    session.goto(&desk.browser.page("popup.html")).await?;
-    let known = session.windows().await?;
-    let story = Story { desk, popup, known };
+    let story = Story::open(desk).await?;
 
     let flood = sandbox.control().flood_next_token();
     story.begin("Reconnect").await?;
@@ -351,7 +339,16 @@ struct Story<'a> {
     known: Vec<Window>,
 }
 
-impl Story<'_> {
+impl<'a> Story<'a> {
+    /// Opens the popup in a tab of its own.
+    async fn open(desk: &'a Desk) -> Result<Self> {
+        let session = desk.session();
+        let popup = session.open_tab().await?;
+        session.goto(&desk.browser.page("popup.html")).await?;
+        let known = session.windows().await?;
+        Ok(Self { desk, popup, known })
+    }
+
     /// Presses a button of the card.
     async fn press(&self, name: &str) -> Result<()> {
         self.desk
