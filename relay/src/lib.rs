@@ -20,5 +20,6 @@ pub mod secret;
 pub mod sign_in;
 pub mod smtp;
 pub mod store;
+pub mod text;
 pub mod tls;
 pub mod worker;

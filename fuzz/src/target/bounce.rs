@@ -1,6 +1,6 @@
 //! What arrives in INBOX: which messages of ours it speaks of, and whether it says that they came back.
 
-use relay::engine::arrival::{Arrival, may_be_bounce, parse, parse_copy};
+use relay::text::arrival::{Arrival, may_be_bounce, parse, parse_copy};
 
 use crate::cost;
 

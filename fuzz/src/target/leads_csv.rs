@@ -6,8 +6,8 @@ use protocol::campaign::Step;
 use protocol::id::DeliveryId;
 use protocol::inbox::Address;
 use protocol::timestamp::Timestamp;
-use relay::engine::leads::{ADDRESS_COLUMN, LeadsError, parse};
-use relay::engine::message::{MessageError, Parts, compose};
+use relay::text::leads::{ADDRESS_COLUMN, LeadsError, parse};
+use relay::text::message::{MessageError, Parts, compose};
 use relay::record::NewLead;
 
 use crate::cost;

@@ -1,6 +1,5 @@
 //! Settling a delivery in doubt: by evidence, never by guess and never by absence alone.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use protocol::id::DeliveryId;
@@ -8,17 +7,7 @@ use protocol::provider::{SentCopy, Submission};
 use protocol::timestamp::Timestamp;
 
 use crate::record::{Doubt, FolderPosition};
-
-/// A message of the sent folder, as far as it matters here.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Copy {
-    /// Its `Message-ID`, without angle brackets.
-    pub message_id: Option<String>,
-    /// What the server keeps of an id that it replaced.
-    pub original_ids: Vec<String>,
-    /// Our own header.
-    pub delivery: Option<String>,
-}
+use crate::text::arrival::Copy;
 
 /// What the sent folder showed.
 #[derive(Clone, Debug)]
@@ -50,29 +39,6 @@ pub enum Verdict {
         /// When.
         at: Timestamp,
     },
-}
-
-/// Headers in which servers keep an id that they replaced: Exchange Online and Gmail.
-pub const ORIGINAL_ID_HEADERS: [&str; 2] = [
-    "X-Microsoft-Original-Message-ID",
-    "X-Google-Original-Message-ID",
-];
-
-impl Copy {
-    /// Whether it bears one of our marks, so that it may be of a message of ours.
-    pub fn is_ours(&self, message_ids: &HashSet<&str>) -> bool {
-        let known = |id: &String| message_ids.contains(id.as_str());
-        self.delivery.is_some()
-            || self.message_id.as_ref().is_some_and(known)
-            || self.original_ids.iter().any(known)
-    }
-
-    /// Whether it is the copy of this delivery, whose message we gave this id.
-    pub fn is_of(&self, id: &DeliveryId, message_id: &str) -> bool {
-        self.message_id.as_deref() == Some(message_id)
-            || self.original_ids.iter().any(|kept| kept == message_id)
-            || self.delivery.as_deref() == Some(id.as_str())
-    }
 }
 
 impl Look {

@@ -13,12 +13,12 @@ use protocol::request::campaign::{
 };
 
 use super::{Context, Serve, ServeError};
-use crate::engine::leads::{LeadsError, parse};
-use crate::engine::message::check_subject;
-use crate::engine::template::{TemplateError, parse_fields, render};
 use crate::record::NewLead;
 use crate::store::StoreError;
 use crate::store::lead::ImportError;
+use crate::text::leads::{LeadsError, parse};
+use crate::text::message::check_subject;
+use crate::text::template::{TemplateError, parse_fields, render};
 
 /// The longest name, in characters.
 const NAME_AT_MOST: usize = 200;

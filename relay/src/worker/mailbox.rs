@@ -12,7 +12,6 @@ use protocol::timestamp::Timestamp;
 use super::WorkError;
 use super::token::{Freshness, load_sign_in};
 use crate::app::App;
-use crate::engine::arrival;
 use crate::engine::doubt::{self, Look, Verdict};
 use crate::failure::Failure;
 use crate::imap::{self, Folder, find_sent_folder};
@@ -20,6 +19,7 @@ use crate::record::FolderPosition;
 use crate::sign_in::SignIn;
 use crate::smtp;
 use crate::store::inbox::Inbox;
+use crate::text::arrival;
 
 /// The connections of one inbox. Each is opened when it is needed and dropped when it fails.
 #[derive(Default)]

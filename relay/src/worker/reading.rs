@@ -4,10 +4,10 @@
 use super::WorkError;
 use super::mailbox::{Reader, learn_names};
 use crate::app::App;
-use crate::engine::arrival::{self, Arrival};
 use crate::imap::{Folder, Header};
 use crate::record::FolderPosition;
 use crate::store::inbox::Inbox;
+use crate::text::arrival::{self, Arrival};
 
 /// How much of a message is read to understand a bounce. Reports stand in front of what they return.
 const BOUNCE_AT_MOST_BYTES: u32 = 256 * 1024;

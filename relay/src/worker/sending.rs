@@ -14,8 +14,6 @@ use super::WorkError;
 use super::inbox::{Memory, suspect};
 use super::mailbox::watch_for_copy;
 use crate::app::App;
-use crate::engine::arrival::bare;
-use crate::engine::message::{Parts, compose};
 use crate::engine::outcome::{Consequence, InboxDoes, decide_refused};
 use crate::failure::Failure;
 use crate::record::FolderPosition;
@@ -23,6 +21,8 @@ use crate::smtp::{Envelope, Outcome, Session, reading};
 use crate::store::StoreError;
 use crate::store::delivery::{Claim, Ended, Job};
 use crate::store::inbox::Inbox;
+use crate::text::arrival::bare;
+use crate::text::message::{Parts, compose};
 
 /// Messages in one batch; then the inbox is looked at again, so that reading is not starved.
 const BATCH: u32 = 50;

@@ -7,9 +7,10 @@ use std::time::Duration;
 use protocol::id::DeliveryId;
 use protocol::provider::{SentCopy, Submission};
 use protocol::timestamp::Timestamp;
-use relay::engine::doubt::{Copy, Look};
+use relay::engine::doubt::Look;
 use relay::record::FolderPosition;
 use relay::store::delivery::Job;
+use relay::text::arrival::Copy;
 
 /// What becomes of a message whose connection is lost when the server has the whole of it.
 #[derive(Clone, Copy, Debug)]

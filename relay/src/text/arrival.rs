@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use mail_parser::{HeaderValue, Message, MessageParser, MimeHeaders as _, PartType};
+use protocol::id::DeliveryId;
 
 /// Ids of one message that are looked up. Threads have some dozens; each look-up costs a query, and anybody may
 /// send a message that names thousands.
@@ -30,6 +31,40 @@ pub enum Arrival {
     },
     /// It speaks of none.
     Other,
+}
+
+/// A message of the sent folder, as far as it matters here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Copy {
+    /// Its `Message-ID`, without angle brackets.
+    pub message_id: Option<String>,
+    /// What the server keeps of an id that it replaced.
+    pub original_ids: Vec<String>,
+    /// Our own header.
+    pub delivery: Option<String>,
+}
+
+/// Headers in which servers keep an id that they replaced: Exchange Online and Gmail.
+pub const ORIGINAL_ID_HEADERS: [&str; 2] = [
+    "X-Microsoft-Original-Message-ID",
+    "X-Google-Original-Message-ID",
+];
+
+impl Copy {
+    /// Whether it bears one of our marks, so that it may be of a message of ours.
+    pub fn is_ours(&self, message_ids: &HashSet<&str>) -> bool {
+        let known = |id: &String| message_ids.contains(id.as_str());
+        self.delivery.is_some()
+            || self.message_id.as_ref().is_some_and(known)
+            || self.original_ids.iter().any(known)
+    }
+
+    /// Whether it is the copy of this delivery, whose message we gave this id.
+    pub fn is_of(&self, id: &DeliveryId, message_id: &str) -> bool {
+        self.message_id.as_deref() == Some(message_id)
+            || self.original_ids.iter().any(|kept| kept == message_id)
+            || self.delivery.as_deref() == Some(id.as_str())
+    }
 }
 
 /// Whether a message's headers make it worth reading whole: it may be a DSN.
@@ -201,7 +236,7 @@ fn named_by(returned: &Message<'_>) -> Vec<String> {
         .map(|id| bare(id).to_owned())
         .into_iter()
         .collect();
-    for name in super::doubt::ORIGINAL_ID_HEADERS {
+    for name in ORIGINAL_ID_HEADERS {
         all.extend(
             returned
                 .header(name)
@@ -239,9 +274,9 @@ pub fn bare(id: &str) -> &str {
 }
 
 /// What the headers of a message in the sent folder say of it.
-pub fn parse_copy(headers: &[u8]) -> super::doubt::Copy {
+pub fn parse_copy(headers: &[u8]) -> Copy {
     let Some(message) = MessageParser::default().parse_headers(headers) else {
-        return super::doubt::Copy::default();
+        return Copy::default();
     };
     let text = |name: &str| {
         message
@@ -249,9 +284,9 @@ pub fn parse_copy(headers: &[u8]) -> super::doubt::Copy {
             .and_then(HeaderValue::as_text)
             .map(|value| bare(value).to_owned())
     };
-    super::doubt::Copy {
+    Copy {
         message_id: message.message_id().map(|id| bare(id).to_owned()),
-        original_ids: super::doubt::ORIGINAL_ID_HEADERS
+        original_ids: ORIGINAL_ID_HEADERS
             .iter()
             .filter_map(|name| text(name))
             .collect(),
