@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::api::{ApiError, Client};
-use crate::app::StartError;
 use crate::config::{Config, ConfigError, Environment};
 use crate::log::{LogError, chain};
+use crate::running::StartError;
 
 mod access;
 mod campaign;

@@ -1,9 +1,11 @@
 //! The relay as a library, so that its tests can start the whole application in process.
-//! The arrows: `main → http, worker → engine → protocol`; `http, worker → smtp, imap, oauth, store,
-//! notify`. The engine decides and performs nothing.
+//! The arrows: `cli → running → http, worker → app`; `worker → engine`; `http, worker → smtp, imap, oauth,
+//! store, notify`. The engine decides and performs nothing; each module's own arrows stand in
+//! `xtask/src/tidy/arrows.rs`.
 
 pub mod api;
 pub mod app;
+pub mod bell;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -15,7 +17,9 @@ pub mod imap;
 pub mod log;
 pub mod notify;
 pub mod oauth;
+pub mod provider;
 pub mod record;
+pub mod running;
 pub mod secret;
 pub mod sign_in;
 pub mod smtp;

@@ -1,24 +1,24 @@
 //! The tasks that perform what is decided: one for each inbox, one for each open reconnect, one that
 //! looks after what was left behind. Decisions are in `protocol` and `engine`.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::id::{InboxId, ReconnectId};
-use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::app::App;
+use crate::bell::Wanted;
 use crate::engine::outcome::LONGEST_DELAY;
 use crate::failure::Failure;
 use crate::secret::SealingError;
 use crate::store::StoreError;
-use crate::store::reconnect::Reconnect;
 use crate::store::set_back::Longest;
 
+mod confirming;
 mod inbox;
 mod mailbox;
+mod memory;
 mod reading;
 mod reconnect;
 mod sending;
@@ -46,32 +46,17 @@ pub(crate) enum WorkError {
 /// The running tasks.
 #[derive(Debug)]
 pub struct Workers {
-    inner: Mutex<Inner>,
-    stop: watch::Sender<bool>,
-}
-
-#[derive(Debug, Default)]
-struct Inner {
-    app: Weak<App>,
-    inboxes: HashMap<InboxId, Arc<Notify>>,
-    reconnects: HashMap<ReconnectId, Arc<Notify>>,
-    tasks: JoinSet<()>,
-}
-
-impl Default for Workers {
-    fn default() -> Self {
-        Self {
-            inner: Mutex::default(),
-            stop: watch::Sender::new(false),
-        }
-    }
+    stop: Arc<watch::Sender<bool>>,
+    tasks: JoinHandle<JoinSet<()>>,
 }
 
 impl Workers {
-    /// Puts what an earlier process left into order, then starts a task for everything that needs one.
-    pub async fn start(app: &Arc<App>) -> Result<(), StoreError> {
-        let workers = &app.workers;
-        workers.lock().app = Arc::downgrade(app);
+    /// Puts what an earlier process left into order, then starts a task for everything that needs one, and for
+    /// what is `wanted` from then on.
+    pub async fn start(
+        app: &Arc<App>,
+        wanted: mpsc::UnboundedReceiver<Wanted>,
+    ) -> Result<Self, StoreError> {
         if app.store.is_ahead_of(app.clock.now()).await? {
             set_back(app).await?;
         }
@@ -84,75 +69,22 @@ impl Workers {
         }
         app.store.open_gaps().await?;
         for inbox in app.store.list_inboxes().await? {
-            workers.nudge_inbox(&inbox.id);
+            app.bell.wake_inbox(&inbox.id);
         }
         for reconnect in app.store.list_open_reconnects().await? {
-            workers.run_reconnect(&reconnect.id);
+            app.bell.wake_reconnect(&reconnect.id);
         }
-        let stop = workers.stop.subscribe();
-        workers
-            .lock()
-            .tasks
-            .spawn(look_for_orphans(Arc::clone(app), stop));
-        Ok(())
-    }
-
-    /// Makes the inbox's task look now, and starts it where it has none.
-    pub fn nudge_inbox(&self, id: &InboxId) {
-        let mut inner = self.lock();
-        let Some(app) = inner.app.upgrade() else {
-            return;
-        };
-        if let Some(nudge) = inner.inboxes.get(id) {
-            nudge.notify_one();
-            return;
-        }
-        let nudge = Arc::new(Notify::new());
-        inner.inboxes.insert(id.clone(), Arc::clone(&nudge));
-        inner
-            .tasks
-            .spawn(inbox::run(app, id.clone(), nudge, self.stop.subscribe()));
-    }
-
-    /// Makes every inbox's task look now.
-    pub fn nudge_all(&self) {
-        for nudge in self.lock().inboxes.values() {
-            nudge.notify_one();
-        }
-    }
-
-    /// Makes the reconnect's task look now, and starts it where it has none.
-    pub fn run_reconnect(&self, id: &ReconnectId) {
-        let mut inner = self.lock();
-        let Some(app) = inner.app.upgrade() else {
-            return;
-        };
-        if let Some(nudge) = inner.reconnects.get(id) {
-            nudge.notify_one();
-            return;
-        }
-        let nudge = Arc::new(Notify::new());
-        inner.reconnects.insert(id.clone(), Arc::clone(&nudge));
-        inner.tasks.spawn(reconnect::run(
-            app,
-            id.clone(),
-            nudge,
-            self.stop.subscribe(),
-        ));
-    }
-
-    /// Gives back at the provider what a reconnect held that a person ended.
-    pub fn give_back(&self, denied: Reconnect) {
-        let mut inner = self.lock();
-        if let Some(app) = inner.app.upgrade() {
-            inner.tasks.spawn(reconnect::give_back(app, denied));
-        }
+        let stop = Arc::new(watch::Sender::new(false));
+        let tasks = tokio::spawn(start_tasks(Arc::clone(app), wanted, Arc::clone(&stop)));
+        Ok(Self { stop, tasks })
     }
 
     /// Tells every task to end after what it is at, and waits for them.
-    pub async fn stop(&self) {
+    pub async fn stop(self) {
         let _ = self.stop.send_replace(true);
-        let mut tasks = std::mem::take(&mut self.lock().tasks);
+        let Ok(mut tasks) = self.tasks.await else {
+            return;
+        };
         let ended = tokio::time::timeout(ENDS_WITHIN, async {
             while tasks.join_next().await.is_some() {}
         });
@@ -161,14 +93,36 @@ impl Workers {
             tasks.shutdown().await;
         }
     }
+}
 
-    fn forget_reconnect(&self, id: &ReconnectId) {
-        self.lock().reconnects.remove(id);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        // Nothing is done under the lock that could leave it half changed.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+/// Starts every task that is wanted, until told to stop; gives those that still run then.
+async fn start_tasks(
+    app: Arc<App>,
+    mut wanted: mpsc::UnboundedReceiver<Wanted>,
+    stop: Arc<watch::Sender<bool>>,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(look_for_orphans(Arc::clone(&app), stop.subscribe()));
+    let mut told = stop.subscribe();
+    loop {
+        let asked = tokio::select! {
+            // What was asked for before the end is still begun.
+            biased;
+            asked = wanted.recv() => asked,
+            Some(_) = tasks.join_next() => continue,
+            _ = told.wait_for(|stop| *stop) => None,
+        };
+        let app = Arc::clone(&app);
+        match asked {
+            Some(Wanted::Inbox { id, nudge }) => {
+                tasks.spawn(inbox::run(app, id, nudge, stop.subscribe()))
+            }
+            Some(Wanted::Reconnect { id, nudge }) => {
+                tasks.spawn(reconnect::run(app, id, nudge, stop.subscribe()))
+            }
+            Some(Wanted::GiveBack(held)) => tasks.spawn(reconnect::give_back(app, held)),
+            None => return tasks,
+        };
     }
 }
 
@@ -193,7 +147,7 @@ async fn look_for_orphans(app: Arc<App>, mut stop: watch::Receiver<bool>) {
         let now = app.clock.now();
         if app.clock.is_set_back_since(mark) {
             match set_back(&app).await {
-                Ok(()) => app.workers.nudge_all(),
+                Ok(()) => app.bell.wake_inboxes(),
                 Err(error) => {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
@@ -209,7 +163,7 @@ async fn look_for_orphans(app: Arc<App>, mut stop: watch::Receiver<bool>) {
             Ok(0) => {}
             Ok(doubts) => {
                 tracing::warn!(doubts, "leases ran out; the deliveries are in doubt");
-                app.workers.nudge_all();
+                app.bell.wake_inboxes();
             }
             Err(error) => tracing::error!(
                 error = &error as &dyn std::error::Error,

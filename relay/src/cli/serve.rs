@@ -3,17 +3,17 @@
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::CliError;
-use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::log;
+use crate::running::RunningApp;
 
 pub(super) async fn serve(config: Config) -> Result<(), CliError> {
     log::start(&config)?;
     // Before anything is opened: from here on a signal ends the relay in order.
     let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Signals)?;
-    let running = App::start(config, Clock::system()).await?;
+    let running = RunningApp::start(config, Clock::system()).await?;
     tracing::info!(address = %running.address(), "the relay listens");
     tokio::select! {
         _ = terminate.recv() => {}

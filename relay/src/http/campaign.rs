@@ -135,7 +135,7 @@ impl Serve for ResumeCampaign {
 async fn load_and_nudge(context: &Context, id: &CampaignId) -> Result<Campaign, ServeError> {
     let campaign = context.app().store.load_campaign(id).await?;
     for inbox in &campaign.inboxes {
-        context.app().workers.nudge_inbox(inbox);
+        context.app().bell.wake_inbox(inbox);
     }
     Ok(campaign)
 }

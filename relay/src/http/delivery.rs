@@ -60,7 +60,7 @@ impl Serve for SettleDelivery {
         app.store
             .decide_delivery(&self.delivery_id, self.decision, app.clock.now())
             .await?;
-        app.workers.nudge_all();
+        app.bell.wake_inboxes();
         Ok(app.store.load_delivery(&self.delivery_id).await?)
     }
 }

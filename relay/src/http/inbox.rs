@@ -49,7 +49,7 @@ impl Serve for CreateInbox {
             since: now,
         };
         let inbox = app.store.create_inbox(new, &connection, now).await?;
-        app.workers.nudge_inbox(&inbox.id);
+        app.bell.wake_inbox(&inbox.id);
         view(&context, inbox).await
     }
 }

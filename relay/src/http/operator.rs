@@ -1,6 +1,6 @@
 //! How the command line of the same user on the same machine finds the relay and is let in: two files
 //! in the data folder, written at every start. The token, which only its owner may read, is written by
-//! [`crate::app`] under the lock of the database; the address is written here.
+//! `running` under the lock of the database; the address is written here.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use protocol::secret::Secret;
 
-use crate::app::OPERATOR_FILE;
-
+/// The operator's token in the data folder: whoever can read it runs this relay. New at every start.
+pub const OPERATOR_FILE: &str = "operator.token";
 /// The file with the address, in the data folder: the configuration may leave the port to chance.
 const URL_FILE: &str = "relay.url";
 

@@ -19,6 +19,7 @@ use protocol::sealed::Sealed;
 use super::inbox::{signs_in_by, unknown_provider, words_of};
 use super::{Context, Serve, ServeError};
 use crate::app::App;
+use crate::bell::Held;
 use crate::credentials::reconnect_context;
 use crate::store::inbox::Inbox;
 use crate::store::reconnect::Reconnect as StoredReconnect;
@@ -41,7 +42,7 @@ impl Serve for StartReconnect {
         };
         let (reconnect, joined) = start_or_join(app, &inbox).await?;
         // Its task ends it when its time is over.
-        app.workers.run_reconnect(&reconnect.id);
+        app.bell.wake_reconnect(&reconnect.id);
         let waits_for_person = matches!(reconnect.state, State::Started { .. });
         Ok(StartedReconnect {
             reconnect: view(&inbox, reconnect),
@@ -112,7 +113,7 @@ impl Serve for ConfirmReconnect {
     async fn serve(self, context: Context) -> Result<Reconnect, ServeError> {
         let (app, id) = (context.app(), &self.reconnect_id);
         app.store.confirm_reconnect(id, app.clock.now()).await?;
-        app.workers.run_reconnect(id);
+        app.bell.wake_reconnect(id);
         let reconnect = app.store.load_reconnect(id).await?;
         let inbox = app.store.load_inbox(&reconnect.inbox).await?;
         Ok(view(&inbox, reconnect))
@@ -211,7 +212,7 @@ pub(super) async fn take(app: &App, id: &ReconnectId, grant: &Grant) -> Result<(
         .seal(&reconnect_context(id), grant)
         .map_err(ServeError::internal)?;
     app.store.grant_reconnect(id, &payload).await?;
-    app.workers.run_reconnect(id);
+    app.bell.wake_reconnect(id);
     Ok(())
 }
 
@@ -233,7 +234,7 @@ pub(super) async fn refuse(
         seen_at: now,
     };
     app.store.refuse_reconnect(id, &evidence, now).await?;
-    app.workers.run_reconnect(id);
+    app.bell.wake_reconnect(id);
     Ok(view(inbox, app.store.load_reconnect(id).await?))
 }
 
@@ -251,8 +252,12 @@ async fn deny(app: &App, reconnect: StoredReconnect) -> Result<Reconnect, ServeE
         seen_at: now,
     };
     let denied = app.store.deny_reconnect(id, &evidence, now).await?;
-    app.workers.give_back(denied);
-    app.workers.run_reconnect(id);
+    app.bell.give_back(Held {
+        reconnect: denied.id,
+        inbox: denied.inbox,
+        sealed: denied.payload,
+    });
+    app.bell.wake_reconnect(id);
     Ok(view(&inbox, app.store.load_reconnect(id).await?))
 }
 
@@ -269,7 +274,7 @@ pub(super) async fn load_authorization(
     app: &App,
     inbox: &Inbox,
 ) -> Result<Authorization, ServeError> {
-    let Some((provider, registered)) = app.find_provider(&inbox.provider) else {
+    let Some((provider, registered)) = app.providers.find(&inbox.provider) else {
         let detail = unknown_provider(app, &inbox.provider);
         return Err(Problem::new(Code::Conflict, detail).into());
     };
@@ -278,6 +283,7 @@ pub(super) async fn load_authorization(
         return Err(Problem::new(Code::Conflict, detail).into());
     };
     let metadata = app
+        .providers
         .load_metadata(&inbox.provider)
         .await
         .map_err(|failure| {

@@ -293,7 +293,8 @@ pub(super) async fn learn_names(
     reader: &mut Reader,
 ) -> Result<(), WorkError> {
     let replaces_ids = app
-        .find_provider(&inbox.provider)
+        .providers
+        .find(&inbox.provider)
         .is_some_and(|(_, provider)| !provider.submission.keeps_ids);
     if !replaces_ids || !reader.awaits_names {
         return Ok(());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use protocol::card::Persistence;
 use protocol::cause::classify;
-use protocol::connection::{Connection, Event, Patience, is_alarming};
+use protocol::connection::{Connection, Event, is_alarming};
 use protocol::evidence::{Evidence, Finding, IoFault, Party, Said, Stage as At};
 use protocol::id::ReconnectId;
 use protocol::provider::IdentitySource;
@@ -15,10 +15,12 @@ use protocol::secret::Secret;
 use tokio::sync::{Notify, watch};
 
 use super::WorkError;
+use super::confirming::patience;
 use super::mailbox::{Reader, hello};
 use super::reading::read_inbox;
 use super::token::renew;
 use crate::app::App;
+use crate::bell::Held;
 use crate::credentials::{Credentials, inbox_context, reconnect_context};
 use crate::engine::identity::{Claimed, is_owner};
 use crate::failure::Failure;
@@ -66,9 +68,9 @@ pub(super) async fn run(
             _ = stop.wait_for(|stop| *stop) => return,
         }
     }
-    app.workers.forget_reconnect(&id);
+    app.bell.forget_reconnect(&id);
     // The inbox's task has waited meanwhile, without a timer of its own.
-    app.workers.nudge_all();
+    app.bell.wake_inboxes();
 }
 
 /// The next delay after this one. What goes on after the reconnect's time, reading the gap, nobody waits for.
@@ -176,10 +178,11 @@ async fn refuse(
 }
 
 /// Gives back what a reconnect held that was ended elsewhere.
-pub(super) async fn give_back(app: Arc<App>, denied: Reconnect) {
-    let held = open_credentials(&app, &denied).ok();
-    if let (Some(Credentials::OAuth { refresh_token, .. }), Ok(inbox)) =
-        (held, app.store.load_inbox(&denied.inbox).await)
+pub(super) async fn give_back(app: Arc<App>, held: Held) {
+    let sealed = held.sealed.as_deref().unwrap_or_default();
+    let held_credentials = app.keys.open(&reconnect_context(&held.reconnect), sealed);
+    if let (Ok(Credentials::OAuth { refresh_token, .. }), Ok(inbox)) =
+        (held_credentials, app.store.load_inbox(&held.inbox).await)
     {
         revoke(&app, &inbox, &refresh_token).await;
     }
@@ -188,13 +191,13 @@ pub(super) async fn give_back(app: Arc<App>, denied: Reconnect) {
 /// Gives a permission back that is not used (RFC 7009). A failure costs only that: the person can still
 /// end it at the provider.
 async fn revoke(app: &App, inbox: &Inbox, refresh_token: &Secret) {
-    let Some((oauth, client)) = app.find_client(&inbox.provider) else {
+    let Some((oauth, client)) = app.providers.find_client(&inbox.provider) else {
         return;
     };
     if !oauth.revokes_alone {
         return;
     }
-    let revoked = match app.load_metadata(&inbox.provider).await {
+    let revoked = match app.providers.load_metadata(&inbox.provider).await {
         Ok(metadata) => {
             app.oauth
                 .revoke(&metadata, &client.registration(), refresh_token)
@@ -267,8 +270,8 @@ async fn exchange(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Nex
             verifier,
             redirect_uri,
         } => {
-            let metadata = app.load_metadata(&inbox.provider).await?;
-            let Some((_, client)) = app.find_client(&inbox.provider) else {
+            let metadata = app.providers.load_metadata(&inbox.provider).await?;
+            let Some((_, client)) = app.providers.find_client(&inbox.provider) else {
                 return Ok(Next::Over);
             };
             // From here on the provider may have used the code up.
@@ -402,10 +405,10 @@ async fn load_identity(
     else {
         return Err(missing("a permission"));
     };
-    let Some((known, client)) = app.find_client(&inbox.provider) else {
+    let Some((known, client)) = app.providers.find_client(&inbox.provider) else {
         return Err(missing("a registration at the provider"));
     };
-    let metadata = app.load_metadata(&inbox.provider).await?;
+    let metadata = app.providers.load_metadata(&inbox.provider).await?;
     Ok(match known.identity {
         IdentitySource::UserInfo => app.oauth.load_identity(&metadata, access_token).await?,
         IdentitySource::IdToken => {
@@ -422,8 +425,8 @@ async fn refresh(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Next
     let Credentials::OAuth { refresh_token, .. } = open_credentials(app, reconnect)? else {
         return Ok(Next::Over);
     };
-    let metadata = app.load_metadata(&inbox.provider).await?;
-    let Some((_, client)) = app.find_client(&inbox.provider) else {
+    let metadata = app.providers.load_metadata(&inbox.provider).await?;
+    let Some((_, client)) = app.providers.find_client(&inbox.provider) else {
         return Ok(Next::Over);
     };
     // From here on the provider may have replaced the token.
@@ -517,17 +520,9 @@ async fn go_on(
             .decide_connection(&inbox.id, event, now, patience(app))
             .await?;
         notify::tell_decided(inbox, &connection, &effects);
-        app.workers.nudge_inbox(&inbox.id);
+        app.bell.wake_inbox(&inbox.id);
     }
     Err(failure.into())
-}
-
-fn patience(app: &App) -> Patience {
-    let timing = &app.config.timing;
-    Patience {
-        slow_retry_after: timing.slow_retry_after,
-        at_most: timing.retry_at_most,
-    }
 }
 
 /// What arrived meanwhile is read, then everything goes on.
@@ -549,7 +544,7 @@ async fn resume(
         inbox = %inbox.address, held = receipt.held, to_send = receipt.to_send, skipped = receipt.skipped,
         in_doubt = receipt.in_doubt, replies = found.replies, bounces = found.bounces, "resumed"
     );
-    app.workers.nudge_inbox(&inbox.id);
+    app.bell.wake_inbox(&inbox.id);
     Ok(Next::Over)
 }
 

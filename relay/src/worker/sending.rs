@@ -11,8 +11,9 @@ use protocol::timestamp::Timestamp;
 use tokio::sync::watch;
 
 use super::WorkError;
-use super::inbox::{Memory, suspect};
+use super::confirming::suspect;
 use super::mailbox::watch_for_copy;
+use super::memory::Memory;
 use crate::app::App;
 use crate::engine::outcome::{Consequence, InboxDoes, decide_refused};
 use crate::failure::Failure;
@@ -134,7 +135,7 @@ async fn attempt(
     };
     let (session, _) = memory.mailbox.sender(app, inbox).await?;
     let outcome = send_renewing(app, job, session, &envelope, &message).await;
-    let end = judge(app, inbox, memory, job, outcome).await;
+    let end = perform_outcome(app, inbox, memory, job, outcome).await;
     Ok((end, message))
 }
 
@@ -175,7 +176,14 @@ async fn send_renewing(
     }
 }
 
-async fn judge(app: &App, inbox: &Inbox, memory: &mut Memory, job: &Job, outcome: Outcome) -> End {
+/// What an outcome means; a session that it ended is closed.
+async fn perform_outcome(
+    app: &App,
+    inbox: &Inbox,
+    memory: &mut Memory,
+    job: &Job,
+    outcome: Outcome,
+) -> End {
     let now = app.clock.now();
     let refused = |failure: Failure| {
         let evidence = failure.at(inbox.provider.clone(), now);

@@ -60,8 +60,8 @@ pub(super) async fn load_sign_in(
     if freshness == Freshness::Usable && now < *refresh_at {
         return Ok(credentials.sign_in(&inbox.address));
     }
-    let metadata = app.load_metadata(&inbox.provider).await?;
-    let Some((_, client)) = app.find_client(&inbox.provider) else {
+    let metadata = app.providers.load_metadata(&inbox.provider).await?;
+    let Some((_, client)) = app.providers.find_client(&inbox.provider) else {
         return Ok(credentials.sign_in(&inbox.address));
     };
     if !app

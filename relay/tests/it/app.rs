@@ -13,11 +13,12 @@ use protocol::connection::Connection;
 use protocol::id::{CampaignId, InboxId, ReconnectId};
 use protocol::reconnect::{Grant, State};
 use protocol::request::delivery::Delivery;
-use relay::app::{App, RunningApp, StartError};
+use relay::app::App;
 use relay::clock::Clock;
 use relay::config::{Config, Environment};
 use relay::credentials::reconnect_context;
 use relay::record::NewLead;
+use relay::running::{RunningApp, StartError};
 use relay::store::OpenError;
 use relay::store::inbox::{Inbox, NewInbox};
 use sandbox::{CONFIDENTIAL_CLIENT, Options, PUBLIC_CLIENT, Person, Sandbox};
@@ -178,7 +179,7 @@ impl Ground {
             .enable_all()
             .build()
             .unwrap();
-        let starting = runtime.spawn(App::start(self.config(), self.clock.clone()));
+        let starting = runtime.spawn(RunningApp::start(self.config(), self.clock.clone()));
         match starting.await.unwrap() {
             Ok(running) => Ok(Relay { running, runtime }),
             Err(error) => {
@@ -231,9 +232,7 @@ impl Relay {
 
     /// Makes the inbox's task look now.
     pub(crate) fn nudge(&self, inbox: &InboxId) {
-        // A task begins on the threads of whoever asks for it; the test's own would outlive a kill.
-        let _on_its_threads = self.runtime.enter();
-        self.app().workers.nudge_inbox(inbox);
+        self.app().bell.wake_inbox(inbox);
     }
 
     /// Adds Jane's inbox, not connected yet.
@@ -265,8 +264,7 @@ impl Relay {
         let until = now + app.config.timing.reconnect_for;
         let (reconnect, _) = app.store.start_reconnect(inbox, now, until).await.unwrap();
         self.hand_over(&reconnect.id, grant).await;
-        let _on_its_threads = self.runtime.enter();
-        app.workers.run_reconnect(&reconnect.id);
+        app.bell.wake_reconnect(&reconnect.id);
         reconnect.id
     }
 

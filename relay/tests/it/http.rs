@@ -7,9 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use protocol::timestamp::Timestamp;
-use relay::app::{App, RunningApp};
 use relay::clock::Clock;
 use relay::config::{Config, Environment};
+use relay::running::RunningApp;
 use relay::tls::Dialer;
 use reqwest::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, ETAG, HOST, HeaderMap,
@@ -51,7 +51,7 @@ impl Relay {
             path("unpause.key")
         );
         let config = Config::parse(&text, Path::new("test.toml"), &Environment::default()).unwrap();
-        let running = App::start(config, clock.clone()).await.unwrap();
+        let running = RunningApp::start(config, clock.clone()).await.unwrap();
         let tls = Dialer::new(None).unwrap().client_config().as_ref().clone();
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)

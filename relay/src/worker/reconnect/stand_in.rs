@@ -46,7 +46,7 @@ pub(super) async fn admit(
         .ask_to_confirm(&reconnect.id, signed_in, expires_at)
         .await?;
     // Meanwhile the inbox goes on with what it had.
-    app.workers.nudge_inbox(&inbox.id);
+    app.bell.wake_inbox(&inbox.id);
     tokio::join!(smtp.quit(), imap.logout());
     Ok(Next::Stage)
 }

@@ -1,6 +1,6 @@
 //! What a start refuses.
 
-use relay::app::StartError;
+use relay::running::StartError;
 use relay::secret::KeyError;
 use relay::store::OpenError;
 

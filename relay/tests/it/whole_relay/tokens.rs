@@ -100,7 +100,7 @@ async fn two_refreshes_of_an_inbox_are_never_under_way_at_once() {
     let app = relay.app();
     for _ in 0..20 {
         relay.nudge(&inbox);
-        app.workers.nudge_all();
+        app.bell.wake_inboxes();
         tokio::task::yield_now().await;
     }
     let now = app.clock.now();

@@ -1,0 +1,146 @@
+//! The bell: wakes a task by the id of what it looks after. Whoever changed something rings; who comes is
+//! not known here. The worker says which tasks there are, and starts those that are rung for and missing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use protocol::id::{InboxId, ReconnectId};
+use tokio::sync::{Notify, mpsc};
+
+/// Wakes tasks.
+#[derive(Debug)]
+pub struct Bell {
+    tasks: Mutex<Tasks>,
+    wanted: mpsc::UnboundedSender<Wanted>,
+}
+
+/// The tasks that there are, or that are about to be.
+#[derive(Debug, Default)]
+struct Tasks {
+    inboxes: HashMap<InboxId, Arc<Notify>>,
+    reconnects: HashMap<ReconnectId, Arc<Notify>>,
+}
+
+/// A task that is to be started.
+#[derive(Debug)]
+pub enum Wanted {
+    /// The task of an inbox.
+    Inbox {
+        /// The inbox.
+        id: InboxId,
+        /// Makes the task look now.
+        nudge: Arc<Notify>,
+    },
+    /// The task of a reconnect. It says [`Bell::forget_reconnect`] when it is over.
+    Reconnect {
+        /// The reconnect.
+        id: ReconnectId,
+        /// Makes the task look now.
+        nudge: Arc<Notify>,
+    },
+    /// What a reconnect held that a person ended goes back to the provider.
+    GiveBack(Held),
+}
+
+/// What a reconnect held when it ended.
+#[derive(Debug)]
+pub struct Held {
+    /// The reconnect.
+    pub reconnect: ReconnectId,
+    /// Its inbox.
+    pub inbox: InboxId,
+    /// The credentials, sealed; `None` where it had none yet.
+    pub sealed: Option<String>,
+}
+
+impl Bell {
+    /// A bell, and what is asked of whoever starts tasks. What is asked while nobody listens is kept.
+    #[must_use]
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<Wanted>) {
+        let (wanted, asked) = mpsc::unbounded_channel();
+        let tasks = Mutex::default();
+        (Self { tasks, wanted }, asked)
+    }
+
+    /// Makes the inbox's task look now, and asks for it where there is none.
+    pub fn wake_inbox(&self, id: &InboxId) {
+        let mut tasks = self.lock();
+        if let Some(nudge) = tasks.inboxes.get(id) {
+            nudge.notify_one();
+            return;
+        }
+        let (id, nudge) = (id.clone(), Arc::new(Notify::new()));
+        tasks.inboxes.insert(id.clone(), Arc::clone(&nudge));
+        self.ask(Wanted::Inbox { id, nudge });
+    }
+
+    /// Makes every inbox's task look now.
+    pub fn wake_inboxes(&self) {
+        for nudge in self.lock().inboxes.values() {
+            nudge.notify_one();
+        }
+    }
+
+    /// Makes the reconnect's task look now, and asks for it where there is none.
+    pub fn wake_reconnect(&self, id: &ReconnectId) {
+        let mut tasks = self.lock();
+        if let Some(nudge) = tasks.reconnects.get(id) {
+            nudge.notify_one();
+            return;
+        }
+        let (id, nudge) = (id.clone(), Arc::new(Notify::new()));
+        tasks.reconnects.insert(id.clone(), Arc::clone(&nudge));
+        self.ask(Wanted::Reconnect { id, nudge });
+    }
+
+    /// Asks for what a reconnect held to be given back at the provider.
+    pub fn give_back(&self, held: Held) {
+        self.ask(Wanted::GiveBack(held));
+    }
+
+    /// The reconnect is over and has no task any more.
+    pub fn forget_reconnect(&self, id: &ReconnectId) {
+        self.lock().reconnects.remove(id);
+    }
+
+    fn ask(&self, wanted: Wanted) {
+        // Nobody starts tasks in a relay that has stopped.
+        let _ = self.wanted.send(wanted);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Tasks> {
+        // Nothing is done under the lock that could leave it half changed.
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_asked_for_once_and_woken_from_then_on() {
+        let (bell, mut asked) = Bell::new();
+        let id = InboxId::new("inb_1");
+        bell.wake_inboxes();
+        assert!(asked.try_recv().is_err(), "nobody is there to be woken");
+        bell.wake_inbox(&id);
+        bell.wake_inbox(&id);
+        let Ok(Wanted::Inbox { id: wanted, .. }) = asked.try_recv() else {
+            panic!("the inbox's task is asked for");
+        };
+        assert_eq!(wanted, id);
+        assert!(asked.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_reconnect_that_is_over_is_asked_for_again() {
+        let (bell, mut asked) = Bell::new();
+        let id = ReconnectId::new("rec_1");
+        bell.wake_reconnect(&id);
+        bell.forget_reconnect(&id);
+        bell.wake_reconnect(&id);
+        let n_asked = std::iter::from_fn(|| asked.try_recv().ok()).count();
+        assert_eq!(n_asked, 2);
+    }
+}

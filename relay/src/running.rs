@@ -1,0 +1,247 @@
+//! The whole relay, put together: opened in the order in which things can be refused, and closed in the
+//! other. What it does is in `http` and `worker`; nobody else knows both.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::app::{App, DATABASE_FILE};
+use crate::bell::Bell;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http::operator::OPERATOR_FILE;
+use crate::oauth;
+use crate::provider::Providers;
+use crate::secret::{self, KeyError, Keys};
+use crate::store::{OpenError, Store, StoreError};
+use crate::tls::{Dialer, DialerError};
+use crate::worker::Workers;
+
+/// The note in the database that names its key file.
+const KEY_NOTE: &str = "key_id";
+
+/// A relay that runs.
+#[derive(Debug)]
+pub struct RunningApp {
+    app: Arc<App>,
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<std::io::Result<()>>,
+    workers: Workers,
+}
+
+/// Why the relay did not start. Nothing is left half open.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database did not open.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// The database failed at start.
+    #[error("the database failed at start")]
+    Store(#[from] StoreError),
+    /// The key file did not open.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The key file belongs to another database.
+    #[error(
+        "the key file {path} is not the one that sealed this database: it has the key {found}, the database needs {needed}; put the right file back from your backup"
+    )]
+    WrongKey {
+        /// The file.
+        path: PathBuf,
+        /// The id of its key.
+        found: String,
+        /// The id of the database's key.
+        needed: String,
+    },
+    /// The extra root certificates did not load.
+    #[error("the root certificates {path} cannot be read")]
+    Roots {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// TLS could not be set up.
+    #[error(transparent)]
+    Tls(#[from] DialerError),
+    /// The HTTP client could not be set up.
+    #[error(transparent)]
+    Client(#[from] oauth::ClientError),
+    /// The address is taken.
+    #[error("{address} is in use by another program: stop it, or set `listen` to another port")]
+    PortInUse {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The operator's token could not be written.
+    #[error("the operator's token {path} cannot be written")]
+    OperatorToken {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl RunningApp {
+    /// Opens everything and starts serving and working.
+    pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
+        let roots = match &config.extra_roots_file {
+            Some(path) => Some(std::fs::read(path).map_err(|source| StartError::Roots {
+                path: path.clone(),
+                source,
+            })?),
+            None => None,
+        };
+        // Servers that come over the API are not the operator's word; these are.
+        let written = config.providers.values();
+        let dialer = Dialer::new(roots.as_deref())?
+            .reaching(written.flat_map(|provider| [&provider.smtp, &provider.imap]));
+        let oauth = oauth::Client::new(&dialer)?;
+        // What can be refused without writing comes first: a relay that does not start leaves no file behind.
+        let database = config.data.join(DATABASE_FILE);
+        let found = find_keys(&config.key_file)?;
+        let listener = match listen(config.listen).await {
+            Ok(listener) => listener,
+            Err(taken) => {
+                // Where one relay has both the port and the database, the database says more.
+                Store::check_unused(&database)?;
+                return Err(taken);
+            }
+        };
+        let store = Store::open(&database).await?;
+        let keys = match open_keys(&store, &config.key_file, found).await {
+            Ok(keys) => keys,
+            Err(refused) => {
+                store.close().await;
+                return Err(refused);
+            }
+        };
+        let address = listener.local_addr().map_err(|source| StartError::Listen {
+            address: config.listen,
+            source,
+        })?;
+        let operator_hash = write_operator_token(&config.data.join(OPERATOR_FILE))?;
+        let providers = Providers::new(&config, oauth.clone());
+        let (bell, wanted) = Bell::new();
+        let app = Arc::new(App {
+            config,
+            clock,
+            store,
+            keys,
+            dialer,
+            oauth,
+            providers,
+            bell,
+            operator_hash,
+        });
+        let workers = Workers::start(&app, wanted).await?;
+        let (stop, stopped) = watch::channel(false);
+        let server = tokio::spawn(crate::http::run(Arc::clone(&app), listener, stopped));
+        Ok(Self {
+            app,
+            address,
+            stop,
+            server,
+            workers,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What its parts share.
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Ends it in order: no new requests, the workers after the message they are at, then the database.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        match self.server.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the server ended with an error"),
+            Err(error) => tracing::error!(%error, "the server's task failed"),
+        }
+        self.workers.stop().await;
+        self.app.store.close().await;
+        let _ = std::fs::remove_file(self.app.config.data.join(OPERATOR_FILE));
+    }
+}
+
+/// The keys of a file that is there.
+fn find_keys(path: &Path) -> Result<Option<Keys>, StartError> {
+    match Keys::load(path, false) {
+        Ok(keys) => Ok(Some(keys)),
+        Err(KeyError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The keys of this database. A new database may make a new key file; an old one needs its own.
+async fn open_keys(store: &Store, path: &Path, found: Option<Keys>) -> Result<Keys, StartError> {
+    let needed = store.find_meta(KEY_NOTE).await?;
+    let keys = match found {
+        Some(keys) => keys,
+        None => Keys::load(path, needed.is_none())?,
+    };
+    match needed {
+        None => store.create_meta(KEY_NOTE, keys.id()).await?,
+        Some(needed) if needed != keys.id() => {
+            let found = keys.id().to_owned();
+            return Err(StartError::WrongKey {
+                path: path.to_owned(),
+                found,
+                needed,
+            });
+        }
+        Some(_) => {}
+    }
+    Ok(keys)
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| match source.kind() {
+            std::io::ErrorKind::AddrInUse => StartError::PortInUse { address },
+            _ => StartError::Listen { address, source },
+        })
+}
+
+fn write_operator_token(path: &Path) -> Result<String, StartError> {
+    let error = |source| StartError::OperatorToken {
+        path: path.to_owned(),
+        source,
+    };
+    let token = secret::random_secret();
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => return Err(error(source)),
+        _ => {}
+    }
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(error)?;
+    file.write_all(token.expose().as_bytes()).map_err(error)?;
+    Ok(secret::hash(&token))
+}

@@ -1,0 +1,218 @@
+//! Between "it failed" and "disconnected" or "connected": what is alarming is probed until it is confirmed or
+//! over, and what only the operator can correct is tried until it is corrected. What follows from a probe is
+//! decided in `protocol::connection`.
+
+use std::time::Duration;
+
+use protocol::connection::{Effect, Event, Patience, Probes, is_alarming};
+use protocol::evidence::Evidence;
+use protocol::timestamp::Timestamp;
+
+use super::WorkError;
+use super::mailbox::hello;
+use super::memory::{Memory, Worked};
+use super::token::{Freshness, load_sign_in};
+use crate::app::App;
+use crate::credentials::{Credentials, inbox_context};
+use crate::failure::Failure;
+use crate::store::inbox::Inbox;
+use crate::{imap, notify, smtp};
+
+/// Between two tries whether the operator has corrected what only they can.
+const CORRECTED_AFTER: Duration = Duration::from_hours(1);
+
+/// Deals with a failure of a server: what is alarming makes the inbox suspect, the rest is waited for.
+pub(super) async fn meet(
+    app: &App,
+    inbox: &Inbox,
+    memory: &mut Memory,
+    failure: Failure,
+) -> Result<Option<Timestamp>, WorkError> {
+    let now = app.clock.now();
+    let evidence = failure.at(inbox.provider.clone(), now);
+    tracing::warn!(inbox = %inbox.address, stage = ?evidence.stage, words = %evidence.words(), "the inbox failed");
+    if is_alarming(&evidence) {
+        return suspect(app, inbox, memory, evidence).await;
+    }
+    memory.mailbox.close().await;
+    memory.rest(app, app.config.timing.first_retry_after);
+    Ok(memory.resting_until)
+}
+
+/// Makes the inbox suspect; answers when it is probed.
+pub(super) async fn suspect(
+    app: &App,
+    inbox: &Inbox,
+    memory: &mut Memory,
+    evidence: Evidence,
+) -> Result<Option<Timestamp>, WorkError> {
+    // It worked in the same look, before it failed: what was refused earlier is over, and this is a new refusal.
+    if memory.worked.both() {
+        perform(app, inbox, memory, Event::Worked).await?;
+    }
+    perform(app, inbox, memory, Event::Failed(evidence)).await
+}
+
+/// Nobody has to sign in for what only the operator can correct: it is tried whether it is.
+pub(super) async fn look_for_correction(
+    app: &App,
+    inbox: &Inbox,
+    memory: &mut Memory,
+) -> Result<Option<Timestamp>, WorkError> {
+    let now = app.clock.now();
+    let at = *memory.corrected_at.get_or_insert(now);
+    if at > now {
+        return Ok(Some(at));
+    }
+    memory.corrected_at = Some(now + CORRECTED_AFTER);
+    // A person who signs in meanwhile brings newer credentials.
+    if app.store.is_reconnecting(&inbox.id).await? {
+        return Ok(memory.corrected_at);
+    }
+    probe(app, inbox, memory).await
+}
+
+/// The credentials on record are proved: they are adopted like new ones, and a reconnect that needs nobody reads what
+/// arrived meanwhile and resumes.
+async fn revive(app: &App, inbox: &Inbox, patience: Patience) -> Result<(), WorkError> {
+    let now = app.clock.now();
+    let expires_at = now + app.config.timing.reconnect_for;
+    let (reconnect, is_anothers) = app
+        .store
+        .start_reconnect(&inbox.id, now, expires_at)
+        .await?;
+    if is_anothers {
+        return Ok(());
+    }
+    // Read only now: a reconnect of somebody's that has just ended may have brought newer ones.
+    let Some(stored) = app.store.find_credentials(&inbox.id).await? else {
+        return Ok(());
+    };
+    let credentials: Credentials = app.keys.open(&inbox_context(&inbox.id), &stored.sealed)?;
+    app.store
+        .adopt_reconnect(
+            &reconnect.id,
+            &stored.sealed,
+            credentials.password_user(),
+            now,
+            patience,
+        )
+        .await?;
+    tracing::info!(inbox = %inbox.address, "what the operator had to correct is corrected");
+    app.bell.wake_reconnect(&reconnect.id);
+    Ok(())
+}
+
+/// Probes now; answers when to look again.
+pub(super) async fn probe(
+    app: &App,
+    inbox: &Inbox,
+    memory: &mut Memory,
+) -> Result<Option<Timestamp>, WorkError> {
+    let probes = run_probes(app, inbox).await?;
+    for evidence in [&probes.token, &probes.smtp, &probes.imap]
+        .into_iter()
+        .flatten()
+    {
+        tracing::warn!(inbox = %inbox.address, stage = ?evidence.stage, words = %evidence.words(), "a probe failed");
+    }
+    perform(app, inbox, memory, Event::Probed(Box::new(probes))).await
+}
+
+/// Puts what happened on record, and performs what follows; answers when to look again.
+pub(super) async fn perform(
+    app: &App,
+    inbox: &Inbox,
+    memory: &mut Memory,
+    event: Event,
+) -> Result<Option<Timestamp>, WorkError> {
+    let patience = patience(app);
+    let now = app.clock.now();
+    let (connection, effects) = app
+        .store
+        .decide_connection(&inbox.id, event, now, patience)
+        .await?;
+    notify::tell_decided(inbox, &connection, &effects);
+    let mut next = Some(now);
+    for effect in effects {
+        match effect {
+            Effect::ProbeAfter(delay) => {
+                memory.probe_at = Some(now + delay);
+                next = memory.probe_at;
+            }
+            Effect::Disconnect(_) => {
+                memory.corrected_at = Some(now + CORRECTED_AFTER);
+                // Where there is something to wait for, the next look says so.
+            }
+            Effect::Revive => {
+                revive(app, inbox, patience).await?;
+                next = None;
+            }
+            Effect::GoOn => memory.probe_at = None,
+            Effect::GoOnAfter(delay) => {
+                memory.probe_at = None;
+                memory.resting_until = Some(now + delay);
+                // What was refused is tried again: reading and sending both.
+                memory.read_at = None;
+                memory.worked = Worked::default();
+            }
+        }
+    }
+    Ok(next)
+}
+
+/// How patient the relay is with an inbox, as configured.
+pub(super) fn patience(app: &App) -> Patience {
+    let timing = &app.config.timing;
+    Patience {
+        slow_retry_after: timing.slow_retry_after,
+        at_most: timing.retry_at_most,
+    }
+}
+
+/// One round: the refresh token, then both sign-ins in parallel.
+async fn run_probes(app: &App, inbox: &Inbox) -> Result<Probes, WorkError> {
+    let (sign_in, token) = match load_sign_in(app, inbox, Freshness::Renewed).await {
+        Ok(sign_in) => (Some(sign_in), None),
+        Err(WorkError::Failed(failure)) => {
+            // The servers are asked all the same, with what is there.
+            let before = load_sign_in(app, inbox, Freshness::Usable).await.ok();
+            (before, Some(failure))
+        }
+        Err(error) => return Err(error),
+    };
+    let (smtp, imap) = match &sign_in {
+        Some(sign_in) => {
+            let hello = hello(inbox);
+            tokio::join!(
+                async {
+                    match smtp::Session::open(&app.dialer, &inbox.smtp, &hello, sign_in).await {
+                        Ok(session) => {
+                            session.quit().await;
+                            None
+                        }
+                        Err(failure) => Some(failure),
+                    }
+                },
+                async {
+                    match imap::Session::open(&app.dialer, &inbox.imap, sign_in).await {
+                        Ok(session) => {
+                            session.logout().await;
+                            None
+                        }
+                        Err(failure) => Some(failure),
+                    }
+                }
+            )
+        }
+        None => (None, None),
+    };
+    let now = app.clock.now();
+    let evidence =
+        |failure: Option<Failure>| failure.map(|failure| failure.at(inbox.provider.clone(), now));
+    Ok(Probes {
+        token: evidence(token),
+        smtp: evidence(smtp),
+        imap: evidence(imap),
+    })
+}

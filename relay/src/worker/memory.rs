@@ -1,0 +1,100 @@
+//! What the task of an inbox remembers between two looks. Nothing of it is on record.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use protocol::id::DeliveryId;
+use protocol::timestamp::Timestamp;
+
+use super::mailbox::Mailbox;
+use crate::app::App;
+use crate::clock::Mark;
+
+/// How late a reading may be before the time since the last one counts as a gap.
+const JUMP: Duration = Duration::from_mins(1);
+
+/// What the task remembers between two looks. All of it may be lost: a restart begins with nothing.
+#[derive(Default)]
+pub(super) struct Memory {
+    pub(super) mailbox: Mailbox,
+    /// Nothing is tried before this instant, after a fault that passes.
+    pub(super) resting_until: Option<Timestamp>,
+    /// Faults in a row.
+    pub(super) faults: u32,
+    /// When the next round of probes is due.
+    pub(super) probe_at: Option<Timestamp>,
+    /// When it is tried whether the operator has corrected what only they can. A process that was started since tries
+    /// at once: it was started for a reason.
+    pub(super) corrected_at: Option<Timestamp>,
+    /// When INBOX is read next.
+    pub(super) read_at: Option<Timestamp>,
+    /// When the sent folder is looked at next; `None` when nothing was in doubt at the last look. Each look
+    /// asks the ledger then, because a lease may have run out meanwhile.
+    pub(super) look_at: Option<Timestamp>,
+    /// At which uptime each doubt was first seen.
+    pub(super) watched_since: HashMap<DeliveryId, Duration>,
+    /// What the clock showed at the last look.
+    last_look: Option<Mark>,
+    /// What worked since both sign-ins passed last.
+    pub(super) worked: Worked,
+}
+
+impl Memory {
+    /// The inbox is disconnected: all that is left is when it is tried whether the operator has corrected it.
+    pub(super) fn forget_what_was_connected(&mut self) {
+        *self = Self {
+            corrected_at: self.corrected_at,
+            ..Self::default()
+        };
+    }
+
+    /// Where the clock was set back since the last look, every instant that was planned by it is farther off
+    /// than it should be: what is planned here comes now.
+    pub(super) fn notice_the_clock(&mut self, app: &App) {
+        let set_back = self
+            .last_look
+            .is_some_and(|mark| app.clock.is_set_back_since(mark));
+        self.last_look = Some(app.clock.mark());
+        if set_back {
+            self.resting_until = None;
+            self.probe_at = None;
+            self.corrected_at = None;
+            self.read_at = None;
+            self.look_at = None;
+            self.mailbox.doubt_token();
+        }
+    }
+
+    /// Reading is long overdue: the clock jumped since the look began, as it does when a machine wakes up.
+    /// What may have arrived meanwhile counts before anything more is sent.
+    pub(super) fn has_gap(&self, now: Timestamp) -> bool {
+        self.read_at.is_none_or(|at| at + JUMP <= now)
+    }
+
+    /// A delivery is in doubt: the sent folder is to be looked at.
+    pub(super) fn doubt(&mut self, now: Timestamp) {
+        self.look_at = Some(now);
+    }
+
+    /// Nothing is tried for `delay`, and for twice as long each time the fault goes on.
+    pub(super) fn rest(&mut self, app: &App, delay: Duration) {
+        let delay = delay
+            .saturating_mul(1 << self.faults.min(20))
+            .min(app.config.timing.retry_at_most);
+        self.faults = self.faults.saturating_add(1);
+        self.resting_until = Some(app.clock.now() + delay);
+    }
+}
+
+/// What an inbox does, and whether it worked.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Worked {
+    pub(super) read: bool,
+    pub(super) sent: bool,
+}
+
+impl Worked {
+    pub(super) fn both(self) -> bool {
+        self.read && self.sent
+    }
+}
