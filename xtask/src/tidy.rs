@@ -66,6 +66,8 @@ const CHECKS: &[fn(&Tree) -> Vec<Finding>] = &[
     headers::check,
     arrows::check_crates,
     arrows::check_modules,
+    arrows::check_relay,
+    arrows::check_circles,
     arrows::check_engine_is_pure,
     arrows::check_decisions_know_no_browser,
     pages::check,
