@@ -14,6 +14,7 @@ pub mod inbox;
 pub mod password;
 pub mod problem;
 pub mod provider;
+pub mod reading;
 pub mod receipt;
 pub mod reconnect;
 pub mod reply;

@@ -38,3 +38,40 @@ pub struct NewLead {
     /// Every column by its name, the address included.
     pub fields: BTreeMap<String, String>,
 }
+
+/// A campaign's queue at one of its inboxes, as far as the order of sending asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Queue {
+    /// When its turn is, in turns taken; the least goes next.
+    pub turn: i64,
+    /// Whether something was due when it was last asked.
+    pub was_waiting: bool,
+    /// Follow-ups that it has sent since its last first message.
+    pub follow_ups: i64,
+    /// Steps of its sequence.
+    pub n_steps: i64,
+    /// Whether a follow-up is due.
+    pub has_follow_up: bool,
+    /// Whether a first message waits.
+    pub has_first: bool,
+}
+
+/// Which message of a queue goes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The follow-up that was due first; among those due together, the first of the list.
+    FollowUp,
+    /// The first message to the lead that stands first in the list.
+    First,
+}
+
+/// Whose message goes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// The queue, by its place among those that were asked.
+    pub queue_idx: usize,
+    /// Which of its messages.
+    pub class: Class,
+    /// The turn that was taken, for the inbox to remember.
+    pub served: i64,
+}

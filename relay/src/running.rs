@@ -124,7 +124,7 @@ impl RunningApp {
                 return Err(taken);
             }
         };
-        let store = Store::open(&database).await?;
+        let store = Store::open(&database, &clock).await?;
         let keys = match open_keys(&store, &config.key_file, found).await {
             Ok(keys) => keys,
             Err(refused) => {

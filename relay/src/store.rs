@@ -9,12 +9,16 @@ use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::{AnyPool, Row as _};
 
+use crate::clock::Clock;
+
 pub mod access;
 pub mod campaign;
+mod clocks;
 pub mod delivery;
 pub mod doubt;
 pub mod hosted;
@@ -36,6 +40,10 @@ const READERS: u32 = 4;
 pub struct Store {
     writer: AnyPool,
     reader: AnyPool,
+    clock: Clock,
+    /// What the clock had lived when the database was opened, and what all relays before had.
+    lived_at_open: Duration,
+    r_ms_at_open: i64,
     /// Held for as long as the store lives: a second relay on the same file is refused.
     _lock: Arc<File>,
 }
@@ -146,7 +154,8 @@ impl StoreError {
 
 impl Store {
     /// Opens the file, creates and migrates it, and locks it for this process.
-    pub async fn open(path: &Path) -> Result<Self, OpenError> {
+    /// `clock` tells what this process lives; dues are measured by that.
+    pub async fn open(path: &Path, clock: &Clock) -> Result<Self, OpenError> {
         let lock = lock(path)?;
         check_kind(path)?;
         let sql = |source: StoreError| OpenError::Sql {
@@ -171,11 +180,17 @@ impl Store {
         let reader = connect(&url, READERS)
             .await
             .map_err(|error| sql(error.into()))?;
-        Ok(Self {
+        let r_ms_at_open = Self::load_running_time(&writer).await.map_err(sql)?;
+        let store = Self {
             writer,
             reader,
+            clock: clock.clone(),
+            lived_at_open: clock.lived(),
+            r_ms_at_open,
             _lock: Arc::new(lock),
-        })
+        };
+        store.carry_clocks_over().await.map_err(sql)?;
+        Ok(store)
     }
 
     /// Refuses a database that another relay has, without opening or making anything.
@@ -188,8 +203,11 @@ impl Store {
         }
     }
 
-    /// Waits for what is being written, and closes.
+    /// Waits for what is being written, keeps the running time, and closes.
     pub async fn close(&self) {
+        if let Err(error) = self.beat().await {
+            tracing::warn!(%error, "the time since the last beat is not on record");
+        }
         self.reader.close().await;
         self.writer.close().await;
     }

@@ -9,6 +9,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::app::App;
 use crate::bell::Wanted;
+use crate::clock::BEAT_EVERY;
 use crate::engine::outcome::LONGEST_DELAY;
 use crate::failure::Failure;
 use crate::secret::SealingError;
@@ -67,7 +68,7 @@ impl Workers {
                 "deliveries were being attempted when the relay ended; they are in doubt"
             );
         }
-        app.store.open_gaps().await?;
+        app.store.open_gaps(app.clock.now()).await?;
         for inbox in app.store.list_inboxes().await? {
             app.bell.wake_inbox(&inbox.id);
         }
@@ -103,6 +104,7 @@ async fn start_tasks(
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(look_for_orphans(Arc::clone(&app), stop.subscribe()));
+    tasks.spawn(beat(Arc::clone(&app), stop.subscribe()));
     let mut told = stop.subscribe();
     loop {
         let asked = tokio::select! {
@@ -135,6 +137,22 @@ async fn set_back(app: &App) -> Result<(), StoreError> {
         deferral: LONGEST_DELAY,
     };
     app.store.set_back(app.clock.now(), longest).await
+}
+
+/// Says that the relay lives, and keeps what it has lived.
+async fn beat(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = app.clock.wait_for(BEAT_EVERY) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        if let Err(error) = app.store.beat().await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "cannot keep the running time"
+            );
+        }
+    }
 }
 
 async fn look_for_orphans(app: Arc<App>, mut stop: watch::Receiver<bool>) {

@@ -59,20 +59,20 @@ pub fn decide_refused(evidence: &Evidence, attempt: u32, now: Timestamp) -> Cons
         (Scope::Recipient | Scope::Message, Persistence::Transient) => Consequence {
             delivery: Event::Deferred {
                 cause,
-                due_at: now + later,
+                rest_until: now + later,
             },
             inbox: InboxDoes::GoOn,
         },
-        (Scope::Inbox | Scope::Relay, Persistence::Permanent) => put_back(now, InboxDoes::BeProbed),
+        (Scope::Inbox | Scope::Relay, Persistence::Permanent) => put_back(InboxDoes::BeProbed),
         (Scope::Inbox | Scope::Relay, Persistence::Transient)
-        | (Scope::Server | Scope::Reconnect, _) => put_back(now, InboxDoes::WaitFor(pause(cause))),
+        | (Scope::Server | Scope::Reconnect, _) => put_back(InboxDoes::WaitFor(pause(cause))),
     }
 }
 
 /// The fault was not the delivery's: it keeps its place.
-fn put_back(now: Timestamp, inbox: InboxDoes) -> Consequence {
+fn put_back(inbox: InboxDoes) -> Consequence {
     Consequence {
-        delivery: Event::PutBack { due_at: now },
+        delivery: Event::PutBack,
         inbox,
     }
 }
@@ -174,11 +174,12 @@ mod tests {
         let now = Timestamp::from_ms(0);
         let mut last = Duration::ZERO;
         for attempt in 1..ATTEMPTS_AT_MOST {
-            let Event::Deferred { due_at, .. } = decide_refused(&evidence, attempt, now).delivery
+            let Event::Deferred { rest_until, .. } =
+                decide_refused(&evidence, attempt, now).delivery
             else {
                 panic!()
             };
-            let after = due_at.since(now);
+            let after = rest_until.since(now);
             assert!(after >= last && after <= LONGEST_DELAY);
             last = after;
         }

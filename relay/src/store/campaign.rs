@@ -1,13 +1,17 @@
 //! Campaigns: their steps, their state, and what became of their deliveries.
 
+use std::collections::HashMap;
+
 use protocol::campaign::{Event, PausedBy, State, Step};
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
+use protocol::reading::Reading;
 use protocol::request::campaign::{Campaign, Counts};
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use super::{Store, StoreError, json, small, text, to_json};
+use super::clocks::{Moment, Of, load_clock, settle_clocks};
+use super::{Store, StoreError, json, number, small, text, to_json};
 use crate::secret::random_text;
 
 impl Store {
@@ -45,7 +49,7 @@ impl Store {
                     id: inbox.to_string(),
                 });
             }
-            sqlx::query("INSERT INTO campaign_inboxes (campaign_id, inbox_id, position) VALUES ($1, $2, $3)")
+            sqlx::query("INSERT INTO campaign_inboxes (campaign_id, inbox_id, position, ran_ms) VALUES ($1, $2, $3, 0)")
                 .bind(id.to_string())
                 .bind(inbox.to_string())
                 .bind(position)
@@ -91,23 +95,36 @@ impl Store {
         })
     }
 
-    /// Starts a draft: the first step of every lead is planned for now.
+    /// Starts a draft: the first step of every lead is planned for now, which comes once its inbox can send.
     pub async fn start_campaign(&self, id: &CampaignId, now: Timestamp) -> Result<(), StoreError> {
+        let now = self.moment(now);
         let mut tx = self.writer.begin().await?;
         apply(&mut tx, id, Event::Start, now).await?;
-        let leads =
-            sqlx::query("SELECT id, inbox_id FROM leads WHERE campaign_id = $1 ORDER BY position")
-                .bind(id.to_string())
-                .fetch_all(&mut *tx)
-                .await?;
+        let leads = sqlx::query(
+            "SELECT id, inbox_id, position FROM leads WHERE campaign_id = $1 ORDER BY position",
+        )
+        .bind(id.to_string())
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut readings: HashMap<InboxId, Reading> = HashMap::new();
         for lead in &leads {
+            let inbox = InboxId::new(text(lead, "inbox_id")?);
+            let reading = match readings.get(&inbox) {
+                Some(reading) => *reading,
+                None => {
+                    let reading = load_clock(&mut tx, id, &inbox).await?.read(now);
+                    readings.insert(inbox.clone(), reading);
+                    reading
+                }
+            };
             let new = NewDelivery {
                 campaign: id.clone(),
                 lead: LeadId::new(text(lead, "id")?),
-                inbox: InboxId::new(text(lead, "inbox_id")?),
+                inbox,
                 step: 1,
+                place: number(lead, "position")?,
             };
-            plan(&mut tx, &new, now).await?;
+            plan(&mut tx, &new, reading).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -116,26 +133,16 @@ impl Store {
     /// Pauses a campaign for a person.
     pub async fn pause_campaign(&self, id: &CampaignId, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.writer.begin().await?;
-        apply(&mut tx, id, Event::Pause, now).await?;
+        apply(&mut tx, id, Event::Pause, self.moment(now)).await?;
         tx.commit().await?;
         Ok(())
     }
 
-    /// Resumes a campaign that a person paused: every wait is longer by the pause.
+    /// Resumes a campaign that a person paused: its clocks stood meanwhile.
     pub async fn resume_campaign(&self, id: &CampaignId, now: Timestamp) -> Result<(), StoreError> {
+        let now = self.moment(now);
         let mut tx = self.writer.begin().await?;
-        let before = load_status(&mut tx, id).await?;
         apply(&mut tx, id, Event::Resume, now).await?;
-        if let State::Paused { since, .. } = before {
-            sqlx::query(
-                "UPDATE deliveries SET due_at_ms = due_at_ms + $1 \
-                 WHERE campaign_id = $2 AND state IN ('planned', 'deferred')",
-            )
-            .bind(protocol::timestamp::duration_ms(now.since(since)))
-            .bind(id.to_string())
-            .execute(&mut *tx)
-            .await?;
-        }
         finish_if_done(&mut tx, id, now).await?;
         tx.commit().await?;
         Ok(())
@@ -149,25 +156,34 @@ pub(super) struct NewDelivery {
     pub(super) inbox: InboxId,
     /// From 1.
     pub(super) step: i64,
+    /// The lead's place in the list.
+    pub(super) place: i64,
 }
 
-/// Plans a delivery for `due_at`.
+/// Plans a delivery for the reading `due` of its campaign's clock at its inbox.
 pub(super) async fn plan(
     tx: &mut AnyConnection,
     new: &NewDelivery,
-    due_at: Timestamp,
+    due: Reading,
 ) -> Result<DeliveryId, StoreError> {
     let id = DeliveryId::new(format!("{}{}", DeliveryId::PREFIX, random_text()));
     sqlx::query(
-        "INSERT INTO deliveries (id, campaign_id, lead_id, inbox_id, step, state, due_at_ms, attempt) \
-         VALUES ($1, $2, $3, $4, $5, 'planned', $6, 0)",
+        "INSERT INTO deliveries (id, campaign_id, lead_id, inbox_id, step, state, due_ms, is_first, place, rank, \
+         attempt) VALUES ($1, $2, $3, $4, $5, 'planned', $6, $7, $8, $9, 0)",
     )
     .bind(id.to_string())
     .bind(new.campaign.to_string())
     .bind(new.lead.to_string())
     .bind(new.inbox.to_string())
     .bind(new.step)
-    .bind(due_at.as_ms())
+    .bind(due.as_ms())
+    .bind(i64::from(new.step == 1))
+    .bind(new.place)
+    .bind(if new.step == 1 {
+        new.place
+    } else {
+        due.as_ms()
+    })
     .execute(tx)
     .await?;
     Ok(id)
@@ -178,14 +194,14 @@ pub(super) async fn apply(
     tx: &mut AnyConnection,
     id: &CampaignId,
     event: Event,
-    now: Timestamp,
+    now: Moment,
 ) -> Result<(), StoreError> {
     let status = load_status(tx, id).await?;
     let advice = advise(&status);
     let next = status
-        .apply(event, now)
+        .apply(event, now.at)
         .map_err(|refused| StoreError::Conflict(format!("{refused}: {advice}")))?;
-    put_status(tx, id, &next).await
+    put_status(tx, id, &next, now).await
 }
 
 /// What a person can do about a campaign that cannot be told what it was told.
@@ -210,19 +226,20 @@ fn advise(status: &State) -> String {
     }
 }
 
-/// Stores where a campaign stands.
+/// Stores where a campaign stands, and lets its clocks follow.
 pub(super) async fn put_status(
     tx: &mut AnyConnection,
     id: &CampaignId,
     status: &State,
+    now: Moment,
 ) -> Result<(), StoreError> {
     sqlx::query("UPDATE campaigns SET state = $1, status = $2 WHERE id = $3")
         .bind(status.name())
         .bind(to_json("status", status)?)
         .bind(id.to_string())
-        .execute(tx)
+        .execute(&mut *tx)
         .await?;
-    Ok(())
+    settle_clocks(tx, Of::Campaign(id), now).await
 }
 
 /// Where a campaign stands, read inside a transaction.
@@ -242,7 +259,7 @@ pub(super) async fn load_status(
 pub(super) async fn finish_if_done(
     tx: &mut AnyConnection,
     id: &CampaignId,
-    now: Timestamp,
+    now: Moment,
 ) -> Result<(), StoreError> {
     let active =
         sqlx::query("SELECT 1 FROM leads WHERE campaign_id = $1 AND state = 'active' LIMIT 1")
@@ -258,8 +275,8 @@ pub(super) async fn finish_if_done(
     .await?;
     if active.is_none() && open.is_none() {
         let status = load_status(tx, id).await?;
-        if let Ok(next) = status.apply(Event::Finish, now) {
-            put_status(tx, id, &next).await?;
+        if let Ok(next) = status.apply(Event::Finish, now.at) {
+            put_status(tx, id, &next, now).await?;
         }
     }
     Ok(())

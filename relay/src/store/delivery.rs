@@ -8,21 +8,29 @@ use protocol::cause::Cause;
 use protocol::delivery::{Decision, Event, State, Suppression};
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
 use protocol::inbox::Address;
+use protocol::reading::Reading;
 use protocol::request::delivery::Delivery;
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
+use super::clocks::{
+    Moment, PairClock, list_pairs, load_clock, note_running_time, put_queues, rest_from,
+};
 use super::{
     Store, StoreError, campaign, json, lead, number, number_or_null, small, text, text_or_null,
 };
-use crate::record::FolderPosition;
+use crate::record::{Class, FolderPosition, Queue, Turn};
 use crate::secret::random_text;
 
 /// Attempts of one inbox at a time: one on the wire, and one whose outcome is being written.
 pub const ATTEMPTING_AT_MOST: i64 = 2;
 /// Deliveries in one answer, at most.
 const LIST_AT_MOST: u32 = 1_000;
+/// What the clock of a row of `deliveries` shows at the running time `$1`.
+const READING: &str = "(SELECT p.ran_ms + CASE WHEN p.since_r_ms IS NULL THEN 0 ELSE $1 - p.since_r_ms END \
+     FROM campaign_inboxes p \
+     WHERE p.campaign_id = deliveries.campaign_id AND p.inbox_id = deliveries.inbox_id)";
 
 /// A claimed delivery with everything that its message is made of.
 #[derive(Clone, Debug)]
@@ -64,6 +72,8 @@ pub struct Claim {
     pub lease_until: Timestamp,
     /// Where the sent folder stood before this batch.
     pub sent: Option<FolderPosition>,
+    /// Decides whose message goes next, of what is due; see `engine::turns`.
+    pub take_turn: fn(&mut [Queue], i64) -> Option<Turn>,
 }
 
 /// How an attempt ended.
@@ -82,7 +92,7 @@ impl Store {
     /// step that is not accepted. `None` when there is none.
     pub async fn claim_delivery(&self, claim: &Claim) -> Result<Option<Job>, StoreError> {
         let mut tx = self.writer.begin().await?;
-        let job = claim_in(&mut tx, claim).await?;
+        let job = claim_in(&mut tx, claim, self.moment(claim.now)).await?;
         tx.commit().await?;
         Ok(job)
     }
@@ -96,9 +106,9 @@ impl Store {
         next: Option<&Claim>,
     ) -> Result<Option<Job>, StoreError> {
         let mut tx = self.writer.begin().await?;
-        finish_in(&mut tx, job, ended, now).await?;
+        finish_in(&mut tx, job, ended, self.moment(now)).await?;
         let job = match next {
-            Some(claim) => claim_in(&mut tx, claim).await?,
+            Some(claim) => claim_in(&mut tx, claim, self.moment(claim.now)).await?,
             None => None,
         };
         tx.commit().await?;
@@ -133,17 +143,19 @@ impl Store {
         let mut tx = self.writer.begin().await?;
         // They may have been sent, so their inboxes keep their distance to them.
         sqlx::query(
-            "UPDATE inboxes SET last_sent_at_ms = $1 WHERE id IN ( \
-             SELECT inbox_id FROM deliveries WHERE state = 'attempting' AND lease_until_ms <= $2)",
+            "UPDATE inboxes SET last_tried_at_ms = $1, last_tried_r_ms = $2 WHERE id IN ( \
+             SELECT inbox_id FROM deliveries WHERE state = 'attempting' AND lease_until_ms <= $3)",
         )
         .bind(now.as_ms())
+        .bind(self.moment(now).r_ms)
         .bind(expired_at)
         .execute(&mut *tx)
         .await?;
-        let done = sqlx::query(
-            "UPDATE deliveries SET state = 'in_doubt', in_doubt_since_ms = $1, lease_until_ms = NULL \
-             WHERE state = 'attempting' AND lease_until_ms <= $2",
-        )
+        let done = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "UPDATE deliveries SET state = 'in_doubt', in_doubt_since_ms = $2, lease_until_ms = NULL, \
+             doubted_ms = {READING} WHERE state = 'attempting' AND lease_until_ms <= $3"
+        )))
+        .bind(self.moment(now).r_ms)
         .bind(now.as_ms())
         .bind(expired_at)
         .execute(&mut *tx)
@@ -152,18 +164,47 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    /// When the next delivery of an inbox is due; `None` when nothing waits in a running campaign.
-    pub async fn find_next_due(&self, inbox: &InboxId) -> Result<Option<Timestamp>, StoreError> {
+    /// When the next delivery of an inbox is due, as things stand; `None` when nothing waits in a campaign that can
+    /// send through it.
+    pub async fn find_next_due(
+        &self,
+        inbox: &InboxId,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let now = self.moment(now);
+        let mut reader = self.reader.acquire().await?;
+        let pairs = list_pairs(&mut reader, inbox).await?;
         let row = sqlx::query(
-            "SELECT MIN(d.due_at_ms) AS due_at_ms FROM deliveries d \
-             JOIN campaigns c ON c.id = d.campaign_id JOIN leads l ON l.id = d.lead_id \
-             WHERE d.inbox_id = $1 AND d.state IN ('planned', 'deferred') AND c.state = 'running' \
-             AND l.state = 'active'",
+            "SELECT MIN(rest_until_ms) AS until_ms, MIN(rest_until_r_ms) AS until_r_ms FROM deliveries \
+             WHERE inbox_id = $1 AND rest_until_ms IS NOT NULL",
         )
         .bind(inbox.to_string())
-        .fetch_one(&self.reader)
+        .fetch_one(&mut *reader)
         .await?;
-        Ok(number_or_null(&row, "due_at_ms")?.map(Timestamp::from_ms))
+        let by_wall = number_or_null(&row, "until_ms")?.map(Timestamp::from_ms);
+        let by_running_time = number_or_null(&row, "until_r_ms")?
+            .map(|until| now.at + ms(until.saturating_sub(now.r_ms)));
+        let rested_at = [by_wall, by_running_time].into_iter().flatten().min();
+        let can_send = pairs.iter().any(|pair| pair.clock.runs());
+        let due_at = pairs.iter().filter_map(|pair| pair.next_due_at(now));
+        Ok(due_at.chain(rested_at.filter(|_| can_send)).min())
+    }
+
+    /// Lets the deliveries of an inbox that have rested long enough wait for their turn again. Answers how many.
+    pub async fn wake_rested(&self, inbox: &InboxId, now: Timestamp) -> Result<u64, StoreError> {
+        let now = self.moment(now);
+        let done = sqlx::query(
+            "UPDATE deliveries SET rest_until_ms = NULL, rest_until_r_ms = NULL, \
+             rank = CASE WHEN is_first = 1 THEN place ELSE due_ms END \
+             WHERE inbox_id = $1 AND rest_until_ms IS NOT NULL \
+             AND (rest_until_ms <= $2 OR rest_until_r_ms <= $3)",
+        )
+        .bind(inbox.to_string())
+        .bind(now.at.as_ms())
+        .bind(now.r_ms)
+        .execute(&self.writer)
+        .await?;
+        Ok(done.rows_affected())
     }
 
     /// Deliveries of a campaign, oldest lead first.
@@ -182,7 +223,8 @@ impl Store {
         .bind(i64::from(limit.min(LIST_AT_MOST)))
         .fetch_all(&self.reader)
         .await?;
-        rows.iter().map(view).collect()
+        let now = self.moment(self.clock.now());
+        rows.iter().map(|row| view(row, now)).collect()
     }
 
     /// One delivery.
@@ -194,7 +236,7 @@ impl Store {
         .fetch_optional(&self.reader)
         .await?
         .ok_or_else(|| not_found(id))?;
-        view(&row)
+        view(&row, self.moment(self.clock.now()))
     }
 
     /// A person's word on an unsettled delivery.
@@ -205,7 +247,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.writer.begin().await?;
-        transition(&mut tx, id, Event::Decided { decision, at: now }, now).await?;
+        let at = now;
+        let now = self.moment(now);
+        transition(&mut tx, id, Event::Decided { decision, at }, now).await?;
         if decision == Decision::Cancel {
             let lead = load_lead_id(&mut tx, id).await?;
             lead::stop(&mut tx, &lead, Suppression::Person, now).await?;
@@ -215,9 +259,15 @@ impl Store {
     }
 }
 
-async fn claim_in(tx: &mut AnyConnection, claim: &Claim) -> Result<Option<Job>, StoreError> {
+async fn claim_in(
+    tx: &mut AnyConnection,
+    claim: &Claim,
+    now: Moment,
+) -> Result<Option<Job>, StoreError> {
     let row = sqlx::query(
-        "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE inbox_id = $1 AND state = 'attempting'",
+        "SELECT CAST(COUNT(*) AS BIGINT) AS n, \
+         (SELECT served FROM inboxes WHERE id = $1) AS served \
+         FROM deliveries WHERE inbox_id = $1 AND state = 'attempting'",
     )
     .bind(claim.inbox.to_string())
     .fetch_one(&mut *tx)
@@ -225,28 +275,36 @@ async fn claim_in(tx: &mut AnyConnection, claim: &Claim) -> Result<Option<Job>, 
     if number(&row, "n")? >= ATTEMPTING_AT_MOST {
         return Ok(None);
     }
+    let served = number_or_null(&row, "served")?.unwrap_or(0);
+    let pairs = list_pairs(tx, &claim.inbox).await?;
+    let mut queues: Vec<Queue> = pairs.iter().map(|pair| pair.queue_at(now)).collect();
+    let turn = (claim.take_turn)(&mut queues, served);
+    put_queues(tx, &claim.inbox, &pairs, &queues).await?;
+    let Some(turn) = turn else { return Ok(None) };
+    let Some(pair) = pairs.get(turn.queue_idx) else {
+        return Ok(None);
+    };
     let row = sqlx::query(
-        "SELECT d.id AS id, d.lead_id AS lead_id, d.campaign_id AS campaign_id, d.step AS step, \
-         d.attempt AS attempt, d.message_id AS message_id, d.state AS state, d.due_at_ms AS due_at_ms, \
+        "SELECT d.id AS id, d.lead_id AS lead_id, d.step AS step, d.attempt AS attempt, \
+         d.message_id AS message_id, d.state AS state, d.due_ms AS due_ms, d.rest_until_ms AS rest_until_ms, \
          d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, \
          d.in_doubt_since_ms AS in_doubt_since_ms, d.cause AS cause, d.why AS why, \
          l.address AS address, l.fields AS fields, c.steps AS steps \
          FROM deliveries d JOIN campaigns c ON c.id = d.campaign_id JOIN leads l ON l.id = d.lead_id \
-         WHERE d.inbox_id = $1 AND d.state IN ('planned', 'deferred') AND d.due_at_ms <= $2 \
-         AND c.state = 'running' AND l.state = 'active' AND NOT EXISTS ( \
-           SELECT 1 FROM deliveries e WHERE e.lead_id = d.lead_id AND e.step < d.step AND e.state <> 'accepted') \
-         ORDER BY d.due_at_ms, l.position, d.step LIMIT 1",
+         WHERE d.inbox_id = $1 AND d.campaign_id = $2 AND d.is_first = $3 AND d.rank IS NOT NULL \
+         ORDER BY d.rank, d.place LIMIT 1",
     )
     .bind(claim.inbox.to_string())
-    .bind(claim.now.as_ms())
-    .fetch_optional(&mut *tx)
+    .bind(pair.campaign.to_string())
+    .bind(i64::from(turn.class == Class::First))
+    .fetch_one(&mut *tx)
     .await?;
-    let Some(row) = row else { return Ok(None) };
     let id = DeliveryId::new(text(&row, "id")?);
     let before: u32 = small(&row, "attempt")?;
     let attempt = before.saturating_add(1);
+    let reading = pair.clock.read(now);
     let event = Event::Claimed {
-        at: claim.now,
+        reading,
         lease_until: claim.lease_until,
         attempt,
     };
@@ -255,14 +313,22 @@ async fn claim_in(tx: &mut AnyConnection, claim: &Claim) -> Result<Option<Job>, 
         .map_err(|refused| StoreError::Conflict(refused.to_string()))?;
     let message_id = text_or_null(&row, "message_id")?
         .unwrap_or_else(|| format!("{}@{}", random_text(), claim.domain));
-    put_state(tx, &id, before, &state, Some(attempt)).await?;
-    sqlx::query("UPDATE deliveries SET message_id = $1, sent_uid_validity = $2, sent_uid_next = $3 WHERE id = $4")
-        .bind(message_id.clone())
-        .bind(claim.sent.map(|position| i64::from(position.uid_validity)))
-        .bind(claim.sent.map(|position| i64::from(position.uid_next)))
-        .bind(id.to_string())
+    put_state(tx, &id, before, &state, Some(attempt), now).await?;
+    sqlx::query(
+        "UPDATE deliveries SET message_id = $1, sent_uid_validity = $2, sent_uid_next = $3 WHERE id = $4",
+    )
+    .bind(message_id.clone())
+    .bind(claim.sent.map(|position| i64::from(position.uid_validity)))
+    .bind(claim.sent.map(|position| i64::from(position.uid_next)))
+    .bind(id.to_string())
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query("UPDATE inboxes SET served = $1 WHERE id = $2")
+        .bind(turn.served)
+        .bind(claim.inbox.to_string())
         .execute(&mut *tx)
         .await?;
+    note_running_time(tx, now).await?;
     let lead = LeadId::new(text(&row, "lead_id")?);
     let step = number(&row, "step")?;
     let deferrals = sqlx::query(
@@ -282,7 +348,7 @@ async fn claim_in(tx: &mut AnyConnection, claim: &Claim) -> Result<Option<Job>, 
         steps: json(&row, "steps")?,
         message_id,
         thread: list_thread(tx, &lead, step).await?,
-        campaign: CampaignId::new(text(&row, "campaign_id")?),
+        campaign: pair.campaign.clone(),
         lead,
         id,
     }))
@@ -316,7 +382,7 @@ async fn finish_in(
     tx: &mut AnyConnection,
     job: &Job,
     ended: &Ended,
-    now: Timestamp,
+    now: Moment,
 ) -> Result<(), StoreError> {
     let before = load_state(tx, &job.id).await?;
     let fenced = matches!(before, State::Attempting { attempt, .. } if attempt == job.attempt);
@@ -326,7 +392,7 @@ async fn finish_in(
     let state = before
         .apply(ended.event.clone())
         .map_err(|refused| StoreError::Conflict(refused.to_string()))?;
-    put_state(tx, &job.id, job.attempt, &state, None).await?;
+    put_state(tx, &job.id, job.attempt, &state, None, now).await?;
     sqlx::query("UPDATE deliveries SET words = $1, wire_id = COALESCE($2, wire_id) WHERE id = $3")
         .bind(ended.words.clone())
         .bind(ended.wire_id.clone())
@@ -338,10 +404,19 @@ async fn finish_in(
         .bind(i64::from(job.attempt))
         .bind(ended.event.name())
         .bind(ended.words.clone())
-        .bind(now.as_ms())
+        .bind(now.at.as_ms())
         .execute(&mut *tx)
         .await?;
-    follow(tx, &job.id, &state, now).await
+    follow(tx, &job.id, &state, Base::Now, now).await
+}
+
+/// From when the wait of the next step counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Base {
+    /// From now: the server has just answered, or a person has just decided.
+    Now,
+    /// From when it came into doubt: a copy shows that it was taken by then, whenever it was found.
+    Doubt,
 }
 
 /// Moves a delivery by an event that is no attempt's, and does what follows from its new state.
@@ -349,90 +424,131 @@ pub(super) async fn transition(
     tx: &mut AnyConnection,
     id: &DeliveryId,
     event: Event,
-    now: Timestamp,
+    now: Moment,
 ) -> Result<State, StoreError> {
     let attempt = load_attempt(tx, id).await?;
+    let base = match &event {
+        Event::Found { .. } => Base::Doubt,
+        _ => Base::Now,
+    };
     let state = load_state(tx, id)
         .await?
         .apply(event)
         .map_err(|refused| StoreError::Conflict(refused.to_string()))?;
-    put_state(tx, id, attempt, &state, None).await?;
-    follow(tx, id, &state, now).await?;
+    put_state(tx, id, attempt, &state, None, now).await?;
+    follow(tx, id, &state, base, now).await?;
     Ok(state)
 }
 
 /// What a new state means for the lead and the campaign: an accepted step plans the next, a rejected one
-/// stops the lead, the last one finishes it.
+/// stops the lead, the last one finishes it. An inbox keeps its distance to whatever was tried through it.
 async fn follow(
     tx: &mut AnyConnection,
     id: &DeliveryId,
     state: &State,
-    now: Timestamp,
+    base: Base,
+    now: Moment,
 ) -> Result<(), StoreError> {
     match state {
-        State::Accepted { at } => {
-            note_sent(tx, id, *at).await?;
-            plan_next(tx, id, *at, now).await
+        State::Accepted { .. } => {
+            if base == Base::Now {
+                note_tried(tx, id, now).await?;
+            }
+            plan_next(tx, id, base, now).await
         }
-        // It may have been sent, so the inbox keeps its distance to it.
-        State::InDoubt { since } => note_sent(tx, id, *since).await,
+        // It may have been sent.
+        State::InDoubt { .. } => {
+            note_doubt(tx, id, now).await?;
+            note_tried(tx, id, now).await
+        }
         State::Rejected { .. } => {
+            note_tried(tx, id, now).await?;
             let lead = load_lead_id(tx, id).await?;
             lead::stop(tx, &lead, Suppression::Rejected, now).await?;
             Ok(())
         }
-        State::Planned { .. } | State::Deferred { .. } => suppress_if_stopped(tx, id, now).await,
+        State::Deferred { .. } => {
+            note_tried(tx, id, now).await?;
+            suppress_if_stopped(tx, id, now).await
+        }
+        State::Planned { .. } => suppress_if_stopped(tx, id, now).await,
         _ => Ok(()),
     }
 }
 
-async fn note_sent(
+/// Notes what the clock of a delivery showed when it came into doubt.
+async fn note_doubt(
     tx: &mut AnyConnection,
     id: &DeliveryId,
-    at: Timestamp,
+    now: Moment,
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE inboxes SET last_sent_at_ms = $1 WHERE id = (SELECT inbox_id FROM deliveries WHERE id = $2)",
-    )
-    .bind(at.as_ms())
+    sqlx::query(sqlx::AssertSqlSafe(format!(
+        "UPDATE deliveries SET doubted_ms = {READING} WHERE id = $2"
+    )))
+    .bind(now.r_ms)
     .bind(id.to_string())
     .execute(tx)
     .await?;
     Ok(())
 }
 
-/// Plans the step after an accepted one, its wait counted from the acceptance; after the last step the
-/// lead is done.
+async fn note_tried(
+    tx: &mut AnyConnection,
+    id: &DeliveryId,
+    now: Moment,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE inboxes SET last_tried_at_ms = $1, last_tried_r_ms = $2 \
+         WHERE id = (SELECT inbox_id FROM deliveries WHERE id = $3)",
+    )
+    .bind(now.at.as_ms())
+    .bind(now.r_ms)
+    .bind(id.to_string())
+    .execute(&mut *tx)
+    .await?;
+    note_running_time(tx, now).await
+}
+
+/// Plans the step after an accepted one; after the last step the lead is done.
 async fn plan_next(
     tx: &mut AnyConnection,
     id: &DeliveryId,
-    accepted_at: Timestamp,
-    now: Timestamp,
+    base: Base,
+    now: Moment,
 ) -> Result<(), StoreError> {
     let row = sqlx::query(
         "SELECT d.lead_id AS lead_id, d.campaign_id AS campaign_id, d.inbox_id AS inbox_id, d.step AS step, \
-         l.state AS lead_state, c.steps AS steps FROM deliveries d JOIN leads l ON l.id = d.lead_id \
+         d.place AS place, d.doubted_ms AS doubted_ms, l.state AS lead_state, c.steps AS steps \
+         FROM deliveries d JOIN leads l ON l.id = d.lead_id \
          JOIN campaigns c ON c.id = d.campaign_id WHERE d.id = $1",
     )
     .bind(id.to_string())
     .fetch_one(&mut *tx)
     .await?;
     let campaign = CampaignId::new(text(&row, "campaign_id")?);
+    let inbox = InboxId::new(text(&row, "inbox_id")?);
     let step: usize = small(&row, "step")?;
     let steps: Vec<Step> = json(&row, "steps")?;
     let lead = LeadId::new(text(&row, "lead_id")?);
     if text(&row, "lead_state")? == "active" {
         // Steps are numbered from 1, so the next one stands at the index `step`.
         if let Some(next) = steps.get(step) {
+            let reading = load_clock(tx, &campaign, &inbox).await?.read(now);
+            let doubted = number_or_null(&row, "doubted_ms")?.map(Reading::from_ms);
+            let from = match base {
+                Base::Now => reading,
+                Base::Doubt => doubted.unwrap_or(reading),
+            };
             let new = campaign::NewDelivery {
                 campaign,
                 lead,
-                inbox: InboxId::new(text(&row, "inbox_id")?),
+                inbox,
                 step: number(&row, "step")? + 1,
+                place: number(&row, "place")?,
             };
             let wait = std::time::Duration::from_millis(next.wait_ms);
-            campaign::plan(tx, &new, accepted_at + wait).await?;
-            return Ok(());
+            campaign::plan(tx, &new, from + wait).await?;
+            return note_running_time(tx, now).await;
         }
         sqlx::query("UPDATE leads SET state = 'done' WHERE id = $1")
             .bind(lead.to_string())
@@ -446,7 +562,7 @@ async fn plan_next(
 async fn suppress_if_stopped(
     tx: &mut AnyConnection,
     id: &DeliveryId,
-    now: Timestamp,
+    now: Moment,
 ) -> Result<(), StoreError> {
     let row = sqlx::query(
         "SELECT l.state AS state, l.campaign_id AS campaign_id, (SELECT MIN(o.why) FROM deliveries o \
@@ -463,9 +579,9 @@ async fn suppress_if_stopped(
     let why =
         text_or_null(&row, "why")?.map_or(Ok(Suppression::Replied), |why| lead::parse_why(&why))?;
     let attempt = load_attempt(tx, id).await?;
-    put_state(tx, id, attempt, &State::Suppressed { why }, None).await?;
+    put_state(tx, id, attempt, &State::Suppressed { why }, None, now).await?;
     sqlx::query("UPDATE deliveries SET suppressed_at_ms = $1 WHERE id = $2")
-        .bind(now.as_ms())
+        .bind(now.at.as_ms())
         .bind(id.to_string())
         .execute(&mut *tx)
         .await?;
@@ -479,37 +595,44 @@ async fn put_state(
     attempt: u32,
     state: &State,
     raised: Option<u32>,
+    now: Moment,
 ) -> Result<(), StoreError> {
     let mut columns = Columns::default();
     match state {
-        State::Planned { due_at } => columns.due_at = Some(*due_at),
+        State::Planned { .. } => columns.is_ready = true,
         State::Attempting { lease_until, .. } => columns.lease_until = Some(*lease_until),
         State::Accepted { at } | State::Bounced { accepted_at: at } => {
             columns.accepted_at = Some(*at);
         }
-        State::Deferred { cause, due_at } => {
+        State::Deferred {
+            cause, rest_until, ..
+        } => {
             columns.cause = Some(*cause);
-            columns.due_at = Some(*due_at);
+            columns.rest_until = Some(rest_from(now, *rest_until));
         }
         State::Rejected { cause } => columns.cause = Some(*cause),
-        State::InDoubt { since } | State::Unsettled { since } => {
+        State::InDoubt { since, .. } | State::Unsettled { since, .. } => {
             columns.in_doubt_since = Some(*since);
         }
         State::Suppressed { why } => columns.why = Some(*why),
         State::Cancelled => {}
     }
     let done = sqlx::query(
-        "UPDATE deliveries SET state = $1, due_at_ms = $2, lease_until_ms = $3, accepted_at_ms = $4, \
-         in_doubt_since_ms = $5, cause = $6, why = $7, attempt = $8 WHERE id = $9 AND attempt = $10",
+        "UPDATE deliveries SET state = $1, lease_until_ms = $2, accepted_at_ms = $3, in_doubt_since_ms = $4, \
+         cause = $5, why = $6, attempt = $7, rest_until_ms = $8, rest_until_r_ms = $9, \
+         rank = CASE WHEN $10 = 0 THEN NULL WHEN is_first = 1 THEN place ELSE due_ms END \
+         WHERE id = $11 AND attempt = $12",
     )
     .bind(state.name())
-    .bind(columns.due_at.map(Timestamp::as_ms))
     .bind(columns.lease_until.map(Timestamp::as_ms))
     .bind(columns.accepted_at.map(Timestamp::as_ms))
     .bind(columns.in_doubt_since.map(Timestamp::as_ms))
     .bind(columns.cause.map(|cause| cause.code().to_owned()))
     .bind(columns.why.map(|why| lead::why_name(why).to_owned()))
     .bind(i64::from(raised.unwrap_or(attempt)))
+    .bind(columns.rest_until.map(|(by_wall, _)| by_wall))
+    .bind(columns.rest_until.map(|(_, by_running_time)| by_running_time))
+    .bind(i64::from(columns.is_ready))
     .bind(id.to_string())
     .bind(i64::from(attempt))
     .execute(tx)
@@ -527,7 +650,10 @@ async fn put_state(
 /// The columns that carry a state's data; all null but those of the state.
 #[derive(Default)]
 struct Columns {
-    due_at: Option<Timestamp>,
+    /// It waits for its due and its turn, and for nothing else.
+    is_ready: bool,
+    /// By the wall and by the running time.
+    rest_until: Option<(i64, i64)>,
     lease_until: Option<Timestamp>,
     accepted_at: Option<Timestamp>,
     in_doubt_since: Option<Timestamp>,
@@ -537,7 +663,7 @@ struct Columns {
 
 async fn load_state(tx: &mut AnyConnection, id: &DeliveryId) -> Result<State, StoreError> {
     let row = sqlx::query(
-        "SELECT state, due_at_ms, lease_until_ms, accepted_at_ms, in_doubt_since_ms, cause, why, attempt \
+        "SELECT state, due_ms, rest_until_ms, lease_until_ms, accepted_at_ms, in_doubt_since_ms, cause, why, attempt \
          FROM deliveries WHERE id = $1",
     )
     .bind(id.to_string())
@@ -571,32 +697,36 @@ pub(super) fn state_from(row: &AnyRow) -> Result<State, StoreError> {
             .map(Timestamp::from_ms)
             .ok_or(StoreError::Corrupt { what: column })
     };
+    let due = || Ok::<_, StoreError>(Reading::from_ms(number(row, "due_ms")?));
     let cause = || -> Result<Cause, StoreError> {
         let code = text_or_null(row, "cause")?.ok_or(StoreError::Corrupt { what: "cause" })?;
         // A cause that a newer or older version knew is shown as unrecognised rather than lost.
         Ok(serde_json::from_value(serde_json::Value::String(code)).unwrap_or(Cause::Unrecognised))
     };
     Ok(match text(row, "state")?.as_str() {
-        "planned" => State::Planned {
-            due_at: instant("due_at_ms")?,
-        },
+        "planned" => State::Planned { due: due()? },
         "attempting" => State::Attempting {
             attempt: small(row, "attempt")?,
             lease_until: instant("lease_until_ms")?,
+            due: due()?,
         },
         "accepted" => State::Accepted {
             at: instant("accepted_at_ms")?,
         },
         "deferred" => State::Deferred {
             cause: cause()?,
-            due_at: instant("due_at_ms")?,
+            due: due()?,
+            // `NULL` once it has rested.
+            rest_until: Timestamp::from_ms(number_or_null(row, "rest_until_ms")?.unwrap_or(0)),
         },
         "rejected" => State::Rejected { cause: cause()? },
         "in_doubt" => State::InDoubt {
             since: instant("in_doubt_since_ms")?,
+            due: due()?,
         },
         "unsettled" => State::Unsettled {
             since: instant("in_doubt_since_ms")?,
+            due: due()?,
         },
         "suppressed" => {
             let why = text_or_null(row, "why")?.ok_or(StoreError::Corrupt { what: "why" })?;
@@ -613,15 +743,25 @@ pub(super) fn state_from(row: &AnyRow) -> Result<State, StoreError> {
 }
 
 const VIEW: &str = "d.id AS id, d.lead_id AS lead_id, d.step AS step, d.state AS state, \
-     d.due_at_ms AS due_at_ms, d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, \
+     d.due_ms AS due_ms, d.rest_until_ms AS rest_until_ms, p.ran_ms AS ran_ms, p.since_r_ms AS since_r_ms, \
+     d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, \
      d.in_doubt_since_ms AS in_doubt_since_ms, d.cause AS cause, d.why AS why, d.attempt AS attempt, \
      d.message_id AS message_id, d.wire_id AS wire_id, d.words AS words, l.address AS address \
-     FROM deliveries d JOIN leads l ON l.id = d.lead_id";
+     FROM deliveries d JOIN leads l ON l.id = d.lead_id \
+     JOIN campaign_inboxes p ON p.campaign_id = d.campaign_id AND p.inbox_id = d.inbox_id";
 
-fn view(row: &AnyRow) -> Result<Delivery, StoreError> {
+fn view(row: &AnyRow, now: Moment) -> Result<Delivery, StoreError> {
     let status = state_from(row)?;
     let cause = match &status {
         State::Deferred { cause, .. } | State::Rejected { cause } => Some(*cause),
+        _ => None,
+    };
+    let clock = PairClock::from_row(row)?;
+    let due_at = match &status {
+        State::Planned { due } => clock.comes_at(*due, now),
+        State::Deferred {
+            due, rest_until, ..
+        } => clock.comes_at(*due, now).map(|at| at.max(*rest_until)),
         _ => None,
     };
     Ok(Delivery {
@@ -632,6 +772,7 @@ fn view(row: &AnyRow) -> Result<Delivery, StoreError> {
             .map_err(|_| StoreError::Corrupt { what: "address" })?,
         step: small(row, "step")?,
         status,
+        due_at,
         message_id: text_or_null(row, "message_id")?,
         wire_id: text_or_null(row, "wire_id")?,
         attempts: small(row, "attempt")?,
@@ -652,4 +793,9 @@ fn not_found(id: &DeliveryId) -> StoreError {
         what: "delivery",
         id: id.to_string(),
     }
+}
+
+/// A duration of so many milliseconds; none at all where they are fewer than none.
+fn ms(ms: i64) -> std::time::Duration {
+    std::time::Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }

@@ -49,7 +49,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.writer.begin().await?;
-        delivery::transition(&mut tx, id, event, now).await?;
+        delivery::transition(&mut tx, id, event, self.moment(now)).await?;
         if let Some(wire_id) = wire_id {
             put_wire_id(&mut tx, id, wire_id).await?;
         }
@@ -138,7 +138,7 @@ impl Store {
     /// The lead answered: none of its later steps is sent. Again changes nothing.
     pub async fn note_reply(&self, lead: &LeadId, now: Timestamp) -> Result<bool, StoreError> {
         let mut tx = self.writer.begin().await?;
-        let stopped = lead::stop(&mut tx, lead, Suppression::Replied, now).await?;
+        let stopped = lead::stop(&mut tx, lead, Suppression::Replied, self.moment(now)).await?;
         tx.commit().await?;
         Ok(stopped)
     }
@@ -151,9 +151,10 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut tx = self.writer.begin().await?;
-        let stopped = lead::stop(&mut tx, &addressed.lead, Suppression::Bounced, now).await?;
+        let moment = self.moment(now);
+        let stopped = lead::stop(&mut tx, &addressed.lead, Suppression::Bounced, moment).await?;
         for event in [Event::Found { at: now }, Event::Bounced] {
-            match delivery::transition(&mut tx, &addressed.delivery, event, now).await {
+            match delivery::transition(&mut tx, &addressed.delivery, event, moment).await {
                 Ok(_) | Err(StoreError::Conflict(_)) => {}
                 Err(error) => return Err(error),
             }

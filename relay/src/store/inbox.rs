@@ -11,6 +11,7 @@ use protocol::timestamp::{Timestamp, duration_ms};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
+use super::clocks::{Moment, Of, settle_clocks};
 use super::{Store, StoreError, json, number, number_or_null, text, text_or_null, to_json};
 use crate::record::FolderPosition;
 use crate::secret::random_text;
@@ -46,8 +47,29 @@ pub struct Inbox {
     pub gap_open: bool,
     /// When a copy made by the server was first seen in the sent folder.
     pub copy_seen_at: Option<Timestamp>,
-    /// When its last message was accepted, or came into doubt.
-    pub last_sent_at: Option<Timestamp>,
+    /// Its last try, whatever came of it but a connection that took nothing; `None` before the first.
+    pub last_try: Option<LastTry>,
+    /// Whether its server is given time after a failure.
+    pub is_resting: bool,
+}
+
+/// When something was last tried through an inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastTry {
+    /// The instant.
+    pub at: Timestamp,
+    /// How long the relay had lived since then when the inbox was loaded.
+    pub lived_since: Duration,
+}
+
+impl Inbox {
+    /// Until when it keeps its distance to its last try, as the one of two clocks says that says it sooner: a clock
+    /// that is set holds nothing up. `now` is when it was loaded.
+    pub fn paced_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let last = self.last_try?;
+        let by_life = now + self.gap.saturating_sub(last.lived_since);
+        Some(by_life.min(last.at + self.gap))
+    }
 }
 
 /// The pair that names a person at a provider.
@@ -84,7 +106,7 @@ pub struct SealedCredentials {
 }
 
 const COLUMNS: &str = "id, address, provider, smtp, imap, gap_ms, connection, identity_iss, identity_sub, \
-     password_user, credentials_fence, inbox_uid_validity, inbox_uid_next, last_read_at_ms, gap_open, copy_seen_at_ms, last_sent_at_ms";
+     password_user, credentials_fence, inbox_uid_validity, inbox_uid_next, last_read_at_ms, gap_open, copy_seen_at_ms, last_tried_at_ms, last_tried_r_ms, resting";
 
 impl Store {
     /// Adds an inbox that is not connected yet.
@@ -138,7 +160,8 @@ impl Store {
         )))
         .fetch_all(&self.reader)
         .await?;
-        rows.iter().map(from_row).collect()
+        let now = self.moment(self.clock.now());
+        rows.iter().map(|row| from_row(row, now)).collect()
     }
 
     /// One inbox.
@@ -149,8 +172,9 @@ impl Store {
         .bind(id.to_string())
         .fetch_optional(&self.reader)
         .await?;
+        let now = self.moment(self.clock.now());
         row.as_ref()
-            .map(from_row)
+            .map(|row| from_row(row, now))
             .transpose()?
             .ok_or_else(|| not_found(id))
     }
@@ -188,11 +212,12 @@ impl Store {
         now: Timestamp,
         patience: Patience,
     ) -> Result<(Connection, Vec<Effect>), StoreError> {
+        let moment = self.moment(now);
         let mut tx = self.writer.begin().await?;
         let before = load_connection(&mut tx, id).await?;
         let (after, effects) = before.clone().decide(event, now, patience);
         if after != before {
-            put_connection(&mut tx, id, &before, &after, now).await?;
+            put_connection(&mut tx, id, &before, &after, moment).await?;
         }
         for effect in &effects {
             if let Effect::Disconnect(cause) = effect {
@@ -202,7 +227,7 @@ impl Store {
                         cause: *cause,
                     };
                     if let Ok(next) = status.apply(event, now) {
-                        super::campaign::put_status(&mut tx, &campaign, &next).await?;
+                        super::campaign::put_status(&mut tx, &campaign, &next, moment).await?;
                     }
                 }
             }
@@ -292,19 +317,25 @@ impl Store {
     }
 
     /// Everything that arrived was read: sending may begin.
-    pub async fn close_gap(&self, id: &InboxId) -> Result<(), StoreError> {
+    pub async fn close_gap(&self, id: &InboxId, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.writer.begin().await?;
         sqlx::query("UPDATE inboxes SET gap_open = 0 WHERE id = $1")
             .bind(id.to_string())
-            .execute(&self.writer)
+            .execute(&mut *tx)
             .await?;
+        settle_clocks(&mut tx, Of::Inbox(id), self.moment(now)).await?;
+        tx.commit().await?;
         Ok(())
     }
 
     /// Something may arrive unread from now on, for every inbox: at start, and after a lost connection.
-    pub async fn open_gaps(&self) -> Result<(), StoreError> {
-        sqlx::query("UPDATE inboxes SET gap_open = 1, refresh_until_ms = 0")
-            .execute(&self.writer)
+    pub async fn open_gaps(&self, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.writer.begin().await?;
+        sqlx::query("UPDATE inboxes SET gap_open = 1, refresh_until_ms = 0, resting = 0")
+            .execute(&mut *tx)
             .await?;
+        settle_clocks(&mut tx, Of::Everybody, self.moment(now)).await?;
+        tx.commit().await?;
         Ok(())
     }
 
@@ -334,13 +365,13 @@ pub(super) async fn load_connection(
     json(&row, "connection")
 }
 
-/// Stores a connection and notes the change.
+/// Stores a connection, notes the change, and lets the clocks of the inbox's campaigns follow.
 pub(super) async fn put_connection(
     tx: &mut AnyConnection,
     id: &InboxId,
     before: &Connection,
     after: &Connection,
-    now: Timestamp,
+    now: Moment,
 ) -> Result<(), StoreError> {
     sqlx::query("UPDATE inboxes SET connection = $1, connection_state = $2 WHERE id = $3")
         .bind(to_json("connection", after)?)
@@ -352,10 +383,11 @@ pub(super) async fn put_connection(
         sqlx::query("INSERT INTO transitions (id, inbox_id, at_ms, body) VALUES ($1, $2, $3, $4)")
             .bind(random_text())
             .bind(id.to_string())
-            .bind(now.as_ms())
+            .bind(now.at.as_ms())
             .bind(to_json("connection", after)?)
-            .execute(tx)
+            .execute(&mut *tx)
             .await?;
+        settle_clocks(tx, Of::Inbox(id), now).await?;
     }
     Ok(())
 }
@@ -395,7 +427,7 @@ fn not_found(id: &InboxId) -> StoreError {
     }
 }
 
-fn from_row(row: &AnyRow) -> Result<Inbox, StoreError> {
+fn from_row(row: &AnyRow, now: Moment) -> Result<Inbox, StoreError> {
     let instant =
         |column| Ok::<_, StoreError>(number_or_null(row, column)?.map(Timestamp::from_ms));
     let identity = match (
@@ -422,7 +454,20 @@ fn from_row(row: &AnyRow) -> Result<Inbox, StoreError> {
         last_read_at: instant("last_read_at_ms")?,
         gap_open: number(row, "gap_open")? != 0,
         copy_seen_at: instant("copy_seen_at_ms")?,
-        last_sent_at: instant("last_sent_at_ms")?,
+        last_try: match (
+            instant("last_tried_at_ms")?,
+            number_or_null(row, "last_tried_r_ms")?,
+        ) {
+            (Some(at), r_ms) => Some(LastTry {
+                at,
+                // Rows of the last version do not have it; the wall alone tells then.
+                lived_since: r_ms.map_or(Duration::ZERO, |r_ms| {
+                    Duration::from_millis(u64::try_from(now.r_ms.saturating_sub(r_ms)).unwrap_or(0))
+                }),
+            }),
+            (None, _) => None,
+        },
+        is_resting: number(row, "resting")? != 0,
     })
 }
 

@@ -3,9 +3,10 @@
 use protocol::delivery::Suppression;
 use protocol::id::{CampaignId, InboxId, LeadId};
 use protocol::inbox::Address;
-use protocol::timestamp::Timestamp;
+use protocol::reading::Reading;
 use sqlx::AnyConnection;
 
+use super::clocks::Moment;
 use super::{Store, StoreError, json, number, small, text, to_json};
 use crate::record::NewLead;
 use crate::secret::random_text;
@@ -108,10 +109,10 @@ pub(super) async fn stop(
     tx: &mut AnyConnection,
     lead: &LeadId,
     why: Suppression,
-    now: Timestamp,
+    now: Moment,
 ) -> Result<bool, StoreError> {
     let row = sqlx::query(
-        "SELECT l.campaign_id AS campaign_id, l.inbox_id AS inbox_id, l.state AS state, c.n_steps AS n_steps, \
+        "SELECT l.campaign_id AS campaign_id, l.inbox_id AS inbox_id, l.position AS position, l.state AS state, c.n_steps AS n_steps, \
          (SELECT CAST(COALESCE(MAX(d.step), 0) AS BIGINT) FROM deliveries d WHERE d.lead_id = l.id) AS last_step \
          FROM leads l JOIN campaigns c ON c.id = l.campaign_id WHERE l.id = $1",
     )
@@ -130,11 +131,12 @@ pub(super) async fn stop(
         .execute(&mut *tx)
         .await?;
     sqlx::query(
-        "UPDATE deliveries SET state = 'suppressed', why = $1, suppressed_at_ms = $2, due_at_ms = NULL, cause = NULL \
+        "UPDATE deliveries SET state = 'suppressed', why = $1, suppressed_at_ms = $2, rank = NULL, \
+         rest_until_ms = NULL, rest_until_r_ms = NULL, cause = NULL \
          WHERE lead_id = $3 AND state IN ('planned', 'deferred')",
     )
     .bind(why_name(why))
-    .bind(now.as_ms())
+    .bind(now.at.as_ms())
     .bind(lead.to_string())
     .execute(&mut *tx)
     .await?;
@@ -144,13 +146,14 @@ pub(super) async fn stop(
             lead: lead.clone(),
             inbox: InboxId::new(text(&row, "inbox_id")?),
             step,
+            place: number(&row, "position")?,
         };
-        let id = super::campaign::plan(tx, &new, now).await?;
+        let id = super::campaign::plan(tx, &new, Reading::default()).await?;
         sqlx::query(
-            "UPDATE deliveries SET state = 'suppressed', why = $1, suppressed_at_ms = $2, due_at_ms = NULL WHERE id = $3",
+            "UPDATE deliveries SET state = 'suppressed', why = $1, suppressed_at_ms = $2, rank = NULL WHERE id = $3",
         )
         .bind(why_name(why))
-        .bind(now.as_ms())
+        .bind(now.at.as_ms())
         .bind(id.to_string())
         .execute(&mut *tx)
         .await?;

@@ -7,6 +7,7 @@ use protocol::reconnect::{Stage, State};
 use protocol::timestamp::Timestamp;
 use sqlx::any::AnyRow;
 
+use super::clocks::{Of, settle_clocks};
 use super::inbox::Identity;
 use super::{Store, StoreError, inbox, json, number, text, text_or_null, to_json};
 use crate::secret::random_text;
@@ -299,7 +300,7 @@ impl Store {
         let (after, _) = before.clone().decide(Event::Verified, now, patience);
         // The outage is needed for the receipt; it is noted before the connection forgets it.
         let outage = to_json("outage", &super::resume::Outage::of(&before))?;
-        inbox::put_connection(&mut tx, &reconnect.inbox, &before, &after, now).await?;
+
         let identity = reconnect.identity;
         sqlx::query(
             "UPDATE inboxes SET credentials = $1, credentials_fence = credentials_fence + 1, refresh_until_ms = 0, \
@@ -313,6 +314,10 @@ impl Store {
         .bind(reconnect.inbox.to_string())
         .execute(&mut *tx)
         .await?;
+        // After the gap was opened: the clocks of its campaigns stand until it is read.
+        let now = self.moment(now);
+        inbox::put_connection(&mut tx, &reconnect.inbox, &before, &after, now).await?;
+        settle_clocks(&mut tx, Of::Inbox(&reconnect.inbox), now).await?;
         sqlx::query("UPDATE reconnects SET status = $1, payload = $2 WHERE id = $3")
             .bind(to_json(
                 "status",

@@ -273,7 +273,7 @@ async fn settle(
     let now = app.clock.now();
     let (event, wire_id) = match verdict {
         Verdict::Found { wire_id } => (Event::Found { at: now }, wire_id),
-        Verdict::Refuted => (Event::Refuted { at: now }, None),
+        Verdict::Refuted => (Event::Refuted, None),
         Verdict::Unsettled => (Event::Unsettled, None),
         Verdict::LookAgain { .. } => return Ok(()),
     };

@@ -19,6 +19,8 @@ pub(super) struct Memory {
     pub(super) mailbox: Mailbox,
     /// Nothing is tried before this instant, after a fault that passes.
     pub(super) resting_until: Option<Timestamp>,
+    /// Whether the ledger knows that the inbox rests.
+    pub(super) is_resting_on_record: bool,
     /// Faults in a row.
     pub(super) faults: u32,
     /// When the next round of probes is due.
@@ -44,6 +46,7 @@ impl Memory {
     pub(super) fn forget_what_was_connected(&mut self) {
         *self = Self {
             corrected_at: self.corrected_at,
+            is_resting_on_record: self.is_resting_on_record,
             ..Self::default()
         };
     }

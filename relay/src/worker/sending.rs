@@ -7,7 +7,6 @@ use protocol::cause::Cause;
 use protocol::delivery::Event;
 use protocol::evidence::{Evidence, Party, Stage};
 use protocol::provider::{SentCopy, Submission};
-use protocol::timestamp::Timestamp;
 use tokio::sync::watch;
 
 use super::WorkError;
@@ -16,6 +15,7 @@ use super::mailbox::watch_for_copy;
 use super::memory::Memory;
 use crate::app::App;
 use crate::engine::outcome::{Consequence, InboxDoes, decide_refused};
+use crate::engine::turns::take_turn;
 use crate::failure::Failure;
 use crate::record::FolderPosition;
 use crate::smtp::{Envelope, Outcome, Session, reading};
@@ -38,12 +38,13 @@ pub(super) async fn send_due(
     stop: &watch::Receiver<bool>,
 ) -> Result<(), WorkError> {
     let now = app.clock.now();
+    app.store.wake_rested(&inbox.id, now).await?;
     let due = app
         .store
-        .find_next_due(&inbox.id)
+        .find_next_due(&inbox.id, now)
         .await?
         .is_some_and(|due| due <= now);
-    if !due || *stop.borrow() || is_pacing(inbox, inbox.last_sent_at, now) {
+    if !due || *stop.borrow() || inbox.paced_until(now).is_some_and(|until| until > now) {
         return Ok(());
     }
     let (_, sent) = memory.mailbox.sender(app, inbox).await?;
@@ -304,10 +305,6 @@ fn claim(app: &App, inbox: &Inbox, sent: Option<FolderPosition>) -> Claim {
         now,
         lease_until: now + app.config.timing.lease_for,
         sent,
+        take_turn,
     }
-}
-
-/// Whether the inbox still keeps its distance to its last message.
-fn is_pacing(inbox: &Inbox, last_sent_at: Option<Timestamp>, now: Timestamp) -> bool {
-    last_sent_at.is_some_and(|at| at + inbox.gap > now)
 }

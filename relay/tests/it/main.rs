@@ -5,6 +5,7 @@ mod app;
 mod causes;
 mod cli;
 mod cli_reconnect;
+mod dues;
 mod hostile;
 mod http;
 mod imap;

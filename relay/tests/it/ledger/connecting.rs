@@ -122,7 +122,8 @@ impl World {
 
     pub(crate) async fn read_gap(&mut self, inbox: usize) {
         if self.works(inbox).await {
-            self.store().close_gap(&self.inboxes[inbox]).await.unwrap();
+            let id = &self.inboxes[inbox];
+            self.store().close_gap(id, self.now).await.unwrap();
         }
     }
 }

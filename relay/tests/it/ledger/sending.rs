@@ -10,6 +10,7 @@ use protocol::reply::SmtpReply;
 use protocol::timestamp::Timestamp;
 use relay::engine::doubt::{self, Verdict};
 use relay::engine::outcome::{InboxDoes, decide_refused};
+use relay::engine::turns::take_turn;
 use relay::store::delivery::{Claim, Ended, Job};
 use relay::store::{Store, StoreError};
 
@@ -27,6 +28,7 @@ impl World {
             now: self.now,
             lease_until: self.now + LEASE_FOR,
             sent: Some(self.server.position(inbox)),
+            take_turn,
         }
     }
 
@@ -41,6 +43,8 @@ impl World {
         if gap_open || !self.works(inbox).await {
             return false;
         }
+        let id = &self.inboxes[inbox];
+        self.store().wake_rested(id, self.now).await.unwrap();
         let claim = self.new_claim(inbox);
         match self.store().claim_delivery(&claim).await.unwrap() {
             Some(job) => {
@@ -63,6 +67,7 @@ impl World {
 
     pub(super) fn hand_over(&mut self, flight: &Flight, fate: Fate) {
         self.handed_over[flight.inbox] = Some(self.now);
+        self.attempted.insert(flight.job.id.clone(), self.now);
         self.server.take(flight.inbox, &flight.job, fate, self.now);
     }
 
@@ -134,10 +139,12 @@ impl World {
         }
         self.lose_flights(fates);
         drop(self.store.take());
-        let store = Store::open(&database(&self.folder)).await.unwrap();
+        let store = Store::open(&database(&self.folder), &self.clock)
+            .await
+            .unwrap();
         self.store = Some(store);
         self.store().doubt_orphans(self.now, None).await.unwrap();
-        self.store().open_gaps().await.unwrap();
+        self.store().open_gaps(self.now).await.unwrap();
     }
 
     pub(super) fn lose_flights(&mut self, fates: [Fate; 4]) {
@@ -180,7 +187,7 @@ impl World {
         let before = self.store().load_delivery(&job.id).await.unwrap();
         for event in [
             Event::Accepted { at: self.now },
-            Event::PutBack { due_at: self.now },
+            Event::PutBack,
             Event::Doubted { at: self.now },
         ] {
             let refused = self
@@ -223,7 +230,7 @@ impl World {
             let verdict = doubt::decide(doubt, Some(&look), submission, copy_seen, watched_for);
             let (event, wire_id) = match verdict {
                 Verdict::Found { wire_id } => (Event::Found { at: self.now }, wire_id),
-                Verdict::Refuted => (Event::Refuted { at: self.now }, None),
+                Verdict::Refuted => (Event::Refuted, None),
                 Verdict::Unsettled => (Event::Unsettled, None),
                 Verdict::LookAgain { at } => {
                     assert!(at > self.now, "looking again at once would never end");

@@ -12,6 +12,7 @@ use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
 use protocol::inbox::{MailServer, TlsMode};
 use protocol::provider::{ProviderId, SentCopy, Submission};
 use protocol::timestamp::Timestamp;
+use relay::clock::Clock;
 use relay::record::NewLead;
 use relay::store::Store;
 use relay::store::delivery::Job;
@@ -111,6 +112,7 @@ pub(crate) struct Shape {
 
 pub(crate) struct World {
     pub(super) folder: TempDir,
+    pub(super) clock: Clock,
     /// `None` only between a kill and the next start.
     pub(super) store: Option<Store>,
     pub(crate) now: Timestamp,
@@ -126,6 +128,8 @@ pub(crate) struct World {
     pub(crate) left: HashMap<DeliveryId, Timestamp>,
     /// Leads that answered, or whose message came back.
     pub(crate) stopped: HashSet<LeadId>,
+    /// When each delivery was last handed over in an attempt that may have been taken.
+    pub(crate) attempted: HashMap<DeliveryId, Timestamp>,
     /// When each inbox last handed over what may have been taken.
     pub(crate) handed_over: Vec<Option<Timestamp>>,
     /// A person's pauses.
@@ -140,8 +144,9 @@ impl World {
     /// A campaign that two inboxes send.
     pub(crate) async fn start(shape: Shape) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&database(&folder)).await.unwrap();
         let now = Timestamp::from_ms(1_000_000_000);
+        let clock = Clock::manual(now);
+        let store = Store::open(&database(&folder), &clock).await.unwrap();
         let mut inboxes = Vec::new();
         for name in ["jane", "june"] {
             let server = MailServer {
@@ -161,7 +166,7 @@ impl World {
                 dismissed: None,
             };
             let inbox = store.create_inbox(new, &connected, now).await.unwrap();
-            store.close_gap(&inbox.id).await.unwrap();
+            store.close_gap(&inbox.id, now).await.unwrap();
             inboxes.push(inbox.id);
         }
         let steps: Vec<_> = [0_u64, 1, 10]
@@ -201,6 +206,7 @@ impl World {
         };
         Self {
             folder,
+            clock,
             store: Some(store),
             now,
             server: Server::new(inboxes.len(), submission),
@@ -213,6 +219,7 @@ impl World {
             stale: Vec::new(),
             sent_again: HashMap::new(),
             left: HashMap::new(),
+            attempted: HashMap::new(),
             stopped: HashSet::new(),
             pauses: Vec::new(),
         }
@@ -268,7 +275,8 @@ impl World {
     }
 
     pub(crate) fn wait(&mut self, by: Duration) {
-        self.now = self.now + by;
+        self.clock.advance(by);
+        self.now = self.clock.now();
         self.server.advance(self.now);
     }
 
@@ -282,7 +290,7 @@ impl World {
     pub(crate) async fn find_next_due(&self) -> Option<Timestamp> {
         let mut next = None;
         for inbox in &self.inboxes {
-            let due = self.store().find_next_due(inbox).await.unwrap();
+            let due = self.store().find_next_due(inbox, self.now).await.unwrap();
             next = [next, due].into_iter().flatten().min();
         }
         next

@@ -5,6 +5,7 @@ use std::time::Duration;
 use protocol::reconnect::State as ReconnectState;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
+use relay::engine::turns::take_turn;
 use relay::store::delivery::Claim;
 
 use crate::app::person::ALL;
@@ -41,6 +42,7 @@ async fn an_attempt_whose_lease_runs_out_is_doubted_and_then_settled() {
         now,
         lease_until: now + Duration::from_mins(1),
         sent: None,
+        take_turn,
     };
     let job = relay.app().store.claim_delivery(&claim).await.unwrap();
     assert!(job.is_some());
