@@ -318,3 +318,127 @@ pub(super) fn rest_from(now: Moment, until: Timestamp) -> (i64, i64) {
     let rest: Duration = until.since(now.at);
     (until.as_ms(), now.r_ms.saturating_add(duration_ms(rest)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use protocol::delivery::State;
+    use sqlx::migrate::Migrator;
+
+    use super::super::{MIGRATIONS, connect};
+    use super::*;
+    use crate::clock::Clock;
+
+    const HOUR_MS: i64 = 3_600_000;
+    /// When the last version ended.
+    const ENDED_MS: i64 = 1_795_417_920_000;
+
+    fn campaign(name: &str, state: &str, status: &str) -> String {
+        format!(
+            "INSERT INTO campaigns (id, name, steps, n_steps, state, status, created_at_ms) \
+             VALUES ('{name}', '{name}', '[]', 2, '{state}', '{status}', 1)"
+        )
+    }
+
+    /// An inbox that was last read when the version ended.
+    fn inbox(name: &str, state: &str, connection: &str) -> String {
+        format!(
+            "INSERT INTO inboxes (id, address, provider, smtp, imap, gap_ms, connection, connection_state, \
+             credentials_fence, refresh_until_ms, gap_open, last_read_at_ms, created_at_ms) \
+             VALUES ('{name}', '{name}@acme.example', 'imap', \
+             '{{\"host\":\"h\",\"port\":1,\"tls\":\"implicit\"}}', '{{\"host\":\"h\",\"port\":1,\"tls\":\"implicit\"}}', \
+             0, '{connection}', '{state}', 0, 0, 0, {ENDED_MS}, 1)"
+        )
+    }
+
+    /// A delivery that was due an hour after the version ended.
+    fn delivery(campaign: &str, inbox: &str) -> [String; 3] {
+        let id = format!("{campaign}_{inbox}");
+        [
+            format!(
+                "INSERT INTO campaign_inboxes (campaign_id, inbox_id, position) VALUES ('{campaign}', '{inbox}', 0)"
+            ),
+            format!(
+                "INSERT INTO leads (id, campaign_id, inbox_id, position, address, fields, state) \
+                 VALUES ('{id}', '{campaign}', '{inbox}', 7, '{id}@lead.example', '{{}}', 'active')"
+            ),
+            format!(
+                "INSERT INTO deliveries (id, campaign_id, lead_id, inbox_id, step, state, due_at_ms, attempt) \
+                 VALUES ('{id}', '{campaign}', '{id}', '{inbox}', 2, 'planned', {}, 0)",
+                ENDED_MS + HOUR_MS
+            ),
+        ]
+    }
+
+    #[tokio::test]
+    async fn what_waited_in_the_last_version_waits_for_as_long_as_it_would_have() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("unpause.db");
+        sqlx::any::install_default_drivers();
+        let url = format!("sqlite://{}?mode=rwc", path.display());
+        let before = connect(&url, 1).await.unwrap();
+        let old = MIGRATIONS.iter().filter(|one| one.version < 9).cloned();
+        Migrator {
+            migrations: Cow::Owned(old.collect()),
+            ..Migrator::DEFAULT
+        }
+        .run(&before)
+        .await
+        .unwrap();
+        let instant = |ms| Timestamp::from_ms(ms).to_string();
+        let lost = format!(
+            r#"{{"state":"disconnected","cause":"permission_ended","evidence":null,"since":"{}"}}"#,
+            instant(ENDED_MS - 3 * HOUR_MS)
+        );
+        let paused = format!(
+            r#"{{"state":"paused","by":{{"by":"person"}},"since":"{}"}}"#,
+            instant(ENDED_MS - 2 * HOUR_MS)
+        );
+        let connected = r#"{"state":"connected","since":"2026-01-01T00:00:00Z"}"#;
+        let mut rows = vec![
+            campaign("runs", "running", r#"{"state":"running"}"#),
+            campaign("paused", "paused", &paused),
+            inbox("works", "connected", connected),
+            inbox("lost", "disconnected", &lost),
+        ];
+        for campaign in ["runs", "paused"] {
+            for inbox in ["works", "lost"] {
+                rows.extend(delivery(campaign, inbox));
+            }
+        }
+        for row in rows {
+            sqlx::query(sqlx::AssertSqlSafe(row))
+                .execute(&before)
+                .await
+                .unwrap();
+        }
+        before.close().await;
+
+        // The relay was off for a day.
+        let clock = Clock::manual(Timestamp::from_ms(ENDED_MS + 24 * HOUR_MS));
+        let store = Store::open(&path, &clock).await.unwrap();
+        let mut reader = store.reader.acquire().await.unwrap();
+        let now = store.moment(clock.now());
+        for (campaign, inbox, hours_left) in [
+            ("runs", "works", 1),
+            // The wait stood since the loss, since the pause, and since whichever came first.
+            ("runs", "lost", 4),
+            ("paused", "works", 3),
+            ("paused", "lost", 4),
+        ] {
+            let id = protocol::id::DeliveryId::new(format!("{campaign}_{inbox}"));
+            let delivery = store.load_delivery(&id).await.unwrap();
+            let State::Planned { due } = delivery.status else {
+                panic!("{delivery:?}")
+            };
+            let pair = (CampaignId::new(campaign), InboxId::new(inbox));
+            let pair = load_clock(&mut reader, &pair.0, &pair.1).await.unwrap();
+            assert!(!pair.runs(), "nothing was read yet");
+            let left = due.since(pair.read(now));
+            assert_eq!(left, Duration::from_hours(hours_left), "{id}");
+        }
+        drop(reader);
+        store.close().await;
+    }
+}
