@@ -164,6 +164,7 @@ fn a_refused_sign_in_that_tells_of_the_servers_own_trouble_passes() {
     for text in [
         "Login failed: the password is incorrect, or the system is busy",
         "Wrong user name; try again later",
+        "The system is busy, or the password was changed",
         "5.7.8 authentication failed: (reason unavailable)",
     ] {
         let cause = classify(&smtp(Stage::Auth, 535, text));
@@ -199,6 +200,12 @@ fn what_somebody_must_do_does_not_pass_by_a_first_digit() {
             Cause::SignInRefused,
         ),
         (Stage::Auth, 451, "Credits exceeded", Cause::DailyLimit),
+        (
+            Stage::Body,
+            421,
+            "Your account is temporarily disabled, please contact support",
+            Cause::SendingBlocked,
+        ),
         // It is said to pass.
         (
             Stage::Auth,
