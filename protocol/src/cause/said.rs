@@ -3,7 +3,12 @@
 use std::ops::Deref;
 
 use super::aadsts::{self, Asks};
-use super::concept::{self as of, *};
+use super::concept::{
+    self as of, ABLE, ACCOUNT, APP_PASSWORD, ASKED, AT_ONCE, CONNECTIONS, CREDENTIAL, DAY,
+    DOMAIN_PROOF, ENCRYPTION, FAILED_ATTEMPT, FULL, HELLO, LATER, LIMIT, LOST, OFF, OUTGOING, OVER,
+    RATE, READER, RECEIVES, RECIPIENTS_OWN, REPEATED, SENDER, SENDING, SERVERS, SHUT, SIGN_IN,
+    SIZE, SLOWED, TEMPORARY, TO_ACTIVATE, TOO_MANY, TROUBLE, WRONG,
+};
 use super::words::{Concept, Text};
 use crate::evidence::{Evidence, Finding, Said, Stage};
 use crate::reply::{ImapReply, ImapStatus, OAuthReply, SmtpReply};
