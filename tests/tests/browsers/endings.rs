@@ -95,10 +95,7 @@ async fn ends(kind: Kind) -> Result<()> {
     wait_words(session, "redirect_uri", SOON).await?;
     session.close_window().await?;
     story
-        .ends(
-            "redirect-unknown",
-            "refuses what the relay sends",
-        )
+        .ends("redirect-unknown", "refuses what the relay sends")
         .await?;
     control.forget_redirects(false);
     story.tells_the_operator_only().await?;
