@@ -36,6 +36,7 @@ impl Evidence {
         match &self.said {
             Said::Found(
                 Finding::ScopeMissing { .. }
+                | Finding::NoSignInOffered { .. }
                 | Finding::OtherIdentity {
                     signed_in_as: Some(_),
                 },
@@ -184,6 +185,13 @@ pub enum Finding {
     Cancelled,
     /// There are no credentials to use.
     NoCredentials,
+    /// The server offers no way to sign in that these credentials have. No server refused anything.
+    NoSignInOffered {
+        /// The ways that would do, as the protocol names them.
+        needed: String,
+        /// What the server offers instead, as it names it.
+        offered: String,
+    },
     /// The sealed payload could not be opened.
     Unsealable,
     /// The answer came from another provider, or bears another state (RFC 6749 §10.12, RFC 9207 §2.4).
@@ -205,6 +213,9 @@ impl fmt::Display for Finding {
             Self::Expired => f.write_str("nobody finished the sign-in in time"),
             Self::Cancelled => f.write_str("the sign-in was ended"),
             Self::NoCredentials => f.write_str("the inbox has no credentials"),
+            Self::NoSignInOffered { needed, offered } => {
+                write!(f, "expected an offer of {needed}, found {offered}")
+            }
             Self::Unsealable => f.write_str("the sealed hand-over could not be opened"),
             Self::MixedUp => f.write_str("the answer does not belong to this sign-in"),
         }

@@ -1,11 +1,10 @@
 //! Signing in over IMAP: which mechanism, and its exchange. Where the credentials come from is the
 //! caller's business.
 
-use protocol::evidence::{Party, Stage};
+use protocol::evidence::{Finding, Party, Said, Stage};
 
 use super::capabilities::Capabilities;
 use super::command::Command;
-use super::wire::garbage;
 use crate::failure::Failure;
 use crate::sign_in::SignIn;
 
@@ -16,8 +15,11 @@ use crate::sign_in::SignIn;
 /// `NO [AUTHENTICATIONFAILED] Authentication failed.` only after an empty line.
 pub(super) fn choose_command(offered: &Capabilities, sign_in: &SignIn) -> Result<Command, Failure> {
     let refuse = |wanted: &str| {
-        let detail = format!("the server offers {} and not {wanted}", offered.sign_ins());
-        Err(Failure::new(Party::Imap, Stage::Auth, garbage(&detail)))
+        let found = Finding::NoSignInOffered {
+            needed: wanted.to_owned(),
+            offered: offered.sign_ins(),
+        };
+        Err(Failure::new(Party::Imap, Stage::Auth, Said::Found(found)))
     };
     match sign_in {
         SignIn::Bearer { .. } => {

@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use protocol::evidence::{Party, Said, Stage};
+use protocol::evidence::{Finding, Party, Said, Stage};
 use protocol::reply::SmtpReply;
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -41,9 +41,10 @@ fn not_offered(offer: &Offer, needed: &str) -> Failure {
         [] => "no AUTH at all".to_owned(),
         mechanisms => format!("AUTH {}", mechanisms.join(" ")),
     };
-    failed(Said::Garbage {
-        detail: format!("expected an offer of AUTH {needed}, found {offered}"),
-    })
+    failed(Said::Found(Finding::NoSignInOffered {
+        needed: format!("AUTH {needed}"),
+        offered,
+    }))
 }
 
 /// XOAUTH2 with its initial response

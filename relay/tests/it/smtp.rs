@@ -4,7 +4,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use protocol::evidence::{IoFault, Party, Said, Stage};
+use protocol::evidence::{Finding, IoFault, Party, Said, Stage};
 use protocol::inbox::Address;
 use protocol::reply::SmtpReply;
 use protocol::secret::Secret;
@@ -278,27 +278,30 @@ async fn a_refused_password_is_the_servers_reply() {
 
 #[tokio::test]
 async fn a_mechanism_that_is_not_offered_is_no_verdict_of_the_server() {
-    for (offer, sign_in, expected) in [
+    for (offer, sign_in, (needed, offered)) in [
         (
             "AUTH PLAIN LOGIN",
             bearer(),
-            "expected an offer of AUTH XOAUTH2, found AUTH PLAIN LOGIN",
+            ("AUTH XOAUTH2", "AUTH PLAIN LOGIN"),
         ),
         (
             "AUTH XOAUTH2",
             password(),
-            "expected an offer of AUTH PLAIN or LOGIN, found AUTH XOAUTH2",
+            ("AUTH PLAIN or LOGIN", "AUTH XOAUTH2"),
         ),
         (
             "HELP",
             password(),
-            "expected an offer of AUTH PLAIN or LOGIN, found no AUTH at all",
+            ("AUTH PLAIN or LOGIN", "no AUTH at all"),
         ),
     ] {
         let script = format!("TLS\nS: 220 hi\nC: EHLO relay.example\nS: 250-hi\nS: 250 {offer}\n");
         let failure = refused(&script, &sign_in).await;
-        let detail = expected.to_owned();
-        assert_eq!(failure, smtp(Stage::Auth, Said::Garbage { detail }));
+        let finding = Finding::NoSignInOffered {
+            needed: needed.to_owned(),
+            offered: offered.to_owned(),
+        };
+        assert_eq!(failure, smtp(Stage::Auth, Said::Found(finding)));
     }
 }
 
