@@ -14,6 +14,7 @@ use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::{AnyPool, Row as _};
 
 pub mod access;
+pub mod addressed;
 pub mod campaign;
 pub mod delivery;
 pub mod doubt;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use protocol::id::DeliveryId;
 use protocol::provider::{SentCopy, Submission};
 use protocol::timestamp::Timestamp;
 
@@ -111,6 +110,8 @@ const AGAIN_AT_MOST: Duration = Duration::from_mins(1);
 
 #[cfg(test)]
 mod tests {
+    use protocol::id::DeliveryId;
+
     use super::*;
 
     const SERVER: Submission = Submission {
