@@ -147,7 +147,12 @@ pub(super) fn form(head: &Head<'_>) -> Form {
             .iter()
             .any(|hop| hop.contains("invoked for bounce"));
     let sender = sender(head);
-    if is_report || is_marked || is_daemon(&sender) || head.from_name().contains("mail delivery s")
+    if is_report
+        || is_marked
+        || is_daemon(&sender)
+        || ["mail delivery sys", "mail delivery sub"]
+            .iter()
+            .any(|name| head.from_name().contains(name))
     {
         return Form::Server;
     }
