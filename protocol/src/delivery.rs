@@ -90,6 +90,8 @@ pub enum Suppression {
     Replied,
     /// An earlier step bounced.
     Bounced,
+    /// The lead reported a message as abuse (RFC 5965).
+    Complained,
     /// An earlier step was refused.
     Rejected,
     /// A person ended the lead.

@@ -17,6 +17,7 @@ use sqlx::{AnyPool, Row as _};
 use crate::clock::Clock;
 
 pub mod access;
+pub mod addressed;
 pub mod campaign;
 mod clocks;
 pub mod delivery;

@@ -20,6 +20,7 @@ mod faults;
 mod fuzz;
 mod gzip;
 mod npm;
+mod score;
 mod secrets;
 mod shell;
 mod start;
@@ -39,6 +40,7 @@ const COMMANDS: &[Command] = &[
     demo::COMMAND,
     crash::COMMAND,
     faults::COMMAND,
+    score::COMMAND,
     secrets::COMMAND,
     fuzz::COMMAND,
     bench::COMMAND,

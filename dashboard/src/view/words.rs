@@ -50,6 +50,7 @@ pub(super) fn suppressed(why: Suppression) -> &'static str {
     match why {
         Suppression::Replied => "Not sent: answered",
         Suppression::Bounced => "Not sent: an earlier message bounced",
+        Suppression::Complained => "Not sent: reported as abuse",
         Suppression::Rejected => "Not sent: an earlier message was refused",
         Suppression::Person => "Not sent: ended by a person",
     }

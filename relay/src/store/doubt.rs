@@ -5,18 +5,10 @@ use protocol::id::{DeliveryId, InboxId, LeadId};
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 
+use super::addressed::Addressed;
 use super::inbox::position;
 use super::{Store, StoreError, delivery, lead, number, text};
 use crate::record::Doubt;
-
-/// A delivery that an arrived message speaks of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Addressed {
-    /// The delivery.
-    pub delivery: DeliveryId,
-    /// Its lead.
-    pub lead: LeadId,
-}
 
 impl Store {
     /// The deliveries of an inbox that are in doubt, oldest first.
@@ -105,36 +97,6 @@ impl Store {
         Ok(row.is_some())
     }
 
-    /// The delivery of this inbox that one of these message ids names, ours or the server's; the latest
-    /// step where several do.
-    pub async fn find_addressed(
-        &self,
-        inbox: &InboxId,
-        message_ids: &[String],
-    ) -> Result<Option<Addressed>, StoreError> {
-        let mut found: Option<(i64, Addressed)> = None;
-        for message_id in message_ids {
-            let row = sqlx::query(
-                "SELECT id, lead_id, step FROM deliveries WHERE inbox_id = $1 AND (message_id = $2 OR wire_id = $2) \
-                 AND attempt > 0 ORDER BY step DESC LIMIT 1",
-            )
-            .bind(inbox.to_string())
-            .bind(message_id.clone())
-            .fetch_optional(&self.reader)
-            .await?;
-            let Some(row) = row else { continue };
-            let step = number(&row, "step")?;
-            if found.as_ref().is_none_or(|(best, _)| step > *best) {
-                let addressed = Addressed {
-                    delivery: DeliveryId::new(text(&row, "id")?),
-                    lead: LeadId::new(text(&row, "lead_id")?),
-                };
-                found = Some((step, addressed));
-            }
-        }
-        Ok(found.map(|(_, addressed)| addressed))
-    }
-
     /// The lead answered: none of its later steps is sent. Again changes nothing.
     pub async fn note_reply(&self, lead: &LeadId, now: Timestamp) -> Result<bool, StoreError> {
         let mut tx = self.writer.begin().await?;
@@ -143,11 +105,20 @@ impl Store {
         Ok(stopped)
     }
 
-    /// A permanent DSN came back for a delivery: the lead stops. A delivery in doubt is thereby found,
-    /// since nobody bounces what was never accepted. Again changes nothing.
+    /// The lead complained about a message: it is not written to any more. Again changes nothing.
+    pub async fn note_complaint(&self, lead: &LeadId, now: Timestamp) -> Result<bool, StoreError> {
+        let mut tx = self.writer.begin().await?;
+        let stopped = lead::stop(&mut tx, lead, Suppression::Complained, self.moment(now)).await?;
+        tx.commit().await?;
+        Ok(stopped)
+    }
+
+    /// A delivery came back for good, for the reason in `words`: the lead stops. A delivery in doubt is thereby
+    /// found, since nobody bounces what was never accepted. Again changes nothing.
     pub async fn note_bounce(
         &self,
         addressed: &Addressed,
+        words: &str,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut tx = self.writer.begin().await?;
@@ -158,6 +129,13 @@ impl Store {
                 Ok(_) | Err(StoreError::Conflict(_)) => {}
                 Err(error) => return Err(error),
             }
+        }
+        if !words.is_empty() {
+            sqlx::query("UPDATE deliveries SET words = $1 WHERE id = $2 AND state = 'bounced'")
+                .bind(words.to_owned())
+                .bind(addressed.delivery.to_string())
+                .execute(&mut *tx)
+                .await?;
         }
         tx.commit().await?;
         Ok(stopped)

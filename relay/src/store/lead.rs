@@ -167,6 +167,7 @@ pub(super) fn why_name(why: Suppression) -> &'static str {
     match why {
         Suppression::Replied => "replied",
         Suppression::Bounced => "bounced",
+        Suppression::Complained => "complained",
         Suppression::Rejected => "rejected",
         Suppression::Person => "person",
     }
@@ -177,6 +178,7 @@ pub(super) fn parse_why(name: &str) -> Result<Suppression, StoreError> {
     [
         Suppression::Replied,
         Suppression::Bounced,
+        Suppression::Complained,
         Suppression::Rejected,
         Suppression::Person,
     ]

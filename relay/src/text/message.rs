@@ -87,7 +87,7 @@ pub fn compose(parts: &Parts<'_>) -> Result<Vec<u8>, MessageError> {
     let mut builder = MessageBuilder::new()
         .from(mailbox(parts.from)?)
         .to(mailbox(parts.to)?)
-        .subject(subject(parts)?)
+        .subject(render_subject(parts.steps, parts.step_idx, parts.fields)?)
         .date(date)
         .message_id(Some(format!("<{}>", parts.message_id)))
         .header(Delivery(parts.delivery.to_string()));
@@ -107,19 +107,23 @@ pub fn compose(parts: &Parts<'_>) -> Result<Vec<u8>, MessageError> {
     Ok(message.formatted())
 }
 
-/// The step's own subject, or that of the first step as an answer in its thread.
-fn subject(parts: &Parts<'_>) -> Result<String, MessageError> {
-    let own = parts
-        .steps
-        .get(parts.step_idx)
+/// The subject of a step for a lead of these fields: its own, or that of the first step as an answer in its thread;
+/// empty where there is neither.
+pub fn render_subject(
+    steps: &[Step],
+    step_idx: usize,
+    fields: &BTreeMap<String, String>,
+) -> Result<String, MessageError> {
+    let own = steps
+        .get(step_idx)
         .map(|step| step.subject.as_str())
         .filter(|subject| !subject.is_empty());
-    let (start, template) = match (own, parts.steps.first()) {
+    let (start, template) = match (own, steps.first()) {
         (Some(own), _) => ("", own),
-        (None, Some(first)) if parts.step_idx > 0 => ("Re: ", first.subject.as_str()),
+        (None, Some(first)) if step_idx > 0 => ("Re: ", first.subject.as_str()),
         _ => return Ok(String::new()),
     };
-    let subject = clean(&template::render(template, parts.fields)?).replace('\n', " ");
+    let subject = clean(&template::render(template, fields)?).replace('\n', " ");
     check_subject(&subject)?;
     Ok(format!("{start}{subject}"))
 }

@@ -92,21 +92,33 @@ async fn read_message(
         arrival::parse(&header.bytes)
     };
     let now = app.clock.now();
+    // Where the server tells no time, it has come by now.
+    let arrived_at = header.internal_date.unwrap_or(now);
+    let store = &app.store;
     match arrival {
-        Arrival::Reply { to } => {
-            if let Some(addressed) = app.store.find_addressed(&inbox.id, &to).await?
-                && app.store.note_reply(&addressed.lead, now).await?
+        Arrival::Reply(answer) => {
+            if let Some(addressed) = store.find_answered(&inbox.id, &answer, arrived_at).await?
+                && store.note_reply(&addressed.lead, now).await?
             {
                 tracing::info!(inbox = %inbox.address, lead = %addressed.lead, "the lead answered");
                 found.replies += 1;
             }
         }
-        Arrival::Bounce { of } => {
-            if let Some(addressed) = app.store.find_addressed(&inbox.id, &of).await?
-                && app.store.note_bounce(&addressed, now).await?
+        Arrival::Bounce(bounce) => {
+            if let Some((addressed, failure)) =
+                store.find_bounced(&inbox.id, &bounce, arrived_at).await?
+                && store.note_bounce(&addressed, &failure.words(), now).await?
             {
-                tracing::info!(inbox = %inbox.address, lead = %addressed.lead, "a message bounced");
+                let hardness = failure.hardness();
+                tracing::info!(inbox = %inbox.address, lead = %addressed.lead, ?hardness, "a message bounced");
                 found.bounces += 1;
+            }
+        }
+        Arrival::Complaint(named) => {
+            if let Some(addressed) = store.find_named(&inbox.id, &named, arrived_at).await?
+                && store.note_complaint(&addressed.lead, now).await?
+            {
+                tracing::info!(inbox = %inbox.address, lead = %addressed.lead, "the lead complained");
             }
         }
         Arrival::Other => {}

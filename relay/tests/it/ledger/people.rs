@@ -3,7 +3,8 @@
 use protocol::campaign::{PausedBy, State};
 use protocol::delivery::Decision;
 use relay::store::StoreError;
-use relay::store::doubt::Addressed;
+use relay::store::addressed::Addressed;
+use relay::text::arrival::Named;
 
 use super::world::{Hold, World};
 
@@ -46,7 +47,7 @@ impl World {
     pub(super) async fn bounce(&mut self, nth: usize) {
         if let Some(addressed) = self.find_arrived(nth).await {
             self.store()
-                .note_bounce(&addressed, self.now)
+                .note_bounce(&addressed, "550 5.1.1 no such mailbox", self.now)
                 .await
                 .unwrap();
             self.stopped.insert(addressed.lead);
@@ -58,8 +59,15 @@ impl World {
         let (id, message_id) = &arrived[nth.checked_rem(arrived.len())?];
         let mut found = None;
         for inbox in &self.inboxes {
-            let ids = [message_id.clone()];
-            let here = self.store().find_addressed(inbox, &ids).await.unwrap();
+            let named = Named {
+                ids: vec![message_id.clone()],
+                ..Named::default()
+            };
+            let here = self
+                .store()
+                .find_named(inbox, &named, self.now)
+                .await
+                .unwrap();
             found = found.or(here);
         }
         let found = found.expect("a message that was sent is known by its id");
