@@ -17,6 +17,7 @@ pub mod notify;
 pub mod oauth;
 pub mod record;
 pub mod secret;
+pub mod service;
 pub mod sign_in;
 pub mod smtp;
 pub mod store;

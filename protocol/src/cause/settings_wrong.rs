@@ -2,7 +2,7 @@
 
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
-use crate::evidence::{Said, Stage};
+use crate::evidence::{Finding, Said, Stage};
 use crate::reply::ImapStatus;
 
 pub(super) static CAUSE: Definition = Definition {
@@ -45,6 +45,9 @@ pub(super) static CAUSE: Definition = Definition {
             "not a relay",
         ];
         let encryption = ["starttls", "tls", "ssl", "encrypt", "secure connection"];
+        if matches!(evidence.said, Said::Found(Finding::OtherService { .. })) {
+            return Some(Claim::Coded);
+        }
         // What the relay says where a server offers no way to sign in that it knows.
         if let Said::Garbage { detail } = &evidence.said {
             let offers = evidence.stage == Stage::Auth && detail.contains("offer");
@@ -145,6 +148,12 @@ pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
             Party::Smtp,
             Stage::Auth,
             "expected an offer of AUTH XOAUTH2, found no AUTH at all",
+        ),
+        found(
+            Stage::Greeting,
+            Finding::OtherService {
+                words: "expected an IMAP server, found an SMTP server".to_owned(),
+            },
         ),
     ]
 }
