@@ -17,6 +17,7 @@ pub mod access;
 pub mod campaign;
 pub mod delivery;
 pub mod doubt;
+pub mod folder;
 pub mod hosted;
 pub mod inbox;
 pub mod lead;
