@@ -76,6 +76,13 @@ pub enum Event {
     Worked,
     /// A reconnect was verified.
     Verified,
+    /// A reconnect was verified, and in all the time it has what arrived meanwhile could not be read.
+    Unread {
+        /// What was met last.
+        evidence: Evidence,
+        /// When the outage began that it was to end.
+        since: Timestamp,
+    },
 }
 
 /// What must be done about it.
@@ -126,7 +133,7 @@ impl Connection {
         }
     }
 
-    /// The next state, and what to do. Transient evidence never ends a connection.
+    /// The next state, and what to do. Transient evidence never ends a connection on which anything was read.
     pub fn decide(self, event: Event, now: Timestamp, patience: Patience) -> (Self, Vec<Effect>) {
         match (self, event) {
             (
@@ -203,7 +210,19 @@ impl Connection {
                 };
                 (state, vec![Effect::GoOn])
             }
-            (state, Event::Failed(_) | Event::Probed(_) | Event::Worked) => (state, Vec::new()),
+            // It has not worked since the sign-in: what it is still without is told, and somebody decides.
+            (Self::Connected { .. }, Event::Unread { evidence, since }) => {
+                let cause = classify(&evidence);
+                let state = Self::Disconnected {
+                    cause,
+                    evidence: Some(evidence),
+                    since,
+                };
+                (state, vec![Effect::Disconnect(cause)])
+            }
+            (state, Event::Failed(_) | Event::Probed(_) | Event::Worked | Event::Unread { .. }) => {
+                (state, Vec::new())
+            }
         }
     }
 }
@@ -439,6 +458,20 @@ mod tests {
             smtp,
             imap: None,
         }))
+    }
+
+    #[test]
+    fn what_was_never_read_since_the_sign_in_ends_it_with_what_was_met() {
+        let unread = || Event::Unread {
+            evidence: unreachable(),
+            since: at(3),
+        };
+        let (lost, effects) = connected(10).decide(unread(), at(600), PATIENCE);
+        let cause = classify(&unreachable());
+        assert_eq!(effects, [Effect::Disconnect(cause)]);
+        assert_eq!(lost.since(), at(3), "it is the outage that it was");
+        let (same, effects) = lost.clone().decide(unread(), at(700), PATIENCE);
+        assert_eq!((same, effects), (lost, Vec::new()));
     }
 
     #[test]

@@ -37,6 +37,7 @@ impl Evidence {
             Said::Found(
                 Finding::ScopeMissing { .. }
                 | Finding::NoSignInOffered { .. }
+                | Finding::OtherService { .. }
                 | Finding::OtherIdentity {
                     signed_in_as: Some(_),
                 },
@@ -196,6 +197,11 @@ pub enum Finding {
     Unsealable,
     /// The answer came from another provider, or bears another state (RFC 6749 §10.12, RFC 9207 §2.4).
     MixedUp,
+    /// A server of another protocol answers at the port.
+    OtherService {
+        /// What was expected and what answers, with the first words of its greeting, shortened and escaped.
+        words: String,
+    },
 }
 
 impl fmt::Display for Finding {
@@ -218,6 +224,7 @@ impl fmt::Display for Finding {
             }
             Self::Unsealable => f.write_str("the sealed hand-over could not be opened"),
             Self::MixedUp => f.write_str("the answer does not belong to this sign-in"),
+            Self::OtherService { words } => f.write_str(words),
         }
     }
 }
@@ -241,6 +248,7 @@ mod tests {
         let words = |words: &str| Some(words.to_owned());
         let detail = "connection reset".to_owned();
         let missing = vec!["mail.read".to_owned()];
+        let other = "expected an IMAP server, found an SMTP server";
         for (said, found) in [
             (Said::Found(Finding::Expired), None),
             (
@@ -252,6 +260,12 @@ mod tests {
                 words("not granted: mail.read"),
             ),
             (Said::Garbage { detail }, words("connection reset")),
+            (
+                Said::Found(Finding::OtherService {
+                    words: other.to_owned(),
+                }),
+                words(other),
+            ),
         ] {
             assert_eq!(told(said.clone()), found, "{said:?}");
         }

@@ -116,6 +116,9 @@ impl Hush {
                     offered: self.text(&offered),
                 })
             }
+            Said::Found(Finding::OtherService { words }) => Said::Found(Finding::OtherService {
+                words: self.text(&words),
+            }),
             Said::Found(finding) => Said::Found(finding),
         }
     }

@@ -21,6 +21,7 @@ pub mod provider;
 pub mod record;
 pub mod running;
 pub mod secret;
+pub mod service;
 pub mod sign_in;
 pub mod smtp;
 pub mod store;

@@ -22,6 +22,7 @@ pub mod campaign;
 mod clocks;
 pub mod delivery;
 pub mod doubt;
+pub mod folder;
 pub mod hosted;
 pub mod inbox;
 pub mod lead;

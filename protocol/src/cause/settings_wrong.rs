@@ -22,7 +22,11 @@ pub(super) static CAUSE: Definition = Definition {
     },
     claim: |evidence| {
         if let Some(finding) = evidence.finding() {
-            return matches!(finding, Finding::NoSignInOffered { .. }).then_some(Claim::Coded);
+            return matches!(
+                finding,
+                Finding::NoSignInOffered { .. } | Finding::OtherService { .. }
+            )
+            .then_some(Claim::Coded);
         }
         let encryption = evidence.relates(ENCRYPTION, REQUIRED)
             || evidence.is_off(ENCRYPTION)
@@ -150,6 +154,12 @@ pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
             Finding::NoSignInOffered {
                 needed: "AUTH XOAUTH2".to_owned(),
                 offered: "no AUTH at all".to_owned(),
+            },
+        ),
+        found(
+            Stage::Greeting,
+            Finding::OtherService {
+                words: "expected an IMAP server, found an SMTP server".to_owned(),
             },
         ),
     ]

@@ -297,7 +297,24 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Notes how far INBOX was read. The gap stays open until [`Store::close_gap`].
+    /// Notes how far INBOX was read on the way to its end: what is behind is not asked for again.
+    pub async fn note_progress(
+        &self,
+        id: &InboxId,
+        position: FolderPosition,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE inboxes SET inbox_uid_validity = $1, inbox_uid_next = $2 WHERE id = $3",
+        )
+        .bind(i64::from(position.uid_validity))
+        .bind(i64::from(position.uid_next))
+        .bind(id.to_string())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// Notes how far INBOX was read, and that everything was that had come by `now`. The gap stays open until [`Store::close_gap`].
     pub async fn update_read_position(
         &self,
         id: &InboxId,

@@ -91,9 +91,11 @@ pub fn compose(parts: &Parts<'_>) -> Result<Vec<u8>, MessageError> {
         .date(date)
         .message_id(Some(format!("<{}>", parts.message_id)))
         .header(Delivery(parts.delivery.to_string()));
-    if let Some(parent) = parts.thread.last() {
+    // Of some ids only the left side is known, which no header can bear.
+    let thread = parts.thread.iter().filter(|id| id.contains('@'));
+    if let Some(parent) = thread.clone().next_back() {
         // RFC 5322 §3.6.4; the server's own name for a message stands last, where readers look first.
-        let all: Vec<String> = parts.thread.iter().map(|id| format!("<{id}>")).collect();
+        let all: Vec<String> = thread.map(|id| format!("<{id}>")).collect();
         builder = builder
             .in_reply_to(format!("<{parent}>"))
             .references(all.join(" "));
@@ -277,5 +279,16 @@ mod tests {
             text.contains("References: <ours@acme.example> <theirs@mail.example>\r\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn an_id_of_which_only_one_side_is_known_is_named_nowhere() {
+        let thread = ["ours@acme.example".to_owned(), "0100018c-0000".to_owned()];
+        let text = composed(1, &thread);
+        assert!(
+            text.contains("In-Reply-To: <ours@acme.example>\r\n"),
+            "{text}"
+        );
+        assert!(!text.contains("0100018c-0000"), "{text}");
     }
 }

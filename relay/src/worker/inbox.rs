@@ -143,9 +143,10 @@ async fn work(
     memory.resting_until = None;
     keep_rest(app, &inbox.id, memory).await?;
     if inbox.gap_open || memory.read_at.is_none_or(|at| at <= now) {
-        read_inbox(app, inbox, memory.mailbox.reader(app, inbox).await?).await?;
+        read_inbox(app, inbox, &mut memory.mailbox).await?;
         app.store.close_gap(&inbox.id, app.clock.now()).await?;
-        memory.read_at = Some(app.clock.now() + app.config.timing.poll_every);
+        // From its beginning: where the clock jumped meanwhile, what came then is read next.
+        memory.read_at = Some(now + app.config.timing.poll_every);
         memory.worked.read = true;
     }
     let Some((_, provider)) = app.providers.find(&inbox.provider) else {

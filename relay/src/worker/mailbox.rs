@@ -14,7 +14,7 @@ use super::token::{Freshness, load_sign_in};
 use crate::app::App;
 use crate::engine::doubt::{self, Look, Verdict};
 use crate::failure::Failure;
-use crate::imap::{self, Folder, find_sent_folder};
+use crate::imap::{self, Folder, SpecialUse, find_sent_folder};
 use crate::record::FolderPosition;
 use crate::sign_in::SignIn;
 use crate::smtp;
@@ -30,16 +30,30 @@ pub(super) struct Mailbox {
     sent: Option<FolderPosition>,
     /// The access token's end is not known any more: the next sign-in takes a new one.
     needs_fresh_token: bool,
+    /// When all folders were gone through last.
+    pub(super) swept_at: Option<Timestamp>,
 }
 
 /// An IMAP session and the folder that it knows.
 pub(super) struct Reader {
     pub(super) session: imap::Session,
+    /// All folders, as they were when the session began.
+    folders: Vec<Folder>,
     sent_folder: Option<Folder>,
+    /// The folder that is open, by its key, and its UIDVALIDITY.
+    opened: Option<(String, u32)>,
     /// Whether a message may have been accepted whose server's name for it is not known; see [`learn_names`].
     awaits_names: bool,
     /// Up to where the sent folder was searched for names.
     names_read_to: Option<FolderPosition>,
+}
+
+/// Folders in which an answer may stand.
+pub(super) struct Places {
+    /// Those that mail comes into by itself, or that a person puts read mail into.
+    pub(super) near: Vec<Folder>,
+    /// Those of the person's own making.
+    pub(super) others: Vec<Folder>,
 }
 
 /// Headers of the sent folder that are held at a time.
@@ -49,6 +63,14 @@ const SLICE: usize = 200;
 const NAMES_WITHIN: Duration = Duration::from_hours(24);
 
 impl Mailbox {
+    /// One whose IMAP connection is signed in already.
+    pub(super) async fn with(session: imap::Session) -> Result<Self, WorkError> {
+        Ok(Self {
+            imap: Some(Reader::with(session).await?),
+            ..Self::default()
+        })
+    }
+
     /// Closes both connections.
     pub(super) async fn close(&mut self) {
         if let Some(session) = self.smtp.take() {
@@ -80,6 +102,13 @@ impl Mailbox {
             None => Reader::open(app, inbox, &self.load_sign_in(app, inbox).await?).await?,
         };
         Ok(self.imap.insert(reader))
+    }
+
+    /// Whether the IMAP connection stands.
+    pub(super) fn has_usable_imap(&self) -> bool {
+        self.imap
+            .as_ref()
+            .is_some_and(|reader| reader.session.is_usable())
     }
 
     /// Both connections, opened in parallel where they are not open, and the place in the sent folder that
@@ -161,22 +190,69 @@ impl Reader {
     }
 
     /// A reader over a session that is signed in.
-    pub(super) async fn with(mut session: imap::Session) -> Result<Self, WorkError> {
-        let sent_folder = find_sent_folder(&session.list_folders().await?).cloned();
+    async fn with(mut session: imap::Session) -> Result<Self, WorkError> {
+        let folders = session.list_folders().await?;
         Ok(Self {
             session,
-            sent_folder,
+            sent_folder: find_sent_folder(&folders).cloned(),
+            folders,
+            opened: None,
             awaits_names: true,
             names_read_to: None,
         })
     }
 
+    /// Opens a folder, from its beginning: what the server tells of it is told anew.
+    pub(super) async fn examine(&mut self, folder: &Folder) -> Result<imap::Position, WorkError> {
+        self.opened = None;
+        let position = self.session.examine(folder).await?;
+        self.opened = Some((folder.key(), position.uid_validity));
+        Ok(position)
+    }
+
+    /// Whether this folder is open, and is the one of this UIDVALIDITY.
+    pub(super) fn is_in(&self, folder: &Folder, uid_validity: u32) -> bool {
+        self.opened
+            .as_ref()
+            .is_some_and(|(key, opened)| *key == folder.key() && *opened == uid_validity)
+    }
+
+    /// The folders other than INBOX into which an answer may come, or may be put by a person or a rule; those first
+    /// that are made for it. Where one shows every message (RFC 6154 §2), that one stands for all but spam.
+    pub(super) fn list_places(&self) -> Places {
+        let is_own = |folder: &Folder| Some(folder) == self.sent_folder.as_ref();
+        let selectable = self
+            .folders
+            .iter()
+            .filter(|folder| folder.selectable && !folder.is_inbox() && !is_own(folder));
+        let (mut near, mut others) = (Vec::new(), Vec::new());
+        for folder in selectable {
+            match folder.special_use {
+                Some(SpecialUse::All | SpecialUse::Archive | SpecialUse::Junk) => {
+                    near.push(folder.clone());
+                }
+                // What is flagged is shown there, and stands elsewhere.
+                Some(
+                    SpecialUse::Sent | SpecialUse::Drafts | SpecialUse::Trash | SpecialUse::Flagged,
+                ) => {}
+                None => others.push(folder.clone()),
+            }
+        }
+        let shows_all = |folder: &Folder| folder.special_use == Some(SpecialUse::All);
+        if near.iter().any(shows_all) {
+            others.clear();
+        }
+        Places { near, others }
+    }
+
     async fn find_sent_position(&mut self) -> Result<Option<FolderPosition>, WorkError> {
-        let Some(folder) = &self.sent_folder else {
+        let Some(folder) = self.sent_folder.clone() else {
             return Ok(None);
         };
-        let position = self.session.examine(folder).await?;
-        Ok(Some(FolderPosition {
+        let position = self.examine(&folder).await?;
+        // A place that the server does not name itself is no evidence: what came there may have gone unseen.
+        let is_evidence = position.uid_validity != 0 && self.session.tells_uid_next();
+        Ok(is_evidence.then_some(FolderPosition {
             uid_validity: position.uid_validity,
             uid_next: position.uid_next,
         }))
@@ -199,6 +275,14 @@ impl Reader {
                 uids.push(header.uid);
                 let copy = arrival::parse_copy(&header.bytes);
                 copies.extend(copy.is_ours(message_ids).then_some(copy));
+            }
+            // It stays among those that were not shown, so that its absence proves nothing.
+            for passed_over in self.session.take_passed_over() {
+                tracing::debug!(
+                    uid = passed_over.uid,
+                    words = passed_over.words,
+                    "a message of the sent folder cannot be read"
+                );
             }
         }
         Ok(Some(Look {

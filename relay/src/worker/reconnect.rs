@@ -16,7 +16,7 @@ use tokio::sync::{Notify, watch};
 
 use super::WorkError;
 use super::confirming::patience;
-use super::mailbox::{Reader, hello};
+use super::mailbox::{Mailbox, hello};
 use super::reading::read_inbox;
 use super::token::renew;
 use crate::app::App;
@@ -27,6 +27,7 @@ use crate::failure::Failure;
 use crate::oauth::{self, Tokens, id_token};
 use crate::store::inbox::{Identity, Inbox};
 use crate::store::reconnect::{Advance, Reconnect, SignedIn};
+use crate::store::resume::Outage;
 use crate::{imap, notify, smtp};
 
 mod stand_in;
@@ -57,7 +58,10 @@ pub(super) async fn run(
                 tracing::warn!(reconnect = %id, error = &error as &dyn std::error::Error, "the reconnect tries again");
                 let now = app.clock.now();
                 let reconnect = app.store.load_reconnect(&id).await;
-                let is_waited_for = reconnect.is_ok_and(|reconnect| now < reconnect.expires_at);
+                // What arrived meanwhile is read in as long a time again.
+                let reading_for = app.config.timing.reconnect_for;
+                let is_waited_for =
+                    reconnect.is_ok_and(|reconnect| now < reconnect.expires_at + reading_for);
                 delay = longer(delay, app.config.timing.retry_at_most, is_waited_for);
                 now + delay
             }
@@ -512,6 +516,11 @@ async fn go_on(
         ended => return ended,
     };
     let evidence = failure.clone().at(inbox.provider.clone(), now);
+    let has_ended = now >= inbox.connection.since() + app.config.timing.reconnect_for;
+    if has_ended && !is_alarming(&evidence) {
+        end_unread(app, reconnect, inbox, evidence).await?;
+        return Ok(Next::Stage);
+    }
     if is_alarming(&evidence) {
         // Confirming it is the inbox's own task, as always.
         let event = Event::Failed(evidence);
@@ -525,6 +534,29 @@ async fn go_on(
     Err(failure.into())
 }
 
+/// Nothing could be read in all the time that a reconnect has: the inbox is without a connection as before, by what was
+/// met last, and the next stage ends the reconnect with the same words.
+async fn end_unread(
+    app: &App,
+    reconnect: &Reconnect,
+    inbox: &Inbox,
+    evidence: Evidence,
+) -> Result<(), WorkError> {
+    let now = app.clock.now();
+    let outage = reconnect
+        .payload
+        .as_deref()
+        .and_then(|payload| serde_json::from_str::<Outage>(payload).ok());
+    let since = outage.and_then(|outage| outage.since).unwrap_or(now);
+    let event = Event::Unread { evidence, since };
+    let (connection, effects) = app
+        .store
+        .decide_connection(&inbox.id, event, now, patience(app))
+        .await?;
+    notify::tell_decided(inbox, &connection, &effects);
+    Ok(())
+}
+
 /// What arrived meanwhile is read, then everything goes on.
 async fn resume(
     app: &App,
@@ -536,9 +568,9 @@ async fn resume(
         Some(session) => session,
         None => open_imap(app, inbox).await?,
     };
-    let mut reader = Reader::with(session).await?;
-    let found = read_inbox(app, inbox, &mut reader).await?;
-    reader.session.logout().await;
+    let mut mailbox = Mailbox::with(session).await?;
+    let found = Box::pin(read_inbox(app, inbox, &mut mailbox)).await?;
+    mailbox.close().await;
     let receipt = app.store.resume(&reconnect.id, app.clock.now()).await?;
     tracing::info!(
         inbox = %inbox.address, held = receipt.held, to_send = receipt.to_send, skipped = receipt.skipped,

@@ -203,7 +203,8 @@ async fn perform_outcome(
     };
     match outcome {
         Outcome::Accepted { reply } => {
-            let wire_id = reading::find_wire_id(&reply)
+            let addresses = [job.to.as_str(), inbox.address.as_str()];
+            let wire_id = reading::find_wire_id_beside(&reply, &addresses)
                 .map(|id| bare(&id).to_owned())
                 .filter(|id| *id != job.message_id);
             let ended = Ended {

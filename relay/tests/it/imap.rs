@@ -12,6 +12,8 @@ use relay::sign_in::SignIn;
 
 use crate::peer::Peer;
 
+mod odd;
+
 const TOKEN: &str = "ya29.a0AfB_byC-token";
 
 /// base64 of `user=jane@acme.example^Aauth=Bearer ya29.a0AfB_byC-token^A^A`.
@@ -306,11 +308,7 @@ async fn the_greeting_may_refuse_or_be_no_greeting() {
     assert_eq!(said, (Stage::Greeting, bye));
 
     for (script, part) in [
-        (
-            "S: 220 smtp.acme.example ESMTP",
-            "220 smtp.acme.example ESMTP",
-        ),
-        ("S: HTTP/1.1 400 Bad Request", "HTTP/1.1 400 Bad Request"),
+        ("S: hello", "expected an IMAP response, got: hello"),
         ("S: * 3 EXISTS", "expected a greeting"),
         ("S: * PREAUTH welcome back", "PREAUTH"),
     ] {
@@ -468,8 +466,13 @@ async fn a_folders_position_is_read_and_asked_for_where_it_is_not_told() {
            S: * 2 EXISTS
            S: U5 OK done
            C: U6 STATUS "INBOX" (UIDVALIDITY UIDNEXT)
-           S: * STATUS INBOX ()
-           S: U6 OK done"#,
+           S: U6 NO [UNAVAILABLE] not now
+           C: U7 UID FETCH * (UID)
+           S: U7 NO [UNAVAILABLE] not now
+           C: U8 FETCH 2 (UID)
+           S: U8 NO [UNAVAILABLE] not now
+           C: U9 UID FETCH 1:* (UID)
+           S: U9 NO [UNAVAILABLE] not now"#,
     )
     .await;
     let inbox = Folder::inbox();
@@ -486,7 +489,8 @@ async fn a_folders_position_is_read_and_asked_for_where_it_is_not_told() {
     };
     assert_eq!(session.examine(&inbox).await, Ok(asked));
     let said = session.examine(&inbox).await.unwrap_err().said;
-    assert!(is_garbage(&said, "UIDVALIDITY"), "{said:?}");
+    let refused = reply(ImapStatus::No, Some("UNAVAILABLE"), "not now");
+    assert_eq!(said, refused);
     end(session, peer).await;
 }
 
@@ -603,15 +607,8 @@ async fn many_headers_are_read_in_slices() {
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_be_read_is_never_silently_left_out() {
-    for answer in [
-        "S: * 1 FETCH (UID 12",
-        "S: * 1 FETCH (UID x)",
-        "S: * 1 FETCH UID 12",
-        "S: what is this",
-        "S: U9 OK done",
-        "S: + more",
-    ] {
+async fn a_server_that_is_out_of_step_is_left() {
+    for answer in ["S: U9 OK done", "S: + more", "S* what is this\\r\\n"] {
         let (mut session, peer) = examined(&format!("C: U3 UID FETCH 1:* (UID)\n{answer}")).await;
         let failure = session.fetch_headers(1).await.unwrap_err();
         assert!(

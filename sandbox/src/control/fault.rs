@@ -66,6 +66,8 @@ pub(crate) struct Faults {
     /// Whose sign-ins over IMAP are switched off.
     pub(crate) imap_off: HashSet<String>,
     pub(crate) troubles: Troubles,
+    /// Messages that hold this text are given to nobody.
+    pub(crate) unreadable: Option<Vec<u8>>,
     pub(crate) garbage: bool,
     /// What the next request to the token endpoint is answered with.
     pub(crate) flood: Option<Flood>,
