@@ -3,6 +3,7 @@
 use protocol::delivery::Suppression;
 use protocol::id::{CampaignId, InboxId, LeadId};
 use protocol::inbox::Address;
+use protocol::lead::{Event, State};
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 
@@ -47,7 +48,7 @@ impl Store {
         for (lead, inbox) in leads.iter().zip(inboxes.iter().cycle()) {
             let inserted = sqlx::query(
                 "INSERT INTO leads (id, campaign_id, inbox_id, position, address, fields, state) \
-                 VALUES ($1, $2, $3, $4, $5, $6, 'active')",
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
             )
             .bind(format!("{}{}", LeadId::PREFIX, random_text()))
             .bind(campaign.to_string())
@@ -55,6 +56,7 @@ impl Store {
             .bind(before.saturating_add(i64::try_from(lead.row).unwrap_or(i64::MAX)))
             .bind(lead.address.to_string())
             .bind(to_json("fields", &lead.fields)?)
+            .bind(State::Active.name())
             .execute(&mut *tx)
             .await;
             match inserted {
@@ -120,12 +122,14 @@ pub(super) async fn stop(
     .await?
     .ok_or_else(|| StoreError::NotFound { what: "lead", id: lead.to_string() })?;
     let campaign = CampaignId::new(text(&row, "campaign_id")?);
-    if text(&row, "state")? != "active" {
+    let state = State::parse(&text(&row, "state")?).ok_or(StoreError::Corrupt { what: "lead" })?;
+    let Ok(after) = state.apply(Event::Stopped) else {
         // What was under way when it was stopped may have been the last that was open.
         super::campaign::finish_if_done(tx, &campaign, now).await?;
         return Ok(false);
-    }
-    sqlx::query("UPDATE leads SET state = 'stopped' WHERE id = $1")
+    };
+    sqlx::query("UPDATE leads SET state = $1 WHERE id = $2")
+        .bind(after.name())
         .bind(lead.to_string())
         .execute(&mut *tx)
         .await?;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use protocol::campaign::{Event, PausedBy, State as CampaignState};
+use protocol::campaign::{Event as CampaignEvent, PausedBy, State as CampaignState};
 use protocol::cause::Cause;
 use protocol::connection::Connection;
 use protocol::delivery::State as DeliveryState;
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId, ReceiptId, ReconnectId};
 use protocol::receipt::{Fate, Line, Receipt};
-use protocol::reconnect::{Stage, State};
+use protocol::reconnect::Event;
 use protocol::timestamp::{Timestamp, duration_ms};
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
@@ -57,19 +57,19 @@ impl Outage {
 impl Store {
     /// Lets an inbox's campaigns go on after its gap was read, exactly once: the waits of what it held
     /// grow by the outage, its campaigns run, the receipt says what became of everything.
-    pub async fn resume(&self, id: &ReconnectId, now: Timestamp) -> Result<Receipt, StoreError> {
+    pub async fn resume(
+        &self,
+        id: &ReconnectId,
+        now: Timestamp,
+    ) -> Result<(Receipt, reconnect::Changed), StoreError> {
         let mut tx = self.writer.begin().await?;
-        let reconnect = reconnect::load(&mut tx, id).await?;
-        if reconnect.state
-            != (State::Verifying {
-                stage: Stage::Adopted,
-            })
-        {
-            return Err(StoreError::Conflict(format!(
-                "reconnect {id} is {}",
-                reconnect.state.name()
-            )));
-        }
+        let receipt = ReceiptId::new(format!("{}{}", ReceiptId::PREFIX, random_text()));
+        let event = Event::GapRead {
+            receipt: receipt.clone(),
+            at: now,
+        };
+        let changed = reconnect::apply(&mut tx, id, event, reconnect::Put::default()).await?;
+        let reconnect = &changed.before;
         let outage: Outage = serde_json::from_str(reconnect.payload.as_deref().unwrap_or_default())
             .map_err(|_| StoreError::Corrupt { what: "outage" })?;
         let (stopped, campaigns) = list_campaigns_of(&mut tx, &reconnect.inbox).await?;
@@ -91,7 +91,7 @@ impl Store {
             lines.extend(list_lines(&mut tx, &reconnect.inbox, campaign, lost_at, shift).await?);
             put_off(&mut tx, campaign, &reconnect.inbox, shift).await?;
             if let CampaignState::Paused { .. } = status {
-                campaign::apply(&mut tx, campaign, Event::Reconnected, now).await?;
+                campaign::apply(&mut tx, campaign, CampaignEvent::Reconnected, now).await?;
                 campaign::finish_if_done(&mut tx, campaign, now).await?;
             }
         }
@@ -99,7 +99,7 @@ impl Store {
             lines.iter().filter(|line| wanted(&line.fate)).count() as u64
         };
         let receipt = Receipt {
-            id: ReceiptId::new(format!("{}{}", ReceiptId::PREFIX, random_text())),
+            id: receipt,
             reconnect: id.clone(),
             inbox: reconnect.inbox.clone(),
             campaigns: campaigns
@@ -129,17 +129,8 @@ impl Store {
             .bind(receipt.inbox.to_string())
             .execute(&mut *tx)
             .await?;
-        let state = State::Resumed {
-            receipt: receipt.id.clone(),
-            at: now,
-        };
-        sqlx::query("UPDATE reconnects SET status = $1, is_open = 0, payload = NULL WHERE id = $2")
-            .bind(to_json("status", &state)?)
-            .bind(id.to_string())
-            .execute(&mut *tx)
-            .await?;
         tx.commit().await?;
-        Ok(receipt)
+        Ok((receipt, changed))
     }
 
     /// One receipt.
