@@ -11,6 +11,7 @@ pub mod evidence;
 pub mod hush;
 pub mod id;
 pub mod inbox;
+pub mod lead;
 pub mod password;
 pub mod problem;
 pub mod provider;

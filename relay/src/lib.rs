@@ -18,6 +18,7 @@ pub mod log;
 pub mod notify;
 pub mod oauth;
 pub mod provider;
+pub mod reconnect;
 pub mod record;
 pub mod running;
 pub mod secret;

@@ -125,6 +125,9 @@ pub enum StoreError {
     /// The present state does not allow it.
     #[error("{0}")]
     Conflict(String),
+    /// A reconnect's present state does not allow it.
+    #[error(transparent)]
+    Reconnect(#[from] reconnect::Refusal),
     /// Somebody else holds the attempt by now; what was to be written is not.
     #[error("attempt {attempt} of {delivery} is no longer ours")]
     FenceLost {

@@ -48,7 +48,7 @@ pub(crate) enum WorkError {
 #[derive(Debug)]
 pub struct Workers {
     stop: Arc<watch::Sender<bool>>,
-    tasks: JoinHandle<JoinSet<()>>,
+    tasks: JoinHandle<()>,
 }
 
 impl Workers {
@@ -82,49 +82,50 @@ impl Workers {
 
     /// Tells every task to end after what it is at, and waits for them.
     pub async fn stop(self) {
-        let _ = self.stop.send_replace(true);
-        let Ok(mut tasks) = self.tasks.await else {
-            return;
-        };
-        let ended = tokio::time::timeout(ENDS_WITHIN, async {
-            while tasks.join_next().await.is_some() {}
-        });
-        if ended.await.is_err() {
+        let Self { stop, mut tasks } = self;
+        let _ = stop.send_replace(true);
+        if tokio::time::timeout(ENDS_WITHIN, &mut tasks).await.is_err() {
             tracing::warn!("some tasks did not end in time; what they were at will be in doubt");
-            tasks.shutdown().await;
+            tasks.abort();
+            let _ = tasks.await;
         }
     }
 }
 
-/// Starts every task that is wanted, until told to stop; gives those that still run then.
+/// Starts every task that is wanted. Once told to stop it starts only what gives back what a reconnect held, and
+/// returns when nothing runs any more.
 async fn start_tasks(
     app: Arc<App>,
     mut wanted: mpsc::UnboundedReceiver<Wanted>,
     stop: Arc<watch::Sender<bool>>,
-) -> JoinSet<()> {
+) {
     let mut tasks = JoinSet::new();
     tasks.spawn(look_for_orphans(Arc::clone(&app), stop.subscribe()));
     tasks.spawn(beat(Arc::clone(&app), stop.subscribe()));
-    let mut told = stop.subscribe();
     loop {
         let asked = tokio::select! {
-            // What was asked for before the end is still begun.
+            // What a task asked for before it ended comes before its end.
             biased;
-            asked = wanted.recv() => asked,
-            Some(_) = tasks.join_next() => continue,
-            _ = told.wait_for(|stop| *stop) => None,
+            Some(asked) = wanted.recv() => asked,
+            ended = tasks.join_next() => match ended {
+                Some(_) => continue,
+                // The one that looks for orphans ends when it is told to, and no task before.
+                None => return,
+            },
         };
         let app = Arc::clone(&app);
         match asked {
-            Some(Wanted::Inbox { id, nudge }) => {
-                tasks.spawn(inbox::run(app, id, nudge, stop.subscribe()))
+            Wanted::GiveBack(held) => {
+                tasks.spawn(reconnect::give_back(app, held));
             }
-            Some(Wanted::Reconnect { id, nudge }) => {
-                tasks.spawn(reconnect::run(app, id, nudge, stop.subscribe()))
+            _ if *stop.borrow() => {}
+            Wanted::Inbox { id, nudge } => {
+                tasks.spawn(inbox::run(app, id, nudge, stop.subscribe()));
             }
-            Some(Wanted::GiveBack(held)) => tasks.spawn(reconnect::give_back(app, held)),
-            None => return tasks,
-        };
+            Wanted::Reconnect { id, nudge } => {
+                tasks.spawn(reconnect::run(app, id, nudge, stop.subscribe()));
+            }
+        }
     }
 }
 

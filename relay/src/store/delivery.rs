@@ -8,6 +8,7 @@ use protocol::cause::Cause;
 use protocol::delivery::{Decision, Event, State, Suppression};
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
 use protocol::inbox::Address;
+use protocol::lead::{Event as LeadEvent, State as LeadState};
 use protocol::reading::Reading;
 use protocol::request::delivery::Delivery;
 use protocol::timestamp::Timestamp;
@@ -530,7 +531,8 @@ async fn plan_next(
     let step: usize = small(&row, "step")?;
     let steps: Vec<Step> = json(&row, "steps")?;
     let lead = LeadId::new(text(&row, "lead_id")?);
-    if text(&row, "lead_state")? == "active" {
+    let lead_state = lead::state_from(&row, "lead_state")?;
+    if let Ok(after) = lead_state.apply(LeadEvent::Finished) {
         // Steps are numbered from 1, so the next one stands at the index `step`.
         if let Some(next) = steps.get(step) {
             let reading = load_clock(tx, &campaign, &inbox).await?.read(now);
@@ -550,10 +552,7 @@ async fn plan_next(
             campaign::plan(tx, &new, from + wait).await?;
             return note_running_time(tx, now).await;
         }
-        sqlx::query("UPDATE leads SET state = 'done' WHERE id = $1")
-            .bind(lead.to_string())
-            .execute(&mut *tx)
-            .await?;
+        lead::put_state(tx, &lead, after).await?;
     }
     campaign::finish_if_done(tx, &campaign, now).await
 }
@@ -572,7 +571,7 @@ async fn suppress_if_stopped(
     .bind(id.to_string())
     .fetch_one(&mut *tx)
     .await?;
-    if text(&row, "state")? != "stopped" {
+    if lead::state_from(&row, "state")? != LeadState::Stopped {
         return Ok(());
     }
     // The last step of a lead has no suppressed sibling; only an answer stops a lead at that point.

@@ -3,8 +3,10 @@
 use protocol::delivery::Suppression;
 use protocol::id::{CampaignId, InboxId, LeadId};
 use protocol::inbox::Address;
+use protocol::lead::{Event, State};
 use protocol::reading::Reading;
 use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 
 use super::clocks::Moment;
 use super::{Store, StoreError, json, number, small, text, to_json};
@@ -48,7 +50,7 @@ impl Store {
         for (lead, inbox) in leads.iter().zip(inboxes.iter().cycle()) {
             let inserted = sqlx::query(
                 "INSERT INTO leads (id, campaign_id, inbox_id, position, address, fields, state) \
-                 VALUES ($1, $2, $3, $4, $5, $6, 'active')",
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
             )
             .bind(format!("{}{}", LeadId::PREFIX, random_text()))
             .bind(campaign.to_string())
@@ -56,6 +58,7 @@ impl Store {
             .bind(before.saturating_add(i64::try_from(lead.row).unwrap_or(i64::MAX)))
             .bind(lead.address.to_string())
             .bind(to_json("fields", &lead.fields)?)
+            .bind(State::Active.name())
             .execute(&mut *tx)
             .await;
             match inserted {
@@ -121,15 +124,13 @@ pub(super) async fn stop(
     .await?
     .ok_or_else(|| StoreError::NotFound { what: "lead", id: lead.to_string() })?;
     let campaign = CampaignId::new(text(&row, "campaign_id")?);
-    if text(&row, "state")? != "active" {
+    let state = state_from(&row, "state")?;
+    let Ok(after) = state.apply(Event::Stopped) else {
         // What was under way when it was stopped may have been the last that was open.
         super::campaign::finish_if_done(tx, &campaign, now).await?;
         return Ok(false);
-    }
-    sqlx::query("UPDATE leads SET state = 'stopped' WHERE id = $1")
-        .bind(lead.to_string())
-        .execute(&mut *tx)
-        .await?;
+    };
+    put_state(tx, lead, after).await?;
     sqlx::query(
         "UPDATE deliveries SET state = 'suppressed', why = $1, suppressed_at_ms = $2, rank = NULL, \
          rest_until_ms = NULL, rest_until_r_ms = NULL, cause = NULL \
@@ -160,6 +161,25 @@ pub(super) async fn stop(
     }
     super::campaign::finish_if_done(tx, &campaign, now).await?;
     Ok(true)
+}
+
+/// Where a lead stands, as its row says in the column `column`.
+pub(super) fn state_from(row: &AnyRow, column: &'static str) -> Result<State, StoreError> {
+    State::parse(&text(row, column)?).ok_or(StoreError::Corrupt { what: column })
+}
+
+/// Stores where a lead stands.
+pub(super) async fn put_state(
+    tx: &mut AnyConnection,
+    lead: &LeadId,
+    state: State,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE leads SET state = $1 WHERE id = $2")
+        .bind(state.name())
+        .bind(lead.to_string())
+        .execute(tx)
+        .await?;
+    Ok(())
 }
 
 /// How a suppression stands in a row.

@@ -1,13 +1,13 @@
 //! The one transaction that lets campaigns go on: their clocks run again, receipt written.
 
-use protocol::campaign::{Event, PausedBy, State as CampaignState};
+use protocol::campaign::{Event as CampaignEvent, PausedBy, State as CampaignState};
 use protocol::cause::Cause;
 use protocol::connection::Connection;
 use protocol::delivery::State as DeliveryState;
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId, ReceiptId, ReconnectId};
 use protocol::reading::Reading;
 use protocol::receipt::{Fate, Line, Receipt};
-use protocol::reconnect::{Stage, State};
+use protocol::reconnect::Event;
 use protocol::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
@@ -57,19 +57,19 @@ impl Outage {
 impl Store {
     /// Lets an inbox's campaigns go on after its gap was read, exactly once: its clocks, which stood in the outage, and
     /// its campaigns run again, and the receipt says what became of everything.
-    pub async fn resume(&self, id: &ReconnectId, now: Timestamp) -> Result<Receipt, StoreError> {
+    pub async fn resume(
+        &self,
+        id: &ReconnectId,
+        now: Timestamp,
+    ) -> Result<(Receipt, reconnect::Changed), StoreError> {
         let mut tx = self.writer.begin().await?;
-        let reconnect = reconnect::load(&mut tx, id).await?;
-        if reconnect.state
-            != (State::Verifying {
-                stage: Stage::Adopted,
-            })
-        {
-            return Err(StoreError::Conflict(format!(
-                "reconnect {id} is {}",
-                reconnect.state.name()
-            )));
-        }
+        let receipt = ReceiptId::new(format!("{}{}", ReceiptId::PREFIX, random_text()));
+        let event = Event::GapRead {
+            receipt: receipt.clone(),
+            at: now,
+        };
+        let changed = reconnect::apply(&mut tx, id, event, reconnect::Put::default()).await?;
+        let reconnect = &changed.before;
         let outage: Outage = serde_json::from_str(reconnect.payload.as_deref().unwrap_or_default())
             .map_err(|_| StoreError::Corrupt { what: "outage" })?;
         let campaigns = list_campaigns_of(&mut tx, &reconnect.inbox).await?;
@@ -87,7 +87,7 @@ impl Store {
             let outage = (lost_at, moment);
             lines.extend(list_lines(&mut tx, &reconnect.inbox, campaign, outage).await?);
             if let CampaignState::Paused { .. } = status {
-                campaign::apply(&mut tx, campaign, Event::Reconnected, moment).await?;
+                campaign::apply(&mut tx, campaign, CampaignEvent::Reconnected, moment).await?;
                 campaign::finish_if_done(&mut tx, campaign, moment).await?;
             }
         }
@@ -95,7 +95,7 @@ impl Store {
             lines.iter().filter(|line| wanted(&line.fate)).count() as u64
         };
         let receipt = Receipt {
-            id: ReceiptId::new(format!("{}{}", ReceiptId::PREFIX, random_text())),
+            id: receipt,
             reconnect: id.clone(),
             inbox: reconnect.inbox.clone(),
             campaigns: campaigns
@@ -126,17 +126,8 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         settle_clocks(&mut tx, Of::Inbox(&receipt.inbox), moment).await?;
-        let state = State::Resumed {
-            receipt: receipt.id.clone(),
-            at: now,
-        };
-        sqlx::query("UPDATE reconnects SET status = $1, is_open = 0, payload = NULL WHERE id = $2")
-            .bind(to_json("status", &state)?)
-            .bind(id.to_string())
-            .execute(&mut *tx)
-            .await?;
         tx.commit().await?;
-        Ok(receipt)
+        Ok((receipt, changed))
     }
 
     /// One receipt.

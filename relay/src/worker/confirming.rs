@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use protocol::connection::{Effect, Event, Patience, Probes, is_alarming};
 use protocol::evidence::Evidence;
+use protocol::reconnect;
 use protocol::timestamp::Timestamp;
 
 use super::WorkError;
@@ -15,6 +16,7 @@ use super::token::{Freshness, load_sign_in};
 use crate::app::App;
 use crate::credentials::{Credentials, inbox_context};
 use crate::failure::Failure;
+use crate::store::StoreError;
 use crate::store::inbox::Inbox;
 use crate::{imap, notify, smtp};
 
@@ -89,17 +91,25 @@ async fn revive(app: &App, inbox: &Inbox, patience: Patience) -> Result<(), Work
         return Ok(());
     };
     let credentials: Credentials = app.keys.open(&inbox_context(&inbox.id), &stored.sealed)?;
-    app.store
+    let revived = app
+        .store
         .adopt_reconnect(
             &reconnect.id,
+            reconnect::Event::Revived,
             &stored.sealed,
             credentials.password_user(),
             now,
             patience,
         )
-        .await?;
+        .await;
+    let changed = match revived {
+        Ok(changed) => changed,
+        // Somebody has handed newer ones over meanwhile.
+        Err(StoreError::Reconnect(_)) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
     tracing::info!(inbox = %inbox.address, "what the operator had to correct is corrected");
-    app.bell.wake_reconnect(&reconnect.id);
+    crate::reconnect::perform(app, changed);
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use protocol::connection::{Connection, Event, is_alarming};
 use protocol::evidence::{Evidence, Finding, IoFault, Party, Said, Stage as At};
 use protocol::id::ReconnectId;
 use protocol::provider::IdentitySource;
-use protocol::reconnect::{Grant, Stage, State};
+use protocol::reconnect::{self, Grant, Stage, State};
 use protocol::secret::Secret;
 use tokio::sync::{Notify, watch};
 
@@ -73,8 +73,6 @@ pub(super) async fn run(
         }
     }
     app.bell.forget_reconnect(&id);
-    // The inbox's task has waited meanwhile, without a timer of its own.
-    app.bell.wake_inboxes();
 }
 
 /// The next delay after this one. What goes on after the reconnect's time, reading the gap, nobody waits for.
@@ -158,25 +156,16 @@ async fn settle(
     Ok(Next::Over)
 }
 
-/// Ends the reconnect: what it held is deleted here and revoked at the provider.
+/// Ends the reconnect, and says so.
 async fn refuse(
     app: &App,
     reconnect: &Reconnect,
     inbox: &Inbox,
     evidence: &Evidence,
 ) -> Result<(), WorkError> {
-    let held = open_credentials(app, reconnect).ok();
-    if !app
-        .store
-        .refuse_reconnect(&reconnect.id, evidence, app.clock.now())
-        .await?
-    {
-        return Ok(());
-    }
-    let cause = classify(evidence);
-    tracing::warn!(inbox = %inbox.address, cause = cause.code(), words = %evidence.words(), "the reconnect is refused");
-    if let Some(Credentials::OAuth { refresh_token, .. }) = held {
-        revoke(app, inbox, &refresh_token).await;
+    if crate::reconnect::refuse(app, &reconnect.id, evidence).await? {
+        let cause = classify(evidence);
+        tracing::warn!(inbox = %inbox.address, cause = cause.code(), words = %evidence.words(), "the reconnect is refused");
     }
     Ok(())
 }
@@ -292,7 +281,7 @@ async fn exchange(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Nex
                 .await;
             match used_up(answer, At::Exchange) {
                 Err(error @ WorkError::Failed(_)) if !is_interrupted(&error) => {
-                    app.store.regrant_reconnect(&reconnect.id).await?;
+                    app.store.leave_window(&reconnect.id).await?;
                     return Err(error);
                 }
                 tokens => tokens?,
@@ -441,7 +430,7 @@ async fn refresh(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Next
         .await;
     let tokens = match used_up(answer, At::Refresh) {
         Err(error @ WorkError::Failed(_)) if !is_interrupted(&error) => {
-            put_stage(app, reconnect, Stage::Identified, None, None).await?;
+            app.store.leave_window(&reconnect.id).await?;
             return Err(error);
         }
         tokens => tokens?,
@@ -475,6 +464,7 @@ async fn sign_in(
     app.store
         .adopt_reconnect(
             &reconnect.id,
+            reconnect::Event::Adopted,
             &sealed,
             credentials.password_user(),
             app.clock.now(),
@@ -501,9 +491,7 @@ async fn go_on(
             evidence: Some(evidence),
             ..
         } => {
-            app.store
-                .refuse_reconnect(&reconnect.id, evidence, now)
-                .await?;
+            refuse(app, reconnect, inbox, evidence).await?;
             return Ok(Next::Over);
         }
         Connection::Suspect { .. } => {
@@ -571,12 +559,12 @@ async fn resume(
     let mut mailbox = Mailbox::with(session).await?;
     let found = Box::pin(read_inbox(app, inbox, &mut mailbox)).await?;
     mailbox.close().await;
-    let receipt = app.store.resume(&reconnect.id, app.clock.now()).await?;
+    let (receipt, changed) = app.store.resume(&reconnect.id, app.clock.now()).await?;
     tracing::info!(
         inbox = %inbox.address, held = receipt.held, to_send = receipt.to_send, skipped = receipt.skipped,
         in_doubt = receipt.in_doubt, replies = found.replies, bounces = found.bounces, "resumed"
     );
-    app.bell.wake_inbox(&inbox.id);
+    crate::reconnect::perform(app, changed);
     Ok(Next::Over)
 }
 

@@ -14,4 +14,5 @@ mod oauth;
 mod peer;
 mod setup;
 mod smtp;
+mod transitions;
 mod whole_relay;

@@ -10,7 +10,7 @@ use protocol::evidence::{Evidence, Party, Said, Stage as At};
 use protocol::id::{CampaignId, DeliveryId, InboxId};
 use protocol::inbox::{MailServer, TlsMode};
 use protocol::provider::ProviderId;
-use protocol::reconnect::Stage;
+use protocol::reconnect::{Event as ReconnectEvent, Stage};
 use protocol::reply::OAuthReply;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
@@ -422,8 +422,24 @@ impl World {
             .advance_reconnect(&reconnect.id, advance)
             .await
             .unwrap();
+        let advance = Advance {
+            stage: Stage::SignedIn,
+            payload: None,
+            signed_in: None,
+        };
         store
-            .adopt_reconnect(&reconnect.id, "sealed for the inbox", None, now, PATIENCE)
+            .advance_reconnect(&reconnect.id, advance)
+            .await
+            .unwrap();
+        store
+            .adopt_reconnect(
+                &reconnect.id,
+                ReconnectEvent::Adopted,
+                "sealed for the inbox",
+                None,
+                now,
+                PATIENCE,
+            )
             .await
             .unwrap();
         store.resume(&reconnect.id, now).await.unwrap();

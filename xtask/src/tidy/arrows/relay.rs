@@ -37,16 +37,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "bell", "clock", "config", "oauth", "provider", "secret", "store", "tls",
         ],
     ),
+    ("reconnect", &["app", "bell", "store"]),
     // Who performs.
     (
         "http",
         &[
             "app",
-            "bell",
             "config",
             "credentials",
             "log",
             "oauth",
+            "reconnect",
             "record",
             "secret",
             "store",
@@ -66,6 +67,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "log",
             "notify",
             "oauth",
+            "reconnect",
             "record",
             "secret",
             "sign_in",
