@@ -88,7 +88,8 @@ pub enum Suppression {
 }
 
 /// What happens to a delivery.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// A sender takes it; its intent is committed before the first byte.
     Claimed {

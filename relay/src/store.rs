@@ -14,9 +14,11 @@ use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::{AnyPool, Row as _};
 
 pub mod access;
+pub mod aside;
 pub mod campaign;
 pub mod delivery;
 pub mod doubt;
+pub mod hold;
 pub mod hosted;
 pub mod inbox;
 pub mod lead;
@@ -36,6 +38,12 @@ const READERS: u32 = 4;
 pub struct Store {
     writer: AnyPool,
     reader: AnyPool,
+    /// Known outcomes that the database did not take.
+    aside: Arc<aside::Aside>,
+    /// The attempts that are under way here.
+    holds: hold::Holds,
+    /// Campaigns that leads are being added to.
+    importing: Arc<std::sync::Mutex<std::collections::HashSet<protocol::id::CampaignId>>>,
     /// Held for as long as the store lives: a second relay on the same file is refused.
     _lock: Arc<File>,
 }
@@ -112,6 +120,9 @@ pub enum StoreError {
         /// Its id.
         id: String,
     },
+    /// What the database did not take could not be kept beside it either.
+    #[error("the file of outcomes beside the database failed")]
+    Aside(#[source] std::io::Error),
     /// The present state does not allow it.
     #[error("{0}")]
     Conflict(String),
@@ -174,6 +185,9 @@ impl Store {
         Ok(Self {
             writer,
             reader,
+            aside: Arc::new(aside::Aside::beside(path)),
+            holds: hold::Holds::default(),
+            importing: Arc::default(),
             _lock: Arc::new(lock),
         })
     }
@@ -186,6 +200,12 @@ impl Store {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// Sets something of the connection that writes, as a disk or another process may.
+    #[cfg(test)]
+    pub(crate) async fn set_pragma(&self, pragma: &'static str) {
+        sqlx::query(pragma).execute(&self.writer).await.unwrap();
     }
 
     /// Waits for what is being written, and closes.

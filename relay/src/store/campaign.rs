@@ -7,7 +7,7 @@ use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use super::{Store, StoreError, json, small, text, to_json};
+use super::{Store, StoreError, json, lead, number, small, text, to_json};
 use crate::secret::random_text;
 
 impl Store {
@@ -91,26 +91,27 @@ impl Store {
         })
     }
 
-    /// Starts a draft: the first step of every lead is planned for now.
+    /// Starts a draft: the first step of every lead is planned for now, in slices; with the last one it runs. Where
+    /// that is broken off it stays a draft, nothing of it is sent, and starting it again goes on where it ended.
     pub async fn start_campaign(&self, id: &CampaignId, now: Timestamp) -> Result<(), StoreError> {
+        let _alone = self.import_alone(id)?;
+        // Refused before anything is planned, where it cannot be started.
         let mut tx = self.writer.begin().await?;
         apply(&mut tx, id, Event::Start, now).await?;
-        let leads =
-            sqlx::query("SELECT id, inbox_id FROM leads WHERE campaign_id = $1 ORDER BY position")
-                .bind(id.to_string())
-                .fetch_all(&mut *tx)
-                .await?;
-        for lead in &leads {
-            let new = NewDelivery {
-                campaign: id.clone(),
-                lead: LeadId::new(text(lead, "id")?),
-                inbox: InboxId::new(text(lead, "inbox_id")?),
-                step: 1,
-            };
-            plan(&mut tx, &new, now).await?;
+        tx.rollback().await?;
+        self.remove_unfinished(id).await?;
+        let mut planned_to = -1;
+        loop {
+            let mut tx = self.writer.begin().await?;
+            match plan_first_steps(&mut tx, id, planned_to, now).await? {
+                Some(position) => planned_to = position,
+                None => {
+                    apply(&mut tx, id, Event::Start, now).await?;
+                    return Ok(tx.commit().await?);
+                }
+            }
+            tx.commit().await?;
         }
-        tx.commit().await?;
-        Ok(())
     }
 
     /// Pauses a campaign for a person.
@@ -140,6 +141,39 @@ impl Store {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// Plans the first step of the next leads after this position that have none; answers how far it came, `None`
+/// where there are no more.
+async fn plan_first_steps(
+    tx: &mut AnyConnection,
+    id: &CampaignId,
+    after: i64,
+    now: Timestamp,
+) -> Result<Option<i64>, StoreError> {
+    let leads = sqlx::query(
+        "SELECT l.id AS id, l.inbox_id AS inbox_id, l.position AS position FROM leads l \
+         WHERE l.campaign_id = $1 AND l.position > $2 AND NOT EXISTS ( \
+           SELECT 1 FROM deliveries d WHERE d.lead_id = l.id AND d.step = 1) \
+         ORDER BY l.position LIMIT $3",
+    )
+    .bind(id.to_string())
+    .bind(after)
+    .bind(i64::try_from(lead::SLICE).unwrap_or(i64::MAX))
+    .fetch_all(&mut *tx)
+    .await?;
+    let mut planned_to = None;
+    for lead in &leads {
+        let new = NewDelivery {
+            campaign: id.clone(),
+            lead: LeadId::new(text(lead, "id")?),
+            inbox: InboxId::new(text(lead, "inbox_id")?),
+            step: 1,
+        };
+        plan(tx, &new, now).await?;
+        planned_to = Some(number(lead, "position")?);
+    }
+    Ok(planned_to)
 }
 
 /// What a new delivery is made of.
@@ -285,8 +319,11 @@ async fn count(
     id: &CampaignId,
     n_steps: usize,
 ) -> Result<Counts, StoreError> {
-    let row = sqlx::query("SELECT CAST(COUNT(*) AS BIGINT) AS n FROM leads WHERE campaign_id = $1")
-        .bind(id.to_string())
+    let row = sqlx::query(
+        "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM leads l JOIN campaigns c ON c.id = l.campaign_id \
+         WHERE l.campaign_id = $1 AND l.position <= c.leads_up_to",
+    )
+    .bind(id.to_string())
         .fetch_one(&mut *reader)
         .await?;
     let leads: u64 = small(&row, "n")?;

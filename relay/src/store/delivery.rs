@@ -96,13 +96,37 @@ impl Store {
         next: Option<&Claim>,
     ) -> Result<Option<Job>, StoreError> {
         let mut tx = self.writer.begin().await?;
-        finish_in(&mut tx, job, ended, now).await?;
+        finish_in(&mut tx, &job.id, job.attempt, ended, now).await?;
         let job = match next {
             Some(claim) => claim_in(&mut tx, claim).await?,
             None => None,
         };
         tx.commit().await?;
         Ok(job)
+    }
+
+    /// Writes how an attempt ended that an earlier process made.
+    pub(super) async fn finish_attempt(
+        &self,
+        id: &DeliveryId,
+        attempt: u32,
+        ended: &Ended,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.writer.begin().await?;
+        finish_in(&mut tx, id, attempt, ended, now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Whether the end of this attempt is on record.
+    pub async fn has_ended(&self, job: &Job) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT 1 FROM attempts WHERE delivery_id = $1 AND attempt = $2")
+            .bind(job.id.to_string())
+            .bind(i64::from(job.attempt))
+            .fetch_optional(&self.reader)
+            .await?;
+        Ok(row.is_some())
     }
 
     /// Keeps an attempt ours for longer.
@@ -118,12 +142,12 @@ impl Store {
         if done.rows_affected() == 1 {
             Ok(())
         } else {
-            Err(fence_lost(job))
+            Err(fence_lost(&job.id, job.attempt))
         }
     }
 
     /// Puts every attempt whose owner is gone into doubt: all of them at start, those of expired leases
-    /// (`expired_at`) later. Answers how many.
+    /// (`expired_at`) later, but for those that this process is at. Answers how many.
     pub async fn doubt_orphans(
         &self,
         now: Timestamp,
@@ -131,25 +155,32 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let expired_at = expired_at.map_or(i64::MAX, Timestamp::as_ms);
         let mut tx = self.writer.begin().await?;
-        // They may have been sent, so their inboxes keep their distance to them.
-        sqlx::query(
-            "UPDATE inboxes SET last_sent_at_ms = $1 WHERE id IN ( \
-             SELECT inbox_id FROM deliveries WHERE state = 'attempting' AND lease_until_ms <= $2)",
+        let rows = sqlx::query(
+            "SELECT id FROM deliveries WHERE state = 'attempting' AND lease_until_ms <= $1",
         )
-        .bind(now.as_ms())
         .bind(expired_at)
-        .execute(&mut *tx)
+        .fetch_all(&mut *tx)
         .await?;
-        let done = sqlx::query(
-            "UPDATE deliveries SET state = 'in_doubt', in_doubt_since_ms = $1, lease_until_ms = NULL \
-             WHERE state = 'attempting' AND lease_until_ms <= $2",
-        )
-        .bind(now.as_ms())
-        .bind(expired_at)
-        .execute(&mut *tx)
-        .await?;
+        let mut n_doubts = 0;
+        for row in &rows {
+            let id = DeliveryId::new(text(row, "id")?);
+            if self.holds.contains(&id) {
+                continue;
+            }
+            sqlx::query(
+                "UPDATE deliveries SET state = 'in_doubt', in_doubt_since_ms = $1, lease_until_ms = NULL \
+                 WHERE id = $2",
+            )
+            .bind(now.as_ms())
+            .bind(id.to_string())
+            .execute(&mut *tx)
+            .await?;
+            // It may have been sent, so its inbox keeps its distance to it.
+            note_sent(&mut tx, &id, now).await?;
+            n_doubts += 1;
+        }
         tx.commit().await?;
-        Ok(done.rows_affected())
+        Ok(n_doubts)
     }
 
     /// When the next delivery of an inbox is due; `None` when nothing waits in a running campaign.
@@ -314,34 +345,35 @@ async fn list_thread(
 
 async fn finish_in(
     tx: &mut AnyConnection,
-    job: &Job,
+    id: &DeliveryId,
+    attempt: u32,
     ended: &Ended,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let before = load_state(tx, &job.id).await?;
-    let fenced = matches!(before, State::Attempting { attempt, .. } if attempt == job.attempt);
+    let before = load_state(tx, id).await?;
+    let fenced = matches!(before, State::Attempting { attempt: held, .. } if held == attempt);
     if !fenced {
-        return Err(fence_lost(job));
+        return Err(fence_lost(id, attempt));
     }
     let state = before
         .apply(ended.event.clone())
         .map_err(|refused| StoreError::Conflict(refused.to_string()))?;
-    put_state(tx, &job.id, job.attempt, &state, None).await?;
+    put_state(tx, id, attempt, &state, None).await?;
     sqlx::query("UPDATE deliveries SET words = $1, wire_id = COALESCE($2, wire_id) WHERE id = $3")
         .bind(ended.words.clone())
         .bind(ended.wire_id.clone())
-        .bind(job.id.to_string())
+        .bind(id.to_string())
         .execute(&mut *tx)
         .await?;
     sqlx::query("INSERT INTO attempts (delivery_id, attempt, outcome, words, ended_at_ms) VALUES ($1, $2, $3, $4, $5)")
-        .bind(job.id.to_string())
-        .bind(i64::from(job.attempt))
+        .bind(id.to_string())
+        .bind(i64::from(attempt))
         .bind(ended.event.name())
         .bind(ended.words.clone())
         .bind(now.as_ms())
         .execute(&mut *tx)
         .await?;
-    follow(tx, &job.id, &state, now).await
+    follow(tx, id, &state, now).await
 }
 
 /// Moves a delivery by an event that is no attempt's, and does what follows from its new state.
@@ -640,10 +672,10 @@ fn view(row: &AnyRow) -> Result<Delivery, StoreError> {
     })
 }
 
-fn fence_lost(job: &Job) -> StoreError {
+fn fence_lost(id: &DeliveryId, attempt: u32) -> StoreError {
     StoreError::FenceLost {
-        delivery: job.id.to_string(),
-        attempt: job.attempt,
+        delivery: id.to_string(),
+        attempt,
     }
 }
 

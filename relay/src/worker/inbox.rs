@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 
 use super::confirming::{look_for_correction, meet, perform, probe};
 use super::mailbox::settle_doubts;
-use super::memory::Memory;
+use super::memory::{Memory, grown};
 use super::reading::read_inbox;
 use super::{WorkError, sending};
 use crate::app::App;
@@ -29,12 +29,23 @@ pub(super) async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut memory = Memory::default();
+    // Failures of our own in a row.
+    let mut own_faults = 0_u32;
     loop {
         let next = match look(&app, &id, &mut memory, &stop).await {
-            Ok(next) => next,
+            Ok(next) => {
+                own_faults = 0;
+                next
+            }
             Err(error) => {
                 tracing::error!(inbox = %id, error = &error as &dyn std::error::Error, "the inbox's work failed");
-                Some(app.clock.now() + app.config.timing.first_retry_after)
+                let delay = grown(
+                    &app.config.timing,
+                    app.config.timing.first_retry_after,
+                    own_faults,
+                );
+                own_faults = own_faults.saturating_add(1);
+                Some(app.clock.now() + delay)
             }
         };
         let wait = async {

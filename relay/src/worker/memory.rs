@@ -9,6 +9,7 @@ use protocol::timestamp::Timestamp;
 use super::mailbox::Mailbox;
 use crate::app::App;
 use crate::clock::Mark;
+use crate::config::Timing;
 
 /// How late a reading may be before the time since the last one counts as a gap.
 const JUMP: Duration = Duration::from_mins(1);
@@ -78,12 +79,17 @@ impl Memory {
 
     /// Nothing is tried for `delay`, and for twice as long each time the fault goes on.
     pub(super) fn rest(&mut self, app: &App, delay: Duration) {
-        let delay = delay
-            .saturating_mul(1 << self.faults.min(20))
-            .min(app.config.timing.retry_at_most);
+        let delay = grown(&app.config.timing, delay, self.faults);
         self.faults = self.faults.saturating_add(1);
         self.resting_until = Some(app.clock.now() + delay);
     }
+}
+
+/// A delay that doubles with each of the faults before this one.
+pub(super) fn grown(timing: &Timing, delay: Duration, faults: u32) -> Duration {
+    delay
+        .saturating_mul(1 << faults.min(20))
+        .min(timing.retry_at_most)
 }
 
 /// What an inbox does, and whether it worked.

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::WorkError;
 use super::confirming::suspect;
+use super::keeping::{Kept, keep};
 use super::mailbox::watch_for_copy;
 use super::memory::Memory;
 use crate::app::App;
@@ -19,7 +20,6 @@ use crate::engine::outcome::{Consequence, InboxDoes, decide_refused};
 use crate::failure::Failure;
 use crate::record::FolderPosition;
 use crate::smtp::{Envelope, Outcome, Session, reading};
-use crate::store::StoreError;
 use crate::store::delivery::{Claim, Ended, Job};
 use crate::store::inbox::Inbox;
 use crate::text::arrival::bare;
@@ -54,7 +54,21 @@ pub(super) async fn send_due(
     let mut n_sent = 0;
     let mut accepted_any = false;
     while let Some(job) = next {
-        let (end, message) = attempt(app, inbox, memory, &job).await?;
+        let _hold = app.store.hold(&job.id);
+        let (end, message) = match attempt(app, inbox, memory, &job).await {
+            Ok(done) => done,
+            Err(error) => {
+                // No connection was there to say anything of it: that is known too.
+                let now = app.clock.now();
+                let ended = Ended {
+                    event: Event::PutBack { due_at: now },
+                    words: error.to_string(),
+                    wire_id: None,
+                };
+                keep(app, &job, &ended, now, None, stop).await?;
+                return Err(error);
+            }
+        };
         n_sent += 1;
         let accepted = matches!(end.ended.event, Event::Accepted { .. });
         let more = accepted
@@ -64,20 +78,14 @@ pub(super) async fn send_due(
             && !memory.has_gap(app.clock.now());
         let claim = more.then(|| claim(app, inbox, sent));
         let mut recorded = true;
-        next = match app
-            .store
-            .finish_delivery(&job, &end.ended, app.clock.now(), claim.as_ref())
-            .await
-        {
-            Ok(next) => next,
-            Err(error @ StoreError::FenceLost { .. }) => {
-                // Whoever holds it now decides; what we know is in the log and nowhere else.
-                tracing::error!(%error, delivery = %job.id, "an attempt outlived its lease");
+        let now = app.clock.now();
+        next = match keep(app, &job, &end.ended, now, claim.as_ref(), stop).await? {
+            Kept::Written(next) => next,
+            Kept::Lost => {
                 memory.doubt(app.clock.now());
                 recorded = false;
                 None
             }
-            Err(error) => return Err(error.into()),
         };
         if accepted && recorded {
             accepted_any = true;
