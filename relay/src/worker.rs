@@ -23,6 +23,7 @@ mod memory;
 mod reading;
 mod reconnect;
 mod sending;
+mod settling;
 mod token;
 
 /// Between two looks for attempts whose lease ran out.

@@ -16,7 +16,7 @@ use sqlx::any::AnyRow;
 use super::{
     Store, StoreError, campaign, json, lead, number, number_or_null, small, text, text_or_null,
 };
-use crate::record::FolderPosition;
+use crate::record::SentPlace;
 use crate::secret::random_text;
 
 /// Attempts of one inbox at a time: one on the wire, and one whose outcome is being written.
@@ -63,7 +63,7 @@ pub struct Claim {
     /// Until when the attempt is ours alone.
     pub lease_until: Timestamp,
     /// Where the sent folder stood before this batch.
-    pub sent: Option<FolderPosition>,
+    pub sent: Option<SentPlace>,
 }
 
 /// How an attempt ended.
@@ -287,10 +287,17 @@ async fn claim_in(tx: &mut AnyConnection, claim: &Claim) -> Result<Option<Job>, 
     let message_id = text_or_null(&row, "message_id")?
         .unwrap_or_else(|| format!("{}@{}", random_text(), claim.domain));
     put_state(tx, &id, before, &state, Some(attempt)).await?;
-    sqlx::query("UPDATE deliveries SET message_id = $1, sent_uid_validity = $2, sent_uid_next = $3 WHERE id = $4")
+    let sent = claim.sent.as_ref();
+    sqlx::query(
+        "UPDATE deliveries SET message_id = $1, sent_uid_validity = $2, sent_uid_next = $3, sent_folder = $4, \
+         claim_no = (SELECT CAST(COALESCE(MAX(o.claim_no), 0) + 1 AS BIGINT) FROM deliveries o WHERE o.inbox_id = $5), \
+         adoption = (SELECT i.adoption FROM inboxes i WHERE i.id = $5) WHERE id = $6",
+    )
         .bind(message_id.clone())
-        .bind(claim.sent.map(|position| i64::from(position.uid_validity)))
-        .bind(claim.sent.map(|position| i64::from(position.uid_next)))
+        .bind(sent.map(|sent| i64::from(sent.position.uid_validity)))
+        .bind(sent.map(|sent| i64::from(sent.position.uid_next)))
+        .bind(sent.map(|sent| sent.folder.clone()))
+        .bind(claim.inbox.to_string())
         .bind(id.to_string())
         .execute(&mut *tx)
         .await?;
@@ -321,7 +328,7 @@ async fn claim_in(tx: &mut AnyConnection, claim: &Claim) -> Result<Option<Job>, 
 
 /// The ids of the steps before `step`, oldest first: for each what we wrote, then what the server made of
 /// it where that differs.
-async fn list_thread(
+pub(super) async fn list_thread(
     tx: &mut AnyConnection,
     lead: &LeadId,
     step: i64,
@@ -647,11 +654,12 @@ pub(super) fn state_from(row: &AnyRow) -> Result<State, StoreError> {
 const VIEW: &str = "d.id AS id, d.lead_id AS lead_id, d.step AS step, d.state AS state, \
      d.due_at_ms AS due_at_ms, d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, \
      d.in_doubt_since_ms AS in_doubt_since_ms, d.cause AS cause, d.why AS why, d.attempt AS attempt, \
-     d.message_id AS message_id, d.wire_id AS wire_id, d.words AS words, l.address AS address \
+     d.message_id AS message_id, d.wire_id AS wire_id, d.words AS words, d.no_evidence AS no_evidence, l.address AS address \
      FROM deliveries d JOIN leads l ON l.id = d.lead_id";
 
 fn view(row: &AnyRow) -> Result<Delivery, StoreError> {
     let status = state_from(row)?;
+    let is_unsettled = matches!(status, State::Unsettled { .. });
     let cause = match &status {
         State::Deferred { cause, .. } | State::Rejected { cause } => Some(*cause),
         _ => None,
@@ -668,6 +676,9 @@ fn view(row: &AnyRow) -> Result<Delivery, StoreError> {
         wire_id: text_or_null(row, "wire_id")?,
         attempts: small(row, "attempt")?,
         cause,
+        no_evidence: text_or_null(row, "no_evidence")?
+            .and_then(|why| serde_json::from_str(&why).ok())
+            .filter(|_| is_unsettled),
         words: text_or_null(row, "words")?,
     })
 }

@@ -11,9 +11,9 @@ use protocol::timestamp::Timestamp;
 use tokio::sync::{Notify, watch};
 
 use super::confirming::{look_for_correction, meet, perform, probe};
-use super::mailbox::settle_doubts;
 use super::memory::{Memory, grown};
 use super::reading::read_inbox;
+use super::settling::settle;
 use super::{WorkError, sending};
 use crate::app::App;
 use crate::store::inbox::Inbox;
@@ -136,14 +136,11 @@ async fn work(
         memory.rest(app, UNCONFIGURED_AGAIN_AFTER);
         return Ok(());
     };
+    if app.bell.take_look(&inbox.id) {
+        memory.look_again(now);
+    }
     if memory.look_at.is_none_or(|at| at <= now) {
-        let Memory {
-            mailbox,
-            watched_since,
-            ..
-        } = &mut *memory;
-        let submission = &provider.submission;
-        memory.look_at = settle_doubts(app, inbox, mailbox, submission, watched_since).await?;
+        settle(app, inbox, &provider.submission, memory).await?;
     }
     sending::send_due(app, inbox, &provider.submission, memory, stop).await
 }

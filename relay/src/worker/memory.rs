@@ -7,6 +7,7 @@ use protocol::id::DeliveryId;
 use protocol::timestamp::Timestamp;
 
 use super::mailbox::Mailbox;
+use super::settling::Copied;
 use crate::app::App;
 use crate::clock::Mark;
 use crate::config::Timing;
@@ -34,6 +35,8 @@ pub(super) struct Memory {
     pub(super) look_at: Option<Timestamp>,
     /// At which uptime each doubt was first seen.
     pub(super) watched_since: HashMap<DeliveryId, Duration>,
+    /// Accepted messages of which no copy is made before it is known who makes copies.
+    pub(super) copied: Vec<Copied>,
     /// What the clock showed at the last look.
     last_look: Option<Mark>,
     /// What worked since both sign-ins passed last.
@@ -75,6 +78,13 @@ impl Memory {
     /// A delivery is in doubt: the sent folder is to be looked at.
     pub(super) fn doubt(&mut self, now: Timestamp) {
         self.look_at = Some(now);
+    }
+
+    /// Something came to the sent folder: what is open is looked at again now. Where nothing is open, it is not.
+    pub(super) fn look_again(&mut self, now: Timestamp) {
+        if self.look_at.is_some() {
+            self.look_at = Some(now);
+        }
     }
 
     /// Nothing is tried for `delay`, and for twice as long each time the fault goes on.

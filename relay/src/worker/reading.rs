@@ -95,7 +95,7 @@ async fn read_message(
     match arrival {
         Arrival::Reply { to } => {
             if let Some(addressed) = app.store.find_addressed(&inbox.id, &to).await?
-                && app.store.note_reply(&addressed.lead, now).await?
+                && app.store.note_reply(&addressed, now).await?
             {
                 tracing::info!(inbox = %inbox.address, lead = %addressed.lead, "the lead answered");
                 found.replies += 1;

@@ -13,12 +13,12 @@ use tokio::sync::watch;
 use super::WorkError;
 use super::confirming::suspect;
 use super::keeping::{Kept, keep};
-use super::mailbox::watch_for_copy;
 use super::memory::Memory;
+use super::settling::keep_copy;
 use crate::app::App;
 use crate::engine::outcome::{Consequence, InboxDoes, decide_refused};
 use crate::failure::Failure;
-use crate::record::FolderPosition;
+use crate::record::SentPlace;
 use crate::smtp::{Envelope, Outcome, Session, reading};
 use crate::store::delivery::{Claim, Ended, Job};
 use crate::store::inbox::Inbox;
@@ -50,7 +50,10 @@ pub(super) async fn send_due(
     if memory.has_gap(app.clock.now()) {
         return Ok(());
     }
-    let mut next = app.store.claim_delivery(&claim(app, inbox, sent)).await?;
+    let mut next = app
+        .store
+        .claim_delivery(&claim(app, inbox, sent.clone()))
+        .await?;
     let mut n_sent = 0;
     let mut accepted_any = false;
     while let Some(job) = next {
@@ -76,7 +79,7 @@ pub(super) async fn send_due(
             && !*stop.borrow()
             && inbox.gap.is_zero()
             && !memory.has_gap(app.clock.now());
-        let claim = more.then(|| claim(app, inbox, sent));
+        let claim = more.then(|| claim(app, inbox, sent.clone()));
         let mut recorded = true;
         let now = app.clock.now();
         next = match keep(app, &job, &end.ended, now, claim.as_ref(), stop).await? {
@@ -93,15 +96,17 @@ pub(super) async fn send_due(
             if end.ended.wire_id.is_none() && !submission.keeps_ids {
                 memory.mailbox.await_names();
             }
-            keep_copy(app, inbox, submission, memory, &message).await;
+            if submission.sent_copy == SentCopy::Client {
+                keep_copy(app, inbox, memory, &job.id, &job.message_id, message).await;
+            }
         }
         if next.is_none() {
             conclude(app, inbox, memory, end.inbox, end.evidence).await?;
         }
     }
-    let copies = matches!(submission.sent_copy, SentCopy::Server { .. });
-    if accepted_any && copies && inbox.copy_seen_at.is_none() {
-        watch_for_copy(app, inbox, &mut memory.mailbox).await?;
+    if accepted_any {
+        // Their copies may speak of doubts that are open.
+        memory.look_again(app.clock.now());
     }
     Ok(())
 }
@@ -283,28 +288,7 @@ async fn conclude(
     Ok(())
 }
 
-/// A copy in the sent folder, where nobody but the client makes one. It is made after the acceptance is
-/// on record, is evidence of nothing, and its failure costs only the copy.
-async fn keep_copy(
-    app: &App,
-    inbox: &Inbox,
-    submission: &Submission,
-    memory: &mut Memory,
-    message: &[u8],
-) {
-    if submission.sent_copy != SentCopy::Client {
-        return;
-    }
-    let kept = match memory.mailbox.reader(app, inbox).await {
-        Ok(reader) => reader.append_sent(message).await,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = kept {
-        tracing::warn!(inbox = %inbox.address, %error, "no copy was kept in the sent folder");
-    }
-}
-
-fn claim(app: &App, inbox: &Inbox, sent: Option<FolderPosition>) -> Claim {
+fn claim(app: &App, inbox: &Inbox, sent: Option<SentPlace>) -> Claim {
     let now = app.clock.now();
     Claim {
         inbox: inbox.id.clone(),
@@ -316,6 +300,6 @@ fn claim(app: &App, inbox: &Inbox, sent: Option<FolderPosition>) -> Claim {
 }
 
 /// Whether the inbox still keeps its distance to its last message.
-fn is_pacing(inbox: &Inbox, last_sent_at: Option<Timestamp>, now: Timestamp) -> bool {
+pub(super) fn is_pacing(inbox: &Inbox, last_sent_at: Option<Timestamp>, now: Timestamp) -> bool {
     last_sent_at.is_some_and(|at| at + inbox.gap > now)
 }

@@ -107,6 +107,8 @@ pub(crate) struct Shape {
     pub(crate) n_leads: u64,
     pub(crate) n_steps: usize,
     pub(crate) copies_by_server: bool,
+    /// After how many copies the server stops making them; `None` where it never does.
+    pub(crate) copies_stop_after: Option<usize>,
 }
 
 pub(crate) struct World {
@@ -126,6 +128,8 @@ pub(crate) struct World {
     pub(crate) left: HashMap<DeliveryId, Timestamp>,
     /// Leads that answered, or whose message came back.
     pub(crate) stopped: HashSet<LeadId>,
+    /// When the open doubts of each inbox are looked at again.
+    pub(crate) look_at: Vec<Option<Timestamp>>,
     /// When each inbox last handed over what may have been taken.
     pub(crate) handed_over: Vec<Option<Timestamp>>,
     /// A person's pauses.
@@ -203,7 +207,8 @@ impl World {
             folder,
             store: Some(store),
             now,
-            server: Server::new(inboxes.len(), submission),
+            server: Server::new(inboxes.len(), submission, shape.copies_stop_after),
+            look_at: vec![None; inboxes.len()],
             outages: vec![Vec::new(); inboxes.len()],
             handed_over: vec![None; inboxes.len()],
             inboxes,
