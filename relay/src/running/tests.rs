@@ -31,7 +31,7 @@ use crate::store::inbox::NewInbox;
 const JANE: &str = "jane@acme.example";
 const PASSWORD: &str = "sandbox-password";
 /// Everything is loopback; the database's own patience is 5 s, and this is for a busy machine.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 async fn wait_for<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
     let looks = async {

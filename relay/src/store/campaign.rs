@@ -103,13 +103,11 @@ impl Store {
         let mut planned_to = -1;
         loop {
             let mut tx = self.writer.begin().await?;
-            match plan_first_steps(&mut tx, id, planned_to, now).await? {
-                Some(position) => planned_to = position,
-                None => {
-                    apply(&mut tx, id, Event::Start, now).await?;
-                    return Ok(tx.commit().await?);
-                }
-            }
+            let Some(position) = plan_first_steps(&mut tx, id, planned_to, now).await? else {
+                apply(&mut tx, id, Event::Start, now).await?;
+                return Ok(tx.commit().await?);
+            };
+            planned_to = position;
             tx.commit().await?;
         }
     }

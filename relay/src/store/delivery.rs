@@ -154,27 +154,32 @@ impl Store {
         expired_at: Option<Timestamp>,
     ) -> Result<u64, StoreError> {
         let expired_at = expired_at.map_or(i64::MAX, Timestamp::as_ms);
-        let mut tx = self.writer.begin().await?;
         let rows = sqlx::query(
             "SELECT id FROM deliveries WHERE state = 'attempting' AND lease_until_ms <= $1",
         )
         .bind(expired_at)
-        .fetch_all(&mut *tx)
+        .fetch_all(&self.reader)
         .await?;
+        // The transaction begins by writing: so it waits for whoever writes, instead of being refused at once.
+        let mut tx = self.writer.begin().await?;
         let mut n_doubts = 0;
         for row in &rows {
             let id = DeliveryId::new(text(row, "id")?);
             if self.holds.contains(&id) {
                 continue;
             }
-            sqlx::query(
+            let done = sqlx::query(
                 "UPDATE deliveries SET state = 'in_doubt', in_doubt_since_ms = $1, lease_until_ms = NULL \
-                 WHERE id = $2",
+                 WHERE id = $2 AND state = 'attempting' AND lease_until_ms <= $3",
             )
             .bind(now.as_ms())
             .bind(id.to_string())
+            .bind(expired_at)
             .execute(&mut *tx)
             .await?;
+            if done.rows_affected() == 0 {
+                continue;
+            }
             // It may have been sent, so its inbox keeps its distance to it.
             note_sent(&mut tx, &id, now).await?;
             n_doubts += 1;

@@ -11,7 +11,7 @@ use crate::store::delivery::{Claim, Ended, Job};
 /// What became of an outcome.
 pub(super) enum Kept {
     /// It is on record; with what was claimed in the same commit.
-    Written(Option<Job>),
+    Written(Option<Box<Job>>),
     /// The attempt was somebody else's by then: whoever holds it decides.
     Lost,
 }
@@ -34,7 +34,7 @@ pub(super) async fn keep(
         let error = match app.store.finish_delivery(job, ended, at, next.take()).await {
             Ok(claimed) => {
                 forget(app, job, is_aside).await;
-                return Ok(Kept::Written(claimed));
+                return Ok(Kept::Written(claimed.map(Box::new)));
             }
             // A commit whose answer was an error may have come through all the same.
             Err(error @ StoreError::FenceLost { .. }) => match app.store.has_ended(job).await {

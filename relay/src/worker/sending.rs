@@ -83,7 +83,7 @@ pub(super) async fn send_due(
         let mut recorded = true;
         let now = app.clock.now();
         next = match keep(app, &job, &end.ended, now, claim.as_ref(), stop).await? {
-            Kept::Written(next) => next,
+            Kept::Written(next) => next.map(|next| *next),
             Kept::Lost => {
                 memory.doubt(app.clock.now());
                 recorded = false;

@@ -444,6 +444,11 @@ impl Mailbox {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
     /// A server makes copies until it stops. What it took is never refuted, whatever it was given before and after; and
     /// what it did not take is refuted where a later message of the same sign-in, large enough, was copied.
     #[test]
