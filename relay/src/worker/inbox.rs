@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::card::Acts;
 use protocol::connection::{Connection, Event};
 use protocol::id::InboxId;
 use protocol::timestamp::Timestamp;
@@ -74,10 +73,10 @@ async fn look(
     memory.notice_the_clock(app);
     let inbox = app.store.load_inbox(id).await?;
     match &inbox.connection {
-        Connection::Disconnected { cause, .. } => {
+        lost @ Connection::Disconnected { .. } => {
             memory.mailbox.close().await;
             memory.forget_what_was_connected();
-            if cause.card().acts == Acts::Operator {
+            if lost.may_revive(inbox.password_user.is_some()) {
                 look_for_correction(app, &inbox, memory).await
             } else {
                 Ok(None)
