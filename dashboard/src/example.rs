@@ -127,6 +127,7 @@ pub(crate) fn deliveries() -> Vec<Delivery> {
         wire_id: None,
         attempts: 1,
         cause: None,
+        no_evidence: None,
         words: None,
     };
     let mut deliveries = vec![

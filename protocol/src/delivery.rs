@@ -99,7 +99,8 @@ pub enum Suppression {
 }
 
 /// What happens to a delivery.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// A sender takes it; its intent is committed before the first byte.
     Claimed {
@@ -156,6 +157,23 @@ pub enum Event {
     Cancelled,
     /// A DSN for it arrived.
     Bounced,
+}
+
+/// Why no evidence settled a delivery in doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum NoEvidence {
+    /// There is no sent folder, or it was not known where it stood before the attempt.
+    NoSentFolder,
+    /// The sent folder is not the one it was before the attempt.
+    FolderChanged,
+    /// No copy was found in ten minutes, and nobody promised one: its absence proves nothing.
+    CopiesAreTheClients,
+    /// Somebody signed in anew meanwhile: later messages say nothing of this one.
+    SignedInAnew,
+    /// In a day no later message showed that the server makes copies still.
+    NoCanary,
 }
 
 /// A person's word on an unsettled delivery.

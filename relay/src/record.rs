@@ -26,6 +26,38 @@ pub struct Doubt {
     pub since: Timestamp,
     /// Where the sent folder stood before the attempt; `None` where it was not known.
     pub sent: Option<FolderPosition>,
+    /// The sent folder's name then; `None` where it was not known.
+    pub folder: Option<String>,
+    /// The place of the attempt in the order in which the inbox's attempts began.
+    pub claim_no: i64,
+    /// The adoption of credentials that the attempt was made with.
+    pub adoption: i64,
+    /// The size of the message; `None` where nobody has told it: then no other message is known to be as large.
+    pub size_bytes: Option<u64>,
+}
+
+/// The sent folder, and where it stood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentPlace {
+    /// Its name.
+    pub folder: String,
+    /// Where it stood.
+    pub position: FolderPosition,
+}
+
+/// A message of an inbox that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The value of its own header.
+    pub id: DeliveryId,
+    /// What we wrote as `Message-ID`.
+    pub message_id: String,
+    /// The place of its attempt in the order in which the inbox's attempts began.
+    pub claim_no: i64,
+    /// The adoption of credentials that it was sent with.
+    pub adoption: i64,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
 }
 
 /// A lead as it was read from a file.

@@ -245,3 +245,6 @@ fn write_operator_token(path: &Path) -> Result<String, StartError> {
     file.write_all(token.expose().as_bytes()).map_err(error)?;
     Ok(secret::hash(&token))
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,11 +18,13 @@ use crate::clock::Clock;
 
 pub mod access;
 pub mod addressed;
+pub mod aside;
 pub mod campaign;
 mod clocks;
 pub mod delivery;
 pub mod doubt;
 pub mod folder;
+pub mod hold;
 pub mod hosted;
 pub mod inbox;
 pub mod lead;
@@ -46,6 +48,12 @@ pub struct Store {
     /// What the clock had lived when the database was opened, and what all relays before had.
     lived_at_open: Duration,
     r_ms_at_open: i64,
+    /// Known outcomes that the database did not take.
+    aside: Arc<aside::Aside>,
+    /// The attempts that are under way here.
+    holds: hold::Holds,
+    /// Campaigns that leads are being added to.
+    importing: Arc<std::sync::Mutex<std::collections::HashSet<protocol::id::CampaignId>>>,
     /// Held for as long as the store lives: a second relay on the same file is refused.
     _lock: Arc<File>,
 }
@@ -122,6 +130,9 @@ pub enum StoreError {
         /// Its id.
         id: String,
     },
+    /// What the database did not take could not be kept beside it either.
+    #[error("the file of outcomes beside the database failed")]
+    Aside(#[source] std::io::Error),
     /// The present state does not allow it.
     #[error("{0}")]
     Conflict(String),
@@ -192,6 +203,9 @@ impl Store {
             clock: clock.clone(),
             lived_at_open: clock.lived(),
             r_ms_at_open,
+            aside: Arc::new(aside::Aside::beside(path)),
+            holds: hold::Holds::default(),
+            importing: Arc::default(),
             _lock: Arc::new(lock),
         };
         store.carry_clocks_over().await.map_err(sql)?;
@@ -206,6 +220,12 @@ impl Store {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// Sets something of the connection that writes, as a disk or another process may.
+    #[cfg(test)]
+    pub(crate) async fn set_pragma(&self, pragma: &'static str) {
+        sqlx::query(pragma).execute(&self.writer).await.unwrap();
     }
 
     /// Waits for what is being written, keeps the running time, and closes.

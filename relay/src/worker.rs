@@ -18,11 +18,13 @@ use crate::store::set_back::Longest;
 
 mod confirming;
 mod inbox;
+mod keeping;
 mod mailbox;
 mod memory;
 mod reading;
 mod reconnect;
 mod sending;
+mod settling;
 mod token;
 
 /// Between two looks for attempts whose lease ran out.
@@ -60,6 +62,13 @@ impl Workers {
     ) -> Result<Self, StoreError> {
         if app.store.is_ahead_of(app.clock.now()).await? {
             set_back(app).await?;
+        }
+        let known = app.store.replay_aside().await?;
+        if known > 0 {
+            tracing::info!(
+                known,
+                "outcomes that the database had not taken are on record now"
+            );
         }
         let doubts = app.store.doubt_orphans(app.clock.now(), None).await?;
         if doubts > 0 {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Caller, Request};
 use crate::cause::Cause;
-use crate::delivery::{Decision, State};
+use crate::delivery::{Decision, NoEvidence, State};
 use crate::id::{CampaignId, DeliveryId, LeadId};
 use crate::inbox::Address;
 use crate::timestamp::Timestamp;
@@ -72,6 +72,9 @@ pub struct Delivery {
     /// Why it was deferred or rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
+    /// Why no evidence settled it; only when unsettled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_evidence: Option<NoEvidence>,
     /// The server's words at the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<String>,

@@ -1,7 +1,5 @@
 //! Campaigns: their steps, their state, and what became of their deliveries.
 
-use std::collections::HashMap;
-
 use protocol::campaign::{Event, PausedBy, State, Step};
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
 use protocol::reading::Reading;
@@ -10,8 +8,8 @@ use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use super::clocks::{Moment, Of, load_clock, settle_clocks};
-use super::{Store, StoreError, json, number, small, text, to_json};
+use super::clocks::{Moment, Of, PairClock, settle_clocks};
+use super::{Store, StoreError, json, lead, number, small, text, to_json};
 use crate::secret::random_text;
 
 impl Store {
@@ -95,39 +93,26 @@ impl Store {
         })
     }
 
-    /// Starts a draft: the first step of every lead is planned for now, which comes once its inbox can send.
+    /// Starts a draft: the first step of every lead is planned for now, in slices; with the last one it runs. Where
+    /// that is broken off it stays a draft, nothing of it is sent, and starting it again goes on where it ended.
     pub async fn start_campaign(&self, id: &CampaignId, now: Timestamp) -> Result<(), StoreError> {
+        let _alone = self.import_alone(id)?;
         let now = self.moment(now);
+        // Refused before anything is planned, where it cannot be started.
         let mut tx = self.writer.begin().await?;
         apply(&mut tx, id, Event::Start, now).await?;
-        let leads = sqlx::query(
-            "SELECT id, inbox_id, position FROM leads WHERE campaign_id = $1 ORDER BY position",
-        )
-        .bind(id.to_string())
-        .fetch_all(&mut *tx)
-        .await?;
-        let mut readings: HashMap<InboxId, Reading> = HashMap::new();
-        for lead in &leads {
-            let inbox = InboxId::new(text(lead, "inbox_id")?);
-            let reading = match readings.get(&inbox) {
-                Some(reading) => *reading,
-                None => {
-                    let reading = load_clock(&mut tx, id, &inbox).await?.read(now);
-                    readings.insert(inbox.clone(), reading);
-                    reading
-                }
+        tx.rollback().await?;
+        self.remove_unfinished(id).await?;
+        let mut planned_to = -1;
+        loop {
+            let mut tx = self.writer.begin().await?;
+            let Some(position) = plan_first_steps(&mut tx, id, planned_to, now).await? else {
+                apply(&mut tx, id, Event::Start, now).await?;
+                return Ok(tx.commit().await?);
             };
-            let new = NewDelivery {
-                campaign: id.clone(),
-                lead: LeadId::new(text(lead, "id")?),
-                inbox,
-                step: 1,
-                place: number(lead, "position")?,
-            };
-            plan(&mut tx, &new, reading).await?;
+            planned_to = position;
+            tx.commit().await?;
         }
-        tx.commit().await?;
-        Ok(())
     }
 
     /// Pauses a campaign for a person.
@@ -147,6 +132,43 @@ impl Store {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// Plans the first step of the next leads after this position that have none; answers how far it came, `None`
+/// where there are no more.
+async fn plan_first_steps(
+    tx: &mut AnyConnection,
+    id: &CampaignId,
+    after: i64,
+    now: Moment,
+) -> Result<Option<i64>, StoreError> {
+    let leads = sqlx::query(
+        "SELECT l.id AS id, l.inbox_id AS inbox_id, l.position AS position, p.ran_ms AS ran_ms, \
+         p.since_r_ms AS since_r_ms FROM leads l \
+         JOIN campaign_inboxes p ON p.campaign_id = l.campaign_id AND p.inbox_id = l.inbox_id \
+         WHERE l.campaign_id = $1 AND l.position > $2 AND NOT EXISTS ( \
+           SELECT 1 FROM deliveries d WHERE d.lead_id = l.id AND d.step = 1) \
+         ORDER BY l.position LIMIT $3",
+    )
+    .bind(id.to_string())
+    .bind(after)
+    .bind(i64::try_from(lead::SLICE).unwrap_or(i64::MAX))
+    .fetch_all(&mut *tx)
+    .await?;
+    let mut planned_to = None;
+    for lead in &leads {
+        let position = number(lead, "position")?;
+        let new = NewDelivery {
+            campaign: id.clone(),
+            lead: LeadId::new(text(lead, "id")?),
+            inbox: InboxId::new(text(lead, "inbox_id")?),
+            step: 1,
+            place: position,
+        };
+        plan(tx, &new, PairClock::from_row(lead)?.read(now)).await?;
+        planned_to = Some(position);
+    }
+    Ok(planned_to)
 }
 
 /// What a new delivery is made of.
@@ -302,8 +324,11 @@ async fn count(
     id: &CampaignId,
     n_steps: usize,
 ) -> Result<Counts, StoreError> {
-    let row = sqlx::query("SELECT CAST(COUNT(*) AS BIGINT) AS n FROM leads WHERE campaign_id = $1")
-        .bind(id.to_string())
+    let row = sqlx::query(
+        "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM leads l JOIN campaigns c ON c.id = l.campaign_id \
+         WHERE l.campaign_id = $1 AND l.position <= c.leads_up_to",
+    )
+    .bind(id.to_string())
         .fetch_one(&mut *reader)
         .await?;
     let leads: u64 = small(&row, "n")?;

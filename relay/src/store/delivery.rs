@@ -21,7 +21,7 @@ use super::clocks::{
 use super::{
     Store, StoreError, campaign, json, lead, number, number_or_null, small, text, text_or_null,
 };
-use crate::record::{Class, FolderPosition, Queue, Turn};
+use crate::record::{Class, Queue, SentPlace, Turn};
 use crate::secret::random_text;
 
 /// Attempts of one inbox at a time: one on the wire, and one whose outcome is being written.
@@ -72,7 +72,7 @@ pub struct Claim {
     /// Until when the attempt is ours alone.
     pub lease_until: Timestamp,
     /// Where the sent folder stood before this batch.
-    pub sent: Option<FolderPosition>,
+    pub sent: Option<SentPlace>,
     /// Decides whose message goes next, of what is due; see `engine::turns`.
     pub take_turn: fn(&mut [Queue], i64) -> Option<Turn>,
 }
@@ -107,13 +107,37 @@ impl Store {
         next: Option<&Claim>,
     ) -> Result<Option<Job>, StoreError> {
         let mut tx = self.writer.begin().await?;
-        finish_in(&mut tx, job, ended, self.moment(now)).await?;
+        finish_in(&mut tx, &job.id, job.attempt, ended, self.moment(now)).await?;
         let job = match next {
             Some(claim) => claim_in(&mut tx, claim, self.moment(claim.now)).await?,
             None => None,
         };
         tx.commit().await?;
         Ok(job)
+    }
+
+    /// Writes how an attempt ended that an earlier process made.
+    pub(super) async fn finish_attempt(
+        &self,
+        id: &DeliveryId,
+        attempt: u32,
+        ended: &Ended,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.writer.begin().await?;
+        finish_in(&mut tx, id, attempt, ended, self.moment(now)).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Whether the end of this attempt is on record.
+    pub async fn has_ended(&self, job: &Job) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT 1 FROM attempts WHERE delivery_id = $1 AND attempt = $2")
+            .bind(job.id.to_string())
+            .bind(i64::from(job.attempt))
+            .fetch_optional(&self.reader)
+            .await?;
+        Ok(row.is_some())
     }
 
     /// Keeps an attempt ours for longer.
@@ -129,40 +153,52 @@ impl Store {
         if done.rows_affected() == 1 {
             Ok(())
         } else {
-            Err(fence_lost(job))
+            Err(fence_lost(&job.id, job.attempt))
         }
     }
 
     /// Puts every attempt whose owner is gone into doubt: all of them at start, those of expired leases
-    /// (`expired_at`) later. Answers how many.
+    /// (`expired_at`) later, but for those that this process is at. Answers how many.
     pub async fn doubt_orphans(
         &self,
         now: Timestamp,
         expired_at: Option<Timestamp>,
     ) -> Result<u64, StoreError> {
         let expired_at = expired_at.map_or(i64::MAX, Timestamp::as_ms);
-        let mut tx = self.writer.begin().await?;
-        // They may have been sent, so their inboxes keep their distance to them.
-        sqlx::query(
-            "UPDATE inboxes SET last_tried_at_ms = $1, last_tried_r_ms = $2 WHERE id IN ( \
-             SELECT inbox_id FROM deliveries WHERE state = 'attempting' AND lease_until_ms <= $3)",
+        let rows = sqlx::query(
+            "SELECT id FROM deliveries WHERE state = 'attempting' AND lease_until_ms <= $1",
         )
-        .bind(now.as_ms())
-        .bind(self.moment(now).r_ms)
         .bind(expired_at)
-        .execute(&mut *tx)
+        .fetch_all(&self.reader)
         .await?;
-        let done = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "UPDATE deliveries SET state = 'in_doubt', in_doubt_since_ms = $2, lease_until_ms = NULL, \
-             doubted_ms = {READING} WHERE state = 'attempting' AND lease_until_ms <= $3"
-        )))
-        .bind(self.moment(now).r_ms)
-        .bind(now.as_ms())
-        .bind(expired_at)
-        .execute(&mut *tx)
-        .await?;
+        // The transaction begins by writing: so it waits for whoever writes, instead of being refused at once.
+        let mut tx = self.writer.begin().await?;
+        let moment = self.moment(now);
+        let mut n_doubts = 0;
+        for row in &rows {
+            let id = DeliveryId::new(text(row, "id")?);
+            if self.holds.contains(&id) {
+                continue;
+            }
+            let done = sqlx::query(sqlx::AssertSqlSafe(format!(
+                "UPDATE deliveries SET state = 'in_doubt', in_doubt_since_ms = $2, lease_until_ms = NULL, \
+                 doubted_ms = {READING} WHERE id = $3 AND state = 'attempting' AND lease_until_ms <= $4"
+            )))
+            .bind(moment.r_ms)
+            .bind(now.as_ms())
+            .bind(id.to_string())
+            .bind(expired_at)
+            .execute(&mut *tx)
+            .await?;
+            if done.rows_affected() == 0 {
+                continue;
+            }
+            // It may have been sent, so its inbox keeps its distance to it.
+            note_tried(&mut tx, &id, moment).await?;
+            n_doubts += 1;
+        }
         tx.commit().await?;
-        Ok(done.rows_affected())
+        Ok(n_doubts)
     }
 
     /// When the next delivery of an inbox is due, as things stand; `None` when nothing waits in a campaign that can
@@ -315,12 +351,17 @@ async fn claim_in(
     let message_id = text_or_null(&row, "message_id")?
         .unwrap_or_else(|| format!("{}@{}", random_text(), claim.domain));
     put_state(tx, &id, before, &state, Some(attempt), now).await?;
+    let sent = claim.sent.as_ref();
     sqlx::query(
-        "UPDATE deliveries SET message_id = $1, sent_uid_validity = $2, sent_uid_next = $3 WHERE id = $4",
+        "UPDATE deliveries SET message_id = $1, sent_uid_validity = $2, sent_uid_next = $3, sent_folder = $4, \
+         claim_no = (SELECT CAST(COALESCE(MAX(o.claim_no), 0) + 1 AS BIGINT) FROM deliveries o WHERE o.inbox_id = $5), \
+         adoption = (SELECT i.adoption FROM inboxes i WHERE i.id = $5) WHERE id = $6",
     )
     .bind(message_id.clone())
-    .bind(claim.sent.map(|position| i64::from(position.uid_validity)))
-    .bind(claim.sent.map(|position| i64::from(position.uid_next)))
+    .bind(sent.map(|sent| i64::from(sent.position.uid_validity)))
+    .bind(sent.map(|sent| i64::from(sent.position.uid_next)))
+    .bind(sent.map(|sent| sent.folder.clone()))
+    .bind(claim.inbox.to_string())
     .bind(id.to_string())
     .execute(&mut *tx)
     .await?;
@@ -357,7 +398,7 @@ async fn claim_in(
 
 /// The ids of the steps before `step`, oldest first: for each what we wrote, then what the server made of
 /// it where that differs.
-async fn list_thread(
+pub(super) async fn list_thread(
     tx: &mut AnyConnection,
     lead: &LeadId,
     step: i64,
@@ -381,34 +422,35 @@ async fn list_thread(
 
 async fn finish_in(
     tx: &mut AnyConnection,
-    job: &Job,
+    id: &DeliveryId,
+    attempt: u32,
     ended: &Ended,
     now: Moment,
 ) -> Result<(), StoreError> {
-    let before = load_state(tx, &job.id).await?;
-    let fenced = matches!(before, State::Attempting { attempt, .. } if attempt == job.attempt);
+    let before = load_state(tx, id).await?;
+    let fenced = matches!(before, State::Attempting { attempt: held, .. } if held == attempt);
     if !fenced {
-        return Err(fence_lost(job));
+        return Err(fence_lost(id, attempt));
     }
     let state = before
         .apply(ended.event.clone())
         .map_err(|refused| StoreError::Conflict(refused.to_string()))?;
-    put_state(tx, &job.id, job.attempt, &state, None, now).await?;
+    put_state(tx, id, attempt, &state, None, now).await?;
     sqlx::query("UPDATE deliveries SET words = $1, wire_id = COALESCE($2, wire_id) WHERE id = $3")
         .bind(ended.words.clone())
         .bind(ended.wire_id.clone())
-        .bind(job.id.to_string())
+        .bind(id.to_string())
         .execute(&mut *tx)
         .await?;
     sqlx::query("INSERT INTO attempts (delivery_id, attempt, outcome, words, ended_at_ms) VALUES ($1, $2, $3, $4, $5)")
-        .bind(job.id.to_string())
-        .bind(i64::from(job.attempt))
+        .bind(id.to_string())
+        .bind(i64::from(attempt))
         .bind(ended.event.name())
         .bind(ended.words.clone())
         .bind(now.at.as_ms())
         .execute(&mut *tx)
         .await?;
-    follow(tx, &job.id, &state, Base::Now, now).await
+    follow(tx, id, &state, Base::Now, now).await
 }
 
 /// From when the wait of the next step counts.
@@ -745,12 +787,13 @@ const VIEW: &str = "d.id AS id, d.lead_id AS lead_id, d.step AS step, d.state AS
      d.due_ms AS due_ms, d.rest_until_ms AS rest_until_ms, p.ran_ms AS ran_ms, p.since_r_ms AS since_r_ms, \
      d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, \
      d.in_doubt_since_ms AS in_doubt_since_ms, d.cause AS cause, d.why AS why, d.attempt AS attempt, \
-     d.message_id AS message_id, d.wire_id AS wire_id, d.words AS words, l.address AS address \
+     d.message_id AS message_id, d.wire_id AS wire_id, d.words AS words, d.no_evidence AS no_evidence, l.address AS address \
      FROM deliveries d JOIN leads l ON l.id = d.lead_id \
      JOIN campaign_inboxes p ON p.campaign_id = d.campaign_id AND p.inbox_id = d.inbox_id";
 
 fn view(row: &AnyRow, now: Moment) -> Result<Delivery, StoreError> {
     let status = state_from(row)?;
+    let is_unsettled = matches!(status, State::Unsettled { .. });
     let cause = match &status {
         State::Deferred { cause, .. } | State::Rejected { cause } => Some(*cause),
         _ => None,
@@ -776,14 +819,17 @@ fn view(row: &AnyRow, now: Moment) -> Result<Delivery, StoreError> {
         wire_id: text_or_null(row, "wire_id")?,
         attempts: small(row, "attempt")?,
         cause,
+        no_evidence: text_or_null(row, "no_evidence")?
+            .and_then(|why| serde_json::from_str(&why).ok())
+            .filter(|_| is_unsettled),
         words: text_or_null(row, "words")?,
     })
 }
 
-fn fence_lost(job: &Job) -> StoreError {
+fn fence_lost(id: &DeliveryId, attempt: u32) -> StoreError {
     StoreError::FenceLost {
-        delivery: job.id.to_string(),
-        attempt: job.attempt,
+        delivery: id.to_string(),
+        attempt,
     }
 }
 

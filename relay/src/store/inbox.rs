@@ -11,7 +11,7 @@ use protocol::timestamp::{Timestamp, duration_ms};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use super::clocks::{Moment, Of, settle_clocks};
+use super::clocks::{Moment, Of, note_running_time, settle_clocks};
 use super::{Store, StoreError, json, number, number_or_null, text, text_or_null, to_json};
 use crate::record::FolderPosition;
 use crate::secret::random_text;
@@ -45,8 +45,12 @@ pub struct Inbox {
     pub last_read_at: Option<Timestamp>,
     /// Whether something may have arrived that was not read.
     pub gap_open: bool,
-    /// When a copy made by the server was first seen in the sent folder.
-    pub copy_seen_at: Option<Timestamp>,
+    /// How often credentials were adopted: what was seen with earlier ones says nothing of these.
+    pub adoption: i64,
+    /// Of the first messages accepted since then, how many had a copy that the server made.
+    pub copies_found: i64,
+    /// And how many had none in the time in which it was looked for.
+    pub copies_missing: i64,
     /// Its last try, whatever came of it but a connection that took nothing; `None` before the first.
     pub last_try: Option<LastTry>,
     /// Whether its server is given time after a failure.
@@ -71,6 +75,34 @@ impl Inbox {
         Some(by_life.min(last.at + self.gap))
     }
 }
+
+/// Who puts copies of accepted messages into an inbox's sent folder, as far as it was seen with its present
+/// credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopiedBy {
+    /// It is not known yet.
+    Unknown,
+    /// The server.
+    Server,
+    /// Nobody but the client.
+    Client,
+}
+
+impl Inbox {
+    /// Who makes copies: two of the first three messages decide.
+    pub fn copied_by(&self) -> CopiedBy {
+        if self.copies_found >= DECIDING_COPIES {
+            CopiedBy::Server
+        } else if self.copies_missing >= DECIDING_COPIES {
+            CopiedBy::Client
+        } else {
+            CopiedBy::Unknown
+        }
+    }
+}
+
+/// The greater part of three.
+const DECIDING_COPIES: i64 = 2;
 
 /// The pair that names a person at a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +138,8 @@ pub struct SealedCredentials {
 }
 
 const COLUMNS: &str = "id, address, provider, smtp, imap, gap_ms, connection, identity_iss, identity_sub, \
-     password_user, credentials_fence, inbox_uid_validity, inbox_uid_next, last_read_at_ms, gap_open, copy_seen_at_ms, last_tried_at_ms, last_tried_r_ms, resting";
+     password_user, credentials_fence, inbox_uid_validity, inbox_uid_next, last_read_at_ms, gap_open, adoption, copies_found, \
+     copies_missing, last_tried_at_ms, last_tried_r_ms, resting";
 
 impl Store {
     /// Adds an inbox that is not connected yet.
@@ -356,17 +389,41 @@ impl Store {
         Ok(())
     }
 
-    /// A copy made by the server was seen in the sent folder: absence means something from now on.
-    pub async fn note_copy_seen(&self, id: &InboxId, now: Timestamp) -> Result<(), StoreError> {
+    /// So many more messages of the present credentials had a copy that the server made, and so many had none.
+    pub async fn note_copies(
+        &self,
+        id: &InboxId,
+        adoption: i64,
+        found: i64,
+        missing: i64,
+    ) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE inboxes SET copy_seen_at_ms = $1 WHERE id = $2 AND copy_seen_at_ms IS NULL",
+            "UPDATE inboxes SET copies_found = copies_found + $1, copies_missing = copies_missing + $2 \
+             WHERE id = $3 AND adoption = $4",
         )
-        .bind(now.as_ms())
+        .bind(found)
+        .bind(missing)
         .bind(id.to_string())
+        .bind(adoption)
         .execute(&self.writer)
         .await?;
         Ok(())
     }
+}
+
+/// Something was tried through an inbox: it keeps its distance to it.
+pub(super) async fn note_tried(
+    tx: &mut AnyConnection,
+    id: &InboxId,
+    now: Moment,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE inboxes SET last_tried_at_ms = $1, last_tried_r_ms = $2 WHERE id = $3")
+        .bind(now.at.as_ms())
+        .bind(now.r_ms)
+        .bind(id.to_string())
+        .execute(&mut *tx)
+        .await?;
+    note_running_time(tx, now).await
 }
 
 /// The connection of an inbox, read inside a transaction.
@@ -470,7 +527,9 @@ fn from_row(row: &AnyRow, now: Moment) -> Result<Inbox, StoreError> {
         read_position: position(row, "inbox_uid_validity", "inbox_uid_next")?,
         last_read_at: instant("last_read_at_ms")?,
         gap_open: number(row, "gap_open")? != 0,
-        copy_seen_at: instant("copy_seen_at_ms")?,
+        adoption: number(row, "adoption")?,
+        copies_found: number(row, "copies_found")?,
+        copies_missing: number(row, "copies_missing")?,
         last_try: match (
             instant("last_tried_at_ms")?,
             number_or_null(row, "last_tried_r_ms")?,

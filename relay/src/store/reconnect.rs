@@ -298,7 +298,7 @@ impl Store {
         let identity = reconnect.identity;
         sqlx::query(
             "UPDATE inboxes SET credentials = $1, credentials_fence = credentials_fence + 1, refresh_until_ms = 0, \
-             gap_open = 1, identity_iss = COALESCE($2, identity_iss), identity_sub = COALESCE($3, identity_sub), \
+             gap_open = 1, adoption = adoption + 1, copies_found = 0, copies_missing = 0, identity_iss = COALESCE($2, identity_iss), identity_sub = COALESCE($3, identity_sub), \
              password_user = $4 WHERE id = $5",
         )
         .bind(sealed_for_inbox.to_owned())

@@ -4,16 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::card::Acts;
 use protocol::connection::{Connection, Event};
 use protocol::id::InboxId;
 use protocol::timestamp::Timestamp;
 use tokio::sync::{Notify, watch};
 
 use super::confirming::{look_for_correction, meet, perform, probe};
-use super::mailbox::settle_doubts;
-use super::memory::Memory;
+use super::memory::{Memory, grown};
 use super::reading::read_inbox;
+use super::settling::settle;
 use super::{WorkError, sending};
 use crate::app::App;
 use crate::store::inbox::Inbox;
@@ -32,12 +31,23 @@ pub(super) async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut memory = Memory::default();
+    // Failures of our own in a row.
+    let mut own_faults = 0_u32;
     loop {
         let next = match look(&app, &id, &mut memory, &stop).await {
-            Ok(next) => next,
+            Ok(next) => {
+                own_faults = 0;
+                next
+            }
             Err(error) => {
                 tracing::error!(inbox = %id, error = &error as &dyn std::error::Error, "the inbox's work failed");
-                Some(app.clock.now() + app.config.timing.first_retry_after)
+                let delay = grown(
+                    &app.config.timing,
+                    app.config.timing.first_retry_after,
+                    own_faults,
+                );
+                own_faults = own_faults.saturating_add(1);
+                Some(app.clock.now() + delay)
             }
         };
         let wait = async {
@@ -90,10 +100,10 @@ async fn look_at(
     stop: &watch::Receiver<bool>,
 ) -> Result<Option<Timestamp>, WorkError> {
     match &inbox.connection {
-        Connection::Disconnected { cause, .. } => {
+        lost @ Connection::Disconnected { .. } => {
             memory.mailbox.close().await;
             memory.forget_what_was_connected();
-            if cause.card().acts == Acts::Operator {
+            if lost.may_revive(inbox.password_user.is_some()) {
                 look_for_correction(app, inbox, memory).await
             } else {
                 Ok(None)
@@ -154,14 +164,11 @@ async fn work(
         memory.rest(app, UNCONFIGURED_AGAIN_AFTER);
         return Ok(());
     };
+    if app.bell.take_look(&inbox.id) {
+        memory.look_again(now);
+    }
     if memory.look_at.is_none_or(|at| at <= now) {
-        let Memory {
-            mailbox,
-            watched_since,
-            ..
-        } = &mut *memory;
-        let submission = &provider.submission;
-        memory.look_at = settle_doubts(app, inbox, mailbox, submission, watched_since).await?;
+        settle(app, inbox, &provider.submission, memory).await?;
     }
     sending::send_due(app, inbox, &provider.submission, memory, stop).await
 }

@@ -398,7 +398,7 @@ async fn read_message(
     match arrival {
         Arrival::Reply(answer) => {
             if let Some(addressed) = store.find_answered(&inbox.id, &answer, arrived_at).await?
-                && store.note_reply(&addressed.lead, now).await?
+                && store.note_reply(&addressed, now).await?
             {
                 tracing::info!(inbox = %inbox.address, lead = %addressed.lead, "the lead answered");
                 found.replies += 1;

@@ -11,15 +11,15 @@ use tokio::sync::watch;
 
 use super::WorkError;
 use super::confirming::suspect;
-use super::mailbox::watch_for_copy;
+use super::keeping::{Kept, keep};
 use super::memory::Memory;
+use super::settling::keep_copy;
 use crate::app::App;
 use crate::engine::outcome::{Consequence, InboxDoes, decide_refused};
 use crate::engine::turns::take_turn;
 use crate::failure::Failure;
-use crate::record::FolderPosition;
+use crate::record::SentPlace;
 use crate::smtp::{Envelope, Outcome, Session, reading};
-use crate::store::StoreError;
 use crate::store::delivery::{Claim, Ended, Job};
 use crate::store::inbox::Inbox;
 use crate::text::arrival::bare;
@@ -51,11 +51,28 @@ pub(super) async fn send_due(
     if memory.has_gap(app.clock.now()) {
         return Ok(());
     }
-    let mut next = app.store.claim_delivery(&claim(app, inbox, sent)).await?;
+    let mut next = app
+        .store
+        .claim_delivery(&claim(app, inbox, sent.clone()))
+        .await?;
     let mut n_sent = 0;
     let mut accepted_any = false;
     while let Some(job) = next {
-        let (end, message) = attempt(app, inbox, memory, &job).await?;
+        let _hold = app.store.hold(&job.id);
+        let (end, message) = match attempt(app, inbox, memory, &job).await {
+            Ok(done) => done,
+            Err(error) => {
+                // No connection was there to say anything of it: that is known too.
+                let now = app.clock.now();
+                let ended = Ended {
+                    event: Event::PutBack,
+                    words: error.to_string(),
+                    wire_id: None,
+                };
+                keep(app, &job, &ended, now, None, stop).await?;
+                return Err(error);
+            }
+        };
         n_sent += 1;
         let accepted = matches!(end.ended.event, Event::Accepted { .. });
         let more = accepted
@@ -63,22 +80,16 @@ pub(super) async fn send_due(
             && !*stop.borrow()
             && inbox.gap.is_zero()
             && !memory.has_gap(app.clock.now());
-        let claim = more.then(|| claim(app, inbox, sent));
+        let claim = more.then(|| claim(app, inbox, sent.clone()));
         let mut recorded = true;
-        next = match app
-            .store
-            .finish_delivery(&job, &end.ended, app.clock.now(), claim.as_ref())
-            .await
-        {
-            Ok(next) => next,
-            Err(error @ StoreError::FenceLost { .. }) => {
-                // Whoever holds it now decides; what we know is in the log and nowhere else.
-                tracing::error!(%error, delivery = %job.id, "an attempt outlived its lease");
+        let now = app.clock.now();
+        next = match keep(app, &job, &end.ended, now, claim.as_ref(), stop).await? {
+            Kept::Written(next) => next.map(|next| *next),
+            Kept::Lost => {
                 memory.doubt(app.clock.now());
                 recorded = false;
                 None
             }
-            Err(error) => return Err(error.into()),
         };
         if accepted && recorded {
             accepted_any = true;
@@ -86,15 +97,17 @@ pub(super) async fn send_due(
             if end.ended.wire_id.is_none() && !submission.keeps_ids {
                 memory.mailbox.await_names();
             }
-            keep_copy(app, inbox, submission, memory, &message).await;
+            if submission.sent_copy == SentCopy::Client {
+                keep_copy(app, inbox, memory, &job.id, &job.message_id, message).await;
+            }
         }
         if next.is_none() {
             conclude(app, inbox, memory, end.inbox, end.evidence).await?;
         }
     }
-    let copies = matches!(submission.sent_copy, SentCopy::Server { .. });
-    if accepted_any && copies && inbox.copy_seen_at.is_none() {
-        watch_for_copy(app, inbox, &mut memory.mailbox).await?;
+    if accepted_any {
+        // Their copies may speak of doubts that are open.
+        memory.look_again(app.clock.now());
     }
     Ok(())
 }
@@ -277,28 +290,7 @@ async fn conclude(
     Ok(())
 }
 
-/// A copy in the sent folder, where nobody but the client makes one. It is made after the acceptance is
-/// on record, is evidence of nothing, and its failure costs only the copy.
-async fn keep_copy(
-    app: &App,
-    inbox: &Inbox,
-    submission: &Submission,
-    memory: &mut Memory,
-    message: &[u8],
-) {
-    if submission.sent_copy != SentCopy::Client {
-        return;
-    }
-    let kept = match memory.mailbox.reader(app, inbox).await {
-        Ok(reader) => reader.append_sent(message).await,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = kept {
-        tracing::warn!(inbox = %inbox.address, %error, "no copy was kept in the sent folder");
-    }
-}
-
-fn claim(app: &App, inbox: &Inbox, sent: Option<FolderPosition>) -> Claim {
+fn claim(app: &App, inbox: &Inbox, sent: Option<SentPlace>) -> Claim {
     let now = app.clock.now();
     Claim {
         inbox: inbox.id.clone(),

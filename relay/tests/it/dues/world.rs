@@ -365,7 +365,10 @@ impl World {
             _ => (Event::Unsettled, Some(Decision::Leave)),
         };
         let store = self.store();
-        store.settle_doubt(&id, event, None, now).await.unwrap();
+        store
+            .settle_doubt(&id, event, None, None, now)
+            .await
+            .unwrap();
         if let Some(decision) = decision {
             store.decide_delivery(&id, decision, now).await.unwrap();
         }

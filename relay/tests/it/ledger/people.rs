@@ -36,10 +36,7 @@ impl World {
 
     pub(super) async fn reply(&mut self, nth: usize) {
         if let Some(addressed) = self.find_arrived(nth).await {
-            self.store()
-                .note_reply(&addressed.lead, self.now)
-                .await
-                .unwrap();
+            self.store().note_reply(&addressed, self.now).await.unwrap();
             self.stopped.insert(addressed.lead);
         }
     }

@@ -108,6 +108,8 @@ pub(crate) struct Shape {
     pub(crate) n_leads: u64,
     pub(crate) n_steps: usize,
     pub(crate) copies_by_server: bool,
+    /// After how many copies the server stops making them; `None` where it never does.
+    pub(crate) copies_stop_after: Option<usize>,
 }
 
 pub(crate) struct World {
@@ -130,6 +132,8 @@ pub(crate) struct World {
     pub(crate) stopped: HashSet<LeadId>,
     /// When each delivery was last handed over in an attempt that may have been taken.
     pub(crate) attempted: HashMap<DeliveryId, Timestamp>,
+    /// When the open doubts of each inbox are looked at again.
+    pub(crate) look_at: Vec<Option<Timestamp>>,
     /// When each inbox last handed over what may have been taken.
     pub(crate) handed_over: Vec<Option<Timestamp>>,
     /// A person's pauses.
@@ -209,7 +213,8 @@ impl World {
             clock,
             store: Some(store),
             now,
-            server: Server::new(inboxes.len(), submission),
+            server: Server::new(inboxes.len(), submission, shape.copies_stop_after),
+            look_at: vec![None; inboxes.len()],
             outages: vec![Vec::new(); inboxes.len()],
             handed_over: vec![None; inboxes.len()],
             inboxes,

@@ -434,25 +434,3 @@ async fn a_clock_that_jumps_in_the_middle_of_a_batch_ends_the_batch_and_the_gap_
     assert_eq!(follow_up.status, State::Suppressed { why });
     relay.stop().await;
 }
-
-/// Row: Sent copy that comes twice | the server copies what was sent, and it is read again | accepted | nobody | the message is accepted
-#[tokio::test]
-async fn the_servers_own_copy_of_a_sent_message_is_noted_once() {
-    let ground = Ground::new(Client::Public).await;
-    let relay = ground.start().await;
-    let inbox = connect(&ground, &relay, Duration::ZERO).await;
-    assert_eq!(relay.inbox(&inbox).await.copy_seen_at, None);
-    let campaign = relay.start_campaign(&inbox, &LEADS[..1], 1).await;
-    wait_for_accepted(&relay, &campaign, 1).await;
-    let seen_at = wait_for("the copy to be seen", async || {
-        relay.inbox(&inbox).await.copy_seen_at
-    })
-    .await;
-    let campaign = relay.start_campaign(&inbox, &LEADS[1..], 1).await;
-    wait_for_accepted(&relay, &campaign, 2).await;
-    relay.stop().await;
-
-    let relay = ground.start().await;
-    assert_eq!(relay.inbox(&inbox).await.copy_seen_at, Some(seen_at));
-    relay.stop().await;
-}
