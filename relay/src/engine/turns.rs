@@ -83,6 +83,10 @@ mod tests {
         waiting: Vec<(i64, usize, usize, Option<i64>)>,
     }
 
+    fn count(n: usize) -> i64 {
+        i64::try_from(n).unwrap()
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(600))]
 
@@ -91,7 +95,7 @@ mod tests {
         fn nobody_waits_for_longer_than_the_backlog_before_it(
             campaigns in prop::collection::vec(any_campaign(), 1..5),
         ) {
-            let k = campaigns.len() as i64;
+            let k = count(campaigns.len());
             let mut sides: Vec<Side> = campaigns.iter().map(|_| Side::default()).collect();
             let mut served = 0;
             let total: usize = campaigns.iter().map(|one| one.n_leads * (one.waits.len() + 1)).sum();
@@ -102,9 +106,10 @@ mod tests {
                 for (side, campaign) in sides.iter_mut().zip(&campaigns) {
                     let due: Vec<_> = side.waiting.iter().filter(|one| one.0 <= slot).map(|one| (one.0, one.1)).collect();
                     for one in side.waiting.iter_mut().filter(|one| one.0 <= slot && one.3.is_none()) {
-                        one.3 = Some(due.iter().filter(|other| **other < (one.0, one.1)).count() as i64);
+                        let before = due.iter().filter(|other| **other < (one.0, one.1)).count();
+                        one.3 = Some(count(before));
                     }
-                    side.queue.n_steps = campaign.waits.len() as i64 + 1;
+                    side.queue.n_steps = count(campaign.waits.len()) + 1;
                     side.queue.has_first = slot >= campaign.starts && side.firsts_sent < campaign.n_leads;
                     side.queue.has_follow_up = side.waiting.iter().any(|(due, ..)| *due <= slot);
                 }
@@ -116,12 +121,12 @@ mod tests {
                 let Some(turn) = turn else { slot += 1; continue };
                 served = turn.served;
                 let (side, campaign) = (&mut sides[turn.queue_idx], &campaigns[turn.queue_idx]);
-                let s = campaign.waits.len() as i64 + 1;
+                let s = count(campaign.waits.len()) + 1;
                 let (place, step) = match turn.class {
                     Class::First => {
                         let place = side.firsts_sent;
                         side.firsts_sent += 1;
-                        let at_most = k * s * (place as i64 + 1) + k;
+                        let at_most = k * s * (count(place) + 1) + k;
                         prop_assert!(slot - campaign.starts <= at_most, "place {place}: {} of {at_most}", slot - campaign.starts);
                         (place, 0)
                     }

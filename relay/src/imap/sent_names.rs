@@ -2,7 +2,7 @@
 //! counts is decided in `folder`.
 //!
 //! The names are those of the folder lists and localisations of Outlook and Exchange, Apple Mail, Thunderbird, Gmail,
-//! Yahoo, Roundcube, Zimbra, GMX, Seznam, WP, Onet, Yandex, `Mail.ru`, NetEase, QQ, Naver and Daum.
+//! Yahoo, Roundcube, Zimbra, GMX, Seznam, WP, Onet, Yandex, `Mail.ru`, `NetEase`, QQ, Naver and Daum.
 
 /// The names of one language: its code (ISO 639-1), and the names in small letters, the commonest first.
 type Names = (&'static str, &'static [&'static str]);

@@ -326,9 +326,9 @@ mod tests {
     use protocol::delivery::State;
     use sqlx::migrate::Migrator;
 
-    use super::super::{MIGRATIONS, connect};
     use super::*;
     use crate::clock::Clock;
+    use crate::store::{MIGRATIONS, connect};
 
     const HOUR_MS: i64 = 3_600_000;
     /// When the last version ended.

@@ -10,24 +10,21 @@ use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
 use protocol::inbox::Address;
 use protocol::lead::{Event as LeadEvent, State as LeadState};
 use protocol::reading::Reading;
-use protocol::request::delivery::Delivery;
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use super::clocks::{
-    Moment, PairClock, list_pairs, load_clock, note_running_time, put_queues, rest_from,
-};
+use super::clocks::{Moment, list_pairs, load_clock, note_running_time, put_queues, rest_from};
 use super::{
     Store, StoreError, campaign, json, lead, number, number_or_null, small, text, text_or_null,
 };
 use crate::record::{Class, Queue, SentPlace, Turn};
 use crate::secret::random_text;
 
+mod view;
+
 /// Attempts of one inbox at a time: one on the wire, and one whose outcome is being written.
 pub const ATTEMPTING_AT_MOST: i64 = 2;
-/// Deliveries in one answer, at most.
-const LIST_AT_MOST: u32 = 1_000;
 /// What the clock of a row of `deliveries` shows at the running time `$1`.
 const READING: &str = "(SELECT p.ran_ms + CASE WHEN p.since_r_ms IS NULL THEN 0 ELSE $1 - p.since_r_ms END \
      FROM campaign_inboxes p \
@@ -242,38 +239,6 @@ impl Store {
         .execute(&self.writer)
         .await?;
         Ok(done.rows_affected())
-    }
-
-    /// Deliveries of a campaign, oldest lead first.
-    pub async fn list_deliveries(
-        &self,
-        campaign: &CampaignId,
-        state: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<Delivery>, StoreError> {
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "SELECT {VIEW} WHERE d.campaign_id = $1 AND ($2 = '' OR d.state = $2) \
-             ORDER BY l.position, d.step LIMIT $3"
-        )))
-        .bind(campaign.to_string())
-        .bind(state.unwrap_or_default().to_owned())
-        .bind(i64::from(limit.min(LIST_AT_MOST)))
-        .fetch_all(&self.reader)
-        .await?;
-        let now = self.moment(self.clock.now());
-        rows.iter().map(|row| view(row, now)).collect()
-    }
-
-    /// One delivery.
-    pub async fn load_delivery(&self, id: &DeliveryId) -> Result<Delivery, StoreError> {
-        let row = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "SELECT {VIEW} WHERE d.id = $1"
-        )))
-        .bind(id.to_string())
-        .fetch_optional(&self.reader)
-        .await?
-        .ok_or_else(|| not_found(id))?;
-        view(&row, self.moment(self.clock.now()))
     }
 
     /// A person's word on an unsettled delivery.
@@ -780,49 +745,6 @@ pub(super) fn state_from(row: &AnyRow) -> Result<State, StoreError> {
             accepted_at: instant("accepted_at_ms")?,
         },
         _ => return Err(StoreError::Corrupt { what: "state" }),
-    })
-}
-
-const VIEW: &str = "d.id AS id, d.lead_id AS lead_id, d.step AS step, d.state AS state, \
-     d.due_ms AS due_ms, d.rest_until_ms AS rest_until_ms, p.ran_ms AS ran_ms, p.since_r_ms AS since_r_ms, \
-     d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, \
-     d.in_doubt_since_ms AS in_doubt_since_ms, d.cause AS cause, d.why AS why, d.attempt AS attempt, \
-     d.message_id AS message_id, d.wire_id AS wire_id, d.words AS words, d.no_evidence AS no_evidence, l.address AS address \
-     FROM deliveries d JOIN leads l ON l.id = d.lead_id \
-     JOIN campaign_inboxes p ON p.campaign_id = d.campaign_id AND p.inbox_id = d.inbox_id";
-
-fn view(row: &AnyRow, now: Moment) -> Result<Delivery, StoreError> {
-    let status = state_from(row)?;
-    let is_unsettled = matches!(status, State::Unsettled { .. });
-    let cause = match &status {
-        State::Deferred { cause, .. } | State::Rejected { cause } => Some(*cause),
-        _ => None,
-    };
-    let clock = PairClock::from_row(row)?;
-    let due_at = match &status {
-        State::Planned { due } => clock.comes_at(*due, now),
-        State::Deferred {
-            due, rest_until, ..
-        } => clock.comes_at(*due, now).map(|at| at.max(*rest_until)),
-        _ => None,
-    };
-    Ok(Delivery {
-        id: DeliveryId::new(text(row, "id")?),
-        lead: LeadId::new(text(row, "lead_id")?),
-        to: text(row, "address")?
-            .parse()
-            .map_err(|_| StoreError::Corrupt { what: "address" })?,
-        step: small(row, "step")?,
-        status,
-        due_at,
-        message_id: text_or_null(row, "message_id")?,
-        wire_id: text_or_null(row, "wire_id")?,
-        attempts: small(row, "attempt")?,
-        cause,
-        no_evidence: text_or_null(row, "no_evidence")?
-            .and_then(|why| serde_json::from_str(&why).ok())
-            .filter(|_| is_unsettled),
-        words: text_or_null(row, "words")?,
     })
 }
 

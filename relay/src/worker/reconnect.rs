@@ -45,7 +45,7 @@ pub(super) async fn run(
 ) {
     let mut delay = app.config.timing.first_retry_after;
     loop {
-        let next = match advance(&app, &id).await {
+        let next = match Box::pin(advance(&app, &id)).await {
             Ok(Next::Over) => break,
             Ok(Next::Stage) => {
                 if *stop.borrow() {

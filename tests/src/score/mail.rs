@@ -54,7 +54,7 @@ async fn arrive(world: &World, bytes: &[u8]) -> anyhow::Result<&'static str> {
     app.store.note_wire_id(&accepted.id, OURS).await?;
     let position = app.store.load_inbox(&world.inbox).await?.read_position;
     world.sandbox.control().deliver(JANE, bytes);
-    app.workers.nudge_inbox(&world.inbox);
+    app.bell.wake_inbox(&world.inbox);
     wait_for(
         "the message to be read",
         async || {
@@ -101,6 +101,6 @@ async fn start_campaign(world: &World) -> anyhow::Result<CampaignId> {
     };
     app.store.import_leads(&campaign.id, &[lead]).await?;
     app.store.start_campaign(&campaign.id, now).await?;
-    app.workers.nudge_inbox(&world.inbox);
+    app.bell.wake_inbox(&world.inbox);
     Ok(campaign.id)
 }

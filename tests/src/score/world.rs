@@ -9,10 +9,12 @@ use protocol::connection::Connection;
 use protocol::id::InboxId;
 use protocol::reconnect::Grant;
 use protocol::secret::Secret;
-use relay::app::{App, OPERATOR_FILE, RunningApp};
+use relay::app::App;
 use relay::clock::Clock;
 use relay::config::{Config, Environment};
 use relay::credentials::reconnect_context;
+use relay::http::operator::OPERATOR_FILE;
+use relay::running::RunningApp;
 use relay::store::inbox::NewInbox;
 use sandbox::{Options, Sandbox};
 use tempfile::TempDir;
@@ -52,7 +54,7 @@ impl World {
             sandbox.imaps().port(),
         );
         let config = Config::parse(&text, Path::new("score.toml"), &Environment::default())?;
-        let running = App::start(config, Clock::system()).await?;
+        let running = RunningApp::start(config, Clock::system()).await?;
         let inbox = add_inbox(running.app()).await?;
         let world = Self {
             sandbox,
@@ -79,7 +81,7 @@ impl World {
         };
         let sealed = app.keys.seal(&reconnect_context(&reconnect.id), &grant)?;
         app.store.grant_reconnect(&reconnect.id, &sealed).await?;
-        app.workers.run_reconnect(&reconnect.id);
+        app.bell.wake_reconnect(&reconnect.id);
         wait_for(
             "the inbox to be connected and read",
             async || {
@@ -141,6 +143,6 @@ async fn add_inbox(app: &App) -> anyhow::Result<InboxId> {
         since: now,
     };
     let inbox = app.store.create_inbox(new, &connection, now).await?;
-    app.workers.nudge_inbox(&inbox.id);
+    app.bell.wake_inbox(&inbox.id);
     Ok(inbox.id)
 }

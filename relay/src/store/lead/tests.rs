@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use protocol::campaign::{State, Step};
-use protocol::cause::Cause;
 use protocol::connection::Connection;
 use protocol::inbox::{MailServer, TlsMode};
 use protocol::provider::ProviderId;
@@ -36,12 +35,12 @@ async fn draft() -> (TempDir, Store, InboxId, CampaignId) {
         imap: server,
         gap: Duration::ZERO,
     };
-    let never = Connection::Disconnected {
-        cause: Cause::NeverConnected,
-        evidence: None,
+    let connected = Connection::Connected {
         since: NOW,
+        dismissed: None,
     };
-    let inbox = store.create_inbox(new, &never, NOW).await.unwrap().id;
+    let inbox = store.create_inbox(new, &connected, NOW).await.unwrap().id;
+    store.close_gap(&inbox, NOW).await.unwrap();
     let step = Step {
         subject: "Hello".to_owned(),
         body: "This is the message.".to_owned(),

@@ -152,7 +152,7 @@ pub(super) fn form(head: &Head<'_>) -> Form {
         || is_daemon(&sender)
         || ["mail delivery sys", "mail delivery sub"]
             .iter()
-            .any(|name| head.from_name().contains(name))
+            .any(|name| head.sender_name().contains(name))
     {
         return Form::Server;
     }
@@ -235,9 +235,8 @@ pub(super) fn find(head: &Head<'_>, body: &Body, form: Form) -> Found {
             || wording::heads_failure(head.subject());
         match verdict {
             Verdict::Failed if shows => {}
-            Verdict::Failed => return Found::Nothing,
             Verdict::Silent if hands_back => {}
-            Verdict::Silent => return Found::Nothing,
+            Verdict::Failed | Verdict::Silent => return Found::Nothing,
             Verdict::Delayed | Verdict::Delivered => return Found::NoFailure,
         }
         (notice::failures(head, &words), Vec::new())

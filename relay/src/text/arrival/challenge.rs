@@ -125,7 +125,7 @@ const HELD: &[&str] = &[
 pub(super) fn may_be(head: &Head<'_>) -> bool {
     let named = [
         head.subject().to_lowercase(),
-        head.from_name(),
+        head.sender_name(),
         bounce::sender(head),
     ];
     named.iter().any(|text| has(text, PROVING))

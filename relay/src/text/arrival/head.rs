@@ -73,7 +73,7 @@ impl<'a> Head<'a> {
     }
 
     /// The name of whoever wrote it, in small letters.
-    pub(super) fn from_name(&self) -> String {
+    pub(super) fn sender_name(&self) -> String {
         let from = self.0.from().and_then(|from| from.first());
         from.and_then(|from| from.name())
             .unwrap_or_default()

@@ -232,7 +232,7 @@ pub(super) fn judge(subject: &str, words: &str) -> Verdict {
         .iter()
         .any(|sentence| !is_conditional(sentence) && has_any(sentence, GIVES_UP));
     let waits = |sentence: &&str| {
-        has_any(sentence, DELAYS) && !(has_any(sentence, GIVES_UP) && !is_conditional(sentence))
+        has_any(sentence, DELAYS) && (is_conditional(sentence) || !has_any(sentence, GIVES_UP))
     };
     if !gives_up && sentences.iter().any(waits) {
         return Verdict::Delayed;

@@ -52,9 +52,10 @@ impl World {
         // Where only a copy told of it, the wait counts from the attempt: nobody knows when the server took it.
         let accepted_at = self.find_accepted_at(before).unwrap();
         let attempted = self.attempted.get(&before.id).copied();
-        let accepted_at = match self.left.contains_key(&before.id) {
-            true => accepted_at,
-            false => accepted_at.min(attempted.unwrap_or(accepted_at)),
+        let accepted_at = if self.left.contains_key(&before.id) {
+            accepted_at
+        } else {
+            accepted_at.min(attempted.unwrap_or(accepted_at))
         };
         let waited = self.now.since(accepted_at);
         let wait = Duration::from_millis(self.steps[job.step_idx].wait_ms);

@@ -25,7 +25,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("smtp", &["failure", "sign_in", "tls"]),
     ("imap", &["failure", "sign_in", "tls"]),
     ("oauth", &["failure", "secret", "tls"]),
-    ("store", &["record", "secret"]),
+    // Dues are readings of what the process lives, and every write keeps that.
+    ("store", &["clock", "record", "secret"]),
     ("notify", &["store"]),
     ("log", &["config"]),
     // What is shared.

@@ -272,10 +272,8 @@ fn notices_in_words_are_read_in_the_forms_of_many_servers() {
             notice(
                 "Subject: NOTICE: mail delivery status.",
                 &format!(
-                    "The message was not delivered.\n\n<ann@a.example>:\n   >>> RCPT TO:<ann@a.example>\n   <<< 550 5.1.1 no such mailbox\n\n{}",
-                    OURS.lines()
-                        .map(|line| format!("> {line}\n"))
-                        .collect::<String>()
+                    "The message was not delivered.\n\n<ann@a.example>:\n   >>> RCPT TO:<ann@a.example>\n   <<< 550 5.1.1 no such mailbox\n\n> {}\n",
+                    OURS.trim_end().replace('\n', "\n> ")
                 ),
             ),
         ),
@@ -381,15 +379,13 @@ fn a_bounce_without_ids_names_the_recipient_and_what_is_shown_of_the_message() {
 
 #[test]
 fn a_bounce_tells_who_refused_and_why() {
-    let status = format!(
-        "Reporting-MTA: dns; out.mail.example\n\nOriginal-Recipient: rfc822;ann@a.example\n\
+    let status = "Reporting-MTA: dns; out.mail.example\n\nOriginal-Recipient: rfc822;ann@a.example\n\
          Final-Recipient: rfc822;ann@elsewhere.example\nAction: failed\nStatus: 5.7.705\n\
-         Remote-MTA: dns;mx.a.example\nDiagnostic-Code: smtp;550 5.7.705 Access denied, over threshold\n"
-    );
+         Remote-MTA: dns;mx.a.example\nDiagnostic-Code: smtp;550 5.7.705 Access denied, over threshold\n";
     let found = bounce(&mixed(
         "multipart/report",
         &[
-            ("message/delivery-status", &status),
+            ("message/delivery-status", status),
             ("message/rfc822", OURS),
         ],
     ));
