@@ -1,12 +1,13 @@
 //! `cargo xtask tidy`: what no lint can check. Each check is a file below `tidy/` and one line in
 //! [`CHECKS`]: a pure function from the files of the checkout to findings.
 //!
-//! What clippy or rustfmt can check is not repeated here.
+//! What clippy can check is not repeated here.
 
 mod absolute_paths;
 mod arrows;
 mod dependencies;
 mod forbidden;
+pub(crate) mod format;
 pub(crate) mod generated;
 mod headers;
 mod names;
@@ -34,9 +35,15 @@ pub(crate) const COMMAND: Command = Command {
     summary: "checks what no lint can: arrows, headers, citations, sizes, generated files",
     about: "\
 Reads every text file of the checkout and names each that breaks a rule of CONTRIBUTING.md, with
-what to do. With --generated it also compares the generated files with what the built relay
-prints; --write writes them.",
+what to do, and each Rust file that is not as rustfmt writes it; --format formats them. With
+--generated it also compares the generated files with what the built relay prints; --write writes
+them.",
     accepts: Accepts::Flags(&[
+        Flag {
+            name: "--format",
+            value: None,
+            help: "format every Rust file",
+        },
         Flag {
             name: "--generated",
             value: None,
@@ -50,12 +57,16 @@ prints; --write writes them.",
     ]),
     run: |given| {
         let workspace = Workspace::find()?;
+        if given.has("--format") {
+            format::write(&workspace)?;
+        }
         if given.has("--write") {
             generated::write(&workspace)?;
         }
         if given.has("--generated") {
             generated::check(&workspace)?;
         }
+        format::check(&workspace)?;
         check(&workspace)?;
         Ok(ExitCode::SUCCESS)
     },

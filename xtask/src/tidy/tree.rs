@@ -5,8 +5,11 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-/// Folders that hold nothing of ours.
-const SKIPPED_FOLDERS: &[&str] = &[".git", "node_modules", "target"];
+/// Folders of the root that hold nothing of ours; deeper down these names may be ours.
+const SKIPPED_IN_ROOT: &[&str] = &[".git", "target"];
+
+/// Folders that hold nothing of ours wherever they are.
+const SKIPPED_FOLDERS: &[&str] = &["node_modules"];
 
 /// Made by tools; nobody writes in them.
 const SKIPPED_FILES: &[&str] = &["Cargo.lock", "package-lock.json"];
@@ -58,7 +61,9 @@ impl Tree {
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = format!("{prefix}{name}");
             let kind = entry.file_type().with_context(cannot)?;
-            if kind.is_dir() && !SKIPPED_FOLDERS.contains(&name.as_str()) {
+            let is_skipped = SKIPPED_FOLDERS.contains(&name.as_str())
+                || prefix.is_empty() && SKIPPED_IN_ROOT.contains(&name.as_str());
+            if kind.is_dir() && !is_skipped {
                 self.read_folder(&entry.path(), &format!("{path}/"))?;
             } else if kind.is_file() && !SKIPPED_FILES.contains(&name.as_str()) {
                 let bytes = fs::read(entry.path()).with_context(cannot)?;
@@ -94,4 +99,28 @@ pub(crate) fn found(
         .iter()
         .map(super::Finding::render)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_ours_that_is_called_as_the_build_folder_is_read() {
+        let root = tempfile::tempdir().expect("a folder");
+        for path in [
+            "fuzz/src/target/a.rs",
+            "target/debug/b.rs",
+            "tests/npm/node_modules/c.rs",
+            ".git/d.rs",
+            "e.rs",
+        ] {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().expect("it has one")).expect("a folder");
+            fs::write(path, "//! a\n").expect("a file");
+        }
+        let tree = Tree::read(root.path()).expect("it can be read");
+        let paths: Vec<&str> = tree.files.iter().map(|file| file.path.as_str()).collect();
+        assert_eq!(paths, ["e.rs", "fuzz/src/target/a.rs"]);
+    }
 }
