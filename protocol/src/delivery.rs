@@ -216,11 +216,6 @@ impl State {
         }
     }
 
-    /// Whether a later step of the same lead must wait for this one.
-    pub fn holds_later_steps(&self) -> bool {
-        !matches!(self, Self::Accepted { .. })
-    }
-
     /// The state after `event`.
     pub fn apply(self, event: Event) -> Result<Self, InvalidTransition> {
         let refused = InvalidTransition {

@@ -20,6 +20,7 @@ mod size;
 mod sql;
 mod standards;
 mod tree;
+mod unused;
 
 use std::process::ExitCode;
 
@@ -66,8 +67,10 @@ them.",
         if given.has("--generated") {
             generated::check(&workspace)?;
         }
-        format::check(&workspace)?;
-        check(&workspace)?;
+        match (check(&workspace), format::check(&workspace)) {
+            (Err(found), Err(unformatted)) => bail!("{found}\n{unformatted}"),
+            (found, unformatted) => found.and(unformatted)?,
+        }
         Ok(ExitCode::SUCCESS)
     },
 };
@@ -92,6 +95,7 @@ const CHECKS: &[fn(&Tree) -> Vec<Finding>] = &[
     absolute_paths::check,
     forbidden::check,
     size::check,
+    unused::check,
 ];
 
 /// One broken rule.

@@ -81,18 +81,6 @@ impl Store {
         rows.iter().map(doubt_from).collect()
     }
 
-    /// Whether a delivery of this inbox was accepted.
-    pub async fn is_accepted(&self, inbox: &InboxId, id: &DeliveryId) -> Result<bool, StoreError> {
-        let row = sqlx::query(
-            "SELECT 1 FROM deliveries WHERE id = $1 AND inbox_id = $2 AND state IN ('accepted', 'bounced')",
-        )
-        .bind(id.to_string())
-        .bind(inbox.to_string())
-        .fetch_optional(&self.reader)
-        .await?;
-        Ok(row.is_some())
-    }
-
     /// The lead answered: none of its later steps is sent. A delivery in doubt is thereby found, since nobody answers
     /// what never came. Again changes nothing.
     pub async fn note_reply(

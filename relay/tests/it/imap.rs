@@ -105,6 +105,12 @@ async fn examined(script: &str) -> (Session, Peer) {
     (session, peer)
 }
 
+/// The headers of every message from `from_uid` on, as the worker reads a gap.
+async fn fetch_headers(session: &mut Session, from_uid: u32) -> Result<Vec<Header>, Failure> {
+    let uids = session.list_uids(from_uid).await?;
+    session.fetch_headers_of(&uids).await
+}
+
 fn reply(status: ImapStatus, code: Option<&str>, text: &str) -> Said {
     Said::Imap(ImapReply {
         status,
@@ -512,7 +518,7 @@ async fn headers_are_read_whatever_comes_in_between() {
            S: U4 OK done"#,
     )
     .await;
-    let headers = session.fetch_headers(10).await.unwrap();
+    let headers = fetch_headers(&mut session, 10).await.unwrap();
     end(session, peer).await;
     assert_eq!(
         headers,
@@ -542,7 +548,7 @@ async fn the_last_message_below_the_range_is_not_taken_for_a_new_one() {
          S: U3 OK done",
     )
     .await;
-    assert_eq!(session.fetch_headers(20).await, Ok(Vec::new()));
+    assert_eq!(fetch_headers(&mut session, 20).await, Ok(Vec::new()));
     end(session, peer).await;
 }
 
@@ -566,7 +572,7 @@ async fn an_empty_folder_is_not_asked_for_messages_until_one_comes() {
     )
     .await;
     session.examine(&Folder::inbox()).await.unwrap();
-    assert_eq!(session.fetch_headers(1).await, Ok(Vec::new()));
+    assert_eq!(fetch_headers(&mut session, 1).await, Ok(Vec::new()));
     assert_eq!(session.list_uids(1).await, Ok(vec![1]));
     end(session, peer).await;
 }
@@ -598,7 +604,7 @@ async fn many_headers_are_read_in_slices() {
         slice(6, 401..=450)
     );
     let (mut session, peer) = examined(&script).await;
-    let headers = session.fetch_headers(1).await.unwrap();
+    let headers = fetch_headers(&mut session, 1).await.unwrap();
     end(session, peer).await;
     assert_eq!(
         uids(&headers),
@@ -610,7 +616,7 @@ async fn many_headers_are_read_in_slices() {
 async fn a_server_that_is_out_of_step_is_left() {
     for answer in ["S: U9 OK done", "S: + more", "S* what is this\\r\\n"] {
         let (mut session, peer) = examined(&format!("C: U3 UID FETCH 1:* (UID)\n{answer}")).await;
-        let failure = session.fetch_headers(1).await.unwrap_err();
+        let failure = fetch_headers(&mut session, 1).await.unwrap_err();
         assert!(
             matches!(failure.said, Said::Garbage { .. }),
             "{answer}: {failure:?}"
@@ -690,7 +696,7 @@ async fn an_end_in_the_middle_is_told_as_one_and_ends_the_session() {
     ] {
         let script = format!("C: U3 UID FETCH 1:* (UID)\n{answer}\nclose");
         let (mut session, peer) = examined(&script).await;
-        let failure = session.fetch_headers(1).await.unwrap_err();
+        let failure = fetch_headers(&mut session, 1).await.unwrap_err();
         let closed = matches!(&failure.said, Said::Io { fault: IoFault::Closed, detail } if detail.contains(part));
         assert!(
             closed && failure.stage == Stage::Folder,

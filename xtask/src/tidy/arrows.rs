@@ -6,7 +6,7 @@ mod relay;
 pub(super) use relay::{check_circles, check_relay};
 
 use super::Finding;
-use super::rust_source::{self, first_word, is_word, line_at};
+use super::rust_source::{first_word, is_word, line_at};
 use super::tree::{File, Tree};
 
 /// Each of our crates, and which of ours it may use.
@@ -106,8 +106,8 @@ pub(super) fn check_modules(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (crate_name, module, forbidden) in MODULES {
         for file in files_of(tree, crate_name, module) {
-            let code = rust_source::read(&file.text).code;
-            for (line, used) in modules_used(&code, depth(&file.path)) {
+            let code = &file.source().code;
+            for (line, used) in modules_used(code, depth(&file.path)) {
                 if forbidden.contains(&used.as_str()) {
                     findings.push(Finding::line(
                         &file.path,
@@ -125,7 +125,7 @@ pub(super) fn check_modules(tree: &Tree) -> Vec<Finding> {
 pub(super) fn check_engine_is_pure(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in files_of(tree, "relay", "engine") {
-        let code = rust_source::read(&file.text).code;
+        let code = &file.source().code;
         for (at, line) in code.lines().enumerate() {
             let waits = line
                 .split(|c| !is_word(c))
@@ -147,7 +147,7 @@ pub(super) fn check_decisions_know_no_browser(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for module in WITHOUT_A_BROWSER {
         for file in files_of(tree, "extension", module) {
-            let code = rust_source::read(&file.text).code;
+            let code = &file.source().code;
             for (at, line) in code.lines().enumerate() {
                 let used = line
                     .split(|c| !is_word(c))

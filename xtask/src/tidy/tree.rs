@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anyhow::Context as _;
+
+use super::rust_source::{self, RustSource};
 
 /// Folders of the root that hold nothing of ours; deeper down these names may be ours.
 const SKIPPED_IN_ROOT: &[&str] = &[".git", "target"];
@@ -26,6 +29,22 @@ pub(crate) struct File {
     /// From the root of the checkout, with `/`.
     pub(crate) path: String,
     pub(crate) text: String,
+    source: OnceLock<RustSource>,
+}
+
+impl File {
+    fn new(path: String, text: String) -> Self {
+        Self {
+            path,
+            text,
+            source: OnceLock::new(),
+        }
+    }
+
+    /// A Rust file, taken apart: once for all checks.
+    pub(crate) fn source(&self) -> &RustSource {
+        self.source.get_or_init(|| rust_source::read(&self.text))
+    }
 }
 
 impl Tree {
@@ -68,7 +87,7 @@ impl Tree {
             } else if kind.is_file() && !SKIPPED_FILES.contains(&name.as_str()) {
                 let bytes = fs::read(entry.path()).with_context(cannot)?;
                 if let Ok(text) = String::from_utf8(bytes) {
-                    self.files.push(File { path, text });
+                    self.files.push(File::new(path, text));
                 }
             }
         }
@@ -80,10 +99,7 @@ impl Tree {
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         let files = files
             .iter()
-            .map(|(path, text)| File {
-                path: (*path).to_owned(),
-                text: (*text).to_owned(),
-            })
+            .map(|(path, text)| File::new((*path).to_owned(), (*text).to_owned()))
             .collect();
         Self { files }
     }
