@@ -13,6 +13,7 @@ mod headers;
 mod names;
 mod pages;
 mod permissions;
+mod prose;
 mod refusals;
 mod rust_source;
 mod security;
@@ -96,6 +97,7 @@ const CHECKS: &[fn(&Tree) -> Vec<Finding>] = &[
     forbidden::check,
     size::check,
     unused::check,
+    prose::check,
 ];
 
 /// One broken rule.
