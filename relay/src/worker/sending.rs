@@ -22,7 +22,7 @@ use crate::store::StoreError;
 use crate::store::delivery::{Claim, Ended, Job};
 use crate::store::inbox::Inbox;
 use crate::text::arrival::bare;
-use crate::text::message::{Parts, compose};
+use crate::text::message::{Parts, compose, to_wire};
 
 /// Messages in one batch; then the inbox is looked at again, so that reading is not starved.
 const BATCH: u32 = 50;
@@ -129,8 +129,8 @@ async fn attempt(
         }
     };
     let envelope = Envelope {
-        from: inbox.address.clone(),
-        to: job.to.clone(),
+        from: to_wire(&inbox.address),
+        to: to_wire(&job.to),
     };
     let (session, _) = memory.mailbox.sender(app, inbox).await?;
     let outcome = send_renewing(app, job, session, &envelope, &message).await;
