@@ -8,7 +8,7 @@ use protocol::inbox::Address;
 use protocol::timestamp::Timestamp;
 use relay::record::NewLead;
 use relay::text::leads::{ADDRESS_COLUMN, LeadsError, parse};
-use relay::text::message::{MessageError, Parts, compose};
+use relay::text::message::{MessageError, Parts, compose, to_wire};
 
 use crate::cost;
 
@@ -151,8 +151,9 @@ fn check_message(columns: &[String], lead: &NewLead) {
         Err(MessageError::Subject { .. }) => return,
         Err(error) => unreachable!("{} was taken and has no message: {error}", lead.address),
     };
-    // An address beyond ASCII stands as it is (RFC 6532); nothing else does.
-    let addresses_only = String::from_utf8_lossy(&message).replace(lead.address.as_str(), "");
+    // An address beyond ASCII stands as servers are told it (RFC 6532); nothing else does.
+    let told = to_wire(&lead.address);
+    let addresses_only = String::from_utf8_lossy(&message).replace(told.as_str(), "");
     assert!(addresses_only.is_ascii(), "{addresses_only}");
     let text = String::from_utf8_lossy(&message);
     let head = text.split("\r\n\r\n").next().unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
+use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue, MIME_VERSION_1_0};
 use lettre::message::{Mailbox, MessageBuilder};
 use protocol::campaign::Step;
 use protocol::id::DeliveryId;
@@ -74,7 +74,8 @@ pub enum MessageError {
     },
 }
 
-/// The bytes of the message (RFC 5322), with CRLF line ends; 7-bit but for an address beyond ASCII (RFC 6532).
+/// The bytes of the message (RFC 5322), with CRLF line ends; 7-bit but for an address whose local part goes
+/// beyond ASCII (RFC 6532).
 pub fn compose(parts: &Parts<'_>) -> Result<Vec<u8>, MessageError> {
     let number = parts.step_idx + 1;
     let step = parts
@@ -90,6 +91,8 @@ pub fn compose(parts: &Parts<'_>) -> Result<Vec<u8>, MessageError> {
         .subject(render_subject(parts.steps, parts.step_idx, parts.fields)?)
         .date(date)
         .message_id(Some(format!("<{}>", parts.message_id)))
+        // RFC 2045 §4: without it the type and the encoding below mean nothing.
+        .header(MIME_VERSION_1_0)
         .header(Delivery(parts.delivery.to_string()));
     // Of some ids only the left side is known, which no header can bear.
     let thread = parts.thread.iter().filter(|id| id.contains('@'));
@@ -151,8 +154,23 @@ pub fn check_subject(subject: &str) -> Result<(), MessageError> {
     Ok(())
 }
 
+/// The address as servers are told it: where the domain alone goes beyond ASCII, its A-label (RFC 5890 §2.3.2.1)
+/// stands in its place, which servers without SMTPUTF8 take too. A local part beyond ASCII has no such form, and a
+/// domain that is no name of the DNS stays as it is.
+pub fn to_wire(address: &Address) -> Address {
+    address
+        .as_str()
+        .rsplit_once('@')
+        .filter(|(local, domain)| local.is_ascii() && !domain.is_ascii())
+        .and_then(|(local, domain)| {
+            let ascii = idna::domain_to_ascii(domain).ok()?;
+            format!("{local}@{ascii}").parse().ok()
+        })
+        .unwrap_or_else(|| address.clone())
+}
+
 fn mailbox(address: &Address) -> Result<Mailbox, MessageError> {
-    let parsed = address
+    let parsed = to_wire(address)
         .as_str()
         .parse()
         .map_err(|_| MessageError::Address {
@@ -222,9 +240,51 @@ mod tests {
             "Message-ID: <one@acme.example>\r\n",
             "X-Unpause-Delivery: dlv_1\r\n",
             "Date: Mon, 23 Nov 2026 07:12:00 +0000\r\n",
+            "MIME-Version: 1.0\r\n",
+            "Content-Type: text/plain; charset=utf-8\r\n",
+            "Content-Transfer-Encoding: quoted-printable\r\n",
         ] {
             assert!(text.contains(line), "{line} is missing in {text}");
         }
+    }
+
+    #[test]
+    fn a_domain_beyond_ascii_is_written_as_its_a_label() {
+        // The A-labels are those that the registries show.
+        for (address, expected) in [
+            ("info@müller.example", "info@xn--mller-kva.example"),
+            ("info@MÜLLER.example", "info@xn--mller-kva.example"),
+            (
+                "a@bücher.straße.example",
+                "a@xn--bcher-kva.xn--strae-oqa.example",
+            ),
+            ("ann@a.example", "ann@a.example"),
+            ("jörg@müller.example", "jörg@müller.example"),
+        ] {
+            let address: Address = address.parse().unwrap();
+            assert_eq!(to_wire(&address).as_str(), expected);
+        }
+        let bytes = compose(&Parts {
+            from: &"jane@bücher.example".parse().unwrap(),
+            to: &"info@müller.example".parse().unwrap(),
+            fields: &BTreeMap::from([("name".to_owned(), "Ann".to_owned())]),
+            steps: &steps(),
+            step_idx: 0,
+            delivery: &DeliveryId::new("dlv_1"),
+            message_id: "one@acme.example",
+            thread: &[],
+            date: Timestamp::from_ms(0),
+        });
+        let text = String::from_utf8(bytes.unwrap()).unwrap();
+        assert!(text.is_ascii(), "{text}");
+        assert!(
+            text.contains("From: jane@xn--bcher-kva.example\r\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("To: info@xn--mller-kva.example\r\n"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::smtp::{Envelope, Outcome, Session, reading};
 use crate::store::delivery::{Claim, Ended, Job};
 use crate::store::inbox::Inbox;
 use crate::text::arrival::bare;
-use crate::text::message::{Parts, compose};
+use crate::text::message::{Parts, compose, to_wire};
 
 /// Messages in one batch; then the inbox is looked at again, so that reading is not starved.
 const BATCH: u32 = 50;
@@ -144,8 +144,8 @@ async fn attempt(
         }
     };
     let envelope = Envelope {
-        from: inbox.address.clone(),
-        to: job.to.clone(),
+        from: to_wire(&inbox.address),
+        to: to_wire(&job.to),
     };
     let (session, _) = memory.mailbox.sender(app, inbox).await?;
     let outcome = send_renewing(app, job, session, &envelope, &message).await;
