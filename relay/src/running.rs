@@ -181,6 +181,9 @@ impl RunningApp {
             Err(error) => tracing::error!(%error, "the server's task failed"),
         }
         self.workers.stop().await;
+        if let Err(error) = self.app.store.beat().await {
+            tracing::warn!(%error, "the time since the last beat is not on record");
+        }
         self.app.store.close().await;
         let _ = std::fs::remove_file(self.app.config.data.join(OPERATOR_FILE));
     }

@@ -245,11 +245,8 @@ impl Store {
         sqlx::query(pragma).execute(&self.writer).await.unwrap();
     }
 
-    /// Waits for what is being written, keeps the running time, and closes.
+    /// Waits for what is being written, and closes.
     pub async fn close(&self) {
-        if let Err(error) = self.beat().await {
-            tracing::warn!(%error, "the time since the last beat is not on record");
-        }
         self.reader.close().await;
         self.writer.close().await;
     }

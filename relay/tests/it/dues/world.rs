@@ -237,6 +237,7 @@ impl World {
             Happening::Sleep { seconds } => self.clock.sleep(Duration::from_secs(seconds)),
             Happening::SetClock { seconds } => self.set_clock(seconds).await,
             Happening::Restart { off_for } => {
+                self.store().beat().await.unwrap();
                 self.store().close().await;
                 self.restart(Duration::from_secs(off_for)).await;
             }

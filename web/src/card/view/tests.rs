@@ -140,7 +140,7 @@ async fn the_operator_is_told_and_no_sign_in_is_offered_that_cannot_help() {
         "Unpause: Google refuses what the relay sends\n\
          Inbox: jane@acme.example\n\
          Since: 2026-11-23T09:10:00.000Z\n\
-         Google does not accept what the relay sends: its client id, secret, redirect address or the form of its request. Whoever runs the relay must correct it; signing in again would not help.\n\
+         Google does not accept what the relay sends: its client id, secret, redirect address, host name or the form of its request. Whoever runs the relay must correct it; signing in again would not help.\n\
          The server said:\n401 invalid_client\n"
     );
 }
