@@ -162,6 +162,26 @@ async fn what_is_put_back_keeps_its_place() {
     assert_eq!(world.order(0), [0, 2, 4]);
 }
 
+#[tokio::test]
+async fn the_next_wait_counts_from_when_a_doubt_began_whenever_its_copy_is_found() {
+    const DOUBTED: usize = 4;
+    let mut world = play(
+        vec![(2, vec![300])],
+        [
+            Happening::Start { campaign: 0 },
+            Happening::Try {
+                inbox: 0,
+                end: DOUBTED,
+            },
+            Happening::Run { slots: 20 },
+            Happening::Settle { inbox: 0, nth: 0 },
+            Happening::Run { slots: 1 },
+        ],
+    )
+    .await;
+    world.finish().await;
+}
+
 /// A stop of the relay between two beats costs what it lived since the last, and nothing more.
 #[tokio::test]
 async fn a_crash_costs_no_more_than_the_time_since_the_last_beat() {
