@@ -20,4 +20,5 @@ pub mod reply;
 pub mod request;
 pub mod sealed;
 pub mod secret;
+pub mod standing;
 pub mod timestamp;
