@@ -73,6 +73,7 @@ fn inbox(id: &str, address: &str, state: ConnectionState, cause: Option<Cause>) 
             card: cause.map(|cause| cause.card().render(&facts)),
             evidence: cause.map(|_| "400 invalid_grant: Token has been revoked.".to_owned()),
         },
+        refused: None,
         held: if cause.is_some() { 25 } else { 0 },
         unsettled: 0,
         at_provider: None,

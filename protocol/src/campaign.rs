@@ -88,6 +88,8 @@ pub enum Event {
     Reconnected,
     /// Every lead is done.
     Finish,
+    /// A lead that was done is to be written to again.
+    Reopen,
 }
 
 /// The event does not belong to the state; the campaign stays as it was.
@@ -135,6 +137,7 @@ impl State {
                 },
                 Event::Resume,
             ) => Self::Running,
+            (Self::Finished { .. }, Event::Reopen) => Self::Running,
             (Self::Running, Event::Pause) => Self::Paused {
                 by: PausedBy::Person,
                 since: now,
@@ -163,6 +166,7 @@ impl Event {
             Self::Lost { .. } => "pause for a lost inbox",
             Self::Reconnected => "go on after a reconnect",
             Self::Finish => "finish",
+            Self::Reopen => "go on with a lead that was done",
         }
     }
 }

@@ -6,6 +6,7 @@
 //!    ↑  ↑            │        ├→ Rejected
 //!    │  └─ Deferred ←┤        └→ InDoubt ─┬→ Accepted
 //!    └───────────────┼────────── refuted ─┤
+//!    ↑ returned: from Rejected and Bounced, and from what was suppressed with them
 //!                    └ interrupted ↗      └→ Unsettled → (a person) Accepted, Planned, Cancelled
 //! ```
 
@@ -116,10 +117,15 @@ pub enum Event {
         /// The earliest instant of the next attempt.
         due_at: Timestamp,
     },
-    /// A permanent refusal of this recipient or message.
+    /// A permanent refusal of this recipient or message, at once or once it is known to be the lead's.
     Rejected {
         /// Why.
         cause: Cause,
+    },
+    /// What it met was not its lead's, or a person says so: it is due again, as the same message.
+    Returned {
+        /// When it was due before.
+        due_at: Timestamp,
     },
     /// The reply was not seen, the lease ran out, or the relay was restarted meanwhile.
     Doubted {
@@ -225,7 +231,21 @@ impl State {
                 Self::Deferred { cause, due_at }
             }
             (Self::Attempting { .. }, Event::PutBack { due_at }) => Self::Planned { due_at },
-            (Self::Attempting { .. }, Event::Rejected { cause }) => Self::Rejected { cause },
+            (
+                Self::Attempting { .. } | Self::Planned { .. } | Self::Deferred { .. },
+                Event::Rejected { cause },
+            ) => Self::Rejected { cause },
+            // A step that was suppressed only because an earlier one was refused or bounced follows it back.
+            (
+                Self::Planned { .. }
+                | Self::Deferred { .. }
+                | Self::Rejected { .. }
+                | Self::Bounced { .. }
+                | Self::Suppressed {
+                    why: Suppression::Rejected | Suppression::Bounced,
+                },
+                Event::Returned { due_at },
+            ) => Self::Planned { due_at },
             (Self::Attempting { .. }, Event::Doubted { at }) => Self::InDoubt { since: at },
             (Self::Attempting { .. }, Event::Accepted { at })
             | (Self::InDoubt { .. } | Self::Unsettled { .. }, Event::Found { at })
@@ -278,6 +298,7 @@ impl Event {
             Self::Deferred { .. } => "deferred",
             Self::PutBack { .. } => "put_back",
             Self::Rejected { .. } => "rejected",
+            Self::Returned { .. } => "returned",
             Self::Doubted { .. } => "doubted",
             Self::Found { .. } => "found",
             Self::Refuted { .. } => "refuted",
@@ -317,6 +338,7 @@ mod tests {
             Just(Event::Rejected {
                 cause: Cause::RecipientRejected
             }),
+            instant().prop_map(|due_at| Event::Returned { due_at }),
             instant().prop_map(|at| Event::Doubted { at }),
             instant().prop_map(|at| Event::Found { at }),
             instant().prop_map(|at| Event::Refuted { at }),
@@ -346,7 +368,7 @@ mod tests {
             let mut may_have_gone = false;
             for event in events {
                 let claimed = matches!(event, Event::Claimed { .. });
-                let settled = matches!(event, Event::Refuted { .. } | Event::Decided { decision: Decision::SendAgain, .. });
+                let settled = matches!(event, Event::Refuted { .. } | Event::Returned { .. } | Event::Decided { decision: Decision::SendAgain, .. });
                 let Ok(next) = state.clone().apply(event) else { continue };
                 prop_assert!(!(claimed && may_have_gone), "claimed from {state:?}");
                 may_have_gone = match next {

@@ -208,8 +208,8 @@ pub struct Standing {
     accepted_at: Option<Timestamp>,
     /// How many messages were accepted ever.
     n_sent: u64,
-    /// Nothing is tried before.
-    rest_until: Option<Timestamp>,
+    /// Nothing is tried before it is over.
+    rest: Option<Rest>,
     /// What is the inbox's, until a control is taken.
     judged: Option<Judged>,
     /// Rests for the server's sake since the last acceptance.
@@ -266,6 +266,20 @@ struct Judged {
     domains: Vec<String>,
 }
 
+/// A rest of the inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Rest {
+    until: Timestamp,
+    lasts: Duration,
+}
+
+impl Rest {
+    fn begin(lasts: Duration, now: Timestamp) -> Self {
+        let until = now + lasts;
+        Self { until, lasts }
+    }
+}
+
 /// A person's "it is these addresses".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Answered {
@@ -281,11 +295,7 @@ impl Standing {
         if self.question.as_ref().is_some_and(Question::is_of_reports) {
             return Wish::Nothing { until: None };
         }
-        // An instant that no rest reaches was written by a clock that was set back since.
-        let rest = self
-            .rest_until
-            .filter(|until| *until > now && until.since(now) <= DAY);
-        if let Some(until) = rest {
+        if let Some(until) = self.rest_until(now) {
             return Wish::Nothing { until: Some(until) };
         }
         if let Some(judged) = &self.judged {
@@ -311,6 +321,13 @@ impl Standing {
             };
         }
         Wish::Next
+    }
+
+    /// When the rest is over; one that lies farther off than it lasts was begun by a clock that was set back since.
+    fn rest_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.rest
+            .filter(|rest| rest.until > now && rest.until.since(now) <= rest.lasts)
+            .map(|rest| rest.until)
     }
 
     /// Whether the inbox sends at half its pace.
@@ -339,7 +356,7 @@ impl Standing {
             }
             End::Doubted => {
                 self.drop_suspect(&tried.delivery);
-                self.rest_until = Some(now + nth(&rests.doubt, self.doubts));
+                self.rest = Some(Rest::begin(nth(&rests.doubt, self.doubts), now));
                 self.doubts = self.doubts.saturating_add(1);
                 Vec::new()
             }
@@ -403,7 +420,7 @@ impl Standing {
         self.unproved.clear();
         self.server_rests = 0;
         self.doubts = 0;
-        self.rest_until = None;
+        self.rest = None;
         if let Some(answered) = &mut self.answered {
             answered.n = 0;
         }
@@ -527,7 +544,7 @@ impl Standing {
             }
             let surplus = self.deferred.len().saturating_sub(DEFERRED_IN_A_ROW);
             self.deferred.drain(..surplus);
-            self.rest_until = Some(now + nth(&rests.server, self.server_rests));
+            self.rest = Some(Rest::begin(nth(&rests.server, self.server_rests), now));
             self.server_rests = self.server_rests.saturating_add(1);
             if self.server_rests == SERVER_RESTS_BEFORE_ASKING {
                 self.question = Some(Question::new(refusal, false, now));
@@ -554,7 +571,7 @@ impl Standing {
             n_controls: 0,
             domains,
         });
-        self.rest_until = Some(now + nth(&rests.control, 0));
+        self.rest = Some(Rest::begin(nth(&rests.control, 0), now));
         effects
     }
 
@@ -569,7 +586,7 @@ impl Standing {
             judged.domains.push(tried.domain.clone());
             let surplus = judged.domains.len().saturating_sub(RUN_AT_MOST);
             judged.domains.drain(..surplus);
-            self.rest_until = Some(now + nth(&rests.control, judged.n_controls));
+            self.rest = Some(Rest::begin(nth(&rests.control, judged.n_controls), now));
             if judged.n_controls >= CONTROLS_BEFORE_ASKING && self.question.is_none() {
                 self.question = Some(Question::new(judged.refusal.clone(), false, now));
             }
@@ -633,14 +650,25 @@ impl Suspect {
 }
 
 impl Rests {
-    /// As the relay is shipped.
-    pub fn shipped() -> Self {
-        let minutes = |all: &[u64]| all.iter().copied().map(Duration::from_mins).collect();
+    /// As the relay is shipped: `minute` is one. Tests have shorter ones.
+    pub fn of(minute: Duration) -> Self {
+        let minutes = |all: &[u32]| all.iter().map(|n| minute.saturating_mul(*n)).collect();
         Self {
             control: minutes(&[15, 60]),
             server: minutes(&[5, 15, 60]),
             doubt: minutes(&[1, 5, 15, 60]),
         }
+    }
+
+    /// The longest rest: what is not due before it does not come soon.
+    pub fn longest(&self) -> Duration {
+        let all = [&self.control, &self.server, &self.doubt];
+        all.into_iter().flatten().max().copied().unwrap_or_default()
+    }
+
+    /// The rest after a single doubt.
+    pub fn first_doubt(&self) -> Duration {
+        nth(&self.doubt, 0)
     }
 }
 

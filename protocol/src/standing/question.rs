@@ -62,7 +62,7 @@ impl Question {
 
 impl Standing {
     /// How it stands, for people; `None` where nothing is the inbox's.
-    pub fn show(&self) -> Option<Shown> {
+    pub fn show(&self, now: Timestamp) -> Option<Shown> {
         let judged = self
             .judged
             .as_ref()
@@ -77,7 +77,7 @@ impl Standing {
             since,
             words: refusal.words.clone(),
             alike: refusal.alike.key(),
-            next_try_at: self.rest_until.filter(|_| !waits),
+            next_try_at: self.rest_until(now).filter(|_| !waits),
             asks: self.question.is_some(),
         })
     }
@@ -92,7 +92,7 @@ impl Standing {
         let Some(question) = self.question.take() else {
             return Vec::new();
         };
-        self.rest_until = None;
+        self.rest = None;
         self.server_rests = 0;
         if question.of_reports {
             self.reports.clear();

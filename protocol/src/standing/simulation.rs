@@ -114,7 +114,7 @@ fn refusal(alike: Alike, is_inbox_wide: bool) -> Refusal {
 }
 
 pub(super) fn play(world: &World) -> Told {
-    let rests = Rests::shipped();
+    let rests = Rests::of(Duration::from_mins(1));
     let start = Timestamp::from_ms(1_000_000_000);
     let until = start + DAY * 8;
     let mut now = start;

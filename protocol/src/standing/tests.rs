@@ -210,7 +210,7 @@ const BLOCKED: Alike = Alike {
 
 #[test]
 fn words_of_the_inbox_need_a_second_lead_of_another_domain() {
-    let rests = Rests::shipped();
+    let rests = Rests::of(Duration::from_mins(1));
     let now = Timestamp::from_ms(0);
     let mut standing = Standing::default();
     let held = standing.note(refused("a", "a.example", BLOCKED, true), &rests, now);
@@ -231,7 +231,7 @@ fn words_of_the_inbox_need_a_second_lead_of_another_domain() {
 
 #[test]
 fn a_person_is_asked_after_three_refused_controls_and_a_taken_one_resumes_at_half_pace() {
-    let rests = Rests::shipped();
+    let rests = Rests::of(Duration::from_mins(1));
     let mut now = Timestamp::from_ms(0);
     let mut standing = Standing::default();
     for id in ["a", "b", "c"] {
@@ -249,7 +249,7 @@ fn a_person_is_asked_after_three_refused_controls_and_a_taken_one_resumes_at_hal
         standing.note(refused("d", "d.example", BLOCKED, false), &rests, now);
         assert_eq!(standing.asks(), asks);
     }
-    assert_eq!(standing.show().unwrap().alike, "rcpt-550-5.7.1");
+    assert_eq!(standing.show(now).unwrap().alike, "rcpt-550-5.7.1");
     standing.note(accepted("e", "e.example"), &rests, now);
     assert_eq!((standing.asks(), standing.wish(now)), (false, Wish::Next));
     assert!(standing.is_at_half_pace(now));
@@ -258,7 +258,7 @@ fn a_person_is_asked_after_three_refused_controls_and_a_taken_one_resumes_at_hal
 
 #[test]
 fn ten_alike_over_ten_domains_among_twenty_ask_whatever_is_accepted_between() {
-    let rests = Rests::shipped();
+    let rests = Rests::of(Duration::from_mins(1));
     let now = Timestamp::from_ms(0);
     let mut standing = Standing::default();
     for n in 0..10 {
@@ -304,7 +304,7 @@ fn bounces_are_the_inboxes_by_who_sends_them_back_and_the_leads_where_they_speak
 
 #[test]
 fn doubts_in_a_row_rest_longer_and_longer() {
-    let rests = Rests::shipped();
+    let rests = Rests::of(Duration::from_mins(1));
     let mut now = Timestamp::from_ms(0);
     let mut standing = Standing::default();
     for minutes in [1, 5, 15, 60, 60] {

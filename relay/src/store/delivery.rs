@@ -9,10 +9,12 @@ use protocol::delivery::{Decision, Event, State, Suppression};
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
 use protocol::inbox::Address;
 use protocol::request::delivery::Delivery;
+use protocol::standing::{Effect, End, Rests};
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
+use super::standing::{self, Told};
 use super::{
     Store, StoreError, campaign, json, lead, number, number_or_null, small, text, text_or_null,
 };
@@ -64,6 +66,8 @@ pub struct Claim {
     pub lease_until: Timestamp,
     /// Where the sent folder stood before this batch.
     pub sent: Option<FolderPosition>,
+    /// How long the inbox rests after refusals and doubts.
+    pub rests: Rests,
 }
 
 /// How an attempt ended.
@@ -75,7 +79,33 @@ pub struct Ended {
     pub words: String,
     /// What the server made of the id, where its reply names it.
     pub wire_id: Option<String>,
+    /// What it says of the inbox's standing, which may move this delivery elsewhere than the event does, and others
+    /// too; `None` where no server answered, and the event alone counts.
+    pub told: Option<Told>,
 }
+
+/// What followed from an attempt's end.
+#[derive(Clone, Debug, Default)]
+pub struct Finished {
+    /// The next delivery, where one was to be claimed.
+    pub next: Option<Job>,
+    /// Two leads of two domains met what is said to be the inbox's.
+    pub is_suspect: bool,
+}
+
+/// The columns of a delivery that is to be claimed.
+pub(super) const CLAIMED: &str = "d.id AS id, d.lead_id AS lead_id, d.campaign_id AS campaign_id, d.step AS step, \
+     d.attempt AS attempt, d.message_id AS message_id, d.state AS state, d.due_at_ms AS due_at_ms, \
+     d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, \
+     d.in_doubt_since_ms AS in_doubt_since_ms, d.cause AS cause, d.why AS why, \
+     l.address AS address, l.fields AS fields, c.steps AS steps";
+
+/// What may be claimed for inbox `$1` at `$2`: due, in a running campaign, and no earlier step of its lead is open.
+pub(super) const CLAIMABLE: &str = "FROM deliveries d JOIN campaigns c ON c.id = d.campaign_id \
+     JOIN leads l ON l.id = d.lead_id \
+     WHERE d.inbox_id = $1 AND d.state IN ('planned', 'deferred') AND d.due_at_ms <= $2 \
+     AND c.state = 'running' AND l.state = 'active' AND NOT EXISTS ( \
+       SELECT 1 FROM deliveries e WHERE e.lead_id = d.lead_id AND e.step < d.step AND e.state <> 'accepted')";
 
 impl Store {
     /// Claims the next delivery of an inbox that is due, may be sent now, and whose lead has no earlier
@@ -94,15 +124,15 @@ impl Store {
         ended: &Ended,
         now: Timestamp,
         next: Option<&Claim>,
-    ) -> Result<Option<Job>, StoreError> {
+    ) -> Result<Finished, StoreError> {
         let mut tx = self.writer.begin().await?;
-        finish_in(&mut tx, job, ended, now).await?;
-        let job = match next {
+        let is_suspect = finish_in(&mut tx, job, ended, now).await?;
+        let next = match next {
             Some(claim) => claim_in(&mut tx, claim).await?,
             None => None,
         };
         tx.commit().await?;
-        Ok(job)
+        Ok(Finished { next, is_suspect })
     }
 
     /// Keeps an attempt ours for longer.
@@ -152,20 +182,6 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    /// When the next delivery of an inbox is due; `None` when nothing waits in a running campaign.
-    pub async fn find_next_due(&self, inbox: &InboxId) -> Result<Option<Timestamp>, StoreError> {
-        let row = sqlx::query(
-            "SELECT MIN(d.due_at_ms) AS due_at_ms FROM deliveries d \
-             JOIN campaigns c ON c.id = d.campaign_id JOIN leads l ON l.id = d.lead_id \
-             WHERE d.inbox_id = $1 AND d.state IN ('planned', 'deferred') AND c.state = 'running' \
-             AND l.state = 'active'",
-        )
-        .bind(inbox.to_string())
-        .fetch_one(&self.reader)
-        .await?;
-        Ok(number_or_null(&row, "due_at_ms")?.map(Timestamp::from_ms))
-    }
-
     /// Deliveries of a campaign, oldest lead first.
     pub async fn list_deliveries(
         &self,
@@ -205,14 +221,25 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.writer.begin().await?;
-        transition(&mut tx, id, Event::Decided { decision, at: now }, now).await?;
-        if decision == Decision::Cancel {
-            let lead = load_lead_id(&mut tx, id).await?;
-            lead::stop(&mut tx, &lead, Suppression::Person, now).await?;
-        }
+        decide(&mut tx, id, decision, now).await?;
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// A person's word on an unsettled delivery, inside a transaction.
+pub(super) async fn decide(
+    tx: &mut AnyConnection,
+    id: &DeliveryId,
+    decision: Decision,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    transition(tx, id, Event::Decided { decision, at: now }, now).await?;
+    if decision == Decision::Cancel {
+        let lead = load_lead_id(tx, id).await?;
+        lead::stop(tx, &lead, Suppression::Person, now).await?;
+    }
+    Ok(())
 }
 
 async fn claim_in(tx: &mut AnyConnection, claim: &Claim) -> Result<Option<Job>, StoreError> {
@@ -225,22 +252,7 @@ async fn claim_in(tx: &mut AnyConnection, claim: &Claim) -> Result<Option<Job>, 
     if number(&row, "n")? >= ATTEMPTING_AT_MOST {
         return Ok(None);
     }
-    let row = sqlx::query(
-        "SELECT d.id AS id, d.lead_id AS lead_id, d.campaign_id AS campaign_id, d.step AS step, \
-         d.attempt AS attempt, d.message_id AS message_id, d.state AS state, d.due_at_ms AS due_at_ms, \
-         d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, \
-         d.in_doubt_since_ms AS in_doubt_since_ms, d.cause AS cause, d.why AS why, \
-         l.address AS address, l.fields AS fields, c.steps AS steps \
-         FROM deliveries d JOIN campaigns c ON c.id = d.campaign_id JOIN leads l ON l.id = d.lead_id \
-         WHERE d.inbox_id = $1 AND d.state IN ('planned', 'deferred') AND d.due_at_ms <= $2 \
-         AND c.state = 'running' AND l.state = 'active' AND NOT EXISTS ( \
-           SELECT 1 FROM deliveries e WHERE e.lead_id = d.lead_id AND e.step < d.step AND e.state <> 'accepted') \
-         ORDER BY d.due_at_ms, l.position, d.step LIMIT 1",
-    )
-    .bind(claim.inbox.to_string())
-    .bind(claim.now.as_ms())
-    .fetch_optional(&mut *tx)
-    .await?;
+    let row = standing::choose(tx, claim).await?;
     let Some(row) = row else { return Ok(None) };
     let id = DeliveryId::new(text(&row, "id")?);
     let before: u32 = small(&row, "attempt")?;
@@ -256,10 +268,11 @@ async fn claim_in(tx: &mut AnyConnection, claim: &Claim) -> Result<Option<Job>, 
     let message_id = text_or_null(&row, "message_id")?
         .unwrap_or_else(|| format!("{}@{}", random_text(), claim.domain));
     put_state(tx, &id, before, &state, Some(attempt)).await?;
-    sqlx::query("UPDATE deliveries SET message_id = $1, sent_uid_validity = $2, sent_uid_next = $3 WHERE id = $4")
+    sqlx::query("UPDATE deliveries SET message_id = $1, sent_uid_validity = $2, sent_uid_next = $3, claimed_due_ms = $4, is_held = 0 WHERE id = $5")
         .bind(message_id.clone())
         .bind(claim.sent.map(|position| i64::from(position.uid_validity)))
         .bind(claim.sent.map(|position| i64::from(position.uid_next)))
+        .bind(number(&row, "due_at_ms")?)
         .bind(id.to_string())
         .execute(&mut *tx)
         .await?;
@@ -312,19 +325,68 @@ async fn list_thread(
     Ok(thread)
 }
 
+/// Answers whether the inbox became suspect by it.
 async fn finish_in(
     tx: &mut AnyConnection,
     job: &Job,
     ended: &Ended,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let before = load_state(tx, &job.id).await?;
     let fenced = matches!(before, State::Attempting { attempt, .. } if attempt == job.attempt);
     if !fenced {
         return Err(fence_lost(job));
     }
+    let row = sqlx::query("SELECT inbox_id, claimed_due_ms FROM deliveries WHERE id = $1")
+        .bind(job.id.to_string())
+        .fetch_one(&mut *tx)
+        .await?;
+    let inbox = InboxId::new(text(&row, "inbox_id")?);
+    let claimed_due = number_or_null(&row, "claimed_due_ms")?.map_or(now, Timestamp::from_ms);
+    let (mut others, mut own, mut outcome) = (Vec::new(), ended.event.clone(), ended.event.name());
+    if let Some(Told { tried, rests }) = &ended.told {
+        let mut standing = standing::load(tx, &inbox).await?;
+        for effect in standing.note(tried.clone(), rests, now) {
+            match effect {
+                Effect::Hold(id) if id == job.id => {
+                    own = Event::PutBack {
+                        due_at: claimed_due,
+                    };
+                    outcome = "refused";
+                    standing::set_held(tx, &id, true).await?;
+                }
+                Effect::PutBack(id) if id == job.id => {
+                    own = Event::PutBack {
+                        due_at: claimed_due,
+                    };
+                    outcome = own.name();
+                }
+                Effect::SetAside { delivery, refusal } if delivery == job.id => {
+                    own = Event::Rejected {
+                        cause: refusal.cause,
+                    };
+                    outcome = own.name();
+                }
+                other => others.push(other),
+            }
+        }
+        match &tried.end {
+            End::Accepted => {
+                standing::note_accepted(tx, &inbox, tried, standing.n_sent(), now).await?;
+            }
+            End::Refused(refusal) | End::Deferred { refusal, .. } => {
+                standing::note_alike(tx, &job.id, refusal.alike).await?;
+            }
+            End::Doubted => {}
+        }
+        standing::put(tx, &inbox, &standing).await?;
+    }
+    // Every try keeps its distance to the next, whatever became of it.
+    if ended.told.is_some() || matches!(ended.event, Event::PutBack { .. }) {
+        note_sent(tx, &job.id, now).await?;
+    }
     let state = before
-        .apply(ended.event.clone())
+        .apply(own)
         .map_err(|refused| StoreError::Conflict(refused.to_string()))?;
     put_state(tx, &job.id, job.attempt, &state, None).await?;
     sqlx::query("UPDATE deliveries SET words = $1, wire_id = COALESCE($2, wire_id) WHERE id = $3")
@@ -336,12 +398,14 @@ async fn finish_in(
     sqlx::query("INSERT INTO attempts (delivery_id, attempt, outcome, words, ended_at_ms) VALUES ($1, $2, $3, $4, $5)")
         .bind(job.id.to_string())
         .bind(i64::from(job.attempt))
-        .bind(ended.event.name())
+        .bind(outcome)
         .bind(ended.words.clone())
         .bind(now.as_ms())
         .execute(&mut *tx)
         .await?;
-    follow(tx, &job.id, &state, now).await
+    follow(tx, &job.id, &state, now).await?;
+    standing::apply(tx, &inbox, &others, now).await?;
+    Ok(others.contains(&Effect::Suspect))
 }
 
 /// Moves a delivery by an event that is no attempt's, and does what follows from its new state.
@@ -431,7 +495,25 @@ async fn plan_next(
                 step: number(&row, "step")? + 1,
             };
             let wait = std::time::Duration::from_millis(next.wait_ms);
-            campaign::plan(tx, &new, accepted_at + wait).await?;
+            let due_at = accepted_at + wait;
+            // It has a row where it was tried before the step in front of it came back.
+            let known = sqlx::query("SELECT id FROM deliveries WHERE lead_id = $1 AND step = $2")
+                .bind(new.lead.to_string())
+                .bind(new.step)
+                .fetch_optional(&mut *tx)
+                .await?;
+            let Some(known) = known else {
+                campaign::plan(tx, &new, due_at).await?;
+                return Ok(());
+            };
+            let known = DeliveryId::new(text(&known, "id")?);
+            let attempt = load_attempt(tx, &known).await?;
+            if let Ok(state) = load_state(tx, &known)
+                .await?
+                .apply(Event::Returned { due_at })
+            {
+                put_state(tx, &known, attempt, &state, None).await?;
+            }
             return Ok(());
         }
         sqlx::query("UPDATE leads SET state = 'done' WHERE id = $1")
@@ -556,7 +638,10 @@ async fn load_attempt(tx: &mut AnyConnection, id: &DeliveryId) -> Result<u32, St
     small(&row, "attempt")
 }
 
-async fn load_lead_id(tx: &mut AnyConnection, id: &DeliveryId) -> Result<LeadId, StoreError> {
+pub(super) async fn load_lead_id(
+    tx: &mut AnyConnection,
+    id: &DeliveryId,
+) -> Result<LeadId, StoreError> {
     let row = sqlx::query("SELECT lead_id FROM deliveries WHERE id = $1")
         .bind(id.to_string())
         .fetch_one(tx)
@@ -615,7 +700,7 @@ pub(super) fn state_from(row: &AnyRow) -> Result<State, StoreError> {
 const VIEW: &str = "d.id AS id, d.lead_id AS lead_id, d.step AS step, d.state AS state, \
      d.due_at_ms AS due_at_ms, d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, \
      d.in_doubt_since_ms AS in_doubt_since_ms, d.cause AS cause, d.why AS why, d.attempt AS attempt, \
-     d.message_id AS message_id, d.wire_id AS wire_id, d.words AS words, l.address AS address \
+     d.message_id AS message_id, d.wire_id AS wire_id, d.words AS words, d.alike AS alike, l.address AS address \
      FROM deliveries d JOIN leads l ON l.id = d.lead_id";
 
 fn view(row: &AnyRow) -> Result<Delivery, StoreError> {
@@ -637,6 +722,7 @@ fn view(row: &AnyRow) -> Result<Delivery, StoreError> {
         attempts: small(row, "attempt")?,
         cause,
         words: text_or_null(row, "words")?,
+        alike: text_or_null(row, "alike")?,
     })
 }
 

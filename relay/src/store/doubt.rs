@@ -2,11 +2,12 @@
 
 use protocol::delivery::{Event, Suppression};
 use protocol::id::{DeliveryId, InboxId, LeadId};
+use protocol::standing::{Effect, Refusal, Remote, Report};
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 
 use super::inbox::position;
-use super::{Store, StoreError, delivery, lead, number, text};
+use super::{Store, StoreError, delivery, lead, number, number_or_null, standing, text};
 use crate::record::Doubt;
 
 /// A delivery that an arrived message speaks of.
@@ -16,6 +17,15 @@ pub struct Addressed {
     pub delivery: DeliveryId,
     /// Its lead.
     pub lead: LeadId,
+}
+
+/// What a bounce says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounced {
+    /// What was met.
+    pub refusal: Refusal,
+    /// Who says it.
+    pub remote: Remote,
 }
 
 impl Store {
@@ -143,23 +153,45 @@ impl Store {
         Ok(stopped)
     }
 
-    /// A permanent DSN came back for a delivery: the lead stops. A delivery in doubt is thereby found,
-    /// since nobody bounces what was never accepted. Again changes nothing.
+    /// A permanent DSN came back for a delivery: the lead stops, unless it is the inbox's, and then all that came back
+    /// so is due again. Again changes nothing. Answers whether the lead stopped.
     pub async fn note_bounce(
         &self,
         addressed: &Addressed,
+        bounced: &Bounced,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut tx = self.writer.begin().await?;
-        let stopped = lead::stop(&mut tx, &addressed.lead, Suppression::Bounced, now).await?;
-        for event in [Event::Found { at: now }, Event::Bounced] {
-            match delivery::transition(&mut tx, &addressed.delivery, event, now).await {
-                Ok(_) | Err(StoreError::Conflict(_)) => {}
-                Err(error) => return Err(error),
-            }
+        let row = sqlx::query("SELECT inbox_id, sent_no, state FROM deliveries WHERE id = $1")
+            .bind(addressed.delivery.to_string())
+            .fetch_one(&mut *tx)
+            .await?;
+        // One that is due again, or was bounced before, says nothing new.
+        let is_new = matches!(
+            text(&row, "state")?.as_str(),
+            "accepted" | "in_doubt" | "unsettled"
+        );
+        if !is_new {
+            return Ok(false);
         }
+        let inbox = InboxId::new(text(&row, "inbox_id")?);
+        let mut standing = standing::load(&mut tx, &inbox).await?;
+        let sent_no = number_or_null(&row, "sent_no")?
+            .and_then(|sent_no| u64::try_from(sent_no).ok())
+            .unwrap_or_else(|| standing.n_sent());
+        let report = Report {
+            delivery: addressed.delivery.clone(),
+            sent_no,
+            refusal: bounced.refusal.clone(),
+            remote: bounced.remote.clone(),
+        };
+        standing::note_bounced(&mut tx, &addressed.delivery, &bounced.refusal).await?;
+        let effects = standing.note_report(report, now);
+        standing::apply(&mut tx, &inbox, &effects, now).await?;
+        standing::put(&mut tx, &inbox, &standing).await?;
         tx.commit().await?;
-        Ok(stopped)
+        let is_inboxes = |effect: &Effect| matches!(effect, Effect::SendAgain(_));
+        Ok(!effects.iter().any(is_inboxes))
     }
 }
 

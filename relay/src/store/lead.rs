@@ -159,6 +159,22 @@ pub(super) async fn stop(
     Ok(true)
 }
 
+/// A lead that was stopped by a refusal or a bounce goes on: its later steps that were never tried have no rows again.
+pub(super) async fn revive(tx: &mut AnyConnection, lead: &LeadId) -> Result<(), StoreError> {
+    sqlx::query("UPDATE leads SET state = 'active' WHERE id = $1")
+        .bind(lead.to_string())
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query(
+        "DELETE FROM deliveries WHERE lead_id = $1 AND state = 'suppressed' AND attempt = 0 \
+         AND why IN ('rejected', 'bounced')",
+    )
+    .bind(lead.to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 /// How a suppression stands in a row.
 pub(super) fn why_name(why: Suppression) -> &'static str {
     match why {

@@ -300,6 +300,7 @@ impl Store {
         // The outage is needed for the receipt; it is noted before the connection forgets it.
         let outage = to_json("outage", &super::resume::Outage::of(&before))?;
         inbox::put_connection(&mut tx, &reconnect.inbox, &before, &after, now).await?;
+        super::standing::renew(&mut tx, &reconnect.inbox, now).await?;
         let identity = reconnect.identity;
         sqlx::query(
             "UPDATE inboxes SET credentials = $1, credentials_fence = credentials_fence + 1, refresh_until_ms = 0, \

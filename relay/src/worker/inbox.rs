@@ -145,12 +145,9 @@ async fn next_look(
     if let Some(until) = memory.resting_until {
         return Ok(Some(until));
     }
-    let paced = inbox.last_sent_at.map(|at| at + inbox.gap);
-    let due = app
-        .store
-        .find_next_due(&inbox.id)
-        .await?
-        .map(|due| paced.map_or(due, |paced| due.max(paced)));
+    // What was just tried keeps its distance too.
+    let inbox = &app.store.load_inbox(&inbox.id).await?;
+    let due = sending::find_next_try(app, inbox).await?;
     // A look whose delivery is still due found no way to send it just now; it is not asked again at once.
     let soon = app.clock.now() + Duration::from_millis(20);
     let due = due.map(|due| due.max(soon));

@@ -1,13 +1,18 @@
 //! Reading what arrived in INBOX since the last time: replies and bounces stop their leads. Reading again
 //! changes nothing, so a restart in the middle costs only time.
 
+use protocol::timestamp::Timestamp;
+
 use super::WorkError;
 use super::mailbox::{Reader, learn_names};
 use crate::app::App;
+use crate::engine::outcome;
 use crate::imap::{Folder, Header};
 use crate::record::FolderPosition;
+use crate::store::doubt::Bounced;
 use crate::store::inbox::Inbox;
 use crate::text::arrival::{self, Arrival};
+use crate::text::report::Returned;
 
 /// How much of a message is read to understand a bounce. Reports stand in front of what they return.
 const BOUNCE_AT_MOST_BYTES: u32 = 256 * 1024;
@@ -79,17 +84,17 @@ async fn read_message(
     header: &Header,
     found: &mut Found,
 ) -> Result<(), WorkError> {
-    let arrival = if arrival::may_be_bounce(&header.bytes) {
+    let (arrival, returned) = if arrival::may_be_bounce(&header.bytes) {
         match reader
             .session
             .fetch_message(header.uid, BOUNCE_AT_MOST_BYTES)
             .await?
         {
-            Some(message) => arrival::parse(&message),
-            None => Arrival::Other,
+            Some(message) => (arrival::parse(&message), Returned::read(&message)),
+            None => (Arrival::Other, Returned::default()),
         }
     } else {
-        arrival::parse(&header.bytes)
+        (arrival::parse(&header.bytes), Returned::default())
     };
     let now = app.clock.now();
     match arrival {
@@ -103,7 +108,10 @@ async fn read_message(
         }
         Arrival::Bounce { of } => {
             if let Some(addressed) = app.store.find_addressed(&inbox.id, &of).await?
-                && app.store.note_bounce(&addressed, now).await?
+                && app
+                    .store
+                    .note_bounce(&addressed, &met(inbox, &returned, now), now)
+                    .await?
             {
                 tracing::info!(inbox = %inbox.address, lead = %addressed.lead, "a message bounced");
                 found.bounces += 1;
@@ -112,6 +120,20 @@ async fn read_message(
         Arrival::Other => {}
     }
     Ok(())
+}
+
+/// What a bounce says, as the inbox's standing learns it.
+fn met(inbox: &Inbox, returned: &Returned, now: Timestamp) -> Bounced {
+    let own = [
+        inbox.smtp.host.as_str(),
+        inbox.imap.host.as_str(),
+        inbox.address.domain(),
+    ];
+    let evidence = returned.evidence(inbox.provider.clone(), now);
+    Bounced {
+        refusal: outcome::refusal_of_bounce(&evidence),
+        remote: returned.said_by(&own),
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use protocol::cause::Cause;
 use protocol::delivery::Event;
 use protocol::evidence::{Evidence, Party, Stage};
 use protocol::provider::{SentCopy, Submission};
+use protocol::standing::{End as StandingEnd, Rests, Tried};
 use protocol::timestamp::Timestamp;
 use tokio::sync::watch;
 
@@ -15,13 +16,14 @@ use super::confirming::suspect;
 use super::mailbox::watch_for_copy;
 use super::memory::Memory;
 use crate::app::App;
-use crate::engine::outcome::{Consequence, InboxDoes, decide_refused};
+use crate::engine::outcome::{InboxDoes, decide_refused, find_end};
 use crate::failure::Failure;
 use crate::record::FolderPosition;
 use crate::smtp::{Envelope, Outcome, Session, reading};
 use crate::store::StoreError;
 use crate::store::delivery::{Claim, Ended, Job};
 use crate::store::inbox::Inbox;
+use crate::store::standing::{Told, domain_of};
 use crate::text::arrival::bare;
 use crate::text::message::{Parts, compose};
 
@@ -38,12 +40,10 @@ pub(super) async fn send_due(
     stop: &watch::Receiver<bool>,
 ) -> Result<(), WorkError> {
     let now = app.clock.now();
-    let due = app
-        .store
-        .find_next_due(&inbox.id)
+    let due = find_next_try(app, inbox)
         .await?
         .is_some_and(|due| due <= now);
-    if !due || *stop.borrow() || is_pacing(inbox, inbox.last_sent_at, now) {
+    if !due || *stop.borrow() {
         return Ok(());
     }
     let (_, sent) = memory.mailbox.sender(app, inbox).await?;
@@ -64,12 +64,16 @@ pub(super) async fn send_due(
             && !memory.has_gap(app.clock.now());
         let claim = more.then(|| claim(app, inbox, sent));
         let mut recorded = true;
+        let mut is_suspect = false;
         next = match app
             .store
             .finish_delivery(&job, &end.ended, app.clock.now(), claim.as_ref())
             .await
         {
-            Ok(next) => next,
+            Ok(finished) => {
+                is_suspect = finished.is_suspect;
+                finished.next
+            }
             Err(error @ StoreError::FenceLost { .. }) => {
                 // Whoever holds it now decides; what we know is in the log and nowhere else.
                 tracing::error!(%error, delivery = %job.id, "an attempt outlived its lease");
@@ -88,7 +92,12 @@ pub(super) async fn send_due(
             keep_copy(app, inbox, submission, memory, &message).await;
         }
         if next.is_none() {
-            conclude(app, inbox, memory, end.inbox, end.evidence).await?;
+            let does = if is_suspect {
+                InboxDoes::BeProbed
+            } else {
+                end.inbox
+            };
+            conclude(app, inbox, memory, does, end.evidence).await?;
         }
     }
     let copies = matches!(submission.sent_copy, SentCopy::Server { .. });
@@ -145,6 +154,7 @@ fn set_aside(cause: Cause, words: String) -> End {
         event: Event::Rejected { cause },
         words,
         wire_id: None,
+        told: None,
     };
     End {
         ended,
@@ -185,15 +195,21 @@ async fn perform_outcome(
     outcome: Outcome,
 ) -> End {
     let now = app.clock.now();
+    let inbox_of = inbox;
     let refused = |failure: Failure| {
         let evidence = failure.at(inbox.provider.clone(), now);
-        let Consequence { delivery, inbox } =
-            decide_refused(&evidence, job.deferrals.saturating_add(1), now);
+        let attempt = job.deferrals.saturating_add(1);
+        let (end, consequence) = find_end(&evidence, attempt, now).map_or_else(
+            || (None, decide_refused(&evidence, attempt, now)),
+            |(end, consequence)| (Some(end), consequence),
+        );
         let ended = Ended {
-            event: delivery,
+            event: consequence.delivery,
             words: evidence.words(),
             wire_id: None,
+            told: end.map(|end| tell(app, inbox_of, job, end)),
         };
+        let inbox = consequence.inbox;
         End {
             ended,
             inbox,
@@ -209,6 +225,7 @@ async fn perform_outcome(
                 event: Event::Accepted { at: now },
                 words: reply.to_string(),
                 wire_id,
+                told: Some(tell(app, inbox, job, StandingEnd::Accepted)),
             };
             End {
                 ended,
@@ -241,6 +258,7 @@ async fn perform_outcome(
                 event: Event::Doubted { at: now },
                 words: evidence.words(),
                 wire_id: None,
+                told: Some(tell(app, inbox, job, StandingEnd::Doubted)),
             };
             End {
                 ended,
@@ -304,10 +322,46 @@ fn claim(app: &App, inbox: &Inbox, sent: Option<FolderPosition>) -> Claim {
         now,
         lease_until: now + app.config.timing.lease_for,
         sent,
+        rests: rests(app),
     }
 }
 
-/// Whether the inbox still keeps its distance to its last message.
-fn is_pacing(inbox: &Inbox, last_sent_at: Option<Timestamp>, now: Timestamp) -> bool {
-    last_sent_at.is_some_and(|at| at + inbox.gap > now)
+/// How long an inbox rests.
+pub(super) fn rests(app: &App) -> Rests {
+    Rests::of(app.config.timing.rest_minute)
+}
+
+/// An attempt's end, as the inbox's standing learns it.
+fn tell(app: &App, inbox: &Inbox, job: &Job, end: StandingEnd) -> Told {
+    let domain = domain_of(&job.to);
+    let tried = Tried {
+        delivery: job.id.clone(),
+        is_own: domain == domain_of(&inbox.address),
+        domain,
+        end,
+    };
+    Told {
+        tried,
+        rests: rests(app),
+    }
+}
+
+/// When the inbox tries something next, with the distance that it keeps to its last try.
+pub(super) async fn find_next_try(
+    app: &App,
+    inbox: &Inbox,
+) -> Result<Option<Timestamp>, WorkError> {
+    let now = app.clock.now();
+    let next = app.store.find_next_try(&inbox.id, &rests(app), now).await?;
+    let Some(next) = next else { return Ok(None) };
+    let Some(last) = inbox.last_sent_at else {
+        return Ok(Some(next));
+    };
+    let standing = app.store.load_standing(&inbox.id).await?;
+    let pace = if standing.is_at_half_pace(now) {
+        inbox.gap.saturating_mul(2)
+    } else {
+        inbox.gap
+    };
+    Ok(Some(next.max(last + pace)))
 }

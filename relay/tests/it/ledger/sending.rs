@@ -15,7 +15,7 @@ use relay::store::{Store, StoreError};
 
 use super::connecting::evidence;
 use super::server::Fate;
-use super::world::{Flight, Refusal, World, database};
+use super::world::{Flight, Refusal, World, database, rests};
 
 const LEASE_FOR: Duration = Duration::from_mins(30);
 
@@ -27,6 +27,7 @@ impl World {
             now: self.now,
             lease_until: self.now + LEASE_FOR,
             sent: Some(self.server.position(inbox)),
+            rests: rests(),
         }
     }
 
@@ -78,7 +79,8 @@ impl World {
             .store()
             .finish_delivery(&flight.job, &ended, self.now, claim.as_ref())
             .await
-            .unwrap();
+            .unwrap()
+            .next;
         if let Some(job) = next {
             self.take_off(flight.inbox, job).await;
         }
@@ -262,6 +264,7 @@ fn ended(event: Event) -> Ended {
         event,
         words: "words".to_owned(),
         wire_id: None,
+        told: None,
     }
 }
 

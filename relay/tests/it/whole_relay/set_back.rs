@@ -6,6 +6,7 @@ use std::time::Duration;
 use protocol::delivery::State;
 use protocol::id::{CampaignId, InboxId};
 use protocol::reconnect::State as ReconnectState;
+use protocol::standing::Rests;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
 use relay::store::delivery::Claim;
@@ -104,7 +105,14 @@ async fn a_clock_that_was_set_back_between_two_runs_stops_nothing_and_doubles_no
 
     ground.clock.set(ground.clock.now() - NIGHT);
     let relay = ground.start().await;
-    let due = relay.app().store.find_next_due(&inbox).await.unwrap();
+    let rests = Rests::of(Duration::from_mins(1));
+    let now = ground.clock.now();
+    let due = relay
+        .app()
+        .store
+        .find_next_try(&inbox, &rests, now)
+        .await
+        .unwrap();
     assert_eq!(due, Some(ground.clock.now()), "due since it was started");
     let took = run_until_accepted(&ground, &relay, &campaign, LEADS.len()).await;
     assert!(took < Duration::from_mins(10), "{took:?}");
@@ -127,6 +135,7 @@ async fn an_attempt_that_nobody_ends_is_settled_after_one_lease_by_the_new_clock
         now,
         lease_until: now + Duration::from_mins(1),
         sent: None,
+        rests: Rests::of(Duration::from_mins(1)),
     };
     let job = relay.app().store.claim_delivery(&claim).await.unwrap();
     assert!(job.is_some());
