@@ -214,6 +214,8 @@ pub struct Standing {
     judged: Option<Judged>,
     /// Rests for the server's sake since the last acceptance.
     server_rests: u32,
+    /// What it put everybody off with, and since when; `None` while it does not.
+    put_off: Option<(Refusal, Timestamp)>,
     /// Doubts since the last acceptance.
     doubts: u32,
     /// It sends at half its pace.
@@ -419,6 +421,7 @@ impl Standing {
         self.deferred.clear();
         self.unproved.clear();
         self.server_rests = 0;
+        self.put_off = None;
         self.doubts = 0;
         self.rest = None;
         if let Some(answered) = &mut self.answered {
@@ -546,6 +549,7 @@ impl Standing {
             self.deferred.drain(..surplus);
             self.rest = Some(Rest::begin(nth(&rests.server, self.server_rests), now));
             self.server_rests = self.server_rests.saturating_add(1);
+            self.put_off.get_or_insert((refusal.clone(), now));
             if self.server_rests == SERVER_RESTS_BEFORE_ASKING {
                 self.question = Some(Question::new(refusal, false, now));
             }

@@ -273,9 +273,9 @@ impl Control {
         locked(&self.provider.faults).accounts.set(address, fault);
     }
 
-    /// How often the fault of this account was met.
-    pub fn count_account_met(&self, address: &str) -> usize {
-        locked(&self.provider.faults).accounts.count_met(address)
+    /// When the fault of this account was met, in milliseconds since 1970 UTC, the earliest first.
+    pub fn account_met_at_ms(&self, address: &str) -> Vec<u64> {
+        locked(&self.provider.faults).accounts.met_at_ms(address)
     }
 
     /// Puts this reply in the place of the next true one of that stage. Several wait in order.

@@ -11,6 +11,7 @@
 
 mod args;
 mod bench;
+mod burn;
 mod clock;
 mod crash;
 mod demo;
@@ -39,6 +40,7 @@ const COMMANDS: &[Command] = &[
     demo::COMMAND,
     crash::COMMAND,
     faults::COMMAND,
+    burn::COMMAND,
     secrets::COMMAND,
     fuzz::COMMAND,
     bench::COMMAND,

@@ -71,7 +71,9 @@ impl Standing {
             .question
             .as_ref()
             .map(|question| (&question.refusal, question.since));
-        let (refusal, since) = judged.or(asked)?;
+        let put_off = self.put_off.as_ref();
+        let put_off = put_off.map(|(refusal, since)| (refusal, *since));
+        let (refusal, since) = judged.or(asked).or(put_off)?;
         let waits = self.question.as_ref().is_some_and(Question::is_of_reports);
         Some(Shown {
             since,
@@ -94,6 +96,7 @@ impl Standing {
         };
         self.rest = None;
         self.server_rests = 0;
+        self.put_off = None;
         if question.of_reports {
             self.reports.clear();
             self.half_pace_until = Some(now + DAY);

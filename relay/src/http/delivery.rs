@@ -77,7 +77,7 @@ impl Serve for SettleDeliveries {
             .store
             .decide_deliveries(&self.campaign_id, self.decision, app.clock.now())
             .await?;
-        app.workers.nudge_all();
+        app.bell.wake_inboxes();
         Ok(Moved { moved })
     }
 }
@@ -95,7 +95,7 @@ impl Serve for PutBackDeliveries {
             .store
             .put_back_deliveries(&self.campaign_id, &which, app.clock.now())
             .await?;
-        app.workers.nudge_all();
+        app.bell.wake_inboxes();
         Ok(Moved { moved })
     }
 }

@@ -124,7 +124,7 @@ impl Serve for AnswerInbox {
         app.store
             .answer_standing(&self.inbox_id, self.answer, app.clock.now())
             .await?;
-        app.workers.nudge_inbox(&self.inbox_id);
+        app.bell.wake_inbox(&self.inbox_id);
         view(&context, app.store.load_inbox(&self.inbox_id).await?).await
     }
 }

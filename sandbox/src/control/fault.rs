@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::flood::Flood;
 use super::trouble::Troubles;
+use crate::clock;
 
 /// Where a scripted reply takes the place of the true one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -73,7 +74,8 @@ pub enum AccountDoes {
 struct Account {
     fault: AccountFault,
     n_left: usize,
-    n_met: usize,
+    /// When it was met, in milliseconds since 1970 UTC.
+    met_at_ms: Vec<u64>,
 }
 
 /// The faults of accounts, by address.
@@ -90,15 +92,15 @@ impl Accounts {
         let account = Account {
             fault,
             n_left: 0,
-            n_met: 0,
+            met_at_ms: Vec::new(),
         };
         self.0.insert(address, account);
     }
 
-    pub(crate) fn count_met(&self, address: &str) -> usize {
+    pub(crate) fn met_at_ms(&self, address: &str) -> Vec<u64> {
         self.0
             .get(&address.to_lowercase())
-            .map_or(0, |account| account.n_met)
+            .map_or_else(Vec::new, |account| account.met_at_ms.clone())
     }
 
     /// What this stage does to a message of the person; `to` is nobody while no recipient is known.
@@ -113,7 +115,7 @@ impl Accounts {
         let is_met =
             account.fault.stage == stage && leaves && account.n_left >= account.fault.after;
         is_met.then(|| {
-            account.n_met += 1;
+            account.met_at_ms.push(clock::now_ms());
             account.fault.does.clone()
         })
     }
