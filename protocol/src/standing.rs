@@ -204,6 +204,8 @@ pub struct Standing {
     recent: VecDeque<Met>,
     /// Set aside when nothing was left that could prove it; put back when the next test says that it was the inbox's.
     unproved: Vec<DeliveryId>,
+    /// Domains that refused so although mail to others was accepted before and after: a company's gateway.
+    gateways: VecDeque<(String, Alike)>,
     /// The last acceptance outside the own domain.
     accepted_at: Option<Timestamp>,
     /// How many messages were accepted ever.
@@ -310,16 +312,17 @@ impl Standing {
             .any(|suspect| suspect.refusal.is_inbox_wide);
         if self.run.len() >= RUN_BEFORE_CONTROL || inbox_wide && !self.run.is_empty() {
             return Wish::Control {
-                avoid: domains_of(&self.run),
+                avoid: self.refused_domains(),
             };
         }
         let retry = |suspect: &&Suspect| suspect.stands == Stands::Retry;
         if let Some(suspect) = self.suspects.iter().find(retry) {
             return Wish::Again(suspect.delivery.clone());
         }
-        if self.server_rests > 0 {
+        // Whether it is the server that puts everybody off shows another domain soonest.
+        if self.server_rests > 0 || !self.deferred.is_empty() {
             return Wish::Control {
-                avoid: domains_of(&self.deferred),
+                avoid: self.refused_domains(),
             };
         }
         Wish::Next
@@ -380,7 +383,10 @@ impl Standing {
         };
         let could_send = self.accepted_at.is_some_and(|at| now.since(at) < DAY);
         let fits = self.suspects.len() <= RUN_BEFORE_CONTROL && self.unproved.is_empty();
-        let proved = |suspect: &Suspect| suspect.stands != Stands::Refused;
+        let proved = |suspect: &Suspect| {
+            suspect.stands != Stands::Refused
+                || self.is_gateway(&suspect.domain, suspect.refusal.alike)
+        };
         if could_send && (fits || self.suspects.iter().all(proved)) {
             let suspects = std::mem::take(&mut self.suspects);
             self.unproved = suspects
@@ -436,6 +442,7 @@ impl Standing {
         let mut effects = Vec::new();
         for mut suspect in std::mem::take(&mut self.suspects) {
             if suspect.stands == Stands::Again {
+                self.note_gateway(&suspect);
                 effects.push(suspect.set_aside());
             } else {
                 suspect.stands = Stands::Retry;
@@ -503,7 +510,11 @@ impl Standing {
             .filter(|met| met.alike == Some(alike))
             .count();
         let is_control = self.run.len() > RUN_BEFORE_CONTROL && run_alike > 1;
-        if is_control || self.run.len() >= RUN_AT_MOST {
+        let is_gateways = self.run.iter().all(|met| {
+            met.alike
+                .is_some_and(|alike| self.is_gateway(&met.domain, alike))
+        });
+        if (is_control || self.run.len() >= RUN_AT_MOST) && !is_gateways {
             return self.judge(refusal, rests, now);
         }
         vec![Effect::Hold(tried.delivery.clone())]
@@ -636,6 +647,30 @@ impl Standing {
             self.recent.pop_front();
         }
         met
+    }
+
+    /// The domains that were refused since the last acceptance, for good or for now.
+    fn refused_domains(&self) -> Vec<String> {
+        let mut domains = domains_of(&self.run);
+        domains.extend(domains_of(&self.deferred));
+        domains
+    }
+
+    fn is_gateway(&self, domain: &str, alike: Alike) -> bool {
+        self.gateways
+            .iter()
+            .any(|(known, refusal)| known == domain && *refusal == alike)
+    }
+
+    fn note_gateway(&mut self, suspect: &Suspect) {
+        if self.is_gateway(&suspect.domain, suspect.refusal.alike) {
+            return;
+        }
+        self.gateways
+            .push_back((suspect.domain.clone(), suspect.refusal.alike));
+        if self.gateways.len() > RECENT {
+            self.gateways.pop_front();
+        }
     }
 
     fn drop_suspect(&mut self, delivery: &DeliveryId) {

@@ -23,11 +23,12 @@ fn an_account_that_may_not_send_burns_no_lead_and_three_tries_show_it() {
         let dead = chance.below(12);
         let leads = list(&mut chance, 120, dead, 10);
         let from_try = usize::try_from(chance.below(90)).unwrap() + 1;
+        let class = if chance.happens(30) { 4 } else { 5 };
         let block = Block {
             from_try,
             lasts: forever(),
-            alike: alike(&mut chance, 5),
-            is_inbox_wide: chance.happens(20),
+            alike: alike(&mut chance, class),
+            is_inbox_wide: class == 5 && chance.happens(20),
         };
         let told = play(&World {
             leads,

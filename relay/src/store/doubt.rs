@@ -7,7 +7,9 @@ use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 
 use super::inbox::position;
-use super::{Store, StoreError, delivery, lead, number, number_or_null, standing, text};
+use super::{
+    Store, StoreError, delivery, lead, number, number_or_null, standing, text, text_or_null,
+};
 use crate::record::Doubt;
 
 /// A delivery that an arrived message speaks of.
@@ -162,17 +164,21 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut tx = self.writer.begin().await?;
-        let row = sqlx::query("SELECT inbox_id, sent_no, state FROM deliveries WHERE id = $1")
-            .bind(addressed.delivery.to_string())
-            .fetch_one(&mut *tx)
-            .await?;
-        // One that is due again, or was bounced before, says nothing new.
-        let is_new = matches!(
+        let row =
+            sqlx::query("SELECT inbox_id, sent_no, state, alike FROM deliveries WHERE id = $1")
+                .bind(addressed.delivery.to_string())
+                .fetch_one(&mut *tx)
+                .await?;
+        if !matches!(
             text(&row, "state")?.as_str(),
             "accepted" | "in_doubt" | "unsettled"
-        );
-        if !is_new {
-            return Ok(false);
+        ) {
+            // One that came back before, and is due again or over, says nothing new.
+            let is_known = text_or_null(&row, "alike")?.is_some();
+            let stopped = !is_known
+                && lead::stop(&mut tx, &addressed.lead, Suppression::Bounced, now).await?;
+            tx.commit().await?;
+            return Ok(stopped);
         }
         let inbox = InboxId::new(text(&row, "inbox_id")?);
         let mut standing = standing::load(&mut tx, &inbox).await?;

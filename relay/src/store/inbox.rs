@@ -46,7 +46,7 @@ pub struct Inbox {
     pub gap_open: bool,
     /// When a copy made by the server was first seen in the sent folder.
     pub copy_seen_at: Option<Timestamp>,
-    /// When its last message was accepted, or came into doubt.
+    /// When it last tried to send, whatever became of it.
     pub last_sent_at: Option<Timestamp>,
 }
 

@@ -215,7 +215,11 @@ pub(super) async fn choose(
         let row = match standing.wish(claim.now) {
             Wish::Nothing { .. } => return Ok(None),
             Wish::Next => fetch(tx, claim, "AND d.is_held = 0", None).await?,
-            Wish::Control { avoid } => choose_for_control(tx, claim, &avoid).await?,
+            Wish::Control { avoid } => match choose_for_control(tx, claim, &avoid).await? {
+                // What is left goes to the own domain: it shows nothing, and need not wait for it.
+                None => fetch(tx, claim, "AND d.is_held = 0", None).await?,
+                row => row,
+            },
             Wish::Again(delivery) => {
                 let row = fetch(tx, claim, "AND d.id = $3", Some(&delivery)).await?;
                 if row.is_none() {
@@ -354,7 +358,7 @@ async fn find_due(
     Ok(number_or_null(&row, "due_at_ms")?.map(Timestamp::from_ms))
 }
 
-/// Since when the open doubts of an inbox are in doubt, newest first, and whether each is unsettled.
+/// Since when the open doubts of an inbox are in doubt, newest first.
 async fn list_open_doubts(
     reader: &mut AnyConnection,
     inbox: &InboxId,

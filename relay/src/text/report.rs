@@ -93,26 +93,20 @@ impl Returned {
     }
 }
 
-/// The last two labels of a host name, three where the second is as short as those below which countries register.
+/// Second labels below which countries register.
+const REGISTRIES: [&str; 8] = ["ac", "co", "com", "edu", "gov", "ne", "net", "org"];
+
+/// The last two labels of a host name, three where a country registers below the second.
 fn organisation(host: &str) -> String {
     let host = host.split_whitespace().next().unwrap_or_default();
-    let labels: Vec<&str> = host
-        .trim_end_matches('.')
-        .split('.')
-        .filter(|label| !label.is_empty())
-        .collect();
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let labels: Vec<&str> = host.split('.').filter(|label| !label.is_empty()).collect();
     let second = labels.len().checked_sub(2).and_then(|idx| labels.get(idx));
-    let n = if second.is_some_and(|label| label.len() <= 3) && labels.len() > 2 {
-        3
-    } else {
-        2
-    };
+    let is_country = labels.last().is_some_and(|label| label.len() == 2);
+    let is_registry = second.is_some_and(|label| REGISTRIES.contains(label));
+    let n = if is_country && is_registry { 3 } else { 2 };
     let from = labels.len().saturating_sub(n);
-    labels
-        .get(from..)
-        .unwrap_or_default()
-        .join(".")
-        .to_ascii_lowercase()
+    labels.get(from..).unwrap_or_default().join(".")
 }
 
 /// The lines, those that go on joined (RFC 5322 §2.2.3).

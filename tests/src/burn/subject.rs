@@ -181,7 +181,12 @@ impl Subject {
                 } else {
                     quiet + 1
                 };
-                (quiet > QUIET_LOOKS && !returned.is_empty()).then_some(())
+                // Every message has come back, so that none counts as accepted once all bounces are read.
+                let all = self.list(&campaign).await.ok()?;
+                let is_accepted =
+                    |delivery: &Delivery| matches!(delivery.status, State::Accepted { .. });
+                let is_read = !all.iter().any(is_accepted);
+                (quiet > QUIET_LOOKS && !returned.is_empty() && is_read).then_some(())
             },
             ENDS_WITHIN,
         )
