@@ -130,6 +130,7 @@ impl State {
                 Event::Reconnected,
             )
             | (Self::Draft, Event::Start)
+            | (Self::Finished { .. }, Event::Reopen)
             | (
                 Self::Paused {
                     by: PausedBy::Person,
@@ -137,7 +138,6 @@ impl State {
                 },
                 Event::Resume,
             ) => Self::Running,
-            (Self::Finished { .. }, Event::Reopen) => Self::Running,
             (Self::Running, Event::Pause) => Self::Paused {
                 by: PausedBy::Person,
                 since: now,

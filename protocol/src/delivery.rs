@@ -230,13 +230,13 @@ impl State {
             (Self::Attempting { .. }, Event::Deferred { cause, due_at }) => {
                 Self::Deferred { cause, due_at }
             }
-            (Self::Attempting { .. }, Event::PutBack { due_at }) => Self::Planned { due_at },
             (
                 Self::Attempting { .. } | Self::Planned { .. } | Self::Deferred { .. },
                 Event::Rejected { cause },
             ) => Self::Rejected { cause },
             // A step that was suppressed only because an earlier one was refused or bounced follows it back.
-            (
+            (Self::Attempting { .. }, Event::PutBack { due_at })
+            | (
                 Self::Planned { .. }
                 | Self::Deferred { .. }
                 | Self::Rejected { .. }

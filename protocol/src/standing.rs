@@ -352,12 +352,12 @@ impl Standing {
     }
 
     /// An attempt ended.
-    pub fn note(&mut self, tried: Tried, rests: &Rests, now: Timestamp) -> Vec<Effect> {
+    pub fn note(&mut self, tried: &Tried, rests: &Rests, now: Timestamp) -> Vec<Effect> {
         match tried.end.clone() {
-            End::Accepted => self.note_accepted(&tried, now),
-            End::Refused(refusal) => self.note_refused(&tried, refusal, rests, now),
+            End::Accepted => self.note_accepted(tried, now),
+            End::Refused(refusal) => self.note_refused(tried, refusal, rests, now),
             End::Deferred { refusal, is_last } => {
-                self.note_deferred(&tried, refusal, is_last, rests, now)
+                self.note_deferred(tried, refusal, is_last, rests, now)
             }
             End::Doubted => {
                 self.drop_suspect(&tried.delivery);
@@ -405,8 +405,8 @@ impl Standing {
         let n_sent = self.n_sent;
         let accepted_at = self.accepted_at;
         *self = Self {
-            n_sent,
             accepted_at,
+            n_sent,
             ..Self::default()
         };
         suspects

@@ -222,7 +222,7 @@ pub(super) fn play(world: &World) -> Told {
                 is_own,
                 end,
             };
-            standing.note(tried, &rests, now)
+            standing.note(&tried, &rests, now)
         } else if let (true, Some(answer)) = (standing.asks(), world.answer) {
             standing.answer(answer, now)
         } else if let Some(at) = later {

@@ -214,18 +214,18 @@ fn words_of_the_inbox_need_a_second_lead_of_another_domain() {
     let rests = Rests::of(Duration::from_mins(1));
     let now = Timestamp::from_ms(0);
     let mut standing = Standing::default();
-    let held = standing.note(refused("a", "a.example", BLOCKED, true), &rests, now);
+    let held = standing.note(&refused("a", "a.example", BLOCKED, true), &rests, now);
     assert_eq!(held, [Effect::Hold(DeliveryId::new("a"))]);
     assert!(matches!(standing.wish(now), Wish::Control { .. }));
 
     let mut accepts = standing.clone();
-    accepts.note(accepted("b", "b.example"), &rests, now);
+    accepts.note(&accepted("b", "b.example"), &rests, now);
     assert_eq!(accepts.wish(now), Wish::Again(DeliveryId::new("a")));
-    accepts.note(refused("a", "a.example", BLOCKED, true), &rests, now);
-    let effects = accepts.note(accepted("c", "c.example"), &rests, now);
+    accepts.note(&refused("a", "a.example", BLOCKED, true), &rests, now);
+    let effects = accepts.note(&accepted("c", "c.example"), &rests, now);
     assert!(matches!(effects.as_slice(), [Effect::SetAside { .. }]));
 
-    let effects = standing.note(refused("b", "b.example", BLOCKED, true), &rests, now);
+    let effects = standing.note(&refused("b", "b.example", BLOCKED, true), &rests, now);
     let back = |id| Effect::PutBack(DeliveryId::new(id));
     assert_eq!(effects, [back("a"), back("b"), Effect::Suspect]);
 }
@@ -237,7 +237,7 @@ fn a_person_is_asked_after_three_refused_controls_and_a_taken_one_resumes_at_hal
     let mut standing = Standing::default();
     for id in ["a", "b", "c"] {
         standing.note(
-            refused(id, &format!("{id}.example"), BLOCKED, false),
+            &refused(id, &format!("{id}.example"), BLOCKED, false),
             &rests,
             now,
         );
@@ -247,11 +247,11 @@ fn a_person_is_asked_after_three_refused_controls_and_a_taken_one_resumes_at_hal
         assert_eq!(standing.wish(now), Wish::Nothing { until: Some(until) });
         now = until;
         assert!(matches!(standing.wish(now), Wish::Control { .. }));
-        standing.note(refused("d", "d.example", BLOCKED, false), &rests, now);
+        standing.note(&refused("d", "d.example", BLOCKED, false), &rests, now);
         assert_eq!(standing.asks(), asks);
     }
     assert_eq!(standing.show(now).unwrap().alike, "rcpt-550-5.7.1");
-    standing.note(accepted("e", "e.example"), &rests, now);
+    standing.note(&accepted("e", "e.example"), &rests, now);
     assert_eq!((standing.asks(), standing.wish(now)), (false, Wish::Next));
     assert!(standing.is_at_half_pace(now));
     assert!(!standing.is_at_half_pace(now + DAY));
@@ -264,10 +264,10 @@ fn ten_alike_over_ten_domains_among_twenty_ask_whatever_is_accepted_between() {
     let mut standing = Standing::default();
     for n in 0..10 {
         assert!(!standing.asks(), "{n}");
-        standing.note(accepted(&format!("good{n}"), "good.example"), &rests, now);
+        standing.note(&accepted(&format!("good{n}"), "good.example"), &rests, now);
         let id = format!("bad{n}");
         standing.note(
-            refused(&id, &format!("{n}.example"), BLOCKED, false),
+            &refused(&id, &format!("{n}.example"), BLOCKED, false),
             &rests,
             now,
         );
@@ -275,13 +275,21 @@ fn ten_alike_over_ten_domains_among_twenty_ask_whatever_is_accepted_between() {
     assert!(standing.asks());
 }
 
+/// What it is called, the code, how far apart the messages left, who says it, and which bounce shows it.
+type Case<'a> = (
+    &'a str,
+    (u16, u16),
+    u64,
+    &'a dyn Fn(u64) -> Remote,
+    Option<u64>,
+);
+
 #[test]
 fn bounces_are_the_inboxes_by_who_sends_them_back_and_the_leads_where_they_speak_of_addresses() {
     let other = |n: u64| Remote::Other(format!("{n}.example"));
     let gateway = |_| Remote::Other("gateway.example".to_owned());
     let own = |_| Remote::Own;
-    type Who<'a> = &'a dyn Fn(u64) -> Remote;
-    let cases: [(&str, (u16, u16), u64, Who<'_>, Option<u64>); 6] = [
+    let cases: [Case<'_>; 6] = [
         ("three domains", (7, 1), 1, &other, Some(3)),
         ("the provider", (7, 705), 1, &own, Some(2)),
         ("one gateway", (7, 1), 1, &gateway, None),
@@ -313,7 +321,7 @@ fn doubts_in_a_row_rest_longer_and_longer() {
             end: End::Doubted,
             ..accepted("a", "a.example")
         };
-        standing.note(doubted, &rests, now);
+        standing.note(&doubted, &rests, now);
         let until = now + Duration::from_mins(minutes);
         assert_eq!(standing.wish(now), Wish::Nothing { until: Some(until) });
         now = until;

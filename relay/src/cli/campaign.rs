@@ -97,7 +97,7 @@ pub(super) enum Command {
         /// Only this delivery, dlv_…
         #[arg(long)]
         delivery: Option<String>,
-        /// Only those that were set aside for this cause, as in recipient_rejected
+        /// Only those that were set aside for this cause, by its code in the list of deliveries
         #[arg(long, value_parser = parse_cause)]
         cause: Option<Cause>,
         /// Only those that met the same, as in rcpt-550-5.1.1

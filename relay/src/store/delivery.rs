@@ -346,7 +346,7 @@ async fn finish_in(
     let (mut others, mut own, mut outcome) = (Vec::new(), ended.event.clone(), ended.event.name());
     if let Some(Told { tried, rests }) = &ended.told {
         let mut standing = standing::load(tx, &inbox).await?;
-        for effect in standing.note(tried.clone(), rests, now) {
+        for effect in standing.note(tried, rests, now) {
             match effect {
                 Effect::Hold(id) if id == job.id => {
                     own = Event::PutBack {
