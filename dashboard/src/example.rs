@@ -127,6 +127,7 @@ pub(crate) fn deliveries() -> Vec<Delivery> {
         attempts: 1,
         cause: None,
         words: None,
+        alike: None,
     };
     vec![
         delivery(

@@ -54,7 +54,9 @@ impl List {
             };
             let lead = format!("lead{idx}@{domain}");
             list.refused.insert(lead.clone(), reply.clone());
-            list.leads[idx] = lead;
+            if let Some(place) = list.leads.get_mut(idx) {
+                *place = lead;
+            }
         }
         list
     }
@@ -72,14 +74,15 @@ impl List {
 
 /// A refusal of the whole account from some message on: every stage in turn, and every second time for now.
 pub(super) fn account_fault(random: &mut StdRng, idx: usize, n_leads: usize) -> AccountFault {
-    let stages = [Stage::Mail, Stage::Rcpt, Stage::Data, Stage::AfterData];
-    let class = if (idx / stages.len()).is_multiple_of(2) {
-        5
-    } else {
-        4
+    let stage = match idx % 4 {
+        0 => Stage::Mail,
+        1 => Stage::Rcpt,
+        2 => Stage::Data,
+        _ => Stage::AfterData,
     };
+    let class = if (idx / 4).is_multiple_of(2) { 5 } else { 4 };
     AccountFault {
-        stage: stages[idx % stages.len()],
+        stage,
         after: random.random_range(0..n_leads / 2),
         does: AccountDoes::Say(made_up::refusal(random, class).into_bytes()),
     }

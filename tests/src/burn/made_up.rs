@@ -3,12 +3,10 @@
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
-/// Basic codes of refusals (RFC 5321 §4.2.3).
-const CODES: [u16; 5] = [50, 51, 52, 53, 54];
-
 /// A reply that refuses, permanently for class 5 and for now for class 4.
 pub(super) fn refusal(random: &mut StdRng, class: u16) -> String {
-    let code = class * 100 + CODES[random.random_range(0..CODES.len())];
+    // RFC 5321 §4.2.3: the mail system's own.
+    let code = class * 100 + 50 + random.random_range(0..=4);
     let enhanced = if random.random_bool(0.7) {
         format!("{} ", status(random, class))
     } else {

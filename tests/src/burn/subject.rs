@@ -151,7 +151,11 @@ impl Subject {
 
     async fn play_by_dsn(mut self) -> Result<ByDsn> {
         let list = List::over_many_domains(&mut self.random, self.world.leads, &self.domain);
-        let speaker = [Speaker::Nobody, Speaker::Provider, Speaker::EachRecipient][self.idx % 3];
+        let speaker = match self.idx % 3 {
+            0 => Speaker::Nobody,
+            1 => Speaker::Provider,
+            _ => Speaker::EachRecipient,
+        };
         let status = made_up::status(&mut self.random, 5);
         let campaign = self.start(&list).await?;
         let mut returned = HashSet::new();
