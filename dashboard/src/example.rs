@@ -7,6 +7,7 @@ use protocol::delivery::{State as DeliveryState, Suppression};
 use protocol::id::{CampaignId, DeliveryId, DeviceId, InboxId, LeadId, ReceiptId, ReconnectId};
 use protocol::inbox::{MailServer, TlsMode};
 use protocol::provider::ProviderId;
+use protocol::reading::Reading;
 use protocol::receipt::{Fate, Line, Receipt};
 use protocol::request::campaign::{Campaign, Counts};
 use protocol::request::delivery::Delivery;
@@ -122,14 +123,16 @@ pub(crate) fn deliveries() -> Vec<Delivery> {
         to: to.parse().unwrap(),
         step: 1,
         status,
+        due_at: None,
         message_id: None,
         wire_id: None,
         attempts: 1,
         cause: None,
+        no_evidence: None,
         words: None,
         alike: None,
     };
-    vec![
+    let mut deliveries = vec![
         delivery(
             1,
             "bob@lead.example",
@@ -141,7 +144,7 @@ pub(crate) fn deliveries() -> Vec<Delivery> {
             2,
             "cem@lead.example",
             DeliveryState::Planned {
-                due_at: instant("2026-11-23T11:00:00Z"),
+                due: Reading::from_ms(0),
             },
         ),
         delivery(
@@ -151,7 +154,9 @@ pub(crate) fn deliveries() -> Vec<Delivery> {
                 why: Suppression::Replied,
             },
         ),
-    ]
+    ];
+    deliveries[1].due_at = Some(instant("2026-11-23T11:00:00Z"));
+    deliveries
 }
 
 pub(crate) fn unsettled() -> Vec<Delivery> {
@@ -161,6 +166,7 @@ pub(crate) fn unsettled() -> Vec<Delivery> {
     deliveries[0].to = "eve@lead.example".parse().unwrap();
     deliveries[0].status = DeliveryState::Unsettled {
         since: instant("2026-11-23T09:10:00Z"),
+        due: Reading::from_ms(0),
     };
     deliveries
 }

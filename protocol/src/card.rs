@@ -136,10 +136,12 @@ pub enum Remedy {
     NewAppPassword,
     /// Sign in on the provider's own page, also where a password was used so far.
     SignInInstead,
-    /// Correct the server, its port or its encryption.
+    /// Have the server, its port or its encryption corrected: copy a report for whoever runs the relay.
     CorrectServers,
     /// Copy a request that the organisation's administrator can act on.
     AskAdmin,
+    /// Copy the request for an administrator's consent, with the page where it is given.
+    AskConsent,
     /// Tell whoever runs the relay.
     TellOperator,
     /// Wait; the relay goes on by itself.
@@ -156,9 +158,8 @@ impl Remedy {
             Self::ReconnectAsInbox => Some("Choose {inbox}"),
             Self::NewAppPassword => Some("Enter the new app password"),
             Self::SignInInstead => Some("Sign in with {provider}"),
-            Self::CorrectServers => Some("Correct the servers"),
-            Self::AskAdmin => Some("Copy the request for your admin"),
-            Self::TellOperator => Some("Copy the report for the operator"),
+            Self::AskAdmin | Self::AskConsent => Some("Copy the request for your admin"),
+            Self::CorrectServers | Self::TellOperator => Some("Copy the report for the operator"),
             Self::Wait | Self::Nothing => None,
         }
     }

@@ -3,7 +3,8 @@
 //! ```text
 //! Connected ─permanent failure→ Suspect ─confirmed twice→ Disconnected
 //!     ↑                            │ passing                   │
-//!     └────────────────────────────┴──── reconnect verified ───┘
+//!     ├────────────────────────────┴──── reconnect verified ───┤
+//!     └──── both sign in again with what is on record ─────────┘
 //! ```
 
 use std::time::Duration;
@@ -76,6 +77,13 @@ pub enum Event {
     Worked,
     /// A reconnect was verified.
     Verified,
+    /// A reconnect was verified, and in all the time it has what arrived meanwhile could not be read.
+    Unread {
+        /// What was met last.
+        evidence: Evidence,
+        /// When the outage began that it was to end.
+        since: Timestamp,
+    },
 }
 
 /// What must be done about it.
@@ -89,8 +97,7 @@ pub enum Effect {
     GoOn,
     /// Both sign-ins pass, but what was refused comes after them: try that once more after this delay.
     GoOnAfter(Duration),
-    /// What only the operator could correct is corrected: the credentials on record work, nobody has to sign in, and
-    /// everything resumes as after a reconnect.
+    /// The credentials on record work again: nobody has to sign in, and everything resumes as after a reconnect.
     Revive,
 }
 
@@ -117,6 +124,23 @@ pub fn is_alarming(evidence: &Evidence) -> bool {
 }
 
 impl Connection {
+    /// Whether it is tried now and then if what is on record works again. What is refused after both sign-ins they
+    /// cannot tell; and a password that was called wrong is not shown again and again (`by_password`), or the server
+    /// locks the account.
+    pub fn may_revive(&self, by_password: bool) -> bool {
+        let Self::Disconnected {
+            cause, evidence, ..
+        } = self
+        else {
+            return false;
+        };
+        let is_wrong_password = by_password && *cause == Cause::SignInRefused;
+        let is_seen_at_sign_in = evidence
+            .as_ref()
+            .is_none_or(|evidence| !is_after_sign_in(evidence));
+        *cause != Cause::NeverConnected && !is_wrong_password && is_seen_at_sign_in
+    }
+
     /// When the present state began.
     pub fn since(&self) -> Timestamp {
         match self {
@@ -126,7 +150,7 @@ impl Connection {
         }
     }
 
-    /// The next state, and what to do. Transient evidence never ends a connection.
+    /// The next state, and what to do. Transient evidence never ends a connection on which anything was read.
     pub fn decide(self, event: Event, now: Timestamp, patience: Patience) -> (Self, Vec<Effect>) {
         match (self, event) {
             (
@@ -185,9 +209,7 @@ impl Connection {
                     since,
                 },
                 Event::Probed(probes),
-            ) if cause.card().acts == Acts::Operator => {
-                decide_corrected(cause, evidence, since, &probes)
-            }
+            ) => decide_probed_again(cause, evidence, since, &probes),
             // What was refused once works again: the next refusal is a new one.
             (Self::Connected { since, .. }, Event::Worked) => {
                 let state = Self::Connected {
@@ -203,7 +225,19 @@ impl Connection {
                 };
                 (state, vec![Effect::GoOn])
             }
-            (state, Event::Failed(_) | Event::Probed(_) | Event::Worked) => (state, Vec::new()),
+            // It has not worked since the sign-in: what it is still without is told, and somebody decides.
+            (Self::Connected { .. }, Event::Unread { evidence, since }) => {
+                let cause = classify(&evidence);
+                let state = Self::Disconnected {
+                    cause,
+                    evidence: Some(evidence),
+                    since,
+                };
+                (state, vec![Effect::Disconnect(cause)])
+            }
+            (state, Event::Failed(_) | Event::Probed(_) | Event::Worked | Event::Unread { .. }) => {
+                (state, Vec::new())
+            }
         }
     }
 }
@@ -265,7 +299,7 @@ fn decide_probed(
         };
         return (state, vec![Effect::ProbeAfter(patience.slow_retry_after)]);
     }
-    let cause = classify(worst);
+    let cause = name_cause(probes, worst);
     let state = Connection::Disconnected {
         cause,
         evidence: Some(worst.clone()),
@@ -274,9 +308,21 @@ fn decide_probed(
     (state, vec![Effect::Disconnect(cause)])
 }
 
-/// Whether what only the operator could correct is corrected. Where the registration is taken and the permission is
-/// not, that is a person's to mend, and is told.
-fn decide_corrected(
+/// The cause that the round shows, of its most telling failure. Credentials that open one door are good: whatever the
+/// other one says of them, it is switched off or set wrong.
+fn name_cause(probes: &Probes, worst: &Evidence) -> Cause {
+    let cause = classify(worst);
+    let speaks_of_credentials = cause == Cause::SignInRefused && worst.stage == Stage::Auth;
+    match (worst.party, &probes.smtp, &probes.imap) {
+        (Party::Smtp, _, None) if speaks_of_credentials => Cause::SmtpOff,
+        (Party::Imap, None, _) if speaks_of_credentials => Cause::ImapOff,
+        _ => cause,
+    }
+}
+
+/// Whether what is on record works again. Where only the operator could correct it, and now the registration is taken
+/// and the permission is not, that is a person's to mend, and is told.
+fn decide_probed_again(
     cause: Cause,
     evidence: Option<Evidence>,
     since: Timestamp,
@@ -293,7 +339,9 @@ fn decide_corrected(
         return (state, vec![Effect::Revive]);
     };
     let now = classify(worst);
-    let is_anothers = is_alarming(worst) && now.card().acts != Acts::Operator;
+    let is_anothers = cause.card().acts == Acts::Operator
+        && is_alarming(worst)
+        && now.card().acts != Acts::Operator;
     let (cause, evidence, effects) = if is_anothers {
         (now, Some(worst.clone()), vec![Effect::Disconnect(now)])
     } else {
@@ -439,6 +487,20 @@ mod tests {
             smtp,
             imap: None,
         }))
+    }
+
+    #[test]
+    fn what_was_never_read_since_the_sign_in_ends_it_with_what_was_met() {
+        let unread = || Event::Unread {
+            evidence: unreachable(),
+            since: at(3),
+        };
+        let (lost, effects) = connected(10).decide(unread(), at(600), PATIENCE);
+        let cause = classify(&unreachable());
+        assert_eq!(effects, [Effect::Disconnect(cause)]);
+        assert_eq!(lost.since(), at(3), "it is the outage that it was");
+        let (same, effects) = lost.clone().decide(unread(), at(700), PATIENCE);
+        assert_eq!((same, effects), (lost, Vec::new()));
     }
 
     #[test]
@@ -621,11 +683,78 @@ mod tests {
             decided(operators, probed(Some(revoked()), None)),
             (ended, vec![Effect::Disconnect(Cause::PermissionEnded)])
         );
-        // What a person must mend is not tried without them.
+        // What a person was told to mend may mend itself; while it does not, it is told once.
         assert_eq!(
             decided(Cause::PermissionEnded, probed(None, None)),
+            (lost(Cause::PermissionEnded), vec![Effect::Revive])
+        );
+        assert_eq!(
+            decided(Cause::PermissionEnded, probed(Some(revoked()), None)),
             (lost(Cause::PermissionEnded), Vec::new())
         );
+    }
+
+    #[test]
+    fn what_opens_one_door_is_a_good_credential() {
+        let imap = || {
+            let reply = crate::reply::ImapReply {
+                status: crate::reply::ImapStatus::No,
+                code: None,
+                text: String::new(),
+            };
+            evidence(Party::Imap, Stage::Auth, Said::Imap(reply))
+        };
+        let empty = || {
+            let reply = SmtpReply::parse(535, [""]);
+            evidence(Party::Smtp, Stage::Auth, Said::Smtp(reply))
+        };
+        for (smtp, imap, cause) in [
+            (Some(refused()), None, Cause::SmtpOff),
+            (Some(empty()), None, Cause::SmtpOff),
+            (None, Some(imap()), Cause::ImapOff),
+            (Some(refused()), Some(imap()), Cause::SignInRefused),
+            // Nobody knows what the other door says.
+            (Some(refused()), Some(unreachable()), Cause::SignInRefused),
+        ] {
+            let round = || {
+                Event::Probed(Box::new(Probes {
+                    token: None,
+                    smtp: smtp.clone(),
+                    imap: imap.clone(),
+                }))
+            };
+            let met = smtp.clone().or(imap.clone()).unwrap();
+            let (state, _) = connected(0).decide(Event::Failed(met), at(10), PATIENCE);
+            let (state, _) = state.decide(round(), at(11), PATIENCE);
+            let (_, effects) = state.decide(round(), at(31), PATIENCE);
+            assert_eq!(effects, [Effect::Disconnect(cause)], "{smtp:?} {imap:?}");
+        }
+    }
+
+    #[test]
+    fn every_lost_inbox_may_revive_but_for_a_wrong_password_and_what_a_sign_in_cannot_tell() {
+        let lost = |cause, evidence| Connection::Disconnected {
+            cause,
+            evidence,
+            since: at(5),
+        };
+        let late = evidence(
+            Party::Smtp,
+            Stage::Mail,
+            Said::Smtp(SmtpReply::parse(550, ["5.7.1 not your address"])),
+        );
+        for (connection, by_password, by_oauth) in [
+            (lost(Cause::SignInRefused, Some(refused())), false, true),
+            (lost(Cause::SmtpOff, Some(refused())), true, true),
+            (lost(Cause::PermissionEnded, Some(revoked())), true, true),
+            (lost(Cause::AccountLocked, Some(refused())), true, true),
+            (lost(Cause::SenderRefused, Some(late)), false, false),
+            (lost(Cause::NeverConnected, None), false, false),
+            (connected(5), false, false),
+        ] {
+            let found = (connection.may_revive(true), connection.may_revive(false));
+            assert_eq!(found, (by_password, by_oauth), "{connection:?}");
+        }
     }
 
     #[test]

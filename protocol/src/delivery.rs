@@ -13,6 +13,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cause::Cause;
+use crate::reading::Reading;
 use crate::timestamp::Timestamp;
 
 /// Where a delivery stands.
@@ -22,8 +23,8 @@ use crate::timestamp::Timestamp;
 pub enum State {
     /// It waits for its time.
     Planned {
-        /// The earliest instant at which it may be attempted.
-        due_at: Timestamp,
+        /// What the clock of its campaign at its inbox shows when it may be attempted, at the earliest.
+        due: Reading,
     },
     /// Its intent is on record and the conversation may be under way.
     Attempting {
@@ -31,6 +32,8 @@ pub enum State {
         attempt: u32,
         /// Until when the attempt is its owner's alone.
         lease_until: Timestamp,
+        /// When it was due: its place, should it have to be attempted again.
+        due: Reading,
     },
     /// The server answered 2yz to the final dot. Not: delivered.
     Accepted {
@@ -41,8 +44,10 @@ pub enum State {
     Deferred {
         /// Why.
         cause: Cause,
+        /// When it was due: its place, once it has rested.
+        due: Reading,
         /// The earliest instant of the next attempt.
-        due_at: Timestamp,
+        rest_until: Timestamp,
     },
     /// A permanent refusal of this recipient or message.
     Rejected {
@@ -53,11 +58,15 @@ pub enum State {
     InDoubt {
         /// Not before the connection ended.
         since: Timestamp,
+        /// When it was due: its place, should it be sent again.
+        due: Reading,
     },
     /// In doubt, and no evidence can settle it: a person decides.
     Unsettled {
         /// Since when it was in doubt.
         since: Timestamp,
+        /// When it was due: its place, should a person have it sent again.
+        due: Reading,
     },
     /// Not sent, and not to be sent.
     Suppressed {
@@ -82,6 +91,8 @@ pub enum Suppression {
     Replied,
     /// An earlier step bounced.
     Bounced,
+    /// The lead reported a message as abuse (RFC 5965).
+    Complained,
     /// An earlier step was refused.
     Rejected,
     /// A person ended the lead.
@@ -89,12 +100,13 @@ pub enum Suppression {
 }
 
 /// What happens to a delivery.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// A sender takes it; its intent is committed before the first byte.
     Claimed {
-        /// When.
-        at: Timestamp,
+        /// What its clock shows.
+        reading: Reading,
         /// Until when it is the sender's alone.
         lease_until: Timestamp,
         /// The number of this attempt.
@@ -109,14 +121,11 @@ pub enum Event {
     Deferred {
         /// Why.
         cause: Cause,
-        /// When to try again.
-        due_at: Timestamp,
+        /// When to try again, at the earliest.
+        rest_until: Timestamp,
     },
     /// The attempt ended before the connection could take the message; nothing was tried on the lead.
-    PutBack {
-        /// The earliest instant of the next attempt.
-        due_at: Timestamp,
-    },
+    PutBack,
     /// A permanent refusal of this recipient or message, at once or once it is known to be the lead's.
     Rejected {
         /// Why.
@@ -124,8 +133,8 @@ pub enum Event {
     },
     /// What it met was not its lead's, or a person says so: it is due again, as the same message.
     Returned {
-        /// When it was due before.
-        due_at: Timestamp,
+        /// When it was due before; what still knows that keeps its own.
+        due: Reading,
     },
     /// The reply was not seen, the lease ran out, or the relay was restarted meanwhile.
     Doubted {
@@ -137,11 +146,8 @@ pub enum Event {
         /// When it was seen there: the server may have taken it long after the connection ended.
         at: Timestamp,
     },
-    /// The server cannot have taken the message: it is due again, as the same message.
-    Refuted {
-        /// When.
-        at: Timestamp,
-    },
+    /// The server cannot have taken the message: it is due again, as the same message, in its old place.
+    Refuted,
     /// No evidence can come.
     Unsettled,
     /// A person decided an unsettled delivery.
@@ -153,15 +159,27 @@ pub enum Event {
     },
     /// The lead is not to be written to any more.
     Suppressed(Suppression),
-    /// The whole campaign waits longer.
-    Shifted {
-        /// The new due time, never an earlier one.
-        due_at: Timestamp,
-    },
     /// The campaign was cancelled.
     Cancelled,
     /// A DSN for it arrived.
     Bounced,
+}
+
+/// Why no evidence settled a delivery in doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum NoEvidence {
+    /// There is no sent folder, or it was not known where it stood before the attempt.
+    NoSentFolder,
+    /// The sent folder is not the one it was before the attempt.
+    FolderChanged,
+    /// No copy was found in ten minutes, and nobody promised one: its absence proves nothing.
+    CopiesAreTheClients,
+    /// Somebody signed in anew meanwhile: later messages say nothing of this one.
+    SignedInAnew,
+    /// In a day no later message showed that the server makes copies still.
+    NoCanary,
 }
 
 /// A person's word on an unsettled delivery.
@@ -204,11 +222,6 @@ impl State {
         }
     }
 
-    /// Whether a later step of the same lead must wait for this one.
-    pub fn holds_later_steps(&self) -> bool {
-        !matches!(self, Self::Accepted { .. })
-    }
-
     /// The state after `event`.
     pub fn apply(self, event: Event) -> Result<Self, InvalidTransition> {
         let refused = InvalidTransition {
@@ -217,36 +230,43 @@ impl State {
         };
         Ok(match (self, event) {
             (
-                Self::Planned { due_at } | Self::Deferred { due_at, .. },
+                Self::Planned { due } | Self::Deferred { due, .. },
                 Event::Claimed {
-                    at,
+                    reading,
                     lease_until,
                     attempt,
                 },
-            ) if due_at <= at => Self::Attempting {
+            ) if due <= reading => Self::Attempting {
                 attempt,
                 lease_until,
+                due,
             },
-            (Self::Attempting { .. }, Event::Deferred { cause, due_at }) => {
-                Self::Deferred { cause, due_at }
+            (Self::Attempting { due, .. }, Event::Deferred { cause, rest_until }) => {
+                Self::Deferred {
+                    cause,
+                    due,
+                    rest_until,
+                }
             }
             (
                 Self::Attempting { .. } | Self::Planned { .. } | Self::Deferred { .. },
                 Event::Rejected { cause },
             ) => Self::Rejected { cause },
             // A step that was suppressed only because an earlier one was refused or bounced follows it back.
-            (Self::Attempting { .. }, Event::PutBack { due_at })
-            | (
-                Self::Planned { .. }
-                | Self::Deferred { .. }
-                | Self::Rejected { .. }
+            (
+                Self::Rejected { .. }
                 | Self::Bounced { .. }
                 | Self::Suppressed {
                     why: Suppression::Rejected | Suppression::Bounced,
                 },
-                Event::Returned { due_at },
-            ) => Self::Planned { due_at },
-            (Self::Attempting { .. }, Event::Doubted { at }) => Self::InDoubt { since: at },
+                Event::Returned { due },
+            )
+            | (Self::Planned { due } | Self::Deferred { due, .. }, Event::Returned { .. }) => {
+                Self::Planned { due }
+            }
+            (Self::Attempting { due, .. }, Event::Doubted { at }) => {
+                Self::InDoubt { since: at, due }
+            }
             (Self::Attempting { .. }, Event::Accepted { at })
             | (Self::InDoubt { .. } | Self::Unsettled { .. }, Event::Found { at })
             | (
@@ -256,15 +276,16 @@ impl State {
                     at,
                 },
             ) => Self::Accepted { at },
-            (Self::InDoubt { since }, Event::Unsettled) => Self::Unsettled { since },
-            (Self::InDoubt { .. }, Event::Refuted { at })
+            (Self::InDoubt { since, due }, Event::Unsettled) => Self::Unsettled { since, due },
+            (Self::Attempting { due, .. }, Event::PutBack)
+            | (Self::InDoubt { due, .. }, Event::Refuted)
             | (
-                Self::Unsettled { .. },
+                Self::Unsettled { due, .. },
                 Event::Decided {
                     decision: Decision::SendAgain,
-                    at,
+                    ..
                 },
-            ) => Self::Planned { due_at: at },
+            ) => Self::Planned { due },
             (Self::Planned { .. } | Self::Deferred { .. }, Event::Suppressed(why)) => {
                 Self::Suppressed { why }
             }
@@ -277,12 +298,6 @@ impl State {
                 | Event::Cancelled,
             )
             | (Self::Planned { .. } | Self::Deferred { .. }, Event::Cancelled) => Self::Cancelled,
-            (Self::Planned { due_at: was }, Event::Shifted { due_at }) if due_at >= was => {
-                Self::Planned { due_at }
-            }
-            (Self::Deferred { cause, due_at: was }, Event::Shifted { due_at }) if due_at >= was => {
-                Self::Deferred { cause, due_at }
-            }
             (Self::Accepted { at }, Event::Bounced) => Self::Bounced { accepted_at: at },
             _ => return Err(refused),
         })
@@ -296,16 +311,15 @@ impl Event {
             Self::Claimed { .. } => "claimed",
             Self::Accepted { .. } => "accepted",
             Self::Deferred { .. } => "deferred",
-            Self::PutBack { .. } => "put_back",
+            Self::PutBack => "put_back",
             Self::Rejected { .. } => "rejected",
             Self::Returned { .. } => "returned",
             Self::Doubted { .. } => "doubted",
             Self::Found { .. } => "found",
-            Self::Refuted { .. } => "refuted",
+            Self::Refuted => "refuted",
             Self::Unsettled => "unsettled",
             Self::Decided { .. } => "decided",
             Self::Suppressed(_) => "suppressed",
-            Self::Shifted { .. } => "shifted",
             Self::Cancelled => "cancelled",
             Self::Bounced => "bounced",
         }
@@ -323,25 +337,28 @@ mod tests {
 
     fn any_event() -> impl Strategy<Value = Event> {
         let instant = || (0_i64..1_000).prop_map(Timestamp::from_ms);
+        let reading = || (0_i64..1_000).prop_map(Reading::from_ms);
         prop_oneof![
-            (instant(), 1_u32..9).prop_map(|(at, attempt)| Event::Claimed {
-                at,
-                lease_until: at,
-                attempt
+            (reading(), instant(), 1_u32..9).prop_map(|(reading, lease_until, attempt)| {
+                Event::Claimed {
+                    reading,
+                    lease_until,
+                    attempt,
+                }
             }),
             instant().prop_map(|at| Event::Accepted { at }),
-            instant().prop_map(|due_at| Event::Deferred {
+            instant().prop_map(|rest_until| Event::Deferred {
                 cause: Cause::Network,
-                due_at
+                rest_until
             }),
-            instant().prop_map(|due_at| Event::PutBack { due_at }),
+            Just(Event::PutBack),
             Just(Event::Rejected {
                 cause: Cause::RecipientRejected
             }),
-            instant().prop_map(|due_at| Event::Returned { due_at }),
+            reading().prop_map(|due| Event::Returned { due }),
             instant().prop_map(|at| Event::Doubted { at }),
             instant().prop_map(|at| Event::Found { at }),
-            instant().prop_map(|at| Event::Refuted { at }),
+            Just(Event::Refuted),
             Just(Event::Unsettled),
             prop_oneof![
                 Just(Decision::Leave),
@@ -353,10 +370,21 @@ mod tests {
                 at: at(0)
             }),
             Just(Event::Suppressed(Suppression::Replied)),
-            instant().prop_map(|due_at| Event::Shifted { due_at }),
             Just(Event::Cancelled),
             Just(Event::Bounced),
         ]
+    }
+
+    /// The place of a delivery that is or may become due again; `None` for the others.
+    fn place(state: &State) -> Option<Reading> {
+        match state {
+            State::Planned { due }
+            | State::Attempting { due, .. }
+            | State::Deferred { due, .. }
+            | State::InDoubt { due, .. }
+            | State::Unsettled { due, .. } => Some(*due),
+            _ => None,
+        }
     }
 
     proptest! {
@@ -364,11 +392,11 @@ mod tests {
         /// or a person asked for it.
         #[test]
         fn no_order_of_events_attempts_what_may_have_been_sent(events in prop::collection::vec(any_event(), 0..60)) {
-            let mut state = State::Planned { due_at: at(0) };
+            let mut state = State::Planned { due: Reading::from_ms(0) };
             let mut may_have_gone = false;
             for event in events {
                 let claimed = matches!(event, Event::Claimed { .. });
-                let settled = matches!(event, Event::Refuted { .. } | Event::Returned { .. } | Event::Decided { decision: Decision::SendAgain, .. });
+                let settled = matches!(event, Event::Refuted | Event::Returned { .. } | Event::Decided { decision: Decision::SendAgain, .. });
                 let Ok(next) = state.clone().apply(event) else { continue };
                 prop_assert!(!(claimed && may_have_gone), "claimed from {state:?}");
                 may_have_gone = match next {
@@ -380,15 +408,22 @@ mod tests {
             }
         }
 
-        /// A shift never brings a delivery forward, and a claim never comes before its time.
+        /// A due is fixed when it is planned: nothing that happens to a delivery moves it, and none is claimed
+        /// before it.
         #[test]
-        fn waits_are_never_shortened(due in 0_i64..1_000, shifted in 0_i64..1_000, now in 0_i64..1_000) {
-            let state = State::Planned { due_at: at(due) };
-            let after = state.clone().apply(Event::Shifted { due_at: at(shifted) }).unwrap_or(state);
-            let State::Planned { due_at } = after.clone() else { panic!("{after:?}") };
-            prop_assert!(due_at >= at(due));
-            let claim = Event::Claimed { at: at(now), lease_until: at(now), attempt: 1 };
-            prop_assert_eq!(after.apply(claim).is_ok(), due_at <= at(now));
+        fn a_due_is_never_rewritten(due in 0_i64..1_000, events in prop::collection::vec(any_event(), 0..60)) {
+            let due = Reading::from_ms(due);
+            let mut state = State::Planned { due };
+            for mut event in events {
+                if let Event::Returned { due: before } = &mut event {
+                    *before = due;
+                }
+                let early = matches!(event, Event::Claimed { reading, .. } if reading < due);
+                let Ok(next) = state.clone().apply(event) else { continue };
+                prop_assert!(!early, "claimed before its time from {state:?}");
+                prop_assert_eq!(place(&next).unwrap_or(due), due);
+                state = next;
+            }
         }
     }
 }

@@ -36,6 +36,8 @@ impl Evidence {
         match &self.said {
             Said::Found(
                 Finding::ScopeMissing { .. }
+                | Finding::NoSignInOffered { .. }
+                | Finding::OtherService { .. }
                 | Finding::OtherIdentity {
                     signed_in_as: Some(_),
                 },
@@ -184,10 +186,22 @@ pub enum Finding {
     Cancelled,
     /// There are no credentials to use.
     NoCredentials,
+    /// The server offers no way to sign in that these credentials have. No server refused anything.
+    NoSignInOffered {
+        /// The ways that would do, as the protocol names them.
+        needed: String,
+        /// What the server offers instead, as it names it.
+        offered: String,
+    },
     /// The sealed payload could not be opened.
     Unsealable,
     /// The answer came from another provider, or bears another state (RFC 6749 §10.12, RFC 9207 §2.4).
     MixedUp,
+    /// A server of another protocol answers at the port.
+    OtherService {
+        /// What was expected and what answers, with the first words of its greeting, shortened and escaped.
+        words: String,
+    },
 }
 
 impl fmt::Display for Finding {
@@ -205,8 +219,12 @@ impl fmt::Display for Finding {
             Self::Expired => f.write_str("nobody finished the sign-in in time"),
             Self::Cancelled => f.write_str("the sign-in was ended"),
             Self::NoCredentials => f.write_str("the inbox has no credentials"),
+            Self::NoSignInOffered { needed, offered } => {
+                write!(f, "expected an offer of {needed}, found {offered}")
+            }
             Self::Unsealable => f.write_str("the sealed hand-over could not be opened"),
             Self::MixedUp => f.write_str("the answer does not belong to this sign-in"),
+            Self::OtherService { words } => f.write_str(words),
         }
     }
 }
@@ -230,6 +248,7 @@ mod tests {
         let words = |words: &str| Some(words.to_owned());
         let detail = "connection reset".to_owned();
         let missing = vec!["mail.read".to_owned()];
+        let other = "expected an IMAP server, found an SMTP server";
         for (said, found) in [
             (Said::Found(Finding::Expired), None),
             (
@@ -241,6 +260,12 @@ mod tests {
                 words("not granted: mail.read"),
             ),
             (Said::Garbage { detail }, words("connection reset")),
+            (
+                Said::Found(Finding::OtherService {
+                    words: other.to_owned(),
+                }),
+                words(other),
+            ),
         ] {
             assert_eq!(told(said.clone()), found, "{said:?}");
         }

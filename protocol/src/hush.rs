@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE};
 use zeroize::Zeroizing;
 
-use crate::evidence::Said;
+use crate::evidence::{Finding, Said};
 use crate::reply::{ImapReply, OAuthReply, SmtpReply};
 
 /// What stands in the place of a secret.
@@ -110,6 +110,15 @@ impl Hush {
             Said::Garbage { detail } => Said::Garbage {
                 detail: self.text(&detail),
             },
+            Said::Found(Finding::NoSignInOffered { needed, offered }) => {
+                Said::Found(Finding::NoSignInOffered {
+                    needed,
+                    offered: self.text(&offered),
+                })
+            }
+            Said::Found(Finding::OtherService { words }) => Said::Found(Finding::OtherService {
+                words: self.text(&words),
+            }),
             Said::Found(finding) => Said::Found(finding),
         }
     }

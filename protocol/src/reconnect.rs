@@ -1,13 +1,24 @@
-//! A reconnect: one attempt to give an inbox working credentials again. The order of its stages is here;
-//! the work of each is the relay's.
+//! A reconnect: one attempt to give an inbox working credentials again. The order of its stages is here, as one
+//! transition function that every stored change goes through; the work of each stage is the relay's.
+//!
+//! ```text
+//! Started ─→ Granted ─→ [Exchanging] ─→ Exchanged ─→ Identified ─→ [Refreshing] ─→ Refreshed ─→ SignedIn ─→ Adopted ─→ Resumed
+//!    │          └───────────(a password)──┼─────────────────↑──────────────────────────↑                       ↑
+//!    │                                    └→ Unconfirmed ───┘                                                  │
+//!    └────────────(what is on record works again)──────────────────────────────────────────────────────────────┘
+//! every one of them ─→ Refused; what stands in brackets may be left again for the one before
+//! ```
 
 use serde::{Deserialize, Serialize};
 
-use crate::cause::Cause;
+use crate::cause::{Cause, classify};
 use crate::evidence::Evidence;
 use crate::id::{InboxId, ReceiptId, ReconnectId};
 use crate::secret::Secret;
 use crate::timestamp::Timestamp;
+
+#[cfg(test)]
+mod tests;
 
 /// Where a reconnect stands. Every stage is on record before the next one begins, so that a restart goes
 /// on at the first that is not.
@@ -74,6 +85,114 @@ impl Stage {
     pub fn is_window(self) -> bool {
         matches!(self, Self::Exchanging | Self::Refreshing)
     }
+
+    /// Whether the reconnect's row holds credentials at this stage that are nobody else's yet.
+    fn holds_credentials(self) -> bool {
+        match self {
+            // What was handed over is no permission yet; what was adopted is the inbox's.
+            Self::Exchanging | Self::Adopted => false,
+            Self::Exchanged
+            | Self::Identified
+            | Self::Refreshing
+            | Self::Refreshed
+            | Self::SignedIn => true,
+        }
+    }
+
+    /// Whether the proof goes from `before` to this stage.
+    fn follows(self, before: Self) -> bool {
+        match self {
+            Self::Exchanged => before == Self::Exchanging,
+            Self::Identified => before == Self::Exchanged,
+            Self::Refreshing => before == Self::Identified,
+            Self::Refreshed => before == Self::Refreshing,
+            // After a restart both sign-ins are made again.
+            Self::SignedIn => matches!(before, Self::Refreshed | Self::SignedIn),
+            Self::Exchanging | Self::Adopted => false,
+        }
+    }
+}
+
+/// What happens to a reconnect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The person handed over what they obtained.
+    Granted,
+    /// The proof came to a stage, which is not its last.
+    Reached {
+        /// The stage.
+        stage: Stage,
+    },
+    /// The provider answered and has used nothing up: its window is left again.
+    Left,
+    /// Somebody who is not known as the inbox's owner signed in, and both servers let them.
+    Questioned,
+    /// A person says that this is meant.
+    Confirmed,
+    /// The inbox has the credentials that were proved.
+    Adopted,
+    /// What was on record is proved to work again, without a person: the inbox keeps it.
+    Revived,
+    /// What arrived meanwhile is read, and the campaigns go on.
+    GapRead {
+        /// The proof.
+        receipt: ReceiptId,
+        /// When.
+        at: Timestamp,
+    },
+    /// It ends without success.
+    Refused {
+        /// What shows why.
+        evidence: Box<Evidence>,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// What follows from an event, for whoever put it on record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The reconnect's own task goes on with it, or ends.
+    Work,
+    /// The credentials that it held are given back at the provider.
+    GiveBack,
+    /// What arrived meanwhile is read.
+    ReadGap,
+    /// The inbox's campaigns go on, in the transaction of the event.
+    Resume,
+    /// The inbox's task looks again: it need not wait for the reconnect.
+    Nudge,
+}
+
+/// The event does not belong to the state; the reconnect stays as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidTransition {
+    /// It is over; nothing happens to it any more.
+    #[error("this reconnect is {state}")]
+    Over {
+        /// The state's name.
+        state: &'static str,
+    },
+    /// It was to take what a person obtained.
+    #[error("this reconnect is {state}; it no longer waits for a sign-in")]
+    NotWaiting {
+        /// The state's name.
+        state: &'static str,
+    },
+    /// It was to be confirmed or denied.
+    #[error("this reconnect is {state}; there is nothing to confirm")]
+    NothingToConfirm {
+        /// The state's name.
+        state: &'static str,
+    },
+    /// Its proof does not go that way.
+    #[error("a reconnect that is {state} does not go on with {event}")]
+    OutOfOrder {
+        /// The state's name.
+        state: &'static str,
+        /// The event's name.
+        event: &'static str,
+    },
 }
 
 impl State {
@@ -92,6 +211,132 @@ impl State {
     /// Whether nothing more will happen to it.
     pub fn is_over(&self) -> bool {
         matches!(self, Self::Resumed { .. } | Self::Refused { .. })
+    }
+
+    /// The state after an event, and what follows from it.
+    pub fn apply(self, event: Event) -> Result<(Self, Vec<Effect>), InvalidTransition> {
+        use Effect::{GiveBack, Nudge, ReadGap, Resume, Work};
+        let refused = self.refuses(&event);
+        Ok(match (self, event) {
+            (Self::Started { .. }, Event::Granted) => (Self::Granted, vec![Work]),
+            (Self::Started { .. }, Event::Revived)
+            | (
+                Self::Verifying {
+                    stage: Stage::SignedIn,
+                },
+                Event::Adopted,
+            ) => {
+                let stage = Stage::Adopted;
+                (Self::Verifying { stage }, vec![ReadGap])
+            }
+            // A code is exchanged, tokens are taken as they are, a password is no permission to be proved.
+            (
+                Self::Granted,
+                Event::Reached {
+                    stage: stage @ (Stage::Exchanging | Stage::Exchanged | Stage::Refreshed),
+                },
+            ) => (Self::Verifying { stage }, vec![]),
+            (Self::Verifying { stage: before }, Event::Reached { stage })
+                if stage.follows(before) =>
+            {
+                (Self::Verifying { stage }, vec![])
+            }
+            (
+                Self::Verifying {
+                    stage: Stage::Exchanging,
+                },
+                Event::Left,
+            ) => (Self::Granted, vec![]),
+            (
+                Self::Verifying {
+                    stage: Stage::Refreshing,
+                },
+                Event::Left,
+            ) => {
+                let stage = Stage::Identified;
+                (Self::Verifying { stage }, vec![])
+            }
+            (Self::Unconfirmed, Event::Confirmed) => {
+                let stage = Stage::Identified;
+                (Self::Verifying { stage }, vec![Work])
+            }
+            // Meanwhile the inbox goes on with what it had.
+            (
+                Self::Verifying {
+                    stage: Stage::Exchanged,
+                },
+                Event::Questioned,
+            ) => (Self::Unconfirmed, vec![Nudge]),
+            (
+                Self::Verifying {
+                    stage: Stage::Adopted,
+                },
+                Event::GapRead { receipt, at },
+            ) => (Self::Resumed { receipt, at }, vec![Resume, Nudge]),
+            (
+                before @ (Self::Started { .. }
+                | Self::Granted
+                | Self::Verifying { .. }
+                | Self::Unconfirmed),
+                Event::Refused { evidence, at },
+            ) => {
+                let cause = classify(&evidence);
+                let evidence = *evidence;
+                let held = before.holds_credentials().then_some(GiveBack);
+                let effects = held.into_iter().chain([Work, Nudge]).collect();
+                (
+                    Self::Refused {
+                        cause,
+                        evidence,
+                        at,
+                    },
+                    effects,
+                )
+            }
+            _ => return Err(refused),
+        })
+    }
+
+    /// Whether the reconnect's row holds credentials that are nobody else's yet.
+    fn holds_credentials(&self) -> bool {
+        match self {
+            Self::Verifying { stage } => stage.holds_credentials(),
+            Self::Unconfirmed => true,
+            Self::Started { .. } | Self::Granted | Self::Resumed { .. } | Self::Refused { .. } => {
+                false
+            }
+        }
+    }
+
+    /// Why this state does not take the event, where it does not.
+    fn refuses(&self, event: &Event) -> InvalidTransition {
+        let state = self.name();
+        match event {
+            Event::Granted => InvalidTransition::NotWaiting { state },
+            Event::Confirmed => InvalidTransition::NothingToConfirm { state },
+            _ if self.is_over() => InvalidTransition::Over { state },
+            event => InvalidTransition::OutOfOrder {
+                state,
+                event: event.name(),
+            },
+        }
+    }
+}
+
+impl Event {
+    /// The event's name, for errors.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Granted => "a grant",
+            Self::Reached { .. } => "this stage",
+            Self::Left => "the stage before",
+            Self::Questioned => "a question",
+            Self::Confirmed => "a confirmation",
+            Self::Adopted => "the adoption",
+            Self::Revived => "a revival",
+            Self::GapRead { .. } => "the resume",
+            Self::Refused { .. } => "a refusal",
+        }
     }
 }
 

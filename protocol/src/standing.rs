@@ -91,7 +91,7 @@ impl Alike {
 }
 
 /// One attempt that a server answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tried {
     /// The delivery.
     pub delivery: DeliveryId,
@@ -104,7 +104,8 @@ pub struct Tried {
 }
 
 /// How an attempt ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum End {
     /// 2yz to the final dot.
     Accepted,
@@ -135,7 +136,7 @@ pub struct Refusal {
 }
 
 /// How long an inbox rests.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rests {
     /// Before each control; the last one repeats. As shipped 15 minutes, then an hour.
     pub control: Vec<Duration>,

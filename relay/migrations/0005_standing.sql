@@ -15,8 +15,6 @@ CREATE TABLE accepting_domains (
 
 -- 1 while it is not claimed before it is known whose its refusal is. Planned only.
 ALTER TABLE deliveries ADD COLUMN is_held BIGINT NOT NULL DEFAULT 0;
--- When it was due before its last attempt: its place when it is put back. NULL before the first.
-ALTER TABLE deliveries ADD COLUMN claimed_due_ms BIGINT;
 -- What makes its last refusal or bounce like others, as in rcpt-550-5.1.1; NULL where there was none.
 ALTER TABLE deliveries ADD COLUMN alike TEXT;
 -- Its number among the accepted messages of its inbox; NULL before.

@@ -1,7 +1,7 @@
 //! The bell: wakes a task by the id of what it looks after. Whoever changed something rings; who comes is
 //! not known here. The worker says which tasks there are, and starts those that are rung for and missing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::id::{InboxId, ReconnectId};
@@ -19,6 +19,8 @@ pub struct Bell {
 struct Tasks {
     inboxes: HashMap<InboxId, Arc<Notify>>,
     reconnects: HashMap<ReconnectId, Arc<Notify>>,
+    /// Inboxes whose sent folders somebody waits for.
+    looks: HashSet<InboxId>,
 }
 
 /// A task that is to be started.
@@ -72,6 +74,17 @@ impl Bell {
         let (id, nudge) = (id.clone(), Arc::new(Notify::new()));
         tasks.inboxes.insert(id.clone(), Arc::clone(&nudge));
         self.ask(Wanted::Inbox { id, nudge });
+    }
+
+    /// Somebody asks for what is in doubt: the inbox's sent folder is to be looked at.
+    pub fn ask_for_look(&self, id: &InboxId) {
+        self.lock().looks.insert(id.clone());
+        self.wake_inbox(id);
+    }
+
+    /// Whether somebody has asked since the last time that this was asked.
+    pub fn take_look(&self, id: &InboxId) -> bool {
+        self.lock().looks.remove(id)
     }
 
     /// Makes every inbox's task look now.

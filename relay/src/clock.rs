@@ -5,6 +5,7 @@
     reason = "this module is where the clock is read"
 )]
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use protocol::timestamp::{Timestamp, duration_ms};
@@ -12,23 +13,55 @@ use tokio::sync::watch;
 
 /// Where the time comes from: the machine, or a test's hand.
 ///
-/// It has two faces. [`Clock::now`] is the one on the wall, which somebody may set; [`Clock::uptime`] only
-/// counts. Instants that last are of the first; how long something truly took is the second's to say.
+/// It has three faces. [`Clock::now`] is the one on the wall, which somebody may set; [`Clock::uptime`] only
+/// counts; [`Clock::lived`] counts what a living process has lived. Instants that last are of the first, how long
+/// something truly took is the second's to say, and what is owed to people is measured by the third.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    System { made: Instant },
+    System {
+        made: Instant,
+        lived: Arc<Mutex<Lived>>,
+    },
     Manual(watch::Sender<Hands>),
 }
 
-/// A manual clock's two faces, in milliseconds.
+/// A manual clock's three faces.
 #[derive(Clone, Copy, Debug)]
 struct Hands {
     now_ms: i64,
     uptime: Duration,
+    lived: Duration,
 }
+
+/// What a process has lived, told by its beats: what passes between two of them counts up to
+/// [`BEAT_AT_MOST`], so that neither a machine that slept nor a process that was stopped has lived meanwhile.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lived {
+    /// Up to the last beat.
+    credited: Duration,
+    /// The uptime of the last beat.
+    beat_at: Duration,
+}
+
+impl Lived {
+    fn read(&self, uptime: Duration) -> Duration {
+        let passed = uptime.saturating_sub(self.beat_at).min(BEAT_AT_MOST);
+        self.credited.saturating_add(passed)
+    }
+
+    fn beat(&mut self, uptime: Duration) {
+        self.credited = self.read(uptime);
+        self.beat_at = uptime;
+    }
+}
+
+/// Between two beats of a process that lives.
+pub const BEAT_EVERY: Duration = Duration::from_secs(30);
+/// What counts between two beats at the most: twice the time that is meant to lie between them.
+const BEAT_AT_MOST: Duration = Duration::from_mins(1);
 
 /// What the two faces showed at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +79,7 @@ impl Clock {
     pub fn system() -> Self {
         Self(Source::System {
             made: Instant::now(),
+            lived: Arc::default(),
         })
     }
 
@@ -54,6 +88,7 @@ impl Clock {
         Self(Source::Manual(watch::Sender::new(Hands {
             now_ms: start.as_ms(),
             uptime: Duration::ZERO,
+            lived: Duration::ZERO,
         })))
     }
 
@@ -68,12 +103,33 @@ impl Clock {
     /// How long this clock has run. Nobody can set it; the time in which the machine sleeps may be missing.
     pub fn uptime(&self) -> Duration {
         match &self.0 {
-            Source::System { made } => made.elapsed(),
+            Source::System { made, .. } => made.elapsed(),
             Source::Manual(hands) => hands.borrow().uptime,
         }
     }
 
-    /// What both faces show, for [`Clock::is_set_back_since`].
+    /// How long this process has lived since its clock was made: it never goes back, grows by no setting of a clock,
+    /// and stands while the machine sleeps or the process is stopped.
+    pub fn lived(&self) -> Duration {
+        match &self.0 {
+            Source::System { lived, .. } => {
+                let lived = *lived.lock().unwrap_or_else(PoisonError::into_inner);
+                lived.read(self.uptime())
+            }
+            Source::Manual(hands) => hands.borrow().lived,
+        }
+    }
+
+    /// The process lives; to be called every [`BEAT_EVERY`].
+    pub fn beat(&self) {
+        if let Source::System { lived, .. } = &self.0 {
+            let uptime = self.uptime();
+            let mut lived = lived.lock().unwrap_or_else(PoisonError::into_inner);
+            lived.beat(uptime);
+        }
+    }
+
+    /// What the wall and the uptime show, for [`Clock::is_set_back_since`].
     pub fn mark(&self) -> Mark {
         Mark {
             now: self.now(),
@@ -89,6 +145,17 @@ impl Clock {
 
     /// Moves a manual clock forward; the machine's clock is not moved.
     pub fn advance(&self, by: Duration) {
+        if let Source::Manual(hands) = &self.0 {
+            hands.send_modify(|hands| {
+                hands.now_ms = hands.now_ms.saturating_add(duration_ms(by));
+                hands.uptime = hands.uptime.saturating_add(by);
+                hands.lived = hands.lived.saturating_add(by);
+            });
+        }
+    }
+
+    /// Moves a manual clock forward as if the machine had slept meanwhile.
+    pub fn sleep(&self, by: Duration) {
         if let Source::Manual(hands) = &self.0 {
             hands.send_modify(|hands| {
                 hands.now_ms = hands.now_ms.saturating_add(duration_ms(by));
@@ -150,6 +217,24 @@ mod tests {
         clock.advance(Duration::from_hours(14));
         sleeper.await.unwrap();
         assert_eq!(clock.now(), Timestamp::from_ms(50_400_000));
+    }
+
+    #[test]
+    fn what_passes_without_beats_counts_for_a_minute() {
+        let mut lived = Lived::default();
+        let mut uptime = Duration::ZERO;
+        for _ in 0..10 {
+            uptime += BEAT_EVERY;
+            lived.beat(uptime);
+        }
+        assert_eq!(lived.read(uptime), Duration::from_mins(5));
+        let asleep = Duration::from_hours(72);
+        assert_eq!(lived.read(uptime + asleep), Duration::from_mins(6));
+        lived.beat(uptime + asleep);
+        let later = uptime + asleep + Duration::from_secs(5);
+        assert_eq!(lived.read(later), Duration::from_secs(365));
+        // An uptime never goes back; what was lived would not either.
+        assert_eq!(lived.read(uptime), Duration::from_mins(6));
     }
 
     #[tokio::test]

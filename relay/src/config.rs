@@ -41,6 +41,8 @@ pub struct Config {
     pub log: String,
     /// Whether a log line is a JSON object.
     pub log_json: bool,
+    /// Whether an inbox may write to itself to learn whether its server keeps copies.
+    pub canary: bool,
     /// How long things wait.
     pub timing: Timing,
     /// The providers that inboxes may use.
@@ -269,6 +271,7 @@ fn finish(draft: Draft, environment: &Environment) -> Result<Config, ConfigError
         extra_roots_file: draft.extra_roots_file,
         log: draft.log,
         log_json: draft.log_json,
+        canary: draft.canary,
         timing: draft.timing,
         providers: providers.collect::<Result<_, _>>()?,
     })

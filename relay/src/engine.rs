@@ -5,3 +5,4 @@
 pub mod doubt;
 pub mod identity;
 pub mod outcome;
+pub mod turns;

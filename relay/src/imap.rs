@@ -4,8 +4,8 @@
 //! not decided here, and waiting for new mail (IDLE) is not here either.
 //!
 //! ```text
-//! open ── list_folders, append, noop
-//!   └─ examine ── list_uids, fetch_headers, fetch_message     (of the folder examined last)
+//! open ── list_folders, find_status, append, noop
+//!   └─ examine ── list_uids, list_uids_since, fetch_headers_of, fetch_message     (of the folder examined last)
 //! ```
 
 mod authentication;
@@ -14,12 +14,15 @@ mod command;
 pub mod fetching;
 pub mod folder;
 pub mod framing;
+mod headers;
+mod listing;
 mod opening;
+mod position;
 pub mod reading;
+mod sent_names;
 pub mod value;
 mod wire;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -35,10 +38,11 @@ use self::fetching::Fetched;
 pub use self::fetching::Header;
 pub use self::folder::{Folder, SpecialUse, find_sent_folder};
 use self::framing::RESPONSE_BYTES_MAX;
+pub use self::headers::{PassedOver, is_of_the_moment};
 use self::opening::open;
+pub use self::position::Position;
 use self::reading::{Code, Data, Unreadable};
-use self::value::Value;
-use self::wire::{Told, Wire, garbage};
+use self::wire::{Told, Wire};
 use crate::failure::Failure;
 use crate::sign_in::SignIn;
 use crate::tls::Dialer;
@@ -49,16 +53,6 @@ const COMMAND_WITHIN: Duration = Duration::from_mins(2);
 
 /// Time for the farewell, which nothing depends on.
 const LOGOUT_WITHIN: Duration = Duration::from_secs(5);
-
-/// Headers asked for with one command, so that one command stays far below its time.
-const HEADERS_A_SLICE: usize = 200;
-
-/// How much of a header is read. Far above what mail has (Gmail takes 500 kB of header at most, and
-/// ids stand near its start), and it bounds what a message made for the purpose can make us hold.
-const HEADER_BYTES_MAX: u32 = 256 * 1024;
-
-/// What one slice of headers may hold.
-const HEADERS_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What the list of all folders may hold: tens of thousands of them.
 const FOLDERS_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -74,17 +68,10 @@ pub struct Session {
     hush: Hush,
     /// Messages in the folder examined last, as far as the server told.
     n_messages: u32,
-}
-
-/// How far a folder has come (RFC 9051 §2.3.1.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
-    /// Changes when unique ids of this folder lose their meaning.
-    pub uid_validity: u32,
-    /// The next message to come gets this unique id or a higher one.
-    pub uid_next: u32,
-    /// Messages in the folder.
-    pub n_messages: u32,
+    /// Whether the server told the UIDNEXT of the folder examined last.
+    is_uid_next_told: bool,
+    /// Messages that the server could not give, not taken yet.
+    passed_over: Vec<PassedOver>,
 }
 
 /// Where `APPEND` put a message (RFC 4315 §3).
@@ -119,6 +106,8 @@ impl Session {
             capabilities,
             hush,
             n_messages: 0,
+            is_uid_next_told: false,
+            passed_over: Vec::new(),
         })
     }
 
@@ -128,7 +117,12 @@ impl Session {
         self.wire.is_ready()
     }
 
-    /// All folders.
+    /// Messages in the folder examined last, as far as the server told.
+    pub fn n_messages(&self) -> u32 {
+        self.n_messages
+    }
+
+    /// All folders whose line can be read.
     pub async fn list_folders(&mut self) -> Result<Vec<Folder>, Failure> {
         let mut command = Command::new("LIST").string(b"").string(b"*");
         // RFC 6154 §2: a plain LIST may leave the uses out. Asking takes both extensions.
@@ -139,115 +133,16 @@ impl Session {
         command.answer_bytes_max = FOLDERS_BYTES_MAX;
         let mut folders = Vec::new();
         self.run(command, |data| {
-            if data.kind == "LIST" {
-                folders.push(Folder::parse(data)?);
+            // A folder that cannot be named cannot be opened either: it hides no other.
+            if data.kind == "LIST"
+                && let Ok(folder) = Folder::parse(data)
+            {
+                folders.push(folder);
             }
             Ok(())
         })
         .await?;
         Ok(folders)
-    }
-
-    /// Opens a folder read-only; the other reads are about this folder from now on.
-    pub async fn examine(&mut self, folder: &Folder) -> Result<Position, Failure> {
-        self.n_messages = 0;
-        let (mut uid_validity, mut uid_next) = (None, None);
-        let command = Command::new("EXAMINE").string(&folder.wire_name);
-        self.run_with_codes(
-            command,
-            |_| Ok(()),
-            |code| {
-                uid_validity = find_number(code, "UIDVALIDITY").or(uid_validity);
-                uid_next = find_number(code, "UIDNEXT").or(uid_next);
-            },
-        )
-        .await?;
-        // RFC 3501 §6.3.1: a server may leave both out of its answer to EXAMINE.
-        if uid_validity.is_none() || uid_next.is_none() {
-            let command = Command::new("STATUS")
-                .string(&folder.wire_name)
-                .word("(UIDVALIDITY UIDNEXT)");
-            self.run(command, |data| {
-                if data.kind == "STATUS" {
-                    uid_validity = find_status_item(data, "UIDVALIDITY")?.or(uid_validity);
-                    uid_next = find_status_item(data, "UIDNEXT")?.or(uid_next);
-                }
-                Ok(())
-            })
-            .await?;
-        }
-        match (uid_validity, uid_next) {
-            (Some(uid_validity), Some(uid_next)) => Ok(Position {
-                uid_validity,
-                uid_next,
-                n_messages: self.n_messages,
-            }),
-            _ => Err(fail(garbage(
-                "the server tells no UIDVALIDITY or no UIDNEXT",
-            ))),
-        }
-    }
-
-    /// The unique ids from `from_uid` on, ascending. By `FETCH`, because the search index of some
-    /// servers lags behind the folder, and a message that is not found would count as not there.
-    pub async fn list_uids(&mut self, from_uid: u32) -> Result<Vec<u32>, Failure> {
-        if self.n_messages == 0 {
-            // Old servers refuse a FETCH in an empty folder, so ask first whether it still is.
-            self.noop().await?;
-            if self.n_messages == 0 {
-                return Ok(Vec::new());
-            }
-        }
-        let from_uid = from_uid.max(1);
-        let mut uids = BTreeSet::new();
-        self.run(
-            Command::new(&format!("UID FETCH {from_uid}:* (UID)")),
-            |data| {
-                if data.kind == "FETCH" {
-                    uids.extend(Fetched::parse(data)?.uid);
-                }
-                Ok(())
-            },
-        )
-        .await?;
-        // RFC 9051 §6.4.9: the range holds the last message even where its id is below `from_uid`.
-        Ok(uids.split_off(&from_uid).into_iter().collect())
-    }
-
-    /// The headers of every message from `from_uid` on, ascending by unique id. Messages that came
-    /// after [`Session::examine`] may be among them. A long gap is read with less memory by
-    /// [`Session::list_uids`] and [`Session::fetch_headers_of`].
-    pub async fn fetch_headers(&mut self, from_uid: u32) -> Result<Vec<Header>, Failure> {
-        let uids = self.list_uids(from_uid).await?;
-        self.fetch_headers_of(&uids).await
-    }
-
-    /// The headers of these messages, which are in ascending order; those that are gone are left
-    /// out.
-    pub async fn fetch_headers_of(&mut self, uids: &[u32]) -> Result<Vec<Header>, Failure> {
-        let mut headers = Vec::with_capacity(uids.len());
-        for slice in uids.chunks(HEADERS_A_SLICE) {
-            let mut wanted: BTreeSet<u32> = slice.iter().copied().collect();
-            let (Some(first), Some(last)) = (wanted.first(), wanted.last()) else {
-                continue;
-            };
-            let mut command = Command::new(&format!(
-                "UID FETCH {first}:{last} \
-                 (UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER]<0.{HEADER_BYTES_MAX}>)"
-            ));
-            command.response_bytes_max = response_bytes_max(HEADER_BYTES_MAX);
-            command.answer_bytes_max = HEADERS_BYTES_MAX;
-            self.run(command, |data| {
-                if data.kind == "FETCH" {
-                    let header = Fetched::parse(data)?.into_header();
-                    headers.extend(header.filter(|header| wanted.remove(&header.uid)));
-                }
-                Ok(())
-            })
-            .await?;
-        }
-        headers.sort_unstable_by_key(|header| header.uid);
-        Ok(headers)
     }
 
     /// The start of a message, `at_most_bytes` long and no more than 32 MiB; `None` where it is
@@ -362,28 +257,6 @@ fn response_bytes_max(n_bytes: u32) -> usize {
     usize::try_from(n_bytes)
         .unwrap_or(usize::MAX)
         .saturating_add(RESPONSE_BYTES_MAX)
-}
-
-/// The one number of a code of this name.
-fn find_number(code: &Code, name: &str) -> Option<u32> {
-    code.numbers(name)?.first().copied()
-}
-
-/// A number of a `STATUS` response (RFC 9051 §7.3.3); `None` where it is not told.
-fn find_status_item(data: &Data, name: &str) -> Result<Option<u32>, Unreadable> {
-    let values = data.values()?;
-    let [_folder, Value::List(items)] = values.as_slice() else {
-        return Err(data.unreadable());
-    };
-    let (pairs, _) = items.as_chunks::<2>();
-    let is_named = |item: &Value| {
-        item.text()
-            .is_some_and(|text| text.eq_ignore_ascii_case(name))
-    };
-    Ok(pairs
-        .iter()
-        .find(|[item, _]| is_named(item))
-        .and_then(|[_, value]| value.number()))
 }
 
 fn fail(said: Said) -> Failure {

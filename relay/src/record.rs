@@ -26,6 +26,38 @@ pub struct Doubt {
     pub since: Timestamp,
     /// Where the sent folder stood before the attempt; `None` where it was not known.
     pub sent: Option<FolderPosition>,
+    /// The sent folder's name then; `None` where it was not known.
+    pub folder: Option<String>,
+    /// The place of the attempt in the order in which the inbox's attempts began.
+    pub claim_no: i64,
+    /// The adoption of credentials that the attempt was made with.
+    pub adoption: i64,
+    /// The size of the message; `None` where nobody has told it: then no other message is known to be as large.
+    pub size_bytes: Option<u64>,
+}
+
+/// The sent folder, and where it stood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentPlace {
+    /// Its name.
+    pub folder: String,
+    /// Where it stood.
+    pub position: FolderPosition,
+}
+
+/// A message of an inbox that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The value of its own header.
+    pub id: DeliveryId,
+    /// What we wrote as `Message-ID`.
+    pub message_id: String,
+    /// The place of its attempt in the order in which the inbox's attempts began.
+    pub claim_no: i64,
+    /// The adoption of credentials that it was sent with.
+    pub adoption: i64,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
 }
 
 /// A lead as it was read from a file.
@@ -37,4 +69,41 @@ pub struct NewLead {
     pub address: Address,
     /// Every column by its name, the address included.
     pub fields: BTreeMap<String, String>,
+}
+
+/// A campaign's queue at one of its inboxes, as far as the order of sending asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Queue {
+    /// When its turn is, in turns taken; the least goes next.
+    pub turn: i64,
+    /// Whether something was due when it was last asked.
+    pub was_waiting: bool,
+    /// Follow-ups that it has sent since its last first message.
+    pub follow_ups: i64,
+    /// Steps of its sequence.
+    pub n_steps: i64,
+    /// Whether a follow-up is due.
+    pub has_follow_up: bool,
+    /// Whether a first message waits.
+    pub has_first: bool,
+}
+
+/// Which message of a queue goes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The follow-up that was due first; among those due together, the first of the list.
+    FollowUp,
+    /// The first message to the lead that stands first in the list.
+    First,
+}
+
+/// Whose message goes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// The queue, by its place among those that were asked.
+    pub queue_idx: usize,
+    /// Which of its messages.
+    pub class: Class,
+    /// The turn that was taken, for the inbox to remember.
+    pub served: i64,
 }

@@ -124,7 +124,7 @@ impl RunningApp {
                 return Err(taken);
             }
         };
-        let store = Store::open(&database).await?;
+        let store = Store::open(&database, &clock).await?;
         let keys = match open_keys(&store, &config.key_file, found).await {
             Ok(keys) => keys,
             Err(refused) => {
@@ -245,3 +245,6 @@ fn write_operator_token(path: &Path) -> Result<String, StartError> {
     file.write_all(token.expose().as_bytes()).map_err(error)?;
     Ok(secret::hash(&token))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,14 +9,22 @@ use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::{AnyPool, Row as _};
 
+use crate::clock::Clock;
+
 pub mod access;
+pub mod addressed;
+pub mod aside;
 pub mod campaign;
+mod clocks;
 pub mod delivery;
 pub mod doubt;
+pub mod folder;
+pub mod hold;
 pub mod hosted;
 pub mod inbox;
 pub mod lead;
@@ -37,6 +45,16 @@ const READERS: u32 = 4;
 pub struct Store {
     writer: AnyPool,
     reader: AnyPool,
+    clock: Clock,
+    /// What the clock had lived when the database was opened, and what all relays before had.
+    lived_at_open: Duration,
+    r_ms_at_open: i64,
+    /// Known outcomes that the database did not take.
+    aside: Arc<aside::Aside>,
+    /// The attempts that are under way here.
+    holds: hold::Holds,
+    /// Campaigns that leads are being added to.
+    importing: Arc<std::sync::Mutex<std::collections::HashSet<protocol::id::CampaignId>>>,
     /// Held for as long as the store lives: a second relay on the same file is refused.
     _lock: Arc<File>,
 }
@@ -113,9 +131,15 @@ pub enum StoreError {
         /// Its id.
         id: String,
     },
+    /// What the database did not take could not be kept beside it either.
+    #[error("the file of outcomes beside the database failed")]
+    Aside(#[source] std::io::Error),
     /// The present state does not allow it.
     #[error("{0}")]
     Conflict(String),
+    /// A reconnect's present state does not allow it.
+    #[error(transparent)]
+    Reconnect(#[from] reconnect::Refusal),
     /// Somebody else holds the attempt by now; what was to be written is not.
     #[error("attempt {attempt} of {delivery} is no longer ours")]
     FenceLost {
@@ -147,7 +171,8 @@ impl StoreError {
 
 impl Store {
     /// Opens the file, creates and migrates it, and locks it for this process.
-    pub async fn open(path: &Path) -> Result<Self, OpenError> {
+    /// `clock` tells what this process lives; dues are measured by that.
+    pub async fn open(path: &Path, clock: &Clock) -> Result<Self, OpenError> {
         let lock = lock(path)?;
         check_kind(path)?;
         let sql = |source: StoreError| OpenError::Sql {
@@ -172,11 +197,20 @@ impl Store {
         let reader = connect(&url, READERS)
             .await
             .map_err(|error| sql(error.into()))?;
-        Ok(Self {
+        let r_ms_at_open = Self::load_running_time(&writer).await.map_err(sql)?;
+        let store = Self {
             writer,
             reader,
+            clock: clock.clone(),
+            lived_at_open: clock.lived(),
+            r_ms_at_open,
+            aside: Arc::new(aside::Aside::beside(path)),
+            holds: hold::Holds::default(),
+            importing: Arc::default(),
             _lock: Arc::new(lock),
-        })
+        };
+        store.carry_clocks_over().await.map_err(sql)?;
+        Ok(store)
     }
 
     /// Refuses a database that another relay has, without opening or making anything.
@@ -189,8 +223,17 @@ impl Store {
         }
     }
 
-    /// Waits for what is being written, and closes.
+    /// Sets something of the connection that writes, as a disk or another process may.
+    #[cfg(test)]
+    pub(crate) async fn set_pragma(&self, pragma: &'static str) {
+        sqlx::query(pragma).execute(&self.writer).await.unwrap();
+    }
+
+    /// Waits for what is being written, keeps the running time, and closes.
     pub async fn close(&self) {
+        if let Err(error) = self.beat().await {
+            tracing::warn!(%error, "the time since the last beat is not on record");
+        }
         self.reader.close().await;
         self.writer.close().await;
     }

@@ -5,5 +5,5 @@
 pub mod arrival;
 pub mod leads;
 pub mod message;
-pub mod report;
+pub mod own;
 pub mod template;

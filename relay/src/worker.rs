@@ -9,6 +9,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::app::App;
 use crate::bell::Wanted;
+use crate::clock::BEAT_EVERY;
 use crate::engine::outcome::LONGEST_DELAY;
 use crate::failure::Failure;
 use crate::secret::SealingError;
@@ -17,11 +18,14 @@ use crate::store::set_back::Longest;
 
 mod confirming;
 mod inbox;
+mod keeping;
 mod mailbox;
 mod memory;
 mod reading;
 mod reconnect;
+mod returned;
 mod sending;
+mod settling;
 mod token;
 
 /// Between two looks for attempts whose lease ran out.
@@ -47,7 +51,7 @@ pub(crate) enum WorkError {
 #[derive(Debug)]
 pub struct Workers {
     stop: Arc<watch::Sender<bool>>,
-    tasks: JoinHandle<JoinSet<()>>,
+    tasks: JoinHandle<()>,
 }
 
 impl Workers {
@@ -60,6 +64,13 @@ impl Workers {
         if app.store.is_ahead_of(app.clock.now()).await? {
             set_back(app).await?;
         }
+        let known = app.store.replay_aside().await?;
+        if known > 0 {
+            tracing::info!(
+                known,
+                "outcomes that the database had not taken are on record now"
+            );
+        }
         let doubts = app.store.doubt_orphans(app.clock.now(), None).await?;
         if doubts > 0 {
             tracing::warn!(
@@ -67,7 +78,7 @@ impl Workers {
                 "deliveries were being attempted when the relay ended; they are in doubt"
             );
         }
-        app.store.open_gaps().await?;
+        app.store.open_gaps(app.clock.now()).await?;
         for inbox in app.store.list_inboxes().await? {
             app.bell.wake_inbox(&inbox.id);
         }
@@ -81,48 +92,50 @@ impl Workers {
 
     /// Tells every task to end after what it is at, and waits for them.
     pub async fn stop(self) {
-        let _ = self.stop.send_replace(true);
-        let Ok(mut tasks) = self.tasks.await else {
-            return;
-        };
-        let ended = tokio::time::timeout(ENDS_WITHIN, async {
-            while tasks.join_next().await.is_some() {}
-        });
-        if ended.await.is_err() {
+        let Self { stop, mut tasks } = self;
+        let _ = stop.send_replace(true);
+        if tokio::time::timeout(ENDS_WITHIN, &mut tasks).await.is_err() {
             tracing::warn!("some tasks did not end in time; what they were at will be in doubt");
-            tasks.shutdown().await;
+            tasks.abort();
+            let _ = tasks.await;
         }
     }
 }
 
-/// Starts every task that is wanted, until told to stop; gives those that still run then.
+/// Starts every task that is wanted. Once told to stop it starts only what gives back what a reconnect held, and
+/// returns when nothing runs any more.
 async fn start_tasks(
     app: Arc<App>,
     mut wanted: mpsc::UnboundedReceiver<Wanted>,
     stop: Arc<watch::Sender<bool>>,
-) -> JoinSet<()> {
+) {
     let mut tasks = JoinSet::new();
     tasks.spawn(look_for_orphans(Arc::clone(&app), stop.subscribe()));
-    let mut told = stop.subscribe();
+    tasks.spawn(beat(Arc::clone(&app), stop.subscribe()));
     loop {
         let asked = tokio::select! {
-            // What was asked for before the end is still begun.
+            // What a task asked for before it ended comes before its end.
             biased;
-            asked = wanted.recv() => asked,
-            Some(_) = tasks.join_next() => continue,
-            _ = told.wait_for(|stop| *stop) => None,
+            Some(asked) = wanted.recv() => asked,
+            ended = tasks.join_next() => match ended {
+                Some(_) => continue,
+                // The one that looks for orphans ends when it is told to, and no task before.
+                None => return,
+            },
         };
         let app = Arc::clone(&app);
         match asked {
-            Some(Wanted::Inbox { id, nudge }) => {
-                tasks.spawn(inbox::run(app, id, nudge, stop.subscribe()))
+            Wanted::GiveBack(held) => {
+                tasks.spawn(reconnect::give_back(app, held));
             }
-            Some(Wanted::Reconnect { id, nudge }) => {
-                tasks.spawn(reconnect::run(app, id, nudge, stop.subscribe()))
+            _ if *stop.borrow() => {}
+            Wanted::Inbox { id, nudge } => {
+                tasks.spawn(inbox::run(app, id, nudge, stop.subscribe()));
             }
-            Some(Wanted::GiveBack(held)) => tasks.spawn(reconnect::give_back(app, held)),
-            None => return tasks,
-        };
+            Wanted::Reconnect { id, nudge } => {
+                tasks.spawn(reconnect::run(app, id, nudge, stop.subscribe()));
+            }
+        }
     }
 }
 
@@ -135,6 +148,22 @@ async fn set_back(app: &App) -> Result<(), StoreError> {
         deferral: LONGEST_DELAY,
     };
     app.store.set_back(app.clock.now(), longest).await
+}
+
+/// Says that the relay lives, and keeps what it has lived.
+async fn beat(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = app.clock.wait_for(BEAT_EVERY) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        if let Err(error) = app.store.beat().await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "cannot keep the running time"
+            );
+        }
+    }
 }
 
 async fn look_for_orphans(app: Arc<App>, mut stop: watch::Receiver<bool>) {

@@ -350,6 +350,19 @@ impl Control {
             .append(to, "INBOX", raw.into(), &[], clock::now_ms());
     }
 
+    /// Puts a message into a folder of theirs, which is made where it is missing, as a person or a rule does.
+    pub fn deliver_into(&self, to: &str, folder: &str, raw_message: impl AsRef<[u8]>) {
+        let raw = with_crlf(raw_message.as_ref());
+        let mail = &self.provider.mail;
+        mail.create_folder(to, folder);
+        mail.append(to, folder, raw.into(), &[], clock::now_ms());
+    }
+
+    /// Refuses with NO, whoever asks, to give the header or the body of messages that hold this text; `None` ends it.
+    pub fn make_unreadable(&self, text: Option<&str>) {
+        locked(&self.provider.faults).unreadable = text.map(|text| text.as_bytes().to_vec());
+    }
+
     /// Every message that was handed over to a recipient, in order.
     pub fn delivered(&self) -> Vec<Delivered> {
         self.provider.mail.delivered()

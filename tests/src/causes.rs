@@ -84,7 +84,7 @@ fn classes(cause: Cause) -> &'static [&'static str] {
         Cause::RecipientDeferred => &["temporary_outage", "recipient_rejected"],
         Cause::TemporaryOutage => &["temporary_outage"],
         Cause::RecipientRejected => &["recipient_rejected"],
-        Cause::SendingBlocked => &["sending_blocked"],
+        Cause::RelayListed | Cause::SendingBlocked => &["sending_blocked"],
         Cause::SettingsWrong => &["settings_wrong"],
         Cause::SignInBlocked => &["suspicious_login_blocked"],
         Cause::SignInRefused => &["bad_credentials"],

@@ -21,6 +21,7 @@ mod faults;
 mod fuzz;
 mod gzip;
 mod npm;
+mod score;
 mod secrets;
 mod shell;
 mod start;
@@ -41,6 +42,7 @@ const COMMANDS: &[Command] = &[
     crash::COMMAND,
     faults::COMMAND,
     burn::COMMAND,
+    score::COMMAND,
     secrets::COMMAND,
     fuzz::COMMAND,
     bench::COMMAND,

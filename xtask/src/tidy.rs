@@ -1,17 +1,19 @@
 //! `cargo xtask tidy`: what no lint can check. Each check is a file below `tidy/` and one line in
 //! [`CHECKS`]: a pure function from the files of the checkout to findings.
 //!
-//! What clippy or rustfmt can check is not repeated here.
+//! What clippy can check is not repeated here.
 
 mod absolute_paths;
 mod arrows;
 mod dependencies;
 mod forbidden;
+pub(crate) mod format;
 pub(crate) mod generated;
 mod headers;
 mod names;
 mod pages;
 mod permissions;
+mod prose;
 mod refusals;
 mod rust_source;
 mod security;
@@ -19,6 +21,7 @@ mod size;
 mod sql;
 mod standards;
 mod tree;
+mod unused;
 
 use std::process::ExitCode;
 
@@ -34,9 +37,15 @@ pub(crate) const COMMAND: Command = Command {
     summary: "checks what no lint can: arrows, headers, citations, sizes, generated files",
     about: "\
 Reads every text file of the checkout and names each that breaks a rule of CONTRIBUTING.md, with
-what to do. With --generated it also compares the generated files with what the built relay
-prints; --write writes them.",
+what to do, and each Rust file that is not as rustfmt writes it; --format formats them. With
+--generated it also compares the generated files with what the built relay prints; --write writes
+them.",
     accepts: Accepts::Flags(&[
+        Flag {
+            name: "--format",
+            value: None,
+            help: "format every Rust file",
+        },
         Flag {
             name: "--generated",
             value: None,
@@ -50,13 +59,19 @@ prints; --write writes them.",
     ]),
     run: |given| {
         let workspace = Workspace::find()?;
+        if given.has("--format") {
+            format::write(&workspace)?;
+        }
         if given.has("--write") {
             generated::write(&workspace)?;
         }
         if given.has("--generated") {
             generated::check(&workspace)?;
         }
-        check(&workspace)?;
+        match (check(&workspace), format::check(&workspace)) {
+            (Err(found), Err(unformatted)) => bail!("{found}\n{unformatted}"),
+            (found, unformatted) => found.and(unformatted)?,
+        }
         Ok(ExitCode::SUCCESS)
     },
 };
@@ -66,6 +81,8 @@ const CHECKS: &[fn(&Tree) -> Vec<Finding>] = &[
     headers::check,
     arrows::check_crates,
     arrows::check_modules,
+    arrows::check_relay,
+    arrows::check_circles,
     arrows::check_engine_is_pure,
     arrows::check_decisions_know_no_browser,
     pages::check,
@@ -79,6 +96,8 @@ const CHECKS: &[fn(&Tree) -> Vec<Finding>] = &[
     absolute_paths::check,
     forbidden::check,
     size::check,
+    unused::check,
+    prose::check,
 ];
 
 /// One broken rule.

@@ -87,7 +87,7 @@ pub(super) fn list(campaign: &Campaign, model: &Model, send: &Callback<Event>) -
 }
 
 fn row(delivery: &Delivery, model: &Model) -> Html {
-    let (state, at) = words::delivery(&delivery.status);
+    let (state, at) = words::delivery(delivery);
     html! {
         <tr key={delivery.id.to_string()}>
             <th scope="row">{ delivery.to.as_str() }</th>

@@ -6,6 +6,7 @@ use protocol::cause::Cause;
 use protocol::delivery::{State as DeliveryState, Suppression};
 use protocol::provider::{Provider, ProviderId};
 use protocol::request::campaign::{Campaign, Counts};
+use protocol::request::delivery::Delivery;
 use protocol::request::inbox::Inbox;
 use protocol::timestamp::Timestamp;
 use web::icon::Icon;
@@ -29,15 +30,15 @@ pub(super) fn campaign(campaign: &Campaign) -> (&'static str, Icon, &'static str
 }
 
 /// How a delivery stands, and the instant that belongs to it.
-pub(super) fn delivery(state: &DeliveryState) -> (&'static str, Option<Timestamp>) {
-    match state {
-        DeliveryState::Planned { due_at } => ("Planned", Some(*due_at)),
+pub(super) fn delivery(delivery: &Delivery) -> (&'static str, Option<Timestamp>) {
+    match &delivery.status {
+        DeliveryState::Planned { .. } => ("Planned", delivery.due_at),
         DeliveryState::Attempting { .. } => ("Being sent", None),
         DeliveryState::Accepted { at } => ("Accepted", Some(*at)),
-        DeliveryState::Deferred { due_at, .. } => ("Put off, tried again", Some(*due_at)),
+        DeliveryState::Deferred { .. } => ("Put off, tried again", delivery.due_at),
         DeliveryState::Rejected { .. } => ("Refused", None),
-        DeliveryState::InDoubt { since } => ("In doubt, being settled", Some(*since)),
-        DeliveryState::Unsettled { since } => ("Needs a decision", Some(*since)),
+        DeliveryState::InDoubt { since, .. } => ("In doubt, being settled", Some(*since)),
+        DeliveryState::Unsettled { since, .. } => ("Needs a decision", Some(*since)),
         DeliveryState::Suppressed { why } => (suppressed(*why), None),
         DeliveryState::Cancelled => ("Ended", None),
         DeliveryState::Bounced { accepted_at } => ("Bounced", Some(*accepted_at)),
@@ -49,6 +50,7 @@ pub(super) fn suppressed(why: Suppression) -> &'static str {
     match why {
         Suppression::Replied => "Not sent: answered",
         Suppression::Bounced => "Not sent: an earlier message bounced",
+        Suppression::Complained => "Not sent: reported as abuse",
         Suppression::Rejected => "Not sent: an earlier message was refused",
         Suppression::Person => "Not sent: ended by a person",
     }

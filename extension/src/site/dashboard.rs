@@ -80,8 +80,18 @@ mod tests {
     #[test]
     fn every_other_page_of_it_is_watched() {
         let known = known_with(&[JANE_LOST, JOHN_WELL], &[AUTUMN_PAUSED, SPRING_RUNNING]);
-        for path in ["/campaigns/cmp_spring", "/campaigns", "/", "/campaigns/cmp_gone", "/inboxes/inb_john"] {
-            check(&page(&format!("https://relay.acme.example{path}")), &known, &WATCH);
+        for path in [
+            "/campaigns/cmp_spring",
+            "/campaigns",
+            "/",
+            "/campaigns/cmp_gone",
+            "/inboxes/inb_john",
+        ] {
+            check(
+                &page(&format!("https://relay.acme.example{path}")),
+                &known,
+                &WATCH,
+            );
         }
     }
 
@@ -90,19 +100,31 @@ mod tests {
         let url = "https://relay.acme.example/inboxes";
         let both = known_with(&[JANE_LOST, JOHN_LOST_BEFORE], &[]);
         check(&page(url), &both, &show("inb_john", None));
-        check(&page("https://relay.acme.example/inboxes/inb_jane"), &both, &show("inb_jane", None));
+        check(
+            &page("https://relay.acme.example/inboxes/inb_jane"),
+            &both,
+            &show("inb_jane", None),
+        );
         check(&page(url), &known_with(&[JOHN_WELL], &[]), &WATCH);
     }
 
     #[test]
     fn a_campaign_that_a_person_paused_is_left_alone() {
         let known = known_with(&[JANE_LOST], &[AUTUMN_PAUSED_BY_PERSON]);
-        check(&page("https://relay.acme.example/campaigns/cmp_autumn"), &known, &WATCH);
+        check(
+            &page("https://relay.acme.example/campaigns/cmp_autumn"),
+            &known,
+            &WATCH,
+        );
     }
 
     #[test]
     fn another_port_of_the_same_host_is_another_site() {
         let known = known_with(&[JANE_LOST], &[AUTUMN_PAUSED]);
-        check(&page("https://relay.acme.example:8443/campaigns/cmp_autumn"), &known, &NOTHING);
+        check(
+            &page("https://relay.acme.example:8443/campaigns/cmp_autumn"),
+            &known,
+            &NOTHING,
+        );
     }
 }

@@ -28,7 +28,11 @@ fn decide(_: &Place, page: &Page, known: &Known) -> Verdict {
             };
         }
     }
-    if about_us { Verdict::Watch } else { Verdict::Nothing }
+    if about_us {
+        Verdict::Watch
+    } else {
+        Verdict::Nothing
+    }
 }
 
 /// The inboxes that a banner is about: those it names; else those of the campaign it names, or that the page is
@@ -47,16 +51,26 @@ fn inboxes_meant<'a>(banner: &Candidate, page: &Page, known: &'a Known) -> Vec<&
         .iter()
         .filter(|candidate| candidate.role == "heading")
         .map(|candidate| candidate.words.as_str());
-    let places: Vec<&str> = heads.chain([banner.words.as_str(), page.title.as_str()]).collect();
+    let places: Vec<&str> = heads
+        .chain([banner.words.as_str(), page.title.as_str()])
+        .collect();
     let campaigns: Vec<_> = known
         .campaigns
         .iter()
-        .filter(|campaign| places.iter().any(|words| wording::names(words, &campaign.name)))
+        .filter(|campaign| {
+            places
+                .iter()
+                .any(|words| wording::names(words, &campaign.name))
+        })
         .collect();
     known
         .inboxes
         .iter()
-        .filter(|inbox| campaigns.iter().any(|campaign| campaign.inboxes.contains(&inbox.id)))
+        .filter(|inbox| {
+            campaigns
+                .iter()
+                .any(|campaign| campaign.inboxes.contains(&inbox.id))
+        })
         .collect()
 }
 
@@ -69,9 +83,9 @@ mod tests {
     #[test]
     fn a_banner_that_names_a_lost_inbox_shows_it() {
         let known = known_with(&[JANE_LOST, JOHN_WELL], &[AUTUMN_PAUSED]);
-        let named = page(URL)
-            .heading("Outreach")
-            .banner("Your campaign is paused: jane@acme.example was disconnected. Reconnect to resume.");
+        let named = page(URL).heading("Outreach").banner(
+            "Your campaign is paused: jane@acme.example was disconnected. Reconnect to resume.",
+        );
         check(&named, &known, &show("inb_jane", Some(1)));
     }
 
@@ -101,15 +115,23 @@ mod tests {
     #[test]
     fn a_name_without_a_pause_is_nothing() {
         let known = known_with(&[JANE_LOST], &[AUTUMN_PAUSED]);
-        for words in ["Welcome, jane@acme.example", "Autumn outreach was sent to 40 leads."] {
-            check(&page(URL).heading("Autumn outreach").banner(words), &known, &NOTHING);
+        for words in [
+            "Welcome, jane@acme.example",
+            "Autumn outreach was sent to 40 leads.",
+        ] {
+            check(
+                &page(URL).heading("Autumn outreach").banner(words),
+                &known,
+                &NOTHING,
+            );
         }
     }
 
     #[test]
     fn what_the_relay_does_not_confirm_is_watched_and_not_shown() {
         let known = known_with(&[JANE_WELL], &[]);
-        let said = page(URL).banner("jane@acme.example is disconnected. Reconnect to resume sending.");
+        let said =
+            page(URL).banner("jane@acme.example is disconnected. Reconnect to resume sending.");
         check(&said, &known, &WATCH);
     }
 }

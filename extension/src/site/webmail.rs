@@ -43,8 +43,16 @@ mod tests {
     #[test]
     fn the_account_on_the_page_decides() {
         let known = known_with(&[JANE_LOST, JOHN_WELL], &[AUTUMN_PAUSED]);
-        check(&page(URL).account("jane@acme.example"), &known, &show("inb_jane", None));
-        check(&page(URL).account("Jane@Acme.Example"), &known, &show("inb_jane", None));
+        check(
+            &page(URL).account("jane@acme.example"),
+            &known,
+            &show("inb_jane", None),
+        );
+        check(
+            &page(URL).account("Jane@Acme.Example"),
+            &known,
+            &show("inb_jane", None),
+        );
         check(&page(URL).account("john@acme.example"), &known, &WATCH);
         check(&page(URL).account("mary@acme.example"), &known, &NOTHING);
         check(&page(URL), &known, &NOTHING);
@@ -53,7 +61,9 @@ mod tests {
     #[test]
     fn of_several_accounts_the_lost_one_is_shown() {
         let known = known_with(&[JOHN_WELL, JANE_LOST], &[]);
-        let both = page(URL).account("john@acme.example").account("jane@acme.example");
+        let both = page(URL)
+            .account("john@acme.example")
+            .account("jane@acme.example");
         check(&both, &known, &show("inb_jane", None));
     }
 

@@ -58,7 +58,13 @@ fn check<R: Request>(fields: &Map<String, Value>) {
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
         .map(|name| (name, text(name)))
         .collect();
-    let input = vec![0; fields.iter().map(|(name, value)| name.len() + size(value)).sum()];
+    let input = vec![
+        0;
+        fields
+            .iter()
+            .map(|(name, value)| name.len() + size(value))
+            .sum()
+    ];
     // A refusal asks again, with one field changed, as often as the request has fields.
     match cost::bounded(&input, 64 * 1024, 1024, || {
         parse_request::<R>(&parameters, fields)
@@ -86,7 +92,11 @@ fn size(value: &Value) -> usize {
         Value::String(text) => text.len() + 2,
         Value::Array(values) => values.iter().map(size).sum::<usize>() + 2,
         Value::Object(fields) => {
-            fields.iter().map(|(name, value)| name.len() + size(value)).sum::<usize>() + 2
+            fields
+                .iter()
+                .map(|(name, value)| name.len() + size(value))
+                .sum::<usize>()
+                + 2
         }
         _ => 4,
     }
@@ -103,7 +113,10 @@ fn check_written_again<R: Request>(request: &R) {
     assert_eq!(segments.len(), named.len(), "{path}");
     let mut values = Vec::new();
     for (segment, name) in segments.iter().zip(&named) {
-        match name.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+        match name
+            .strip_prefix('{')
+            .and_then(|name| name.strip_suffix('}'))
+        {
             Some(name) => values.push((name, decode_segment(segment))),
             None => assert_eq!(segment, name),
         }
@@ -187,8 +200,12 @@ fn check_not_told(value: &Value, detail: &str) {
             text.chars().count() < TOLD_BELOW || !detail.contains(text),
             "told back: {detail}"
         ),
-        Value::Array(values) => values.iter().for_each(|value| check_not_told(value, detail)),
-        Value::Object(fields) => fields.values().for_each(|value| check_not_told(value, detail)),
+        Value::Array(values) => values
+            .iter()
+            .for_each(|value| check_not_told(value, detail)),
+        Value::Object(fields) => fields
+            .values()
+            .for_each(|value| check_not_told(value, detail)),
         _ => {}
     }
 }

@@ -53,7 +53,10 @@ pub(super) fn run(bytes: &[u8]) {
             "{beside:?}"
         );
         // Spaces around an address, and tabs and line ends in it, mean nothing (WHATWG URL).
-        let solid: String = page.url.split(|c: char| c.is_control() || c == ' ').collect();
+        let solid: String = page
+            .url
+            .split(|c: char| c.is_control() || c == ' ')
+            .collect();
         let solid = solid.to_ascii_lowercase();
         assert!(
             solid.starts_with("https:") || solid.starts_with("http:"),

@@ -6,9 +6,9 @@ use protocol::campaign::Step;
 use protocol::id::DeliveryId;
 use protocol::inbox::Address;
 use protocol::timestamp::Timestamp;
+use relay::record::NewLead;
 use relay::text::leads::{ADDRESS_COLUMN, LeadsError, parse};
 use relay::text::message::{MessageError, Parts, compose};
-use relay::record::NewLead;
 
 use crate::cost;
 

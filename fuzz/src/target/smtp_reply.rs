@@ -110,13 +110,14 @@ fn check(reply: &SmtpReply) {
             reply.code / 100 == 2 && reply.text.contains(&id),
             "{id} {reply:?}"
         );
-        let inside = id
-            .strip_prefix('<')
-            .and_then(|rest| rest.strip_suffix('>'))
-            .unwrap_or_default();
-        let is_id = inside.bytes().all(|byte| byte.is_ascii_graphic())
+        let inside = id.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
+        let is_left_side = inside.is_none()
+            && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        let inside = inside.unwrap_or_default();
+        let is_whole = inside.bytes().all(|byte| byte.is_ascii_graphic())
             && !inside.contains(['<', '>'])
             && inside.split('@').filter(|part| !part.is_empty()).count() == 2;
+        let is_id = is_left_side || is_whole;
         assert!(is_id, "{id}");
     }
     let offer = Offer::parse(reply);

@@ -1,5 +1,7 @@
 //! The account is locked, suspended or gone.
 
+use super::aadsts::Asks;
+use super::concept::MALICE;
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
 use crate::evidence::Stage;
@@ -10,57 +12,30 @@ pub(super) static CAUSE: Definition = Definition {
         persistence: Persistence::Permanent,
         acts: Acts::Admin,
         title: "{inbox} is locked",
-        explanation: "{provider} says that the account is locked, switched off or gone. Your administrator, or {provider}, can open it again; then reconnect.",
+        explanation: "{provider} says that the account is locked, switched off or gone. If it is your own, sign in on the provider's page and do what it asks; in an organisation, its administrator can open it. Then reconnect.",
         remedy: Remedy::AskAdmin,
     },
     claim: |evidence| {
-        // "Microsoft Entra authentication and authorization error codes": locked, disabled, not there.
-        if evidence.has_aadsts(&[50_053]) && !evidence.mentions(&["malicious"])
-            || evidence.has_aadsts(&[50_057, 500_341, 500_571])
-            || evidence.oauth().is_some() && evidence.mentions(&["abuse mode"])
-        {
-            return Some(Claim::Coded);
-        }
+        // RFC 5248 §2.4 registers x.7.13: user account disabled. After RCPT it is the recipient's.
+        let coded = matches!(evidence.stage, Stage::Auth | Stage::Mail)
+            && evidence.has_enhanced(&[(7, 13)]);
         // Nobody of that name: at a visit somebody else signed in, later this one is gone.
-        if evidence.stage == Stage::Refresh
-            && evidence.has_aadsts(&[50_020, 50_034, 51_004, 90_072])
-        {
+        let gone = evidence.stage == Stage::Refresh && evidence.asks() == Some(Asks::OtherAccount);
+        let locked = evidence.asks() == Some(Asks::Unlock) && !evidence.says(MALICE);
+        // Microsoft's words for an account that sent too much spam.
+        let abused = evidence.oauth().is_some() && evidence.says(&["abuse mode"]);
+        if coded || gone || locked || abused {
             return Some(Claim::Coded);
         }
-        // RFC 5248 §2.4 registers x.7.13: user account disabled.
-        if evidence.stage == Stage::Auth && evidence.has_enhanced(&[(7, 13)]) {
-            return Some(Claim::Coded);
+        let refused = evidence.refuses_grant()
+            || evidence.imap().is_some()
+            || evidence.stage == Stage::Auth && evidence.refuses_sign_in();
+        if refused && evidence.is_account_shut() {
+            return Some(Claim::Worded);
         }
-        let account = [
-            "account",
-            "mailbox",
-            "user ",
-            "login is",
-            "logins are",
-            "login has been",
-        ];
-        let shut = [
-            "locked",
-            "suspended",
-            "disabled",
-            "deactivated",
-            "deleted",
-            "closed",
-            "inactive",
-            "terminated",
-            "frozen",
-            "blocked",
-            "restricted",
-            "lockdown",
-            "not active",
-            "expired user",
-        ];
-        let asks = matches!(
-            evidence.stage,
-            Stage::Refresh | Stage::Exchange | Stage::Authorize
-        ) && evidence.oauth().is_some();
-        let refused = asks || evidence.refuses_sign_in();
-        (refused && evidence.mentions_both(&account, &shut)).then_some(Claim::Worded)
+        // RFC 5530 §3: CONTACTADMIN.
+        let ask = evidence.stage == Stage::Auth && evidence.has_imap_code(&["CONTACTADMIN"]);
+        ask.then_some(Claim::Hinted)
     },
 };
 

@@ -1,5 +1,7 @@
 //! The permission is one that only an administrator of the organisation may give.
 
+use super::aadsts::Asks;
+use super::words::Concept;
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
 use crate::evidence::Stage;
@@ -11,26 +13,21 @@ pub(super) static CAUSE: Definition = Definition {
         acts: Acts::Admin,
         title: "Your administrator must agree first",
         explanation: "Your organisation lets only an administrator allow this app for {inbox}. Ask for it; after that, sign in once more.",
-        remedy: Remedy::AskAdmin,
+        remedy: Remedy::AskConsent,
     },
     claim: |evidence| {
-        // "Microsoft Entra authentication and authorization error codes": 90094 and 90095 need an administrator's
-        // consent; 65004 is how somebody comes back who met the page that says so; 65001 is consent that is
-        // missing, which after a visit that asked means that this person could not give it.
-        let here = evidence.stage == Stage::Authorize && evidence.has_aadsts(&[65001, 65004]);
-        let anywhere = evidence.has_aadsts(&[90093, 90094, 90095]);
-        let worded = evidence.mentions(&[
-            "admin approval",
-            "admin consent",
-            "administrator consent",
-            "needs approval",
-            "needs to review",
-        ]);
-        if here || anywhere {
-            Some(Claim::Coded)
-        } else {
-            (evidence.oauth().is_some() && worded).then_some(Claim::Worded)
+        // 65004 is how somebody comes back who met the page that says so; 65001 is consent that is missing, which
+        // after a visit that asked means that this person could not give it.
+        let here = evidence.stage == Stage::Authorize
+            && matches!(evidence.asks(), Some(Asks::Consent | Asks::Declined));
+        if here || evidence.asks() == Some(Asks::AdminConsent) {
+            return Some(Claim::Coded);
         }
+        let agreement: Concept = &["approv*", "consent*", "review*"];
+        let admins: Concept = &["admin*"];
+        let worded = evidence.relates(admins, agreement)
+            || evidence.says(&["needs approval", "needs to review"]);
+        (evidence.refuses_grant() && worded).then_some(Claim::Worded)
     },
 };
 

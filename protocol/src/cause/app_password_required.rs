@@ -1,5 +1,6 @@
 //! Passwords are taken here, and this one is the account's own where an app password is needed.
 
+use super::concept::{APP_PASSWORD, SECOND_FACTOR};
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
 
@@ -9,22 +10,21 @@ pub(super) static CAUSE: Definition = Definition {
         persistence: Persistence::Permanent,
         acts: Acts::Person,
         title: "{inbox} needs an app password",
-        explanation: "{provider} takes no ordinary password from programs. Make an app password in the account there, then enter it here.",
+        explanation: "{provider} takes no ordinary password from programs. Make an app password in the account's security settings there, then enter it here. Google shows the page for it once two-step verification is on; NetEase and QQ call it an authorization code.",
         remedy: Remedy::NewAppPassword,
     },
     claim: |evidence| {
-        // 163 and QQ call the same thing an authorization code, Mail.ru a password for an application.
-        let app_password = [
-            "application-specific",
-            "app-specific",
-            "app password",
-            "application password",
-            "password for app",
-            "device password",
-            "authorization code",
-            "parol prilozheniya",
-        ];
-        (evidence.refuses_sign_in() && evidence.mentions(&app_password)).then_some(Claim::Coded)
+        if !evidence.refuses_sign_in() {
+            return None;
+        }
+        // Google's pages on app passwords.
+        if evidence.says(APP_PASSWORD)
+            || evidence.has_google_page(&["InvalidSecondFactor", "185833"])
+        {
+            return Some(Claim::Coded);
+        }
+        // A program cannot give a second proof: where one is asked for with a password, an app password takes its place.
+        evidence.says(SECOND_FACTOR).then_some(Claim::Named)
     },
 };
 

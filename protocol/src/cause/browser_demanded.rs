@@ -1,5 +1,7 @@
 //! The provider wants the person in a browser: a second step, terms, a session that is too old.
 
+use super::aadsts::Asks;
+use super::concept::{BROWSER, SECOND_FACTOR, TERMS};
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
 
@@ -9,66 +11,37 @@ pub(super) static CAUSE: Definition = Definition {
         persistence: Persistence::Permanent,
         acts: Acts::Person,
         title: "{provider} wants you to sign in again",
-        explanation: "{provider} asks for a step that only you can do in a browser, such as a second proof. Sign in once more; the campaigns go on after that.",
+        explanation: "{provider} asks for a step that only you can do in a browser, such as a second proof. Sign in once more. Where this inbox signs in by a password, do that step on the provider's own page first; Gmail takes an app password after it.",
         remedy: Remedy::Reconnect,
     },
     claim: |evidence| {
-        // "Microsoft Entra authentication and authorization error codes": second factor, sign-in frequency,
-        // session or password that is over, terms, a device that must be proved.
-        let numbers = [
-            16_000, 16_001, 16_002, 16_003, 50_005, 50_055, 50_058, 50_072, 50_074, 50_076, 50_078,
-            50_079, 50_097, 50_125, 50_127, 50_129, 50_140, 50_143, 50_144, 50_158, 50_187, 53_004,
-            500_121, 54_008, 70_043, 70_044,
-        ];
-        if evidence.has_aadsts(&numbers) {
+        if evidence.asks() == Some(Asks::Browser) {
             return Some(Claim::Coded);
         }
-        // OpenID Connect Core §3.1.2.6; `invalid_rapt` is Google's word for a session that is too old.
-        if let Some(reply) = evidence.oauth() {
+        if evidence.oauth().is_some() {
+            // OpenID Connect Core §3.1.2.6; `invalid_rapt` is Google's word for a session that is too old.
             let named = [
                 "interaction_required",
                 "login_required",
                 "account_selection_required",
+                "rapt_required",
             ];
-            return if reply
-                .error
-                .as_deref()
-                .is_some_and(|error| named.contains(&error))
-            {
-                Some(Claim::Worded)
-            } else {
-                let words = [
-                    "invalid_rapt",
-                    "rapt_required",
-                    "reauth",
-                    "interaction_required",
-                    "multi-factor",
-                    "mfa required",
-                    "invalid_rapt_token",
-                ];
-                evidence.mentions(&words).then_some(Claim::Worded)
-            };
+            let told =
+                evidence.says(&["rapt*", "reauth*", "interaction required", "login required"]);
+            let worded = evidence.has_error(&named) || told || evidence.says(SECOND_FACTOR);
+            return worded.then_some(Claim::Worded);
         }
-        // Gmail answers WEBALERT with the page to open.
-        let told = evidence
-            .imap()
-            .is_some_and(|reply| reply.code.as_deref() == Some("WEBALERT"));
-        let words = [
-            "web browser",
-            "webbrowser",
-            "your browser",
-            "web login",
-            "weblogin",
-            "log in via web",
-            "webmail first",
-            "accept the terms",
-            "new terms",
-        ];
-        if evidence.refuses_sign_in() && told {
-            Some(Claim::Coded)
-        } else {
-            (evidence.refuses_sign_in() && evidence.mentions(&words)).then_some(Claim::Worded)
+        if !evidence.refuses_sign_in() {
+            return None;
         }
+        // Gmail answers WEBALERT with the page to open; the others are pages of its support site.
+        if evidence.has_imap_code(&["WEBALERT"])
+            || evidence.has_google_page(&["WebLoginRequired", "78754"])
+        {
+            return Some(Claim::Coded);
+        }
+        let terms = evidence.relates(TERMS, &["accept*", "agree*", "new", "read", "updated"]);
+        (evidence.says(BROWSER) || terms).then_some(Claim::Worded)
     },
 };
 

@@ -1,5 +1,6 @@
 //! The provider does not take the authorization code: used already, too old, or of another client.
 
+use super::aadsts::Asks;
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
 use crate::evidence::Stage;
@@ -14,10 +15,16 @@ pub(super) static CAUSE: Definition = Definition {
         remedy: Remedy::Reconnect,
     },
     claim: |evidence| {
+        if evidence.stage != Stage::Exchange {
+            return None;
+        }
+        if evidence.asks() == Some(Asks::Code) {
+            return Some(Claim::Coded);
+        }
         // RFC 6749 §5.2: at exchange, `invalid_grant` is the code or its verifier.
-        let refused =
-            evidence.stage == Stage::Exchange && evidence.oauth_error()? == "invalid_grant";
-        refused.then_some(Claim::Usual)
+        evidence
+            .has_error(&["invalid_grant"])
+            .then_some(Claim::Usual)
     },
 };
 

@@ -2,6 +2,7 @@
 
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
+use crate::evidence::Stage;
 
 pub(super) static CAUSE: Definition = Definition {
     card: Card {
@@ -14,7 +15,8 @@ pub(super) static CAUSE: Definition = Definition {
     },
     claim: |evidence| {
         // RFC 6749 §4.1.2.1. Codes and words that say more are surer.
-        (evidence.oauth_error()? == "access_denied").then_some(Claim::Usual)
+        let visit = matches!(evidence.stage, Stage::Authorize | Stage::Exchange);
+        (visit && evidence.has_error(&["access_denied"])).then_some(Claim::Usual)
     },
 };
 

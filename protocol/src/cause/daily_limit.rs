@@ -2,7 +2,6 @@
 
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
-use crate::evidence::Stage;
 
 pub(super) static CAUSE: Definition = Definition {
     card: Card {
@@ -15,50 +14,24 @@ pub(super) static CAUSE: Definition = Definition {
     },
     claim: |evidence| {
         let reply = evidence.smtp()?;
-        if evidence.stage == Stage::Auth || reply.is_positive() {
+        if reply.is_positive() {
             return None;
         }
-        // Words about sending over time are surer than a code that has other meanings too.
-        let over_time = [
-            "daily",
-            "per day",
-            "a day",
-            "24 hours",
-            "24-hour",
-            "24h",
-            "submission quota",
-            "sending limit",
-            "sending quota",
-            "submissionquota",
-            "email quota",
-            "mail quota",
-            "quota limit",
-            "quota d'envoi",
-            "limite d'envoi",
-            "versandlimit",
-            "límite de envío",
-            "message quota",
-        ];
-        let recipients_own = evidence.mentions(&["recipient's", "receiv"]);
-        if evidence.mentions(&over_time) && !recipients_own {
+        // Exchange Online: the day's recipients; the organisation's external recipients, and those of a trial.
+        // Google: 5.4.5 is the day's messages of a user.
+        let coded = evidence.has_enhanced(&[(1, 90), (7, 232), (7, 233)])
+            || reply.is_permanent() && evidence.has_enhanced(&[(4, 5)]);
+        if evidence.submits() && coded {
             return Some(Claim::Coded);
         }
-        // Exchange Online: the organisation's external recipients, and those of a trial.
-        if evidence.has_enhanced(&[(7, 232), (7, 233)]) {
-            return Some(Claim::Coded);
-        }
-        // RFC 3463 §3.3 and §3.4: a full mailbox and a message too big have limits of their own, which are the
-        // recipient's and the message's.
-        let another = reply
-            .enhanced
-            .is_some_and(|code| code.subject == 2 || code.is_about(3, 4));
-        (!another && evidence.mentions(&["message limit"])).then_some(Claim::Coded)
+        evidence.is_allowance_used_up().then_some(Claim::Named)
     },
 };
 
 #[cfg(test)]
 pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
     use super::said::example::smtp;
+    use crate::evidence::Stage;
     vec![
         smtp(Stage::Body, 550, "5.4.5 Daily user sending quota exceeded"),
         smtp(

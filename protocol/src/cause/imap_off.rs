@@ -1,5 +1,6 @@
 //! Reading by IMAP is switched off for the mailbox or its organisation.
 
+use super::concept::{ACCESS_RIGHTS, IMAP};
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
 
@@ -9,48 +10,17 @@ pub(super) static CAUSE: Definition = Definition {
         persistence: Persistence::Permanent,
         acts: Acts::Person,
         title: "{inbox} cannot be read by IMAP",
-        explanation: "IMAP is switched off for this mailbox. Switch it on in its settings at {provider}, or ask your administrator to; then reconnect.",
+        explanation: "IMAP is switched off for this mailbox. In an account of your own, switch it on in its settings at {provider}; in an organisation, its administrator can. Then reconnect.",
         remedy: Remedy::Reconnect,
     },
     claim: |evidence| {
-        let imap = [
-            "imap access",
-            "access to imap",
-            "imap is",
-            "imap has",
-            "for imap",
-            "imap support",
-            "imap service",
-            "imap protocol",
-            "imap/pop",
-            "pop/imap",
-            "pop3/imap",
-            "imap disabled",
-            "imap not",
-            "via imap",
-        ];
-        let off = [
-            "disabled",
-            "switched off",
-            "turned off",
-            "not enabled",
-            "not allowed",
-            "denied",
-            "deactivated",
-            "not available",
-            "not activated",
-            "not permitted",
-            "no permission",
-        ];
         evidence.imap()?;
         // Some say that it is the one or the other; then nothing is known.
-        if evidence.mentions_both(&imap, &off) && !evidence.mentions(&[" or imap"]) {
-            return Some(Claim::Coded);
+        if evidence.is_off(IMAP) && !evidence.says(&["or imap"]) {
+            return Some(Claim::Named);
         }
         // "Access rights" are what a service lacks that was never switched on.
-        (evidence.refuses_sign_in()
-            && evidence.mentions(&["access rights", "to this service", "has no permission"]))
-        .then_some(Claim::Worded)
+        (evidence.refuses_sign_in() && evidence.says(ACCESS_RIGHTS)).then_some(Claim::Worded)
     },
 };
 

@@ -1,5 +1,6 @@
 //! The account that signed in may not open this mailbox.
 
+use super::words::Concept;
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
 
@@ -13,20 +14,27 @@ pub(super) static CAUSE: Definition = Definition {
         remedy: Remedy::ReconnectAsInbox,
     },
     claim: |evidence| {
-        let reply = evidence.imap()?;
+        evidence.imap()?;
         // RFC 5530 §3: AUTHORIZATIONFAILED is a right proof of somebody who may not act as this user.
-        if reply.code.as_deref() == Some("AUTHORIZATIONFAILED") {
+        if evidence.has_imap_code(&["AUTHORIZATIONFAILED"]) {
             return Some(Claim::Coded);
         }
         // Exchange says that somebody is authenticated and not connected.
-        let words = [
-            "but not connected",
-            "authorization failed",
-            "no rights to mailbox",
-            "not authorized to access this mailbox",
-            "no access to mailbox",
+        let foreign: Concept = &[
+            "rights",
+            "no access",
+            "access denied",
+            "not authori*",
+            "no permission*",
+            "access to",
         ];
-        evidence.mentions(&words).then_some(Claim::Coded)
+        let mailbox: Concept = &["mailbox*", "shared mailbox", "folder*"];
+        if evidence.says(&["but not connected", "authorization failed"])
+            || evidence.relates(mailbox, foreign)
+        {
+            return Some(Claim::Named);
+        }
+        evidence.has_imap_code(&["NOPERM"]).then_some(Claim::Hinted)
     },
 };
 

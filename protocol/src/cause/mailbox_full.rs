@@ -1,5 +1,6 @@
 //! The connected mailbox itself is full: it can neither keep copies nor take answers.
 
+use super::concept::{FULL, OUTGOING};
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
 use crate::evidence::Stage;
@@ -14,26 +15,20 @@ pub(super) static CAUSE: Definition = Definition {
         remedy: Remedy::Reconnect,
     },
     claim: |evidence| {
-        // RFC 5530 §3: OVERQUOTA speaks of the mailbox that is signed in to; some mean its traffic, and say so.
-        if evidence
-            .imap()
-            .is_some_and(|reply| reply.code.as_deref() == Some("OVERQUOTA"))
-        {
-            return Some(Claim::Worded);
-        }
-        let full = [
-            "over quota",
-            "quota exceeded",
-            "mailbox full",
-            "mailbox is full",
-        ];
-        if evidence.imap().is_some() && evidence.mentions(&full) {
-            return Some(Claim::Worded);
+        if evidence.imap().is_some() {
+            // RFC 5530 §3: OVERQUOTA speaks of the mailbox that is signed in to; some mean its traffic, and say so.
+            return if evidence.says(FULL) {
+                Some(Claim::Named)
+            } else {
+                evidence
+                    .has_imap_code(&["OVERQUOTA"])
+                    .then_some(Claim::Worded)
+            };
         }
         // RFC 3463 §3.3: x.2.2 mailbox full. Before RCPT it can only be the sender's own.
-        evidence.smtp()?;
         let own = matches!(evidence.stage, Stage::Auth | Stage::Mail);
-        (own && evidence.has_enhanced(&[(2, 2)])).then_some(Claim::Coded)
+        (own && evidence.has_enhanced(&[(2, 2)]) && !evidence.says(OUTGOING))
+            .then_some(Claim::Coded)
     },
 };
 

@@ -1,5 +1,6 @@
 //! This message is refused; the inbox is fine.
 
+use super::concept::{ENCRYPTION, JUDGED, SIZE};
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
 use crate::evidence::Stage;
@@ -15,43 +16,40 @@ pub(super) static CAUSE: Definition = Definition {
     },
     claim: |evidence| {
         let reply = evidence.smtp()?;
-        if evidence.stage == Stage::Rcpt
-            && reply.code == 421
-            && evidence.mentions(&["rcpt domain", "recipient domain", "recipient's domain"])
+        // The recipient's servers, not ours, lack what the sender's rules demand.
+        let demanded = evidence.relates(
+            ENCRYPTION,
+            &["rcpt domain", "recipient domain", "recipients domain"],
+        );
+        if evidence.stage == Stage::Rcpt && demanded {
+            return Some(Claim::Coded);
+        }
+        // RFC 3463 §3.6: x.5.3 too many recipients, of a message that says so.
+        if evidence.has_enhanced(&[(5, 3)])
+            && evidence.relates(&["message"], &["too many recipients"])
         {
-            // The recipient's servers, not ours, lack what the sender's rules demand.
             return Some(Claim::Coded);
         }
         if !reply.is_permanent() {
             return None;
         }
-        let judged = [
-            "spam",
-            "blacklist",
-            "blocklist",
-            "black list",
-            "block list",
-            "rbl",
-            "dnsbl",
-            "listed",
-            "dmarc",
-            "spf",
-            "dkim",
-            "reputation",
-            "banned",
-            "content",
-            "virus",
-            "policy reasons",
-            "blocked using",
-        ];
-        match evidence.stage {
+        let late = matches!(evidence.stage, Stage::Rcpt | Stage::Data | Stage::Body);
+        match (evidence.enhanced(), evidence.stage) {
             // RFC 3463 §3.4: 5.3.4 is a message too big for the system.
-            _ if reply.enhanced.is_some_and(|code| code.is_about(3, 4)) => Some(Claim::Coded),
+            (Some((3, 4)), _) => Some(Claim::Coded),
+            // RFC 7372 §3: the proofs that a message gives of its sender.
+            (Some((7, 20..=27)), _) if late => Some(Claim::Coded),
+            // RFC 3463 §3.7: what the message is made of.
+            (Some((6, _)), _) if late => Some(Claim::Hinted),
+            // "Email non-delivery reports and SMTP errors in Exchange Online": senders, domains and addresses of
+            // origin that the recipient's side does not take.
+            (Some((7, 504..=699)), _) if late => Some(Claim::Named),
             // RFC 1870 §6.1: 552 to MAIL FROM is the size.
-            Stage::Mail if reply.code == 552 => Some(Claim::Worded),
-            Stage::Data | Stage::Body => Some(Claim::Usual),
+            (_, Stage::Mail) if reply.code == 552 || evidence.says(SIZE) => Some(Claim::Worded),
+            (_, Stage::Data | Stage::Body) if evidence.is_coded_for_sign_in() => None,
+            (_, Stage::Data | Stage::Body) => Some(Claim::Usual),
             // Servers that know the recipient judge the sender at this stage already.
-            Stage::Rcpt if evidence.mentions(&judged) => Some(Claim::Worded),
+            (_, Stage::Rcpt) if evidence.says(JUDGED) => Some(Claim::Worded),
             _ => None,
         }
     },

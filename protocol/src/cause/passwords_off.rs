@@ -1,7 +1,9 @@
 //! No password is taken here any more: the OAuth sign-in is the way.
 
+use super::concept::{BASIC, DOMAIN_PROOF, ENDED, OAUTH, REQUIRED, TOKEN};
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
+use crate::reply::SmtpReply;
 
 pub(super) static CAUSE: Definition = Definition {
     card: Card {
@@ -9,46 +11,19 @@ pub(super) static CAUSE: Definition = Definition {
         persistence: Persistence::Permanent,
         acts: Acts::Person,
         title: "{provider} takes no passwords any more",
-        explanation: "{provider} has switched passwords off for programs. Sign in on its own page instead; nothing is lost.",
+        explanation: "{provider} takes no passwords from programs here. Where it has a sign-in page of its own, that page is the way on. Where this inbox can sign in by a password only, no password helps: an administrator can switch that way of signing in on again, if {provider} still lets him.",
         remedy: Remedy::SignInInstead,
     },
     claim: |evidence| {
-        let password = [
-            "basic auth",
-            "basicauth",
-            "legacy auth",
-            "password auth",
-            "plain auth",
-            "passwords are",
-            "password login",
-            "password sign-in",
-            "login with password",
-        ];
-        let off = [
-            "disabled",
-            "blocked",
-            "not allowed",
-            "not supported",
-            "not accepted",
-            "no longer",
-            "switched off",
-            "turned off",
-            "not permitted",
-            "deprecated",
-            "retired",
-        ];
-        let instead = [
-            "use oauth",
-            "oauth is required",
-            "oauth required",
-            "requires oauth",
-            "use xoauth2",
-            "use modern auth",
-            "oauth2 required",
-            "security defaults",
-        ];
-        let said = evidence.mentions_both(&password, &off) || evidence.mentions(&instead);
-        (evidence.refuses_sign_in() && said).then_some(Claim::Coded)
+        // Exchange: 5.7.30 "Basic authentication is not supported", at whatever stage it comes. Of others it is a
+        // proof that the message lacks.
+        let permanent = evidence.smtp().is_some_and(SmtpReply::is_permanent);
+        if permanent && evidence.has_enhanced(&[(7, 30)]) && !evidence.says(DOMAIN_PROOF) {
+            return Some(Claim::Coded);
+        }
+        let instead = evidence.relates(OAUTH, REQUIRED) && !evidence.relates(TOKEN, ENDED);
+        let said = evidence.is_off(BASIC) || instead || evidence.says(&["security defaults"]);
+        (evidence.refuses_sign_in() && said).then_some(Claim::Named)
     },
 };
 

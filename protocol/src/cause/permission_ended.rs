@@ -1,5 +1,7 @@
 //! The stored permission has ended: revoked, password changed, unused too long.
 
+use super::aadsts::Asks;
+use super::concept::{ENDED, TOKEN};
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
 use crate::evidence::Stage;
@@ -10,41 +12,29 @@ pub(super) static CAUSE: Definition = Definition {
         persistence: Persistence::Permanent,
         acts: Acts::Person,
         title: "{inbox} is disconnected",
-        explanation: "{provider} ended the permission: it was revoked, the password changed, or it was not used for too long.",
+        explanation: "{provider} ended the permission: it was revoked, the password changed, or it was not used for too long. Google also ends it after 7 days while the relay's app is in \"Testing\" there; whoever runs the relay can publish the app.",
         remedy: Remedy::Reconnect,
     },
     claim: |evidence| {
-        // "Microsoft Entra authentication and authorization error codes": expired, unused too long, revoked, the
-        // password changed.
-        let numbers = [
-            50_089, 50_132, 50_133, 50_173, 70_008, 700_081, 700_082, 700_083, 700_084, 700_003,
-        ];
-        if evidence.stage != Stage::Exchange && evidence.has_aadsts(&numbers) {
+        if evidence.stage != Stage::Exchange && evidence.asks() == Some(Asks::Permission) {
             return Some(Claim::Coded);
         }
-        let words = [
-            "expired or revoked",
-            "or revoked",
-            "grant is invalid",
-            "token expired",
-            "token has expired",
-            "token is expired",
-            "token revoked",
-            "token has been revoked",
-            "invalid_token",
-            "schemes bearer",
-            "status invalid_token",
-        ];
-        // RFC 6749 §5.2: at refresh, `invalid_grant` is the refresh token; at exchange it is the code.
         match evidence.stage {
-            Stage::Refresh if evidence.oauth().is_some() && evidence.mentions(&words) => {
-                Some(Claim::Worded)
+            Stage::Refresh => {
+                let reply = evidence.oauth()?;
+                if evidence.relates(TOKEN, ENDED) {
+                    return Some(Claim::Worded);
+                }
+                // RFC 6749 §5.2: at refresh, `invalid_grant` is the refresh token. What nobody knows means the same
+                // there: it is refused with 400 or 401, and asking again with the same token changes nothing.
+                let refused = matches!(reply.http_status, Some(400 | 401)) && reply.error.is_some();
+                (evidence.has_error(&["invalid_grant"]) || refused).then_some(Claim::Usual)
             }
-            Stage::Refresh => (evidence.oauth_error()? == "invalid_grant").then_some(Claim::Usual),
             Stage::Identity => (evidence.oauth()?.http_status == Some(401)).then_some(Claim::Coded),
             // The words with which a mail server refuses an access token.
-            Stage::Auth if evidence.refuses_sign_in() && evidence.mentions(&words) => {
-                Some(Claim::Worded)
+            Stage::Auth if evidence.is_final() => {
+                let told = evidence.relates(TOKEN, ENDED) || evidence.says(&["schemes bearer"]);
+                told.then_some(Claim::Worded)
             }
             _ => None,
         }

@@ -1,7 +1,10 @@
 //! The organisation forbids this app, or this sign-in.
 
+use super::aadsts::Asks;
+use super::concept::{NAMED_RULE, RULE, STOPPED};
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
+use crate::evidence::Stage;
 
 pub(super) static CAUSE: Definition = Definition {
     card: Card {
@@ -13,50 +16,28 @@ pub(super) static CAUSE: Definition = Definition {
         remedy: Remedy::AskAdmin,
     },
     claim: |evidence| {
-        // "Microsoft Entra authentication and authorization error codes": conditional access, device rules, users
-        // that are not assigned, applications and services that the organisation has switched off.
-        let numbers = [
-            50_105, 50_131, 53_000, 53_001, 53_002, 53_003, 53_009, 53_010, 53_011, 500_014,
-            530_032, 530_033, 530_034, 530_035, 650_051, 650_052, 7_000_112,
-        ];
-        if evidence.has_aadsts(&numbers) {
+        // "Using OAuth 2.0 for Web Server Applications", authorization errors.
+        if evidence.asks() == Some(Asks::Rule)
+            || evidence.has_error(&["admin_policy_enforced", "policy_enforced"])
+        {
             return Some(Claim::Coded);
         }
-        if let Some(reply) = evidence.oauth() {
-            // "Using OAuth 2.0 for Web Server Applications", authorization errors.
-            let google = [
-                "admin_policy_enforced",
-                "restricted_client",
-                "access_not_configured",
-            ];
-            return if reply
-                .error
-                .as_deref()
-                .is_some_and(|error| google.contains(&error))
-            {
-                Some(Claim::Coded)
-            } else {
-                let words = [
-                    "admin_policy",
-                    "conditional access",
-                    "by policies",
-                    "organization's policy",
-                    "blocked by your admin",
-                ];
-                evidence.mentions(&words).then_some(Claim::Worded)
-            };
+        // Amazon's words for what its user was not given.
+        if evidence.smtp().is_some() && evidence.says(&["not authorized to perform"]) {
+            return Some(Claim::Named);
         }
-        let rules = [
-            "conditional access",
-            "security policy",
-            "organization policy",
-            "administrator has",
-            "admin has",
-            "ip restriction",
-            "domain policy",
-            "tenant policy",
-        ];
-        (evidence.refuses_sign_in() && evidence.mentions(&rules)).then_some(Claim::Worded)
+        if evidence.oauth().is_none()
+            && !(evidence.stage == Stage::Auth && evidence.refuses_sign_in())
+        {
+            return None;
+        }
+        if evidence.says(NAMED_RULE) {
+            Some(Claim::Named)
+        } else {
+            let stopped =
+                evidence.relates(RULE, STOPPED) || evidence.says(&["admin policy", "by policies"]);
+            stopped.then_some(Claim::Worded)
+        }
     },
 };
 

@@ -1,9 +1,11 @@
 //! Too many commands, connections or messages for now.
 
+use super::aadsts::Asks;
+use super::concept::{AT_ONCE, CONNECTIONS, LATER, LIMIT, OVER, RATE, SENDING, SLOWED, TOO_MANY};
+use super::said::Refused;
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
 use crate::evidence::Stage;
-use crate::reply::SmtpReply;
 
 pub(super) static CAUSE: Definition = Definition {
     card: Card {
@@ -15,86 +17,54 @@ pub(super) static CAUSE: Definition = Definition {
         remedy: Remedy::Wait,
     },
     claim: |evidence| {
-        if evidence
+        let asked_often = evidence
             .oauth()
-            .is_some_and(|reply| reply.http_status == Some(429))
-            || evidence.has_aadsts(&[50_196, 90_055])
-        {
+            .is_some_and(|reply| reply.http_status == Some(429));
+        if asked_often || evidence.asks() == Some(Asks::Slower) {
             return Some(Claim::Coded);
         }
         // RFC 5530 §3: LIMIT; many servers answer it to LOGIN when too many connections are open. A quota of
         // traffic is none of storage.
-        if let Some(reply) = evidence.imap() {
-            let coded = matches!(reply.code.as_deref(), Some("LIMIT" | "THROTTLED"));
-            if coded || evidence.mentions(&["bandwidth"]) {
-                return Some(Claim::Coded);
-            }
-        }
-        // "Email non-delivery reports and SMTP errors in Exchange Online": an address of origin that is slowed down.
-        let slowed = evidence
-            .smtp()
-            .and_then(|reply| reply.enhanced)
-            .is_some_and(|code| {
-                code.class == 4 && code.subject == 7 && matches!(code.detail, 500..=699 | 850..=899)
-            });
-        if slowed {
+        let coded = evidence.has_imap_code(&["LIMIT", "THROTTLED"]);
+        let open = evidence.relates(LIMIT, OVER) && evidence.relates(LIMIT, AT_ONCE)
+            || evidence.relates(TOO_MANY, AT_ONCE);
+        let traffic = evidence.imap().is_some() && (open || evidence.says(&["bandwidth"]));
+        if coded || traffic {
             return Some(Claim::Coded);
         }
-        let fast = [
-            "rate limit",
-            "rate-limit",
-            "unusual rate",
-            "ratelimit",
-            "rate_limit",
-            "rate exceeded",
-            "sending rate",
-            "throttl",
-            "slow down",
-            "slow_down",
-            "too quickly",
-            "too fast",
-            "too frequent",
-            "concurren",
-            "simultaneous",
-            "per hour",
-            "this hour",
-            "hourly",
-            "per minute",
-            "per-minute",
-        ];
-        let many = [
-            "too many",
-            "too much mail",
-            "volume",
-            "connection limit",
-            "maximum number of connections",
-            "limit exceeded",
-            "quota exceeded for",
-            "bandwidth",
-        ];
-        let full = || evidence.mentions_both(&["limit"], &["reached", "exceeded", "over the"]);
-        let said = if evidence.smtp().is_some_and(SmtpReply::is_permanent) {
-            let early = matches!(evidence.stage, Stage::Greeting | Stage::Auth | Stage::Mail);
-            let recipients_own = evidence.mentions(&["recipient's", "receiv"]);
-            (evidence.mentions(&fast)
-                || early && evidence.mentions(&["too many", "connection limit"])
-                || evidence.mentions_both(&["too many"], &["try again later"]))
-                && !recipients_own
-        } else if evidence.smtp().is_some_and(SmtpReply::is_transient) {
-            let recipients_own = evidence.mentions(&["recipient's", "receiving mail"]);
-            (evidence.mentions(&fast) || evidence.mentions(&many) || full()) && !recipients_own
-        } else if evidence.imap().is_some() {
-            evidence.mentions(&fast) || evidence.mentions(&many) || full()
-        } else {
-            evidence.oauth().is_some() && evidence.mentions(&fast)
+        let Some(reply) = evidence.smtp() else {
+            let heard = evidence.imap().is_some() || evidence.oauth().is_some();
+            return (heard && evidence.is_too_fast() && !evidence.counts_failures())
+                .then_some(Claim::Worded);
         };
-        if !said {
-            None
-        } else if evidence.mentions(&["per hour", "this hour", "hourly"]) {
-            Some(Claim::Coded)
-        } else {
-            Some(Claim::Worded)
+        let enhanced = evidence.enhanced();
+        // "Email non-delivery reports and SMTP errors in Exchange Online": an address of origin that is slowed down.
+        // x.7.28: a flood of mail (the registry of RFC 5248).
+        let slowed = reply.is_transient() && matches!(enhanced, Some((7, 500..=699 | 850..=899)));
+        if slowed || enhanced == Some((7, 28)) {
+            return Some(Claim::Coded);
         }
+        if reply.is_transient() {
+            // RFC 3463 §3.5: x.4.5 congestion; §3.6: x.5.3 too many recipients.
+            let hinted = matches!(enhanced, Some((4, 5) | (5, 3)));
+            return if evidence.is_too_fast() {
+                Some(Claim::Worded)
+            } else {
+                hinted.then_some(Claim::Hinted)
+            };
+        }
+        let early = matches!(evidence.stage, Stage::Greeting | Stage::Auth | Stage::Mail);
+        let many = evidence.relates(TOO_MANY, CONNECTIONS)
+            || evidence.relates(LIMIT, CONNECTIONS) && evidence.relates(LIMIT, OVER);
+        let by_name = evidence.names_refused() == Some(Refused::SaslLogin)
+            && (evidence.says(LIMIT) || evidence.says(RATE));
+        let fast = evidence.says(SLOWED)
+            || early && many
+            || evidence.says(TOO_MANY)
+                && (evidence.says(LATER) || evidence.relates(TOO_MANY, SENDING));
+        (reply.is_permanent()
+            && (by_name || fast && !evidence.is_of_receiving() && !evidence.counts_failures()))
+        .then_some(Claim::Worded)
     },
 };
 

@@ -1,5 +1,6 @@
 //! This recipient cannot be written to just now; the inbox is fine.
 
+use super::words::Concept;
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
 use crate::evidence::Stage;
@@ -18,18 +19,9 @@ pub(super) static CAUSE: Definition = Definition {
         if !reply.is_transient() {
             return None;
         }
+        let grey: Concept = &["greylist*", "graylist*", "grey list*", "gray list*"];
         match evidence.stage {
-            Stage::Rcpt
-                if evidence.mentions(&[
-                    "receiving mail",
-                    "greylist",
-                    "graylist",
-                    "grey list",
-                    "recipient",
-                ]) =>
-            {
-                Some(Claim::Worded)
-            }
+            Stage::Rcpt if evidence.is_of_receiving() || evidence.says(grey) => Some(Claim::Worded),
             // RFC 5321 §3.8: 421 is the server closing, whoever the recipient is.
             Stage::Rcpt if reply.code != 421 => Some(Claim::Usual),
             // RFC 3463 §3.3: after RCPT a mailbox is the recipient's.

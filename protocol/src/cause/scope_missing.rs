@@ -1,5 +1,7 @@
 //! The grant lacks what the inbox needs.
 
+use super::aadsts::Asks;
+use super::words::Concept;
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
 use crate::evidence::{Finding, Stage};
@@ -17,24 +19,29 @@ pub(super) static CAUSE: Definition = Definition {
         if let Some(finding) = evidence.finding() {
             return matches!(finding, Finding::ScopeMissing { .. }).then_some(Claim::Coded);
         }
-        // "Microsoft Entra authentication and authorization error codes": 65001 is consent that is missing.
-        if evidence.stage != Stage::Authorize && evidence.has_aadsts(&[65_001]) {
+        if evidence.stage != Stage::Authorize && evidence.asks() == Some(Asks::Consent) {
             return Some(Claim::Coded);
         }
-        let reply = evidence.oauth()?;
+        evidence.oauth()?;
         // RFC 6750 §3.1; OpenID Connect Core §3.1.2.6.
-        let words = [
-            "insufficient permission",
-            "insufficientpermission",
-            "insufficient authentication scope",
-            "insufficient scope",
-            "insufficient_scope",
+        let lacking: Concept = &[
+            "insufficient*",
+            "missing",
+            "lacks",
+            "lacking",
+            "not granted",
+            "not have",
+            "required",
         ];
-        if evidence.mentions(&words) {
-            Some(Claim::Worded)
-        } else {
-            (reply.error.as_deref() == Some("consent_required")).then_some(Claim::Usual)
+        let grants: Concept = &["scope*", "permission*"];
+        if evidence.stage == Stage::Identity && evidence.relates(grants, lacking)
+            || evidence.says(&["insufficient scope*", "insufficient permission*"])
+        {
+            return Some(Claim::Worded);
         }
+        evidence
+            .has_error(&["consent_required"])
+            .then_some(Claim::Usual)
     },
 };
 

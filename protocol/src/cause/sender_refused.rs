@@ -1,5 +1,9 @@
 //! The account that signed in may not send as the inbox's address.
 
+use super::concept::{
+    ADDRESS, DOMAIN_PROOF, LISTED, NOT_OWNED, NOT_PROVED, NOT_SIGNED_IN, SEND_AS, SENDER,
+};
+use super::said::Refused;
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
 use crate::evidence::Stage;
@@ -10,42 +14,37 @@ pub(super) static CAUSE: Definition = Definition {
         persistence: Persistence::Permanent,
         acts: Acts::Person,
         title: "{inbox} may not send as this address",
-        explanation: "The account that is signed in is not allowed to send as {inbox}. Sign in with the account that is.",
+        explanation: "{provider} does not let this account send as {inbox}. If the account is the right one, the address or its domain must be verified there, or allowed as an alias; no sign-in replaces that. Else sign in with the account that owns it.",
         remedy: Remedy::ReconnectAsInbox,
     },
     claim: |evidence| {
-        let reply = evidence.refused_submission()?;
-        // Exchange: 5.7.60 and 5.2.252, also after the body.
-        if evidence.has_enhanced(&[(7, 60), (2, 252)]) {
+        let reply = evidence.smtp()?;
+        if !evidence.submits() {
+            return None;
+        }
+        // Exchange: 5.7.60 and 5.2.252, also after the body. RFC 3463 §3.2: x.1.7 and x.1.8 are the sender's address.
+        let at_sender = evidence.stage == Stage::Mail;
+        if reply.is_permanent() && evidence.has_enhanced(&[(7, 60), (2, 252)]) {
             return Some(Claim::Coded);
         }
-        let another = [
-            "send as",
-            "sendas",
-            "send on behalf",
-            "send mail as",
-            "send mail from",
-            "send email from",
-            "send from this",
-            "not owned by",
-            "use this sender",
-            "use this from",
-            "envelope sender",
-            "sender address rejected",
-            "from address",
-            "address is not verified",
-            "not a verified",
-            "from header",
-            "sender is not allowed",
-            "sender not allowed",
-            "relaying disallowed as",
-        ];
-        let judged = ["dmarc", "spf", "dkim", "spam"];
-        if evidence.mentions(&another) && !evidence.mentions(&judged) {
+        // Whose address it is does not change by waiting, whatever the code says.
+        let judged =
+            evidence.says(DOMAIN_PROOF) || evidence.says(LISTED) || evidence.says(NOT_SIGNED_IN);
+        let owned = evidence.relates(SENDER, NOT_OWNED)
+            || evidence.relates(SENDER, &["incorrect", "wrong"])
+            || evidence.relates(ADDRESS, NOT_PROVED);
+        if !judged && owned || evidence.says(SEND_AS) {
             return Some(Claim::Worded);
         }
-        let at_sender = evidence.stage == Stage::Mail && reply.code != 530 && reply.code != 552;
-        at_sender.then_some(Claim::Usual)
+        let coded = at_sender && evidence.has_enhanced(&[(1, 7), (1, 8)]);
+        if reply.is_permanent() && coded {
+            return Some(Claim::Hinted);
+        }
+        if reply.is_permanent() && !judged && evidence.names_refused() == Some(Refused::Sender) {
+            return Some(Claim::Worded);
+        }
+        let usual = at_sender && reply.is_permanent() && !evidence.is_coded_for_sign_in();
+        (usual && !matches!(reply.code, 530 | 552)).then_some(Claim::Usual)
     },
 };
 

@@ -1,5 +1,7 @@
 //! The sign-in works and sending is blocked for reputation: everything this inbox sends would be refused.
 
+use super::concept::{DOMAIN_PROOF, OUTGOING};
+use super::said::Refused;
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
 use crate::evidence::Stage;
@@ -15,55 +17,33 @@ pub(super) static CAUSE: Definition = Definition {
     },
     claim: |evidence| {
         let reply = evidence.smtp()?;
-        // A server that turns the relay away before it knows whom it speaks to, for the address it comes from.
-        let judged = [
-            "blocked",
-            "blacklist",
-            "blocklist",
-            "black list",
-            "block list",
-            "listed",
-            "spam",
-            "rbl",
-            "reputation",
-            "banned",
-            "bloqu",
-        ];
-        if evidence.stage == Stage::Greeting && reply.is_permanent() && evidence.mentions(&judged) {
-            return Some(Claim::Worded);
-        }
         // Yandex refuses a right password so.
-        if evidence.refuses_sign_in() && evidence.mentions(&["spam"]) {
+        if evidence.stage == Stage::Auth && evidence.refuses_sign_in() && evidence.says(&["spam"]) {
             return Some(Claim::Coded);
         }
-        evidence.refused_submission()?;
+        if !evidence.submits() {
+            return None;
+        }
         // "Email non-delivery reports and SMTP errors in Exchange Online": abuse seen, organisation or address of
         // origin over a threshold, domain not registered.
-        if evidence.has_enhanced(&[(7, 501), (7, 502), (7, 503), (7, 705), (7, 708), (7, 750)]) {
+        let late = evidence.stage != Stage::Mail || evidence.enhanced() != Some((1, 8));
+        if reply.is_permanent()
+            && late
+            && matches!(
+                evidence.enhanced(),
+                Some((1, 8) | (7, 501..=503 | 700..=799))
+            )
+        {
             return Some(Claim::Coded);
         }
-        let ours = [
-            "account has been blocked",
-            "account is blocked",
-            "account has been suspended",
-            "account is suspended",
-            "account suspended",
-            "sender is blocked",
-            "outbound spam",
-            "outbound sender",
-            "blocked from sending",
-            "sending has been disabled",
-            "sending disabled",
-            "sending is disabled",
-            "sending suspended",
-            "sending denied",
-            "account disabled",
-            "account is disabled",
-            "unusual sending",
-            "is not allowed to send:",
-        ];
-        let outgoing = evidence.mentions_both(&["outgoing"], &["blocked", "suspended", "disabled"]);
-        (outgoing || evidence.mentions(&ours)).then_some(Claim::Coded)
+        let ours = evidence.is_sending_shut() || evidence.relates(OUTGOING, &["spam*", "abuse"]);
+        let others = evidence.is_of_receiving() || evidence.says(DOMAIN_PROOF);
+        // What passes is not said to be shut; the server's own word for it counts more than the first digit.
+        if ours && !others && evidence.is_final() {
+            return Some(Claim::Named);
+        }
+        let by_name = evidence.names_refused() == Some(Refused::SaslLogin);
+        (by_name && reply.is_permanent()).then_some(Claim::Hinted)
     },
 };
 
@@ -77,7 +57,6 @@ pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
             "5.2.0 Outbound spam was seen from this mailbox",
         ),
         smtp(Stage::Rcpt, 550, "5.7.1 Your account has been blocked"),
-        smtp(Stage::Greeting, 554, "5.7.1 Your address is on a blocklist"),
         smtp(Stage::Body, 550, "5.7.708 Not from there"),
     ]
 }

@@ -1,8 +1,14 @@
 //! The server, its port, its encryption or the way to sign in does not fit.
 
+use super::concept::{
+    ABLE, DOMAIN_PROOF, ENCRYPTION, MECHANISM, NOT_SIGNED_IN, RELAYING, REQUIRED, SEND_AS, SIGN_IN,
+    STOPPED,
+};
+use super::said::Refused;
+use super::words::Concept;
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
-use crate::evidence::{Said, Stage};
+use crate::evidence::{Finding, Stage};
 use crate::reply::ImapStatus;
 
 pub(super) static CAUSE: Definition = Definition {
@@ -11,61 +17,57 @@ pub(super) static CAUSE: Definition = Definition {
         persistence: Persistence::Permanent,
         acts: Acts::Person,
         title: "{inbox} has settings that do not fit",
-        explanation: "The server answers, and does not take mail this way: its name, port, encryption or sign-in must be another one.",
+        explanation: "The server answers, and does not take mail this way: its name, port, encryption or way to sign in must be another one. They stand as the inbox was added and cannot be changed here yet; whoever runs the relay, or the server, can look into it.",
         remedy: Remedy::CorrectServers,
     },
     claim: |evidence| {
-        let sign_in_first = [
-            "not authenticated",
-            "unauthenticated",
-            "not logged in",
-            "authentication required",
-            "authentication is required",
-            "auth required",
-            "must authenticate",
-            "authenticate first",
-            "authorization required",
-            "login first",
-            "log in first",
-            "must be authenticated",
-            "need to authenticate",
-            "turn on smtp auth",
-            "enable smtp auth",
-        ];
-        let relaying = [
-            "relay access denied",
-            "relay denied",
-            "relaying denied",
-            "relay not permitted",
-            "unable to relay",
-            "not permitted to relay",
-            "relay not allowed",
-            "relaying not allowed",
-            "we do not relay",
-            "not a relay",
-        ];
-        let encryption = ["starttls", "tls", "ssl", "encrypt", "secure connection"];
-        // What the relay says where a server offers no way to sign in that it knows.
-        if let Said::Garbage { detail } = &evidence.said {
-            let offers = evidence.stage == Stage::Auth && detail.contains("offer");
-            return offers.then_some(Claim::Coded);
+        if let Some(finding) = evidence.finding() {
+            return matches!(
+                finding,
+                Finding::NoSignInOffered { .. } | Finding::OtherService { .. }
+            )
+            .then_some(Claim::Coded);
         }
+        let encryption = evidence.relates(ENCRYPTION, REQUIRED)
+            || evidence.is_off(ENCRYPTION)
+            || evidence.relates(ENCRYPTION, STOPPED);
+        let unknown: Concept = &[
+            "not",
+            "unsupported",
+            "unknown",
+            "unrecognized",
+            "invalid",
+            "weak",
+            "no",
+        ];
+        let mechanism = evidence.relates(MECHANISM, unknown);
+        let none_here = evidence.relates_negated(
+            SIGN_IN,
+            &[
+                "advertised",
+                "offered",
+                "enabled",
+                "available",
+                "supported",
+                "implemented",
+            ],
+        );
         if let Some(reply) = evidence.imap() {
             // RFC 5530 §3: PRIVACYREQUIRED; RFC 9051 §7.1.3: BAD is a command that the server does not know.
-            let code = reply.code.as_deref() == Some("PRIVACYREQUIRED");
             return match (evidence.stage, reply.status) {
-                (Stage::Auth, _) if code => Some(Claim::Coded),
-                (Stage::Auth, ImapStatus::No)
-                    if evidence.mentions(&[
-                        "starttls",
-                        "plaintext",
-                        "cleartext",
-                        "tls required",
-                        "mechanism",
-                    ]) =>
+                (Stage::Auth, _) if evidence.has_imap_code(&["PRIVACYREQUIRED"]) => {
+                    Some(Claim::Coded)
+                }
+                // RFC 2221 §4.1: the mailbox is on another server.
+                _ if evidence.has_imap_code(&["REFERRAL"])
+                    || evidence.relates(
+                        &["mailbox", "account"],
+                        &["another server", "other server", "different server"],
+                    ) =>
                 {
                     Some(Claim::Worded)
                 }
+                (Stage::Auth, ImapStatus::No) if encryption || mechanism => Some(Claim::Worded),
                 (Stage::Auth, ImapStatus::Bad) => Some(Claim::Usual),
                 _ => None,
             };
@@ -75,50 +77,57 @@ pub(super) static CAUSE: Definition = Definition {
         match evidence.stage {
             // RFC 5321 §3.1: 554 in place of a greeting is a host without this service.
             Stage::Greeting if permanent => Some(Claim::Usual),
-            // RFC 4954 §6: 538 wants encryption, as 523 does (RFC 5248 §2.4); §4: 504 does not know the mechanism, 503 and 502 no sign-in here.
+            // RFC 4954 §6: 538 wants encryption, as 523 does (RFC 5248 §2.4); §4: 504 does not know the mechanism,
+            // 500, 502 and 503 no sign-in here.
             Stage::Auth
                 if matches!(reply.code, 504 | 523 | 538)
                     || evidence.has_enhanced(&[(7, 10), (7, 11)]) =>
             {
                 Some(Claim::Coded)
             }
+            Stage::Auth if reply.code == 530 && encryption => Some(Claim::Coded),
             Stage::Auth
-                if matches!(reply.code, 502 | 503)
-                    || permanent
-                        && evidence.mentions(&["mechanism", "not advertised", "not offered"]) =>
+                if matches!(reply.code, 500 | 502 | 503)
+                    || permanent && (mechanism || none_here) =>
             {
                 Some(Claim::Worded)
             }
-            Stage::Auth if reply.code == 530 && evidence.mentions(&encryption) => {
-                Some(Claim::Coded)
-            }
             // RFC 3207 §4: some ask for STARTTLS with a code of their own.
-            Stage::Mail
-                if evidence.mentions_both(
-                    &["starttls", "tls is", "tls required"],
-                    &["required", "must", "first"],
-                ) =>
-            {
-                Some(Claim::Coded)
+            Stage::Mail if encryption => Some(Claim::Named),
+            // Whoever may not pass mail on may not do it later either, whatever the first digit says.
+            Stage::Mail | Stage::Rcpt if !permanent => {
+                (evidence.relates(RELAYING, STOPPED) && evidence.is_final()).then_some(Claim::Named)
             }
-            // RFC 4954 §6: 530 is a server that wants the sign-in which it had, or has none here.
-            Stage::Mail | Stage::Rcpt if reply.code == 530 => Some(Claim::Worded),
-            Stage::Mail if permanent && evidence.mentions(&sign_in_first) => Some(Claim::Coded),
-            Stage::Rcpt
-                if permanent
-                    && evidence.mentions(&sign_in_first)
+            Stage::Mail | Stage::Rcpt | Stage::Data | Stage::Body => {
+                // A relay that signed in and is taken for a stranger: the server or its port is another one.
+                let stranger = evidence.says(NOT_SIGNED_IN)
+                    && !evidence.says(DOMAIN_PROOF)
                     && !evidence.has_enhanced(&[(7, 12), (7, 133)])
-                    && !evidence.mentions(&[
-                        "resolver.",
-                        "dmarc",
-                        "spf",
-                        "dkim",
-                        "unauthenticated email",
-                    ]) =>
-            {
-                Some(Claim::Coded)
+                    && !evidence.says(&["resolver"]);
+                let relays = evidence.relates(RELAYING, STOPPED)
+                    || evidence.relates_negated(RELAYING, ABLE)
+                    || evidence.relates_negated(RELAYING, RELAYING);
+                let named = evidence.names_refused() == Some(Refused::Client);
+                if evidence.says(SEND_AS) {
+                    return None;
+                }
+                if stranger
+                    || relays
+                    || evidence.says(&["we do not relay", "unable to relay", "not a relay"])
+                {
+                    return Some(Claim::Named);
+                }
+                // RFC 4954 §6: 530 is a server that wants the sign-in which it had, or has none here; Exchange says
+                // it by x.7.57 and x.7.64.
+                let coded = matches!(reply.code, 530 | 538)
+                    || evidence.has_enhanced(&[(7, 57), (7, 64)])
+                    || evidence.has_enhanced(&[(7, 0)]) && evidence.is_coded_for_sign_in();
+                if named {
+                    Some(Claim::Worded)
+                } else {
+                    coded.then_some(Claim::Hinted)
+                }
             }
-            Stage::Mail | Stage::Rcpt if evidence.mentions(&relaying) => Some(Claim::Coded),
             _ => None,
         }
     },
@@ -127,7 +136,6 @@ pub(super) static CAUSE: Definition = Definition {
 #[cfg(test)]
 pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
     use super::said::example::*;
-    use crate::evidence::Party;
     vec![
         smtp(Stage::Greeting, 554, "No mail service here"),
         smtp(Stage::Auth, 504, "5.7.4 That mechanism is not known"),
@@ -141,10 +149,18 @@ pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
             "Not in the clear",
         ),
         imap(Stage::Auth, ImapStatus::Bad, None, "Unknown command"),
-        garbage(
-            Party::Smtp,
+        found(
             Stage::Auth,
-            "expected an offer of AUTH XOAUTH2, found no AUTH at all",
+            Finding::NoSignInOffered {
+                needed: "AUTH XOAUTH2".to_owned(),
+                offered: "no AUTH at all".to_owned(),
+            },
+        ),
+        found(
+            Stage::Greeting,
+            Finding::OtherService {
+                words: "expected an IMAP server, found an SMTP server".to_owned(),
+            },
         ),
     ]
 }

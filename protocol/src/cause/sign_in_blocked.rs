@@ -1,5 +1,6 @@
 //! The provider stopped a sign-in that looked unusual to it.
 
+use super::concept::{ADDRESS_OF_ORIGIN, LISTED, MALICE, STOPPED, UNUSUAL};
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
 use crate::evidence::Stage;
@@ -15,71 +16,31 @@ pub(super) static CAUSE: Definition = Definition {
         remedy: Remedy::Reconnect,
     },
     claim: |evidence| {
-        let unusual = [
-            "suspicious",
-            "unusual",
-            "less secure",
-            "unrecognized device",
-            "unrecognised device",
-            "verify your identity",
-            "verify your account",
-            "confirm your identity",
-            "captcha",
-            "blacklist",
-            "country",
-            "geographic",
-            "new device",
-            "unknown device",
-            "ip address is not allowed",
-            "unauthorized ip",
-            "not from this ip",
-            "not a robot",
-            "brute force",
-            "bruteforce",
-            "untrusted",
-            "new location",
-            "security reasons",
-        ];
-        let at_sign_in = matches!(evidence.stage, Stage::Greeting | Stage::Auth);
-        let refuses =
-            evidence.imap().is_some() || evidence.smtp().is_some_and(SmtpReply::is_permanent);
-        let repeated = ["too many", "too much", "exceeded", "repeated"];
-        let failures = [
-            "attempts",
-            "failures",
-            "failed login",
-            "failed sign",
-            "failed auth",
-            "login fail",
-            "auth fail",
-            "authentication fail",
-            "auth error",
-            "authentication error",
-            "invalid log",
-            "invalid password",
-            "bad auth",
-            "bad login",
-            "wrong password",
-        ];
-        // "(Failure)" stands behind everything that Gmail refuses, a limit of connections too.
-        let another = ["connection", "simultaneous", "session", "command"];
         // NetEase lets such a sign-in in, and then opens no folder for it.
-        if evidence.imap().is_some() && evidence.mentions(&["unsafe login"]) {
+        if evidence.imap().is_some() && evidence.says(&["unsafe login"]) {
             return Some(Claim::Coded);
         }
         // Microsoft has one number for locked accounts and for addresses of bad repute; the words tell.
-        if evidence.oauth().is_some() && evidence.mentions(&["malicious", "suspicious"]) {
+        if evidence.oauth().is_some() && evidence.says(MALICE) {
             return Some(Claim::Coded);
         }
+        let at_sign_in = matches!(evidence.stage, Stage::Greeting | Stage::Auth);
+        let refuses = evidence.imap().is_some()
+            || evidence.smtp().is_some_and(SmtpReply::is_permanent)
+            || evidence.smtp().is_some()
+                && evidence.stage == Stage::Auth
+                && evidence.counts_failures()
+                && evidence.is_final();
         if !at_sign_in || !refuses {
-            None
-        } else if evidence.mentions(&unusual)
-            || evidence.mentions_both(&repeated, &failures) && !evidence.mentions(&another)
-        {
-            Some(Claim::Coded)
-        } else {
-            None
+            return None;
         }
+        if evidence.says(UNUSUAL) || evidence.counts_failures() {
+            return Some(Claim::Named);
+        }
+        let from_here = evidence.stage == Stage::Auth
+            && (evidence.relates(ADDRESS_OF_ORIGIN, STOPPED)
+                || evidence.relates(ADDRESS_OF_ORIGIN, LISTED));
+        from_here.then_some(Claim::Worded)
     },
 };
 

@@ -1,5 +1,6 @@
 //! Login or password refused, and no more was said.
 
+use super::aadsts::Asks;
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
 use crate::evidence::Stage;
@@ -11,43 +12,43 @@ pub(super) static CAUSE: Definition = Definition {
         persistence: Persistence::Permanent,
         acts: Acts::Person,
         title: "{inbox} is disconnected",
-        explanation: "{provider} refused the sign-in. The password or the permission is no longer valid.",
+        explanation: "{provider} refused the sign-in: the password or the permission is no longer valid. Gmail, Yahoo, AOL, iCloud, Fastmail and Zoho take an app password in place of the account's own.",
         remedy: Remedy::Reconnect,
     },
     claim: |evidence| {
-        // "Microsoft Entra authentication and authorization error codes": wrong user name or password.
-        if evidence.has_aadsts(&[50_126]) {
+        if evidence.asks() == Some(Asks::Password) {
             return Some(Claim::Coded);
         }
+        // RFC 5530 §3: EXPIRED is a password that is over, and must be changed before it works again.
+        let wrong = evidence.is_password_wrong() || evidence.has_imap_code(&["EXPIRED"]);
         if let Some(reply) = evidence.smtp() {
-            // RFC 4954 §6: 535 credentials invalid, 534 mechanism too weak.
-            // RFC 4954 §6: 432 4.7.12 needs a password set anew.
+            let again = evidence.says(&["reauthent*", "re authent*"]);
             return match evidence.stage {
-                Stage::Auth if reply.is_permanent() => Some(Claim::Usual),
+                Stage::Auth if reply.is_permanent() => {
+                    Some(if wrong { Claim::Worded } else { Claim::Usual })
+                }
+                // A wrong password is wrong later too.
+                Stage::Auth if wrong && evidence.is_final() => Some(Claim::Worded),
+                // RFC 4954 §6: 432 4.7.12 needs a password set anew.
                 Stage::Auth if reply.code == 432 && evidence.has_enhanced(&[(7, 12)]) => {
                     Some(Claim::Worded)
                 }
-                Stage::Mail | Stage::Rcpt
-                    if reply.is_permanent()
-                        && evidence.mentions(&[
-                            "credential",
-                            "reauthenticate",
-                            "re-authenticate",
-                        ]) =>
-                {
-                    Some(Claim::Coded)
-                }
-                _ => None,
+                _ if !evidence.submits() || !reply.is_permanent() => None,
+                _ if wrong || again => Some(Claim::Named),
+                // RFC 4954 §6: these are about the sign-in, at whatever stage they come.
+                _ => (matches!(reply.code, 534 | 535) || evidence.has_enhanced(&[(7, 8)]))
+                    .then_some(Claim::Hinted),
             };
         }
         // RFC 5530 §3: AUTHENTICATIONFAILED stands before better words too, so it says no more than NO.
         let reply = evidence.imap()?;
         let refused = evidence.stage == Stage::Auth && reply.status == ImapStatus::No;
-        let another = matches!(
-            reply.code.as_deref(),
-            Some("UNAVAILABLE" | "INUSE" | "LIMIT" | "SERVERBUG")
-        );
-        (refused && !another).then_some(Claim::Usual)
+        let another = evidence.has_imap_code(&["UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG"]);
+        match (refused && !another, wrong) {
+            (true, true) => Some(Claim::Worded),
+            (true, false) => Some(Claim::Usual),
+            (false, _) => None,
+        }
     },
 };
 

@@ -1,5 +1,6 @@
 //! Sending by SMTP is switched off for the mailbox or its organisation.
 
+use super::concept::{ACCESS_RIGHTS, SMTP};
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
 use crate::evidence::Stage;
@@ -10,46 +11,18 @@ pub(super) static CAUSE: Definition = Definition {
         persistence: Persistence::Permanent,
         acts: Acts::Admin,
         title: "{inbox} may not send by SMTP",
-        explanation: "Sending by SMTP is switched off for this mailbox or its organisation. An administrator must switch on SMTP sign-in for it; then reconnect.",
+        explanation: "Sending by SMTP is switched off for this mailbox. In an account of your own, switch it on in its settings at {provider}; in an organisation, its administrator can. Then reconnect.",
         remedy: Remedy::AskAdmin,
     },
     claim: |evidence| {
-        let smtp = [
-            "smtp auth",
-            "smtp_auth",
-            "smtpauth",
-            "smtp client",
-            "smtpclient",
-            "smtp access",
-            "access to smtp",
-            "smtp service",
-            "smtp is",
-            "smtp has",
-            "smtp protocol",
-            "smtp account",
-            "smtp sign-in",
-        ];
-        let off = [
-            "disabled",
-            "switched off",
-            "turned off",
-            "not enabled",
-            "not yet activated",
-            "not activated",
-            "not allowed",
-            "denied",
-            "deactivated",
-            "not available",
-        ];
         let reply = evidence.smtp()?;
-        let before = matches!(evidence.stage, Stage::Auth | Stage::Mail) && reply.is_permanent();
-        if before && evidence.mentions_both(&smtp, &off) {
-            return Some(Claim::Coded);
+        let before =
+            matches!(evidence.stage, Stage::Auth | Stage::Mail) || evidence.is_coded_for_sign_in();
+        if before && reply.is_permanent() && evidence.is_off(SMTP) {
+            return Some(Claim::Named);
         }
         // "Access rights" are what a service lacks that was never switched on.
-        (evidence.refuses_sign_in()
-            && evidence.mentions(&["access rights", "to this service", "has no permission"]))
-        .then_some(Claim::Worded)
+        (evidence.refuses_sign_in() && evidence.says(ACCESS_RIGHTS)).then_some(Claim::Worded)
     },
 };
 

@@ -1,9 +1,10 @@
 //! A passing fault at the provider.
 
+use super::aadsts::Asks;
+use super::concept::{LATER, RECIPIENTS_OWN, TEMPORARY};
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
 use crate::evidence::Stage;
-use crate::reply::ImapStatus;
 
 pub(super) static CAUSE: Definition = Definition {
     card: Card {
@@ -15,63 +16,57 @@ pub(super) static CAUSE: Definition = Definition {
         remedy: Remedy::Wait,
     },
     claim: |evidence| {
-        // Words of a fault that is the server's own, whatever code stands before them.
-        let passing = [
-            "temporar",
-            "try again later",
-            "try later",
-            "internal error",
-            "internal server error",
-            "server error",
-            "system error",
-            "backend",
-            "unavailable",
-            "storage",
-            "overload",
-            "busy",
-            "timed out",
-            "timeout",
-            "maintenance",
-            "at present",
-        ];
+        let passing = evidence.is_passing();
         if let Some(reply) = evidence.smtp() {
-            // RFC 5321 §3.8: 421 at any stage is the server closing.
-            let by_code =
-                reply.code == 421 || (reply.is_transient() && evidence.stage != Stage::Rcpt);
-            let by_words = evidence.stage == Stage::Auth && evidence.mentions(&passing);
-            return match (by_code, by_words) {
-                (_, true) => Some(Claim::Worded),
-                (true, false) => Some(Claim::Usual),
-                (false, false) => None,
+            let invited = (evidence.says(LATER) || evidence.says(TEMPORARY))
+                && !evidence.says(RECIPIENTS_OWN);
+            return match evidence.stage {
+                // What speaks of the server's own trouble is no verdict on a password, whatever its code.
+                Stage::Auth | Stage::Greeting if passing => Some(Claim::Worded),
+                _ if reply.is_permanent() && evidence.submits() && passing && invited => {
+                    Some(Claim::Hinted)
+                }
+                // RFC 3463 §3.4 and §3.5: before RCPT the mail system and its network are the server's own.
+                Stage::Mail
+                    if reply.is_permanent()
+                        && matches!(evidence.enhanced(), Some((3, 0..=3) | (4, _))) =>
+                {
+                    Some(Claim::Hinted)
+                }
+                // RFC 5321 §3.8: 421 at any stage is the server closing.
+                _ => (reply.code == 421 || reply.is_transient() && evidence.stage != Stage::Rcpt)
+                    .then_some(Claim::Usual),
             };
         }
-        if let Some(reply) = evidence.imap() {
+        if evidence.imap().is_some() {
             // RFC 5530 §3; BYE is the server closing (RFC 9051 §7.1.5).
-            return match (reply.code.as_deref(), reply.status) {
-                (Some("UNAVAILABLE" | "INUSE" | "SERVERBUG"), _) => Some(Claim::Coded),
-                _ if evidence.mentions(&passing) => Some(Claim::Worded),
-                (_, ImapStatus::Bye) => Some(Claim::Usual),
-                _ => None,
+            return if evidence.has_imap_code(&["UNAVAILABLE", "INUSE", "SERVERBUG", "CORRUPTION"]) {
+                Some(Claim::Coded)
+            } else if passing {
+                Some(Claim::Worded)
+            } else {
+                evidence.is_goodbye().then_some(Claim::Usual)
             };
         }
-        // "Microsoft Entra authentication and authorization error codes": those that ask for another try.
-        let numbers = [
-            50_000, 50_033, 50_087, 70_012, 90_006, 90_012, 90_020, 90_024, 90_025, 90_033, 90_036,
-            90_041, 90_090, 90_091,
-        ];
         let reply = evidence.oauth()?;
-        let named = matches!(
-            reply.error.as_deref(),
-            Some("temporarily_unavailable" | "server_error" | "internal_failure")
-        );
+        let named = evidence.has_error(&[
+            "temporarily_unavailable",
+            "server_error",
+            "internal_failure",
+        ]);
         let status = reply.http_status.is_some_and(|status| status >= 500);
-        (named || status || evidence.has_aadsts(&numbers)).then_some(Claim::Coded)
+        if named || status || evidence.asks() == Some(Asks::Time) {
+            return Some(Claim::Coded);
+        }
+        let invited = evidence.says(LATER) || evidence.says(TEMPORARY);
+        (invited && !evidence.has_error(&["invalid_grant"])).then_some(Claim::Hinted)
     },
 };
 
 #[cfg(test)]
 pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
     use super::said::example::*;
+    use crate::reply::ImapStatus;
 
     vec![
         smtp(Stage::Auth, 454, "4.7.0 Temporary authentication failure"),

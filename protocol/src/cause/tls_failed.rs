@@ -11,7 +11,7 @@ pub(super) static CAUSE: Definition = Definition {
         persistence: Persistence::Permanent,
         acts: Acts::Person,
         title: "{inbox} has no safe connection to its server",
-        explanation: "The server's certificate or encryption was refused, so nothing was sent over it. The server's name, or its certificate, must be corrected.",
+        explanation: "The server's certificate or encryption was refused, so nothing was sent over it. Whoever runs the server must renew the certificate, or whoever runs the relay must have it trusted there. If the server's name is wrong, it cannot be changed for this inbox yet.",
         remedy: Remedy::CorrectServers,
     },
     claim: |evidence| {

@@ -1,5 +1,7 @@
 //! Somebody else signed in.
 
+use super::aadsts::Asks;
+use super::concept::NOT_THERE;
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
 use crate::evidence::{Finding, Stage};
@@ -17,18 +19,13 @@ pub(super) static CAUSE: Definition = Definition {
         if let Some(finding) = evidence.finding() {
             return matches!(finding, Finding::OtherIdentity { .. }).then_some(Claim::Coded);
         }
-        // "Microsoft Entra authentication and authorization error codes": accounts that the organisation does not
-        // know. A visit that meets them was somebody else's.
+        // Accounts that the organisation does not know. A visit that meets them was somebody else's.
         let visit = matches!(evidence.stage, Stage::Authorize | Stage::Exchange)
             && evidence.oauth().is_some();
-        if visit && evidence.has_aadsts(&[50_020, 50_034, 50_177, 50_178, 51_004, 90_072]) {
+        if visit && evidence.asks() == Some(Asks::OtherAccount) {
             return Some(Claim::Coded);
         }
-        let unknown_there = evidence.mentions_both(
-            &["account"],
-            &["does not exist", "must be added", "needs to be added"],
-        );
-        (visit && unknown_there).then_some(Claim::Worded)
+        (visit && evidence.relates(&["account*", "user"], NOT_THERE)).then_some(Claim::Worded)
     },
 };
 

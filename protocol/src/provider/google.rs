@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Attempt, DATA_TERMINATION, FirefoxRedirect, IdentitySource, OAuth, Provider, SentCopy, Submission};
+use super::{
+    Attempt, DATA_TERMINATION, FirefoxRedirect, IdentitySource, OAuth, Provider, SentCopy,
+    Submission,
+};
 
 pub(super) static PROVIDER: Provider = Provider {
     id: "google",

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use super::{Attempt, DATA_TERMINATION, FirefoxRedirect, IdentitySource, OAuth, Provider, SentCopy, Submission};
+use super::{
+    Attempt, DATA_TERMINATION, FirefoxRedirect, IdentitySource, OAuth, Provider, SentCopy,
+    Submission,
+};
 
 /// "Authenticate an IMAP, POP or SMTP connection using OAuth", Exchange's documents.
 const IMAP_SCOPE: &str = "https://outlook.office.com/IMAP.AccessAsUser.All";

@@ -1,7 +1,10 @@
 //! Any OpenID provider beside any IMAP and submission server: nothing is assumed that the standards do
 //! not promise.
 
-use super::{Attempt, DATA_TERMINATION, FirefoxRedirect, IdentitySource, OAuth, Provider, SentCopy, Submission};
+use super::{
+    Attempt, DATA_TERMINATION, FirefoxRedirect, IdentitySource, OAuth, Provider, SentCopy,
+    Submission,
+};
 
 pub(super) static PROVIDER: Provider = Provider {
     id: "openid",

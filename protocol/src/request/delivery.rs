@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Caller, Request};
 use crate::cause::Cause;
-use crate::delivery::{Decision, State};
+use crate::delivery::{Decision, NoEvidence, State};
 use crate::id::{CampaignId, DeliveryId, LeadId};
 use crate::inbox::Address;
+use crate::timestamp::Timestamp;
 
 /// Lists deliveries of a campaign, oldest lead first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +57,10 @@ pub struct Delivery {
     pub step: u32,
     /// Where it stands.
     pub status: State,
+    /// When it can leave at the earliest, as things stand: planned and deferred ones only, and `None` while its
+    /// campaign or its inbox cannot send, because nobody knows when they can again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
     /// What we wrote as `Message-ID`; `None` before the first attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
@@ -67,6 +72,9 @@ pub struct Delivery {
     /// Why it was deferred or rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
+    /// Why no evidence settled it; only when unsettled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_evidence: Option<NoEvidence>,
     /// The server's words at the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<String>,

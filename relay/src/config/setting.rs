@@ -128,6 +128,13 @@ pub static SETTINGS: &[Setting] = &[
         apply: Apply::Relay(|draft, text| put_switch(&mut draft.log_json, text)),
     },
     Setting {
+        key: "canary",
+        kind: Kind::YesNo,
+        default: "`true`",
+        meaning: "Whether an inbox may write to itself, at most hourly, where a lost reply can be settled in no other way: the copy of that message shows whether the server makes copies.",
+        apply: Apply::Relay(|draft, text| put_switch(&mut draft.canary, text)),
+    },
+    Setting {
         key: "timing.slow_retry_ms",
         kind: Kind::Number,
         default: "`20000`",
@@ -328,6 +335,7 @@ pub(super) struct Draft {
     pub(super) extra_roots_file: Option<PathBuf>,
     pub(super) log: String,
     pub(super) log_json: bool,
+    pub(super) canary: bool,
     pub(super) timing: Timing,
     pub(super) providers: BTreeMap<ProviderId, ProviderDraft>,
 }
@@ -341,6 +349,7 @@ impl Default for Draft {
             extra_roots_file: None,
             log: "info".to_owned(),
             log_json: false,
+            canary: true,
             timing: Timing::default(),
             providers: BTreeMap::new(),
         }

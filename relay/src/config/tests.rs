@@ -206,6 +206,7 @@ fn every_field_has_its_setting() {
             (key, _) if key.ends_with("tls") => "\"starttls\"".to_owned(),
             (_, Kind::Text) => "\"set\"".to_owned(),
             (_, Kind::Number) => "17".to_owned(),
+            ("canary", _) => "false".to_owned(),
             (_, Kind::YesNo) => "true".to_owned(),
         };
         let key = setting.key.replace(setting::ID, "openid");
@@ -220,6 +221,7 @@ fn every_field_has_its_setting() {
         extra_roots_file,
         log,
         log_json,
+        canary,
         timing,
         providers,
     } = set;
@@ -229,6 +231,7 @@ fn every_field_has_its_setting() {
     assert_ne!(extra_roots_file, default.extra_roots_file);
     assert_ne!(log, default.log);
     assert_ne!(log_json, default.log_json);
+    assert_ne!(canary, default.canary);
     let Timing {
         slow_retry_after,
         first_retry_after,

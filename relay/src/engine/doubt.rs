@@ -1,24 +1,55 @@
-//! Settling a delivery in doubt: by evidence, never by guess and never by absence alone.
+//! Settling a delivery in doubt: by evidence, never by guess and never by absence alone. A copy proves, whoever made
+//! it. Absence proves only beside a canary, a later message of the same sign-in whose copy was seen: evidence that
+//! a server makes copies expires with every message.
 
 use std::time::Duration;
 
+use protocol::delivery::NoEvidence;
 use protocol::provider::{SentCopy, Submission};
 use protocol::timestamp::Timestamp;
 
-use crate::record::{Doubt, FolderPosition};
+use crate::record::{Doubt, FolderPosition, Sent};
 use crate::text::arrival::Copy;
 
 /// What the sent folder showed.
 #[derive(Clone, Debug)]
 pub struct Look {
+    /// The folder's name.
+    pub folder: String,
     /// Where the folder stands now.
     pub position: FolderPosition,
     /// The unique ids of all messages that it showed, ascending, from the place on that was asked for.
     pub uids: Vec<u32>,
     /// Those of the messages that are ours.
-    pub copies: Vec<Copy>,
+    pub copies: Vec<Seen>,
     /// When the look began.
     pub at: Timestamp,
+}
+
+/// A copy that was seen.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// What it says.
+    pub copy: Copy,
+    /// The size that the server tells; `None` where it tells none.
+    pub size_bytes: Option<u64>,
+}
+
+/// A message of ours that was accepted and whose copy was seen: the server made copies when it took this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Canary {
+    /// Its place in the order in which the inbox's attempts began.
+    pub claim_no: i64,
+    /// The adoption of credentials that it was sent with.
+    pub adoption: i64,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// The size of its copy.
+    pub size_bytes: u64,
+    /// The folder in which its copy was seen.
+    pub folder: String,
+    /// That folder's UIDVALIDITY.
+    pub uid_validity: u32,
 }
 
 /// What to do with a delivery in doubt.
@@ -31,8 +62,8 @@ pub enum Verdict {
     },
     /// The server cannot have taken it.
     Refuted,
-    /// No evidence can come.
-    Unsettled,
+    /// No evidence can come, or none came.
+    Unsettled(NoEvidence),
     /// Look again at this instant.
     LookAgain {
         /// When.
@@ -48,293 +79,156 @@ impl Look {
         let shown = self.uids.iter().filter(|uid| came.contains(uid)).count();
         shown >= came.len()
     }
+
+    /// Those of the accepted messages whose copies it showed.
+    pub fn find_canaries(&self, accepted: &[Sent]) -> Vec<Canary> {
+        let canary = |sent: &Sent| {
+            let seen = self
+                .copies
+                .iter()
+                .find(|seen| seen.copy.is_of(&sent.id, &sent.message_id))?;
+            Some(Canary {
+                claim_no: sent.claim_no,
+                adoption: sent.adoption,
+                accepted_at: sent.accepted_at,
+                size_bytes: seen.size_bytes?,
+                folder: self.folder.clone(),
+                uid_validity: self.position.uid_validity,
+            })
+        };
+        accepted.iter().filter_map(canary).collect()
+    }
 }
 
-/// The verdict on one delivery. `look` is `None` where the inbox has no sent folder; `watched_for` is how long
-/// the relay itself has known of the doubt, by a clock that nobody can set: until the server's own time has
-/// truly passed, absence means nothing.
+impl Canary {
+    /// Whether a copy of this message would have been made if the doubtful one had been taken: it was submitted
+    /// after the doubt began, by the same sign-in, is not much smaller, and its copy is where the other's would be.
+    fn speaks_of(&self, doubt: &Doubt, noted: FolderPosition) -> bool {
+        self.claim_no > doubt.claim_no
+            && self.accepted_at >= doubt.since
+            && self.adoption == doubt.adoption
+            && doubt.folder.as_ref() == Some(&self.folder)
+            && self.uid_validity == noted.uid_validity
+            && doubt
+                .size_bytes
+                .is_some_and(|size| self.size_bytes >= size / SIZES_APART)
+    }
+}
+
+/// The verdict on one delivery. `look` is `None` where the inbox has no sent folder; `canaries` are the messages that
+/// were accepted and whose copies this look showed; `adoption` counts the adoptions of credentials until now.
+/// `watched_for` is how long the relay itself has known of the doubt, by a clock that nobody can set: until the
+/// server's own time has truly passed, absence means nothing.
 pub fn decide(
     doubt: &Doubt,
     look: Option<&Look>,
     submission: &Submission,
-    copy_seen: bool,
+    canaries: &[Canary],
+    adoption: i64,
     watched_for: Duration,
 ) -> Verdict {
     let (Some(look), Some(noted)) = (look, doubt.sent) else {
-        return Verdict::Unsettled;
+        return Verdict::Unsettled(NoEvidence::NoSentFolder);
     };
-    // RFC 9051 §2.3.1.1: a new UIDVALIDITY makes every noted UID meaningless; a UIDNEXT that went back
-    // means that the folder is not the one that was noted.
-    let same_folder = look.position.uid_validity == noted.uid_validity
-        && look.position.uid_next >= noted.uid_next;
     let found = look
         .copies
         .iter()
-        .find(|copy| copy.is_of(&doubt.id, &doubt.message_id));
-    if let Some(copy) = found {
-        let wire_id = copy.message_id.clone().filter(|id| *id != doubt.message_id);
+        .find(|seen| seen.copy.is_of(&doubt.id, &doubt.message_id));
+    if let Some(seen) = found {
+        let message_id = seen.copy.message_id.clone();
+        let wire_id = message_id.filter(|id| *id != doubt.message_id);
         return Verdict::Found { wire_id };
     }
-    let SentCopy::Server { within } = submission.sent_copy else {
-        return Verdict::Unsettled;
-    };
-    if !same_folder {
-        return Verdict::Unsettled;
+    // RFC 9051 §2.3.1.1: a new UIDVALIDITY makes every noted UID meaningless; a UIDNEXT that went back
+    // means that the folder is not the one that was noted.
+    if look.position.uid_validity != noted.uid_validity
+        || look.position.uid_next < noted.uid_next
+        || doubt.folder.as_ref() != Some(&look.folder)
+    {
+        return Verdict::Unsettled(NoEvidence::FolderChanged);
     }
-    let conclusive_after = submission.settles_within + within;
-    if watched_for < conclusive_after {
+    let Some(conclusive_after) = conclusive_after(submission) else {
+        return match LOOKS.into_iter().find(|after| *after > watched_for) {
+            Some(next) => Verdict::LookAgain {
+                at: look.at + next.saturating_sub(watched_for),
+            },
+            None => Verdict::Unsettled(NoEvidence::CopiesAreTheClients),
+        };
+    };
+    let Some(over_for) = watched_for.checked_sub(conclusive_after) else {
         return Verdict::LookAgain {
             at: look.at + conclusive_after.saturating_sub(watched_for),
         };
+    };
+    let speaks = |canary: &Canary| canary.speaks_of(doubt, noted);
+    if canaries.iter().any(speaks) && look.shows_all_since(noted) {
+        return Verdict::Refuted;
     }
-    if copy_seen && look.shows_all_since(noted) {
-        Verdict::Refuted
-    } else if watched_for > conclusive_after + PATIENCE {
-        Verdict::Unsettled
-    } else {
-        let again_after = (within / LOOKS_A_COPY).clamp(AGAIN_AT_LEAST, AGAIN_AT_MOST);
-        Verdict::LookAgain {
-            at: look.at + again_after,
-        }
+    if doubt.adoption != adoption {
+        return Verdict::Unsettled(NoEvidence::SignedInAnew);
+    }
+    if look.at.since(doubt.since) >= PATIENCE {
+        return Verdict::Unsettled(NoEvidence::NoCanary);
+    }
+    let again_after = (over_for / 4).clamp(AGAIN_AT_LEAST, AGAIN_AT_MOST);
+    Verdict::LookAgain {
+        at: look.at + again_after,
     }
 }
 
-/// How long absence that does not count yet is looked at after it would have counted: another delivery may show
-/// that the server makes copies, and a folder that lists less than it holds may come right.
-const PATIENCE: Duration = Duration::from_mins(10);
+/// After which time absence can mean anything; `None` where it never does.
+pub fn conclusive_after(submission: &Submission) -> Option<Duration> {
+    match submission.sent_copy {
+        SentCopy::Server { within } => Some(submission.settles_within + within),
+        SentCopy::Client => None,
+    }
+}
 
-/// Looks in the time in which a copy is made; not more often than this, and not more seldom.
-const LOOKS_A_COPY: u32 = 60;
+/// What is known when it is asked whether the inbox must write to itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Silence {
+    /// Doubts that are open.
+    pub n_doubts: usize,
+    /// For how long absence would have meant something, of the oldest doubt; `None` where it does not yet.
+    pub over_for: Option<Duration>,
+    /// Whether anything was accepted since that doubt began.
+    pub accepted_since: bool,
+    /// How long ago the last message of the inbox to itself was; `None` before the first.
+    pub last_canary: Option<Duration>,
+}
+
+impl Silence {
+    /// Whether a message of the inbox to itself is needed as a canary.
+    pub fn wants_canary(&self) -> bool {
+        let Some(over_for) = self.over_for else {
+            return false;
+        };
+        let is_quiet = over_for >= QUIET_FOR && !self.accepted_since;
+        let rested = self.last_canary.is_none_or(|ago| ago >= CANARY_EVERY);
+        (self.n_doubts >= 2 || is_quiet) && rested
+    }
+}
+
+/// A canary is at least a tenth of the size of what it speaks of.
+pub const SIZES_APART: u64 = 10;
+/// How long nothing may be accepted before the inbox writes to itself.
+pub const QUIET_FOR: Duration = Duration::from_mins(10);
+/// Between two messages of an inbox to itself.
+const CANARY_EVERY: Duration = Duration::from_hours(1);
+/// How long a canary is waited for.
+pub const PATIENCE: Duration = Duration::from_hours(24);
+/// When a copy is looked for that nobody promised, after the doubt became known. Servers that make copies were seen
+/// to take seconds.
+const LOOKS: [Duration; 5] = [
+    Duration::from_secs(2),
+    Duration::from_secs(10),
+    Duration::from_mins(1),
+    Duration::from_mins(5),
+    Duration::from_mins(10),
+];
+/// Between two looks while a canary is waited for: ever more seldom, within these.
 const AGAIN_AT_LEAST: Duration = Duration::from_secs(1);
-const AGAIN_AT_MOST: Duration = Duration::from_mins(1);
+const AGAIN_AT_MOST: Duration = Duration::from_mins(30);
 
 #[cfg(test)]
-mod tests {
-    use protocol::id::DeliveryId;
-
-    use super::*;
-
-    const SERVER: Submission = Submission {
-        sent_copy: SentCopy::Server {
-            within: Duration::from_secs(30),
-        },
-        keeps_ids: true,
-        settles_within: Duration::from_mins(10),
-    };
-    const CLIENT: Submission = Submission {
-        sent_copy: SentCopy::Client,
-        ..SERVER
-    };
-    const NOTED: FolderPosition = FolderPosition {
-        uid_validity: 7,
-        uid_next: 100,
-    };
-
-    fn doubt() -> Doubt {
-        Doubt {
-            id: DeliveryId::new("dlv_1"),
-            message_id: "one@acme.example".to_owned(),
-            since: Timestamp::from_ms(0),
-            sent: Some(NOTED),
-        }
-    }
-
-    fn look(seconds: i64, position: FolderPosition, copies: Vec<Copy>) -> Look {
-        Look {
-            position,
-            uids: Vec::new(),
-            copies,
-            at: Timestamp::from_ms(seconds * 1_000),
-        }
-    }
-
-    fn copy(message_id: &str, delivery: Option<&str>) -> Copy {
-        Copy {
-            message_id: Some(message_id.to_owned()),
-            original_ids: Vec::new(),
-            delivery: delivery.map(str::to_owned),
-        }
-    }
-
-    #[test]
-    fn a_copy_settles_it_under_either_of_its_ids() {
-        let rewritten = Copy {
-            message_id: Some("theirs@mail.example".to_owned()),
-            original_ids: vec!["one@acme.example".to_owned()],
-            delivery: None,
-        };
-        let theirs = Some("theirs@mail.example".to_owned());
-        for (copy, wire_id) in [
-            (copy("one@acme.example", None), None),
-            (copy("theirs@mail.example", Some("dlv_1")), theirs.clone()),
-            (rewritten, theirs),
-        ] {
-            let look = look(1, NOTED, vec![copy]);
-            assert_eq!(
-                decide(&doubt(), Some(&look), &CLIENT, false, Duration::ZERO),
-                Verdict::Found { wire_id }
-            );
-        }
-        // Some servers make a copy beside the one that another client of the person makes.
-        let twice = vec![
-            copy("one@acme.example", None),
-            copy("one@acme.example", None),
-        ];
-        let twice = look(1, NOTED, twice);
-        let verdict = decide(&doubt(), Some(&twice), &SERVER, false, Duration::ZERO);
-        assert_eq!(verdict, Verdict::Found { wire_id: None });
-    }
-
-    #[test]
-    fn absence_refutes_only_where_all_of_it_holds() {
-        let moved = FolderPosition {
-            uid_validity: 8,
-            uid_next: 100,
-        };
-        let back = FolderPosition {
-            uid_validity: 7,
-            uid_next: 99,
-        };
-        let unnoted = Doubt {
-            sent: None,
-            ..doubt()
-        };
-        let nothing = |seconds, position| {
-            look(
-                seconds,
-                position,
-                vec![copy("other@acme.example", Some("dlv_2"))],
-            )
-        };
-        for (name, doubt, look, submission, copy_seen, verdict) in [
-            (
-                "all holds",
-                doubt(),
-                Some(nothing(630, NOTED)),
-                SERVER,
-                true,
-                Verdict::Refuted,
-            ),
-            (
-                "too early",
-                doubt(),
-                Some(nothing(629, NOTED)),
-                SERVER,
-                true,
-                Verdict::LookAgain {
-                    at: Timestamp::from_ms(630_000),
-                },
-            ),
-            (
-                "no copy ever seen",
-                doubt(),
-                Some(nothing(631, NOTED)),
-                SERVER,
-                false,
-                Verdict::LookAgain {
-                    at: Timestamp::from_ms(632_000),
-                },
-            ),
-            (
-                "none seen for long",
-                doubt(),
-                Some(nothing(1_231, NOTED)),
-                SERVER,
-                false,
-                Verdict::Unsettled,
-            ),
-            (
-                "the client copies",
-                doubt(),
-                Some(nothing(630, NOTED)),
-                CLIENT,
-                true,
-                Verdict::Unsettled,
-            ),
-            (
-                "another folder",
-                doubt(),
-                Some(nothing(630, moved)),
-                SERVER,
-                true,
-                Verdict::Unsettled,
-            ),
-            (
-                "the folder went back",
-                doubt(),
-                Some(nothing(630, back)),
-                SERVER,
-                true,
-                Verdict::Unsettled,
-            ),
-            (
-                "no place was noted",
-                unnoted,
-                Some(nothing(630, NOTED)),
-                SERVER,
-                true,
-                Verdict::Unsettled,
-            ),
-            (
-                "no sent folder",
-                doubt(),
-                None,
-                SERVER,
-                true,
-                Verdict::Unsettled,
-            ),
-        ] {
-            // In these the relay knew of the doubt from the first instant on, and its clock was right.
-            let at = look.as_ref().map_or(doubt.since, |look| look.at);
-            let watched_for = at.since(doubt.since);
-            assert_eq!(
-                decide(&doubt, look.as_ref(), &submission, copy_seen, watched_for),
-                verdict,
-                "{name}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_clock_that_is_set_refutes_nothing() {
-        // A day on by the clock on the wall, and a minute by the one that nobody can set.
-        let look = look(86_400, NOTED, Vec::new());
-        let minute = Duration::from_mins(1);
-        let verdict = decide(&doubt(), Some(&look), &SERVER, true, minute);
-        let at = look.at + Duration::from_secs(570);
-        assert_eq!(verdict, Verdict::LookAgain { at });
-    }
-
-    #[test]
-    fn a_folder_that_shows_less_than_came_to_it_refutes_nothing() {
-        let came = FolderPosition {
-            uid_validity: 7,
-            uid_next: 103,
-        };
-        for (uids, expected) in [
-            (&[][..], Verdict::Unsettled),
-            (&[100, 102], Verdict::Unsettled),
-            (&[99, 100, 102], Verdict::Unsettled),
-            (&[100, 101, 102], Verdict::Refuted),
-            (&[99, 100, 101, 102, 103], Verdict::Refuted),
-        ] {
-            let look = Look {
-                uids: uids.to_vec(),
-                ..look(1_231, came, Vec::new())
-            };
-            let waited = Duration::from_secs(1_231);
-            let verdict = decide(&doubt(), Some(&look), &SERVER, true, waited);
-            assert_eq!(verdict, expected, "{uids:?}");
-        }
-        let early = look(700, came, Vec::new());
-        let verdict = decide(
-            &doubt(),
-            Some(&early),
-            &SERVER,
-            true,
-            Duration::from_secs(700),
-        );
-        let at = early.at + Duration::from_secs(1);
-        assert_eq!(verdict, Verdict::LookAgain { at });
-    }
-}
+mod tests;

@@ -60,13 +60,13 @@ pub fn decide_refused(evidence: &Evidence, attempt: u32, now: Timestamp) -> Cons
         (Scope::Recipient | Scope::Message, Persistence::Transient) => Consequence {
             delivery: Event::Deferred {
                 cause,
-                due_at: now + later,
+                rest_until: now + later,
             },
             inbox: InboxDoes::GoOn,
         },
-        (Scope::Inbox | Scope::Relay, Persistence::Permanent) => put_back(now, InboxDoes::BeProbed),
+        (Scope::Inbox | Scope::Relay, Persistence::Permanent) => put_back(InboxDoes::BeProbed),
         (Scope::Inbox | Scope::Relay, Persistence::Transient)
-        | (Scope::Server | Scope::Reconnect, _) => put_back(now, InboxDoes::WaitFor(pause(cause))),
+        | (Scope::Server | Scope::Reconnect, _) => put_back(InboxDoes::WaitFor(pause(cause))),
     }
 }
 
@@ -102,7 +102,7 @@ pub fn find_end(evidence: &Evidence, attempt: u32, now: Timestamp) -> Option<(En
     }
     let delivery = Event::Deferred {
         cause,
-        due_at: now + delay(attempt),
+        rest_until: now + delay(attempt),
     };
     let inbox = match card.scope {
         Scope::Inbox | Scope::Relay => InboxDoes::WaitFor(pause(cause)),
@@ -138,9 +138,9 @@ pub fn refusal_of_bounce(evidence: &Evidence) -> Refusal {
 }
 
 /// The fault was not the delivery's: it keeps its place.
-fn put_back(now: Timestamp, inbox: InboxDoes) -> Consequence {
+fn put_back(inbox: InboxDoes) -> Consequence {
     Consequence {
-        delivery: Event::PutBack { due_at: now },
+        delivery: Event::PutBack,
         inbox,
     }
 }
@@ -242,11 +242,12 @@ mod tests {
         let now = Timestamp::from_ms(0);
         let mut last = Duration::ZERO;
         for attempt in 1..ATTEMPTS_AT_MOST {
-            let Event::Deferred { due_at, .. } = decide_refused(&evidence, attempt, now).delivery
+            let Event::Deferred { rest_until, .. } =
+                decide_refused(&evidence, attempt, now).delivery
             else {
                 panic!()
             };
-            let after = due_at.since(now);
+            let after = rest_until.since(now);
             assert!(after >= last && after <= LONGEST_DELAY);
             last = after;
         }

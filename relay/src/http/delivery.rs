@@ -1,5 +1,6 @@
 //! Deliveries: the list, and a person's word on one that no evidence can settle.
 
+use protocol::delivery::State;
 use protocol::problem::{Code, Problem};
 use protocol::request::delivery::{
     Deliveries, Delivery, ListDeliveries, Moved, PutBackDeliveries, SettleDeliveries,
@@ -42,10 +43,16 @@ impl Serve for ListDeliveries {
         }
         let store = &context.app().store;
         // An unknown campaign has no deliveries either; the caller is told which of the two it is.
-        store.load_campaign(&self.campaign_id).await?;
+        let campaign = store.load_campaign(&self.campaign_id).await?;
         let deliveries = store
             .list_deliveries(&self.campaign_id, self.state.as_deref(), limit)
             .await?;
+        let in_doubt = |delivery: &Delivery| matches!(delivery.status, State::InDoubt { .. });
+        if deliveries.iter().any(in_doubt) {
+            for inbox in &campaign.inboxes {
+                context.app().bell.ask_for_look(inbox);
+            }
+        }
         Ok(Deliveries { deliveries })
     }
 }
@@ -54,7 +61,7 @@ impl Serve for SettleDelivery {
     async fn serve(self, context: Context) -> Result<Delivery, ServeError> {
         let app = context.app();
         let before = app.store.load_delivery(&self.delivery_id).await?;
-        if !matches!(before.status, protocol::delivery::State::Unsettled { .. }) {
+        if !matches!(before.status, State::Unsettled { .. }) {
             let detail = format!(
                 "this delivery is {}; only one that is unsettled waits for a decision",
                 before.status.name()

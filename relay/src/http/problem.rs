@@ -78,7 +78,9 @@ impl From<StoreError> for ServeError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound { .. } => Problem::new(Code::NotFound, error.to_string()).into(),
-            StoreError::Conflict(_) => Problem::new(Code::Conflict, error.to_string()).into(),
+            StoreError::Conflict(_) | StoreError::Reconnect(_) => {
+                Problem::new(Code::Conflict, error.to_string()).into()
+            }
             error => Self::internal(error),
         }
     }

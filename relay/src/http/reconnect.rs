@@ -7,7 +7,9 @@ use protocol::evidence::{Evidence, Finding, Party, Said, Stage};
 use protocol::id::ReconnectId;
 use protocol::problem::{Code, Problem};
 use protocol::receipt::Receipt;
-use protocol::reconnect::{Authorization, Exchange, Grant, State, Visit, sealing_context};
+use protocol::reconnect::{
+    Authorization, Exchange, Grant, InvalidTransition, State, Visit, sealing_context,
+};
 use protocol::reply::OAuthReply;
 use protocol::request::inbox::SignsInBy;
 use protocol::request::reconnect::{
@@ -19,10 +21,10 @@ use protocol::sealed::Sealed;
 use super::inbox::{signs_in_by, unknown_provider, words_of};
 use super::{Context, Serve, ServeError};
 use crate::app::App;
-use crate::bell::Held;
 use crate::credentials::reconnect_context;
+use crate::store::StoreError;
 use crate::store::inbox::Inbox;
-use crate::store::reconnect::Reconnect as StoredReconnect;
+use crate::store::reconnect::{Reconnect as StoredReconnect, Refusal};
 
 /// The most of a provider's words that is kept, in characters: RFC 6749 §4.1.2.1 sets no limit.
 const WORDS_AT_MOST: usize = 500;
@@ -112,8 +114,8 @@ impl Serve for RefuseReconnect {
 impl Serve for ConfirmReconnect {
     async fn serve(self, context: Context) -> Result<Reconnect, ServeError> {
         let (app, id) = (context.app(), &self.reconnect_id);
-        app.store.confirm_reconnect(id, app.clock.now()).await?;
-        app.bell.wake_reconnect(id);
+        let changed = app.store.confirm_reconnect(id, app.clock.now()).await?;
+        crate::reconnect::perform(app, changed);
         let reconnect = app.store.load_reconnect(id).await?;
         let inbox = app.store.load_inbox(&reconnect.inbox).await?;
         Ok(view(&inbox, reconnect))
@@ -182,20 +184,16 @@ pub(super) async fn load_waiting(
     id: &ReconnectId,
 ) -> Result<StoredReconnect, ServeError> {
     let reconnect = app.store.load_reconnect(id).await?;
-    let detail = if !matches!(reconnect.state, State::Started { .. }) {
-        format!(
-            "this reconnect is {}; it no longer waits for a sign-in",
-            reconnect.state.name()
-        )
-    } else if is_over_time(&reconnect, app.clock.now()) {
-        format!(
-            "this reconnect ended at {}; start another one",
-            reconnect.expires_at
-        )
-    } else {
-        return Ok(reconnect);
-    };
-    Err(Problem::new(Code::Conflict, detail).into())
+    let state = reconnect.state.name();
+    if !matches!(reconnect.state, State::Started { .. }) {
+        let refusal = Refusal::from(InvalidTransition::NotWaiting { state });
+        return Err(StoreError::from(refusal).into());
+    }
+    if is_over_time(&reconnect, app.clock.now()) {
+        let at = reconnect.expires_at;
+        return Err(StoreError::from(Refusal::TooLate { at }).into());
+    }
+    Ok(reconnect)
 }
 
 /// `None` where the blob was sealed for another key or reconnect, or holds no grant.
@@ -211,8 +209,8 @@ pub(super) async fn take(app: &App, id: &ReconnectId, grant: &Grant) -> Result<(
         .keys
         .seal(&reconnect_context(id), grant)
         .map_err(ServeError::internal)?;
-    app.store.grant_reconnect(id, &payload).await?;
-    app.bell.wake_reconnect(id);
+    let changed = app.store.grant_reconnect(id, &payload).await?;
+    crate::reconnect::perform(app, changed);
     Ok(())
 }
 
@@ -233,8 +231,7 @@ pub(super) async fn refuse(
         provider: inbox.provider.clone(),
         seen_at: now,
     };
-    app.store.refuse_reconnect(id, &evidence, now).await?;
-    app.bell.wake_reconnect(id);
+    crate::reconnect::refuse(app, id, &evidence).await?;
     Ok(view(inbox, app.store.load_reconnect(id).await?))
 }
 
@@ -251,13 +248,8 @@ async fn deny(app: &App, reconnect: StoredReconnect) -> Result<Reconnect, ServeE
         provider: inbox.provider.clone(),
         seen_at: now,
     };
-    let denied = app.store.deny_reconnect(id, &evidence, now).await?;
-    app.bell.give_back(Held {
-        reconnect: denied.id,
-        inbox: denied.inbox,
-        sealed: denied.payload,
-    });
-    app.bell.wake_reconnect(id);
+    let changed = app.store.deny_reconnect(id, &evidence, now).await?;
+    crate::reconnect::perform(app, changed);
     Ok(view(&inbox, app.store.load_reconnect(id).await?))
 }
 

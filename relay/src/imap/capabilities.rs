@@ -15,6 +15,15 @@ impl Capabilities {
         self.0.contains(name)
     }
 
+    /// The number that a capability names, as in `MESSAGELIMIT=1000`.
+    pub(super) fn find_number(&self, name: &str) -> Option<usize> {
+        let numbers = self.0.iter().filter_map(|told| {
+            let number = told.strip_prefix(name)?.strip_prefix('=')?;
+            number.parse().ok().filter(|number| *number > 0)
+        });
+        numbers.min()
+    }
+
     /// The ways to sign in, as words of a sentence.
     pub(super) fn sign_ins(&self) -> String {
         let offered = self

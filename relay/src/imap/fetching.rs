@@ -33,37 +33,44 @@ pub struct Fetched {
 }
 
 impl Fetched {
-    /// Reads a `FETCH` response (RFC 9051 §7.5.2). Items that were not asked for are passed over:
-    /// the server may send flags whenever it likes (§5.2).
+    /// Reads a `FETCH` response (RFC 9051 §7.5.2). Items that were not asked for are passed over: the server may send
+    /// flags whenever it likes (§5.2). So is what can mean one thing only: items in parentheses of their own, an item
+    /// without a value before the next one, a list without its end.
     pub fn parse(data: &Data) -> Result<Self, Unreadable> {
-        let values = data.values()?;
-        let [Value::List(items)] = values.as_slice() else {
-            return Err(data.unreadable());
-        };
-        let (pairs, []) = items.as_chunks::<2>() else {
+        let values = data.open_values()?;
+        let Some(Value::List(items)) = values.first() else {
             return Err(data.unreadable());
         };
         let mut fetched = Self::default();
-        for [item, value] in pairs {
-            let item = item
-                .text()
-                .ok_or_else(|| data.unreadable())?
-                .to_ascii_uppercase();
-            match item.as_str() {
-                "UID" => {
-                    let uid = value.number::<u32>().filter(|uid| *uid > 0);
-                    fetched.uid = Some(uid.ok_or_else(|| data.unreadable())?);
+        fetched.read_items(items).ok_or_else(|| data.unreadable())?;
+        Ok(fetched)
+    }
+
+    /// Reads items and their values; `None` where they mean nothing.
+    fn read_items(&mut self, items: &[Value]) -> Option<()> {
+        let mut items = items.iter().peekable();
+        while let Some(item) = items.next() {
+            if let Value::List(own) = item {
+                self.read_items(own)?;
+                continue;
+            }
+            let item = item.text()?.to_ascii_uppercase();
+            let value = items.next_if(|value| !is_item(value));
+            match (item.as_str(), value) {
+                ("UID", value) => {
+                    self.uid = Some(value?.number().filter(|uid| *uid > 0)?);
                 }
-                "RFC822.SIZE" => fetched.size_bytes = value.number(),
-                "INTERNALDATE" => fetched.internal_date = value.text().and_then(parse_date),
-                item if item.starts_with("BODY[") && !value.is_nil() => {
-                    let bytes = value.bytes().ok_or_else(|| data.unreadable())?;
-                    fetched.body = Some(bytes.to_vec());
+                ("RFC822.SIZE", Some(value)) => self.size_bytes = value.number(),
+                ("INTERNALDATE", Some(value)) => {
+                    self.internal_date = value.text().and_then(parse_date);
+                }
+                (item, Some(value)) if item.starts_with("BODY[") && !value.is_nil() => {
+                    self.body = Some(value.bytes()?.to_vec());
                 }
                 _ => {}
             }
         }
-        Ok(fetched)
+        Some(())
     }
 
     /// A header, where this response brings one.
@@ -81,6 +88,20 @@ impl Fetched {
             bytes: body?,
         })
     }
+}
+
+/// Whether a value is the name of the next item: a word, and one that is asked for. No such word is the value of any.
+fn is_item(value: &Value) -> bool {
+    let Value::Atom(word) = value else {
+        return false;
+    };
+    let opens = word
+        .get(..5)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"BODY["));
+    opens
+        || [&b"UID"[..], b"RFC822.SIZE", b"INTERNALDATE", b"FLAGS"]
+            .iter()
+            .any(|item| word.eq_ignore_ascii_case(item))
 }
 
 /// `date-time` (RFC 9051 §9), as in `17-Jul-1996 02:44:25 -0700`; a day below 10 has a space in
@@ -139,6 +160,29 @@ mod tests {
             "* 3 FETCH (UID 9 BODY[HEADER] NIL)",
         ] {
             assert_eq!(parse(line).unwrap().into_header(), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_can_mean_one_thing_only_is_read() {
+        for line in [
+            "* 3 FETCH (UID 9 (INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" RFC822.SIZE 120) BODY[HEADER]<0> \"To: x\")",
+            "* 3 FETCH ((UID 9 BODY[HEADER]<0> \"To: x\"))",
+            "* 3 FETCH (UID 9 RFC822.SIZE INTERNALDATE BODY[HEADER]<0> \"To: x\")",
+            "* 3 FETCH (UID 9 FLAGS BODY[HEADER]<0> \"To: x\")",
+            "* 3 FETCH (UID 9 BODY[HEADER]<0> \"To: x\"",
+            "* 3 FETCH (UID 9 BODY[HEADER]<0> \"To: x\"))",
+        ] {
+            let header = parse(line).unwrap().into_header().unwrap();
+            assert_eq!((header.uid, header.bytes), (9, b"To: x".to_vec()), "{line}");
+        }
+        for line in [
+            "* 3 FETCH (UID 9 BODY[HEADER])",
+            "* 3 FETCH (UID 9 BODY[HEADER]<0> RFC822.SIZE 20)",
+            "* 3 FETCH (BODY[HEADER]<0> UID 9",
+        ] {
+            let fetched = parse(line).unwrap();
+            assert_eq!((fetched.uid, fetched.body), (Some(9), None), "{line}");
         }
     }
 

@@ -6,6 +6,7 @@ use base64::alphabet::IMAP_MUTF7;
 use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 
 use super::reading::{Data, Unreadable};
+use super::sent_names::SENT_NAMES;
 use super::value::Value;
 
 /// A folder as the server lists it.
@@ -17,6 +18,8 @@ pub struct Folder {
     pub special_use: Option<SpecialUse>,
     /// Whether it can hold messages.
     pub selectable: bool,
+    /// What stands between the parts of its name; `None` where names have no parts, or it is not told.
+    pub delimiter: Option<char>,
     /// Its name as the server wrote it, which is how commands must write it.
     pub(super) wire_name: Vec<u8>,
 }
@@ -46,12 +49,23 @@ impl Folder {
         Self::plain("INBOX")
     }
 
+    /// Its name as the server writes it, as text: what a place in it is kept under.
+    pub fn key(&self) -> String {
+        String::from_utf8_lossy(&self.wire_name).into_owned()
+    }
+
+    /// Whether it is the folder that every server has (RFC 9051 §5.1: in any case).
+    pub fn is_inbox(&self) -> bool {
+        self.wire_name.eq_ignore_ascii_case(b"INBOX")
+    }
+
     /// A selectable folder of this name, which is ASCII and holds no `&`.
     fn plain(name: &str) -> Self {
         Self {
             name: name.to_owned(),
             special_use: None,
             selectable: true,
+            delimiter: None,
             wire_name: name.as_bytes().to_vec(),
         }
     }
@@ -59,7 +73,7 @@ impl Folder {
     /// Reads a `LIST` response (RFC 9051 §7.3.1). What follows the name (RFC 5258) is not asked.
     pub fn parse(data: &Data) -> Result<Self, Unreadable> {
         let values = data.values()?;
-        let [Value::List(attributes), _delimiter, name, ..] = values.as_slice() else {
+        let [Value::List(attributes), delimiter, name, ..] = values.as_slice() else {
             return Err(data.unreadable());
         };
         let wire_name = name.bytes().ok_or_else(|| data.unreadable())?.to_vec();
@@ -67,6 +81,9 @@ impl Folder {
             name: decode_name(&wire_name),
             special_use: None,
             selectable: true,
+            delimiter: (!delimiter.is_nil())
+                .then(|| delimiter.text()?.chars().next())
+                .flatten(),
             wire_name,
         };
         for attribute in attributes {
@@ -100,38 +117,6 @@ impl SpecialUse {
     }
 }
 
-/// Names of sent folders where the server does not say, the likeliest first. Only full names count,
-/// so that `Projects/Sent` is nobody's sent folder. The first four are what Dovecot, Outlook, Gmail
-/// and Apple Mail make; the others are theirs in the languages most spoken in Europe, East Asia and
-/// Latin America.
-const SENT_NAMES: [&str; 25] = [
-    "sent",
-    "sent items",
-    "sent mail",
-    "sent messages",
-    "gesendet",
-    "gesendete elemente",
-    "gesendete objekte",
-    "envoyés",
-    "éléments envoyés",
-    "messages envoyés",
-    "enviados",
-    "elementos enviados",
-    "mensajes enviados",
-    "itens enviados",
-    "inviati",
-    "posta inviata",
-    "verzonden",
-    "verzonden items",
-    "wysłane",
-    "elementy wysłane",
-    "отправленные",
-    "надіслані",
-    "送信済み",
-    "送信済みメール",
-    "已发送",
-];
-
 /// Parents under which servers keep the folders that every inbox has: Courier and some Dovecot
 /// set-ups keep all under INBOX, Gmail under a label of its own.
 const PARENTS: [&str; 3] = ["inbox", "[gmail]", "[google mail]"];
@@ -146,11 +131,17 @@ pub fn find_sent_folder(folders: &[Folder]) -> Option<&Folder> {
     marked.or_else(|| {
         let rank = |folder: &Folder| {
             let name = folder.name.to_lowercase();
+            let parts_at = folder.delimiter.unwrap_or('/');
             let name = PARENTS
                 .iter()
-                .find_map(|parent| name.strip_prefix(parent)?.strip_prefix(['.', '/']))
-                .unwrap_or(&name);
-            SENT_NAMES.iter().position(|sent| *sent == name)
+                .find_map(|parent| {
+                    name.strip_prefix(parent)?
+                        .strip_prefix([parts_at, '.', '/'])
+                })
+                .unwrap_or(&name)
+                .trim();
+            let mut known = SENT_NAMES.iter().flat_map(|(_, names)| *names);
+            known.position(|sent| *sent == name)
         };
         let ranked = selectable
             .by_ref()
@@ -263,6 +254,40 @@ mod tests {
         }
         assert!(parse("* LIST (\\Sent) \"/\"").is_err());
         assert!(parse("* LIST Sent").is_err());
+    }
+
+    /// The names in modified UTF-7 as servers list them, made apart from the code that reads them (by Python's
+    /// `utf-16-be` and `base64`).
+    #[test]
+    fn a_sent_folder_is_known_in_its_language_and_below_its_parent() {
+        for line in [
+            r#"* LIST () "/" "&XfJT0ZAB-""#,
+            r#"* LIST () "." "INBOX.&BB4EQgQ,BEAEMAQyBDsENQQ9BD0ESwQ1-""#,
+            r#"* LIST () "/" "[Gmail]/&kAFP4W4IMH8w4TD8MOs-""#,
+            r#"* LIST () "|" "INBOX|Elementi inviati""#,
+            r#"* LIST () "/" "G&APY-nderilmi&AV8- &ANYBHw-eler""#,
+            r#"* LIST () "/" "Wys&AUI-ane""#,
+            r#"* LIST () "." "INBOX.Skickat""#,
+            r#"* LIST () "/" "L&AOQ-hetetyt""#,
+            r#"* LIST () "/" "&vPSwuA- &07jJwNVo-""#,
+            r#"* LIST () "/" "Odeslan&AOE- po&AWE-ta""#,
+            r#"* LIST () "/" "Отправленные""#,
+            r#"* LIST () "/" "Đã gửi""#,
+            r#"* LIST () "\\" "inbox\\Enviados""#,
+        ] {
+            let folder = parse(line).unwrap();
+            let folders = [Folder::inbox(), folder.clone()];
+            assert_eq!(find_sent_folder(&folders), Some(&folder), "{line}");
+        }
+        for line in [
+            r#"* LIST () "|" "Projects|Sent""#,
+            r#"* LIST () "/" "INBOX/Projects/Sent""#,
+            r#"* LIST () "/" "Sent to the printer""#,
+            r#"* LIST () "/" "Ungesendet""#,
+            r#"* LIST () "/" "Postausgang""#,
+        ] {
+            assert_eq!(find_sent_folder(&[parse(line).unwrap()]), None, "{line}");
+        }
     }
 
     #[test]

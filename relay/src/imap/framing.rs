@@ -132,7 +132,7 @@ impl Framer {
     /// Where the line ends and how long the literal is that it announces: `{n}`, `{n+}` (RFC 7888)
     /// or `~{n}` (RFC 3516). The free text of a status never announces one, whatever it ends with.
     fn find_announcement(&self, line: &[u8]) -> Option<(usize, usize)> {
-        if self.pieces.is_empty() && !is_data(line) {
+        if self.pieces.is_empty() && !is_data(line) && !is_rest(line) {
             return None;
         }
         let inner = line.strip_suffix(b"}")?;
@@ -154,6 +154,12 @@ impl Framer {
         };
         Some((text_end, length))
     }
+}
+
+/// Whether a line can only be the rest of a response that ended too early: no response opens with a space (RFC 9051
+/// §9). The literals in it are somebody's message, and no lines of the server.
+fn is_rest(line: &[u8]) -> bool {
+    line.first() == Some(&b' ')
 }
 
 /// Whether a first line opens a data response and not a status or a continuation (RFC 9051 §7).
@@ -223,6 +229,18 @@ mod tests {
                 [vec![line(text)], vec![line("* 1 EXISTS")]]
             );
         }
+    }
+
+    #[test]
+    fn what_stands_in_the_rest_of_a_response_is_no_line_of_the_server() {
+        assert_eq!(
+            frame(b"* 1 FETCH (UID 7)\r\n BODY[] {10}\r\nU4 OK ok\r\n)\r\nU4 NO no\r\n"),
+            [
+                vec![line("* 1 FETCH (UID 7)")],
+                vec![line(" BODY[] "), literal(b"U4 OK ok\r\n"), line(")")],
+                vec![line("U4 NO no")],
+            ]
+        );
     }
 
     #[test]

@@ -9,10 +9,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::authentication::choose_command;
+use super::authentication::{list_ways, refuses_the_way};
 use super::capabilities::Capabilities;
 use super::command::Command;
-use super::reading::StatusKind;
+use super::reading::{Code, StatusKind};
 use super::wire::{Told, Wire, garbage};
 use crate::failure::Failure;
 use crate::sign_in::SignIn;
@@ -50,17 +50,65 @@ pub(super) async fn open(
         None => ask_capabilities(&mut wire, Stage::Greeting).await?,
     };
     let mut told_now = None;
-    let command = choose_command(&offered, sign_in)?;
-    let tell = |told: Told| {
-        told_now = Capabilities::find_in(&told).or(told_now.take());
-        Ok(())
-    };
-    let code = wire.run(Stage::Auth, SIGN_IN_WITHIN, command, tell).await?;
+    let code = prove(&mut wire, &offered, sign_in, &mut told_now).await?;
     let capabilities = match Capabilities::find_in_code(code.as_ref()).or(told_now) {
         Some(capabilities) => capabilities,
         None => ask_capabilities(&mut wire, Stage::Auth).await?,
     };
+    if offered.has("ID") || capabilities.has("ID") {
+        introduce(&mut wire).await?;
+    }
     Ok((wire, capabilities))
+}
+
+/// Signs in by the first way that the server takes. A refusal of a way that it offered, and not of who signs in, is
+/// followed by the next one; where none is taken, the first refusal is told.
+async fn prove<S>(
+    wire: &mut Wire<S>,
+    offered: &Capabilities,
+    sign_in: &SignIn,
+    told_now: &mut Option<Capabilities>,
+) -> Result<Option<Code>, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut ways = list_ways(offered, sign_in)?;
+    let mut refused = None;
+    while let Some(command) = ways.pop_front() {
+        let tell = |told: Told| {
+            *told_now = Capabilities::find_in(&told).or(told_now.take());
+            Ok(())
+        };
+        match wire.run(Stage::Auth, SIGN_IN_WITHIN, command, tell).await {
+            Ok(code) => return Ok(code),
+            Err(failure) if refuses_the_way(&failure) => {
+                refused.get_or_insert(failure);
+            }
+            // What ends the connection after a refusal tells less than the refusal.
+            Err(failure) if !wire.is_ready() => return Err(refused.unwrap_or(failure)),
+            Err(failure) => return Err(failure),
+        }
+    }
+    Err(refused.unwrap_or_else(|| {
+        let detail = "the server takes no way to sign in that it offers";
+        Failure::new(Party::Imap, Stage::Auth, garbage(detail))
+    }))
+}
+
+/// Says which program reads (RFC 2971 §3.1), and nothing else of it. Observed with 163.com, in reports of 2026: it
+/// closes the connection of who does not, at the first folder. A server that does not take it is read all the same.
+async fn introduce<S>(wire: &mut Wire<S>) -> Result<(), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let command = Command::new("ID (\"name\" \"Unpause\")");
+    let said = wire
+        .run(Stage::Folder, GREETING_WITHIN, command, |_| Ok(()))
+        .await;
+    match said {
+        Err(failure) if !wire.is_ready() => Err(failure),
+        _ => Ok(()),
+    }
 }
 
 /// Reads the greeting; the capabilities it names.

@@ -4,7 +4,7 @@
 //! is decided in `framing`, and how values are written is in `value`; there is no IO here.
 
 use super::framing::Piece;
-use super::value::{Value, parse_values};
+use super::value::{Value, parse_open_values, parse_values};
 
 /// The longest text of a status that is kept, in characters. Ours: people read it on a card.
 const TEXT_CHARS_MAX: usize = 1000;
@@ -88,6 +88,11 @@ impl Data {
     /// What follows the kind, as a list of values.
     pub fn values(&self) -> Result<Vec<Value>, Unreadable> {
         parse_values(&self.pieces)
+    }
+
+    /// The same, where a list may lack its end.
+    pub fn open_values(&self) -> Result<Vec<Value>, Unreadable> {
+        parse_open_values(&self.pieces)
     }
 
     /// The words after the kind.

@@ -40,6 +40,14 @@ impl Value {
     }
 }
 
+/// Reads all values of a response whose lists may lack their end, or have one too many: what stands in them is told
+/// all the same.
+pub fn parse_open_values(pieces: &[Piece]) -> Result<Vec<Value>, Unreadable> {
+    let mut scanner = Scanner::new(pieces);
+    scanner.may_stay_open = true;
+    scanner.values()
+}
+
 /// Reads all values of a response's pieces.
 pub fn parse_values(pieces: &[Piece]) -> Result<Vec<Value>, Unreadable> {
     let mut scanner = Scanner::new(pieces);
@@ -62,6 +70,8 @@ struct Scanner<'a> {
     line: &'a [u8],
     literal: Option<&'a [u8]>,
     depth: usize,
+    /// The end of the response closes what is open.
+    may_stay_open: bool,
 }
 
 impl<'a> Scanner<'a> {
@@ -71,6 +81,7 @@ impl<'a> Scanner<'a> {
             line: &[],
             literal: None,
             depth: 0,
+            may_stay_open: false,
         };
         scanner.advance();
         scanner
@@ -127,6 +138,9 @@ impl<'a> Scanner<'a> {
         }
         let values = self.values()?;
         self.depth -= 1;
+        if self.may_stay_open && self.is_at_end() {
+            return Ok(Value::List(values));
+        }
         self.line = self
             .line
             .strip_prefix(b")")

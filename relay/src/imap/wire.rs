@@ -11,11 +11,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::command::Command;
-use super::framing::{Framer, RESPONSE_BYTES_MAX};
+use super::framing::{Framer, Piece, RESPONSE_BYTES_MAX};
 use super::reading::{
     Code, Data, Response, Status, StatusKind, Unreadable, legible, parse_response,
 };
 use crate::failure::Failure;
+use crate::service::Service;
 use crate::tls::{said_of, timed_out};
 
 /// How long the end of a command may take after the server said `BYE`: it closes at once (RFC 9051
@@ -27,6 +28,10 @@ const READ_BYTES: usize = 16 * 1024;
 
 /// Refusals beside the tagged one that are kept; the first say why, and a server may send them without end.
 const ASIDES_MAX: usize = 8;
+
+/// Lines in a row that are no response and are passed over. Servers put one behind each message; one that says nothing
+/// else has left the protocol.
+const STRAYS_IN_A_ROW_MAX: usize = 100;
 
 /// A connection over any stream, so that STARTTLS can put TLS under it.
 pub(super) struct Wire<S> {
@@ -80,7 +85,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(super) async fn greet(&mut self, within: Duration) -> Result<Status, Failure> {
         self.is_ready = false;
         let fail = |said| Failure::new(Party::Imap, Stage::Greeting, said);
-        let greeting = match timeout(within, self.receive(None)).await {
+        let greeting = match timeout(within, self.receive_greeting()).await {
             Ok(Ok(Response::Untagged(greeting))) => greeting,
             Ok(Ok(other)) => {
                 return Err(fail(garbage(&format!(
@@ -99,9 +104,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
+    /// The first response; where another service answers, that.
+    async fn receive_greeting(&mut self) -> Result<Response, Said> {
+        let pieces = self.receive_pieces(None).await?;
+        let other = match pieces.first() {
+            Some(Piece::Line(line)) => Service::Imap.find_other(line),
+            _ => None,
+        };
+        match other {
+            Some(other) => Err(other),
+            None => parse_response(pieces).map_err(|Unreadable(detail)| garbage(&detail)),
+        }
+    }
+
     /// Sends `command` and reads up to its end; `tell` gets what comes before. Gives the code of the
-    /// tagged `OK`. A `NO` or `BAD` is a [`Failure`] and leaves the connection ready, every other
-    /// failure ends it.
+    /// tagged `OK`. A `NO` or `BAD`, and data that `tell` cannot read, are a [`Failure`] and leave the connection
+    /// ready; every other failure ends it.
     pub(super) async fn run(
         &mut self,
         stage: Stage,
@@ -121,10 +139,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.framer.bytes_max = command.response_bytes_max;
         self.bytes_max = command.answer_bytes_max;
         self.bytes_left = command.answer_bytes_max;
-        match timeout(within, self.converse(command, tell)).await {
+        // While a sign-in is under way, what is no response is no server of ours either.
+        let strays_max = if stage == Stage::Folder {
+            STRAYS_IN_A_ROW_MAX
+        } else {
+            0
+        };
+        match timeout(within, self.converse(command, strays_max, tell)).await {
             Ok(Ok(code)) => {
                 self.is_ready = true;
-                Ok(code)
+                code.map_err(|Unreadable(detail)| fail(garbage(&detail)))
             }
             Ok(Err(
                 said @ Said::Io {
@@ -148,11 +172,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
+    /// The code of the tagged `OK`, or what `tell` could not read first.
     async fn converse(
         &mut self,
         command: Command,
+        strays_max: usize,
         mut tell: impl FnMut(Told) -> Result<(), Unreadable>,
-    ) -> Result<Option<Code>, Said> {
+    ) -> Result<Result<Option<Code>, Unreadable>, Said> {
+        let mut unread = None;
         self.n_commands += 1;
         let tag = format!("U{}", self.n_commands);
         let mut turns = command.turns.into_iter();
@@ -166,7 +193,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
         self.flush().await?;
         loop {
-            let response = match self.receive(bye.as_ref().map(|_| LAST_WORDS_WITHIN)).await {
+            let within = bye.as_ref().map(|_| LAST_WORDS_WITHIN);
+            let response = match self.receive(within, strays_max).await {
                 Ok(response) => response,
                 Err(said) => return Err(bye.map_or(said, Said::Imap)),
             };
@@ -196,7 +224,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                             "the server said OK before it had the whole command",
                         ));
                     }
-                    Ok(status) => return Ok(status.code),
+                    Ok(status) => return Ok(unread.map_or(Ok(status.code), Err)),
                     Err(mut reply) => {
                         asides.insert(0, std::mem::take(&mut reply.text));
                         asides.retain(|text| !text.is_empty());
@@ -207,7 +235,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 Response::Untagged(status) => match refusal(status) {
                     Ok(Status {
                         code: Some(code), ..
-                    }) => told(tell(Told::Code(code)))?,
+                    }) => unread = unread.or(tell(Told::Code(code)).err()),
                     Ok(_) => {}
                     Err(reply) if reply.status == ImapStatus::Bye => bye = Some(reply),
                     Err(_) if asides.len() >= ASIDES_MAX => {}
@@ -216,7 +244,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                         None => reply.text,
                     }),
                 },
-                Response::Data(data) => told(tell(Told::Data(data)))?,
+                Response::Data(data) => unread = unread.or(tell(Told::Data(data)).err()),
             }
         }
     }
@@ -224,7 +252,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// The `BYE` among what was received and not read yet.
     async fn find_bye(&mut self) -> Option<ImapReply> {
         loop {
-            if let Response::Untagged(status) = self.receive(None).await.ok()?
+            if let Response::Untagged(status) =
+                self.receive(None, STRAYS_IN_A_ROW_MAX).await.ok()?
                 && let Err(reply) = refusal(status)
                 && reply.status == ImapStatus::Bye
             {
@@ -244,13 +273,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.stream.flush().await.map_err(|error| said_of(&error))
     }
 
-    /// The next response; `within` bounds the wait for it.
-    async fn receive(&mut self, within: Option<Duration>) -> Result<Response, Said> {
+    /// The next response; `within` bounds the wait for each part of it. So many lines before it are passed over that
+    /// are none, and always some empty ones.
+    async fn receive(
+        &mut self,
+        within: Option<Duration>,
+        strays_max: usize,
+    ) -> Result<Response, Said> {
+        let mut n_strays = 0;
+        loop {
+            let pieces = self.receive_pieces(within).await?;
+            let is_empty = matches!(pieces.as_slice(), [Piece::Line(line)] if line.is_empty());
+            let at_most = if is_empty {
+                STRAYS_IN_A_ROW_MAX
+            } else {
+                strays_max
+            };
+            match parse_response(pieces) {
+                Ok(Response::Tagged(tag, _)) if n_strays < at_most && !is_tag(&tag) => {}
+                Ok(response) => return Ok(response),
+                Err(Unreadable(detail)) if n_strays >= at_most => return Err(garbage(&detail)),
+                Err(_) => {}
+            }
+            n_strays += 1;
+        }
+    }
+
+    async fn receive_pieces(&mut self, within: Option<Duration>) -> Result<Vec<Piece>, Said> {
         loop {
             match self.framer.take_response() {
-                Ok(Some(pieces)) => {
-                    return parse_response(pieces).map_err(|Unreadable(detail)| garbage(&detail));
-                }
+                Ok(Some(pieces)) => return Ok(pieces),
                 Ok(None) => {}
                 Err(too_large) => {
                     let bytes_max = too_large.bytes_max;
@@ -323,8 +375,11 @@ fn decode_challenge(text: &str) -> String {
         .map_or_else(|_| text.to_owned(), |json| legible(&json))
 }
 
-fn told(result: Result<(), Unreadable>) -> Result<(), Said> {
-    result.map_err(|Unreadable(detail)| garbage(&detail))
+/// Whether a tag has the form of ours.
+fn is_tag(tag: &str) -> bool {
+    tag.strip_prefix('U').is_some_and(|number| {
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 /// What was expected and what came, as evidence.

@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use protocol::evidence::{Party, Said, Stage};
+use protocol::evidence::{Finding, Party, Said, Stage};
 use protocol::reply::SmtpReply;
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -14,7 +14,8 @@ use super::reading::Offer;
 use crate::failure::Failure;
 use crate::sign_in::SignIn;
 
-/// Signs in by the first mechanism that both sides know.
+/// Signs in by the first mechanism that both sides know and the server takes. What an access token is for never goes
+/// on to a password.
 pub(super) async fn sign_in(
     conversation: &mut Conversation,
     offer: &Offer,
@@ -24,14 +25,44 @@ pub(super) async fn sign_in(
         SignIn::Bearer { .. } if offer.has_auth("XOAUTH2") => {
             xoauth2(conversation, &sign_in.encode()).await
         }
-        SignIn::Password { .. } if offer.has_auth("PLAIN") => {
-            plain(conversation, &sign_in.encode()).await
-        }
-        SignIn::Password { user, password } if offer.has_auth("LOGIN") => {
-            login(conversation, user, &encode(password.expose())).await
-        }
         SignIn::Bearer { .. } => Err(not_offered(offer, "XOAUTH2")),
-        SignIn::Password { .. } => Err(not_offered(offer, "PLAIN or LOGIN")),
+        SignIn::Password { user, password } => {
+            let (has_plain, has_login) = (offer.has_auth("PLAIN"), offer.has_auth("LOGIN"));
+            if !has_plain && !has_login {
+                return Err(not_offered(offer, "PLAIN or LOGIN"));
+            }
+            let mut refused = None;
+            if has_plain {
+                match plain(conversation, &sign_in.encode()).await {
+                    Err(failure) if has_login && refuses_the_way(&failure) => {
+                        refused = Some(failure);
+                    }
+                    answered => return answered,
+                }
+            }
+            let answered = login(conversation, user, &encode(password.expose())).await;
+            match (answered, refused) {
+                // Neither is taken: the first refusal says so. A verdict on who signs in says more.
+                (Err(failure), Some(refused))
+                    if refuses_the_way(&failure) || !matches!(failure.said, Said::Smtp(_)) =>
+                {
+                    Err(refused)
+                }
+                (answered, _) => answered,
+            }
+        }
+    }
+}
+
+/// Whether a refusal is of the mechanism and not of who signs in: 504 (RFC 4954 §4), or a command that is not known
+/// (RFC 5321 §4.2.4).
+fn refuses_the_way(failure: &Failure) -> bool {
+    match &failure.said {
+        Said::Smtp(reply) => {
+            matches!(reply.code, 500..=504)
+                || reply.is_permanent() && reply.text.to_ascii_lowercase().contains("mechanism")
+        }
+        _ => false,
     }
 }
 
@@ -41,9 +72,10 @@ fn not_offered(offer: &Offer, needed: &str) -> Failure {
         [] => "no AUTH at all".to_owned(),
         mechanisms => format!("AUTH {}", mechanisms.join(" ")),
     };
-    failed(Said::Garbage {
-        detail: format!("expected an offer of AUTH {needed}, found {offered}"),
-    })
+    failed(Said::Found(Finding::NoSignInOffered {
+        needed: format!("AUTH {needed}"),
+        offered,
+    }))
 }
 
 /// XOAUTH2 with its initial response

@@ -137,6 +137,15 @@ impl Conversation {
             self.hear().await
         };
         match reply {
+            Some(reply) if self.heard.is_contradictory() => {
+                let found: String = reply.to_string().chars().take(200).collect();
+                Outcome::InDoubt(fail(Said::Garbage {
+                    detail: format!(
+                        "expected one verdict in all lines of a reply, found \"{}\" behind another",
+                        found.escape_debug()
+                    ),
+                }))
+            }
             Some(reply) if reply.is_positive() && dot_is_due => Outcome::Accepted { reply },
             Some(reply) if reply.is_transient() || reply.is_permanent() => Outcome::Refused {
                 stage: Stage::Body,

@@ -1,7 +1,10 @@
 //! What stands in the bytes of a submission server: replies, the offer of its EHLO, the id it gave a
 //! message. Pure; reading from a socket is [`super::wire`]'s work, judging is nobody's here.
 
+use protocol::evidence::Said;
 use protocol::reply::SmtpReply;
+
+use crate::service::Service;
 
 /// Longest line of a reply. RFC 5321 §4.5.3.1.5 allows 512 octets; servers in the field go beyond it.
 const LINE_AT_MOST_BYTES: usize = 4 * 1024;
@@ -12,23 +15,82 @@ const REPLY_AT_MOST_BYTES: usize = 100 * 512;
 /// Longest excerpt of bytes that are no reply.
 const EXCERPT_AT_MOST_BYTES: usize = 80;
 
-/// The id that the server gave the message, where its final 2yz names one in angle brackets, as
-/// Exchange does (`250 2.0.0 OK <id@host> [Hostname=…]`); with the brackets. `None` where there is no
-/// such id, or more than one thing that could be it.
+/// The shortest left side of an id that is known by its form alone; Amazon SES makes 60 bytes.
+const LEFT_SIDE_AT_LEAST_BYTES: usize = 40;
+
+/// The id that the server gave the message, where its final 2yz names one: in angle brackets, as Exchange does (`250
+/// 2.0.0 OK <id@host> [Hostname=…]`), with the brackets; or the left side of one alone, as Amazon SES does (`250 Ok
+/// 0100…-000000`), without. `None` where there is no such id, or more than one thing that could be it. Servers put the
+/// recipient in brackets too: what stands there counts only where ids stand. Where the addresses are known, ask
+/// [`find_wire_id_beside`].
 pub fn find_wire_id(reply: &SmtpReply) -> Option<String> {
     if !reply.is_positive() {
         return None;
     }
-    let mut ids = reply
-        .text
-        .split('<')
-        .skip(1)
-        .filter_map(|opened| opened.split_once('>').map(|(inside, _)| inside))
-        .filter(|inside| is_message_id(inside));
-    match (ids.next(), ids.next()) {
-        (Some(id), None) => Some(format!("<{id}>")),
+    let mut pieces = reply.text.split('<');
+    let mut before = pieces.next().unwrap_or_default();
+    let mut ids = Vec::new();
+    for opened in pieces {
+        let Some((inside, behind)) = opened.split_once('>') else {
+            before = opened;
+            continue;
+        };
+        if is_message_id(inside) {
+            ids.push((before, inside, behind));
+        }
+        before = behind;
+    }
+    match ids.as_slice() {
+        [(before, id, behind)] if names_an_id(before, behind) => Some(format!("<{id}>")),
+        [] => find_left_side(&reply.text).map(str::to_owned),
         _ => None,
     }
+}
+
+/// The same, where these addresses were the message's: none of them is its id, whatever stands around it.
+pub fn find_wire_id_beside(reply: &SmtpReply, addresses: &[&str]) -> Option<String> {
+    find_wire_id(reply).filter(|id| {
+        let inside = id.trim_start_matches('<').trim_end_matches('>');
+        !addresses
+            .iter()
+            .any(|address| address.eq_ignore_ascii_case(inside))
+    })
+}
+
+/// Whether what stands in brackets between these words is an id: what describes it follows in square brackets, a word
+/// for ids stands before it, or nothing stands there but that the message was taken, and behind it at most that it was
+/// queued.
+fn names_an_id(before: &str, behind: &str) -> bool {
+    if behind.trim_start().starts_with('[') {
+        return true;
+    }
+    let words = before.trim_end_matches([' ', ':', '=', ',']);
+    let last = words
+        .rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    match last.as_str() {
+        "as" | "id" | "message-id" | "messageid" | "msgid" => true,
+        "ok" => {
+            let behind = behind.trim().to_ascii_lowercase();
+            words.trim().len() == 2 && (behind.is_empty() || behind.starts_with("queued"))
+        }
+        _ => false,
+    }
+}
+
+/// The left side of an id that the server made, where its whole answer is that and *Ok*: hexadecimal groups, far longer
+/// than the numbers of a queue.
+fn find_left_side(text: &str) -> Option<&str> {
+    let mut words = text.split_whitespace();
+    let (ok, id) = (words.next()?, words.next()?);
+    let is_id = id.len() >= LEFT_SIDE_AT_LEAST_BYTES
+        && id.contains('-')
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    (words.next().is_none() && ok.eq_ignore_ascii_case("ok") && is_id).then_some(id)
 }
 
 /// `id-left@id-right` (RFC 5322 §3.6.4), without the brackets.
@@ -47,12 +109,19 @@ fn is_message_id(text: &str) -> bool {
 pub struct RawReply {
     code: u16,
     lines: Vec<String>,
+    is_contradictory: bool,
 }
 
 impl RawReply {
     /// The reply as a value. Bytes that are not UTF-8 stand as U+FFFD.
     pub fn to_reply(&self) -> SmtpReply {
         SmtpReply::parse(self.code, self.lines.iter().map(String::as_str))
+    }
+
+    /// Whether one of its lines said that all was done (2yz), and another that it was not. Its last word counts where
+    /// nothing can be lost by it, and is no verdict on a message that was handed over.
+    pub fn is_contradictory(&self) -> bool {
+        self.is_contradictory
     }
 
     /// A reply of the same class for lettre, which needs to know when a reply is complete and knows no
@@ -68,6 +137,16 @@ impl RawReply {
 pub struct NotAReply {
     /// What was expected and what came, shortened and escaped.
     pub detail: String,
+    /// The finding that another service greets; `None` where it does not, or not any more.
+    pub other: Option<Box<Said>>,
+}
+
+impl NotAReply {
+    /// It as evidence.
+    pub fn into_said(self) -> Said {
+        let Self { detail, other } = self;
+        other.map_or(Said::Garbage { detail }, |other| *other)
+    }
 }
 
 /// Bytes received and not yet taken as replies. Each byte is looked at once, however few come at a time.
@@ -82,6 +161,10 @@ pub struct ReplyBuffer {
     code: Option<u16>,
     /// Bytes in those lines.
     taken_bytes: usize,
+    /// Whether a line of a reply was read.
+    has_spoken: bool,
+    /// Whether the lines so far of a reply contradict each other.
+    is_contradictory: bool,
 }
 
 impl ReplyBuffer {
@@ -119,9 +202,16 @@ impl ReplyBuffer {
             self.taken_bytes += line.len();
             within_limits(line.len(), self.taken_bytes)?;
             let line = line.trim_ascii_end();
-            let (code, is_last, text) = split_line(line)?;
-            if self.code.is_some_and(|before| before != code) {
-                return Err(not_a_reply("one code in all lines of a reply", line));
+            let (code, is_last, text) = split_line(line).map_err(|error| NotAReply {
+                other: self.other_service(line),
+                ..error
+            })?;
+            self.has_spoken = true;
+            // RFC 5321 §4.2.1 has one code in all lines. Where a server comes to another one on the way, its last word
+            // counts: the lines before it say something else.
+            if let Some(before) = self.code.filter(|before| *before != code) {
+                self.lines.clear();
+                self.is_contradictory |= (before / 100 == 2) != (code / 100 == 2);
             }
             self.code = Some(code);
             self.lines.push(String::from_utf8_lossy(text).into_owned());
@@ -129,9 +219,24 @@ impl ReplyBuffer {
                 self.code = None;
                 self.taken_bytes = 0;
                 let lines = std::mem::take(&mut self.lines);
-                return Ok(Some(RawReply { code, lines }));
+                let is_contradictory = std::mem::take(&mut self.is_contradictory);
+                return Ok(Some(RawReply {
+                    code,
+                    lines,
+                    is_contradictory,
+                }));
             }
         }
+    }
+}
+
+impl ReplyBuffer {
+    /// The finding that another service answers, where this is the first line.
+    fn other_service(&self, line: &[u8]) -> Option<Box<Said>> {
+        if self.has_spoken {
+            return None;
+        }
+        Service::Smtp.find_other(line).map(Box::new)
     }
 }
 
@@ -157,6 +262,7 @@ fn split_line(line: &[u8]) -> Result<(u16, bool, &[u8]), NotAReply> {
 fn within_limits(line_bytes: usize, reply_bytes: usize) -> Result<(), NotAReply> {
     let too_long = |what: &str, at_most: usize| NotAReply {
         detail: format!("expected an SMTP reply, found a {what} of more than {at_most} bytes"),
+        other: None,
     };
     if line_bytes > LINE_AT_MOST_BYTES {
         return Err(too_long("line", LINE_AT_MOST_BYTES));
@@ -171,6 +277,7 @@ fn not_a_reply(expected: &str, found: &[u8]) -> NotAReply {
     let excerpt = found.get(..EXCERPT_AT_MOST_BYTES).unwrap_or(found);
     NotAReply {
         detail: format!("expected {expected}, found \"{}\"", excerpt.escape_ascii()),
+        other: None,
     }
 }
 
@@ -251,6 +358,12 @@ mod tests {
                 b"354 go\r\n250 too early\r\n",
                 vec!["354 go", "250 too early"],
             ),
+            (
+                b"220-mail.example ESMTP\r\n521-5.7.1 Service unavailable;\r\n521 5.7.1 blocked\r\n",
+                vec!["521 5.7.1 Service unavailable;\nblocked"],
+            ),
+            (b"550-no\r\n250 ok\r\n", vec!["250 ok"]),
+            (b"250-one\r\n550-two\r\n421 three\r\n", vec!["421 three"]),
             (b"", vec![]),
         ] {
             assert_eq!(read(bytes).unwrap(), expected, "{}", bytes.escape_ascii());
@@ -288,10 +401,6 @@ mod tests {
                 "expected an SMTP reply, found \"\\x16\\x03\\x01\"",
             ),
             (b"\r\n", "expected an SMTP reply, found \"\""),
-            (
-                b"250-ok\r\n550 no\r\n",
-                "expected one code in all lines of a reply, found \"550 no\"",
-            ),
         ] {
             assert_eq!(read(bytes).unwrap_err().detail, expected);
         }
@@ -339,9 +448,83 @@ mod tests {
             (250, "OK <a@b.example> for <jane@acme.example>", None),
             (250, "OK <a@b.example", None),
             (550, "<a@b.example> refused", None),
+            (250, "OK <a@b.example>", Some("<a@b.example>")),
+            (
+                250,
+                "2.0.0 Ok <a@b.example> queued as 4F1B2",
+                Some("<a@b.example>"),
+            ),
+            (
+                250,
+                "2.0.0 OK: queued as <202611231000.123@relay.example>",
+                Some("<202611231000.123@relay.example>"),
+            ),
+            (
+                250,
+                "2.0.0 Ok, Message-ID=<1@b.example>",
+                Some("<1@b.example>"),
+            ),
+            // LMTP behind the submission service: Dovecot, Cyrus, and their kin.
+            (250, "2.0.0 <ann@a.example> v0Q2B5bZ2XcUAAA Saved", None),
+            (250, "2.1.5 <ann@a.example> Ok", None),
+            (250, "2.1.5 Ok SESSIONID=<mail-1-2@a.example>", None),
+            (250, "2.0.0 Ok <ann@a.example> delivered to store", None),
+            (250, "Message accepted for <ann@a.example>", None),
+            (250, "<ann@a.example>", None),
+            (
+                250,
+                "Ok 0100018c1a2b3c4d-5e6f7a8b-0000-4c4d-8e8f-a1b2c3d4e5f6-000000",
+                Some("0100018c1a2b3c4d-5e6f7a8b-0000-4c4d-8e8f-a1b2c3d4e5f6-000000"),
+            ),
+            (250, "Ok 4F1B2C3D4E", None),
+            (
+                250,
+                "Ok queued 0100018c1a2b3c4d-5e6f7a8b-0000-4c4d-8e8f-a1b2c3d4e5f6-000000",
+                None,
+            ),
+            (
+                550,
+                "Ok 0100018c1a2b3c4d-5e6f7a8b-0000-4c4d-8e8f-a1b2c3d4e5f6-000000",
+                None,
+            ),
         ] {
             let reply = SmtpReply::parse(code, [text]);
             assert_eq!(find_wire_id(&reply).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_the_message_is_never_its_id() {
+        let reply = SmtpReply::parse(250, ["2.0.0 OK: queued as <Ann@a.example>"]);
+        let addresses = ["jane@acme.example", "ann@a.example"];
+        assert_eq!(find_wire_id_beside(&reply, &addresses), None);
+        assert_eq!(
+            find_wire_id_beside(&reply, &addresses[..1]).as_deref(),
+            Some("<Ann@a.example>")
+        );
+    }
+
+    #[test]
+    fn another_service_is_named_by_its_greeting_and_only_by_that() {
+        for (bytes, expected) in [
+            (&b"* OK IMAP4rev1 ready\r\n"[..], Some("an IMAP server")),
+            (b"+OK POP3 ready\r\n", Some("a POP3 server")),
+            (b"HTTP/1.1 400 Bad Request\r\n", Some("a web server")),
+            (
+                b"\x15\x03\x01\x00\x02\x02\n",
+                Some("a server that speaks TLS"),
+            ),
+            (b"hello\r\n", None),
+            (b"220 mail.example\r\n+OK what\r\n", None),
+        ] {
+            let said = read(bytes).unwrap_err().into_said();
+            let other = matches!(said, Said::Found(_)).then(|| said.to_string());
+            assert_eq!(other.is_some(), expected.is_some(), "{said:?}");
+            assert!(
+                other
+                    .unwrap_or_default()
+                    .contains(expected.unwrap_or_default())
+            );
         }
     }
 

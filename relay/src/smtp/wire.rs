@@ -32,6 +32,7 @@ struct Log {
     read_fault: Option<Said>,
     write_fault: Option<Said>,
     is_early: bool,
+    is_contradictory: bool,
 }
 
 impl Heard {
@@ -58,6 +59,11 @@ impl Heard {
     /// The server said something that answers no command, and it is not 421.
     pub(super) fn is_early(&self) -> bool {
         self.log().is_early
+    }
+
+    /// The last reply said in one line that all was done, and in another that it was not.
+    pub(super) fn is_contradictory(&self) -> bool {
+        self.log().is_contradictory
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
@@ -99,6 +105,7 @@ impl Wire {
         self.for_lettre.extend(reply.render_class());
         let mut log = self.heard.log();
         log.replies.push_back(reply.to_reply());
+        log.is_contradictory = reply.is_contradictory();
         log.is_early = !self.buffer.is_empty() && !self.buffer.is_farewell();
     }
 }
@@ -126,9 +133,7 @@ impl AsyncRead for Wire {
                     this.give(&reply);
                     continue;
                 }
-                Err(not_a_reply) => Said::Garbage {
-                    detail: not_a_reply.detail,
-                },
+                Err(not_a_reply) => not_a_reply.into_said(),
                 Ok(None) => {
                     let mut bytes = [0; READ_BYTES];
                     let mut received = ReadBuf::new(&mut bytes);
@@ -191,11 +196,7 @@ pub(super) async fn read_reply(
         match buffer.take_reply() {
             Ok(Some(reply)) => return Ok(reply),
             Ok(None) => {}
-            Err(not_a_reply) => {
-                return Err(Said::Garbage {
-                    detail: not_a_reply.detail,
-                });
-            }
+            Err(not_a_reply) => return Err(not_a_reply.into_said()),
         }
         let mut bytes = [0; READ_BYTES];
         let n_received = tcp

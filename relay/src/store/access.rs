@@ -188,13 +188,14 @@ async fn use_up(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
 
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_ms(ms)
     }
 
     async fn open(folder: &tempfile::TempDir) -> Store {
-        Store::open(&folder.path().join("unpause.db"))
+        Store::open(&folder.path().join("unpause.db"), &Clock::system())
             .await
             .unwrap()
     }

@@ -2,12 +2,14 @@
 
 use protocol::campaign::{Event, PausedBy, State, Step};
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
+use protocol::reading::Reading;
 use protocol::request::campaign::{Campaign, Counts};
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use super::{Store, StoreError, json, small, text, to_json};
+use super::clocks::{Moment, Of, PairClock, settle_clocks};
+use super::{Store, StoreError, json, lead, number, small, text, to_json};
 use crate::secret::random_text;
 
 impl Store {
@@ -45,7 +47,7 @@ impl Store {
                     id: inbox.to_string(),
                 });
             }
-            sqlx::query("INSERT INTO campaign_inboxes (campaign_id, inbox_id, position) VALUES ($1, $2, $3)")
+            sqlx::query("INSERT INTO campaign_inboxes (campaign_id, inbox_id, position, ran_ms) VALUES ($1, $2, $3, 0)")
                 .bind(id.to_string())
                 .bind(inbox.to_string())
                 .bind(position)
@@ -91,55 +93,82 @@ impl Store {
         })
     }
 
-    /// Starts a draft: the first step of every lead is planned for now.
+    /// Starts a draft: the first step of every lead is planned for now, in slices; with the last one it runs. Where
+    /// that is broken off it stays a draft, nothing of it is sent, and starting it again goes on where it ended.
     pub async fn start_campaign(&self, id: &CampaignId, now: Timestamp) -> Result<(), StoreError> {
+        let _alone = self.import_alone(id)?;
+        let now = self.moment(now);
+        // Refused before anything is planned, where it cannot be started.
         let mut tx = self.writer.begin().await?;
         apply(&mut tx, id, Event::Start, now).await?;
-        let leads =
-            sqlx::query("SELECT id, inbox_id FROM leads WHERE campaign_id = $1 ORDER BY position")
-                .bind(id.to_string())
-                .fetch_all(&mut *tx)
-                .await?;
-        for lead in &leads {
-            let new = NewDelivery {
-                campaign: id.clone(),
-                lead: LeadId::new(text(lead, "id")?),
-                inbox: InboxId::new(text(lead, "inbox_id")?),
-                step: 1,
+        tx.rollback().await?;
+        self.remove_unfinished(id).await?;
+        let mut planned_to = -1;
+        loop {
+            let mut tx = self.writer.begin().await?;
+            let Some(position) = plan_first_steps(&mut tx, id, planned_to, now).await? else {
+                apply(&mut tx, id, Event::Start, now).await?;
+                return Ok(tx.commit().await?);
             };
-            plan(&mut tx, &new, now).await?;
+            planned_to = position;
+            tx.commit().await?;
         }
-        tx.commit().await?;
-        Ok(())
     }
 
     /// Pauses a campaign for a person.
     pub async fn pause_campaign(&self, id: &CampaignId, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.writer.begin().await?;
-        apply(&mut tx, id, Event::Pause, now).await?;
+        apply(&mut tx, id, Event::Pause, self.moment(now)).await?;
         tx.commit().await?;
         Ok(())
     }
 
-    /// Resumes a campaign that a person paused: every wait is longer by the pause.
+    /// Resumes a campaign that a person paused: its clocks stood meanwhile.
     pub async fn resume_campaign(&self, id: &CampaignId, now: Timestamp) -> Result<(), StoreError> {
+        let now = self.moment(now);
         let mut tx = self.writer.begin().await?;
-        let before = load_status(&mut tx, id).await?;
         apply(&mut tx, id, Event::Resume, now).await?;
-        if let State::Paused { since, .. } = before {
-            sqlx::query(
-                "UPDATE deliveries SET due_at_ms = due_at_ms + $1 \
-                 WHERE campaign_id = $2 AND state IN ('planned', 'deferred')",
-            )
-            .bind(protocol::timestamp::duration_ms(now.since(since)))
-            .bind(id.to_string())
-            .execute(&mut *tx)
-            .await?;
-        }
         finish_if_done(&mut tx, id, now).await?;
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// Plans the first step of the next leads after this position that have none; answers how far it came, `None`
+/// where there are no more.
+async fn plan_first_steps(
+    tx: &mut AnyConnection,
+    id: &CampaignId,
+    after: i64,
+    now: Moment,
+) -> Result<Option<i64>, StoreError> {
+    let leads = sqlx::query(
+        "SELECT l.id AS id, l.inbox_id AS inbox_id, l.position AS position, p.ran_ms AS ran_ms, \
+         p.since_r_ms AS since_r_ms FROM leads l \
+         JOIN campaign_inboxes p ON p.campaign_id = l.campaign_id AND p.inbox_id = l.inbox_id \
+         WHERE l.campaign_id = $1 AND l.position > $2 AND NOT EXISTS ( \
+           SELECT 1 FROM deliveries d WHERE d.lead_id = l.id AND d.step = 1) \
+         ORDER BY l.position LIMIT $3",
+    )
+    .bind(id.to_string())
+    .bind(after)
+    .bind(i64::try_from(lead::SLICE).unwrap_or(i64::MAX))
+    .fetch_all(&mut *tx)
+    .await?;
+    let mut planned_to = None;
+    for lead in &leads {
+        let position = number(lead, "position")?;
+        let new = NewDelivery {
+            campaign: id.clone(),
+            lead: LeadId::new(text(lead, "id")?),
+            inbox: InboxId::new(text(lead, "inbox_id")?),
+            step: 1,
+            place: position,
+        };
+        plan(tx, &new, PairClock::from_row(lead)?.read(now)).await?;
+        planned_to = Some(position);
+    }
+    Ok(planned_to)
 }
 
 /// What a new delivery is made of.
@@ -149,25 +178,34 @@ pub(super) struct NewDelivery {
     pub(super) inbox: InboxId,
     /// From 1.
     pub(super) step: i64,
+    /// The lead's place in the list.
+    pub(super) place: i64,
 }
 
-/// Plans a delivery for `due_at`.
+/// Plans a delivery for the reading `due` of its campaign's clock at its inbox.
 pub(super) async fn plan(
     tx: &mut AnyConnection,
     new: &NewDelivery,
-    due_at: Timestamp,
+    due: Reading,
 ) -> Result<DeliveryId, StoreError> {
     let id = DeliveryId::new(format!("{}{}", DeliveryId::PREFIX, random_text()));
     sqlx::query(
-        "INSERT INTO deliveries (id, campaign_id, lead_id, inbox_id, step, state, due_at_ms, attempt) \
-         VALUES ($1, $2, $3, $4, $5, 'planned', $6, 0)",
+        "INSERT INTO deliveries (id, campaign_id, lead_id, inbox_id, step, state, due_ms, is_first, place, rank, \
+         attempt) VALUES ($1, $2, $3, $4, $5, 'planned', $6, $7, $8, $9, 0)",
     )
     .bind(id.to_string())
     .bind(new.campaign.to_string())
     .bind(new.lead.to_string())
     .bind(new.inbox.to_string())
     .bind(new.step)
-    .bind(due_at.as_ms())
+    .bind(due.as_ms())
+    .bind(i64::from(new.step == 1))
+    .bind(new.place)
+    .bind(if new.step == 1 {
+        new.place
+    } else {
+        due.as_ms()
+    })
     .execute(tx)
     .await?;
     Ok(id)
@@ -178,14 +216,14 @@ pub(super) async fn apply(
     tx: &mut AnyConnection,
     id: &CampaignId,
     event: Event,
-    now: Timestamp,
+    now: Moment,
 ) -> Result<(), StoreError> {
     let status = load_status(tx, id).await?;
     let advice = advise(&status);
     let next = status
-        .apply(event, now)
+        .apply(event, now.at)
         .map_err(|refused| StoreError::Conflict(format!("{refused}: {advice}")))?;
-    put_status(tx, id, &next).await
+    put_status(tx, id, &next, now).await
 }
 
 /// What a person can do about a campaign that cannot be told what it was told.
@@ -210,19 +248,20 @@ fn advise(status: &State) -> String {
     }
 }
 
-/// Stores where a campaign stands.
+/// Stores where a campaign stands, and lets its clocks follow.
 pub(super) async fn put_status(
     tx: &mut AnyConnection,
     id: &CampaignId,
     status: &State,
+    now: Moment,
 ) -> Result<(), StoreError> {
     sqlx::query("UPDATE campaigns SET state = $1, status = $2 WHERE id = $3")
         .bind(status.name())
         .bind(to_json("status", status)?)
         .bind(id.to_string())
-        .execute(tx)
+        .execute(&mut *tx)
         .await?;
-    Ok(())
+    settle_clocks(tx, Of::Campaign(id), now).await
 }
 
 /// Where a campaign stands, read inside a transaction.
@@ -242,7 +281,7 @@ pub(super) async fn load_status(
 pub(super) async fn finish_if_done(
     tx: &mut AnyConnection,
     id: &CampaignId,
-    now: Timestamp,
+    now: Moment,
 ) -> Result<(), StoreError> {
     let active =
         sqlx::query("SELECT 1 FROM leads WHERE campaign_id = $1 AND state = 'active' LIMIT 1")
@@ -258,8 +297,8 @@ pub(super) async fn finish_if_done(
     .await?;
     if active.is_none() && open.is_none() {
         let status = load_status(tx, id).await?;
-        if let Ok(next) = status.apply(Event::Finish, now) {
-            put_status(tx, id, &next).await?;
+        if let Ok(next) = status.apply(Event::Finish, now.at) {
+            put_status(tx, id, &next, now).await?;
         }
     }
     Ok(())
@@ -269,10 +308,10 @@ pub(super) async fn finish_if_done(
 pub(super) async fn reopen(
     tx: &mut AnyConnection,
     id: &CampaignId,
-    now: Timestamp,
+    now: Moment,
 ) -> Result<(), StoreError> {
-    if let Ok(next) = load_status(tx, id).await?.apply(Event::Reopen, now) {
-        put_status(tx, id, &next).await?;
+    if let Ok(next) = load_status(tx, id).await?.apply(Event::Reopen, now.at) {
+        put_status(tx, id, &next, now).await?;
     }
     Ok(())
 }
@@ -297,8 +336,11 @@ async fn count(
     id: &CampaignId,
     n_steps: usize,
 ) -> Result<Counts, StoreError> {
-    let row = sqlx::query("SELECT CAST(COUNT(*) AS BIGINT) AS n FROM leads WHERE campaign_id = $1")
-        .bind(id.to_string())
+    let row = sqlx::query(
+        "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM leads l JOIN campaigns c ON c.id = l.campaign_id \
+         WHERE l.campaign_id = $1 AND l.position <= c.leads_up_to",
+    )
+    .bind(id.to_string())
         .fetch_one(&mut *reader)
         .await?;
     let leads: u64 = small(&row, "n")?;

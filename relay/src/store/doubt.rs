@@ -1,25 +1,24 @@
 //! Deliveries in doubt, what settles them, and what arrived for deliveries that were accepted.
 
-use protocol::delivery::{Event, Suppression};
+use std::collections::BTreeMap;
+
+use protocol::campaign::Step;
+use protocol::delivery::{Event, NoEvidence, Suppression};
 use protocol::id::{DeliveryId, InboxId, LeadId};
+use protocol::inbox::Address;
 use protocol::standing::{Effect, Refusal, Remote, Report};
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 
-use super::inbox::position;
+use super::addressed::Addressed;
+use super::clocks::Moment;
+use super::inbox::{self, position};
 use super::{
-    Store, StoreError, delivery, lead, number, number_or_null, standing, text, text_or_null,
+    Store, StoreError, delivery, json, lead, number, number_or_null, standing, text, text_or_null,
+    to_json,
 };
-use crate::record::Doubt;
-
-/// A delivery that an arrived message speaks of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Addressed {
-    /// The delivery.
-    pub delivery: DeliveryId,
-    /// Its lead.
-    pub lead: LeadId,
-}
+use crate::record::{Doubt, Sent};
 
 /// What a bounce says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,34 +33,31 @@ impl Store {
     /// The deliveries of an inbox that are in doubt, oldest first.
     pub async fn list_doubts(&self, inbox: &InboxId) -> Result<Vec<Doubt>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, message_id, in_doubt_since_ms, sent_uid_validity, sent_uid_next FROM deliveries \
-             WHERE inbox_id = $1 AND state = 'in_doubt' ORDER BY in_doubt_since_ms, id",
+            "SELECT id, message_id, in_doubt_since_ms AS since_ms, sent_uid_validity, sent_uid_next, sent_folder, \
+             claim_no, adoption FROM deliveries WHERE inbox_id = $1 AND state = 'in_doubt' ORDER BY in_doubt_since_ms, id",
         )
         .bind(inbox.to_string())
         .fetch_all(&self.reader)
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Doubt {
-                    id: DeliveryId::new(text(row, "id")?),
-                    message_id: text(row, "message_id")?,
-                    since: Timestamp::from_ms(number(row, "in_doubt_since_ms")?),
-                    sent: position(row, "sent_uid_validity", "sent_uid_next")?,
-                })
-            })
-            .collect()
+        rows.iter().map(doubt_from).collect()
     }
 
-    /// Settles a delivery in doubt: found (with what the server made of the id), refuted or unsettled.
+    /// Settles a delivery in doubt: found (with what the server made of the id), refuted, or unsettled (and why).
     pub async fn settle_doubt(
         &self,
         id: &DeliveryId,
         event: Event,
         wire_id: Option<&str>,
+        why: Option<NoEvidence>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.writer.begin().await?;
-        delivery::transition(&mut tx, id, event, now).await?;
+        delivery::transition(&mut tx, id, event, self.moment(now)).await?;
+        sqlx::query("UPDATE deliveries SET no_evidence = $1 WHERE id = $2")
+            .bind(why.map(|why| to_json("no_evidence", &why)).transpose()?)
+            .bind(id.to_string())
+            .execute(&mut *tx)
+            .await?;
         if let Some(wire_id) = wire_id {
             put_wire_id(&mut tx, id, wire_id).await?;
         }
@@ -85,84 +81,50 @@ impl Store {
         from: Timestamp,
     ) -> Result<Vec<Doubt>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, message_id, accepted_at_ms, sent_uid_validity, sent_uid_next FROM deliveries \
-             WHERE inbox_id = $1 AND state = 'accepted' AND wire_id IS NULL AND sent_uid_next IS NOT NULL \
+            "SELECT id, message_id, accepted_at_ms AS since_ms, sent_uid_validity, sent_uid_next, sent_folder, \
+             claim_no, adoption FROM deliveries WHERE inbox_id = $1 AND state = 'accepted' AND wire_id IS NULL AND sent_uid_next IS NOT NULL \
              AND accepted_at_ms >= $2 ORDER BY accepted_at_ms, id",
         )
         .bind(inbox.to_string())
         .bind(from.as_ms())
         .fetch_all(&self.reader)
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Doubt {
-                    id: DeliveryId::new(text(row, "id")?),
-                    message_id: text(row, "message_id")?,
-                    since: Timestamp::from_ms(number(row, "accepted_at_ms")?),
-                    sent: position(row, "sent_uid_validity", "sent_uid_next")?,
-                })
-            })
-            .collect()
+        rows.iter().map(doubt_from).collect()
     }
 
-    /// Whether a delivery of this inbox was accepted.
-    pub async fn is_accepted(&self, inbox: &InboxId, id: &DeliveryId) -> Result<bool, StoreError> {
-        let row = sqlx::query(
-            "SELECT 1 FROM deliveries WHERE id = $1 AND inbox_id = $2 AND state IN ('accepted', 'bounced')",
-        )
-        .bind(id.to_string())
-        .bind(inbox.to_string())
-        .fetch_optional(&self.reader)
-        .await?;
-        Ok(row.is_some())
-    }
-
-    /// The delivery of this inbox that one of these message ids names, ours or the server's; the latest
-    /// step where several do.
-    pub async fn find_addressed(
+    /// The lead answered: none of its later steps is sent. A delivery in doubt is thereby found, since nobody answers
+    /// what never came. Again changes nothing.
+    pub async fn note_reply(
         &self,
-        inbox: &InboxId,
-        message_ids: &[String],
-    ) -> Result<Option<Addressed>, StoreError> {
-        let mut found: Option<(i64, Addressed)> = None;
-        for message_id in message_ids {
-            let row = sqlx::query(
-                "SELECT id, lead_id, step FROM deliveries WHERE inbox_id = $1 AND (message_id = $2 OR wire_id = $2) \
-                 AND attempt > 0 ORDER BY step DESC LIMIT 1",
-            )
-            .bind(inbox.to_string())
-            .bind(message_id.clone())
-            .fetch_optional(&self.reader)
-            .await?;
-            let Some(row) = row else { continue };
-            let step = number(&row, "step")?;
-            if found.as_ref().is_none_or(|(best, _)| step > *best) {
-                let addressed = Addressed {
-                    delivery: DeliveryId::new(text(&row, "id")?),
-                    lead: LeadId::new(text(&row, "lead_id")?),
-                };
-                found = Some((step, addressed));
-            }
-        }
-        Ok(found.map(|(_, addressed)| addressed))
-    }
-
-    /// The lead answered: none of its later steps is sent. Again changes nothing.
-    pub async fn note_reply(&self, lead: &LeadId, now: Timestamp) -> Result<bool, StoreError> {
+        addressed: &Addressed,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let moment = self.moment(now);
         let mut tx = self.writer.begin().await?;
-        let stopped = lead::stop(&mut tx, lead, Suppression::Replied, now).await?;
+        let stopped = lead::stop(&mut tx, &addressed.lead, Suppression::Replied, moment).await?;
+        let found = Event::Found { at: now };
+        apply_where_it_fits(&mut tx, &addressed.delivery, found, moment).await?;
         tx.commit().await?;
         Ok(stopped)
     }
 
-    /// A permanent DSN came back for a delivery: the lead stops, unless it is the inbox's, and then all that came back
-    /// so is due again. Again changes nothing. Answers whether the lead stopped.
+    /// The lead complained about a message: it is not written to any more. Again changes nothing.
+    pub async fn note_complaint(&self, lead: &LeadId, now: Timestamp) -> Result<bool, StoreError> {
+        let mut tx = self.writer.begin().await?;
+        let stopped = lead::stop(&mut tx, lead, Suppression::Complained, self.moment(now)).await?;
+        tx.commit().await?;
+        Ok(stopped)
+    }
+
+    /// A delivery came back for good: the lead stops, unless it is the inbox's, and then all that came back so is due
+    /// again. Again changes nothing. Answers whether the lead stopped.
     pub async fn note_bounce(
         &self,
         addressed: &Addressed,
         bounced: &Bounced,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        let moment = self.moment(now);
         let mut tx = self.writer.begin().await?;
         let row =
             sqlx::query("SELECT inbox_id, sent_no, state, alike FROM deliveries WHERE id = $1")
@@ -176,7 +138,7 @@ impl Store {
             // One that came back before, and is due again or over, says nothing new.
             let is_known = text_or_null(&row, "alike")?.is_some();
             let stopped = !is_known
-                && lead::stop(&mut tx, &addressed.lead, Suppression::Bounced, now).await?;
+                && lead::stop(&mut tx, &addressed.lead, Suppression::Bounced, moment).await?;
             tx.commit().await?;
             return Ok(stopped);
         }
@@ -193,11 +155,176 @@ impl Store {
         };
         standing::note_bounced(&mut tx, &addressed.delivery, &bounced.refusal).await?;
         let effects = standing.note_report(report, now);
-        standing::apply(&mut tx, &inbox, &effects, now).await?;
-        standing::put(&mut tx, &inbox, &standing).await?;
+        standing::apply(&mut tx, &inbox, &effects, moment).await?;
+        standing::put(&mut tx, &inbox, &standing, moment).await?;
         tx.commit().await?;
         let is_inboxes = |effect: &Effect| matches!(effect, Effect::SendAgain(_));
         Ok(!effects.iter().any(is_inboxes))
+    }
+}
+
+/// What an inbox sends to itself.
+#[derive(Clone, Debug)]
+pub struct NewCanary {
+    /// Stands in the delivery header.
+    pub id: DeliveryId,
+    /// The inbox.
+    pub inbox: InboxId,
+    /// What we write as `Message-ID`.
+    pub message_id: String,
+    /// The adoption of credentials that it is sent with.
+    pub adoption: i64,
+    /// When it is begun.
+    pub begun_at: Timestamp,
+}
+
+/// What the message of a delivery was made of.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The recipient.
+    pub to: Address,
+    /// The lead's fields.
+    pub fields: BTreeMap<String, String>,
+    /// The campaign's steps.
+    pub steps: Vec<Step>,
+    /// Which of them, from 0.
+    pub step_idx: usize,
+    /// The ids of the steps before, oldest first.
+    pub thread: Vec<String>,
+}
+
+impl Store {
+    /// What the message of a delivery was made of; `None` where there is no such delivery.
+    pub async fn find_written(&self, id: &DeliveryId) -> Result<Option<Written>, StoreError> {
+        let mut reader = self.reader.acquire().await?;
+        let row = sqlx::query(
+            "SELECT d.lead_id AS lead_id, d.step AS step, l.address AS address, l.fields AS fields, c.steps AS steps \
+             FROM deliveries d JOIN leads l ON l.id = d.lead_id JOIN campaigns c ON c.id = d.campaign_id \
+             WHERE d.id = $1",
+        )
+        .bind(id.to_string())
+        .fetch_optional(&mut *reader)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let lead = LeadId::new(text(&row, "lead_id")?);
+        let step = number(&row, "step")?;
+        Ok(Some(Written {
+            to: text(&row, "address")?
+                .parse()
+                .map_err(|_| StoreError::Corrupt { what: "address" })?,
+            fields: json(&row, "fields")?,
+            steps: json(&row, "steps")?,
+            step_idx: usize::try_from(step - 1)
+                .map_err(|_| StoreError::Corrupt { what: "step" })?,
+            thread: delivery::list_thread(&mut reader, &lead, step).await?,
+        }))
+    }
+
+    /// Messages of an inbox that were accepted, whose attempts began after this one, newest first: leads' and its own
+    /// to itself. Some dozens: one of them is enough to speak.
+    pub async fn list_accepted_since(
+        &self,
+        inbox: &InboxId,
+        claim_no: i64,
+    ) -> Result<Vec<Sent>, StoreError> {
+        let mut accepted = Vec::new();
+        for text in [
+            "SELECT id, message_id, claim_no, adoption, accepted_at_ms FROM canaries \
+             WHERE inbox_id = $1 AND claim_no > $2 AND accepted_at_ms IS NOT NULL ORDER BY begun_at_ms DESC LIMIT 50",
+            "SELECT id, message_id, claim_no, adoption, accepted_at_ms FROM deliveries \
+             WHERE inbox_id = $1 AND claim_no > $2 AND state IN ('accepted', 'bounced') ORDER BY claim_no DESC LIMIT 50",
+        ] {
+            let rows = sqlx::query(text)
+                .bind(inbox.to_string())
+                .bind(claim_no)
+                .fetch_all(&self.reader)
+                .await?;
+            for row in &rows {
+                accepted.push(sent_from(row)?);
+            }
+        }
+        Ok(accepted)
+    }
+
+    /// The intent to send a message of an inbox to itself, before its first byte.
+    pub async fn create_canary(&self, canary: &NewCanary) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO canaries (id, inbox_id, message_id, adoption, claim_no, begun_at_ms) \
+             VALUES ($1, $2, $3, $4, (SELECT CAST(COALESCE(MAX(d.claim_no), 0) + 1 AS BIGINT) FROM deliveries d \
+             WHERE d.inbox_id = $2), $5)",
+        )
+        .bind(canary.id.to_string())
+        .bind(canary.inbox.to_string())
+        .bind(canary.message_id.clone())
+        .bind(canary.adoption)
+        .bind(canary.begun_at.as_ms())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// It was accepted; the inbox keeps its distance to it as to any other message.
+    pub async fn accept_canary(
+        &self,
+        canary: &NewCanary,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let moment = self.moment(now);
+        let mut tx = self.writer.begin().await?;
+        sqlx::query("UPDATE canaries SET accepted_at_ms = $1 WHERE id = $2")
+            .bind(now.as_ms())
+            .bind(canary.id.to_string())
+            .execute(&mut *tx)
+            .await?;
+        inbox::note_tried(&mut tx, &canary.inbox, moment).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// When an inbox last wrote to itself.
+    pub async fn find_last_canary(&self, inbox: &InboxId) -> Result<Option<Timestamp>, StoreError> {
+        let row = sqlx::query("SELECT MAX(begun_at_ms) AS at_ms FROM canaries WHERE inbox_id = $1")
+            .bind(inbox.to_string())
+            .fetch_one(&self.reader)
+            .await?;
+        Ok(number_or_null(&row, "at_ms")?.map(Timestamp::from_ms))
+    }
+}
+
+fn doubt_from(row: &AnyRow) -> Result<Doubt, StoreError> {
+    Ok(Doubt {
+        id: DeliveryId::new(text(row, "id")?),
+        message_id: text(row, "message_id")?,
+        since: Timestamp::from_ms(number(row, "since_ms")?),
+        sent: position(row, "sent_uid_validity", "sent_uid_next")?,
+        folder: text_or_null(row, "sent_folder")?,
+        claim_no: number_or_null(row, "claim_no")?.unwrap_or(0),
+        // An attempt of an older version: nothing later is known to be of the same sign-in.
+        adoption: number_or_null(row, "adoption")?.unwrap_or(-1),
+        size_bytes: None,
+    })
+}
+
+fn sent_from(row: &AnyRow) -> Result<Sent, StoreError> {
+    Ok(Sent {
+        id: DeliveryId::new(text(row, "id")?),
+        message_id: text(row, "message_id")?,
+        claim_no: number(row, "claim_no")?,
+        adoption: number(row, "adoption")?,
+        accepted_at: Timestamp::from_ms(number(row, "accepted_at_ms")?),
+    })
+}
+
+/// Moves a delivery by an event, where its state takes it.
+async fn apply_where_it_fits(
+    tx: &mut AnyConnection,
+    id: &DeliveryId,
+    event: Event,
+    now: Moment,
+) -> Result<(), StoreError> {
+    match delivery::transition(tx, id, event, now).await {
+        Ok(_) | Err(StoreError::Conflict(_)) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

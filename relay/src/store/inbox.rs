@@ -7,10 +7,12 @@ use protocol::connection::{Connection, Effect, Event, Patience};
 use protocol::id::{CampaignId, InboxId};
 use protocol::inbox::{Address, MailServer};
 use protocol::provider::ProviderId;
+use protocol::standing::Standing;
 use protocol::timestamp::{Timestamp, duration_ms};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
+use super::clocks::{Moment, Of, note_running_time, settle_clocks};
 use super::{Store, StoreError, json, number, number_or_null, text, text_or_null, to_json};
 use crate::record::FolderPosition;
 use crate::secret::random_text;
@@ -44,11 +46,71 @@ pub struct Inbox {
     pub last_read_at: Option<Timestamp>,
     /// Whether something may have arrived that was not read.
     pub gap_open: bool,
-    /// When a copy made by the server was first seen in the sent folder.
-    pub copy_seen_at: Option<Timestamp>,
-    /// When it last tried to send, whatever became of it.
-    pub last_sent_at: Option<Timestamp>,
+    /// How often credentials were adopted: what was seen with earlier ones says nothing of these.
+    pub adoption: i64,
+    /// Of the first messages accepted since then, how many had a copy that the server made.
+    pub copies_found: i64,
+    /// And how many had none in the time in which it was looked for.
+    pub copies_missing: i64,
+    /// Its last try, whatever came of it but a connection that took nothing; `None` before the first.
+    pub last_try: Option<LastTry>,
+    /// Whether its server is given time after a failure.
+    pub is_resting: bool,
+    /// Whether it sends at half its pace, after refusals that were its own.
+    pub is_at_half_pace: bool,
 }
+
+/// When something was last tried through an inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastTry {
+    /// The instant.
+    pub at: Timestamp,
+    /// How long the relay had lived since then when the inbox was loaded.
+    pub lived_since: Duration,
+}
+
+impl Inbox {
+    /// Until when it keeps its distance to its last try, as the one of two clocks says that says it sooner: a clock
+    /// that is set holds nothing up. `now` is when it was loaded.
+    pub fn paced_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let last = self.last_try?;
+        let gap = if self.is_at_half_pace {
+            self.gap.saturating_mul(2)
+        } else {
+            self.gap
+        };
+        let by_life = now + gap.saturating_sub(last.lived_since);
+        Some(by_life.min(last.at + gap))
+    }
+}
+
+/// Who puts copies of accepted messages into an inbox's sent folder, as far as it was seen with its present
+/// credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopiedBy {
+    /// It is not known yet.
+    Unknown,
+    /// The server.
+    Server,
+    /// Nobody but the client.
+    Client,
+}
+
+impl Inbox {
+    /// Who makes copies: two of the first three messages decide.
+    pub fn copied_by(&self) -> CopiedBy {
+        if self.copies_found >= DECIDING_COPIES {
+            CopiedBy::Server
+        } else if self.copies_missing >= DECIDING_COPIES {
+            CopiedBy::Client
+        } else {
+            CopiedBy::Unknown
+        }
+    }
+}
+
+/// The greater part of three.
+const DECIDING_COPIES: i64 = 2;
 
 /// The pair that names a person at a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +146,9 @@ pub struct SealedCredentials {
 }
 
 const COLUMNS: &str = "id, address, provider, smtp, imap, gap_ms, connection, identity_iss, identity_sub, \
-     password_user, credentials_fence, inbox_uid_validity, inbox_uid_next, last_read_at_ms, gap_open, copy_seen_at_ms, last_sent_at_ms";
+     password_user, credentials_fence, inbox_uid_validity, inbox_uid_next, last_read_at_ms, gap_open, adoption, copies_found, \
+     copies_missing, last_tried_at_ms, last_tried_r_ms, resting, \
+     (SELECT s.body FROM standings s WHERE s.inbox_id = inboxes.id) AS standing";
 
 impl Store {
     /// Adds an inbox that is not connected yet.
@@ -138,7 +202,8 @@ impl Store {
         )))
         .fetch_all(&self.reader)
         .await?;
-        rows.iter().map(from_row).collect()
+        let now = self.moment(self.clock.now());
+        rows.iter().map(|row| from_row(row, now)).collect()
     }
 
     /// One inbox.
@@ -149,8 +214,9 @@ impl Store {
         .bind(id.to_string())
         .fetch_optional(&self.reader)
         .await?;
+        let now = self.moment(self.clock.now());
         row.as_ref()
-            .map(from_row)
+            .map(|row| from_row(row, now))
             .transpose()?
             .ok_or_else(|| not_found(id))
     }
@@ -188,11 +254,12 @@ impl Store {
         now: Timestamp,
         patience: Patience,
     ) -> Result<(Connection, Vec<Effect>), StoreError> {
+        let moment = self.moment(now);
         let mut tx = self.writer.begin().await?;
         let before = load_connection(&mut tx, id).await?;
         let (after, effects) = before.clone().decide(event, now, patience);
         if after != before {
-            put_connection(&mut tx, id, &before, &after, now).await?;
+            put_connection(&mut tx, id, &before, &after, moment).await?;
         }
         for effect in &effects {
             if let Effect::Disconnect(cause) = effect {
@@ -202,7 +269,7 @@ impl Store {
                         cause: *cause,
                     };
                     if let Ok(next) = status.apply(event, now) {
-                        super::campaign::put_status(&mut tx, &campaign, &next).await?;
+                        super::campaign::put_status(&mut tx, &campaign, &next, moment).await?;
                     }
                 }
             }
@@ -272,7 +339,24 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Notes how far INBOX was read. The gap stays open until [`Store::close_gap`].
+    /// Notes how far INBOX was read on the way to its end: what is behind is not asked for again.
+    pub async fn note_progress(
+        &self,
+        id: &InboxId,
+        position: FolderPosition,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE inboxes SET inbox_uid_validity = $1, inbox_uid_next = $2 WHERE id = $3",
+        )
+        .bind(i64::from(position.uid_validity))
+        .bind(i64::from(position.uid_next))
+        .bind(id.to_string())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// Notes how far INBOX was read, and that everything was that had come by `now`. The gap stays open until [`Store::close_gap`].
     pub async fn update_read_position(
         &self,
         id: &InboxId,
@@ -292,33 +376,63 @@ impl Store {
     }
 
     /// Everything that arrived was read: sending may begin.
-    pub async fn close_gap(&self, id: &InboxId) -> Result<(), StoreError> {
+    pub async fn close_gap(&self, id: &InboxId, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.writer.begin().await?;
         sqlx::query("UPDATE inboxes SET gap_open = 0 WHERE id = $1")
             .bind(id.to_string())
-            .execute(&self.writer)
+            .execute(&mut *tx)
             .await?;
+        settle_clocks(&mut tx, Of::Inbox(id), self.moment(now)).await?;
+        tx.commit().await?;
         Ok(())
     }
 
     /// Something may arrive unread from now on, for every inbox: at start, and after a lost connection.
-    pub async fn open_gaps(&self) -> Result<(), StoreError> {
-        sqlx::query("UPDATE inboxes SET gap_open = 1, refresh_until_ms = 0")
-            .execute(&self.writer)
+    pub async fn open_gaps(&self, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.writer.begin().await?;
+        sqlx::query("UPDATE inboxes SET gap_open = 1, refresh_until_ms = 0, resting = 0")
+            .execute(&mut *tx)
             .await?;
+        settle_clocks(&mut tx, Of::Everybody, self.moment(now)).await?;
+        tx.commit().await?;
         Ok(())
     }
 
-    /// A copy made by the server was seen in the sent folder: absence means something from now on.
-    pub async fn note_copy_seen(&self, id: &InboxId, now: Timestamp) -> Result<(), StoreError> {
+    /// So many more messages of the present credentials had a copy that the server made, and so many had none.
+    pub async fn note_copies(
+        &self,
+        id: &InboxId,
+        adoption: i64,
+        found: i64,
+        missing: i64,
+    ) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE inboxes SET copy_seen_at_ms = $1 WHERE id = $2 AND copy_seen_at_ms IS NULL",
+            "UPDATE inboxes SET copies_found = copies_found + $1, copies_missing = copies_missing + $2 \
+             WHERE id = $3 AND adoption = $4",
         )
-        .bind(now.as_ms())
+        .bind(found)
+        .bind(missing)
         .bind(id.to_string())
+        .bind(adoption)
         .execute(&self.writer)
         .await?;
         Ok(())
     }
+}
+
+/// Something was tried through an inbox: it keeps its distance to it.
+pub(super) async fn note_tried(
+    tx: &mut AnyConnection,
+    id: &InboxId,
+    now: Moment,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE inboxes SET last_tried_at_ms = $1, last_tried_r_ms = $2 WHERE id = $3")
+        .bind(now.at.as_ms())
+        .bind(now.r_ms)
+        .bind(id.to_string())
+        .execute(&mut *tx)
+        .await?;
+    note_running_time(tx, now).await
 }
 
 /// The connection of an inbox, read inside a transaction.
@@ -334,13 +448,13 @@ pub(super) async fn load_connection(
     json(&row, "connection")
 }
 
-/// Stores a connection and notes the change.
+/// Stores a connection, notes the change, and lets the clocks of the inbox's campaigns follow.
 pub(super) async fn put_connection(
     tx: &mut AnyConnection,
     id: &InboxId,
     before: &Connection,
     after: &Connection,
-    now: Timestamp,
+    now: Moment,
 ) -> Result<(), StoreError> {
     sqlx::query("UPDATE inboxes SET connection = $1, connection_state = $2 WHERE id = $3")
         .bind(to_json("connection", after)?)
@@ -352,10 +466,11 @@ pub(super) async fn put_connection(
         sqlx::query("INSERT INTO transitions (id, inbox_id, at_ms, body) VALUES ($1, $2, $3, $4)")
             .bind(random_text())
             .bind(id.to_string())
-            .bind(now.as_ms())
+            .bind(now.at.as_ms())
             .bind(to_json("connection", after)?)
-            .execute(tx)
+            .execute(&mut *tx)
             .await?;
+        settle_clocks(tx, Of::Inbox(id), now).await?;
     }
     Ok(())
 }
@@ -395,7 +510,7 @@ fn not_found(id: &InboxId) -> StoreError {
     }
 }
 
-fn from_row(row: &AnyRow) -> Result<Inbox, StoreError> {
+fn from_row(row: &AnyRow, now: Moment) -> Result<Inbox, StoreError> {
     let instant =
         |column| Ok::<_, StoreError>(number_or_null(row, column)?.map(Timestamp::from_ms));
     let identity = match (
@@ -421,8 +536,27 @@ fn from_row(row: &AnyRow) -> Result<Inbox, StoreError> {
         read_position: position(row, "inbox_uid_validity", "inbox_uid_next")?,
         last_read_at: instant("last_read_at_ms")?,
         gap_open: number(row, "gap_open")? != 0,
-        copy_seen_at: instant("copy_seen_at_ms")?,
-        last_sent_at: instant("last_sent_at_ms")?,
+        adoption: number(row, "adoption")?,
+        copies_found: number(row, "copies_found")?,
+        copies_missing: number(row, "copies_missing")?,
+        last_try: match (
+            instant("last_tried_at_ms")?,
+            number_or_null(row, "last_tried_r_ms")?,
+        ) {
+            (Some(at), r_ms) => Some(LastTry {
+                at,
+                // Rows of the last version do not have it; the wall alone tells then.
+                lived_since: r_ms.map_or(Duration::ZERO, |r_ms| {
+                    Duration::from_millis(u64::try_from(now.r_ms.saturating_sub(r_ms)).unwrap_or(0))
+                }),
+            }),
+            (None, _) => None,
+        },
+        is_resting: number(row, "resting")? != 0,
+        is_at_half_pace: text_or_null(row, "standing")?
+            .map(|_| json::<Standing>(row, "standing"))
+            .transpose()?
+            .is_some_and(|standing| standing.is_at_half_pace(now.at)),
     })
 }
 

@@ -1,14 +1,27 @@
 //! Leads: imported all or none, stopped for good, never deleted.
+//!
+//! Many rows are written in slices, so that others write in between. Rows behind `campaigns.leads_up_to` are no
+//! leads yet: the last slice makes all of them leads at once, and what is left of an import that ended before is
+//! removed.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::delivery::Suppression;
 use protocol::id::{CampaignId, InboxId, LeadId};
 use protocol::inbox::Address;
-use protocol::timestamp::Timestamp;
+use protocol::lead::{Event, State};
+use protocol::reading::Reading;
 use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 
+use super::clocks::Moment;
 use super::{Store, StoreError, json, number, small, text, to_json};
 use crate::record::NewLead;
 use crate::secret::random_text;
+
+/// Rows in one transaction of many: those of other inboxes, which need a moment each, get in between.
+pub(super) const SLICE: usize = 500;
 
 /// Why leads were not imported. None was.
 #[derive(Debug, thiserror::Error)]
@@ -33,45 +46,151 @@ impl Store {
         campaign: &CampaignId,
         leads: &[NewLead],
     ) -> Result<u64, ImportError> {
+        let _alone = self.import_alone(campaign)?;
         let mut tx = self.writer.begin().await.map_err(StoreError::from)?;
-        let status = super::campaign::load_status(&mut tx, campaign).await?;
-        if status != protocol::campaign::State::Draft {
-            let words = format!(
-                "leads can be added to a draft only, and this campaign is {}: make another campaign for them",
-                status.name()
-            );
-            return Err(StoreError::Conflict(words).into());
-        }
+        check_draft(&mut tx, campaign).await?;
         let inboxes = list_inbox_ids(&mut tx, campaign).await?;
-        let before = count_leads(&mut tx, campaign).await?;
-        for (lead, inbox) in leads.iter().zip(inboxes.iter().cycle()) {
-            let inserted = sqlx::query(
-                "INSERT INTO leads (id, campaign_id, inbox_id, position, address, fields, state) \
-                 VALUES ($1, $2, $3, $4, $5, $6, 'active')",
-            )
-            .bind(format!("{}{}", LeadId::PREFIX, random_text()))
-            .bind(campaign.to_string())
-            .bind(inbox.clone())
-            .bind(before.saturating_add(i64::try_from(lead.row).unwrap_or(i64::MAX)))
-            .bind(lead.address.to_string())
-            .bind(to_json("fields", &lead.fields)?)
-            .execute(&mut *tx)
-            .await;
-            match inserted {
-                Ok(_) => {}
-                Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-                    return Err(ImportError::Known {
-                        row: lead.row,
-                        address: lead.address.clone(),
-                    });
-                }
-                Err(error) => return Err(StoreError::from(error).into()),
+        let before = load_leads_up_to(&mut tx, campaign).await?;
+        tx.commit().await.map_err(StoreError::from)?;
+        self.remove_unfinished(campaign).await?;
+        let imported = self.write_leads(campaign, &inboxes, before, leads).await;
+        if imported.is_err() {
+            // Nobody sees them; the next import removes what stays where this cannot.
+            if let Err(error) = self.remove_unfinished(campaign).await {
+                tracing::warn!(%error, campaign = %campaign, "rows of a refused import are still there");
             }
         }
+        imported
+    }
+
+    async fn write_leads(
+        &self,
+        campaign: &CampaignId,
+        inboxes: &[String],
+        before: i64,
+        leads: &[NewLead],
+    ) -> Result<u64, ImportError> {
+        let mut dealt = inboxes.iter().cycle();
+        for slice in leads.chunks(SLICE) {
+            let mut tx = self.writer.begin().await.map_err(StoreError::from)?;
+            insert_leads(&mut tx, campaign, before, slice, &mut dealt).await?;
+            tx.commit().await.map_err(StoreError::from)?;
+        }
+        let last = leads.iter().map(|lead| lead.row).max().unwrap_or(0);
+        let mut tx = self.writer.begin().await.map_err(StoreError::from)?;
+        check_draft(&mut tx, campaign).await?;
+        sqlx::query("UPDATE campaigns SET leads_up_to = $1 WHERE id = $2")
+            .bind(place(before, last))
+            .bind(campaign.to_string())
+            .execute(&mut *tx)
+            .await
+            .map_err(StoreError::from)?;
         tx.commit().await.map_err(StoreError::from)?;
         Ok(leads.len() as u64)
     }
 
+    /// Removes the rows that an import left behind that did not come to its end.
+    pub(super) async fn remove_unfinished(&self, campaign: &CampaignId) -> Result<(), StoreError> {
+        loop {
+            let done = sqlx::query(
+                "DELETE FROM leads WHERE id IN (SELECT l.id FROM leads l JOIN campaigns c ON c.id = l.campaign_id \
+                 WHERE l.campaign_id = $1 AND l.position > c.leads_up_to LIMIT $2)",
+            )
+            .bind(campaign.to_string())
+            .bind(i64::try_from(SLICE).unwrap_or(i64::MAX))
+            .execute(&self.writer)
+            .await?;
+            if done.rows_affected() == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Nobody else adds leads to this campaign, or starts it, while this lives.
+    pub(super) fn import_alone(&self, campaign: &CampaignId) -> Result<Alone, StoreError> {
+        let is_first = self
+            .importing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(campaign.clone());
+        if is_first {
+            return Ok(Alone {
+                campaigns: Arc::clone(&self.importing),
+                campaign: campaign.clone(),
+            });
+        }
+        let words =
+            "leads are being added to this campaign, or it is being started: wait for that to end";
+        Err(StoreError::Conflict(words.to_owned()))
+    }
+}
+
+/// The right to add leads to a campaign or to plan them, in this process; it ends when this is dropped.
+pub(super) struct Alone {
+    campaigns: Arc<Mutex<HashSet<CampaignId>>>,
+    campaign: CampaignId,
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        self.campaigns
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.campaign);
+    }
+}
+
+async fn check_draft(tx: &mut AnyConnection, campaign: &CampaignId) -> Result<(), StoreError> {
+    let status = super::campaign::load_status(tx, campaign).await?;
+    if status == protocol::campaign::State::Draft {
+        return Ok(());
+    }
+    Err(StoreError::Conflict(format!(
+        "leads can be added to a draft only, and this campaign is {}: make another campaign for them",
+        status.name()
+    )))
+}
+
+/// Where a row of a file stands among all leads of a campaign.
+fn place(before: i64, row: u64) -> i64 {
+    before.saturating_add(i64::try_from(row).unwrap_or(i64::MAX))
+}
+
+async fn insert_leads<'a>(
+    tx: &mut AnyConnection,
+    campaign: &CampaignId,
+    before: i64,
+    leads: &[NewLead],
+    dealt: &mut impl Iterator<Item = &'a String>,
+) -> Result<(), ImportError> {
+    for (lead, inbox) in leads.iter().zip(dealt) {
+        let inserted = sqlx::query(
+            "INSERT INTO leads (id, campaign_id, inbox_id, position, address, fields, state) \
+                 VALUES ($1, $2, $3, $4, $5, $6, 'active')",
+        )
+        .bind(format!("{}{}", LeadId::PREFIX, random_text()))
+        .bind(campaign.to_string())
+        .bind(inbox.clone())
+        .bind(place(before, lead.row))
+        .bind(lead.address.to_string())
+        .bind(to_json("fields", &lead.fields)?)
+        .execute(&mut *tx)
+        .await;
+        match inserted {
+            Ok(_) => {}
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+                return Err(ImportError::Known {
+                    row: lead.row,
+                    address: lead.address.clone(),
+                });
+            }
+            Err(error) => return Err(StoreError::from(error).into()),
+        }
+    }
+    Ok(())
+}
+
+impl Store {
     /// The leads of a campaign with their fields, by row: at most `limit` after row `after`.
     pub async fn list_lead_fields(
         &self,
@@ -80,8 +199,9 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<NewLead>, StoreError> {
         let rows = sqlx::query(
-            "SELECT position, address, fields FROM leads WHERE campaign_id = $1 AND position > $2 \
-             ORDER BY position LIMIT $3",
+            "SELECT l.position AS position, l.address AS address, l.fields AS fields FROM leads l \
+             JOIN campaigns c ON c.id = l.campaign_id WHERE l.campaign_id = $1 AND l.position > $2 \
+             AND l.position <= c.leads_up_to ORDER BY l.position LIMIT $3",
         )
         .bind(campaign.to_string())
         .bind(i64::try_from(after).unwrap_or(i64::MAX))
@@ -108,10 +228,10 @@ pub(super) async fn stop(
     tx: &mut AnyConnection,
     lead: &LeadId,
     why: Suppression,
-    now: Timestamp,
+    now: Moment,
 ) -> Result<bool, StoreError> {
     let row = sqlx::query(
-        "SELECT l.campaign_id AS campaign_id, l.inbox_id AS inbox_id, l.state AS state, c.n_steps AS n_steps, \
+        "SELECT l.campaign_id AS campaign_id, l.inbox_id AS inbox_id, l.position AS position, l.state AS state, c.n_steps AS n_steps, \
          (SELECT CAST(COALESCE(MAX(d.step), 0) AS BIGINT) FROM deliveries d WHERE d.lead_id = l.id) AS last_step \
          FROM leads l JOIN campaigns c ON c.id = l.campaign_id WHERE l.id = $1",
     )
@@ -120,21 +240,20 @@ pub(super) async fn stop(
     .await?
     .ok_or_else(|| StoreError::NotFound { what: "lead", id: lead.to_string() })?;
     let campaign = CampaignId::new(text(&row, "campaign_id")?);
-    if text(&row, "state")? != "active" {
+    let state = state_from(&row, "state")?;
+    let Ok(after) = state.apply(Event::Stopped) else {
         // What was under way when it was stopped may have been the last that was open.
         super::campaign::finish_if_done(tx, &campaign, now).await?;
         return Ok(false);
-    }
-    sqlx::query("UPDATE leads SET state = 'stopped' WHERE id = $1")
-        .bind(lead.to_string())
-        .execute(&mut *tx)
-        .await?;
+    };
+    put_state(tx, lead, after).await?;
     sqlx::query(
-        "UPDATE deliveries SET state = 'suppressed', why = $1, suppressed_at_ms = $2, due_at_ms = NULL, cause = NULL \
+        "UPDATE deliveries SET state = 'suppressed', why = $1, suppressed_at_ms = $2, rank = NULL, \
+         rest_until_ms = NULL, rest_until_r_ms = NULL, cause = NULL \
          WHERE lead_id = $3 AND state IN ('planned', 'deferred')",
     )
     .bind(why_name(why))
-    .bind(now.as_ms())
+    .bind(now.at.as_ms())
     .bind(lead.to_string())
     .execute(&mut *tx)
     .await?;
@@ -144,13 +263,14 @@ pub(super) async fn stop(
             lead: lead.clone(),
             inbox: InboxId::new(text(&row, "inbox_id")?),
             step,
+            place: number(&row, "position")?,
         };
-        let id = super::campaign::plan(tx, &new, now).await?;
+        let id = super::campaign::plan(tx, &new, Reading::default()).await?;
         sqlx::query(
-            "UPDATE deliveries SET state = 'suppressed', why = $1, suppressed_at_ms = $2, due_at_ms = NULL WHERE id = $3",
+            "UPDATE deliveries SET state = 'suppressed', why = $1, suppressed_at_ms = $2, rank = NULL WHERE id = $3",
         )
         .bind(why_name(why))
-        .bind(now.as_ms())
+        .bind(now.at.as_ms())
         .bind(id.to_string())
         .execute(&mut *tx)
         .await?;
@@ -161,10 +281,14 @@ pub(super) async fn stop(
 
 /// A lead that was stopped by a refusal or a bounce goes on: its later steps that were never tried have no rows again.
 pub(super) async fn revive(tx: &mut AnyConnection, lead: &LeadId) -> Result<(), StoreError> {
-    sqlx::query("UPDATE leads SET state = 'active' WHERE id = $1")
+    let row = sqlx::query("SELECT state FROM leads WHERE id = $1")
         .bind(lead.to_string())
-        .execute(&mut *tx)
+        .fetch_one(&mut *tx)
         .await?;
+    // One that is active goes on anyway.
+    if let Ok(after) = state_from(&row, "state")?.apply(Event::Revived) {
+        put_state(tx, lead, after).await?;
+    }
     sqlx::query(
         "DELETE FROM deliveries WHERE lead_id = $1 AND state = 'suppressed' AND attempt = 0 \
          AND why IN ('rejected', 'bounced')",
@@ -175,11 +299,31 @@ pub(super) async fn revive(tx: &mut AnyConnection, lead: &LeadId) -> Result<(), 
     Ok(())
 }
 
+/// Where a lead stands, as its row says in the column `column`.
+pub(super) fn state_from(row: &AnyRow, column: &'static str) -> Result<State, StoreError> {
+    State::parse(&text(row, column)?).ok_or(StoreError::Corrupt { what: column })
+}
+
+/// Stores where a lead stands.
+pub(super) async fn put_state(
+    tx: &mut AnyConnection,
+    lead: &LeadId,
+    state: State,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE leads SET state = $1 WHERE id = $2")
+        .bind(state.name())
+        .bind(lead.to_string())
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
 /// How a suppression stands in a row.
 pub(super) fn why_name(why: Suppression) -> &'static str {
     match why {
         Suppression::Replied => "replied",
         Suppression::Bounced => "bounced",
+        Suppression::Complained => "complained",
         Suppression::Rejected => "rejected",
         Suppression::Person => "person",
     }
@@ -190,6 +334,7 @@ pub(super) fn parse_why(name: &str) -> Result<Suppression, StoreError> {
     [
         Suppression::Replied,
         Suppression::Bounced,
+        Suppression::Complained,
         Suppression::Rejected,
         Suppression::Person,
     ]
@@ -211,10 +356,16 @@ async fn list_inbox_ids(
     rows.iter().map(|row| text(row, "inbox_id")).collect()
 }
 
-async fn count_leads(tx: &mut AnyConnection, campaign: &CampaignId) -> Result<i64, StoreError> {
-    let row = sqlx::query("SELECT CAST(COUNT(*) AS BIGINT) AS n FROM leads WHERE campaign_id = $1")
+async fn load_leads_up_to(
+    tx: &mut AnyConnection,
+    campaign: &CampaignId,
+) -> Result<i64, StoreError> {
+    let row = sqlx::query("SELECT leads_up_to FROM campaigns WHERE id = $1")
         .bind(campaign.to_string())
         .fetch_one(tx)
         .await?;
-    number(&row, "n")
+    number(&row, "leads_up_to")
 }
+
+#[cfg(test)]
+mod tests;

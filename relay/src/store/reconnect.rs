@@ -1,14 +1,16 @@
-//! Reconnects: every stage is committed before the next begins, and what they hold is sealed.
+//! Reconnects: every stage is committed before the next begins, and what they hold is sealed. What may follow on
+//! what is `protocol::reconnect`'s; every change of a row goes through it, in [`apply`].
 
-use protocol::connection::{Connection, Event};
+use protocol::connection::{Connection, Event as ConnectionEvent};
 use protocol::evidence::Evidence;
 use protocol::id::{InboxId, ReconnectId};
-use protocol::reconnect::{Stage, State};
+use protocol::reconnect::{Effect, Event, InvalidTransition, Stage, State};
 use protocol::timestamp::Timestamp;
 use sqlx::any::AnyRow;
 
+use super::clocks::{Of, settle_clocks};
 use super::inbox::Identity;
-use super::{Store, StoreError, inbox, json, number, text, text_or_null, to_json};
+use super::{Store, StoreError, inbox, json, number, standing, text, text_or_null, to_json};
 use crate::secret::random_text;
 
 /// A reconnect as it is stored.
@@ -37,6 +39,29 @@ pub struct SignedIn {
     pub identity: Identity,
     /// Their name; `None` where none was told.
     pub name: Option<String>,
+}
+
+/// A change that is on record. Whoever made it performs its effects.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// The reconnect as it was.
+    pub before: Reconnect,
+    /// What follows.
+    pub effects: Vec<Effect>,
+}
+
+/// Why a reconnect does not do what it was asked for. It stays as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Its state does not take that.
+    #[error(transparent)]
+    Invalid(#[from] InvalidTransition),
+    /// Its time is over.
+    #[error("this reconnect ended at {at}; start another one")]
+    TooLate {
+        /// When it was.
+        at: Timestamp,
+    },
 }
 
 /// A step of a reconnect that is to be made durable.
@@ -133,24 +158,16 @@ impl Store {
     }
 
     /// Takes what was handed over, once: a second hand-over finds the reconnect no longer waiting.
-    pub async fn grant_reconnect(&self, id: &ReconnectId, payload: &str) -> Result<(), StoreError> {
-        let mut tx = self.writer.begin().await?;
-        let reconnect = load(&mut tx, id).await?;
-        if !matches!(reconnect.state, State::Started { .. }) {
-            let words = format!(
-                "this reconnect is {}; it no longer waits for a sign-in",
-                reconnect.state.name()
-            );
-            return Err(StoreError::Conflict(words));
-        }
-        sqlx::query("UPDATE reconnects SET status = $1, payload = $2 WHERE id = $3")
-            .bind(to_json("status", &State::Granted)?)
-            .bind(payload.to_owned())
-            .bind(id.to_string())
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
-        Ok(())
+    pub async fn grant_reconnect(
+        &self,
+        id: &ReconnectId,
+        payload: &str,
+    ) -> Result<Changed, StoreError> {
+        let put = Put {
+            payload: Some(payload.to_owned()),
+            ..Put::default()
+        };
+        self.change_reconnect(id, Event::Granted, put).await
     }
 
     /// Makes one step of the proof durable.
@@ -159,28 +176,19 @@ impl Store {
         id: &ReconnectId,
         advance: Advance,
     ) -> Result<(), StoreError> {
-        let (identity, name) = advance
-            .signed_in
-            .map_or((None, None), |who| (Some(who.identity), who.name));
-        let done = sqlx::query(
-            "UPDATE reconnects SET status = $1, payload = COALESCE($2, payload), \
-             identity_iss = COALESCE($3, identity_iss), identity_sub = COALESCE($4, identity_sub), \
-             signed_in_as = COALESCE($5, signed_in_as) WHERE id = $6 AND is_open = 1",
-        )
-        .bind(to_json(
-            "status",
-            &State::Verifying {
-                stage: advance.stage,
-            },
-        )?)
-        .bind(advance.payload)
-        .bind(identity.as_ref().map(|identity| identity.iss.clone()))
-        .bind(identity.map(|identity| identity.sub))
-        .bind(name)
-        .bind(id.to_string())
-        .execute(&self.writer)
-        .await?;
-        still_open(id, done.rows_affected())
+        let Advance {
+            stage,
+            payload,
+            signed_in,
+        } = advance;
+        let put = Put {
+            payload,
+            signed_in,
+            expires_at: None,
+        };
+        self.change_reconnect(id, Event::Reached { stage }, put)
+            .await?;
+        Ok(())
     }
 
     /// Another person's sign-in works for the inbox: somebody must say that it is meant, in time.
@@ -189,20 +197,13 @@ impl Store {
         id: &ReconnectId,
         signed_in: SignedIn,
         expires_at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let done = sqlx::query(
-            "UPDATE reconnects SET status = $1, identity_iss = $2, identity_sub = $3, signed_in_as = $4, \
-             expires_at_ms = $5 WHERE id = $6 AND is_open = 1",
-        )
-        .bind(to_json("status", &State::Unconfirmed)?)
-        .bind(signed_in.identity.iss)
-        .bind(signed_in.identity.sub)
-        .bind(signed_in.name)
-        .bind(expires_at.as_ms())
-        .bind(id.to_string())
-        .execute(&self.writer)
-        .await?;
-        still_open(id, done.rows_affected())
+    ) -> Result<Changed, StoreError> {
+        let put = Put {
+            payload: None,
+            signed_in: Some(signed_in),
+            expires_at: Some(expires_at),
+        };
+        self.change_reconnect(id, Event::Questioned, put).await
     }
 
     /// It is meant: the proof goes on after the identity.
@@ -210,101 +211,94 @@ impl Store {
         &self,
         id: &ReconnectId,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Changed, StoreError> {
         let mut tx = self.writer.begin().await?;
-        load_unconfirmed(&mut tx, id, now).await?;
-        let stage = Stage::Identified;
-        sqlx::query("UPDATE reconnects SET status = $1 WHERE id = $2")
-            .bind(to_json("status", &State::Verifying { stage })?)
-            .bind(id.to_string())
-            .execute(&mut *tx)
-            .await?;
+        check_unconfirmed(&mut tx, id, now).await?;
+        let changed = apply(&mut tx, id, Event::Confirmed, Put::default()).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(changed)
     }
 
-    /// It is not meant: the reconnect ends, and what it held is deleted. Answers with the reconnect as it was.
+    /// It is not meant: the reconnect ends.
     pub async fn deny_reconnect(
         &self,
         id: &ReconnectId,
         evidence: &Evidence,
         now: Timestamp,
-    ) -> Result<Reconnect, StoreError> {
+    ) -> Result<Changed, StoreError> {
         let mut tx = self.writer.begin().await?;
-        let denied = load_unconfirmed(&mut tx, id, now).await?;
-        let state = State::Refused {
-            cause: protocol::cause::classify(evidence),
-            evidence: evidence.clone(),
-            at: now,
-        };
-        sqlx::query("UPDATE reconnects SET status = $1, is_open = 0, payload = NULL WHERE id = $2")
-            .bind(to_json("status", &state)?)
-            .bind(id.to_string())
-            .execute(&mut *tx)
-            .await?;
+        check_unconfirmed(&mut tx, id, now).await?;
+        let changed = apply(&mut tx, id, refusal(evidence, now), Put::default()).await?;
         tx.commit().await?;
-        Ok(denied)
+        Ok(changed)
     }
 
-    /// Puts a reconnect back to what was handed over: the provider has not used it up.
-    pub async fn regrant_reconnect(&self, id: &ReconnectId) -> Result<(), StoreError> {
-        sqlx::query("UPDATE reconnects SET status = $1 WHERE id = $2 AND is_open = 1")
-            .bind(to_json("status", &State::Granted)?)
-            .bind(id.to_string())
-            .execute(&self.writer)
+    /// Puts a reconnect back before the window that it is in: the provider has used nothing up.
+    pub async fn leave_window(&self, id: &ReconnectId) -> Result<(), StoreError> {
+        self.change_reconnect(id, Event::Left, Put::default())
             .await?;
         Ok(())
     }
 
-    /// Ends a reconnect without success; what it held is deleted. Answers whether it was still open.
+    /// Ends a reconnect without success; `None` where it was over already.
     pub async fn refuse_reconnect(
         &self,
         id: &ReconnectId,
         evidence: &Evidence,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let cause = protocol::cause::classify(evidence);
-        let state = State::Refused {
-            cause,
-            evidence: evidence.clone(),
-            at: now,
-        };
-        let done = sqlx::query(
-            "UPDATE reconnects SET status = $1, is_open = 0, payload = NULL WHERE id = $2 AND is_open = 1",
-        )
-        .bind(to_json("status", &state)?)
-        .bind(id.to_string())
-        .execute(&self.writer)
-        .await?;
-        Ok(done.rows_affected() == 1)
+    ) -> Result<Option<Changed>, StoreError> {
+        match self
+            .change_reconnect(id, refusal(evidence, now), Put::default())
+            .await
+        {
+            Ok(changed) => Ok(Some(changed)),
+            Err(StoreError::Reconnect(Refusal::Invalid(InvalidTransition::Over { .. }))) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn change_reconnect(
+        &self,
+        id: &ReconnectId,
+        event: Event,
+        put: Put,
+    ) -> Result<Changed, StoreError> {
+        let mut tx = self.writer.begin().await?;
+        let changed = apply(&mut tx, id, event, put).await?;
+        tx.commit().await?;
+        Ok(changed)
     }
 
     /// One transaction moves proven credentials to the inbox: it is connected again, and nothing is sent
     /// before what arrived meanwhile was read. `password_user` is the name that goes with them where they are a
-    /// password.
+    /// password. `by` is the event: the adoption of what was handed over, or the revival of what was on record.
     pub async fn adopt_reconnect(
         &self,
         id: &ReconnectId,
+        by: Event,
         sealed_for_inbox: &str,
         password_user: Option<&str>,
         now: Timestamp,
         patience: protocol::connection::Patience,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Changed, StoreError> {
         let mut tx = self.writer.begin().await?;
         let reconnect = load(&mut tx, id).await?;
-        if reconnect.state.is_over() {
-            return Err(over(id));
-        }
         let before: Connection = inbox::load_connection(&mut tx, &reconnect.inbox).await?;
-        let (after, _) = before.clone().decide(Event::Verified, now, patience);
+        let (after, _) = before
+            .clone()
+            .decide(ConnectionEvent::Verified, now, patience);
         // The outage is needed for the receipt; it is noted before the connection forgets it.
-        let outage = to_json("outage", &super::resume::Outage::of(&before))?;
-        inbox::put_connection(&mut tx, &reconnect.inbox, &before, &after, now).await?;
-        super::standing::renew(&mut tx, &reconnect.inbox, now).await?;
+        let put = Put {
+            payload: Some(to_json("outage", &super::resume::Outage::of(&before))?),
+            ..Put::default()
+        };
+        let changed = apply(&mut tx, id, by, put).await?;
         let identity = reconnect.identity;
         sqlx::query(
             "UPDATE inboxes SET credentials = $1, credentials_fence = credentials_fence + 1, refresh_until_ms = 0, \
-             gap_open = 1, identity_iss = COALESCE($2, identity_iss), identity_sub = COALESCE($3, identity_sub), \
+             gap_open = 1, adoption = adoption + 1, copies_found = 0, copies_missing = 0, identity_iss = COALESCE($2, identity_iss), identity_sub = COALESCE($3, identity_sub), \
              password_user = $4 WHERE id = $5",
         )
         .bind(sealed_for_inbox.to_owned())
@@ -314,20 +308,55 @@ impl Store {
         .bind(reconnect.inbox.to_string())
         .execute(&mut *tx)
         .await?;
-        sqlx::query("UPDATE reconnects SET status = $1, payload = $2 WHERE id = $3")
-            .bind(to_json(
-                "status",
-                &State::Verifying {
-                    stage: Stage::Adopted,
-                },
-            )?)
-            .bind(outage)
-            .bind(id.to_string())
-            .execute(&mut *tx)
-            .await?;
+        // After the gap was opened: the clocks of its campaigns stand until it is read.
+        let now = self.moment(now);
+        inbox::put_connection(&mut tx, &reconnect.inbox, &before, &after, now).await?;
+        standing::renew(&mut tx, &reconnect.inbox, now).await?;
+        settle_clocks(&mut tx, Of::Inbox(&reconnect.inbox), now).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(changed)
     }
+}
+
+/// What an event brings along for the row; `None` leaves what is there.
+#[derive(Debug, Default)]
+pub(super) struct Put {
+    payload: Option<String>,
+    signed_in: Option<SignedIn>,
+    expires_at: Option<Timestamp>,
+}
+
+/// Puts an event on record: every change of a reconnect, and the only end that it has. What it held is deleted
+/// there.
+pub(super) async fn apply(
+    tx: &mut sqlx::AnyConnection,
+    id: &ReconnectId,
+    event: Event,
+    put: Put,
+) -> Result<Changed, StoreError> {
+    let before = load(tx, id).await?;
+    let (after, effects) = before.state.clone().apply(event).map_err(Refusal::from)?;
+    let is_over = after.is_over();
+    let payload = put.payload.or_else(|| before.payload.clone());
+    let (identity, name) = put
+        .signed_in
+        .map_or((None, None), |who| (Some(who.identity), who.name));
+    sqlx::query(
+        "UPDATE reconnects SET status = $1, is_open = $2, payload = $3, expires_at_ms = $4, \
+         identity_iss = COALESCE($5, identity_iss), identity_sub = COALESCE($6, identity_sub), \
+         signed_in_as = COALESCE($7, signed_in_as) WHERE id = $8",
+    )
+    .bind(to_json("status", &after)?)
+    .bind(i64::from(!is_over))
+    .bind(payload.filter(|_| !is_over))
+    .bind(put.expires_at.unwrap_or(before.expires_at).as_ms())
+    .bind(identity.as_ref().map(|identity| identity.iss.clone()))
+    .bind(identity.map(|identity| identity.sub))
+    .bind(name)
+    .bind(id.to_string())
+    .execute(tx)
+    .await?;
+    Ok(Changed { before, effects })
 }
 
 /// A reconnect, read inside a transaction.
@@ -348,41 +377,28 @@ pub(super) async fn load(
     from_row(&row)
 }
 
-/// A reconnect that waits to be confirmed, read inside a transaction.
-async fn load_unconfirmed(
+/// A reconnect that is to be confirmed or denied waits for that, in its time.
+async fn check_unconfirmed(
     tx: &mut sqlx::AnyConnection,
     id: &ReconnectId,
     now: Timestamp,
-) -> Result<Reconnect, StoreError> {
+) -> Result<(), StoreError> {
     let reconnect = load(tx, id).await?;
     if reconnect.state != State::Unconfirmed {
-        let words = format!(
-            "this reconnect is {}; there is nothing to confirm",
-            reconnect.state.name()
-        );
-        return Err(StoreError::Conflict(words));
+        let state = reconnect.state.name();
+        return Err(Refusal::from(InvalidTransition::NothingToConfirm { state }).into());
     }
     if reconnect.expires_at <= now {
-        let words = format!(
-            "this reconnect ended at {}; start another one",
-            reconnect.expires_at
-        );
-        return Err(StoreError::Conflict(words));
+        let at = reconnect.expires_at;
+        return Err(Refusal::TooLate { at }.into());
     }
-    Ok(reconnect)
+    Ok(())
 }
 
-/// Whether a change met the one reconnect that it is for.
-fn still_open(id: &ReconnectId, n_changed: u64) -> Result<(), StoreError> {
-    if n_changed == 1 {
-        Ok(())
-    } else {
-        Err(over(id))
-    }
-}
-
-fn over(id: &ReconnectId) -> StoreError {
-    StoreError::Conflict(format!("reconnect {id} is over"))
+/// A refusal that this evidence shows.
+fn refusal(evidence: &Evidence, at: Timestamp) -> Event {
+    let evidence = Box::new(evidence.clone());
+    Event::Refused { evidence, at }
 }
 
 fn from_row(row: &AnyRow) -> Result<Reconnect, StoreError> {

@@ -1,18 +1,18 @@
-//! The one transaction that lets campaigns go on: waits shifted, campaigns running, receipt written.
+//! The one transaction that lets campaigns go on: their clocks run again, receipt written.
 
-use std::time::Duration;
-
-use protocol::campaign::{Event, PausedBy, State as CampaignState};
+use protocol::campaign::{Event as CampaignEvent, PausedBy, State as CampaignState};
 use protocol::cause::Cause;
 use protocol::connection::Connection;
 use protocol::delivery::State as DeliveryState;
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId, ReceiptId, ReconnectId};
+use protocol::reading::Reading;
 use protocol::receipt::{Fate, Line, Receipt};
-use protocol::reconnect::{Stage, State};
-use protocol::timestamp::{Timestamp, duration_ms};
+use protocol::reconnect::Event;
+use protocol::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 
+use super::clocks::{Moment, Of, load_clock, settle_clocks};
 use super::{Store, StoreError, campaign, delivery, json, reconnect, small, text, to_json};
 use crate::secret::random_text;
 
@@ -55,29 +55,25 @@ impl Outage {
 }
 
 impl Store {
-    /// Lets an inbox's campaigns go on after its gap was read, exactly once: the waits of what it held
-    /// grow by the outage, its campaigns run, the receipt says what became of everything.
-    pub async fn resume(&self, id: &ReconnectId, now: Timestamp) -> Result<Receipt, StoreError> {
+    /// Lets an inbox's campaigns go on after its gap was read, exactly once: its clocks, which stood in the outage, and
+    /// its campaigns run again, and the receipt says what became of everything.
+    pub async fn resume(
+        &self,
+        id: &ReconnectId,
+        now: Timestamp,
+    ) -> Result<(Receipt, reconnect::Changed), StoreError> {
         let mut tx = self.writer.begin().await?;
-        let reconnect = reconnect::load(&mut tx, id).await?;
-        if reconnect.state
-            != (State::Verifying {
-                stage: Stage::Adopted,
-            })
-        {
-            return Err(StoreError::Conflict(format!(
-                "reconnect {id} is {}",
-                reconnect.state.name()
-            )));
-        }
+        let receipt = ReceiptId::new(format!("{}{}", ReceiptId::PREFIX, random_text()));
+        let event = Event::GapRead {
+            receipt: receipt.clone(),
+            at: now,
+        };
+        let changed = reconnect::apply(&mut tx, id, event, reconnect::Put::default()).await?;
+        let reconnect = &changed.before;
         let outage: Outage = serde_json::from_str(reconnect.payload.as_deref().unwrap_or_default())
             .map_err(|_| StoreError::Corrupt { what: "outage" })?;
-        let (stopped, campaigns) = list_campaigns_of(&mut tx, &reconnect.inbox).await?;
-        for (campaign, paused_at) in stopped {
-            // What of the outage lies before the pause; the rest is the pause's, and is added at its end.
-            let before = paused_at.since(outage.since.unwrap_or(now));
-            put_off(&mut tx, &campaign, &reconnect.inbox, before).await?;
-        }
+        let campaigns = list_campaigns_of(&mut tx, &reconnect.inbox).await?;
+        let moment = self.moment(now);
         // A campaign may have waited for longer than the last failure: an earlier reconnect that did not
         // last did not let it go on.
         let paused = campaigns.iter().filter_map(|(_, status)| match status {
@@ -88,18 +84,18 @@ impl Store {
         let shift = now.since(lost_at);
         let mut lines = Vec::new();
         for (campaign, status) in &campaigns {
-            lines.extend(list_lines(&mut tx, &reconnect.inbox, campaign, lost_at, shift).await?);
-            put_off(&mut tx, campaign, &reconnect.inbox, shift).await?;
+            let outage = (lost_at, moment);
+            lines.extend(list_lines(&mut tx, &reconnect.inbox, campaign, outage).await?);
             if let CampaignState::Paused { .. } = status {
-                campaign::apply(&mut tx, campaign, Event::Reconnected, now).await?;
-                campaign::finish_if_done(&mut tx, campaign, now).await?;
+                campaign::apply(&mut tx, campaign, CampaignEvent::Reconnected, moment).await?;
+                campaign::finish_if_done(&mut tx, campaign, moment).await?;
             }
         }
         let count = |wanted: fn(&Fate) -> bool| {
             lines.iter().filter(|line| wanted(&line.fate)).count() as u64
         };
         let receipt = Receipt {
-            id: ReceiptId::new(format!("{}{}", ReceiptId::PREFIX, random_text())),
+            id: receipt,
             reconnect: id.clone(),
             inbox: reconnect.inbox.clone(),
             campaigns: campaigns
@@ -129,17 +125,9 @@ impl Store {
             .bind(receipt.inbox.to_string())
             .execute(&mut *tx)
             .await?;
-        let state = State::Resumed {
-            receipt: receipt.id.clone(),
-            at: now,
-        };
-        sqlx::query("UPDATE reconnects SET status = $1, is_open = 0, payload = NULL WHERE id = $2")
-            .bind(to_json("status", &state)?)
-            .bind(id.to_string())
-            .execute(&mut *tx)
-            .await?;
+        settle_clocks(&mut tx, Of::Inbox(&receipt.inbox), moment).await?;
         tx.commit().await?;
-        Ok(receipt)
+        Ok((receipt, changed))
     }
 
     /// One receipt.
@@ -172,35 +160,11 @@ impl Store {
     }
 }
 
-/// Every planned delivery of a campaign and an inbox is due later.
-async fn put_off(
-    tx: &mut AnyConnection,
-    campaign: &CampaignId,
-    inbox: &InboxId,
-    by: Duration,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE deliveries SET due_at_ms = due_at_ms + $1 \
-         WHERE campaign_id = $2 AND inbox_id = $3 AND state IN ('planned', 'deferred')",
-    )
-    .bind(duration_ms(by))
-    .bind(campaign.to_string())
-    .bind(inbox.to_string())
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// Campaigns that a person paused, each with the instant.
-type Stopped = Vec<(CampaignId, Timestamp)>;
-/// Campaigns that run, or that wait for one of their inboxes.
-type Held = Vec<(CampaignId, CampaignState)>;
-
-/// The campaigns that this inbox sends for: those that a person paused, and those that go on with it.
+/// The campaigns that this inbox sends for, without those that a person paused.
 async fn list_campaigns_of(
     tx: &mut AnyConnection,
     inbox: &InboxId,
-) -> Result<(Stopped, Held), StoreError> {
+) -> Result<Vec<(CampaignId, CampaignState)>, StoreError> {
     let rows = sqlx::query(
         "SELECT c.id AS id, c.status AS status FROM campaigns c \
          JOIN campaign_inboxes ci ON ci.campaign_id = c.id \
@@ -209,18 +173,21 @@ async fn list_campaigns_of(
     .bind(inbox.to_string())
     .fetch_all(tx)
     .await?;
-    let (mut stopped, mut held) = (Stopped::new(), Held::new());
+    let mut campaigns = Vec::new();
     for row in &rows {
-        let id = CampaignId::new(text(row, "id")?);
-        match json(row, "status")? {
+        let status: CampaignState = json(row, "status")?;
+        let is_a_persons = matches!(
+            &status,
             CampaignState::Paused {
                 by: PausedBy::Person,
-                since,
-            } => stopped.push((id, since)),
-            status => held.push((id, status)),
+                ..
+            }
+        );
+        if !is_a_persons {
+            campaigns.push((CampaignId::new(text(row, "id")?), status));
         }
     }
-    Ok((stopped, held))
+    Ok(campaigns)
 }
 
 /// A line for each delivery of the campaign that this inbox held when it was lost.
@@ -228,11 +195,12 @@ async fn list_lines(
     tx: &mut AnyConnection,
     inbox: &InboxId,
     campaign: &CampaignId,
-    lost_at: Timestamp,
-    shift: Duration,
+    (lost_at, now): (Timestamp, Moment),
 ) -> Result<Vec<Line>, StoreError> {
+    // It stands since the loss, and shows what it showed then.
+    let reading = load_clock(tx, campaign, inbox).await?.read(now);
     let rows = sqlx::query(
-        "SELECT d.id AS id, d.lead_id AS lead_id, d.step AS step, d.state AS state, d.due_at_ms AS due_at_ms, \
+        "SELECT d.id AS id, d.lead_id AS lead_id, d.step AS step, d.state AS state, d.due_ms AS due_ms, d.rest_until_ms AS rest_until_ms, \
          d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, \
          d.in_doubt_since_ms AS in_doubt_since_ms, d.cause AS cause, d.why AS why, d.attempt AS attempt \
          FROM deliveries d JOIN leads l ON l.id = d.lead_id WHERE d.campaign_id = $1 AND d.inbox_id = $2 AND ( \
@@ -244,15 +212,17 @@ async fn list_lines(
     .bind(lost_at.as_ms())
     .fetch_all(tx)
     .await?;
+    let shifted = |due: Reading, from: Timestamp| Fate::Shifted {
+        was_due_at: lost_at + due.since(reading) - reading.since(due),
+        due_at: from.max(now.at + due.since(reading)),
+    };
     rows.iter()
         .map(|row| {
             let fate = match delivery::state_from(row)? {
-                DeliveryState::Planned { due_at } | DeliveryState::Deferred { due_at, .. } => {
-                    Fate::Shifted {
-                        was_due_at: due_at,
-                        due_at: due_at + shift,
-                    }
-                }
+                DeliveryState::Planned { due } => shifted(due, now.at),
+                DeliveryState::Deferred {
+                    due, rest_until, ..
+                } => shifted(due, now.at.max(rest_until)),
                 DeliveryState::Suppressed { why } => Fate::Skipped { why },
                 _ => Fate::InDoubt,
             };

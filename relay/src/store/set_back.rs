@@ -1,12 +1,11 @@
 //! What a clock that ran ahead has written, brought back: without it everything would stand still for as long as
-//! the clock was wrong. Nothing comes earlier by it than its own wait allows, counted from now.
+//! the clock was wrong. Dues are no instants of that clock, so no message comes earlier or later by it.
 
 use std::time::Duration;
 
-use protocol::campaign::Step;
 use protocol::timestamp::Timestamp;
 
-use super::{Store, StoreError, json, number_or_null, text};
+use super::{Store, StoreError, number_or_null};
 
 /// How far ahead of the clock what is on record may lie without a word: the clocks of two processes on one
 /// machine are the same, and time services set a clock by little.
@@ -27,11 +26,11 @@ impl Store {
     /// Whether the last signs of life on record lie in the future: the clock was set back while no relay ran.
     pub async fn is_ahead_of(&self, now: Timestamp) -> Result<bool, StoreError> {
         let row = sqlx::query(
-            "SELECT MAX(last_read_at_ms) AS read_at_ms, MAX(last_sent_at_ms) AS sent_at_ms FROM inboxes",
+            "SELECT MAX(last_read_at_ms) AS read_at_ms, MAX(last_tried_at_ms) AS tried_at_ms FROM inboxes",
         )
         .fetch_one(&self.reader)
         .await?;
-        let last = number_or_null(&row, "read_at_ms")?.max(number_or_null(&row, "sent_at_ms")?);
+        let last = number_or_null(&row, "read_at_ms")?.max(number_or_null(&row, "tried_at_ms")?);
         Ok(last.is_some_and(|last| Timestamp::from_ms(last) > now + AHEAD_AT_MOST))
     }
 
@@ -41,7 +40,7 @@ impl Store {
         let mut tx = self.writer.begin().await?;
         for (text, latest) in [
             (
-                "UPDATE inboxes SET last_sent_at_ms = $1 WHERE last_sent_at_ms > $1",
+                "UPDATE inboxes SET last_tried_at_ms = $1 WHERE last_tried_at_ms > $1",
                 now,
             ),
             (
@@ -62,7 +61,7 @@ impl Store {
                 now + longest.lease,
             ),
             (
-                "UPDATE deliveries SET due_at_ms = $1 WHERE state = 'deferred' AND due_at_ms > $1",
+                "UPDATE deliveries SET rest_until_ms = $1 WHERE rest_until_ms > $1",
                 now + longest.deferral,
             ),
         ] {
@@ -70,25 +69,6 @@ impl Store {
                 .bind(latest.as_ms())
                 .execute(&mut *tx)
                 .await?;
-        }
-        let campaigns =
-            sqlx::query("SELECT id, steps FROM campaigns WHERE state IN ('running', 'paused')")
-                .fetch_all(&mut *tx)
-                .await?;
-        for campaign in &campaigns {
-            let steps: Vec<Step> = json(campaign, "steps")?;
-            for (number, step) in (1_i64..).zip(&steps) {
-                let latest = now + Duration::from_millis(step.wait_ms);
-                sqlx::query(
-                    "UPDATE deliveries SET due_at_ms = $1 \
-                     WHERE campaign_id = $2 AND state = 'planned' AND step = $3 AND due_at_ms > $1",
-                )
-                .bind(latest.as_ms())
-                .bind(text(campaign, "id")?)
-                .bind(number)
-                .execute(&mut *tx)
-                .await?;
-            }
         }
         tx.commit().await?;
         Ok(())

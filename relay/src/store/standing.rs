@@ -1,36 +1,29 @@
 //! How an inbox stands with its server, kept beside its ledger: which delivery may be claimed next, and what the end
 //! of an attempt, a bounce or a person's answer does to others. What is decided stands in `protocol::standing`.
 
-use std::collections::HashSet;
-use std::time::Duration;
-
 use protocol::cause::Cause;
 use protocol::delivery::{Decision, Event, State, Suppression};
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
 use protocol::inbox::Address;
-use protocol::standing::{
-    Alike, Answer, Candidate, DAY, Effect, Refusal, Rests, Standing, Tried, Wish, choose_control,
-};
+use protocol::reading::Reading;
+use protocol::standing::{Alike, Answer, DAY, Effect, End, Refusal, Rests, Standing, Tried, Wish};
 use protocol::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
-use sqlx::any::AnyRow;
 
-use super::delivery::{self, Claim};
-use super::{Store, StoreError, campaign, json, lead, number_or_null, text, text_or_null, to_json};
+use super::clocks::{Moment, Of, Pair, settle_clocks};
+use super::delivery::{self, Ended};
+use super::{Store, StoreError, campaign, json, lead, number, number_or_null, text, to_json};
+
+mod choice;
+
+pub(super) use choice::{Chosen, choose};
 
 /// Deliveries in doubt or unsettled of one inbox at which nothing more is attempted.
 const OPEN_DOUBTS_AT_MOST: usize = 2;
-/// Deliveries that are looked at for a control, from either end of what is due.
-const CANDIDATES: i64 = 200;
-/// How lately a domain took mail that counts as known.
-const KNOWN_FOR: Duration = Duration::from_hours(24 * 30);
-/// Domains that are known at a time.
-const KNOWN_AT_MOST: i64 = 1_000;
-/// Steps by which a claim may change the standing before it is given up until the next look.
-const CHANGES_AT_MOST: usize = 8;
 
 /// An attempt's end as the standing learns it, and how long the inbox rests.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Told {
     /// The attempt.
     pub tried: Tried,
@@ -61,31 +54,6 @@ impl Store {
         load(&mut reader, inbox).await
     }
 
-    /// When the inbox may try something next; `None` when nothing waits, or only a person's answer helps.
-    pub async fn find_next_try(
-        &self,
-        inbox: &InboxId,
-        rests: &Rests,
-        now: Timestamp,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        let mut reader = self.reader.acquire().await?;
-        let standing = load(&mut reader, inbox).await?;
-        let due = find_due(&mut reader, inbox).await?;
-        let at = match standing.wish(now) {
-            Wish::Nothing { until } => due.and(until),
-            Wish::Again(_) => Some(now),
-            Wish::Next | Wish::Control { .. } if standing.holds() => {
-                // Where nothing comes soon, what is held has to be decided without it.
-                let late = now + rests.longest();
-                Some(due.filter(|due| *due <= late).unwrap_or(now))
-            }
-            Wish::Next | Wish::Control { .. } => due,
-        };
-        let doubts = list_open_doubts(&mut reader, inbox).await?;
-        let blocked = blocked_until(&doubts, rests, now);
-        Ok(at.map(|at| blocked.map_or(at, |until| at.max(until))))
-    }
-
     /// A person puts back what was set aside or bounced in a campaign: one delivery, those of a cause, those that met
     /// the same, or all. Answers how many are due again.
     pub async fn put_back_deliveries(
@@ -105,6 +73,7 @@ impl Store {
         .bind(which.alike.clone().unwrap_or_default())
         .fetch_all(&mut *tx)
         .await?;
+        let now = self.moment(now);
         let mut n = 0;
         for row in &rows {
             n += u64::from(put_back(&mut tx, &DeliveryId::new(text(row, "id")?), now).await?);
@@ -127,6 +96,7 @@ impl Store {
         .bind(campaign.to_string())
         .fetch_all(&mut *tx)
         .await?;
+        let now = self.moment(now);
         for row in &rows {
             delivery::decide(&mut tx, &DeliveryId::new(text(row, "id")?), decision, now).await?;
         }
@@ -150,8 +120,9 @@ impl Store {
             ));
         }
         let effects = standing.answer(answer, now);
+        let now = self.moment(now);
         apply(&mut tx, inbox, &effects, now).await?;
-        put(&mut tx, inbox, &standing).await?;
+        put(&mut tx, inbox, &standing, now).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -167,11 +138,12 @@ pub(super) async fn load(tx: &mut AnyConnection, inbox: &InboxId) -> Result<Stan
         .map_or_else(|| Ok(Standing::default()), |row| json(row, "body"))
 }
 
-/// Stores how an inbox stands.
+/// Stores how an inbox stands; while it may try nothing, the clocks of its campaigns stand.
 pub(super) async fn put(
     tx: &mut AnyConnection,
     inbox: &InboxId,
     standing: &Standing,
+    now: Moment,
 ) -> Result<(), StoreError> {
     let body = to_json("standing", standing)?;
     let done = sqlx::query("UPDATE standings SET body = $1 WHERE inbox_id = $2")
@@ -183,179 +155,162 @@ pub(super) async fn put(
         sqlx::query("INSERT INTO standings (inbox_id, body) VALUES ($1, $2)")
             .bind(inbox.to_string())
             .bind(body)
-            .execute(tx)
+            .execute(&mut *tx)
             .await?;
     }
+    settle_rest(tx, inbox, standing, now).await
+}
+
+async fn settle_rest(
+    tx: &mut AnyConnection,
+    inbox: &InboxId,
+    standing: &Standing,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let rests = matches!(standing.wish(now.at), Wish::Nothing { .. });
+    let done = sqlx::query(
+        "UPDATE inboxes SET standing_rests = $1 WHERE id = $2 AND standing_rests <> $1",
+    )
+    .bind(i64::from(rests))
+    .bind(inbox.to_string())
+    .execute(&mut *tx)
+    .await?;
+    if done.rows_affected() > 0 {
+        settle_clocks(tx, Of::Inbox(inbox), now).await?;
+    }
     Ok(())
+}
+
+/// Lets the clocks of an inbox that has rested run.
+pub(super) async fn wake(
+    tx: &mut AnyConnection,
+    inbox: &InboxId,
+    now: Moment,
+) -> Result<(), StoreError> {
+    if is_resting_on_record(tx, inbox).await? {
+        let standing = load(tx, inbox).await?;
+        settle_rest(tx, inbox, &standing, now).await?;
+    }
+    Ok(())
+}
+
+async fn is_resting_on_record(
+    reader: &mut AnyConnection,
+    inbox: &InboxId,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query("SELECT standing_rests FROM inboxes WHERE id = $1")
+        .bind(inbox.to_string())
+        .fetch_optional(reader)
+        .await?;
+    row.map_or(Ok(false), |row| Ok(number(&row, "standing_rests")? != 0))
+}
+
+/// When the inbox may try something, where the next of its deliveries that is not held is due at `due`.
+pub(super) async fn hold_up(
+    reader: &mut AnyConnection,
+    inbox: &InboxId,
+    rests: &Rests,
+    pairs: &[Pair],
+    due: Option<Timestamp>,
+    now: Moment,
+) -> Result<Option<Timestamp>, StoreError> {
+    let standing = load(reader, inbox).await?;
+    let can_send = pairs.iter().any(|pair| pair.clock.runs());
+    let is_resting_on_record = is_resting_on_record(reader, inbox).await?;
+    let at = match standing.wish(now.at) {
+        // The clocks stand, so nothing is due before it is over.
+        Wish::Nothing { until } => until.filter(|_| !pairs.is_empty()),
+        // It has rested, and the clocks do not know it yet.
+        _ if is_resting_on_record => (!pairs.is_empty()).then_some(now.at),
+        Wish::Again(_) => can_send.then_some(now.at),
+        Wish::Next | Wish::Control { .. } if standing.holds() && can_send => {
+            // Where nothing comes soon, what is held has to be decided without it.
+            let late = now.at + rests.longest();
+            Some(due.filter(|due| *due <= late).unwrap_or(now.at))
+        }
+        Wish::Next | Wish::Control { .. } => due,
+    };
+    let doubts = list_open_doubts(reader, inbox).await?;
+    let blocked = blocked_until(&doubts, rests, now.at);
+    Ok(at.map(|at| blocked.map_or(at, |until| at.max(until))))
+}
+
+/// What an attempt's end does, to its own delivery and to others.
+pub(super) struct Verdict {
+    pub(super) inbox: InboxId,
+    /// What the delivery is told.
+    pub(super) own: Event,
+    /// How the attempt stands on record.
+    pub(super) outcome: &'static str,
+    /// What is done once the delivery has moved.
+    pub(super) others: Vec<Effect>,
+}
+
+/// Feeds the standing of its inbox with an attempt's end.
+pub(super) async fn judge(
+    tx: &mut AnyConnection,
+    id: &DeliveryId,
+    ended: &Ended,
+    now: Moment,
+) -> Result<Verdict, StoreError> {
+    let row = sqlx::query("SELECT inbox_id FROM deliveries WHERE id = $1")
+        .bind(id.to_string())
+        .fetch_one(&mut *tx)
+        .await?;
+    let inbox = InboxId::new(text(&row, "inbox_id")?);
+    let mut verdict = Verdict {
+        inbox,
+        own: ended.event.clone(),
+        outcome: ended.event.name(),
+        others: Vec::new(),
+    };
+    let Some(Told { tried, rests }) = &ended.told else {
+        return Ok(verdict);
+    };
+    let mut standing = load(tx, &verdict.inbox).await?;
+    for effect in standing.note(tried, rests, now.at) {
+        match effect {
+            Effect::Hold(held) if held == *id => {
+                verdict.own = Event::PutBack;
+                verdict.outcome = "refused";
+                set_held(tx, id, true).await?;
+            }
+            Effect::PutBack(back) if back == *id => {
+                verdict.own = Event::PutBack;
+                verdict.outcome = verdict.own.name();
+            }
+            Effect::SetAside { delivery, refusal } if delivery == *id => {
+                verdict.own = Event::Rejected {
+                    cause: refusal.cause,
+                };
+                verdict.outcome = verdict.own.name();
+            }
+            other => verdict.others.push(other),
+        }
+    }
+    match &tried.end {
+        End::Accepted => {
+            note_accepted(tx, &verdict.inbox, tried, standing.n_sent(), now.at).await?;
+        }
+        End::Refused(refusal) | End::Deferred { refusal, .. } => {
+            note_alike(tx, id, refusal.alike).await?;
+        }
+        End::Doubted => {}
+    }
+    put(tx, &verdict.inbox, &standing, now).await?;
+    Ok(verdict)
 }
 
 /// An inbox that was reconnected begins anew with its server.
 pub(super) async fn renew(
     tx: &mut AnyConnection,
     inbox: &InboxId,
-    now: Timestamp,
+    now: Moment,
 ) -> Result<(), StoreError> {
     let mut standing = load(tx, inbox).await?;
     let effects = standing.renew();
     apply(tx, inbox, &effects, now).await?;
-    put(tx, inbox, &standing).await
-}
-
-/// The row of the delivery that is to be claimed, with the columns of [`delivery::CLAIMABLE`].
-pub(super) async fn choose(
-    tx: &mut AnyConnection,
-    claim: &Claim,
-) -> Result<Option<AnyRow>, StoreError> {
-    let doubts = list_open_doubts(tx, &claim.inbox).await?;
-    if blocked_until(&doubts, &claim.rests, claim.now).is_some() {
-        return Ok(None);
-    }
-    let mut standing = load(tx, &claim.inbox).await?;
-    for _ in 0..CHANGES_AT_MOST {
-        let row = match standing.wish(claim.now) {
-            Wish::Nothing { .. } => return Ok(None),
-            Wish::Next => fetch(tx, claim, "AND d.is_held = 0", None).await?,
-            Wish::Control { avoid } => match choose_for_control(tx, claim, &avoid).await? {
-                // What is left goes to the own domain: it shows nothing, and need not wait for it.
-                None => fetch(tx, claim, "AND d.is_held = 0", None).await?,
-                row => row,
-            },
-            Wish::Again(delivery) => {
-                let row = fetch(tx, claim, "AND d.id = $3", Some(&delivery)).await?;
-                if row.is_none() {
-                    standing.forget(&delivery);
-                    set_held(tx, &delivery, false).await?;
-                    put(tx, &claim.inbox, &standing).await?;
-                    continue;
-                }
-                row
-            }
-        };
-        if row.is_some() || !standing.holds() {
-            return Ok(row);
-        }
-        let soon = claim.now + claim.rests.longest();
-        if find_due(tx, &claim.inbox)
-            .await?
-            .is_some_and(|due| due <= soon)
-        {
-            return Ok(None);
-        }
-        let effects = standing.note_nothing_left(&claim.rests, claim.now);
-        apply(tx, &claim.inbox, &effects, claim.now).await?;
-        put(tx, &claim.inbox, &standing).await?;
-    }
-    Ok(None)
-}
-
-async fn choose_for_control(
-    tx: &mut AnyConnection,
-    claim: &Claim,
-    avoid: &[String],
-) -> Result<Option<AnyRow>, StoreError> {
-    let rows = sqlx::query("SELECT domain FROM accepting_domains WHERE inbox_id = $1 AND accepted_at_ms >= $2 ORDER BY accepted_at_ms DESC LIMIT $3")
-        .bind(claim.inbox.to_string())
-        .bind((claim.now - KNOWN_FOR).as_ms())
-        .bind(KNOWN_AT_MOST)
-        .fetch_all(&mut *tx)
-        .await?;
-    let known: HashSet<String> = rows
-        .iter()
-        .map(|row| text(row, "domain"))
-        .collect::<Result<_, _>>()?;
-    let own = claim.domain.to_ascii_lowercase();
-    let (mut ids, mut candidates) = (Vec::new(), Vec::new());
-    let mut seen = HashSet::new();
-    for row in list_ends(tx, claim).await? {
-        let id = text(&row, "id")?;
-        if !seen.insert(id.clone()) {
-            continue;
-        }
-        let address: Address = text(&row, "address")?
-            .parse()
-            .map_err(|_| StoreError::Corrupt { what: "address" })?;
-        let domain = domain_of(&address);
-        let candidate = Candidate {
-            is_known: known.contains(&domain),
-            is_own: domain == own,
-            was_refused: text_or_null(&row, "alike")?.is_some(),
-            domain,
-        };
-        ids.push(id);
-        candidates.push(candidate);
-    }
-    let chosen = choose_control(&candidates, avoid).and_then(|idx| ids.get(idx));
-    let Some(id) = chosen else {
-        return Ok(None);
-    };
-    fetch(
-        tx,
-        claim,
-        "AND d.id = $3",
-        Some(&DeliveryId::new(id.clone())),
-    )
-    .await
-}
-
-/// What is due and not held, from either end of the order of sending, in that order.
-async fn list_ends(tx: &mut AnyConnection, claim: &Claim) -> Result<Vec<AnyRow>, StoreError> {
-    let mut all = Vec::new();
-    for (is_far, order) in [
-        (false, "d.due_at_ms, l.position, d.step"),
-        (true, "d.due_at_ms DESC, l.position DESC, d.step DESC"),
-    ] {
-        let mut rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "SELECT d.id AS id, d.alike AS alike, l.address AS address {} AND d.is_held = 0 ORDER BY {order} LIMIT $3",
-            delivery::CLAIMABLE
-        )))
-        .bind(claim.inbox.to_string())
-        .bind(claim.now.as_ms())
-        .bind(CANDIDATES)
-        .fetch_all(&mut *tx)
-        .await?;
-        if is_far {
-            rows.reverse();
-        }
-        all.extend(rows);
-    }
-    Ok(all)
-}
-
-async fn fetch(
-    tx: &mut AnyConnection,
-    claim: &Claim,
-    which: &'static str,
-    delivery: Option<&DeliveryId>,
-) -> Result<Option<AnyRow>, StoreError> {
-    let sql = format!(
-        "SELECT {} {} {which} ORDER BY d.due_at_ms, l.position, d.step LIMIT 1",
-        delivery::CLAIMED,
-        delivery::CLAIMABLE
-    );
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(claim.inbox.to_string())
-        .bind(claim.now.as_ms());
-    if let Some(delivery) = delivery {
-        query = query.bind(delivery.to_string());
-    }
-    Ok(query.fetch_optional(tx).await?)
-}
-
-/// When the next delivery that is not held is due.
-async fn find_due(
-    reader: &mut AnyConnection,
-    inbox: &InboxId,
-) -> Result<Option<Timestamp>, StoreError> {
-    let row = sqlx::query(
-        "SELECT MIN(d.due_at_ms) AS due_at_ms FROM deliveries d \
-         JOIN campaigns c ON c.id = d.campaign_id JOIN leads l ON l.id = d.lead_id \
-         WHERE d.inbox_id = $1 AND d.state IN ('planned', 'deferred') AND d.is_held = 0 \
-         AND c.state = 'running' AND l.state = 'active'",
-    )
-    .bind(inbox.to_string())
-    .fetch_one(reader)
-    .await?;
-    Ok(number_or_null(&row, "due_at_ms")?.map(Timestamp::from_ms))
+    put(tx, inbox, &standing, now).await
 }
 
 /// Since when the open doubts of an inbox are in doubt, newest first.
@@ -401,7 +356,7 @@ pub(super) async fn apply(
     tx: &mut AnyConnection,
     inbox: &InboxId,
     effects: &[Effect],
-    now: Timestamp,
+    now: Moment,
 ) -> Result<(), StoreError> {
     for effect in effects {
         match effect {
@@ -414,7 +369,7 @@ pub(super) async fn apply(
             }
             Effect::Bounce(delivery) => bounce(tx, delivery, now).await?,
             Effect::SendAgain(alike) => {
-                let from = now - DAY;
+                let from = now.at - DAY;
                 for delivery in list_alike(tx, inbox, *alike, "bounced", Some(from)).await? {
                     put_back(tx, &delivery, now).await?;
                 }
@@ -429,7 +384,7 @@ async fn set_aside_alike(
     tx: &mut AnyConnection,
     inbox: &InboxId,
     refusal: &Refusal,
-    now: Timestamp,
+    now: Moment,
 ) -> Result<(), StoreError> {
     for delivery in list_alike(tx, inbox, refusal.alike, "planned", None).await? {
         set_aside(tx, &delivery, refusal.cause, now).await?;
@@ -464,7 +419,7 @@ async fn set_aside(
     tx: &mut AnyConnection,
     delivery: &DeliveryId,
     cause: Cause,
-    now: Timestamp,
+    now: Moment,
 ) -> Result<(), StoreError> {
     set_held(tx, delivery, false).await?;
     ignore_conflict(delivery::transition(tx, delivery, Event::Rejected { cause }, now).await)
@@ -475,11 +430,11 @@ async fn set_aside(
 async fn bounce(
     tx: &mut AnyConnection,
     delivery: &DeliveryId,
-    now: Timestamp,
+    now: Moment,
 ) -> Result<(), StoreError> {
     let lead = delivery::load_lead_id(tx, delivery).await?;
     lead::stop(tx, &lead, Suppression::Bounced, now).await?;
-    for event in [Event::Found { at: now }, Event::Bounced] {
+    for event in [Event::Found { at: now.at }, Event::Bounced] {
         ignore_conflict(delivery::transition(tx, delivery, event, now).await)?;
     }
     Ok(())
@@ -490,10 +445,10 @@ async fn bounce(
 pub(super) async fn put_back(
     tx: &mut AnyConnection,
     delivery: &DeliveryId,
-    now: Timestamp,
+    now: Moment,
 ) -> Result<bool, StoreError> {
     let row = sqlx::query(
-        "SELECT d.state AS state, d.step AS step, d.claimed_due_ms AS claimed_due_ms, d.lead_id AS lead_id, \
+        "SELECT d.state AS state, d.due_ms AS due_ms, d.lead_id AS lead_id, \
          d.campaign_id AS campaign_id, l.state AS lead_state, c.state AS campaign_state, \
          (SELECT COUNT(*) FROM deliveries o WHERE o.lead_id = d.lead_id AND o.state = 'suppressed' \
            AND o.why IN ('replied', 'person')) AS n_ended \
@@ -513,7 +468,7 @@ pub(super) async fn put_back(
     if is_over && (is_ended || text(&row, "campaign_state")? == "cancelled") {
         return Ok(false);
     }
-    let due_at = number_or_null(&row, "claimed_due_ms")?.map_or(now, Timestamp::from_ms);
+    let due = Reading::from_ms(number(&row, "due_ms")?);
     set_held(tx, delivery, false).await?;
     if is_over {
         let lead = LeadId::new(text(&row, "lead_id")?);
@@ -529,14 +484,14 @@ pub(super) async fn put_back(
     .bind(delivery.to_string())
     .execute(&mut *tx)
     .await?;
-    match delivery::transition(tx, delivery, Event::Returned { due_at }, now).await {
+    match delivery::transition(tx, delivery, Event::Returned { due }, now).await {
         Ok(_) => Ok(true),
         Err(StoreError::Conflict(_)) => Ok(false),
         Err(error) => Err(error),
     }
 }
 
-/// Whether a delivery is held.
+/// Whether a delivery is held. One that only waits for its due and its turn has its place again when it is not.
 pub(super) async fn set_held(
     tx: &mut AnyConnection,
     delivery: &DeliveryId,
@@ -545,9 +500,9 @@ pub(super) async fn set_held(
     sqlx::query("UPDATE deliveries SET is_held = $1 WHERE id = $2")
         .bind(i64::from(is_held))
         .bind(delivery.to_string())
-        .execute(tx)
+        .execute(&mut *tx)
         .await?;
-    Ok(())
+    delivery::put_rank(tx, delivery).await
 }
 
 /// Notes what a refusal or a bounce of a delivery is like.

@@ -87,13 +87,15 @@ pub fn compose(parts: &Parts<'_>) -> Result<Vec<u8>, MessageError> {
     let mut builder = MessageBuilder::new()
         .from(mailbox(parts.from)?)
         .to(mailbox(parts.to)?)
-        .subject(subject(parts)?)
+        .subject(render_subject(parts.steps, parts.step_idx, parts.fields)?)
         .date(date)
         .message_id(Some(format!("<{}>", parts.message_id)))
         .header(Delivery(parts.delivery.to_string()));
-    if let Some(parent) = parts.thread.last() {
+    // Of some ids only the left side is known, which no header can bear.
+    let thread = parts.thread.iter().filter(|id| id.contains('@'));
+    if let Some(parent) = thread.clone().next_back() {
         // RFC 5322 §3.6.4; the server's own name for a message stands last, where readers look first.
-        let all: Vec<String> = parts.thread.iter().map(|id| format!("<{id}>")).collect();
+        let all: Vec<String> = thread.map(|id| format!("<{id}>")).collect();
         builder = builder
             .in_reply_to(format!("<{parent}>"))
             .references(all.join(" "));
@@ -107,19 +109,23 @@ pub fn compose(parts: &Parts<'_>) -> Result<Vec<u8>, MessageError> {
     Ok(message.formatted())
 }
 
-/// The step's own subject, or that of the first step as an answer in its thread.
-fn subject(parts: &Parts<'_>) -> Result<String, MessageError> {
-    let own = parts
-        .steps
-        .get(parts.step_idx)
+/// The subject of a step for a lead of these fields: its own, or that of the first step as an answer in its thread;
+/// empty where there is neither.
+pub fn render_subject(
+    steps: &[Step],
+    step_idx: usize,
+    fields: &BTreeMap<String, String>,
+) -> Result<String, MessageError> {
+    let own = steps
+        .get(step_idx)
         .map(|step| step.subject.as_str())
         .filter(|subject| !subject.is_empty());
-    let (start, template) = match (own, parts.steps.first()) {
+    let (start, template) = match (own, steps.first()) {
         (Some(own), _) => ("", own),
-        (None, Some(first)) if parts.step_idx > 0 => ("Re: ", first.subject.as_str()),
+        (None, Some(first)) if step_idx > 0 => ("Re: ", first.subject.as_str()),
         _ => return Ok(String::new()),
     };
-    let subject = clean(&template::render(template, parts.fields)?).replace('\n', " ");
+    let subject = clean(&template::render(template, fields)?).replace('\n', " ");
     check_subject(&subject)?;
     Ok(format!("{start}{subject}"))
 }
@@ -273,5 +279,16 @@ mod tests {
             text.contains("References: <ours@acme.example> <theirs@mail.example>\r\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn an_id_of_which_only_one_side_is_known_is_named_nowhere() {
+        let thread = ["ours@acme.example".to_owned(), "0100018c-0000".to_owned()];
+        let text = composed(1, &thread);
+        assert!(
+            text.contains("In-Reply-To: <ours@acme.example>\r\n"),
+            "{text}"
+        );
+        assert!(!text.contains("0100018c-0000"), "{text}");
     }
 }

@@ -1,11 +1,13 @@
 //! Between "it failed" and "disconnected" or "connected": what is alarming is probed until it is confirmed or
-//! over, and what only the operator can correct is tried until it is corrected. What follows from a probe is
+//! over, and what is lost is tried now and then with what is on record. What follows from a probe is
 //! decided in `protocol::connection`.
 
 use std::time::Duration;
 
-use protocol::connection::{Effect, Event, Patience, Probes, is_alarming};
+use protocol::card::Acts;
+use protocol::connection::{Connection, Effect, Event, Patience, Probes, is_alarming};
 use protocol::evidence::Evidence;
+use protocol::reconnect;
 use protocol::timestamp::Timestamp;
 
 use super::WorkError;
@@ -15,11 +17,14 @@ use super::token::{Freshness, load_sign_in};
 use crate::app::App;
 use crate::credentials::{Credentials, inbox_context};
 use crate::failure::Failure;
+use crate::store::StoreError;
 use crate::store::inbox::Inbox;
 use crate::{imap, notify, smtp};
 
-/// Between two tries whether the operator has corrected what only they can.
+/// Between two tries whether what is on record works again.
 const CORRECTED_AFTER: Duration = Duration::from_hours(1);
+/// The tries of different inboxes are spread over this long.
+const SPREAD: Duration = Duration::from_mins(10);
 
 /// Deals with a failure of a server: what is alarming makes the inbox suspect, the rest is waited for.
 pub(super) async fn meet(
@@ -53,23 +58,41 @@ pub(super) async fn suspect(
     perform(app, inbox, memory, Event::Failed(evidence)).await
 }
 
-/// Nobody has to sign in for what only the operator can correct: it is tried whether it is.
+/// Nobody has to sign in for what mends itself, or what the operator corrects: it is tried whether it works again. What
+/// only the operator can correct is tried at once by a process that was started since: it was started for a reason.
 pub(super) async fn look_for_correction(
     app: &App,
     inbox: &Inbox,
     memory: &mut Memory,
 ) -> Result<Option<Timestamp>, WorkError> {
     let now = app.clock.now();
-    let at = *memory.corrected_at.get_or_insert(now);
+    let acts = match &inbox.connection {
+        Connection::Disconnected { cause, .. } => cause.card().acts,
+        _ => Acts::Nobody,
+    };
+    let first = match acts {
+        Acts::Operator => now,
+        _ => now + spread(inbox),
+    };
+    let at = *memory.corrected_at.get_or_insert(first);
     if at > now {
         return Ok(Some(at));
     }
-    memory.corrected_at = Some(now + CORRECTED_AFTER);
+    memory.corrected_at = Some(now + CORRECTED_AFTER + spread(inbox));
     // A person who signs in meanwhile brings newer credentials.
     if app.store.is_reconnecting(&inbox.id).await? {
         return Ok(memory.corrected_at);
     }
     probe(app, inbox, memory).await
+}
+
+/// Something between nothing and [`SPREAD`] that is this inbox's own: inboxes that were lost together do not come back to
+/// their servers together.
+fn spread(inbox: &Inbox) -> Duration {
+    let sum = inbox.id.as_str().bytes().fold(0_u32, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(u32::from(byte))
+    });
+    SPREAD.mul_f64(f64::from(sum % 1_000) / 1_000.0)
 }
 
 /// The credentials on record are proved: they are adopted like new ones, and a reconnect that needs nobody reads what
@@ -89,17 +112,25 @@ async fn revive(app: &App, inbox: &Inbox, patience: Patience) -> Result<(), Work
         return Ok(());
     };
     let credentials: Credentials = app.keys.open(&inbox_context(&inbox.id), &stored.sealed)?;
-    app.store
+    let revived = app
+        .store
         .adopt_reconnect(
             &reconnect.id,
+            reconnect::Event::Revived,
             &stored.sealed,
             credentials.password_user(),
             now,
             patience,
         )
-        .await?;
+        .await;
+    let changed = match revived {
+        Ok(changed) => changed,
+        // Somebody has handed newer ones over meanwhile.
+        Err(StoreError::Reconnect(_)) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
     tracing::info!(inbox = %inbox.address, "what the operator had to correct is corrected");
-    app.bell.wake_reconnect(&reconnect.id);
+    crate::reconnect::perform(app, changed);
     Ok(())
 }
 
@@ -141,7 +172,7 @@ pub(super) async fn perform(
                 next = memory.probe_at;
             }
             Effect::Disconnect(_) => {
-                memory.corrected_at = Some(now + CORRECTED_AFTER);
+                memory.corrected_at = Some(now + CORRECTED_AFTER + spread(inbox));
                 // Where there is something to wait for, the next look says so.
             }
             Effect::Revive => {

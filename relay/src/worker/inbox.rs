@@ -4,20 +4,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::card::Acts;
 use protocol::connection::{Connection, Event};
 use protocol::id::InboxId;
 use protocol::timestamp::Timestamp;
 use tokio::sync::{Notify, watch};
 
 use super::confirming::{look_for_correction, meet, perform, probe};
-use super::mailbox::settle_doubts;
-use super::memory::Memory;
+use super::memory::{Memory, grown};
 use super::reading::read_inbox;
+use super::settling::settle;
 use super::{WorkError, sending};
 use crate::app::App;
 use crate::store::inbox::Inbox;
 
+/// How long a connection is kept for the next message: a server may close one that says nothing for longer than five
+/// minutes (RFC 5321 §4.5.3.2.7), and many do much sooner.
+const KEPT_OPEN_FOR: Duration = Duration::from_mins(1);
 /// How often it is said that an inbox's provider is not configured.
 const UNCONFIGURED_AGAIN_AFTER: Duration = Duration::from_mins(1);
 
@@ -29,12 +31,23 @@ pub(super) async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut memory = Memory::default();
+    // Failures of our own in a row.
+    let mut own_faults = 0_u32;
     loop {
         let next = match look(&app, &id, &mut memory, &stop).await {
-            Ok(next) => next,
+            Ok(next) => {
+                own_faults = 0;
+                next
+            }
             Err(error) => {
                 tracing::error!(inbox = %id, error = &error as &dyn std::error::Error, "the inbox's work failed");
-                Some(app.clock.now() + app.config.timing.first_retry_after)
+                let delay = grown(
+                    &app.config.timing,
+                    app.config.timing.first_retry_after,
+                    own_faults,
+                );
+                own_faults = own_faults.saturating_add(1);
+                Some(app.clock.now() + delay)
             }
         };
         let wait = async {
@@ -62,12 +75,36 @@ async fn look(
 ) -> Result<Option<Timestamp>, WorkError> {
     memory.notice_the_clock(app);
     let inbox = app.store.load_inbox(id).await?;
+    memory.is_resting_on_record = inbox.is_resting;
+    let next = look_at(app, &inbox, memory, stop).await;
+    keep_rest(app, id, memory).await?;
+    next
+}
+
+/// What waits for an inbox that rests is not due meanwhile, so the ledger has to know.
+async fn keep_rest(app: &App, id: &InboxId, memory: &mut Memory) -> Result<(), WorkError> {
+    let is_resting = memory.resting_until.is_some();
+    if is_resting != memory.is_resting_on_record {
+        app.store
+            .put_resting(id, is_resting, app.clock.now())
+            .await?;
+        memory.is_resting_on_record = is_resting;
+    }
+    Ok(())
+}
+
+async fn look_at(
+    app: &App,
+    inbox: &Inbox,
+    memory: &mut Memory,
+    stop: &watch::Receiver<bool>,
+) -> Result<Option<Timestamp>, WorkError> {
     match &inbox.connection {
-        Connection::Disconnected { cause, .. } => {
+        lost @ Connection::Disconnected { .. } => {
             memory.mailbox.close().await;
             memory.forget_what_was_connected();
-            if cause.card().acts == Acts::Operator {
-                look_for_correction(app, &inbox, memory).await
+            if lost.may_revive(inbox.password_user.is_some()) {
+                look_for_correction(app, inbox, memory).await
             } else {
                 Ok(None)
             }
@@ -83,21 +120,21 @@ async fn look(
             if at > now {
                 return Ok(Some(at));
             }
-            probe(app, &inbox, memory).await
+            probe(app, inbox, memory).await
         }
         // The reconnect's task reads the gap itself, and says when it is done.
-        Connection::Connected { .. } if app.store.is_reconnecting(id).await? => Ok(None),
-        Connection::Connected { dismissed, .. } => match work(app, &inbox, memory, stop).await {
+        Connection::Connected { .. } if app.store.is_reconnecting(&inbox.id).await? => Ok(None),
+        Connection::Connected { dismissed, .. } => match work(app, inbox, memory, stop).await {
             Ok(()) => {
                 if memory.resting_until.is_none() {
                     memory.faults = 0;
                 }
                 if dismissed.is_some() && memory.worked.both() {
-                    perform(app, &inbox, memory, Event::Worked).await?;
+                    perform(app, inbox, memory, Event::Worked).await?;
                 }
-                next_look(app, &inbox, memory).await
+                next_look(app, inbox, memory).await
             }
-            Err(WorkError::Failed(failure)) => meet(app, &inbox, memory, failure).await,
+            Err(WorkError::Failed(failure)) => meet(app, inbox, memory, failure).await,
             Err(error) => Err(error),
         },
     }
@@ -114,10 +151,12 @@ async fn work(
         return Ok(());
     }
     memory.resting_until = None;
+    keep_rest(app, &inbox.id, memory).await?;
     if inbox.gap_open || memory.read_at.is_none_or(|at| at <= now) {
-        read_inbox(app, inbox, memory.mailbox.reader(app, inbox).await?).await?;
-        app.store.close_gap(&inbox.id).await?;
-        memory.read_at = Some(app.clock.now() + app.config.timing.poll_every);
+        read_inbox(app, inbox, &mut memory.mailbox).await?;
+        app.store.close_gap(&inbox.id, app.clock.now()).await?;
+        // From its beginning: where the clock jumped meanwhile, what came then is read next.
+        memory.read_at = Some(now + app.config.timing.poll_every);
         memory.worked.read = true;
     }
     let Some((_, provider)) = app.providers.find(&inbox.provider) else {
@@ -125,14 +164,11 @@ async fn work(
         memory.rest(app, UNCONFIGURED_AGAIN_AFTER);
         return Ok(());
     };
+    if app.bell.take_look(&inbox.id) {
+        memory.look_again(now);
+    }
     if memory.look_at.is_none_or(|at| at <= now) {
-        let Memory {
-            mailbox,
-            watched_since,
-            ..
-        } = &mut *memory;
-        let submission = &provider.submission;
-        memory.look_at = settle_doubts(app, inbox, mailbox, submission, watched_since).await?;
+        settle(app, inbox, &provider.submission, memory).await?;
     }
     sending::send_due(app, inbox, &provider.submission, memory, stop).await
 }
@@ -140,17 +176,25 @@ async fn work(
 async fn next_look(
     app: &App,
     inbox: &Inbox,
-    memory: &Memory,
+    memory: &mut Memory,
 ) -> Result<Option<Timestamp>, WorkError> {
     if let Some(until) = memory.resting_until {
         return Ok(Some(until));
     }
-    // What was just tried keeps its distance too.
-    let inbox = &app.store.load_inbox(&inbox.id).await?;
-    let due = sending::find_next_try(app, inbox).await?;
+    let now = app.clock.now();
+    // Loaded again: what was sent in this look counts.
+    let paced = app.store.load_inbox(&inbox.id).await?.paced_until(now);
+    let due = app
+        .store
+        .find_next_due(&inbox.id, &sending::rests(app), now)
+        .await?
+        .map(|due| paced.map_or(due, |paced| due.max(paced)));
     // A look whose delivery is still due found no way to send it just now; it is not asked again at once.
-    let soon = app.clock.now() + Duration::from_millis(20);
+    let soon = now + Duration::from_millis(20);
     let due = due.map(|due| due.max(soon));
+    if due.is_none_or(|due| due > now + KEPT_OPEN_FOR) {
+        memory.mailbox.close_smtp().await;
+    }
     let look = memory.look_at.map(|look| look.max(soon));
     Ok([due, memory.read_at, look].into_iter().flatten().min())
 }

@@ -1,21 +1,18 @@
 //! The open connections of one inbox, and what is looked up over them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use protocol::connection::is_alarming;
-use protocol::delivery::Event;
-use protocol::id::DeliveryId;
-use protocol::provider::{SentCopy, Submission};
 use protocol::timestamp::Timestamp;
 
 use super::WorkError;
 use super::token::{Freshness, load_sign_in};
 use crate::app::App;
-use crate::engine::doubt::{self, Look, Verdict};
+use crate::engine::doubt::{Look, Seen};
 use crate::failure::Failure;
-use crate::imap::{self, Folder, find_sent_folder};
-use crate::record::FolderPosition;
+use crate::imap::{self, Folder, SpecialUse, find_sent_folder};
+use crate::record::{FolderPosition, SentPlace};
 use crate::sign_in::SignIn;
 use crate::smtp;
 use crate::store::inbox::Inbox;
@@ -27,19 +24,33 @@ pub(super) struct Mailbox {
     smtp: Option<smtp::Session>,
     imap: Option<Reader>,
     /// Where the sent folder stood when the SMTP session was opened.
-    sent: Option<FolderPosition>,
+    sent: Option<SentPlace>,
     /// The access token's end is not known any more: the next sign-in takes a new one.
     needs_fresh_token: bool,
+    /// When all folders were gone through last.
+    pub(super) swept_at: Option<Timestamp>,
 }
 
 /// An IMAP session and the folder that it knows.
 pub(super) struct Reader {
     pub(super) session: imap::Session,
+    /// All folders, as they were when the session began.
+    folders: Vec<Folder>,
     sent_folder: Option<Folder>,
+    /// The folder that is open, by its key, and its UIDVALIDITY.
+    opened: Option<(String, u32)>,
     /// Whether a message may have been accepted whose server's name for it is not known; see [`learn_names`].
     awaits_names: bool,
     /// Up to where the sent folder was searched for names.
     names_read_to: Option<FolderPosition>,
+}
+
+/// Folders in which an answer may stand.
+pub(super) struct Places {
+    /// Those that mail comes into by itself, or that a person puts read mail into.
+    pub(super) near: Vec<Folder>,
+    /// Those of the person's own making.
+    pub(super) others: Vec<Folder>,
 }
 
 /// Headers of the sent folder that are held at a time.
@@ -49,6 +60,14 @@ const SLICE: usize = 200;
 const NAMES_WITHIN: Duration = Duration::from_hours(24);
 
 impl Mailbox {
+    /// One whose IMAP connection is signed in already.
+    pub(super) async fn with(session: imap::Session) -> Result<Self, WorkError> {
+        Ok(Self {
+            imap: Some(Reader::with(session).await?),
+            ..Self::default()
+        })
+    }
+
     /// Closes both connections.
     pub(super) async fn close(&mut self) {
         if let Some(session) = self.smtp.take() {
@@ -82,16 +101,23 @@ impl Mailbox {
         Ok(self.imap.insert(reader))
     }
 
+    /// Whether the IMAP connection stands.
+    pub(super) fn has_usable_imap(&self) -> bool {
+        self.imap
+            .as_ref()
+            .is_some_and(|reader| reader.session.is_usable())
+    }
+
     /// Both connections, opened in parallel where they are not open, and the place in the sent folder that
     /// was noted before the SMTP session began.
     pub(super) async fn sender(
         &mut self,
         app: &App,
         inbox: &Inbox,
-    ) -> Result<(&mut smtp::Session, Option<FolderPosition>), WorkError> {
+    ) -> Result<(&mut smtp::Session, Option<SentPlace>), WorkError> {
         let usable = self.smtp.take().filter(smtp::Session::is_usable);
         if let Some(session) = usable {
-            return Ok((self.smtp.insert(session), self.sent));
+            return Ok((self.smtp.insert(session), self.sent.clone()));
         }
         let sign_in = self.load_sign_in(app, inbox).await?;
         let hello = hello(inbox);
@@ -103,21 +129,26 @@ impl Mailbox {
                 None => Reader::open(app, inbox, &sign_in).await?,
             };
             // Noted before the first byte of a message can be sent over the new session.
-            let position = reader.find_sent_position().await?;
-            Ok::<_, WorkError>((reader, position))
+            let place = reader.find_sent_place().await?;
+            Ok::<_, WorkError>((reader, place))
         });
         let alarms = |failure: &Failure| {
             let (provider, now) = (inbox.provider.clone(), app.clock.now());
             is_alarming(&failure.clone().at(provider, now))
         };
-        let (reader, position) = match (reader, &session) {
+        let (reader, place) = match (reader, &session) {
             // What passes must not hide what may have ended the inbox.
             (Err(_), Err(failure)) if alarms(failure) => return Err(failure.clone().into()),
             (reader, _) => reader?,
         };
         self.imap = Some(reader);
-        self.sent = position;
-        Ok((self.smtp.insert(session?), position))
+        self.sent.clone_from(&place);
+        Ok((self.smtp.insert(session?), place))
+    }
+
+    /// Where the sent folder stood when the SMTP session was opened.
+    pub(super) fn sent_place(&self) -> Option<SentPlace> {
+        self.sent.clone()
     }
 
     /// Nobody knows any more when the access token ends.
@@ -161,36 +192,86 @@ impl Reader {
     }
 
     /// A reader over a session that is signed in.
-    pub(super) async fn with(mut session: imap::Session) -> Result<Self, WorkError> {
-        let sent_folder = find_sent_folder(&session.list_folders().await?).cloned();
+    async fn with(mut session: imap::Session) -> Result<Self, WorkError> {
+        let folders = session.list_folders().await?;
         Ok(Self {
             session,
-            sent_folder,
+            sent_folder: find_sent_folder(&folders).cloned(),
+            folders,
+            opened: None,
             awaits_names: true,
             names_read_to: None,
         })
     }
 
-    async fn find_sent_position(&mut self) -> Result<Option<FolderPosition>, WorkError> {
-        let Some(folder) = &self.sent_folder else {
+    /// Opens a folder, from its beginning: what the server tells of it is told anew.
+    pub(super) async fn examine(&mut self, folder: &Folder) -> Result<imap::Position, WorkError> {
+        self.opened = None;
+        let position = self.session.examine(folder).await?;
+        self.opened = Some((folder.key(), position.uid_validity));
+        Ok(position)
+    }
+
+    /// Whether this folder is open, and is the one of this UIDVALIDITY.
+    pub(super) fn is_in(&self, folder: &Folder, uid_validity: u32) -> bool {
+        self.opened
+            .as_ref()
+            .is_some_and(|(key, opened)| *key == folder.key() && *opened == uid_validity)
+    }
+
+    /// The folders other than INBOX into which an answer may come, or may be put by a person or a rule; those first
+    /// that are made for it. Where one shows every message (RFC 6154 §2), that one stands for all but spam.
+    pub(super) fn list_places(&self) -> Places {
+        let is_own = |folder: &Folder| Some(folder) == self.sent_folder.as_ref();
+        let selectable = self
+            .folders
+            .iter()
+            .filter(|folder| folder.selectable && !folder.is_inbox() && !is_own(folder));
+        let (mut near, mut others) = (Vec::new(), Vec::new());
+        for folder in selectable {
+            match folder.special_use {
+                Some(SpecialUse::All | SpecialUse::Archive | SpecialUse::Junk) => {
+                    near.push(folder.clone());
+                }
+                // What is flagged is shown there, and stands elsewhere.
+                Some(
+                    SpecialUse::Sent | SpecialUse::Drafts | SpecialUse::Trash | SpecialUse::Flagged,
+                ) => {}
+                None => others.push(folder.clone()),
+            }
+        }
+        let shows_all = |folder: &Folder| folder.special_use == Some(SpecialUse::All);
+        if near.iter().any(shows_all) {
+            others.clear();
+        }
+        Places { near, others }
+    }
+
+    async fn find_sent_place(&mut self) -> Result<Option<SentPlace>, WorkError> {
+        let Some(folder) = self.sent_folder.clone() else {
             return Ok(None);
         };
-        let position = self.session.examine(folder).await?;
-        Ok(Some(FolderPosition {
-            uid_validity: position.uid_validity,
-            uid_next: position.uid_next,
+        let position = self.examine(&folder).await?;
+        // A place that the server does not name itself is no evidence: what came there may have gone unseen.
+        let is_evidence = position.uid_validity != 0 && self.session.tells_uid_next();
+        Ok(is_evidence.then(|| SentPlace {
+            folder: folder.name.clone(),
+            position: FolderPosition {
+                uid_validity: position.uid_validity,
+                uid_next: position.uid_next,
+            },
         }))
     }
 
     /// What stands in the sent folder from `from_uid` on. Of its messages those are kept that are ours, by
     /// our header or by one of these ids.
-    async fn look(
+    pub(super) async fn look(
         &mut self,
         from_uid: u32,
         at: Timestamp,
         message_ids: &HashSet<&str>,
     ) -> Result<Option<Look>, WorkError> {
-        let Some(position) = self.find_sent_position().await? else {
+        let Some(SentPlace { folder, position }) = self.find_sent_place().await? else {
             return Ok(None);
         };
         let (mut uids, mut copies) = (Vec::new(), Vec::new());
@@ -198,10 +279,21 @@ impl Reader {
             for header in self.session.fetch_headers_of(slice).await? {
                 uids.push(header.uid);
                 let copy = arrival::parse_copy(&header.bytes);
-                copies.extend(copy.is_ours(message_ids).then_some(copy));
+                let size_bytes = header.size_bytes;
+                let seen = Seen { copy, size_bytes };
+                copies.extend(seen.copy.is_ours(message_ids).then_some(seen));
+            }
+            // It stays among those that were not shown, so that its absence proves nothing.
+            for passed_over in self.session.take_passed_over() {
+                tracing::debug!(
+                    uid = passed_over.uid,
+                    words = passed_over.words,
+                    "a message of the sent folder cannot be read"
+                );
             }
         }
         Ok(Some(Look {
+            folder,
             position,
             uids,
             copies,
@@ -216,72 +308,6 @@ impl Reader {
         }
         Ok(())
     }
-}
-
-/// Looks into the sent folder and settles what can be settled; answers when to look again. `watched_since`
-/// says at which uptime this process first saw each doubt.
-pub(super) async fn settle_doubts(
-    app: &App,
-    inbox: &Inbox,
-    mailbox: &mut Mailbox,
-    submission: &Submission,
-    watched_since: &mut HashMap<DeliveryId, Duration>,
-) -> Result<Option<Timestamp>, WorkError> {
-    let doubts = app.store.list_doubts(&inbox.id).await?;
-    let Some(from_uid) = doubts
-        .iter()
-        .filter_map(|doubt| doubt.sent)
-        .map(|position| position.uid_next)
-        .min()
-    else {
-        for doubt in &doubts {
-            settle(app, inbox, doubt, Verdict::Unsettled).await?;
-        }
-        return Ok(None);
-    };
-    let message_ids = doubts.iter().map(|doubt| doubt.message_id.as_str());
-    let look = mailbox
-        .reader(app, inbox)
-        .await?
-        .look(from_uid, app.clock.now(), &message_ids.collect())
-        .await?;
-    let uptime = app.clock.uptime();
-    watched_since.retain(|id, _| doubts.iter().any(|doubt| doubt.id == *id));
-    let mut copy_seen = inbox.copy_seen_at.is_some();
-    if let (Some(look), SentCopy::Server { .. }) = (&look, submission.sent_copy) {
-        copy_seen = copy_seen || note_copies(app, inbox, look).await?;
-    }
-    let mut again: Option<Timestamp> = None;
-    for doubt in &doubts {
-        // Not before this look: the one who watched before may have been another process.
-        let since = *watched_since.entry(doubt.id.clone()).or_insert(uptime);
-        let watched_for = uptime.saturating_sub(since);
-        match doubt::decide(doubt, look.as_ref(), submission, copy_seen, watched_for) {
-            Verdict::LookAgain { at } => again = Some(again.map_or(at, |earlier| earlier.min(at))),
-            verdict => settle(app, inbox, doubt, verdict).await?,
-        }
-    }
-    Ok(again)
-}
-
-async fn settle(
-    app: &App,
-    inbox: &Inbox,
-    doubt: &crate::record::Doubt,
-    verdict: Verdict,
-) -> Result<(), WorkError> {
-    let now = app.clock.now();
-    let (event, wire_id) = match verdict {
-        Verdict::Found { wire_id } => (Event::Found { at: now }, wire_id),
-        Verdict::Refuted => (Event::Refuted { at: now }, None),
-        Verdict::Unsettled => (Event::Unsettled, None),
-        Verdict::LookAgain { .. } => return Ok(()),
-    };
-    tracing::info!(inbox = %inbox.address, delivery = %doubt.id, verdict = event.name(), "a doubt is settled");
-    app.store
-        .settle_doubt(&doubt.id, event, wire_id.as_deref(), now)
-        .await?;
-    Ok(())
 }
 
 /// Where the server replaces ids, the reply of an accepted message does not always tell what it made of ours.
@@ -321,10 +347,7 @@ pub(super) async fn learn_names(
         reader.awaits_names = false;
         return Ok(());
     };
-    if inbox.copy_seen_at.is_none() {
-        note_copies(app, inbox, &look).await?;
-    }
-    for copy in &look.copies {
+    for Seen { copy, .. } in &look.copies {
         let sent = unnamed
             .iter()
             .find(|sent| copy.is_of(&sent.id, &sent.message_id));
@@ -342,34 +365,4 @@ pub(super) async fn learn_names(
         ..look.position
     });
     Ok(())
-}
-
-/// Whether one of the copies is of a message that this inbox sent, or is in doubt of having sent: either
-/// way the server made it, since the relay appends nothing here.
-async fn note_copies(app: &App, inbox: &Inbox, look: &Look) -> Result<bool, WorkError> {
-    let ours = look.copies.iter().any(|copy| copy.delivery.is_some());
-    if ours {
-        app.store.note_copy_seen(&inbox.id, app.clock.now()).await?;
-    }
-    Ok(ours)
-}
-
-/// Looks once for the copy of a message that was accepted, where the server is said to make copies.
-pub(super) async fn watch_for_copy(
-    app: &App,
-    inbox: &Inbox,
-    mailbox: &mut Mailbox,
-) -> Result<bool, WorkError> {
-    let Some(sent) = mailbox.sent else {
-        return Ok(false);
-    };
-    let look = mailbox
-        .reader(app, inbox)
-        .await?
-        .look(sent.uid_next, app.clock.now(), &HashSet::new())
-        .await?;
-    match look {
-        Some(look) => note_copies(app, inbox, &look).await,
-        None => Ok(false),
-    }
 }

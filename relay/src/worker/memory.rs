@@ -7,8 +7,10 @@ use protocol::id::DeliveryId;
 use protocol::timestamp::Timestamp;
 
 use super::mailbox::Mailbox;
+use super::settling::Copied;
 use crate::app::App;
 use crate::clock::Mark;
+use crate::config::Timing;
 
 /// How late a reading may be before the time since the last one counts as a gap.
 const JUMP: Duration = Duration::from_mins(1);
@@ -19,6 +21,8 @@ pub(super) struct Memory {
     pub(super) mailbox: Mailbox,
     /// Nothing is tried before this instant, after a fault that passes.
     pub(super) resting_until: Option<Timestamp>,
+    /// Whether the ledger knows that the inbox rests.
+    pub(super) is_resting_on_record: bool,
     /// Faults in a row.
     pub(super) faults: u32,
     /// When the next round of probes is due.
@@ -33,6 +37,8 @@ pub(super) struct Memory {
     pub(super) look_at: Option<Timestamp>,
     /// At which uptime each doubt was first seen.
     pub(super) watched_since: HashMap<DeliveryId, Duration>,
+    /// Accepted messages of which no copy is made before it is known who makes copies.
+    pub(super) copied: Vec<Copied>,
     /// What the clock showed at the last look.
     last_look: Option<Mark>,
     /// What worked since both sign-ins passed last.
@@ -44,6 +50,7 @@ impl Memory {
     pub(super) fn forget_what_was_connected(&mut self) {
         *self = Self {
             corrected_at: self.corrected_at,
+            is_resting_on_record: self.is_resting_on_record,
             ..Self::default()
         };
     }
@@ -76,14 +83,26 @@ impl Memory {
         self.look_at = Some(now);
     }
 
+    /// Something came to the sent folder: what is open is looked at again now. Where nothing is open, it is not.
+    pub(super) fn look_again(&mut self, now: Timestamp) {
+        if self.look_at.is_some() {
+            self.look_at = Some(now);
+        }
+    }
+
     /// Nothing is tried for `delay`, and for twice as long each time the fault goes on.
     pub(super) fn rest(&mut self, app: &App, delay: Duration) {
-        let delay = delay
-            .saturating_mul(1 << self.faults.min(20))
-            .min(app.config.timing.retry_at_most);
+        let delay = grown(&app.config.timing, delay, self.faults);
         self.faults = self.faults.saturating_add(1);
         self.resting_until = Some(app.clock.now() + delay);
     }
+}
+
+/// A delay that doubles with each of the faults before this one.
+pub(super) fn grown(timing: &Timing, delay: Duration, faults: u32) -> Duration {
+    delay
+        .saturating_mul(1 << faults.min(20))
+        .min(timing.retry_at_most)
 }
 
 /// What an inbox does, and whether it worked.

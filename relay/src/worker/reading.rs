@@ -1,23 +1,40 @@
-//! Reading what arrived in INBOX since the last time: replies and bounces stop their leads. Reading again
-//! changes nothing, so a restart in the middle costs only time.
+//! Reading what arrived since the last time, in INBOX and wherever else an answer may stand: replies and bounces stop
+//! their leads. Reading again changes nothing, so a restart in the middle costs only time.
 
+use std::collections::HashSet;
+use std::time::Duration;
+
+use protocol::evidence::{Party, Said, Stage};
 use protocol::timestamp::Timestamp;
 
 use super::WorkError;
-use super::mailbox::{Reader, learn_names};
+use super::mailbox::{Mailbox, Places, Reader, learn_names};
+use super::returned::read_failure;
 use crate::app::App;
-use crate::engine::outcome;
-use crate::imap::{Folder, Header};
+use crate::failure::Failure;
+use crate::imap::{Folder, Header, PassedOver, Position, is_of_the_moment};
 use crate::record::FolderPosition;
-use crate::store::doubt::Bounced;
+use crate::store::folder::Place;
 use crate::store::inbox::Inbox;
 use crate::text::arrival::{self, Arrival};
-use crate::text::report::Returned;
+use crate::text::own;
 
 /// How much of a message is read to understand a bounce. Reports stand in front of what they return.
 const BOUNCE_AT_MOST_BYTES: u32 = 256 * 1024;
 /// Messages whose headers are held at a time.
 const SLICE: usize = 200;
+/// Connections that may end over the messages of one slice: one message is found among 200 in 8 halvings, and asked for
+/// twice; this is for two of them.
+const ENDS_MAX: usize = 20;
+/// Folders of a person's own making that are gone through at every reading. Where there are more, hourly, and where
+/// something may have been missed.
+const FOLDERS_EACH_TIME: usize = 24;
+/// Folders that are gone through at all; shared ones may be without number.
+const FOLDERS_MAX: usize = 500;
+/// Between two rounds through all folders, where they are many.
+const SWEEP_EVERY: Duration = Duration::from_hours(1);
+/// A server's days begin where it stands (RFC 9051 §6.4.4), at most 14 hours off.
+const DAY: Duration = Duration::from_hours(24);
 
 /// What one reading found.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,48 +43,327 @@ pub(super) struct Found {
     pub(super) bounces: u64,
 }
 
-/// Reads INBOX from where the last reading ended.
+/// Where reading a folder begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begin {
+    /// Nothing came.
+    Nowhere,
+    /// At this UID.
+    At(u32),
+    /// At what came since this instant: the UIDs that were noted mean nothing, or none were.
+    Since(Timestamp),
+}
+
+impl Begin {
+    /// Whether a message came before what is read. The last ones of a folder are listed whenever they came.
+    fn is_before(self, header: &Header) -> bool {
+        match self {
+            Self::Since(since) => header.internal_date.is_some_and(|at| at < since),
+            Self::Nowhere | Self::At(_) => false,
+        }
+    }
+}
+
+/// A folder on its way to being read.
+struct Task<'a> {
+    app: &'a App,
+    inbox: &'a Inbox,
+    folder: &'a Folder,
+    /// Where it was read to.
+    noted: Option<FolderPosition>,
+    /// From when on it was not read; `None` before the first reading, when nothing was sent that could be answered.
+    since: Option<Timestamp>,
+}
+
+/// Reads INBOX from where the last reading ended, then the other folders in which something has changed.
 pub(super) async fn read_inbox(
     app: &App,
     inbox: &Inbox,
-    reader: &mut Reader,
+    mailbox: &mut Mailbox,
 ) -> Result<Found, WorkError> {
+    let began_at = app.clock.now();
+    let reader = mailbox.reader(app, inbox).await?;
     learn_names(app, inbox, reader).await?;
-    let position = reader.session.examine(&Folder::inbox()).await?;
+    let places = reader.list_places();
     let mut found = Found::default();
-    let mut next = position.uid_next;
-    if let Some(from_uid) = first_unread(
-        inbox.read_position,
-        position.uid_validity,
-        position.uid_next,
-    ) {
-        let uids = reader.session.list_uids(from_uid).await?;
-        next = next_unread(from_uid, &uids);
-        for slice in uids.chunks(SLICE) {
-            for header in reader.session.fetch_headers_of(slice).await? {
-                read_message(app, inbox, reader, &header, &mut found).await?;
-            }
-        }
-    }
-    let position = FolderPosition {
-        uid_validity: position.uid_validity,
-        uid_next: next,
+    let since = inbox.last_read_at.map(|at| at - DAY);
+    let task = Task {
+        app,
+        inbox,
+        folder: &Folder::inbox(),
+        noted: inbox.read_position,
+        since,
     };
+    let position = task.read(mailbox, &mut found).await?;
+    sweep(app, inbox, mailbox, places, &mut found).await?;
     app.store
-        .update_read_position(&inbox.id, position, app.clock.now())
+        .update_read_position(&inbox.id, position, began_at)
         .await?;
     Ok(found)
 }
 
-/// The first UID that was not read; `None` when there is nothing to read. Before the first reading
-/// nothing was sent, so nothing is an answer. A folder that is not the one that was noted
-/// (RFC 9051 §2.3.1.1) is read from its beginning: what is known already changes nothing.
-fn first_unread(noted: Option<FolderPosition>, uid_validity: u32, uid_next: u32) -> Option<u32> {
-    let noted = noted?;
-    if noted.uid_validity != uid_validity || uid_next < noted.uid_next {
-        return Some(1);
+/// Goes through the folders besides INBOX. One that cannot be read keeps nobody from the others.
+async fn sweep(
+    app: &App,
+    inbox: &Inbox,
+    mailbox: &mut Mailbox,
+    places: Places,
+    found: &mut Found,
+) -> Result<(), WorkError> {
+    let began_at = app.clock.now();
+    let Places { near, others } = places;
+    let is_due = mailbox
+        .swept_at
+        .is_none_or(|at| at > began_at || at + SWEEP_EVERY <= began_at);
+    let is_whole = inbox.gap_open || is_due || others.len() <= FOLDERS_EACH_TIME;
+    let mut folders = near;
+    if is_whole {
+        folders.extend(others);
     }
-    (uid_next > noted.uid_next).then_some(noted.uid_next)
+    if folders.len() > FOLDERS_MAX {
+        tracing::warn!(inbox = %inbox.address, n_folders = folders.len(), "only the first {FOLDERS_MAX} folders are read");
+        folders.truncate(FOLDERS_MAX);
+    }
+    let known = app.store.list_places(&inbox.id).await?;
+    let mut n_ends = 0;
+    for folder in &folders {
+        let key = folder.key();
+        let place = known.get(&key).copied();
+        let task = Task {
+            app,
+            inbox,
+            folder,
+            noted: place.map(|place| place.position),
+            // A folder that was not there is read from where the last good reading was.
+            since: place
+                .map(|place| place.read_at)
+                .or(inbox.last_read_at)
+                .map(|at| at - DAY),
+        };
+        match task.read_where_changed(mailbox, found).await {
+            Ok(Some(position)) => {
+                let read_at = began_at;
+                app.store
+                    .update_place(&inbox.id, &key, Place { position, read_at })
+                    .await?;
+            }
+            Ok(None) => {}
+            Err(WorkError::Failed(failure)) if failure.stage == Stage::Folder => {
+                let refused = mailbox.has_usable_imap();
+                tracing::debug!(inbox = %inbox.address, folder = folder.name, words = %failure.said, "a folder cannot be read");
+                n_ends += usize::from(!refused);
+                if n_ends > ENDS_MAX {
+                    return Err(failure.into());
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if is_whole {
+        mailbox.swept_at = Some(began_at);
+    }
+    Ok(())
+}
+
+impl Task<'_> {
+    /// Reads the folder where something came to it, which is asked without opening it; how far it is read then.
+    async fn read_where_changed(
+        &self,
+        mailbox: &mut Mailbox,
+        found: &mut Found,
+    ) -> Result<Option<FolderPosition>, WorkError> {
+        let reader = mailbox.reader(self.app, self.inbox).await?;
+        let status = reader.session.find_status(self.folder).await?;
+        let status = status.map(|(uid_validity, uid_next)| FolderPosition {
+            uid_validity,
+            uid_next,
+        });
+        if status.is_some() && status == self.noted {
+            return Ok(None);
+        }
+        if self.noted.is_none() && self.since.is_none() && status.is_some() {
+            return Ok(status);
+        }
+        self.read(mailbox, found).await.map(Some)
+    }
+
+    /// Reads what came; how far the folder is read then.
+    async fn read(
+        &self,
+        mailbox: &mut Mailbox,
+        found: &mut Found,
+    ) -> Result<FolderPosition, WorkError> {
+        let reader = mailbox.reader(self.app, self.inbox).await?;
+        let position = reader.examine(self.folder).await?;
+        let is_told = reader.session.tells_uid_next();
+        let begin = find_begin(self.noted, self.since, position, is_told);
+        let (uids, from_uid) = match begin {
+            Begin::Nowhere => {
+                let noted = self.noted.filter(|_| !is_told);
+                return Ok(noted.unwrap_or(FolderPosition {
+                    uid_validity: position.uid_validity,
+                    uid_next: position.uid_next,
+                }));
+            }
+            Begin::At(uid) => (reader.session.list_uids(uid).await?, uid),
+            Begin::Since(at) => (reader.session.list_uids_since(at).await?, position.uid_next),
+        };
+        let is_inbox = self.folder.is_inbox();
+        for slice in uids.chunks(SLICE) {
+            for header in self.fetch(mailbox, position, slice).await? {
+                if begin.is_before(&header) {
+                    continue;
+                }
+                if is_inbox || !own::is_own(&header.bytes, &self.inbox.address) {
+                    self.read_one(mailbox, position, &header, found).await?;
+                }
+            }
+            // By day the last ones come first in no order that a place could name.
+            if is_inbox && matches!(begin, Begin::At(_)) {
+                let position = FolderPosition {
+                    uid_validity: position.uid_validity,
+                    uid_next: next_unread(from_uid, slice),
+                };
+                self.app
+                    .store
+                    .note_progress(&self.inbox.id, position)
+                    .await?;
+            }
+        }
+        Ok(FolderPosition {
+            uid_validity: position.uid_validity,
+            uid_next: next_unread(from_uid, &uids),
+        })
+    }
+
+    /// The reader with this folder open, opened again where the connection had ended.
+    async fn enter<'m>(
+        &self,
+        mailbox: &'m mut Mailbox,
+        position: Position,
+    ) -> Result<&'m mut Reader, WorkError> {
+        let reader = mailbox.reader(self.app, self.inbox).await?;
+        if !reader.is_in(self.folder, position.uid_validity) {
+            let now = reader.examine(self.folder).await?;
+            if now.uid_validity != position.uid_validity {
+                return Err(cannot_read("the folder is another one than before").into());
+            }
+        }
+        Ok(reader)
+    }
+
+    /// The headers of one slice, without those that the server cannot give, which are told once: they are behind
+    /// where reading goes on. Where it gives none at all, it is not the messages.
+    async fn fetch(
+        &self,
+        mailbox: &mut Mailbox,
+        position: Position,
+        uids: &[u32],
+    ) -> Result<Vec<Header>, WorkError> {
+        let (mut headers, mut passed_over) = (Vec::new(), Vec::new());
+        let mut open = vec![uids.to_vec()];
+        let mut asked_alone = HashSet::new();
+        let mut n_ends = 0;
+        while let Some(uids) = open.pop() {
+            let reader = self.enter(mailbox, position).await?;
+            let failure = match reader.session.fetch_headers_of(&uids).await {
+                Ok(given) => {
+                    headers.extend(given);
+                    passed_over.extend(reader.session.take_passed_over());
+                    continue;
+                }
+                Err(failure) if reader.session.is_usable() => return Err(failure.into()),
+                Err(failure) => failure,
+            };
+            // The connection ended over one of these.
+            n_ends += 1;
+            if n_ends > ENDS_MAX {
+                return Err(failure.into());
+            }
+            match uids.as_slice() {
+                [uid] if asked_alone.insert(*uid) => open.push(uids),
+                [uid] => passed_over.push(PassedOver {
+                    uid: *uid,
+                    words: failure.said.to_string(),
+                }),
+                uids => {
+                    let (first, second) = uids.split_at(uids.len() / 2);
+                    open.extend([second.to_vec(), first.to_vec()]);
+                }
+            }
+        }
+        if let Some(first) = passed_over.first().filter(|_| headers.is_empty()) {
+            let reader = self.enter(mailbox, position).await?;
+            let n_others = usize::try_from(reader.session.n_messages())
+                .unwrap_or(usize::MAX)
+                .saturating_sub(passed_over.len());
+            if n_others > 0 && !reader.session.gives_any().await? {
+                return Err(cannot_read(&first.words).into());
+            }
+        }
+        for PassedOver { uid, words } in passed_over {
+            self.tell_passed_over(uid, &words);
+        }
+        Ok(headers)
+    }
+
+    /// Reads one message, twice where its server refuses that: then it is passed over.
+    async fn read_one(
+        &self,
+        mailbox: &mut Mailbox,
+        position: Position,
+        header: &Header,
+        found: &mut Found,
+    ) -> Result<(), WorkError> {
+        let mut words = String::new();
+        for _ in 0..2 {
+            let reader = self.enter(mailbox, position).await?;
+            match read_message(self.app, self.inbox, reader, header, found).await {
+                Err(WorkError::Failed(failure))
+                    if failure.stage == Stage::Folder && !is_of_the_moment(&failure) =>
+                {
+                    words = failure.said.to_string();
+                }
+                read => return read,
+            }
+        }
+        self.tell_passed_over(header.uid, &words);
+        Ok(())
+    }
+
+    fn tell_passed_over(&self, uid: u32, words: &str) {
+        tracing::warn!(
+            inbox = %self.inbox.address, folder = self.folder.name, uid, words,
+            "the server cannot give this message: it is passed over"
+        );
+    }
+}
+
+fn cannot_read(words: &str) -> Failure {
+    let detail = words.to_owned();
+    Failure::new(Party::Imap, Stage::Folder, Said::Garbage { detail })
+}
+
+/// Where reading begins. Before the first reading nothing was sent, so nothing is an answer. A folder that is not the
+/// one that was noted (RFC 9051 §2.3.1.1) is read by day: what is known already changes nothing. `is_told` says whether
+/// the server itself told the UIDNEXT.
+fn find_begin(
+    noted: Option<FolderPosition>,
+    since: Option<Timestamp>,
+    position: Position,
+    is_told: bool,
+) -> Begin {
+    let (Some(noted), Some(since)) = (noted, since) else {
+        return since.map_or(Begin::Nowhere, Begin::Since);
+    };
+    let went_back = is_told && position.uid_next < noted.uid_next;
+    if noted.uid_validity != position.uid_validity || went_back {
+        Begin::Since(since)
+    } else if is_told && position.uid_next == noted.uid_next {
+        Begin::Nowhere
+    } else {
+        Begin::At(noted.uid_next)
+    }
 }
 
 /// The first UID that is not read after these were, of those from `from_uid` on. What the server says has come
@@ -84,56 +380,53 @@ async fn read_message(
     header: &Header,
     found: &mut Found,
 ) -> Result<(), WorkError> {
-    let (arrival, returned) = if arrival::may_be_bounce(&header.bytes) {
+    let arrival = if arrival::may_be_bounce(&header.bytes) {
         match reader
             .session
             .fetch_message(header.uid, BOUNCE_AT_MOST_BYTES)
             .await?
         {
-            Some(message) => (arrival::parse(&message), Returned::read(&message)),
-            None => (Arrival::Other, Returned::default()),
+            Some(message) => arrival::parse(&message),
+            None => Arrival::Other,
         }
     } else {
-        (arrival::parse(&header.bytes), Returned::default())
+        arrival::parse(&header.bytes)
     };
     let now = app.clock.now();
+    // Where the server tells no time, it has come by now.
+    let arrived_at = header.internal_date.unwrap_or(now);
+    let store = &app.store;
     match arrival {
-        Arrival::Reply { to } => {
-            if let Some(addressed) = app.store.find_addressed(&inbox.id, &to).await?
-                && app.store.note_reply(&addressed.lead, now).await?
+        Arrival::Reply(answer) => {
+            if let Some(addressed) = store.find_answered(&inbox.id, &answer, arrived_at).await?
+                && store.note_reply(&addressed, now).await?
             {
                 tracing::info!(inbox = %inbox.address, lead = %addressed.lead, "the lead answered");
                 found.replies += 1;
             }
         }
-        Arrival::Bounce { of } => {
-            if let Some(addressed) = app.store.find_addressed(&inbox.id, &of).await?
-                && app
-                    .store
-                    .note_bounce(&addressed, &met(inbox, &returned, now), now)
+        Arrival::Bounce(bounce) => {
+            if let Some((addressed, failure)) =
+                store.find_bounced(&inbox.id, &bounce, arrived_at).await?
+                && store
+                    .note_bounce(&addressed, &read_failure(inbox, &failure, now), now)
                     .await?
             {
-                tracing::info!(inbox = %inbox.address, lead = %addressed.lead, "a message bounced");
+                let hardness = failure.hardness();
+                tracing::info!(inbox = %inbox.address, lead = %addressed.lead, ?hardness, "a message bounced");
                 found.bounces += 1;
+            }
+        }
+        Arrival::Complaint(named) => {
+            if let Some(addressed) = store.find_named(&inbox.id, &named, arrived_at).await?
+                && store.note_complaint(&addressed.lead, now).await?
+            {
+                tracing::info!(inbox = %inbox.address, lead = %addressed.lead, "the lead complained");
             }
         }
         Arrival::Other => {}
     }
     Ok(())
-}
-
-/// What a bounce says, as the inbox's standing learns it.
-fn met(inbox: &Inbox, returned: &Returned, now: Timestamp) -> Bounced {
-    let own = [
-        inbox.smtp.host.as_str(),
-        inbox.imap.host.as_str(),
-        inbox.address.domain(),
-    ];
-    let evidence = returned.evidence(inbox.provider.clone(), now);
-    Bounced {
-        refusal: outcome::refusal_of_bounce(&evidence),
-        remote: returned.said_by(&own),
-    }
 }
 
 #[cfg(test)]
@@ -148,19 +441,30 @@ mod tests {
     }
 
     #[test]
-    fn reading_goes_on_where_it_ended_and_begins_anew_in_another_folder() {
+    fn reading_goes_on_where_it_ended_and_begins_by_day_in_another_folder() {
+        let since = Timestamp::from_ms(5);
         let noted = Some(FolderPosition {
             uid_validity: 7,
             uid_next: 100,
         });
-        for (noted, uid_validity, uid_next, expected) in [
-            (None, 7, 100, None),
-            (noted, 7, 100, None),
-            (noted, 7, 103, Some(100)),
-            (noted, 8, 103, Some(1)),
-            (noted, 7, 99, Some(1)),
+        for (noted, since, uid_validity, uid_next, is_told, expected) in [
+            (None, None, 7, 100, true, Begin::Nowhere),
+            (None, Some(since), 7, 100, true, Begin::Since(since)),
+            (noted, Some(since), 7, 100, true, Begin::Nowhere),
+            (noted, Some(since), 7, 103, true, Begin::At(100)),
+            (noted, Some(since), 8, 103, true, Begin::Since(since)),
+            (noted, Some(since), 7, 99, true, Begin::Since(since)),
+            // The last message may be gone, and one may have come where nobody tells it.
+            (noted, Some(since), 7, 99, false, Begin::At(100)),
+            (noted, Some(since), 7, 100, false, Begin::At(100)),
+            (noted, Some(since), 0, 100, false, Begin::Since(since)),
         ] {
-            assert_eq!(first_unread(noted, uid_validity, uid_next), expected);
+            let position = Position {
+                uid_validity,
+                uid_next,
+                n_messages: 3,
+            };
+            assert_eq!(find_begin(noted, since, position, is_told), expected);
         }
     }
 }

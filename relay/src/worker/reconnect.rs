@@ -10,13 +10,13 @@ use protocol::connection::{Connection, Event, is_alarming};
 use protocol::evidence::{Evidence, Finding, IoFault, Party, Said, Stage as At};
 use protocol::id::ReconnectId;
 use protocol::provider::IdentitySource;
-use protocol::reconnect::{Grant, Stage, State};
+use protocol::reconnect::{self, Grant, Stage, State};
 use protocol::secret::Secret;
 use tokio::sync::{Notify, watch};
 
 use super::WorkError;
 use super::confirming::patience;
-use super::mailbox::{Reader, hello};
+use super::mailbox::{Mailbox, hello};
 use super::reading::read_inbox;
 use super::token::renew;
 use crate::app::App;
@@ -27,6 +27,7 @@ use crate::failure::Failure;
 use crate::oauth::{self, Tokens, id_token};
 use crate::store::inbox::{Identity, Inbox};
 use crate::store::reconnect::{Advance, Reconnect, SignedIn};
+use crate::store::resume::Outage;
 use crate::{imap, notify, smtp};
 
 mod stand_in;
@@ -44,7 +45,7 @@ pub(super) async fn run(
 ) {
     let mut delay = app.config.timing.first_retry_after;
     loop {
-        let next = match advance(&app, &id).await {
+        let next = match Box::pin(advance(&app, &id)).await {
             Ok(Next::Over) => break,
             Ok(Next::Stage) => {
                 if *stop.borrow() {
@@ -57,7 +58,10 @@ pub(super) async fn run(
                 tracing::warn!(reconnect = %id, error = &error as &dyn std::error::Error, "the reconnect tries again");
                 let now = app.clock.now();
                 let reconnect = app.store.load_reconnect(&id).await;
-                let is_waited_for = reconnect.is_ok_and(|reconnect| now < reconnect.expires_at);
+                // What arrived meanwhile is read in as long a time again.
+                let reading_for = app.config.timing.reconnect_for;
+                let is_waited_for =
+                    reconnect.is_ok_and(|reconnect| now < reconnect.expires_at + reading_for);
                 delay = longer(delay, app.config.timing.retry_at_most, is_waited_for);
                 now + delay
             }
@@ -69,8 +73,6 @@ pub(super) async fn run(
         }
     }
     app.bell.forget_reconnect(&id);
-    // The inbox's task has waited meanwhile, without a timer of its own.
-    app.bell.wake_inboxes();
 }
 
 /// The next delay after this one. What goes on after the reconnect's time, reading the gap, nobody waits for.
@@ -154,25 +156,16 @@ async fn settle(
     Ok(Next::Over)
 }
 
-/// Ends the reconnect: what it held is deleted here and revoked at the provider.
+/// Ends the reconnect, and says so.
 async fn refuse(
     app: &App,
     reconnect: &Reconnect,
     inbox: &Inbox,
     evidence: &Evidence,
 ) -> Result<(), WorkError> {
-    let held = open_credentials(app, reconnect).ok();
-    if !app
-        .store
-        .refuse_reconnect(&reconnect.id, evidence, app.clock.now())
-        .await?
-    {
-        return Ok(());
-    }
-    let cause = classify(evidence);
-    tracing::warn!(inbox = %inbox.address, cause = cause.code(), words = %evidence.words(), "the reconnect is refused");
-    if let Some(Credentials::OAuth { refresh_token, .. }) = held {
-        revoke(app, inbox, &refresh_token).await;
+    if crate::reconnect::refuse(app, &reconnect.id, evidence).await? {
+        let cause = classify(evidence);
+        tracing::warn!(inbox = %inbox.address, cause = cause.code(), words = %evidence.words(), "the reconnect is refused");
     }
     Ok(())
 }
@@ -288,7 +281,7 @@ async fn exchange(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Nex
                 .await;
             match used_up(answer, At::Exchange) {
                 Err(error @ WorkError::Failed(_)) if !is_interrupted(&error) => {
-                    app.store.regrant_reconnect(&reconnect.id).await?;
+                    app.store.leave_window(&reconnect.id).await?;
                     return Err(error);
                 }
                 tokens => tokens?,
@@ -437,7 +430,7 @@ async fn refresh(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Next
         .await;
     let tokens = match used_up(answer, At::Refresh) {
         Err(error @ WorkError::Failed(_)) if !is_interrupted(&error) => {
-            put_stage(app, reconnect, Stage::Identified, None, None).await?;
+            app.store.leave_window(&reconnect.id).await?;
             return Err(error);
         }
         tokens => tokens?,
@@ -471,6 +464,7 @@ async fn sign_in(
     app.store
         .adopt_reconnect(
             &reconnect.id,
+            reconnect::Event::Adopted,
             &sealed,
             credentials.password_user(),
             app.clock.now(),
@@ -497,9 +491,7 @@ async fn go_on(
             evidence: Some(evidence),
             ..
         } => {
-            app.store
-                .refuse_reconnect(&reconnect.id, evidence, now)
-                .await?;
+            refuse(app, reconnect, inbox, evidence).await?;
             return Ok(Next::Over);
         }
         Connection::Suspect { .. } => {
@@ -512,6 +504,11 @@ async fn go_on(
         ended => return ended,
     };
     let evidence = failure.clone().at(inbox.provider.clone(), now);
+    let has_ended = now >= inbox.connection.since() + app.config.timing.reconnect_for;
+    if has_ended && !is_alarming(&evidence) {
+        end_unread(app, reconnect, inbox, evidence).await?;
+        return Ok(Next::Stage);
+    }
     if is_alarming(&evidence) {
         // Confirming it is the inbox's own task, as always.
         let event = Event::Failed(evidence);
@@ -525,6 +522,29 @@ async fn go_on(
     Err(failure.into())
 }
 
+/// Nothing could be read in all the time that a reconnect has: the inbox is without a connection as before, by what was
+/// met last, and the next stage ends the reconnect with the same words.
+async fn end_unread(
+    app: &App,
+    reconnect: &Reconnect,
+    inbox: &Inbox,
+    evidence: Evidence,
+) -> Result<(), WorkError> {
+    let now = app.clock.now();
+    let outage = reconnect
+        .payload
+        .as_deref()
+        .and_then(|payload| serde_json::from_str::<Outage>(payload).ok());
+    let since = outage.and_then(|outage| outage.since).unwrap_or(now);
+    let event = Event::Unread { evidence, since };
+    let (connection, effects) = app
+        .store
+        .decide_connection(&inbox.id, event, now, patience(app))
+        .await?;
+    notify::tell_decided(inbox, &connection, &effects);
+    Ok(())
+}
+
 /// What arrived meanwhile is read, then everything goes on.
 async fn resume(
     app: &App,
@@ -536,15 +556,15 @@ async fn resume(
         Some(session) => session,
         None => open_imap(app, inbox).await?,
     };
-    let mut reader = Reader::with(session).await?;
-    let found = read_inbox(app, inbox, &mut reader).await?;
-    reader.session.logout().await;
-    let receipt = app.store.resume(&reconnect.id, app.clock.now()).await?;
+    let mut mailbox = Mailbox::with(session).await?;
+    let found = Box::pin(read_inbox(app, inbox, &mut mailbox)).await?;
+    mailbox.close().await;
+    let (receipt, changed) = app.store.resume(&reconnect.id, app.clock.now()).await?;
     tracing::info!(
         inbox = %inbox.address, held = receipt.held, to_send = receipt.to_send, skipped = receipt.skipped,
         in_doubt = receipt.in_doubt, replies = found.replies, bounces = found.bounces, "resumed"
     );
-    app.bell.wake_inbox(&inbox.id);
+    crate::reconnect::perform(app, changed);
     Ok(Next::Over)
 }
 

@@ -8,19 +8,19 @@ use protocol::delivery::Event;
 use protocol::evidence::{Evidence, Party, Stage};
 use protocol::provider::{SentCopy, Submission};
 use protocol::standing::{End as StandingEnd, Rests, Tried};
-use protocol::timestamp::Timestamp;
 use tokio::sync::watch;
 
 use super::WorkError;
 use super::confirming::suspect;
-use super::mailbox::watch_for_copy;
+use super::keeping::{Kept, keep};
 use super::memory::Memory;
+use super::settling::keep_copy;
 use crate::app::App;
 use crate::engine::outcome::{InboxDoes, decide_refused, find_end};
+use crate::engine::turns::take_turn;
 use crate::failure::Failure;
-use crate::record::FolderPosition;
+use crate::record::SentPlace;
 use crate::smtp::{Envelope, Outcome, Session, reading};
-use crate::store::StoreError;
 use crate::store::delivery::{Claim, Ended, Job};
 use crate::store::inbox::Inbox;
 use crate::store::standing::{Told, domain_of};
@@ -40,21 +40,42 @@ pub(super) async fn send_due(
     stop: &watch::Receiver<bool>,
 ) -> Result<(), WorkError> {
     let now = app.clock.now();
-    let due = find_next_try(app, inbox)
+    app.store.wake_rested(&inbox.id, now).await?;
+    let due = app
+        .store
+        .find_next_due(&inbox.id, &rests(app), now)
         .await?
         .is_some_and(|due| due <= now);
-    if !due || *stop.borrow() {
+    if !due || *stop.borrow() || inbox.paced_until(now).is_some_and(|until| until > now) {
         return Ok(());
     }
     let (_, sent) = memory.mailbox.sender(app, inbox).await?;
     if memory.has_gap(app.clock.now()) {
         return Ok(());
     }
-    let mut next = app.store.claim_delivery(&claim(app, inbox, sent)).await?;
+    let mut next = app
+        .store
+        .claim_delivery(&claim(app, inbox, sent.clone()))
+        .await?;
     let mut n_sent = 0;
     let mut accepted_any = false;
     while let Some(job) = next {
-        let (end, message) = attempt(app, inbox, memory, &job).await?;
+        let _hold = app.store.hold(&job.id);
+        let (end, message) = match attempt(app, inbox, memory, &job).await {
+            Ok(done) => done,
+            Err(error) => {
+                // No connection was there to say anything of it: that is known too.
+                let now = app.clock.now();
+                let ended = Ended {
+                    event: Event::PutBack,
+                    words: error.to_string(),
+                    wire_id: None,
+                    told: None,
+                };
+                keep(app, &job, &ended, now, None, stop).await?;
+                return Err(error);
+            }
+        };
         n_sent += 1;
         let accepted = matches!(end.ended.event, Event::Accepted { .. });
         let more = accepted
@@ -62,26 +83,20 @@ pub(super) async fn send_due(
             && !*stop.borrow()
             && inbox.gap.is_zero()
             && !memory.has_gap(app.clock.now());
-        let claim = more.then(|| claim(app, inbox, sent));
+        let claim = more.then(|| claim(app, inbox, sent.clone()));
         let mut recorded = true;
         let mut is_suspect = false;
-        next = match app
-            .store
-            .finish_delivery(&job, &end.ended, app.clock.now(), claim.as_ref())
-            .await
-        {
-            Ok(finished) => {
+        let now = app.clock.now();
+        next = match keep(app, &job, &end.ended, now, claim.as_ref(), stop).await? {
+            Kept::Written(finished) => {
                 is_suspect = finished.is_suspect;
                 finished.next
             }
-            Err(error @ StoreError::FenceLost { .. }) => {
-                // Whoever holds it now decides; what we know is in the log and nowhere else.
-                tracing::error!(%error, delivery = %job.id, "an attempt outlived its lease");
+            Kept::Lost => {
                 memory.doubt(app.clock.now());
                 recorded = false;
                 None
             }
-            Err(error) => return Err(error.into()),
         };
         if accepted && recorded {
             accepted_any = true;
@@ -89,7 +104,9 @@ pub(super) async fn send_due(
             if end.ended.wire_id.is_none() && !submission.keeps_ids {
                 memory.mailbox.await_names();
             }
-            keep_copy(app, inbox, submission, memory, &message).await;
+            if submission.sent_copy == SentCopy::Client {
+                keep_copy(app, inbox, memory, &job.id, &job.message_id, message).await;
+            }
         }
         if next.is_none() {
             let does = if is_suspect {
@@ -100,9 +117,9 @@ pub(super) async fn send_due(
             conclude(app, inbox, memory, does, end.evidence).await?;
         }
     }
-    let copies = matches!(submission.sent_copy, SentCopy::Server { .. });
-    if accepted_any && copies && inbox.copy_seen_at.is_none() {
-        watch_for_copy(app, inbox, &mut memory.mailbox).await?;
+    if accepted_any {
+        // Their copies may speak of doubts that are open.
+        memory.look_again(app.clock.now());
     }
     Ok(())
 }
@@ -218,7 +235,8 @@ async fn perform_outcome(
     };
     match outcome {
         Outcome::Accepted { reply } => {
-            let wire_id = reading::find_wire_id(&reply)
+            let addresses = [job.to.as_str(), inbox.address.as_str()];
+            let wire_id = reading::find_wire_id_beside(&reply, &addresses)
                 .map(|id| bare(&id).to_owned())
                 .filter(|id| *id != job.message_id);
             let ended = Ended {
@@ -293,28 +311,7 @@ async fn conclude(
     Ok(())
 }
 
-/// A copy in the sent folder, where nobody but the client makes one. It is made after the acceptance is
-/// on record, is evidence of nothing, and its failure costs only the copy.
-async fn keep_copy(
-    app: &App,
-    inbox: &Inbox,
-    submission: &Submission,
-    memory: &mut Memory,
-    message: &[u8],
-) {
-    if submission.sent_copy != SentCopy::Client {
-        return;
-    }
-    let kept = match memory.mailbox.reader(app, inbox).await {
-        Ok(reader) => reader.append_sent(message).await,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = kept {
-        tracing::warn!(inbox = %inbox.address, %error, "no copy was kept in the sent folder");
-    }
-}
-
-fn claim(app: &App, inbox: &Inbox, sent: Option<FolderPosition>) -> Claim {
+fn claim(app: &App, inbox: &Inbox, sent: Option<SentPlace>) -> Claim {
     let now = app.clock.now();
     Claim {
         inbox: inbox.id.clone(),
@@ -322,6 +319,7 @@ fn claim(app: &App, inbox: &Inbox, sent: Option<FolderPosition>) -> Claim {
         now,
         lease_until: now + app.config.timing.lease_for,
         sent,
+        take_turn,
         rests: rests(app),
     }
 }
@@ -344,24 +342,4 @@ fn tell(app: &App, inbox: &Inbox, job: &Job, end: StandingEnd) -> Told {
         tried,
         rests: rests(app),
     }
-}
-
-/// When the inbox tries something next, with the distance that it keeps to its last try.
-pub(super) async fn find_next_try(
-    app: &App,
-    inbox: &Inbox,
-) -> Result<Option<Timestamp>, WorkError> {
-    let now = app.clock.now();
-    let next = app.store.find_next_try(&inbox.id, &rests(app), now).await?;
-    let Some(next) = next else { return Ok(None) };
-    let Some(last) = inbox.last_sent_at else {
-        return Ok(Some(next));
-    };
-    let standing = app.store.load_standing(&inbox.id).await?;
-    let pace = if standing.is_at_half_pace(now) {
-        inbox.gap.saturating_mul(2)
-    } else {
-        inbox.gap
-    };
-    Ok(Some(next.max(last + pace)))
 }

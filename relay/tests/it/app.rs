@@ -173,12 +173,21 @@ impl Ground {
     }
 
     pub(crate) async fn try_start(&self) -> Result<Relay, StartError> {
+        self.try_start_with(self.config()).await
+    }
+
+    /// Starts the first relay on this ground, configured so.
+    pub(crate) async fn start_with(&self, config: Config) -> Relay {
+        self.try_start_with(config).await.unwrap()
+    }
+
+    async fn try_start_with(&self, config: Config) -> Result<Relay, StartError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .unwrap();
-        let starting = runtime.spawn(RunningApp::start(self.config(), self.clock.clone()));
+        let starting = runtime.spawn(RunningApp::start(config, self.clock.clone()));
         match starting.await.unwrap() {
             Ok(running) => Ok(Relay { running, runtime }),
             Err(error) => {

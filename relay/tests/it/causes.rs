@@ -148,6 +148,12 @@ async fn a_submission_server_that_refuses_the_message_says_one_of_these() {
             "450 4.2.1 The mailbox is busy",
             Cause::RecipientDeferred,
         ),
+        // Row: the relay's own address on a list | 554 5.7.1 to RCPT that names the client's host | relay_listed
+        (
+            &at_rcpt,
+            "554 5.7.1 <relay.example[192.0.2.1]>: Client host rejected: listed by a blocklist",
+            Cause::RelayListed,
+        ),
         // Row: sending stopped by the provider | 550 5.7.1 to RCPT, in these words | sending_blocked
         (
             &at_rcpt,

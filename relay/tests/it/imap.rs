@@ -2,7 +2,7 @@
 //! mean is tested beside the code that reads them.
 #![cfg(test)]
 
-use protocol::evidence::{IoFault, Party, Said, Stage};
+use protocol::evidence::{Finding, IoFault, Party, Said, Stage};
 use protocol::reply::{ImapReply, ImapStatus};
 use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
@@ -11,6 +11,8 @@ use relay::imap::{Appended, Folder, Header, Position, Session, SpecialUse, find_
 use relay::sign_in::SignIn;
 
 use crate::peer::Peer;
+
+mod odd;
 
 const TOKEN: &str = "ya29.a0AfB_byC-token";
 
@@ -101,6 +103,12 @@ async fn examined(script: &str) -> (Session, Peer) {
     let (mut session, peer) = signed_in("", &script).await;
     session.examine(&Folder::inbox()).await.unwrap();
     (session, peer)
+}
+
+/// The headers of every message from `from_uid` on, as the worker reads a gap.
+async fn fetch_headers(session: &mut Session, from_uid: u32) -> Result<Vec<Header>, Failure> {
+    let uids = session.list_uids(from_uid).await?;
+    session.fetch_headers_of(&uids).await
 }
 
 fn reply(status: ImapStatus, code: Option<&str>, text: &str) -> Said {
@@ -280,18 +288,19 @@ async fn nothing_is_tried_that_the_server_does_not_offer() {
     )
     .await;
     assert_eq!(stage, Stage::Auth);
-    assert!(
-        is_garbage(&said, "AUTH=XOAUTH2, LOGINDISABLED and not AUTH=PLAIN"),
-        "{said:?}"
-    );
+    let not_offered = |needed: &str, offered: &str| {
+        Said::Found(Finding::NoSignInOffered {
+            needed: needed.to_owned(),
+            offered: offered.to_owned(),
+        })
+    };
+    let needed = "AUTH=PLAIN or LOGIN";
+    assert_eq!(said, not_offered(needed, "AUTH=XOAUTH2, LOGINDISABLED"));
 
     let (stage, said) =
         refused_with(&bearer(), "S: * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi").await;
     assert_eq!(stage, Stage::Auth);
-    assert!(
-        is_garbage(&said, "offers AUTH=PLAIN and not AUTH=XOAUTH2"),
-        "{said:?}"
-    );
+    assert_eq!(said, not_offered("AUTH=XOAUTH2", "AUTH=PLAIN"));
 }
 
 #[tokio::test]
@@ -305,11 +314,7 @@ async fn the_greeting_may_refuse_or_be_no_greeting() {
     assert_eq!(said, (Stage::Greeting, bye));
 
     for (script, part) in [
-        (
-            "S: 220 smtp.acme.example ESMTP",
-            "220 smtp.acme.example ESMTP",
-        ),
-        ("S: HTTP/1.1 400 Bad Request", "HTTP/1.1 400 Bad Request"),
+        ("S: hello", "expected an IMAP response, got: hello"),
         ("S: * 3 EXISTS", "expected a greeting"),
         ("S: * PREAUTH welcome back", "PREAUTH"),
     ] {
@@ -467,8 +472,13 @@ async fn a_folders_position_is_read_and_asked_for_where_it_is_not_told() {
            S: * 2 EXISTS
            S: U5 OK done
            C: U6 STATUS "INBOX" (UIDVALIDITY UIDNEXT)
-           S: * STATUS INBOX ()
-           S: U6 OK done"#,
+           S: U6 NO [UNAVAILABLE] not now
+           C: U7 UID FETCH * (UID)
+           S: U7 NO [UNAVAILABLE] not now
+           C: U8 FETCH 2 (UID)
+           S: U8 NO [UNAVAILABLE] not now
+           C: U9 UID FETCH 1:* (UID)
+           S: U9 NO [UNAVAILABLE] not now"#,
     )
     .await;
     let inbox = Folder::inbox();
@@ -485,7 +495,8 @@ async fn a_folders_position_is_read_and_asked_for_where_it_is_not_told() {
     };
     assert_eq!(session.examine(&inbox).await, Ok(asked));
     let said = session.examine(&inbox).await.unwrap_err().said;
-    assert!(is_garbage(&said, "UIDVALIDITY"), "{said:?}");
+    let refused = reply(ImapStatus::No, Some("UNAVAILABLE"), "not now");
+    assert_eq!(said, refused);
     end(session, peer).await;
 }
 
@@ -507,7 +518,7 @@ async fn headers_are_read_whatever_comes_in_between() {
            S: U4 OK done"#,
     )
     .await;
-    let headers = session.fetch_headers(10).await.unwrap();
+    let headers = fetch_headers(&mut session, 10).await.unwrap();
     end(session, peer).await;
     assert_eq!(
         headers,
@@ -537,7 +548,7 @@ async fn the_last_message_below_the_range_is_not_taken_for_a_new_one() {
          S: U3 OK done",
     )
     .await;
-    assert_eq!(session.fetch_headers(20).await, Ok(Vec::new()));
+    assert_eq!(fetch_headers(&mut session, 20).await, Ok(Vec::new()));
     end(session, peer).await;
 }
 
@@ -561,7 +572,7 @@ async fn an_empty_folder_is_not_asked_for_messages_until_one_comes() {
     )
     .await;
     session.examine(&Folder::inbox()).await.unwrap();
-    assert_eq!(session.fetch_headers(1).await, Ok(Vec::new()));
+    assert_eq!(fetch_headers(&mut session, 1).await, Ok(Vec::new()));
     assert_eq!(session.list_uids(1).await, Ok(vec![1]));
     end(session, peer).await;
 }
@@ -593,7 +604,7 @@ async fn many_headers_are_read_in_slices() {
         slice(6, 401..=450)
     );
     let (mut session, peer) = examined(&script).await;
-    let headers = session.fetch_headers(1).await.unwrap();
+    let headers = fetch_headers(&mut session, 1).await.unwrap();
     end(session, peer).await;
     assert_eq!(
         uids(&headers),
@@ -602,17 +613,10 @@ async fn many_headers_are_read_in_slices() {
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_be_read_is_never_silently_left_out() {
-    for answer in [
-        "S: * 1 FETCH (UID 12",
-        "S: * 1 FETCH (UID x)",
-        "S: * 1 FETCH UID 12",
-        "S: what is this",
-        "S: U9 OK done",
-        "S: + more",
-    ] {
+async fn a_server_that_is_out_of_step_is_left() {
+    for answer in ["S: U9 OK done", "S: + more", "S* what is this\\r\\n"] {
         let (mut session, peer) = examined(&format!("C: U3 UID FETCH 1:* (UID)\n{answer}")).await;
-        let failure = session.fetch_headers(1).await.unwrap_err();
+        let failure = fetch_headers(&mut session, 1).await.unwrap_err();
         assert!(
             matches!(failure.said, Said::Garbage { .. }),
             "{answer}: {failure:?}"
@@ -692,7 +696,7 @@ async fn an_end_in_the_middle_is_told_as_one_and_ends_the_session() {
     ] {
         let script = format!("C: U3 UID FETCH 1:* (UID)\n{answer}\nclose");
         let (mut session, peer) = examined(&script).await;
-        let failure = session.fetch_headers(1).await.unwrap_err();
+        let failure = fetch_headers(&mut session, 1).await.unwrap_err();
         let closed = matches!(&failure.said, Said::Io { fault: IoFault::Closed, detail } if detail.contains(part));
         assert!(
             closed && failure.stage == Stage::Folder,

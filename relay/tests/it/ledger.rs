@@ -28,12 +28,16 @@ fn any_shape() -> impl Strategy<Value = Shape> {
         1..=6_u64,
         prop_oneof![Just(1_usize), Just(2), Just(2), Just(3)],
         prop::bool::weighted(0.8),
+        prop::option::weighted(0.15, 0..4_usize),
     )
-        .prop_map(|(n_leads, n_steps, copies_by_server)| Shape {
-            n_leads,
-            n_steps,
-            copies_by_server,
-        })
+        .prop_map(
+            |(n_leads, n_steps, copies_by_server, copies_stop_after)| Shape {
+                n_leads,
+                n_steps,
+                copies_by_server,
+                copies_stop_after,
+            },
+        )
 }
 
 fn any_fate() -> impl Strategy<Value = Fate> {
@@ -135,6 +139,7 @@ const TWO_STEPS: Shape = Shape {
     n_leads: 2,
     n_steps: 2,
     copies_by_server: true,
+    copies_stop_after: None,
 };
 
 #[tokio::test]
@@ -268,6 +273,39 @@ async fn a_message_that_the_server_stores_late_is_not_sent_again_before_it_shows
             Happening::Wait { seconds: 20 },
             Happening::Settle { inbox: 0 },
             Happening::Wait { seconds: 60 },
+            Happening::Settle { inbox: 0 },
+        ],
+    )
+    .await;
+    world.drain(Vec::new()).await;
+}
+
+/// The first message is copied, and no other: the second one's absence means nothing, whatever the first one showed.
+#[tokio::test]
+async fn a_server_that_stops_making_copies_is_sent_nothing_twice() {
+    let shape = Shape {
+        n_leads: 4,
+        n_steps: 1,
+        copies_stop_after: Some(1),
+        ..TWO_STEPS
+    };
+    let mut world = play(
+        shape,
+        [
+            Happening::Claim { inbox: 0 },
+            Happening::Accept {
+                job: 0,
+                claim_next: true,
+            },
+            Happening::LoseReply {
+                job: 0,
+                fate: Fate::Now,
+            },
+            Happening::Wait { seconds: 600 },
+            Happening::Settle { inbox: 0 },
+            Happening::Wait {
+                seconds: 14 * 3_600,
+            },
             Happening::Settle { inbox: 0 },
         ],
     )

@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod arrivals;
 mod confirming;
 mod corrected;
 mod endings;

@@ -158,6 +158,8 @@ pub(crate) struct Faults {
     pub(crate) imap_off: HashSet<String>,
     pub(crate) troubles: Troubles,
     pub(crate) accounts: Accounts,
+    /// Messages that hold this text are given to nobody.
+    pub(crate) unreadable: Option<Vec<u8>>,
     pub(crate) garbage: bool,
     /// What the next request to the token endpoint is answered with.
     pub(crate) flood: Option<Flood>,

@@ -14,6 +14,7 @@ use imap_codec::imap_types::sequence::SequenceSet;
 
 use super::view::View;
 use super::{Outcome, Session};
+use crate::locked;
 use crate::mail::{Stored, fields, header_end};
 
 impl Session {
@@ -55,7 +56,17 @@ impl Session {
                 .cloned()
                 .collect::<Vec<_>>()
         });
+        let unreadable = locked(&self.connection.provider.faults)
+            .unreadable
+            .clone()
+            .filter(|_| names.iter().any(holds_text));
         for stored in messages.unwrap_or_default() {
+            if unreadable
+                .as_ref()
+                .is_some_and(|text| holds(&stored.raw, text))
+            {
+                return Outcome::no("a message cannot be read").with_other("SERVERBUG");
+            }
             self.say_message(view, &stored, &names);
         }
         Outcome::ok("done")
@@ -112,6 +123,15 @@ impl Session {
             self.say(&Response::Data(Data::Fetch { seq, items }));
         }
     }
+}
+
+fn holds_text(name: &MessageDataItemName<'_>) -> bool {
+    matches!(name, MessageDataItemName::BodyExt { .. })
+}
+
+/// Whether some bytes hold others; none are held by all.
+fn holds(bytes: &[u8], text: &[u8]) -> bool {
+    text.is_empty() || bytes.windows(text.len()).any(|part| part == text)
 }
 
 /// The items that macros stand for carry nothing, so they are the same without a lifetime.

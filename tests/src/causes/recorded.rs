@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use protocol::evidence::{Evidence, IoFault, Party, Said, Stage};
+use protocol::evidence::{Evidence, Finding, IoFault, Party, Said, Stage};
 use protocol::provider::ProviderId;
 use protocol::reply::{EnhancedCode, ImapReply, ImapStatus, OAuthReply, SmtpReply};
 use protocol::timestamp::Timestamp;
@@ -153,10 +153,12 @@ fn challenge(text: &str) -> Option<String> {
 
 /// The last response in the text that refuses. Where a report leaves the status out, it was a NO.
 fn imap(text: &str) -> Said {
-    // The relay sends no LOGIN where the server forbids it, and says so in its own words.
+    // The relay sends no LOGIN where the server forbids it.
     if text.contains("LOGINDISABLED") {
-        let detail = "the server offers LOGINDISABLED and not AUTH=PLAIN or LOGIN".to_owned();
-        return Said::Garbage { detail };
+        return Said::Found(Finding::NoSignInOffered {
+            needed: "AUTH=PLAIN or LOGIN".to_owned(),
+            offered: "LOGINDISABLED".to_owned(),
+        });
     }
     let mut found: Option<(ImapStatus, String)> = None;
     for line in text.lines() {

@@ -74,7 +74,7 @@ async fn ends(kind: Kind) -> Result<()> {
     story.begin("Reconnect").await?;
     desk.press_while_setting_up("button", "Allow").await?;
     story
-        .ends("secret-over", "registration with the sandbox is refused")
+        .ends("secret-over", "refuses what the relay sends")
         .await?;
     control.end_secrets(false);
     story.tells_the_operator_only().await?;
@@ -95,10 +95,7 @@ async fn ends(kind: Kind) -> Result<()> {
     wait_words(session, "redirect_uri", SOON).await?;
     session.close_window().await?;
     story
-        .ends(
-            "redirect-unknown",
-            "registration with the sandbox is refused",
-        )
+        .ends("redirect-unknown", "refuses what the relay sends")
         .await?;
     control.forget_redirects(false);
     story.tells_the_operator_only().await?;

@@ -280,13 +280,18 @@ impl<'a> Place<'a> {
             remedy,
             ..
         } = words;
+        // Where there is no page to sign in on, the button says so too.
+        let (remedy, button) = match password::possible(self.inbox, remedy) {
+            same if same == remedy => (remedy, button),
+            other => (other, other.button().map(str::to_owned)),
+        };
         let password = password::draw(self.inbox, remedy);
         let signs_in = password.is_none()
             && matches!(
                 remedy,
                 Remedy::Reconnect | Remedy::ReconnectAsInbox | Remedy::SignInInstead
             );
-        let admin_consent = self.admin_consent.filter(|_| remedy == Remedy::AskAdmin);
+        let admin_consent = self.admin_consent.filter(|_| remedy == Remedy::AskConsent);
         Broken {
             title: self.sentence(title),
             explanation: self.sentence(explanation),

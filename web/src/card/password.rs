@@ -68,16 +68,27 @@ pub fn asks_password(inbox: &Inbox) -> bool {
 pub(super) fn remedy_of(inbox: &Inbox) -> Remedy {
     let connection = &inbox.connection;
     let told = connection.card.as_ref().map(|words| words.remedy);
-    told.or_else(|| connection.cause.map(|cause| cause.card().remedy))
-        .unwrap_or(Remedy::Reconnect)
+    let remedy = told
+        .or_else(|| connection.cause.map(|cause| cause.card().remedy))
+        .unwrap_or(Remedy::Reconnect);
+    possible(inbox, remedy)
 }
 
-/// Whether this remedy leads to the form. A provider that has no sign-in page leaves no other way.
-fn asks_for(inbox: &Inbox, remedy: Remedy) -> bool {
+/// What is possible of this remedy: a provider without a sign-in page has nothing to sign in on instead, and only its
+/// administrator can let the password in again.
+pub(super) fn possible(inbox: &Inbox, remedy: Remedy) -> Remedy {
     let has_page = Provider::find(&inbox.provider).is_some_and(|known| known.oauth.is_some());
     match remedy {
+        Remedy::SignInInstead if !has_page => Remedy::AskAdmin,
+        remedy => remedy,
+    }
+}
+
+/// Whether this remedy leads to the form.
+fn asks_for(inbox: &Inbox, remedy: Remedy) -> bool {
+    match remedy {
         Remedy::NewAppPassword => true,
-        Remedy::SignInInstead => !has_page,
+        Remedy::SignInInstead => false,
         _ => inbox.signs_in_by == SignsInBy::Password,
     }
 }
@@ -133,7 +144,7 @@ pub(super) fn refused(words: Words, address: &str, provider: &str) -> Words {
     Words {
         title: "The password was refused".to_owned(),
         explanation: format!(
-            "{provider} did not take it. Nothing was changed; enter it once more."
+            "{provider} did not take it. Nothing was changed; enter it once more. Gmail, Yahoo, AOL, iCloud, Fastmail and Zoho take an app password in place of the account's own."
         ),
         ..words
     }

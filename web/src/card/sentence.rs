@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use protocol::card::Remedy;
 use protocol::timestamp::Timestamp;
 
 use super::{Broken, Card, Done, Held};
@@ -115,13 +116,21 @@ pub(super) fn stands_in(address: &str, signed_in_as: Option<&str>) -> String {
     )
 }
 
-/// The request for the organisation's administrator: what is asked for, and the page where it is given.
+/// The request for the organisation's administrator: what is wrong, or for consent the page where it is given.
 pub(super) fn request(card: &Card, broken: &Broken) -> String {
-    let mut request = format!(
-        "Please allow Unpause for {}.\n\nIt sends our campaigns through this inbox and reads the replies. Our \
-         organisation lets only an administrator allow that.\n",
-        card.address
-    );
+    let address = &card.address;
+    let mut request = if broken.remedy == Remedy::AskConsent {
+        format!(
+            "Please allow Unpause for {address}.\n\nIt sends our campaigns through this inbox and reads the replies. \
+             Our organisation lets only an administrator allow that.\n"
+        )
+    } else {
+        format!(
+            "Please help with {address}. Unpause sends our campaigns through this inbox and reads the replies.\n\n\
+             {}. {}\n",
+            broken.title, broken.explanation
+        )
+    };
     if let Some(page) = &broken.admin_consent {
         request.push_str("\nThe page where it is allowed, for everybody here:\n");
         request.push_str(page);

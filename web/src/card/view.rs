@@ -70,7 +70,7 @@ pub fn CardView(props: &Props) -> Html {
         Face::Checking { since } => (drawn.checking(*since), html! {}),
         Face::Broken(broken) => {
             let live = copied.is_some().then_some(match broken.remedy {
-                Remedy::AskAdmin => "The request was copied.",
+                Remedy::AskAdmin | Remedy::AskConsent => "The request was copied.",
                 _ => "The report was copied.",
             });
             (
@@ -282,7 +282,7 @@ impl Drawing<'_> {
     fn password(&self, form: &PasswordForm, broken: &Broken) -> Html {
         let is_others = matches!(
             broken.remedy,
-            Remedy::TellOperator | Remedy::CorrectServers | Remedy::AskAdmin
+            Remedy::TellOperator | Remedy::CorrectServers | Remedy::AskAdmin | Remedy::AskConsent
         );
         let report = is_others.then(|| self.report(broken));
         let report = report.map(|report| html! { <div class="actions">{ report }</div> });
@@ -331,10 +331,15 @@ impl Drawing<'_> {
                 |label| self.button("primary", &label, Act::Reconnect),
             ),
             // The servers stand in the relay's configuration, so both are the operator's to correct.
-            Remedy::TellOperator | Remedy::CorrectServers | Remedy::AskAdmin => {
+            Remedy::TellOperator
+            | Remedy::CorrectServers
+            | Remedy::AskAdmin
+            | Remedy::AskConsent => {
                 // A sign-in cannot help before it is corrected; after that, the way on is below.
                 let again = match broken.remedy {
-                    Remedy::AskAdmin => self.button("", "It is allowed: reconnect", Act::Reconnect),
+                    Remedy::AskAdmin | Remedy::AskConsent => {
+                        self.button("", "It is allowed: reconnect", Act::Reconnect)
+                    }
                     Remedy::CorrectServers => {
                         self.button("", "It is corrected: reconnect", Act::Reconnect)
                     }
@@ -355,14 +360,10 @@ impl Drawing<'_> {
     /// The button that copies what another person needs to know.
     fn report(&self, broken: &Broken) -> Html {
         let report = match broken.remedy {
-            Remedy::AskAdmin => sentence::request(self.card, broken),
+            Remedy::AskAdmin | Remedy::AskConsent => sentence::request(self.card, broken),
             _ => sentence::report(self.card, broken),
         };
-        let told = match broken.remedy {
-            Remedy::AskAdmin => Remedy::AskAdmin,
-            _ => Remedy::TellOperator,
-        };
-        let label = told.button().unwrap_or_default();
+        let label = broken.remedy.button().unwrap_or_default();
         self.copy(label, Secret::new(report.clone()), Act::CopyReport(report))
     }
 

@@ -63,7 +63,7 @@ pub(crate) const PHASES: &[Phase] = &[
     Phase {
         name: "format",
         needs: &[&RUSTFMT],
-        run: |workspace| shell::run(&mut workspace.cargo(&["fmt", "--all", "--", "--check"])),
+        run: |workspace| tidy::format::check(workspace),
     },
     Phase {
         name: "tidy",

@@ -1,7 +1,6 @@
 //! Words that never stand in code: loosened lints, skipped tests, unfinished functions, sleeping.
 
 use super::Finding;
-use super::rust_source;
 use super::tree::Tree;
 
 /// Each with what to do instead.
@@ -23,7 +22,7 @@ const WAIT_FOR: &str = "tests/src/wait.rs";
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in tree.rust() {
-        let code = rust_source::read(&file.text).code;
+        let code = &file.source().code;
         for (at, line) in code.lines().enumerate() {
             for (word, instead) in WORDS.iter().filter(|(word, _)| line.contains(word)) {
                 if *word == SLEEP && file.path == WAIT_FOR {

@@ -2,6 +2,8 @@
 //! only; the string literals stand beside it. Not a parser: it knows where words are, not what
 //! they mean.
 
+const TEST_ATTRIBUTE: &str = "#[cfg(test)]";
+
 /// A file, taken apart.
 #[derive(Debug, Default)]
 pub(crate) struct RustSource {
@@ -59,6 +61,28 @@ pub(crate) fn is_word(c: char) -> bool {
 /// The name that stands at the start of the text; empty when none does.
 pub(crate) fn first_word(text: &str) -> &str {
     text.split(|c| !is_word(c)).next().unwrap_or_default()
+}
+
+/// The items below `#[cfg(test)]`, each from its attribute on, with where it begins.
+pub(crate) fn test_items(code: &str) -> impl Iterator<Item = (usize, &str)> {
+    code.match_indices(TEST_ATTRIBUTE)
+        .map(|(at, _)| (at, item(code.get(at..).unwrap_or_default())))
+}
+
+/// The text as far as the brace that closes the item at its start, or as far as its semicolon.
+pub(crate) fn item(code: &str) -> &str {
+    let mut depth = 0_usize;
+    for (at, c) in code.char_indices() {
+        match c {
+            '{' | '(' | '[' => depth += 1,
+            '}' | ')' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 && matches!(c, ';' | '}') {
+            return code.get(..=at).unwrap_or(code);
+        }
+    }
+    code
 }
 
 enum Kind {

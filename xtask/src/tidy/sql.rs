@@ -2,7 +2,6 @@
 //! Tests may look into a database; they are not read.
 
 use super::Finding;
-use super::rust_source;
 use super::tree::Tree;
 
 /// Where the product's code is. `xtask` speaks about SQL in this file only.
@@ -39,7 +38,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         if !is_product || is_store {
             continue;
         }
-        for literal in rust_source::read(&file.text).literals {
+        for literal in &file.source().literals {
             if is_sql(&literal.text) {
                 findings.push(Finding::line(
                     &file.path,

@@ -2,11 +2,17 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anyhow::Context as _;
 
-/// Folders that hold nothing of ours.
-const SKIPPED_FOLDERS: &[&str] = &[".git", "node_modules", "target"];
+use super::rust_source::{self, RustSource};
+
+/// Folders of the root that hold nothing of ours; deeper down these names may be ours.
+const SKIPPED_IN_ROOT: &[&str] = &[".git", "target"];
+
+/// Folders that hold nothing of ours wherever they are.
+const SKIPPED_FOLDERS: &[&str] = &["node_modules"];
 
 /// Made by tools; nobody writes in them.
 const SKIPPED_FILES: &[&str] = &["Cargo.lock", "package-lock.json"];
@@ -23,6 +29,22 @@ pub(crate) struct File {
     /// From the root of the checkout, with `/`.
     pub(crate) path: String,
     pub(crate) text: String,
+    source: OnceLock<RustSource>,
+}
+
+impl File {
+    fn new(path: String, text: String) -> Self {
+        Self {
+            path,
+            text,
+            source: OnceLock::new(),
+        }
+    }
+
+    /// A Rust file, taken apart: once for all checks.
+    pub(crate) fn source(&self) -> &RustSource {
+        self.source.get_or_init(|| rust_source::read(&self.text))
+    }
 }
 
 impl Tree {
@@ -58,12 +80,14 @@ impl Tree {
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = format!("{prefix}{name}");
             let kind = entry.file_type().with_context(cannot)?;
-            if kind.is_dir() && !SKIPPED_FOLDERS.contains(&name.as_str()) {
+            let is_skipped = SKIPPED_FOLDERS.contains(&name.as_str())
+                || prefix.is_empty() && SKIPPED_IN_ROOT.contains(&name.as_str());
+            if kind.is_dir() && !is_skipped {
                 self.read_folder(&entry.path(), &format!("{path}/"))?;
             } else if kind.is_file() && !SKIPPED_FILES.contains(&name.as_str()) {
                 let bytes = fs::read(entry.path()).with_context(cannot)?;
                 if let Ok(text) = String::from_utf8(bytes) {
-                    self.files.push(File { path, text });
+                    self.files.push(File::new(path, text));
                 }
             }
         }
@@ -75,10 +99,7 @@ impl Tree {
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         let files = files
             .iter()
-            .map(|(path, text)| File {
-                path: (*path).to_owned(),
-                text: (*text).to_owned(),
-            })
+            .map(|(path, text)| File::new((*path).to_owned(), (*text).to_owned()))
             .collect();
         Self { files }
     }
@@ -94,4 +115,28 @@ pub(crate) fn found(
         .iter()
         .map(super::Finding::render)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_ours_that_is_called_as_the_build_folder_is_read() {
+        let root = tempfile::tempdir().expect("a folder");
+        for path in [
+            "fuzz/src/target/a.rs",
+            "target/debug/b.rs",
+            "tests/npm/node_modules/c.rs",
+            ".git/d.rs",
+            "e.rs",
+        ] {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().expect("it has one")).expect("a folder");
+            fs::write(path, "//! a\n").expect("a file");
+        }
+        let tree = Tree::read(root.path()).expect("it can be read");
+        let paths: Vec<&str> = tree.files.iter().map(|file| file.path.as_str()).collect();
+        assert_eq!(paths, ["e.rs", "fuzz/src/target/a.rs"]);
+    }
 }

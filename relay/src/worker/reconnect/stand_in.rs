@@ -42,11 +42,11 @@ pub(super) async fn admit(
         }
     };
     let expires_at = app.clock.now() + app.config.timing.reconnect_for;
-    app.store
+    let changed = app
+        .store
         .ask_to_confirm(&reconnect.id, signed_in, expires_at)
         .await?;
-    // Meanwhile the inbox goes on with what it had.
-    app.bell.wake_inbox(&inbox.id);
+    crate::reconnect::perform(app, changed);
     tokio::join!(smtp.quit(), imap.logout());
     Ok(Next::Stage)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use protocol::connection::{Event, Patience, Probes};
 use protocol::evidence::{Evidence, Party, Said, Stage as At};
 use protocol::provider::ProviderId;
-use protocol::reconnect::{Stage, State};
+use protocol::reconnect::{self, Stage, State};
 use protocol::reply::OAuthReply;
 use protocol::timestamp::Timestamp;
 use relay::store::reconnect::{Advance, Reconnect};
@@ -84,7 +84,7 @@ impl World {
             State::Verifying {
                 stage: Stage::Adopted,
             } => {
-                let receipt = self.store().resume(id, self.now).await.unwrap();
+                let (receipt, _) = self.store().resume(id, self.now).await.unwrap();
                 assert_eq!(
                     receipt.held,
                     receipt.to_send + receipt.skipped + receipt.in_doubt
@@ -94,9 +94,22 @@ impl World {
                     to: self.now,
                 });
             }
+            State::Verifying {
+                stage: Stage::Refreshed,
+            } => {
+                let advance = stage(Stage::SignedIn);
+                self.store().advance_reconnect(id, advance).await.unwrap();
+            }
             State::Verifying { .. } => {
                 self.store()
-                    .adopt_reconnect(id, "sealed for the inbox", None, self.now, PATIENCE)
+                    .adopt_reconnect(
+                        id,
+                        reconnect::Event::Adopted,
+                        "sealed for the inbox",
+                        None,
+                        self.now,
+                        PATIENCE,
+                    )
                     .await
                     .unwrap();
             }
@@ -111,18 +124,19 @@ impl World {
         let open = self.find_reconnect(inbox).await;
         if let Some(open) = open.filter(|open| open.state != adopted) {
             let evidence = refused_grant(self.now);
-            let was_open = self
+            let changed = self
                 .store()
                 .refuse_reconnect(&open.id, &evidence, self.now)
                 .await
                 .unwrap();
-            assert!(was_open);
+            assert!(changed.is_some());
         }
     }
 
     pub(crate) async fn read_gap(&mut self, inbox: usize) {
         if self.works(inbox).await {
-            self.store().close_gap(&self.inboxes[inbox]).await.unwrap();
+            let id = &self.inboxes[inbox];
+            self.store().close_gap(id, self.now).await.unwrap();
         }
     }
 }

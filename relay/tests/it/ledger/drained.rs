@@ -10,8 +10,8 @@ use super::server::Fate;
 use super::world::World;
 
 /// Rounds of good luck until the campaign must be over; each goes on to the next instant at which something
-/// is due, or looks again soon.
-const ROUNDS_AT_MOST: usize = 200;
+/// is due, or is looked at again: a doubt whose server makes no copies any more takes some dozens of looks.
+const ROUNDS_AT_MOST: usize = 1_000;
 
 impl World {
     /// `mishaps` are the replies that are lost all the same, before all goes well.
@@ -61,10 +61,12 @@ impl World {
             self.decide(0, decision).await;
         }
         let mut next = self.find_next_due().await;
-        for inbox in &self.inboxes {
+        for (idx, inbox) in self.inboxes.iter().enumerate() {
             if !self.store().list_doubts(inbox).await.unwrap().is_empty() {
-                let look_again = self.now + Duration::from_secs(20);
-                next = Some(next.map_or(look_again, |next| next.min(look_again)));
+                let soon = self.now + Duration::from_secs(20);
+                let look_at = self.look_at[idx].filter(|at| *at > self.now);
+                let look_at = look_at.unwrap_or(soon);
+                next = Some(next.map_or(look_at, |next| next.min(look_at)));
             }
         }
         // Never more than is needed, or a wait that was cut short would go unseen.

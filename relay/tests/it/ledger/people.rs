@@ -6,7 +6,9 @@ use protocol::delivery::Decision;
 use protocol::evidence::Stage;
 use protocol::standing::{Alike, Refusal, Remote};
 use relay::store::StoreError;
-use relay::store::doubt::{Addressed, Bounced};
+use relay::store::addressed::Addressed;
+use relay::store::doubt::Bounced;
+use relay::text::arrival::Named;
 
 use super::world::{Hold, World};
 
@@ -55,10 +57,7 @@ impl World {
 
     pub(super) async fn reply(&mut self, nth: usize) {
         if let Some(addressed) = self.find_arrived(nth).await {
-            self.store()
-                .note_reply(&addressed.lead, self.now)
-                .await
-                .unwrap();
+            self.store().note_reply(&addressed, self.now).await.unwrap();
             self.stopped.insert(addressed.lead);
         }
     }
@@ -78,8 +77,15 @@ impl World {
         let (id, message_id) = &arrived[nth.checked_rem(arrived.len())?];
         let mut found = None;
         for inbox in &self.inboxes {
-            let ids = [message_id.clone()];
-            let here = self.store().find_addressed(inbox, &ids).await.unwrap();
+            let named = Named {
+                ids: vec![message_id.clone()],
+                ..Named::default()
+            };
+            let here = self
+                .store()
+                .find_named(inbox, &named, self.now)
+                .await
+                .unwrap();
             found = found.or(here);
         }
         let found = found.expect("a message that was sent is known by its id");

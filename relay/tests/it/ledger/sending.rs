@@ -6,15 +6,19 @@ use std::time::Duration;
 
 use protocol::delivery::Event;
 use protocol::evidence::{Evidence, IoFault, Party, Said, Stage as At};
+use protocol::id::DeliveryId;
 use protocol::reply::SmtpReply;
 use protocol::timestamp::Timestamp;
-use relay::engine::doubt::{self, Verdict};
+use relay::engine::doubt::{self, Silence, Verdict};
 use relay::engine::outcome::{InboxDoes, decide_refused};
+use relay::engine::turns::take_turn;
+use relay::record::SentPlace;
 use relay::store::delivery::{Claim, Ended, Job};
+use relay::store::doubt::NewCanary;
 use relay::store::{Store, StoreError};
 
 use super::connecting::evidence;
-use super::server::Fate;
+use super::server::{Fate, SIZE_BYTES};
 use super::world::{Flight, Refusal, World, database, rests};
 
 const LEASE_FOR: Duration = Duration::from_mins(30);
@@ -26,7 +30,11 @@ impl World {
             domain: "acme.example".to_owned(),
             now: self.now,
             lease_until: self.now + LEASE_FOR,
-            sent: Some(self.server.position(inbox)),
+            sent: Some(SentPlace {
+                folder: "Sent".to_owned(),
+                position: self.server.position(inbox),
+            }),
+            take_turn,
             rests: rests(),
         }
     }
@@ -42,6 +50,8 @@ impl World {
         if gap_open || !self.works(inbox).await {
             return false;
         }
+        let id = &self.inboxes[inbox];
+        self.store().wake_rested(id, self.now).await.unwrap();
         let claim = self.new_claim(inbox);
         match self.store().claim_delivery(&claim).await.unwrap() {
             Some(job) => {
@@ -64,6 +74,7 @@ impl World {
 
     pub(super) fn hand_over(&mut self, flight: &Flight, fate: Fate) {
         self.handed_over[flight.inbox] = Some(self.now);
+        self.attempted.insert(flight.job.id.clone(), self.now);
         self.server.take(flight.inbox, &flight.job, fate, self.now);
     }
 
@@ -83,15 +94,6 @@ impl World {
             .next;
         if let Some(job) = next {
             self.take_off(flight.inbox, job).await;
-        }
-        self.watch_for_copy(flight.inbox).await;
-    }
-
-    /// After an acceptance the sender looks once for the copy that the server is said to make.
-    async fn watch_for_copy(&self, inbox: usize) {
-        if !self.server.look(inbox, 1, self.now).copies.is_empty() {
-            let id = &self.inboxes[inbox];
-            self.store().note_copy_seen(id, self.now).await.unwrap();
         }
     }
 
@@ -136,10 +138,12 @@ impl World {
         }
         self.lose_flights(fates);
         drop(self.store.take());
-        let store = Store::open(&database(&self.folder)).await.unwrap();
+        let store = Store::open(&database(&self.folder), &self.clock)
+            .await
+            .unwrap();
         self.store = Some(store);
         self.store().doubt_orphans(self.now, None).await.unwrap();
-        self.store().open_gaps().await.unwrap();
+        self.store().open_gaps(self.now).await.unwrap();
     }
 
     pub(super) fn lose_flights(&mut self, fates: [Fate; 4]) {
@@ -182,7 +186,7 @@ impl World {
         let before = self.store().load_delivery(&job.id).await.unwrap();
         for event in [
             Event::Accepted { at: self.now },
-            Event::PutBack { due_at: self.now },
+            Event::PutBack,
             Event::Doubted { at: self.now },
         ] {
             let refused = self
@@ -207,36 +211,78 @@ impl World {
         if !self.works(inbox).await {
             return;
         }
-        let id = &self.inboxes[inbox];
-        let doubts = self.store().list_doubts(id).await.unwrap();
+        let id = self.inboxes[inbox].clone();
+        let mut doubts = self.store().list_doubts(&id).await.unwrap();
         let noted = doubts.iter().filter_map(|doubt| doubt.sent);
         let Some(from_uid) = noted.map(|position| position.uid_next).min() else {
             return;
         };
         let look = self.server.look(inbox, from_uid, self.now);
-        let seen_before = self.store().load_inbox(id).await.unwrap().copy_seen_at;
-        let copy_seen = seen_before.is_some() || !look.copies.is_empty();
-        if copy_seen {
-            self.store().note_copy_seen(id, self.now).await.unwrap();
-        }
-        for doubt in &doubts {
-            let submission = &self.server.submission;
+        let first = doubts.iter().map(|doubt| doubt.claim_no).min().unwrap();
+        let accepted = self.store().list_accepted_since(&id, first).await.unwrap();
+        let canaries = look.find_canaries(&accepted);
+        let adoption = self.store().load_inbox(&id).await.unwrap().adoption;
+        let submission = self.server.submission;
+        let mut silence = Silence {
+            n_doubts: 0,
+            over_for: None,
+            accepted_since: !accepted.is_empty(),
+            last_canary: None,
+        };
+        self.look_at[inbox] = None;
+        for doubt in &mut doubts {
+            doubt.size_bytes = Some(SIZE_BYTES);
             let watched_for = self.now.since(doubt.since);
-            let verdict = doubt::decide(doubt, Some(&look), submission, copy_seen, watched_for);
-            let (event, wire_id) = match verdict {
-                Verdict::Found { wire_id } => (Event::Found { at: self.now }, wire_id),
-                Verdict::Refuted => (Event::Refuted { at: self.now }, None),
-                Verdict::Unsettled => (Event::Unsettled, None),
+            let verdict = doubt::decide(
+                doubt,
+                Some(&look),
+                &submission,
+                &canaries,
+                adoption,
+                watched_for,
+            );
+            let (event, wire_id, why) = match verdict {
+                Verdict::Found { wire_id } => (Event::Found { at: self.now }, wire_id, None),
+                Verdict::Refuted => (Event::Refuted, None, None),
+                Verdict::Unsettled(why) => (Event::Unsettled, None, Some(why)),
                 Verdict::LookAgain { at } => {
                     assert!(at > self.now, "looking again at once would never end");
+                    let earlier = self.look_at[inbox].filter(|earlier| *earlier < at);
+                    self.look_at[inbox] = earlier.or(Some(at));
+                    silence.n_doubts += 1;
+                    let over_for = doubt::conclusive_after(&submission)
+                        .and_then(|after| watched_for.checked_sub(after));
+                    silence.over_for = silence.over_for.max(over_for);
                     continue;
                 }
             };
             self.store()
-                .settle_doubt(&doubt.id, event, wire_id.as_deref(), self.now)
+                .settle_doubt(&doubt.id, event, wire_id.as_deref(), why, self.now)
                 .await
                 .unwrap();
         }
+        let last = self.store().find_last_canary(&id).await.unwrap();
+        silence.last_canary = last.map(|at| self.now.since(at));
+        if silence.wants_canary() {
+            self.send_canary(inbox, adoption).await;
+        }
+    }
+
+    /// The inbox writes to itself, and the server takes it.
+    async fn send_canary(&mut self, inbox: usize, adoption: i64) {
+        let id = format!("dlv_canary_{}_{}", inbox, self.now.as_ms());
+        let canary = NewCanary {
+            message_id: format!("{id}@acme.example"),
+            id: DeliveryId::new(id),
+            inbox: self.inboxes[inbox].clone(),
+            adoption,
+            begun_at: self.now,
+        };
+        self.store().create_canary(&canary).await.unwrap();
+        self.handed_over[inbox] = Some(self.now);
+        self.server.take_canary(inbox, &canary, self.now);
+        self.store().accept_canary(&canary, self.now).await.unwrap();
+        self.look_at[inbox] = Some(self.now + Duration::from_secs(2));
     }
 }
 

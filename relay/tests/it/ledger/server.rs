@@ -7,10 +7,14 @@ use std::time::Duration;
 use protocol::id::DeliveryId;
 use protocol::provider::{SentCopy, Submission};
 use protocol::timestamp::Timestamp;
-use relay::engine::doubt::Look;
+use relay::engine::doubt::{Look, Seen};
 use relay::record::FolderPosition;
 use relay::store::delivery::Job;
+use relay::store::doubt::NewCanary;
 use relay::text::arrival::Copy;
+
+/// The size of every message here.
+pub(crate) const SIZE_BYTES: u64 = 700;
 
 /// What becomes of a message whose connection is lost when the server has the whole of it.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +30,8 @@ pub(crate) enum Fate {
 /// The server and its sent folders, one for each inbox.
 pub(crate) struct Server {
     pub(crate) submission: Submission,
+    /// How many copies it makes before it stops; `None` where it never does.
+    copies_left: Option<usize>,
     accepted: HashMap<DeliveryId, Vec<Timestamp>>,
     message_ids: HashMap<DeliveryId, String>,
     /// Copies that are not made yet.
@@ -41,7 +47,11 @@ struct Folder {
 }
 
 impl Server {
-    pub(crate) fn new(n_inboxes: usize, submission: Submission) -> Self {
+    pub(crate) fn new(
+        n_inboxes: usize,
+        submission: Submission,
+        copies_left: Option<usize>,
+    ) -> Self {
         let folders = (0..n_inboxes).map(|_| Folder {
             uid_validity: 7,
             uid_next: 1,
@@ -49,6 +59,7 @@ impl Server {
         });
         Self {
             submission,
+            copies_left,
             accepted: HashMap::new(),
             message_ids: HashMap::new(),
             coming: Vec::new(),
@@ -70,19 +81,43 @@ impl Server {
             .push(stored_at);
         self.message_ids
             .insert(job.id.clone(), job.message_id.clone());
-        if let SentCopy::Server { within } = self.submission.sent_copy {
-            let copy = Copy {
-                message_id: Some(job.message_id.clone()),
-                original_ids: Vec::new(),
-                delivery: Some(job.id.to_string()),
-            };
-            let copied_at = match fate {
-                Fate::Late => stored_at + within,
-                Fate::Now | Fate::Never => stored_at,
-            };
-            self.coming.push((copied_at, inbox, copy));
-        }
+        self.copy(inbox, &job.id, &job.message_id, stored_at, fate);
         self.advance(now);
+    }
+
+    /// The inbox has written to itself.
+    pub(crate) fn take_canary(&mut self, inbox: usize, canary: &NewCanary, now: Timestamp) {
+        self.copy(inbox, &canary.id, &canary.message_id, now, Fate::Now);
+        self.advance(now);
+    }
+
+    fn copy(
+        &mut self,
+        inbox: usize,
+        id: &DeliveryId,
+        message_id: &str,
+        stored_at: Timestamp,
+        fate: Fate,
+    ) {
+        let SentCopy::Server { within } = self.submission.sent_copy else {
+            return;
+        };
+        if let Some(left) = &mut self.copies_left {
+            let Some(fewer) = left.checked_sub(1) else {
+                return;
+            };
+            *left = fewer;
+        }
+        let copy = Copy {
+            message_id: Some(message_id.to_owned()),
+            original_ids: Vec::new(),
+            delivery: Some(id.to_string()),
+        };
+        let copied_at = match fate {
+            Fate::Late => stored_at + within,
+            Fate::Now | Fate::Never => stored_at,
+        };
+        self.coming.push((copied_at, inbox, copy));
     }
 
     /// Time has passed: copies that are due are made.
@@ -128,9 +163,16 @@ impl Server {
             .copies
             .iter()
             .filter(|(uid, _)| *uid >= from_uid)
-            .cloned()
+            .map(|(uid, copy)| {
+                let seen = Seen {
+                    copy: copy.clone(),
+                    size_bytes: Some(SIZE_BYTES),
+                };
+                (*uid, seen)
+            })
             .unzip();
         Look {
+            folder: "Sent".to_owned(),
             position: self.position(inbox),
             uids,
             copies,

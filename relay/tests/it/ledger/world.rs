@@ -13,6 +13,7 @@ use protocol::inbox::{MailServer, TlsMode};
 use protocol::provider::{ProviderId, SentCopy, Submission};
 use protocol::standing::Rests;
 use protocol::timestamp::Timestamp;
+use relay::clock::Clock;
 use relay::record::NewLead;
 use relay::store::Store;
 use relay::store::delivery::Job;
@@ -108,10 +109,13 @@ pub(crate) struct Shape {
     pub(crate) n_leads: u64,
     pub(crate) n_steps: usize,
     pub(crate) copies_by_server: bool,
+    /// After how many copies the server stops making them; `None` where it never does.
+    pub(crate) copies_stop_after: Option<usize>,
 }
 
 pub(crate) struct World {
     pub(super) folder: TempDir,
+    pub(super) clock: Clock,
     /// `None` only between a kill and the next start.
     pub(super) store: Option<Store>,
     pub(crate) now: Timestamp,
@@ -127,6 +131,10 @@ pub(crate) struct World {
     pub(crate) left: HashMap<DeliveryId, Timestamp>,
     /// Leads that answered, or whose message came back.
     pub(crate) stopped: HashSet<LeadId>,
+    /// When each delivery was last handed over in an attempt that may have been taken.
+    pub(crate) attempted: HashMap<DeliveryId, Timestamp>,
+    /// When the open doubts of each inbox are looked at again.
+    pub(crate) look_at: Vec<Option<Timestamp>>,
     /// When each inbox last handed over what may have been taken.
     pub(crate) handed_over: Vec<Option<Timestamp>>,
     /// A person's pauses.
@@ -141,8 +149,9 @@ impl World {
     /// A campaign that two inboxes send.
     pub(crate) async fn start(shape: Shape) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&database(&folder)).await.unwrap();
         let now = Timestamp::from_ms(1_000_000_000);
+        let clock = Clock::manual(now);
+        let store = Store::open(&database(&folder), &clock).await.unwrap();
         let mut inboxes = Vec::new();
         for name in ["jane", "june"] {
             let server = MailServer {
@@ -162,7 +171,7 @@ impl World {
                 dismissed: None,
             };
             let inbox = store.create_inbox(new, &connected, now).await.unwrap();
-            store.close_gap(&inbox.id).await.unwrap();
+            store.close_gap(&inbox.id, now).await.unwrap();
             inboxes.push(inbox.id);
         }
         let steps: Vec<_> = [0_u64, 1, 10]
@@ -202,9 +211,11 @@ impl World {
         };
         Self {
             folder,
+            clock,
             store: Some(store),
             now,
-            server: Server::new(inboxes.len(), submission),
+            server: Server::new(inboxes.len(), submission, shape.copies_stop_after),
+            look_at: vec![None; inboxes.len()],
             outages: vec![Vec::new(); inboxes.len()],
             handed_over: vec![None; inboxes.len()],
             inboxes,
@@ -214,6 +225,7 @@ impl World {
             stale: Vec::new(),
             sent_again: HashMap::new(),
             left: HashMap::new(),
+            attempted: HashMap::new(),
             stopped: HashSet::new(),
             pauses: Vec::new(),
         }
@@ -269,7 +281,8 @@ impl World {
     }
 
     pub(crate) fn wait(&mut self, by: Duration) {
-        self.now = self.now + by;
+        self.clock.advance(by);
+        self.now = self.clock.now();
         self.server.advance(self.now);
     }
 
@@ -286,7 +299,7 @@ impl World {
         for inbox in &self.inboxes {
             let due = self
                 .store()
-                .find_next_try(inbox, &rests(), self.now)
+                .find_next_due(inbox, &rests(), self.now)
                 .await
                 .unwrap();
             next = [next, due].into_iter().flatten().min();

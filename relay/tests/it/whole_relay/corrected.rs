@@ -1,21 +1,24 @@
-//! What only the operator can correct, a client secret that ran out: once it is corrected, the permissions on record work
-//! again and everything resumes without a sign-in.
+//! What mends itself or is corrected elsewhere, a client secret that ran out, a door that was shut: once what is on record
+//! works again, everything resumes without a sign-in.
 
 use std::time::Duration;
 
 use protocol::cause::Cause;
 use protocol::connection::Connection;
 use protocol::id::{CampaignId, InboxId};
-use protocol::reconnect::State;
+use protocol::reconnect::{Grant, State};
+use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
-use sandbox::{GrantType, Point};
+use sandbox::{GrantType, Options, Point};
 
 use crate::app::person::ALL;
-use crate::app::{Client, Ground, JANE, Relay, wait_for};
+use crate::app::{Client, Ground, JANE, PASSWORD, Relay, wait_for};
 
 /// The life of an access token here. The relay's clock is moved, the sandbox's is not.
 const TOKEN_FOR: Duration = Duration::from_mins(10);
+/// An hour and what the tries of inboxes are spread over.
+const HOUR: Duration = Duration::from_mins(70);
 const REFRESH: Point = Point::TokenRequestReceived {
     grant_type: GrantType::RefreshToken,
 };
@@ -88,12 +91,12 @@ async fn a_registration_that_is_corrected_at_the_provider_is_found_within_the_ho
     let lost = relay.inbox(&inbox).await.connection;
     let control = ground.sandbox.control();
     let held = control.hold(REFRESH);
-    ground.clock.advance(Duration::from_hours(1));
+    ground.clock.advance(HOUR);
     held.reached().await;
     held.release();
     // That was refused as before, and changed nothing; the next one is not.
     let held = control.hold(REFRESH);
-    ground.clock.advance(Duration::from_hours(1));
+    ground.clock.advance(HOUR);
     held.reached().await;
     assert_eq!(relay.inbox(&inbox).await.connection, lost);
     control.end_secrets(false);
@@ -112,5 +115,65 @@ async fn a_permission_that_ended_meanwhile_is_a_persons_to_mend() {
     ground.sandbox.control().revoke(JANE).unwrap();
     let relay = ground.start().await;
     wait_until_lost(&ground, &relay, &inbox, Cause::PermissionEnded).await;
+    relay.stop().await;
+}
+
+async fn connect_by_password(relay: &Relay) -> InboxId {
+    let inbox = relay.add_inbox(Duration::ZERO).await;
+    let grant = Grant::Password {
+        user: JANE.to_owned(),
+        password: Secret::new(PASSWORD),
+    };
+    let reconnect = relay.grant(&inbox, &grant).await;
+    let outcome = relay.outcome(&reconnect).await;
+    assert!(matches!(outcome, State::Resumed { .. }), "{outcome:?}");
+    inbox
+}
+
+async fn mail_server() -> Ground {
+    let clock = Clock::manual(Timestamp::from_ms(1_795_417_920_000));
+    Ground::at(Client::Public, clock, "", "imap", Options::default()).await
+}
+
+#[tokio::test]
+async fn a_door_that_is_shut_is_named_and_opens_again_by_itself() {
+    let ground = mail_server().await;
+    let relay = ground.start().await;
+    let control = ground.sandbox.control();
+    let inbox = connect_by_password(&relay).await;
+    control.switch_smtp_off(JANE, true);
+    let campaign = relay.start_campaign(&inbox, &["ann@a.example"], 1).await;
+    wait_until_lost(&ground, &relay, &inbox, Cause::SmtpOff).await;
+    control.switch_smtp_off(JANE, false);
+    ground.clock.advance(HOUR);
+    ground
+        .drive_until("the message to be accepted", async || {
+            (relay.list(&campaign, Some("accepted")).await.len() == 1).then_some(())
+        })
+        .await;
+    assert_eq!(control.delivered().len(), 1);
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_password_that_was_called_wrong_is_not_shown_again() {
+    let ground = mail_server().await;
+    let relay = ground.start().await;
+    let inbox = connect_by_password(&relay).await;
+    let control = ground.sandbox.control();
+    control.change_password(JANE, "another-password").unwrap();
+    relay.start_campaign(&inbox, &["ann@a.example"], 1).await;
+    wait_until_lost(&ground, &relay, &inbox, Cause::SignInRefused).await;
+    let mut events = control.events();
+    for _ in 0..30 {
+        ground.clock.advance(Duration::from_mins(10));
+        ground
+            .drive_until("a moment to pass", async || Some(()))
+            .await;
+    }
+    while let Ok(event) = events.try_recv() {
+        let signs_in = [Point::SmtpAuthenticating, Point::ImapAuthenticating];
+        assert!(!signs_in.contains(&event.point), "{event:?}");
+    }
     relay.stop().await;
 }

@@ -3,14 +3,16 @@
 
 use std::time::Duration;
 
+use protocol::delivery::NoEvidence;
 use protocol::id::{CampaignId, InboxId};
 use protocol::reconnect::State as ReconnectState;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
+use relay::store::inbox::CopiedBy;
 use sandbox::profile::{FolderSpec, GENERIC, SentCopy};
-use sandbox::{DropAfterData, Options, Point, Profile};
+use sandbox::{DropAfterData, Options, Point, Profile, SentCopyFault};
 
-use crate::app::person::ALL;
+use crate::app::person::{ALL, browser};
 use crate::app::{Client, Ground, JANE, Relay, wait_for};
 
 const fn folder(name: &'static str) -> FolderSpec {
@@ -101,13 +103,14 @@ async fn start(
 /// Row: folder names without special use | the server tells no \Sent | accepted | nobody | the message is accepted
 #[tokio::test]
 async fn a_copy_goes_into_a_sent_folder_that_only_its_name_tells() {
-    let (ground, relay, _) = start(&NAMED, "openid", Clock::system(), None).await;
+    let (ground, relay, _) = start(&NAMED, "openid", manual(), None).await;
     let control = ground.sandbox.control();
-    wait_for("the copy", async || {
-        let folder = control.folder(JANE, "Gesendete Objekte")?;
-        (folder.messages.len() == 1).then_some(())
-    })
-    .await;
+    ground
+        .drive_until("the copy", async || {
+            let folder = control.folder(JANE, "Gesendete Objekte")?;
+            (folder.messages.len() == 1).then_some(())
+        })
+        .await;
     for other in ["Projects/Sent", "Sent to the printer"] {
         assert!(control.folder(JANE, other).unwrap().messages.is_empty());
     }
@@ -145,16 +148,15 @@ async fn a_copy_that_comes_late_settles_what_an_earlier_look_could_not() {
 /// Row: Sent copy that never comes, and a SEARCH that answers nothing | the connection is lost after the dot; no copy is made | unsettled | the person | Leave it, or send again
 #[tokio::test]
 async fn a_copy_that_never_comes_leaves_the_word_to_a_person() {
-    let clock = Clock::manual(Timestamp::from_ms(1_795_417_920_000));
-    let (ground, relay, campaign) = start(&NO_COPY, "sandbox", clock, Some(LOST_REPLY)).await;
-    ground
+    let (ground, relay, campaign) = start(&NO_COPY, "sandbox", manual(), Some(LOST_REPLY)).await;
+    let unsettled = ground
         .drive_until("a person to be asked", async || {
-            ground.clock.advance(Duration::from_secs(10));
-            let unsettled = relay.list(&campaign, Some("unsettled")).await;
-            (unsettled.len() == 1).then_some(())
+            ground.clock.advance(Duration::from_mins(10));
+            relay.list(&campaign, Some("unsettled")).await.pop()
         })
         .await;
-    assert_eq!(ground.sandbox.control().delivered().len(), 1);
+    assert_eq!(unsettled.no_evidence, Some(NoEvidence::NoCanary));
+    assert_eq!(sent_to(&ground, "ann@a.example"), 1);
     relay.stop().await;
 }
 
@@ -162,17 +164,14 @@ async fn a_copy_that_never_comes_leaves_the_word_to_a_person() {
 #[tokio::test]
 async fn a_sent_folder_that_was_made_anew_meanwhile_proves_nothing() {
     for is_renumbered in [true, false] {
-        let clock = Clock::manual(Timestamp::from_ms(1_795_417_920_000));
-        let (ground, relay, inbox) = connect(&GENERIC, "sandbox", clock).await;
+        let (ground, relay, inbox) = connect(&GENERIC, "sandbox", manual()).await;
         let control = ground.sandbox.control();
-        // A server that has made a copy before: where none is found now, none was made.
+        // A server that has made a copy before: that says nothing of now.
         let first = relay.start_campaign(&inbox, &["ann@a.example"], 1).await;
         ground
-            .drive_until("the first copy to be seen", async || {
-                ground.clock.advance(Duration::from_secs(1));
+            .drive_until("the first message", async || {
                 let accepted = relay.list(&first, Some("accepted")).await;
-                let seen = relay.inbox(&inbox).await.copy_seen_at;
-                (accepted.len() == 1 && seen.is_some()).then_some(())
+                (accepted.len() == 1).then_some(())
             })
             .await;
         control.drop_after_data(LOST_MESSAGE);
@@ -182,22 +181,197 @@ async fn a_sent_folder_that_was_made_anew_meanwhile_proves_nothing() {
         if is_renumbered {
             control.renumber(JANE, "Sent").unwrap();
         }
-        let again = control.hold(Point::SmtpMail);
         held.release();
         ground
-            .drive_until("the doubt to be settled", async || {
-                ground.clock.advance(Duration::from_secs(10));
-                if is_renumbered {
-                    let unsettled = relay.list(&second, Some("unsettled")).await;
-                    return (unsettled.len() == 1).then_some(());
-                }
-                // Refuted: it is being sent again.
-                let sending = tokio::time::timeout(Duration::ZERO, again.reached()).await;
-                sending.is_ok().then_some(())
+            .drive_until("the doubt to be open", async || {
+                let open = relay.list(&second, Some("attempting")).await;
+                open.is_empty().then_some(())
             })
             .await;
-        assert_eq!(control.delivered().len(), 1);
-        again.release();
+        control.drop_after_data(DropAfterData {
+            chance: 0.0,
+            ..LOST_MESSAGE
+        });
+        let wanted = if is_renumbered {
+            "unsettled"
+        } else {
+            "accepted"
+        };
+        let settled = ground
+            .drive_until("the doubt to be settled", async || {
+                ground.clock.advance(Duration::from_secs(10));
+                relay.list(&second, Some(wanted)).await.pop()
+            })
+            .await;
+        if is_renumbered {
+            assert_eq!(settled.no_evidence, Some(NoEvidence::FolderChanged));
+            assert_eq!(sent_to(&ground, "bob@b.example"), 0);
+        } else {
+            // Refuted by the copy of what the inbox wrote to itself, and sent once more.
+            assert_eq!((settled.attempts, sent_to(&ground, JANE)), (2, 1));
+            assert_eq!(sent_to(&ground, "bob@b.example"), 1);
+        }
+        assert_eq!(sent_to(&ground, "ann@a.example"), 1);
+        relay.stop().await;
+    }
+}
+
+/// How many messages somebody got.
+fn sent_to(ground: &Ground, recipient: &str) -> usize {
+    let delivered = ground.sandbox.control().delivered();
+    let theirs = delivered
+        .iter()
+        .filter(|message| message.recipient == recipient);
+    theirs.count()
+}
+
+fn manual() -> Clock {
+    Clock::manual(Timestamp::from_ms(1_795_417_920_000))
+}
+
+/// Row: Sent copy that comes twice | the server makes two copies, and the connection is lost after the dot | accepted | nobody | the message is accepted
+#[tokio::test]
+async fn a_copy_that_comes_twice_settles_it_once() {
+    let (ground, relay, inbox) = connect(&GENERIC, "sandbox", Clock::system()).await;
+    let control = ground.sandbox.control();
+    control.set_sent_copy(Some(SentCopyFault::Twice));
+    control.drop_after_data(LOST_REPLY);
+    let campaign = relay.start_campaign(&inbox, &["ann@a.example"], 1).await;
+    let accepted = wait_for("the copies to be found", async || {
+        relay.list(&campaign, Some("accepted")).await.pop()
+    })
+    .await;
+    assert_eq!(accepted.attempts, 1);
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn what_an_inbox_writes_to_itself_is_switched_off_by_one_word() {
+    let provider = "sandbox";
+    let options = Options {
+        profile: &NO_COPY,
+        ..Options::default()
+    };
+    let timing = "poll_ms = 100";
+    let ground = Ground::at(Client::Public, manual(), timing, provider, options).await;
+    let mut config = ground.config();
+    assert!(config.canary);
+    config.canary = false;
+    let relay = ground.start_with(config).await;
+    let inbox = relay.add_inbox(Duration::ZERO).await;
+    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
+    relay.outcome(&reconnect).await;
+    ground.sandbox.control().drop_after_data(LOST_REPLY);
+    let campaign = relay.start_campaign(&inbox, &["ann@a.example"], 1).await;
+    ground
+        .drive_until("a person to be asked", async || {
+            ground.clock.advance(Duration::from_mins(10));
+            relay.list(&campaign, Some("unsettled")).await.pop()
+        })
+        .await;
+    assert_eq!(ground.sandbox.control().delivered().len(), 1);
+    relay.stop().await;
+}
+
+/// A server that makes copies, which nobody has told the relay: its copy proves all the same.
+#[tokio::test]
+async fn a_copy_that_nobody_promised_settles_a_doubt() {
+    let clock = Clock::system();
+    let (ground, relay, campaign) = start(&LATE, "openid", clock, Some(LOST_REPLY)).await;
+    wait_for("the copy to be found", async || {
+        let accepted = relay.list(&campaign, Some("accepted")).await;
+        (accepted.len() == 1).then_some(())
+    })
+    .await;
+    assert_eq!(ground.sandbox.control().delivered().len(), 1);
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn no_copy_in_ten_minutes_asks_a_person_where_copies_are_the_clients_and_an_answer_settles_it()
+ {
+    let (ground, relay, campaign) = start(&NO_COPY, "openid", manual(), Some(LOST_REPLY)).await;
+    let began = ground.clock.now();
+    let unsettled = ground
+        .drive_until("a person to be asked", async || {
+            ground.clock.advance(Duration::from_secs(9));
+            relay.list(&campaign, Some("unsettled")).await.pop()
+        })
+        .await;
+    assert_eq!(unsettled.no_evidence, Some(NoEvidence::CopiesAreTheClients));
+    assert!(ground.clock.now().since(began) >= Duration::from_mins(10));
+    let id = unsettled.message_id.unwrap();
+    let answer = format!(
+        "From: ann@a.example\r\nTo: {JANE}\r\nSubject: Re: Hello\r\nIn-Reply-To: <{id}>\r\n\r\nGladly.\r\n"
+    );
+    ground.sandbox.control().deliver(JANE, answer);
+    ground
+        .drive_until("the answer to prove it", async || {
+            relay.list(&campaign, Some("accepted")).await.pop()
+        })
+        .await;
+    assert_eq!(ground.sandbox.control().delivered().len(), 1);
+    relay.stop().await;
+}
+
+/// Whoever asks for what is in doubt gets an answer that is as fresh as the server's.
+#[tokio::test]
+async fn what_is_in_doubt_is_looked_for_when_it_is_asked_for() {
+    let (ground, relay, campaign) = start(&LATE, "openid", manual(), Some(LOST_REPLY)).await;
+    wait_for("the doubt to be open", async || {
+        relay.list(&campaign, Some("in_doubt")).await.pop()
+    })
+    .await;
+    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
+    let url = relay.url(&format!("/v1/campaigns/{campaign}/deliveries"));
+    // The relay's clock stands: no look comes by itself.
+    wait_for("the copy to be found", async || {
+        let asked = browser().get(&url).bearer_auth(&operator);
+        asked.send().await.unwrap();
+        relay.list(&campaign, Some("accepted")).await.pop()
+    })
+    .await;
+    relay.stop().await;
+}
+
+/// Who makes copies is learned from the first messages: no message stands in the folder twice, and none is missing.
+#[tokio::test]
+async fn copies_are_made_where_the_server_makes_none_and_only_there() {
+    for profile in [&GENERIC, &NO_COPY] {
+        let (ground, relay, inbox) = connect(profile, "openid", manual()).await;
+        let control = ground.sandbox.control();
+        let leads = [
+            "ann@a.example",
+            "bob@b.example",
+            "cy@c.example",
+            "di@d.example",
+        ];
+        let first = relay.start_campaign(&inbox, &leads, 1).await;
+        let copies = || control.folder(JANE, "Sent").unwrap().messages.len();
+        ground
+            .drive_until("who makes copies to be known", async || {
+                let known = relay.inbox(&inbox).await.copied_by() != CopiedBy::Unknown;
+                (known && copies() == leads.len()).then_some(())
+            })
+            .await;
+        assert_eq!(
+            relay.list(&first, Some("accepted")).await.len(),
+            leads.len()
+        );
+        relay.start_campaign(&inbox, &["ed@e.example"], 1).await;
+        ground
+            .drive_until("the next copy", async || {
+                (copies() > leads.len()).then_some(())
+            })
+            .await;
+        // Long enough for a second copy of anything.
+        let until = ground.clock.now() + Duration::from_mins(5);
+        ground
+            .drive_until("five minutes to pass", async || {
+                (ground.clock.now() > until).then_some(())
+            })
+            .await;
+        assert_eq!(copies(), leads.len() + 1);
         relay.stop().await;
     }
 }

@@ -38,6 +38,14 @@ async fn wait_for_accepted(relay: &Relay, campaign: &CampaignId, n: usize) -> Ve
 
 /// Jane's permission ends, something arrives for her meanwhile, and she reconnects.
 async fn lose_and_reconnect(arrives: impl Fn(&Delivery) -> String) -> (Receipt, Vec<Delivery>) {
+    lose_and_reconnect_in("INBOX", arrives).await
+}
+
+/// The same, and what arrived stands in this folder by then.
+async fn lose_and_reconnect_in(
+    folder: &str,
+    arrives: impl Fn(&Delivery) -> String,
+) -> (Receipt, Vec<Delivery>) {
     let ground = Ground::new(Client::Public).await;
     let control = ground.sandbox.control();
     let relay = ground.start().await;
@@ -51,7 +59,7 @@ async fn lose_and_reconnect(arrives: impl Fn(&Delivery) -> String) -> (Receipt, 
         matches!(connection, Connection::Disconnected { .. }).then_some(())
     })
     .await;
-    control.deliver(JANE, arrives(&accepted[0]));
+    control.deliver_into(JANE, folder, arrives(&accepted[0]));
 
     let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
     let outcome = relay.outcome(&reconnect).await;
@@ -95,18 +103,135 @@ fn check_skipped(receipt: &Receipt, all: &[Delivery], why: Suppression) {
     }
 }
 
+fn answer_from(from: &str, first: &Delivery) -> String {
+    let id = first.message_id.as_deref().unwrap();
+    format!(
+        "From: {from}\r\nTo: {JANE}\r\nSubject: Re: Hello\r\nMessage-ID: <reply@a.example>\r\n\
+         In-Reply-To: <{id}>\r\nReferences: <{id}>\r\n\r\nGladly.\r\n"
+    )
+}
+
 #[tokio::test]
 async fn a_reply_that_arrived_in_the_outage_stops_its_lead_and_is_counted_as_skipped() {
-    let (receipt, all) = lose_and_reconnect(|first| {
-        let id = first.message_id.as_deref().unwrap();
-        format!(
-            "From: {}\r\nTo: {JANE}\r\nSubject: Re: Hello\r\nMessage-ID: <reply@a.example>\r\n\
-             In-Reply-To: <{id}>\r\nReferences: <{id}>\r\n\r\nGladly.\r\n",
-            first.to
-        )
+    let answer = |first: &Delivery| answer_from(first.to.as_str(), first);
+    let (receipt, all) = lose_and_reconnect(answer).await;
+    check_skipped(&receipt, &all, Suppression::Replied);
+}
+
+#[tokio::test]
+async fn a_reply_that_was_archived_or_moved_in_the_outage_stops_its_lead() {
+    for folder in ["Archive", "Junk", "Clients/Ann"] {
+        let answer = |first: &Delivery| answer_from(first.to.as_str(), first);
+        let (receipt, all) = lose_and_reconnect_in(folder, answer).await;
+        check_skipped(&receipt, &all, Suppression::Replied);
+    }
+}
+
+#[tokio::test]
+async fn what_the_inbox_wrote_itself_is_no_answer_wherever_it_was_moved() {
+    let note = |first: &Delivery| answer_from(JANE, first);
+    let (receipt, all) = lose_and_reconnect_in("Archive", note).await;
+    assert_eq!((receipt.held, receipt.skipped), (3, 0), "{receipt:?}");
+    let suppressed = |row: &&Delivery| matches!(row.status, State::Suppressed { .. });
+    assert_eq!(all.iter().find(suppressed).map(|row| &row.id), None);
+}
+
+#[tokio::test]
+async fn one_message_that_cannot_be_read_is_passed_over_and_the_campaign_goes_on() {
+    let ground = Ground::new(Client::Public).await;
+    let control = ground.sandbox.control();
+    let relay = ground.start().await;
+    control.deliver(JANE, "From: before@a.example\r\n\r\nHello.\r\n");
+    let inbox = connect(&ground, &relay, Duration::ZERO).await;
+    control.make_unreadable(Some("poison"));
+    control.deliver(
+        JANE,
+        "From: x@x.example\r\nSubject: poison\r\n\r\nHello.\r\n",
+    );
+    let behind = wait_for("the message to be passed over", async || {
+        let position = relay.inbox(&inbox).await.read_position?;
+        (position.uid_next == 3).then_some(position)
     })
     .await;
-    check_skipped(&receipt, &all, Suppression::Replied);
+
+    let campaign = relay.start_campaign(&inbox, &LEADS, 2).await;
+    let accepted = wait_for_accepted(&relay, &campaign, LEADS.len()).await;
+    // Between two more that cannot be read stands an answer.
+    let poison = "From: y@x.example\r\nSubject: poison\r\n\r\nHello.\r\n";
+    control.deliver(JANE, poison);
+    control.deliver(JANE, answer_from(LEADS[0], &accepted[0]));
+    control.deliver(JANE, poison);
+    let answered = wait_for("the answer to count", async || {
+        let suppressed = relay.list(&campaign, Some("suppressed")).await;
+        (!suppressed.is_empty()).then_some(suppressed)
+    })
+    .await;
+    assert_eq!(answered[0].to.as_str(), LEADS[0]);
+    let all_behind = wait_for("all of them to be behind", async || {
+        let position = relay.inbox(&inbox).await.read_position?;
+        (position.uid_next == 6).then_some(position)
+    })
+    .await;
+    assert_eq!(behind.uid_validity, all_behind.uid_validity);
+    let connection = relay.inbox(&inbox).await.connection;
+    assert!(
+        matches!(connection, Connection::Connected { .. }),
+        "{connection:?}"
+    );
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_reading_that_never_works_ends_the_reconnect_with_the_servers_words() {
+    let timing = "slow_retry_ms = 50\nfirst_retry_ms = 50\nretry_at_most_ms = 200\npoll_ms = 100\n\
+                  reconnect_for_ms = 3000";
+    let hour = Duration::from_hours(1);
+    let ground = Ground::with(Client::Public, hour, Clock::system(), timing).await;
+    let control = ground.sandbox.control();
+    let relay = ground.start().await;
+    control.deliver(JANE, "From: before@a.example\r\n\r\nHello.\r\n");
+    let inbox = connect(&ground, &relay, Duration::ZERO).await;
+    control.revoke(JANE).unwrap();
+    let campaign = relay.start_campaign(&inbox, &LEADS, 1).await;
+    wait_for("the inbox to be lost", async || {
+        let connection = relay.inbox(&inbox).await.connection;
+        matches!(connection, Connection::Disconnected { .. }).then_some(())
+    })
+    .await;
+    let sent_before = control.delivered().len();
+    control.make_unreadable(Some(""));
+    control.deliver(JANE, "From: meanwhile@a.example\r\n\r\nHello.\r\n");
+
+    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
+    let outcome = relay.outcome(&reconnect).await;
+    let ReconnectState::Refused { evidence, .. } = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert!(
+        evidence.words().contains("a message cannot be read"),
+        "{evidence:?}"
+    );
+    let connection = relay.inbox(&inbox).await.connection;
+    assert!(
+        matches!(&connection, Connection::Disconnected { evidence: Some(told), .. } if *told == evidence),
+        "{connection:?}"
+    );
+    assert_eq!(
+        control.delivered().len(),
+        sent_before,
+        "sent before the gap was read"
+    );
+
+    // What was wrong is over, and the next click does what this one could not.
+    control.make_unreadable(None);
+    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
+    let outcome = relay.outcome(&reconnect).await;
+    assert!(
+        matches!(outcome, ReconnectState::Resumed { .. }),
+        "{outcome:?}"
+    );
+    wait_for_accepted(&relay, &campaign, LEADS.len()).await;
+    relay.stop().await;
 }
 
 #[tokio::test]
@@ -307,27 +432,5 @@ async fn a_clock_that_jumps_in_the_middle_of_a_batch_ends_the_batch_and_the_gap_
         .await;
     let why = Suppression::Replied;
     assert_eq!(follow_up.status, State::Suppressed { why });
-    relay.stop().await;
-}
-
-/// Row: Sent copy that comes twice | the server copies what was sent, and it is read again | accepted | nobody | the message is accepted
-#[tokio::test]
-async fn the_servers_own_copy_of_a_sent_message_is_noted_once() {
-    let ground = Ground::new(Client::Public).await;
-    let relay = ground.start().await;
-    let inbox = connect(&ground, &relay, Duration::ZERO).await;
-    assert_eq!(relay.inbox(&inbox).await.copy_seen_at, None);
-    let campaign = relay.start_campaign(&inbox, &LEADS[..1], 1).await;
-    wait_for_accepted(&relay, &campaign, 1).await;
-    let seen_at = wait_for("the copy to be seen", async || {
-        relay.inbox(&inbox).await.copy_seen_at
-    })
-    .await;
-    let campaign = relay.start_campaign(&inbox, &LEADS[1..], 1).await;
-    wait_for_accepted(&relay, &campaign, 2).await;
-    relay.stop().await;
-
-    let relay = ground.start().await;
-    assert_eq!(relay.inbox(&inbox).await.copy_seen_at, Some(seen_at));
     relay.stop().await;
 }

@@ -147,7 +147,7 @@ async fn doubts_are_at_most_two_and_a_person_decides_them_at_once() {
     .await;
     let rests = protocol::standing::Rests::of(relay.app().config.timing.rest_minute);
     let now = relay.app().clock.now();
-    let next = store.find_next_try(&inbox, &rests, now).await.unwrap();
+    let next = store.find_next_due(&inbox, &rests, now).await.unwrap();
     let day = relay.app().config.timing.rest_minute * 24 * 60;
     assert!(
         next.unwrap() > now + day / 2,

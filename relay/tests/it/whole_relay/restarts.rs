@@ -140,7 +140,7 @@ async fn a_kill_after_both_sign_ins_signs_in_again() {
     let (inbox, reconnect, _) = kill_at(&ground, Point::SmtpAuthenticating).await;
     let path = ground.path("data").join(relay::app::DATABASE_FILE);
     let store = wait_for("the database to be free", async || {
-        relay::store::Store::open(&path).await.ok()
+        relay::store::Store::open(&path, &ground.clock).await.ok()
     })
     .await;
     let advance = Advance {

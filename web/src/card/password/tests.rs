@@ -92,6 +92,20 @@ fn a_password_is_asked_for_where_one_was_used_and_where_nothing_else_is_taken() 
 }
 
 #[test]
+fn where_no_page_can_take_a_passwords_place_only_the_administrator_can_help() {
+    let inbox = lost("imap", SignsInBy::Password, Cause::PasswordsOff);
+    let off = broken(&inbox, None);
+    assert_eq!(off.remedy, protocol::card::Remedy::AskAdmin);
+    assert_eq!(
+        off.button.as_deref(),
+        Some("Copy the request for your admin")
+    );
+    assert_eq!(off.expects, None);
+    // After that the password is taken again.
+    assert_eq!(off.password.unwrap().label, "Password");
+}
+
+#[test]
 fn the_form_names_the_servers_the_page_and_the_user_only_where_that_differs() {
     let form = broken(&by_password(), None).password.unwrap();
     assert!(form.is_user_the_address);
@@ -133,7 +147,7 @@ fn a_refused_password_returns_to_the_form_and_says_so() {
     assert_eq!(again.title, "The password was refused");
     assert_eq!(
         again.explanation,
-        "Google did not take it. Nothing was changed; enter it once more."
+        "Google did not take it. Nothing was changed; enter it once more. Gmail, Yahoo, AOL, iCloud, Fastmail and Zoho take an app password in place of the account's own."
     );
     assert!(again.password.is_some() && again.evidence.is_some());
     let app = broken(&inbox, Some(&refused(Cause::AppPasswordRequired)));

@@ -137,7 +137,7 @@ async fn the_operator_is_told_and_no_sign_in_is_offered_that_cannot_help() {
     assert_eq!(broken.remedy, Remedy::TellOperator);
     assert_eq!(
         super::sentence::report(&card, broken),
-        "Unpause: The relay's registration with Google is refused\n\
+        "Unpause: Google refuses what the relay sends\n\
          Inbox: jane@acme.example\n\
          Since: 2026-11-23T09:10:00.000Z\n\
          Google does not accept what the relay sends: its client id, secret, redirect address or the form of its request. Whoever runs the relay must correct it; signing in again would not help.\n\
@@ -225,6 +225,45 @@ async fn an_inbox_that_waits_for_the_operator_has_its_way_on_folded() {
     let (shown, folded) = html.split_once("<details>").unwrap();
     assert!(!button(shown, "Sign in again"), "{html}");
     assert!(button(folded, "Sign in again"), "{html}");
+}
+
+#[test]
+fn a_request_that_no_consent_answers_says_what_is_wrong_and_names_no_page() {
+    let page = "https://login.example/tenant/adminconsent?client_id=c";
+    let mut inbox = inbox(ConnectionState::Disconnected, 0);
+    inbox.at_provider = Some(AtProvider {
+        expects: "Google asks nothing.".to_owned(),
+        admin_consent: Some(page.to_owned()),
+    });
+    for (cause, asked) in [
+        (Cause::SmtpOff, "Sending by SMTP is switched off"),
+        (Cause::AccountLocked, "is locked, switched off or gone"),
+        (Cause::PolicyBlocked, "A rule of your organisation"),
+    ] {
+        let words = cause.card().render(&Facts {
+            inbox: "jane@acme.example",
+            provider: "Google",
+        });
+        let progress = Progress::Refused {
+            words,
+            evidence: Some("535 no".to_owned()),
+        };
+        let card = draw(&inbox, &[], Some(&progress));
+        let Face::Broken(broken) = &card.face else {
+            panic!("not broken");
+        };
+        let request = super::sentence::request(&card, broken);
+        assert!(
+            request.starts_with("Please help with jane@acme.example."),
+            "{request}"
+        );
+        assert!(request.contains(asked), "{request}");
+        assert!(
+            request.contains("What the server said:\n535 no"),
+            "{request}"
+        );
+        assert!(!request.contains(page), "{request}");
+    }
 }
 
 #[tokio::test]

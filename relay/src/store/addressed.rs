@@ -1,0 +1,218 @@
+//! Which delivery an arrived message speaks of: by the ids that it names, ours or the server's, else by our delivery
+//! header, else by the person's address.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use protocol::campaign::Step;
+use protocol::id::{DeliveryId, InboxId, LeadId};
+use protocol::timestamp::Timestamp;
+use sqlx::any::AnyRow;
+
+use super::{Store, StoreError, json, small, text};
+use crate::text::arrival::{Answer, Bounce, Failure, Named, is_about};
+use crate::text::message;
+
+/// The shortest local part that names a message without its host: some servers tell only that, and write the host
+/// later. *Observed with Amazon SES on 2026-11-29*: 60 characters.
+const BARE_ID_CHARS_MIN: usize = 16;
+
+/// How far the mail server's clock may be behind ours; it also tells whole seconds only (RFC 9051 §9).
+const CLOCK_LEEWAY: Duration = Duration::from_mins(5);
+
+/// Deliveries to one address that are compared with a subject.
+const COMPARED_MAX: i64 = 20;
+
+const COLUMNS: &str = "d.id AS id, d.lead_id AS lead_id, d.step AS step, l.address AS address, \
+     l.fields AS fields, c.steps AS steps";
+
+/// A delivery that an arrived message speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addressed {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// Its lead.
+    pub lead: LeadId,
+    /// The lead's address.
+    pub address: String,
+}
+
+/// A row with what its message was made of.
+struct Candidate {
+    addressed: Addressed,
+    step: u32,
+    subject: Option<String>,
+}
+
+impl Store {
+    /// The delivery that an answer is to. Its ids decide; where none is ours, it is the lead's own message that
+    /// counts, if it is marked as an answer and names no other thread, or bears the subject of ours. `arrived_at`
+    /// is when the server took it: an answer comes after what it answers.
+    pub async fn find_answered(
+        &self,
+        inbox: &InboxId,
+        answer: &Answer,
+        arrived_at: Timestamp,
+    ) -> Result<Option<Addressed>, StoreError> {
+        if let Some(found) = self.find_by_ids(inbox, &answer.to).await? {
+            return Ok(Some(found.addressed));
+        }
+        let (Some(from), false) = (
+            &answer.from,
+            answer.subjects.is_empty() && !answer.is_marked,
+        ) else {
+            return Ok(None);
+        };
+        let sent = self.list_sent_to(inbox, from, arrived_at).await?;
+        let is_ours = |candidate: &&Candidate| {
+            candidate
+                .subject
+                .as_ref()
+                .is_some_and(|ours| answer.subjects.iter().any(|found| is_about(found, ours)))
+        };
+        let by_subject = sent.iter().find(is_ours);
+        let by_mark = sent
+            .first()
+            .filter(|_| answer.is_marked && answer.to.is_empty());
+        Ok(by_subject.or(by_mark).map(|found| found.addressed.clone()))
+    }
+
+    /// The delivery that came back, and why; `None` where none of ours did.
+    pub async fn find_bounced(
+        &self,
+        inbox: &InboxId,
+        bounce: &Bounce,
+        arrived_at: Timestamp,
+    ) -> Result<Option<(Addressed, Failure)>, StoreError> {
+        let found = self.find_named(inbox, &bounce.of, arrived_at).await?;
+        Ok(found.and_then(|addressed| {
+            let failure = bounce.failure_of(&addressed.address)?.clone();
+            Some((addressed, failure))
+        }))
+    }
+
+    /// The delivery that a report is about: by id, by our delivery header, else by the recipient, where the report
+    /// shows no other message than ours.
+    pub async fn find_named(
+        &self,
+        inbox: &InboxId,
+        named: &Named,
+        arrived_at: Timestamp,
+    ) -> Result<Option<Addressed>, StoreError> {
+        if let Some(found) = self.find_by_ids(inbox, &named.ids).await? {
+            return Ok(Some(found.addressed));
+        }
+        if let Some(delivery) = &named.delivery {
+            let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+                "SELECT {COLUMNS} FROM deliveries d JOIN leads l ON l.id = d.lead_id \
+                 JOIN campaigns c ON c.id = d.campaign_id \
+                 WHERE d.id = $1 AND d.inbox_id = $2 AND d.attempt > 0"
+            )))
+            .bind(delivery.clone())
+            .bind(inbox.to_string())
+            .fetch_optional(&self.reader)
+            .await?;
+            return Ok(row
+                .as_ref()
+                .map(candidate)
+                .transpose()?
+                .map(|found| found.addressed));
+        }
+        for address in &named.addresses {
+            let sent = self.list_sent_to(inbox, address, arrived_at).await?;
+            let found = match &named.subject {
+                // It shows a message: ours has its subject.
+                Some(shown) => sent.iter().find(|candidate| {
+                    let ours = candidate.subject.as_ref();
+                    ours.is_some_and(|ours| is_about(shown, ours))
+                }),
+                // It shows ids and no subject: they are somebody else's.
+                None => sent.first().filter(|_| named.ids.is_empty()),
+            };
+            if let Some(found) = found {
+                return Ok(Some(found.addressed.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The delivery of this inbox that one of these message ids names, in whatever case it came back; the latest
+    /// step where several do.
+    async fn find_by_ids(
+        &self,
+        inbox: &InboxId,
+        message_ids: &[String],
+    ) -> Result<Option<Candidate>, StoreError> {
+        let mut found: Option<Candidate> = None;
+        for message_id in message_ids {
+            let id = message_id.to_ascii_lowercase();
+            let bare = id
+                .split_once('@')
+                .map(|(local, _)| local)
+                .filter(|local| local.chars().count() >= BARE_ID_CHARS_MIN)
+                .unwrap_or(&id);
+            let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+                "SELECT {COLUMNS} FROM deliveries d JOIN leads l ON l.id = d.lead_id \
+                 JOIN campaigns c ON c.id = d.campaign_id \
+                 WHERE d.inbox_id = $1 AND d.attempt > 0 \
+                 AND (LOWER(d.message_id) = $2 OR LOWER(d.wire_id) = $2 OR LOWER(d.wire_id) = $3) \
+                 ORDER BY d.step DESC LIMIT 1"
+            )))
+            .bind(inbox.to_string())
+            .bind(id.clone())
+            .bind(bare.to_owned())
+            .fetch_optional(&self.reader)
+            .await?;
+            let Some(row) = row else { continue };
+            let next = candidate(&row)?;
+            if found.as_ref().is_none_or(|best| next.step > best.step) {
+                found = Some(next);
+            }
+        }
+        Ok(found)
+    }
+
+    /// What this inbox may have sent to an address before then, the latest first.
+    async fn list_sent_to(
+        &self,
+        inbox: &InboxId,
+        address: &str,
+        before: Timestamp,
+    ) -> Result<Vec<Candidate>, StoreError> {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM campaign_inboxes ci JOIN campaigns c ON c.id = ci.campaign_id \
+             JOIN leads l ON l.campaign_id = c.id AND LOWER(l.address) = $2 \
+             JOIN deliveries d ON d.lead_id = l.id \
+             WHERE ci.inbox_id = $1 AND d.inbox_id = $1 AND d.attempt > 0 \
+             AND d.state IN ('accepted', 'bounced', 'in_doubt', 'unsettled') \
+             AND COALESCE(d.accepted_at_ms, d.in_doubt_since_ms) <= $3 \
+             ORDER BY COALESCE(d.accepted_at_ms, d.in_doubt_since_ms) DESC, d.step DESC LIMIT $4"
+        )))
+        .bind(inbox.to_string())
+        .bind(address.to_ascii_lowercase())
+        .bind((before + CLOCK_LEEWAY).as_ms())
+        .bind(COMPARED_MAX)
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter().map(candidate).collect()
+    }
+}
+
+fn candidate(row: &AnyRow) -> Result<Candidate, StoreError> {
+    let steps: Vec<Step> = json(row, "steps")?;
+    let fields: BTreeMap<String, String> = json(row, "fields")?;
+    let step: u32 = small(row, "step")?;
+    let step_idx = usize::try_from(step)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(1);
+    Ok(Candidate {
+        addressed: Addressed {
+            delivery: DeliveryId::new(text(row, "id")?),
+            lead: LeadId::new(text(row, "lead_id")?),
+            address: text(row, "address")?,
+        },
+        step,
+        // A template that no longer fits its lead names no subject.
+        subject: message::render_subject(&steps, step_idx, &fields).ok(),
+    })
+}

@@ -1,0 +1,445 @@
+//! The clock of each campaign at each of its inboxes: it runs while the campaign runs and the inbox can send, and
+//! what is due is a reading of it. Stopping and starting them is one function, called by every transaction that
+//! changes what they depend on; none is ever dated back, and no due is ever rewritten.
+
+use std::time::Duration;
+
+use protocol::campaign::State as CampaignState;
+use protocol::connection::Connection;
+use protocol::id::{CampaignId, InboxId};
+use protocol::reading::Reading;
+use protocol::timestamp::{Timestamp, duration_ms};
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+
+use super::{Store, StoreError, json, number, number_or_null, text};
+use crate::record::Queue;
+
+/// One instant by two clocks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    /// By the clock on the wall.
+    pub(super) at: Timestamp,
+    /// By the running time, in milliseconds.
+    pub(super) r_ms: i64,
+}
+
+/// Whose clocks are meant.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Of<'a> {
+    /// Those of one inbox.
+    Inbox(&'a InboxId),
+    /// Those of one campaign.
+    Campaign(&'a CampaignId),
+    /// All.
+    Everybody,
+}
+
+/// The clock of a campaign at an inbox.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PairClock {
+    ran_ms: i64,
+    since_r_ms: Option<i64>,
+}
+
+/// A running campaign at an inbox, with what of it is due.
+#[derive(Clone, Debug)]
+pub(super) struct Pair {
+    pub(super) campaign: CampaignId,
+    pub(super) clock: PairClock,
+    /// The due of the follow-up that is due first; `None` where none is planned.
+    pub(super) follow_up_due: Option<Reading>,
+    pub(super) queue: Queue,
+}
+
+impl PairClock {
+    /// The clock in the columns `ran_ms` and `since_r_ms`.
+    pub(super) fn from_row(row: &AnyRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            ran_ms: number(row, "ran_ms")?,
+            since_r_ms: number_or_null(row, "since_r_ms")?,
+        })
+    }
+
+    /// Whether it runs.
+    pub(super) fn runs(self) -> bool {
+        self.since_r_ms.is_some()
+    }
+
+    /// What it shows.
+    pub(super) fn read(self, now: Moment) -> Reading {
+        let since = self.since_r_ms.unwrap_or(now.r_ms);
+        Reading::from_ms(self.ran_ms.saturating_add(now.r_ms.saturating_sub(since)))
+    }
+
+    /// When it shows `due`, should it go on running; `None` while it stands.
+    pub(super) fn comes_at(self, due: Reading, now: Moment) -> Option<Timestamp> {
+        self.runs().then(|| now.at + due.since(self.read(now)))
+    }
+}
+
+impl Store {
+    /// The present instant by the running time too.
+    pub(super) fn moment(&self, at: Timestamp) -> Moment {
+        let lived = self.clock.lived().saturating_sub(self.lived_at_open);
+        Moment {
+            at,
+            r_ms: self.r_ms_at_open.saturating_add(duration_ms(lived)),
+        }
+    }
+
+    /// The relay lives: what it lived is kept, so that a crash loses no more than the time since the last beat.
+    pub async fn beat(&self) -> Result<(), StoreError> {
+        self.clock.beat();
+        let mut connection = self.writer.acquire().await?;
+        note_running_time(&mut connection, self.moment(self.clock.now())).await
+    }
+
+    /// The server of an inbox is given time after a failure, or has had it: its campaigns' clocks stand meanwhile.
+    pub async fn put_resting(
+        &self,
+        inbox: &InboxId,
+        is_resting: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.writer.begin().await?;
+        sqlx::query("UPDATE inboxes SET resting = $1 WHERE id = $2")
+            .bind(i64::from(is_resting))
+            .bind(inbox.to_string())
+            .execute(&mut *tx)
+            .await?;
+        settle_clocks(&mut tx, Of::Inbox(inbox), self.moment(now)).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// How long relays have lived on this database when this one opened it.
+    pub(super) async fn load_running_time(writer: &sqlx::AnyPool) -> Result<i64, StoreError> {
+        let row = sqlx::query("SELECT r_ms FROM running_time WHERE id = 1")
+            .fetch_one(writer)
+            .await?;
+        number(&row, "r_ms")
+    }
+
+    /// Gives the clocks of the last version's rows their first reading. Dues were instants there, so a clock shows the
+    /// instant at which it was stopped: the loss of the inbox, the pause of the campaign, or the last sign of life,
+    /// whichever came first.
+    pub(super) async fn carry_clocks_over(&self) -> Result<(), StoreError> {
+        let mut tx = self.writer.begin().await?;
+        let rows = sqlx::query(
+            "SELECT p.campaign_id AS campaign_id, p.inbox_id AS inbox_id, c.status AS status, \
+             i.connection AS connection, i.last_read_at_ms AS read_at_ms, i.last_tried_at_ms AS tried_at_ms, \
+             i.created_at_ms AS created_at_ms FROM campaign_inboxes p JOIN campaigns c ON c.id = p.campaign_id \
+             JOIN inboxes i ON i.id = p.inbox_id WHERE p.ran_ms IS NULL",
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        for row in &rows {
+            let instant =
+                |column| Ok::<_, StoreError>(number_or_null(row, column)?.map(Timestamp::from_ms));
+            let alive = instant("read_at_ms")?.max(instant("tried_at_ms")?);
+            let alive = alive.max(instant("created_at_ms")?);
+            let connection: Connection = json(row, "connection")?;
+            let lost = match connection {
+                Connection::Connected { .. } => None,
+                lost => Some(lost.since()),
+            };
+            let paused = match json(row, "status")? {
+                CampaignState::Paused { since, .. } => Some(since),
+                _ => None,
+            };
+            let stopped = [alive, lost, paused].into_iter().flatten().min();
+            sqlx::query(
+                "UPDATE campaign_inboxes SET ran_ms = $1 WHERE campaign_id = $2 AND inbox_id = $3",
+            )
+            .bind(stopped.map_or(0, Timestamp::as_ms))
+            .bind(text(row, "campaign_id")?)
+            .bind(text(row, "inbox_id")?)
+            .execute(&mut *tx)
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// Stops the clocks that may not run any more and starts those that may, at `now`.
+pub(super) async fn settle_clocks(
+    tx: &mut AnyConnection,
+    of: Of<'_>,
+    now: Moment,
+) -> Result<(), StoreError> {
+    const MAY_RUN: &str = "EXISTS (SELECT 1 FROM campaigns c JOIN inboxes i ON i.id = campaign_inboxes.inbox_id \
+         WHERE c.id = campaign_inboxes.campaign_id AND c.state = 'running' \
+         AND i.connection_state = 'connected' AND i.gap_open = 0 AND i.resting = 0 \
+         AND i.standing_rests = 0)";
+    let (whose, id) = match of {
+        Of::Inbox(id) => ("inbox_id = $2", id.to_string()),
+        Of::Campaign(id) => ("campaign_id = $2", id.to_string()),
+        Of::Everybody => ("$2 = ''", String::new()),
+    };
+    for change in [
+        format!(
+            "UPDATE campaign_inboxes SET ran_ms = ran_ms + ($1 - since_r_ms), since_r_ms = NULL \
+             WHERE {whose} AND since_r_ms IS NOT NULL AND NOT {MAY_RUN}"
+        ),
+        format!(
+            "UPDATE campaign_inboxes SET since_r_ms = $1 WHERE {whose} AND since_r_ms IS NULL AND {MAY_RUN}"
+        ),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(change))
+            .bind(now.r_ms)
+            .bind(id.clone())
+            .execute(&mut *tx)
+            .await?;
+    }
+    note_running_time(tx, now).await
+}
+
+/// Keeps the running time: every transaction that stores a reading of it does.
+pub(super) async fn note_running_time(
+    tx: &mut AnyConnection,
+    now: Moment,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE running_time SET r_ms = $1 WHERE id = 1 AND r_ms < $1")
+        .bind(now.r_ms)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// The clock of a campaign at an inbox.
+pub(super) async fn load_clock(
+    tx: &mut AnyConnection,
+    campaign: &CampaignId,
+    inbox: &InboxId,
+) -> Result<PairClock, StoreError> {
+    let row = sqlx::query(
+        "SELECT ran_ms, since_r_ms FROM campaign_inboxes WHERE campaign_id = $1 AND inbox_id = $2",
+    )
+    .bind(campaign.to_string())
+    .bind(inbox.to_string())
+    .fetch_one(tx)
+    .await?;
+    PairClock::from_row(&row)
+}
+
+/// The running campaigns of an inbox, each with what stands first in its two queues.
+pub(super) async fn list_pairs(
+    tx: &mut AnyConnection,
+    inbox: &InboxId,
+) -> Result<Vec<Pair>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT p.campaign_id AS campaign_id, p.ran_ms AS ran_ms, p.since_r_ms AS since_r_ms, p.turn AS turn, \
+         p.was_waiting AS was_waiting, p.follow_ups AS follow_ups, c.n_steps AS n_steps, \
+         (SELECT MIN(d.rank) FROM deliveries d WHERE d.inbox_id = p.inbox_id AND d.campaign_id = p.campaign_id \
+           AND d.is_first = 0 AND d.rank IS NOT NULL) AS follow_up_due_ms, \
+         (SELECT MIN(d.rank) FROM deliveries d WHERE d.inbox_id = p.inbox_id AND d.campaign_id = p.campaign_id \
+           AND d.is_first = 1 AND d.rank IS NOT NULL) AS first_place \
+         FROM campaign_inboxes p JOIN campaigns c ON c.id = p.campaign_id \
+         WHERE p.inbox_id = $1 AND c.state = 'running' ORDER BY c.created_at_ms, c.id",
+    )
+    .bind(inbox.to_string())
+    .fetch_all(tx)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Pair {
+                campaign: CampaignId::new(text(row, "campaign_id")?),
+                clock: PairClock::from_row(row)?,
+                follow_up_due: number_or_null(row, "follow_up_due_ms")?.map(Reading::from_ms),
+                queue: Queue {
+                    turn: number(row, "turn")?,
+                    was_waiting: number(row, "was_waiting")? != 0,
+                    follow_ups: number(row, "follow_ups")?,
+                    n_steps: number(row, "n_steps")?,
+                    has_follow_up: false,
+                    has_first: number_or_null(row, "first_place")?.is_some(),
+                },
+            })
+        })
+        .collect()
+}
+
+impl Pair {
+    /// Its queue as it stands at `now`: what stands still has nothing due.
+    pub(super) fn queue_at(&self, now: Moment) -> Queue {
+        let reading = self.clock.read(now);
+        Queue {
+            has_follow_up: self.clock.runs()
+                && self.follow_up_due.is_some_and(|due| due <= reading),
+            has_first: self.clock.runs() && self.queue.has_first,
+            ..self.queue
+        }
+    }
+
+    /// When something of it is due next; `None` while it stands and where nothing is planned.
+    pub(super) fn next_due_at(&self, now: Moment) -> Option<Timestamp> {
+        if !self.clock.runs() {
+            return None;
+        }
+        if self.queue.has_first {
+            return Some(now.at);
+        }
+        self.clock.comes_at(self.follow_up_due?, now)
+    }
+}
+
+/// Notes what a turn left of the queues, where that changed.
+pub(super) async fn put_queues(
+    tx: &mut AnyConnection,
+    inbox: &InboxId,
+    pairs: &[Pair],
+    queues: &[Queue],
+) -> Result<(), StoreError> {
+    for (pair, queue) in pairs.iter().zip(queues) {
+        let is_changed = pair.queue.turn != queue.turn
+            || pair.queue.was_waiting != queue.was_waiting
+            || pair.queue.follow_ups != queue.follow_ups;
+        if !is_changed {
+            continue;
+        }
+        sqlx::query(
+            "UPDATE campaign_inboxes SET turn = $1, was_waiting = $2, follow_ups = $3 \
+             WHERE campaign_id = $4 AND inbox_id = $5",
+        )
+        .bind(queue.turn)
+        .bind(i64::from(queue.was_waiting))
+        .bind(queue.follow_ups)
+        .bind(pair.campaign.to_string())
+        .bind(inbox.to_string())
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Milliseconds of a rest that begins at `now`, by both clocks.
+pub(super) fn rest_from(now: Moment, until: Timestamp) -> (i64, i64) {
+    let rest: Duration = until.since(now.at);
+    (until.as_ms(), now.r_ms.saturating_add(duration_ms(rest)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use protocol::delivery::State;
+    use sqlx::migrate::Migrator;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::store::{MIGRATIONS, connect};
+
+    const HOUR_MS: i64 = 3_600_000;
+    /// When the last version ended.
+    const ENDED_MS: i64 = 1_795_417_920_000;
+
+    fn campaign(name: &str, state: &str, status: &str) -> String {
+        format!(
+            "INSERT INTO campaigns (id, name, steps, n_steps, state, status, created_at_ms) \
+             VALUES ('{name}', '{name}', '[]', 2, '{state}', '{status}', 1)"
+        )
+    }
+
+    /// An inbox that was last read when the version ended.
+    fn inbox(name: &str, state: &str, connection: &str) -> String {
+        format!(
+            "INSERT INTO inboxes (id, address, provider, smtp, imap, gap_ms, connection, connection_state, \
+             credentials_fence, refresh_until_ms, gap_open, last_read_at_ms, created_at_ms) \
+             VALUES ('{name}', '{name}@acme.example', 'imap', \
+             '{{\"host\":\"h\",\"port\":1,\"tls\":\"implicit\"}}', '{{\"host\":\"h\",\"port\":1,\"tls\":\"implicit\"}}', \
+             0, '{connection}', '{state}', 0, 0, 0, {ENDED_MS}, 1)"
+        )
+    }
+
+    /// A delivery that was due an hour after the version ended.
+    fn delivery(campaign: &str, inbox: &str) -> [String; 3] {
+        let id = format!("{campaign}_{inbox}");
+        [
+            format!(
+                "INSERT INTO campaign_inboxes (campaign_id, inbox_id, position) VALUES ('{campaign}', '{inbox}', 0)"
+            ),
+            format!(
+                "INSERT INTO leads (id, campaign_id, inbox_id, position, address, fields, state) \
+                 VALUES ('{id}', '{campaign}', '{inbox}', 7, '{id}@lead.example', '{{}}', 'active')"
+            ),
+            format!(
+                "INSERT INTO deliveries (id, campaign_id, lead_id, inbox_id, step, state, due_at_ms, attempt) \
+                 VALUES ('{id}', '{campaign}', '{id}', '{inbox}', 2, 'planned', {}, 0)",
+                ENDED_MS + HOUR_MS
+            ),
+        ]
+    }
+
+    #[tokio::test]
+    async fn what_waited_in_the_last_version_waits_for_as_long_as_it_would_have() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("unpause.db");
+        sqlx::any::install_default_drivers();
+        let url = format!("sqlite://{}?mode=rwc", path.display());
+        let before = connect(&url, 1).await.unwrap();
+        let old = MIGRATIONS.iter().filter(|one| one.version < 9).cloned();
+        Migrator {
+            migrations: Cow::Owned(old.collect()),
+            ..Migrator::DEFAULT
+        }
+        .run(&before)
+        .await
+        .unwrap();
+        let instant = |ms| Timestamp::from_ms(ms).to_string();
+        let lost = format!(
+            r#"{{"state":"disconnected","cause":"permission_ended","evidence":null,"since":"{}"}}"#,
+            instant(ENDED_MS - 3 * HOUR_MS)
+        );
+        let paused = format!(
+            r#"{{"state":"paused","by":{{"by":"person"}},"since":"{}"}}"#,
+            instant(ENDED_MS - 2 * HOUR_MS)
+        );
+        let connected = r#"{"state":"connected","since":"2026-01-01T00:00:00Z"}"#;
+        let mut rows = vec![
+            campaign("runs", "running", r#"{"state":"running"}"#),
+            campaign("paused", "paused", &paused),
+            inbox("works", "connected", connected),
+            inbox("lost", "disconnected", &lost),
+        ];
+        for campaign in ["runs", "paused"] {
+            for inbox in ["works", "lost"] {
+                rows.extend(delivery(campaign, inbox));
+            }
+        }
+        for row in rows {
+            sqlx::query(sqlx::AssertSqlSafe(row))
+                .execute(&before)
+                .await
+                .unwrap();
+        }
+        before.close().await;
+
+        // The relay was off for a day.
+        let clock = Clock::manual(Timestamp::from_ms(ENDED_MS + 24 * HOUR_MS));
+        let store = Store::open(&path, &clock).await.unwrap();
+        let mut reader = store.reader.acquire().await.unwrap();
+        let now = store.moment(clock.now());
+        for (campaign, inbox, hours_left) in [
+            ("runs", "works", 1),
+            // The wait stood since the loss, since the pause, and since whichever came first.
+            ("runs", "lost", 4),
+            ("paused", "works", 3),
+            ("paused", "lost", 4),
+        ] {
+            let id = protocol::id::DeliveryId::new(format!("{campaign}_{inbox}"));
+            let delivery = store.load_delivery(&id).await.unwrap();
+            let State::Planned { due } = delivery.status else {
+                panic!("{delivery:?}")
+            };
+            let pair = (CampaignId::new(campaign), InboxId::new(inbox));
+            let pair = load_clock(&mut reader, &pair.0, &pair.1).await.unwrap();
+            assert!(!pair.runs(), "nothing was read yet");
+            let left = due.since(pair.read(now));
+            assert_eq!(left, Duration::from_hours(hours_left), "{id}");
+        }
+        drop(reader);
+        store.close().await;
+    }
+}

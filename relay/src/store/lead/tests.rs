@@ -1,0 +1,240 @@
+//! Many leads at once, on a real file: all or none, and never in the way of others.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use protocol::campaign::{State, Step};
+use protocol::connection::Connection;
+use protocol::inbox::{MailServer, TlsMode};
+use protocol::provider::ProviderId;
+use protocol::timestamp::Timestamp;
+use tempfile::TempDir;
+
+use super::*;
+use crate::clock::Clock;
+use crate::record::{Class, Queue, Turn};
+use crate::store::delivery::Claim;
+use crate::store::inbox::NewInbox;
+
+const NOW: Timestamp = Timestamp::from_ms(1_795_417_920_000);
+
+async fn draft() -> (TempDir, Store, InboxId, CampaignId) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("unpause.db"), &Clock::system())
+        .await
+        .unwrap();
+    let server = MailServer {
+        host: "mail.acme.example".to_owned(),
+        port: 465,
+        tls: TlsMode::Implicit,
+    };
+    let new = NewInbox {
+        address: "jane@acme.example".parse().unwrap(),
+        provider: ProviderId::new("imap"),
+        smtp: server.clone(),
+        imap: server,
+        gap: Duration::ZERO,
+    };
+    let connected = Connection::Connected {
+        since: NOW,
+        dismissed: None,
+    };
+    let inbox = store.create_inbox(new, &connected, NOW).await.unwrap().id;
+    store.close_gap(&inbox, NOW).await.unwrap();
+    let step = Step {
+        subject: "Hello".to_owned(),
+        body: "This is the message.".to_owned(),
+        wait_ms: 0,
+    };
+    let campaign = store
+        .create_campaign("Spring", std::slice::from_ref(&inbox), &[step], NOW)
+        .await
+        .unwrap()
+        .id;
+    (folder, store, inbox, campaign)
+}
+
+fn lead(row: u64, name: &str) -> NewLead {
+    NewLead {
+        row,
+        address: format!("{name}@leads.example").parse().unwrap(),
+        fields: BTreeMap::new(),
+    }
+}
+
+/// So many leads of one file, some slices long.
+fn leads(n_leads: u64) -> Vec<NewLead> {
+    (0..n_leads)
+        .map(|n| lead(n + 2, &format!("lead{n}")))
+        .collect()
+}
+
+async fn count(store: &Store, campaign: &CampaignId) -> u64 {
+    store.load_campaign(campaign).await.unwrap().counts.leads
+}
+
+#[tokio::test]
+async fn a_list_that_is_refused_at_its_end_leaves_nothing_and_is_taken_when_it_is_corrected() {
+    let (_folder, store, _, campaign) = draft().await;
+    store
+        .import_leads(&campaign, &[lead(2, "ann")])
+        .await
+        .unwrap();
+    let mut many = leads(1_300);
+    many.push(lead(1_302, "Ann"));
+    let refused = store.import_leads(&campaign, &many).await.unwrap_err();
+    assert!(
+        matches!(refused, ImportError::Known { row: 1_302, .. }),
+        "{refused:?}"
+    );
+    assert_eq!(count(&store, &campaign).await, 1);
+    many.pop();
+    assert_eq!(
+        store.import_leads(&campaign, &many).await.unwrap(),
+        many.len() as u64
+    );
+    assert_eq!(count(&store, &campaign).await, 1_301);
+}
+
+#[tokio::test]
+async fn an_import_that_is_broken_off_is_none_and_does_not_stand_in_the_way() {
+    let (folder, store, inbox, campaign) = draft().await;
+    let many = leads(3_000);
+    {
+        let importing = store.import_leads(&campaign, &many);
+        tokio::pin!(importing);
+        // It is dropped when some of its rows are there already.
+        loop {
+            tokio::select! {
+                biased;
+                ended = &mut importing => panic!("it ended: {ended:?}"),
+                n_rows = count_rows(&store) => if n_rows > 0 { break },
+            }
+        }
+    }
+    assert_eq!(count(&store, &campaign).await, 0);
+    // Neither as leads of a start after a crash, nor as the addresses of another try.
+    store.close().await;
+    drop(store);
+    let store = Store::open(&folder.path().join("unpause.db"), &Clock::system())
+        .await
+        .unwrap();
+    store.import_leads(&campaign, &many[..2]).await.unwrap();
+    store.start_campaign(&campaign, NOW).await.unwrap();
+    assert_eq!(count_rows(&store).await, 2);
+    let counts = store.load_campaign(&campaign).await.unwrap().counts;
+    assert_eq!((counts.leads, counts.planned, counts.waiting), (2, 2, 2));
+    assert!(claim(&store, &inbox).await);
+}
+
+#[tokio::test]
+async fn others_write_while_many_leads_are_added_and_started() {
+    let (_folder, store, _, campaign) = draft().await;
+    let many = leads(5_000);
+    let (n_written, imported) = count_writes(&store, store.import_leads(&campaign, &many)).await;
+    assert_eq!(imported.unwrap(), 5_000);
+    assert!(n_written >= 5, "{n_written} writes got in between");
+    let (n_written, started) = count_writes(&store, store.start_campaign(&campaign, NOW)).await;
+    started.unwrap();
+    assert!(n_written >= 5, "{n_written} writes got in between");
+}
+
+#[tokio::test]
+async fn a_start_that_is_broken_off_sends_nothing_and_goes_on_where_it_ended() {
+    let (_folder, store, inbox, campaign) = draft().await;
+    store.import_leads(&campaign, &leads(3_000)).await.unwrap();
+    {
+        let starting = store.start_campaign(&campaign, NOW);
+        tokio::pin!(starting);
+        loop {
+            tokio::select! {
+                biased;
+                ended = &mut starting => panic!("it ended: {ended:?}"),
+                n_planned = count_planned(&store) => if n_planned > 0 { break },
+            }
+        }
+    }
+    let status = store.load_campaign(&campaign).await.unwrap().status;
+    assert_eq!(status, State::Draft);
+    assert!(!claim(&store, &inbox).await, "a draft sends");
+    store.start_campaign(&campaign, NOW).await.unwrap();
+    assert_eq!(count_planned(&store).await, 3_000);
+    let status = store.load_campaign(&campaign).await.unwrap().status;
+    assert_eq!(status, State::Running);
+}
+
+#[tokio::test]
+async fn what_is_being_added_to_is_neither_started_nor_added_to() {
+    let (_folder, store, _, campaign) = draft().await;
+    let alone = store.import_alone(&campaign).unwrap();
+    let started = store.start_campaign(&campaign, NOW).await;
+    assert!(
+        matches!(started, Err(StoreError::Conflict(_))),
+        "{started:?}"
+    );
+    let added = store.import_leads(&campaign, &leads(1)).await;
+    let refused = ImportError::Store(StoreError::Conflict(String::new()));
+    assert_eq!(
+        std::mem::discriminant(&added.unwrap_err()),
+        std::mem::discriminant(&refused)
+    );
+    drop(alone);
+    store.import_leads(&campaign, &leads(1)).await.unwrap();
+    store.start_campaign(&campaign, NOW).await.unwrap();
+}
+
+async fn count_rows(store: &Store) -> i64 {
+    count_by(store, "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM leads").await
+}
+
+async fn count_planned(store: &Store) -> i64 {
+    count_by(
+        store,
+        "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM deliveries",
+    )
+    .await
+}
+
+async fn count_by(store: &Store, text: &'static str) -> i64 {
+    let row = sqlx::query(text).fetch_one(&store.reader).await.unwrap();
+    number(&row, "n").unwrap()
+}
+
+/// Does long work, and short work beside it; answers how often the latter came through before the former ended.
+async fn count_writes<T>(store: &Store, long: impl Future<Output = T>) -> (u32, T) {
+    tokio::pin!(long);
+    let mut n_written = 0;
+    loop {
+        let name = format!("note {n_written}");
+        tokio::select! {
+            ended = &mut long => return (n_written, ended),
+            written = store.create_meta(&name, "") => {
+                written.unwrap();
+                n_written += 1;
+            }
+        }
+    }
+}
+
+/// The first campaign that has a first message.
+fn first(queues: &mut [Queue], served: i64) -> Option<Turn> {
+    let queue_idx = queues.iter().position(|queue| queue.has_first)?;
+    Some(Turn {
+        queue_idx,
+        class: Class::First,
+        served,
+    })
+}
+
+async fn claim(store: &Store, inbox: &InboxId) -> bool {
+    let claim = Claim {
+        inbox: inbox.clone(),
+        domain: "acme.example".to_owned(),
+        now: NOW,
+        lease_until: NOW + Duration::from_mins(1),
+        sent: None,
+        take_turn: first,
+        rests: protocol::standing::Rests::default(),
+    };
+    store.claim_delivery(&claim).await.unwrap().is_some()
+}

@@ -1,0 +1,360 @@
+//! What the sent folder tells: doubts that it settles, the inbox's own message as a canary where nothing else can
+//! speak, and who makes the copies. What follows from it is decided in `engine::doubt`.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use protocol::campaign::Step;
+use protocol::delivery::{Event, NoEvidence};
+use protocol::id::DeliveryId;
+use protocol::provider::Submission;
+use protocol::timestamp::Timestamp;
+
+use super::WorkError;
+use super::mailbox::Mailbox;
+use super::memory::Memory;
+use crate::app::App;
+use crate::engine::doubt::{self, SIZES_APART, Silence, Verdict};
+use crate::record::{Doubt, SentPlace};
+use crate::secret::random_text;
+use crate::smtp::{Envelope, Outcome};
+use crate::store::doubt::NewCanary;
+use crate::store::inbox::{CopiedBy, Inbox};
+use crate::text::message::{Parts, compose};
+
+/// How long a copy that the server may make is looked for before the relay makes one.
+const COPIED_WITHIN: Duration = Duration::from_mins(2);
+/// When it is looked for, after the acceptance.
+const LOOKS: [Duration; 4] = [
+    Duration::from_secs(2),
+    Duration::from_secs(10),
+    Duration::from_mins(1),
+    COPIED_WITHIN,
+];
+/// Messages that are held while it is not known who makes copies; of what goes beyond, a copy is made at once.
+const HELD_AT_MOST: usize = 200;
+
+/// An accepted message of which the relay makes no copy before it knows that nobody else does.
+pub(super) struct Copied {
+    id: DeliveryId,
+    message_id: String,
+    message: Vec<u8>,
+    /// Where the sent folder stood before.
+    sent: SentPlace,
+    /// At which uptime it was accepted.
+    since: Duration,
+}
+
+/// What a look at the doubts leaves to do.
+#[derive(Clone, Copy, Debug, Default)]
+struct Open {
+    /// When to look again; `None` where no doubt is open.
+    again: Option<Timestamp>,
+    /// The least size of the message that the inbox must write to itself; `None` where it need not.
+    canary_bytes: Option<u64>,
+}
+
+/// Looks into the sent folder and does what follows.
+pub(super) async fn settle(
+    app: &App,
+    inbox: &Inbox,
+    submission: &Submission,
+    memory: &mut Memory,
+) -> Result<(), WorkError> {
+    let copies = learn_copies(app, inbox, memory).await?;
+    let open = settle_doubts(app, inbox, submission, memory).await?;
+    memory.look_at = [copies, open.again].into_iter().flatten().min();
+    if let Some(bytes) = open.canary_bytes {
+        send_canary(app, inbox, memory, bytes).await?;
+    }
+    Ok(())
+}
+
+async fn settle_doubts(
+    app: &App,
+    inbox: &Inbox,
+    submission: &Submission,
+    memory: &mut Memory,
+) -> Result<Open, WorkError> {
+    let mut doubts = app.store.list_doubts(&inbox.id).await?;
+    let Memory {
+        mailbox,
+        watched_since,
+        ..
+    } = memory;
+    let noted = doubts.iter().filter_map(|doubt| doubt.sent);
+    let Some(from_uid) = noted.map(|position| position.uid_next).min() else {
+        for doubt in &doubts {
+            let verdict = Verdict::Unsettled(NoEvidence::NoSentFolder);
+            put(app, inbox, doubt, verdict).await?;
+        }
+        return Ok(Open::default());
+    };
+    let message_ids = doubts.iter().map(|doubt| doubt.message_id.as_str());
+    let look = mailbox
+        .reader(app, inbox)
+        .await?
+        .look(from_uid, app.clock.now(), &message_ids.collect())
+        .await?;
+    let first = doubts.iter().map(|doubt| doubt.claim_no).min().unwrap_or(0);
+    let accepted = app.store.list_accepted_since(&inbox.id, first).await?;
+    let canaries = look
+        .as_ref()
+        .map(|look| look.find_canaries(&accepted))
+        .unwrap_or_default();
+    let uptime = app.clock.uptime();
+    watched_since.retain(|id, _| doubts.iter().any(|doubt| doubt.id == *id));
+    let mut open = Open::default();
+    let mut silence = Silence {
+        n_doubts: 0,
+        over_for: None,
+        accepted_since: false,
+        last_canary: None,
+    };
+    let mut greatest = 0;
+    for doubt in &mut doubts {
+        doubt.size_bytes = find_size(app, inbox, doubt).await?;
+        // Not before this look: the one who watched before may have been another process.
+        let since = *watched_since.entry(doubt.id.clone()).or_insert(uptime);
+        let watched_for = uptime.saturating_sub(since);
+        let look = look.as_ref();
+        match doubt::decide(
+            doubt,
+            look,
+            submission,
+            &canaries,
+            inbox.adoption,
+            watched_for,
+        ) {
+            Verdict::LookAgain { at } => {
+                open.again = Some(open.again.map_or(at, |earlier| earlier.min(at)));
+                silence.n_doubts += 1;
+                let over_for = doubt::conclusive_after(submission)
+                    .and_then(|after| watched_for.checked_sub(after));
+                silence.over_for = silence.over_for.max(over_for);
+                silence.accepted_since |= accepted
+                    .iter()
+                    .any(|sent| sent.claim_no > doubt.claim_no && sent.adoption == doubt.adoption);
+                greatest = greatest.max(doubt.size_bytes.unwrap_or(0));
+            }
+            verdict => put(app, inbox, doubt, verdict).await?,
+        }
+    }
+    if silence.over_for.is_some() && app.config.canary {
+        let last = app.store.find_last_canary(&inbox.id).await?;
+        silence.last_canary = last.map(|at| app.clock.now().since(at));
+        open.canary_bytes = silence.wants_canary().then_some(greatest / SIZES_APART);
+    }
+    Ok(open)
+}
+
+/// The size of a delivery's message: what is on record makes the same one.
+async fn find_size(app: &App, inbox: &Inbox, doubt: &Doubt) -> Result<Option<u64>, WorkError> {
+    let Some(written) = app.store.find_written(&doubt.id).await? else {
+        return Ok(None);
+    };
+    let parts = Parts {
+        from: &inbox.address,
+        to: &written.to,
+        fields: &written.fields,
+        steps: &written.steps,
+        step_idx: written.step_idx,
+        delivery: &doubt.id,
+        message_id: &doubt.message_id,
+        thread: &written.thread,
+        date: doubt.since,
+    };
+    Ok(compose(&parts).ok().map(|message| message.len() as u64))
+}
+
+async fn put(app: &App, inbox: &Inbox, doubt: &Doubt, verdict: Verdict) -> Result<(), WorkError> {
+    let now = app.clock.now();
+    let (event, wire_id, why) = match verdict {
+        Verdict::Found { wire_id } => (Event::Found { at: now }, wire_id, None),
+        Verdict::Refuted => (Event::Refuted, None, None),
+        Verdict::Unsettled(why) => (Event::Unsettled, None, Some(why)),
+        Verdict::LookAgain { .. } => return Ok(()),
+    };
+    tracing::info!(inbox = %inbox.address, delivery = %doubt.id, verdict = event.name(), ?why, "a doubt is settled");
+    app.store
+        .settle_doubt(&doubt.id, event, wire_id.as_deref(), why, now)
+        .await?;
+    Ok(())
+}
+
+/// The inbox writes to itself, so that absence can mean something. It is no lead's delivery: what becomes of it is on
+/// record, and its own doubt opens nothing.
+async fn send_canary(
+    app: &App,
+    inbox: &Inbox,
+    memory: &mut Memory,
+    at_least_bytes: u64,
+) -> Result<(), WorkError> {
+    let now = app.clock.now();
+    if inbox.paced_until(now).is_some_and(|until| until > now) {
+        return Ok(());
+    }
+    let canary = NewCanary {
+        id: DeliveryId::new(format!("{}{}", DeliveryId::PREFIX, random_text())),
+        inbox: inbox.id.clone(),
+        message_id: format!("{}@{}", random_text(), inbox.address.domain()),
+        adoption: inbox.adoption,
+        begun_at: now,
+    };
+    let step = Step {
+        subject: CANARY_SUBJECT.to_owned(),
+        body: fill(CANARY_BODY, at_least_bytes),
+        wait_ms: 0,
+    };
+    let parts = Parts {
+        from: &inbox.address,
+        to: &inbox.address,
+        fields: &BTreeMap::new(),
+        steps: &[step],
+        step_idx: 0,
+        delivery: &canary.id,
+        message_id: &canary.message_id,
+        thread: &[],
+        date: now,
+    };
+    let Ok(message) = compose(&parts) else {
+        return Ok(());
+    };
+    let envelope = Envelope {
+        from: inbox.address.clone(),
+        to: inbox.address.clone(),
+    };
+    let (session, _) = memory.mailbox.sender(app, inbox).await?;
+    app.store.create_canary(&canary).await?;
+    match session.send(&envelope, &message).await {
+        Outcome::Accepted { .. } => {
+            app.store.accept_canary(&canary, app.clock.now()).await?;
+        }
+        outcome => {
+            tracing::info!(inbox = %inbox.address, ?outcome, "the inbox could not write to itself");
+            memory.mailbox.close_smtp().await;
+        }
+    }
+    memory.doubt(app.clock.now() + LOOKS[0]);
+    Ok(())
+}
+
+const CANARY_SUBJECT: &str = "Unpause looks whether copies are kept";
+const CANARY_BODY: &str = "Unpause sent this message from this inbox to itself. The connection broke while a message was \
+     handed over; whether its copy would be in the sent folder can only be told by the copy of a later one.\n\
+     You can delete this message.\n";
+
+/// The text, made longer until it has this many bytes. No line is long (RFC 5322 §2.1.1).
+fn fill(text: &str, bytes: u64) -> String {
+    const LINE: &str = "----------------------------------------------------------------------\n";
+    let bytes = usize::try_from(bytes).unwrap_or(0);
+    let missing = bytes.saturating_sub(text.len());
+    format!("{text}{}", LINE.repeat(missing.div_ceil(LINE.len())))
+}
+
+/// Makes a copy of an accepted message in the sent folder where nobody but the client makes one, or holds it until
+/// that is known. Its failure costs only the copy.
+pub(super) async fn keep_copy(
+    app: &App,
+    inbox: &Inbox,
+    memory: &mut Memory,
+    id: &DeliveryId,
+    message_id: &str,
+    message: Vec<u8>,
+) {
+    let sent = memory.mailbox.sent_place();
+    match (inbox.copied_by(), sent) {
+        (CopiedBy::Server, _) => {}
+        (CopiedBy::Unknown, Some(sent)) if memory.copied.len() < HELD_AT_MOST => {
+            memory.copied.push(Copied {
+                id: id.clone(),
+                message_id: message_id.to_owned(),
+                message,
+                sent,
+                since: app.clock.uptime(),
+            });
+            memory.doubt(app.clock.now());
+        }
+        (CopiedBy::Unknown | CopiedBy::Client, _) => {
+            append(app, inbox, &mut memory.mailbox, &message).await;
+        }
+    }
+}
+
+async fn append(app: &App, inbox: &Inbox, mailbox: &mut Mailbox, message: &[u8]) {
+    let kept = match mailbox.reader(app, inbox).await {
+        Ok(reader) => reader.append_sent(message).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = kept {
+        tracing::warn!(inbox = %inbox.address, %error, "no copy was kept in the sent folder");
+    }
+}
+
+/// Looks for copies that the server made of the messages that are held; answers when to look again.
+async fn learn_copies(
+    app: &App,
+    inbox: &Inbox,
+    memory: &mut Memory,
+) -> Result<Option<Timestamp>, WorkError> {
+    let Some(from_uid) = memory
+        .copied
+        .iter()
+        .map(|held| held.sent.position.uid_next)
+        .min()
+    else {
+        return Ok(None);
+    };
+    let uptime = app.clock.uptime();
+    let ids = memory.copied.iter().map(|held| held.message_id.as_str());
+    let ids: HashSet<&str> = ids.collect();
+    let look = memory
+        .mailbox
+        .reader(app, inbox)
+        .await?
+        .look(from_uid, app.clock.now(), &ids)
+        .await?;
+    let mut known = inbox.clone();
+    let mut held = std::mem::take(&mut memory.copied);
+    for copied in std::mem::take(&mut held) {
+        let is_copied = look.as_ref().is_some_and(|look| {
+            let mut copies = look.copies.iter();
+            copies.any(|seen| seen.copy.is_of(&copied.id, &copied.message_id))
+        });
+        let is_over = uptime.saturating_sub(copied.since) >= COPIED_WITHIN;
+        if is_copied {
+            known.copies_found += 1;
+        } else if is_over {
+            known.copies_missing += 1;
+            append(app, inbox, &mut memory.mailbox, &copied.message).await;
+        } else {
+            held.push(copied);
+        }
+    }
+    let (found, missing) = (
+        known.copies_found - inbox.copies_found,
+        known.copies_missing - inbox.copies_missing,
+    );
+    if found + missing > 0 {
+        app.store
+            .note_copies(&inbox.id, inbox.adoption, found, missing)
+            .await?;
+    }
+    match known.copied_by() {
+        CopiedBy::Server => held.clear(),
+        CopiedBy::Client => {
+            for copied in held.drain(..) {
+                append(app, inbox, &mut memory.mailbox, &copied.message).await;
+            }
+        }
+        CopiedBy::Unknown => {}
+    }
+    let next = |copied: &Copied| {
+        let held_for = uptime.saturating_sub(copied.since);
+        let next = LOOKS.into_iter().find(|after| *after > held_for)?;
+        Some(app.clock.now() + next.saturating_sub(held_for))
+    };
+    let again = held.iter().filter_map(next).min();
+    memory.copied = held;
+    Ok(again)
+}
