@@ -223,9 +223,26 @@ impl Store {
         }
     }
 
-    /// Sets something of the connection that writes, as a disk or another process may.
+    /// Lets the database take no page more than it has, as a full disk does, or as many as it likes.
     #[cfg(test)]
-    pub(crate) async fn set_pragma(&self, pragma: &'static str) {
+    pub(crate) async fn limit(&self, is_full: bool) {
+        // Below what is used already, SQLite takes what is used already: not a page more.
+        let pragma = if is_full {
+            "PRAGMA max_page_count = 1"
+        } else {
+            "PRAGMA max_page_count = 1000000"
+        };
+        sqlx::query(pragma).execute(&self.writer).await.unwrap();
+    }
+
+    /// Lets the database take no writes, as a file system that was mounted for reading does, or take them again.
+    #[cfg(test)]
+    pub(crate) async fn refuse_writes(&self, refuses: bool) {
+        let pragma = if refuses {
+            "PRAGMA query_only = 1"
+        } else {
+            "PRAGMA query_only = 0"
+        };
         sqlx::query(pragma).execute(&self.writer).await.unwrap();
     }
 

@@ -38,7 +38,10 @@ pub(super) fn run(bytes: &[u8]) {
         }
         Arrival::Complaint(of) => {
             check_named(of, &text, is_plain);
-            assert!(may_be_bounce(bytes), "a complaint that its headers do not tell");
+            assert!(
+                may_be_bounce(bytes),
+                "a complaint that its headers do not tell"
+            );
         }
     }
     let copy = parse_copy(bytes);

@@ -112,7 +112,9 @@ fn check(reply: &SmtpReply) {
         );
         let inside = id.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
         let is_left_side = inside.is_none()
-            && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
         let inside = inside.unwrap_or_default();
         let is_whole = inside.bytes().all(|byte| byte.is_ascii_graphic())
             && !inside.contains(['<', '>'])

@@ -46,14 +46,6 @@ struct Answer {
 }
 
 impl Session {
-    /// The headers of every message from `from_uid` on, ascending by unique id. Messages that came
-    /// after [`Session::examine`] may be among them. A long gap is read with less memory by
-    /// [`Session::list_uids`] and [`Session::fetch_headers_of`].
-    pub async fn fetch_headers(&mut self, from_uid: u32) -> Result<Vec<Header>, Failure> {
-        let uids = self.list_uids(from_uid).await?;
-        self.fetch_headers_of(&uids).await
-    }
-
     /// The headers of these messages, which are in ascending order; those that are gone are left out, and so are those
     /// that the server cannot give, which [`Session::take_passed_over`] names. A failure where it gives none at all, or
     /// says that it is not the message.

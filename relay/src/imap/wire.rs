@@ -16,7 +16,7 @@ use super::reading::{
     Code, Data, Response, Status, StatusKind, Unreadable, legible, parse_response,
 };
 use crate::failure::Failure;
-use crate::service::Service;
+use crate::greeting::Service;
 use crate::tls::{said_of, timed_out};
 
 /// How long the end of a command may take after the server said `BYE`: it closes at once (RFC 9051

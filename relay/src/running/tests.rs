@@ -259,9 +259,8 @@ impl Away {
                     .unwrap();
                 return Some(other);
             }
-            // Below what is used already, SQLite takes what is used already: not a page more.
-            Self::Full => store.set_pragma("PRAGMA max_page_count = 1").await,
-            Self::ReadOnly => store.set_pragma("PRAGMA query_only = 1").await,
+            Self::Full => store.limit(true).await,
+            Self::ReadOnly => store.refuse_writes(true).await,
         }
         None
     }
@@ -271,8 +270,8 @@ impl Away {
         let store = &relay.app().store;
         match self {
             Self::Busy => {}
-            Self::Full => store.set_pragma("PRAGMA max_page_count = 1000000").await,
-            Self::ReadOnly => store.set_pragma("PRAGMA query_only = 0").await,
+            Self::Full => store.limit(false).await,
+            Self::ReadOnly => store.refuse_writes(false).await,
         }
     }
 }
@@ -385,7 +384,7 @@ async fn our_own_failure_asks_the_servers_ever_more_seldom() {
     let relay = ground.start().await;
     relay.connect().await;
     let control = ground.sandbox.control();
-    relay.app().store.set_pragma("PRAGMA query_only = 1").await;
+    relay.app().store.refuse_writes(true).await;
     let mut events = control.events();
     for _ in 0..300 {
         clock.advance(Duration::from_secs(1));

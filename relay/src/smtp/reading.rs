@@ -4,7 +4,7 @@
 use protocol::evidence::Said;
 use protocol::reply::SmtpReply;
 
-use crate::service::Service;
+use crate::greeting::Service;
 
 /// Longest line of a reply. RFC 5321 §4.5.3.1.5 allows 512 octets; servers in the field go beyond it.
 const LINE_AT_MOST_BYTES: usize = 4 * 1024;

@@ -16,7 +16,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::clocks::Moment;
-use super::{Store, StoreError, json, number, small, text, to_json};
+use super::{Store, StoreError, number, text, to_json};
 use crate::record::NewLead;
 use crate::secret::random_text;
 
@@ -190,37 +190,7 @@ async fn insert_leads<'a>(
     Ok(())
 }
 
-impl Store {
-    /// The leads of a campaign with their fields, by row: at most `limit` after row `after`.
-    pub async fn list_lead_fields(
-        &self,
-        campaign: &CampaignId,
-        after: u64,
-        limit: u32,
-    ) -> Result<Vec<NewLead>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT l.position AS position, l.address AS address, l.fields AS fields FROM leads l \
-             JOIN campaigns c ON c.id = l.campaign_id WHERE l.campaign_id = $1 AND l.position > $2 \
-             AND l.position <= c.leads_up_to ORDER BY l.position LIMIT $3",
-        )
-        .bind(campaign.to_string())
-        .bind(i64::try_from(after).unwrap_or(i64::MAX))
-        .bind(i64::from(limit))
-        .fetch_all(&self.reader)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(NewLead {
-                    row: small(row, "position")?,
-                    address: text(row, "address")?
-                        .parse()
-                        .map_err(|_| StoreError::Corrupt { what: "address" })?,
-                    fields: json(row, "fields")?,
-                })
-            })
-            .collect()
-    }
-}
+impl Store {}
 
 /// Stops a lead for good: what was planned for it, and its steps that are not planned yet, are suppressed.
 /// What may have been sent is left to be settled. Answers whether the lead was still active.

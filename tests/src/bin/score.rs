@@ -31,7 +31,7 @@ async fn main() -> ExitCode {
     match score::inputs(&folder).await {
         Ok(scored) => {
             let mut out = std::io::stdout().lock();
-            let written = write!(out, "{}{}\n", scored.table(), scored.json());
+            let written = writeln!(out, "{}{}", scored.table(), scored.json());
             written.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
         }
         Err(error) => {

@@ -28,12 +28,12 @@ pub(super) async fn play(file: &str, bytes: &[u8], expected: &str) -> anyhow::Re
     if file.starts_with("smtp") {
         let met = talk_smtp(&dialer, &player, &sign_in).await?;
         let ended = player.finish().await;
-        return Ok(judge_smtp(&met, ended, &expected));
+        return Ok(judge_smtp(met.as_ref(), &ended, &expected));
     }
     let mut met = Met::default();
     let failure = talk_imap(&dialer, &player, &sign_in, &mut met).await.err();
     let ended = player.finish().await;
-    Ok(judge_imap(&met, failure, ended, &expected))
+    Ok(judge_imap(&met, failure, &ended, &expected))
 }
 
 /// What reading met before it ended.
@@ -65,10 +65,10 @@ async fn talk_imap(
 fn judge_imap(
     met: &Met,
     failure: Option<Failure>,
-    ended: anyhow::Result<()>,
+    ended: &anyhow::Result<()>,
     expected: &str,
 ) -> Outcome {
-    let words = match (&failure, &ended) {
+    let words = match (&failure, ended) {
         (Some(failure), _) => format!("{failure:?}"),
         (None, Err(error)) => format!("{met:?}; {error:#}"),
         (None, Ok(())) => format!("{met:?}"),
@@ -78,7 +78,7 @@ fn judge_imap(
     } else if expected.contains("101 is read") {
         failure.is_none() && met.read == [101]
     } else if expected.contains("no imap server") {
-        failure.is_some_and(|failure| is_lasting(failure))
+        failure.is_some_and(is_lasting)
     } else if expected.contains("sent is found") {
         met.sent_folder
     } else if expected.contains("says id") {
@@ -130,8 +130,8 @@ async fn talk_smtp(
     Ok(outcome)
 }
 
-fn judge_smtp(met: &Option<Submitted>, ended: anyhow::Result<()>, expected: &str) -> Outcome {
-    let words = match &ended {
+fn judge_smtp(met: Option<&Submitted>, ended: &anyhow::Result<()>, expected: &str) -> Outcome {
+    let words = match ended {
         Ok(()) => format!("{met:?}"),
         Err(error) => format!("{met:?}; {error:#}"),
     };

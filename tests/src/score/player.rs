@@ -132,7 +132,10 @@ impl Conversation {
                 let line = self.hear().await?;
                 let pattern = match rest.strip_prefix("$tag ") {
                     Some(pattern) => {
-                        self.tag = line.split(' ').next().unwrap_or_default().to_owned();
+                        line.split(' ')
+                            .next()
+                            .unwrap_or_default()
+                            .clone_into(&mut self.tag);
                         format!("{} {pattern}", self.tag)
                     }
                     None => rest.to_owned(),

@@ -1,4 +1,4 @@
-//! The messages of a campaign: created, given a list with the columns email, first_name, First Name and company,
+//! The messages of a campaign: created, given a list with the columns email, `first_name`, First Name and company,
 //! started and sent.
 
 use super::world::{SOON, World};

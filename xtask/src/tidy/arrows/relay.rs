@@ -13,6 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("config", &[]),
     ("failure", &[]),
+    ("greeting", &[]),
     ("record", &[]),
     ("secret", &[]),
     ("sign_in", &[]),
@@ -22,11 +23,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("engine", &["record", "text"]),
     // Adapters: the network, the database, the log.
     ("tls", &["failure"]),
-    ("smtp", &["failure", "sign_in", "tls"]),
-    ("imap", &["failure", "sign_in", "tls"]),
+    ("smtp", &["failure", "greeting", "sign_in", "tls"]),
+    ("imap", &["failure", "greeting", "sign_in", "tls"]),
     ("oauth", &["failure", "secret", "tls"]),
-    // Dues are readings of what the process lives, and every write keeps that.
-    ("store", &["clock", "record", "secret"]),
+    // Dues are readings of what the process lives, and every write keeps that; what an arrived message names is looked
+    // up as it was read.
+    ("store", &["clock", "record", "secret", "text"]),
     ("notify", &["store"]),
     ("log", &["config"]),
     // What is shared.
@@ -61,6 +63,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "app",
             "bell",
             "clock",
+            "config",
             "credentials",
             "engine",
             "failure",
@@ -80,8 +83,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "running",
         &[
-            "app", "bell", "clock", "config", "http", "oauth", "provider", "secret", "store",
-            "tls", "worker",
+            "app",
+            "bell",
+            "clock",
+            "config",
+            "credentials",
+            "http",
+            "oauth",
+            "provider",
+            "record",
+            "secret",
+            "store",
+            "tls",
+            "worker",
         ],
     ),
     // The command line.
