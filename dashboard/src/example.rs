@@ -74,6 +74,7 @@ fn inbox(id: &str, address: &str, state: ConnectionState, cause: Option<Cause>) 
             card: cause.map(|cause| cause.card().render(&facts)),
             evidence: cause.map(|_| "400 invalid_grant: Token has been revoked.".to_owned()),
         },
+        refused: None,
         held: if cause.is_some() { 25 } else { 0 },
         unsettled: 0,
         at_provider: None,
@@ -129,6 +130,7 @@ pub(crate) fn deliveries() -> Vec<Delivery> {
         cause: None,
         no_evidence: None,
         words: None,
+        alike: None,
     };
     let mut deliveries = vec![
         delivery(

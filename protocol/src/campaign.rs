@@ -88,6 +88,8 @@ pub enum Event {
     Reconnected,
     /// Every lead is done.
     Finish,
+    /// A lead that was done is to be written to again.
+    Reopen,
 }
 
 /// The event does not belong to the state; the campaign stays as it was.
@@ -128,6 +130,7 @@ impl State {
                 Event::Reconnected,
             )
             | (Self::Draft, Event::Start)
+            | (Self::Finished { .. }, Event::Reopen)
             | (
                 Self::Paused {
                     by: PausedBy::Person,
@@ -163,6 +166,7 @@ impl Event {
             Self::Lost { .. } => "pause for a lost inbox",
             Self::Reconnected => "go on after a reconnect",
             Self::Finish => "finish",
+            Self::Reopen => "go on with a lead that was done",
         }
     }
 }

@@ -6,6 +6,7 @@
 //!    ↑  ↑            │        ├→ Rejected
 //!    │  └─ Deferred ←┤        └→ InDoubt ─┬→ Accepted
 //!    └───────────────┼────────── refuted ─┤
+//!    ↑ returned: from Rejected and Bounced, and from what was suppressed with them
 //!                    └ interrupted ↗      └→ Unsettled → (a person) Accepted, Planned, Cancelled
 //! ```
 
@@ -125,10 +126,15 @@ pub enum Event {
     },
     /// The attempt ended before the connection could take the message; nothing was tried on the lead.
     PutBack,
-    /// A permanent refusal of this recipient or message.
+    /// A permanent refusal of this recipient or message, at once or once it is known to be the lead's.
     Rejected {
         /// Why.
         cause: Cause,
+    },
+    /// What it met was not its lead's, or a person says so: it is due again, as the same message.
+    Returned {
+        /// When it was due before; what still knows that keeps its own.
+        due: Reading,
     },
     /// The reply was not seen, the lease ran out, or the relay was restarted meanwhile.
     Doubted {
@@ -242,7 +248,22 @@ impl State {
                     rest_until,
                 }
             }
-            (Self::Attempting { .. }, Event::Rejected { cause }) => Self::Rejected { cause },
+            (
+                Self::Attempting { .. } | Self::Planned { .. } | Self::Deferred { .. },
+                Event::Rejected { cause },
+            ) => Self::Rejected { cause },
+            // A step that was suppressed only because an earlier one was refused or bounced follows it back.
+            (
+                Self::Rejected { .. }
+                | Self::Bounced { .. }
+                | Self::Suppressed {
+                    why: Suppression::Rejected | Suppression::Bounced,
+                },
+                Event::Returned { due },
+            )
+            | (Self::Planned { due } | Self::Deferred { due, .. }, Event::Returned { .. }) => {
+                Self::Planned { due }
+            }
             (Self::Attempting { due, .. }, Event::Doubted { at }) => {
                 Self::InDoubt { since: at, due }
             }
@@ -292,6 +313,7 @@ impl Event {
             Self::Deferred { .. } => "deferred",
             Self::PutBack => "put_back",
             Self::Rejected { .. } => "rejected",
+            Self::Returned { .. } => "returned",
             Self::Doubted { .. } => "doubted",
             Self::Found { .. } => "found",
             Self::Refuted => "refuted",
@@ -333,6 +355,7 @@ mod tests {
             Just(Event::Rejected {
                 cause: Cause::RecipientRejected
             }),
+            reading().prop_map(|due| Event::Returned { due }),
             instant().prop_map(|at| Event::Doubted { at }),
             instant().prop_map(|at| Event::Found { at }),
             Just(Event::Refuted),
@@ -373,7 +396,7 @@ mod tests {
             let mut may_have_gone = false;
             for event in events {
                 let claimed = matches!(event, Event::Claimed { .. });
-                let settled = matches!(event, Event::Refuted | Event::Decided { decision: Decision::SendAgain, .. });
+                let settled = matches!(event, Event::Refuted | Event::Returned { .. } | Event::Decided { decision: Decision::SendAgain, .. });
                 let Ok(next) = state.clone().apply(event) else { continue };
                 prop_assert!(!(claimed && may_have_gone), "claimed from {state:?}");
                 may_have_gone = match next {
@@ -391,7 +414,10 @@ mod tests {
         fn a_due_is_never_rewritten(due in 0_i64..1_000, events in prop::collection::vec(any_event(), 0..60)) {
             let due = Reading::from_ms(due);
             let mut state = State::Planned { due };
-            for event in events {
+            for mut event in events {
+                if let Event::Returned { due: before } = &mut event {
+                    *before = due;
+                }
                 let early = matches!(event, Event::Claimed { reading, .. } if reading < due);
                 let Ok(next) = state.clone().apply(event) else { continue };
                 prop_assert!(!early, "claimed before its time from {state:?}");

@@ -5,7 +5,8 @@
 //!    └────→ Stopped   none of its later steps is sent: it answered, bounced, was rejected, or a person said so
 //! ```
 //!
-//! Both ends are final. Who answers after the last step is done and stays it.
+//! Who answers after the last step is done and stays it. An end is taken back only where what was met was not the
+//! lead's, or a person says so: then it is active again.
 
 /// Where a lead stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +26,8 @@ pub enum Event {
     Finished,
     /// A reason not to write to it any more; it stands with each step that was suppressed.
     Stopped,
+    /// What ended it was not its own: it is written to again.
+    Revived,
 }
 
 /// The event does not belong to the state; the lead stays as it was.
@@ -60,10 +63,12 @@ impl State {
         let after = match event {
             Event::Finished => Self::Done,
             Event::Stopped => Self::Stopped,
+            Event::Revived => Self::Active,
         };
-        match self {
-            Self::Active => Ok(after),
-            Self::Done | Self::Stopped => Err(InvalidTransition {
+        match (self, after) {
+            (Self::Active, Self::Done | Self::Stopped)
+            | (Self::Done | Self::Stopped, Self::Active) => Ok(after),
+            _ => Err(InvalidTransition {
                 state: self.name(),
                 event: after.name(),
             }),
@@ -76,7 +81,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lead_ends_once() {
+    fn a_lead_ends_once_unless_its_end_was_not_its_own() {
+        assert!(State::Active.apply(Event::Revived).is_err());
         for (event, end) in [
             (Event::Finished, State::Done),
             (Event::Stopped, State::Stopped),
@@ -85,6 +91,7 @@ mod tests {
             for again in [Event::Finished, Event::Stopped] {
                 assert!(end.apply(again).is_err(), "{end:?} takes {again:?}");
             }
+            assert_eq!(end.apply(Event::Revived), Ok(State::Active));
         }
     }
 

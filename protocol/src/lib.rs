@@ -22,4 +22,5 @@ pub mod reply;
 pub mod request;
 pub mod sealed;
 pub mod secret;
+pub mod standing;
 pub mod timestamp;

@@ -66,6 +66,8 @@ pub struct Timing {
     pub lease_for: Duration,
     /// How long before its end an access token is refreshed.
     pub refresh_ahead: Duration,
+    /// The minute in which the rests after refusals and doubts are counted.
+    pub rest_minute: Duration,
 }
 
 /// A provider as this relay is registered there.

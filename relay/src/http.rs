@@ -94,6 +94,9 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::campaign::ResumeCampaign>()
         .mount::<api::delivery::ListDeliveries>()
         .mount::<api::delivery::SettleDelivery>()
+        .mount::<api::delivery::SettleDeliveries>()
+        .mount::<api::delivery::PutBackDeliveries>()
+        .mount::<api::inbox::AnswerInbox>()
         .mount::<api::status::GetStatus>()
 }
 

@@ -31,6 +31,7 @@ pub mod lead;
 pub mod reconnect;
 pub mod resume;
 pub mod set_back;
+pub mod standing;
 
 /// The tables, in the order in which they came.
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");

@@ -23,6 +23,7 @@ mod mailbox;
 mod memory;
 mod reading;
 mod reconnect;
+mod returned;
 mod sending;
 mod settling;
 mod token;

@@ -34,7 +34,7 @@
 //! | `GET grants?address=…` | | the grants of a person |
 //!
 //! An unknown address is answered 404, a body of another shape 4xx; nothing is half done.
-//! [`Trouble`] for one person's next conversation and the [`Flood`] are made in process only.
+//! [`Trouble`] for one person's next conversation, an [`AccountFault`] and the [`Flood`] are made in process only.
 
 pub(crate) mod fault;
 pub(crate) mod flood;
@@ -49,7 +49,7 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 
-pub use fault::{DropAfterData, SentCopyFault, Stage};
+pub use fault::{AccountDoes, AccountFault, DropAfterData, SentCopyFault, Stage};
 pub use flood::Flood;
 pub use point::{Event, GrantType, Held, Point};
 pub use trouble::{Gate, Met, Trouble};
@@ -265,6 +265,17 @@ impl Control {
         locked(&self.provider.faults)
             .refused_recipients
             .insert(address.to_lowercase(), reply.into());
+    }
+
+    /// From now on, or from some message on, this happens to all mail of the account that leaves its own domain; `None`
+    /// ends it. At MAIL no recipient is known, so there it happens to all.
+    pub fn trouble_account(&self, address: &str, fault: Option<AccountFault>) {
+        locked(&self.provider.faults).accounts.set(address, fault);
+    }
+
+    /// When the fault of this account was met, in milliseconds since 1970 UTC, the earliest first.
+    pub fn account_met_at_ms(&self, address: &str) -> Vec<u64> {
+        locked(&self.provider.faults).accounts.met_at_ms(address)
     }
 
     /// Puts this reply in the place of the next true one of that stage. Several wait in order.

@@ -42,8 +42,8 @@ use tokio_rustls::TlsAcceptor;
 pub use account::UnknownPerson;
 pub use certificate::CertificateError;
 pub use control::{
-    Control, DropAfterData, Event, Gate, GrantType, Held, Met, Point, SentCopyFault, Stage,
-    Trouble, UnknownFolder,
+    AccountDoes, AccountFault, Control, DropAfterData, Event, Gate, GrantType, Held, Met, Point,
+    SentCopyFault, Stage, Trouble, UnknownFolder,
 };
 pub use mail::{Delivered, Folder, Stored};
 pub use oauth::grant::{Grant, KnownSecret, SecretKind};

@@ -17,7 +17,7 @@ use smtp_proto::{Error as ParseError, Request};
 use tokio_rustls::TlsAcceptor;
 
 use crate::connection::{Connection, Gone};
-use crate::control::{Gate, Point, Stage};
+use crate::control::{AccountDoes, Gate, Point, Stage};
 use crate::locked;
 use crate::provider::{SignedIn, take_reply};
 use crate::sasl::Credentials;
@@ -203,12 +203,38 @@ impl Session {
         if let Some(refusal) = refusal {
             return self.reply_bytes(&refusal).await.map(|_| ());
         }
+        match self.meet_account(Stage::Rcpt, Some(to)) {
+            Some(AccountDoes::Say(said)) => return self.reply_bytes(&said).await.map(|_| ()),
+            Some(AccountDoes::Lose) => {
+                self.connection.lose();
+                return Err(Gone);
+            }
+            None => {}
+        }
         if self.answer(Stage::Rcpt, "250 2.1.5 Ok").await?
             && let Some(envelope) = self.envelope.as_mut()
         {
             envelope.recipients.push(to.to_owned());
         }
         Ok(())
+    }
+
+    /// What this stage does to a message of whoever is signed in, to these recipients and to `next`.
+    fn meet_account(&self, stage: Stage, next: Option<&str>) -> Option<AccountDoes> {
+        // The recipient that is being added is judged before it is one.
+        if stage == Stage::Rcpt && next.is_none() {
+            return None;
+        }
+        let person = &self.person.as_ref()?.address;
+        let mut to = self
+            .envelope
+            .as_ref()
+            .map(|envelope| envelope.recipients.clone())
+            .unwrap_or_default();
+        to.extend(next.map(str::to_owned));
+        locked(&self.connection.provider.faults)
+            .accounts
+            .meet(stage, person, &to)
     }
 
     /// A revoked session hears of it at its next command (RFC 5321 §3.8).
@@ -235,6 +261,14 @@ impl Session {
             && let Some(said) = self.connection.meet(gate, person.as_deref()).await?
         {
             return self.reply_bytes(&said).await;
+        }
+        match self.meet_account(stage, None) {
+            Some(AccountDoes::Say(said)) => return self.reply_bytes(&said).await,
+            Some(AccountDoes::Lose) => {
+                self.connection.lose();
+                return Err(Gone);
+            }
+            None => {}
         }
         match take_reply(&self.connection.provider, stage) {
             Some(scripted) => self.reply_bytes(&scripted).await,

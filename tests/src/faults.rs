@@ -75,7 +75,9 @@ impl Patience {
         let slow = self.slow_retry_after().as_millis();
         let rest = match self {
             Self::Shipped => "first_retry_ms = 1000\nretry_at_most_ms = 600000\npoll_ms = 60000\n",
-            Self::Short => "first_retry_ms = 100\nretry_at_most_ms = 2000\npoll_ms = 1000\n",
+            Self::Short => {
+                "first_retry_ms = 100\nretry_at_most_ms = 2000\npoll_ms = 1000\nrest_minute_ms = 200\n"
+            }
         };
         format!("slow_retry_ms = {slow}\n{rest}")
     }

@@ -6,6 +6,7 @@
 //! Runs where Dovecot runs: on Unix.
 
 pub mod browsers;
+pub mod burn;
 pub mod causes;
 pub mod certificate;
 pub mod child;

@@ -11,6 +11,7 @@
 
 mod args;
 mod bench;
+mod burn;
 mod clock;
 mod crash;
 mod demo;
@@ -40,6 +41,7 @@ const COMMANDS: &[Command] = &[
     demo::COMMAND,
     crash::COMMAND,
     faults::COMMAND,
+    burn::COMMAND,
     score::COMMAND,
     secrets::COMMAND,
     fuzz::COMMAND,

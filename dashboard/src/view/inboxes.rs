@@ -42,11 +42,33 @@ fn list(model: &Model, send: &Callback<Event>) -> Html {
     html! {
         <>
             <div class="cards">{ for cards }</div>
+            { for model.inboxes().iter().filter_map(refused) }
             if !quiet.is_empty() {
                 { part::table("Inboxes that need nothing", &columns, rows) }
             }
         </>
     }
+}
+
+/// What its server refuses to everybody although the inbox is connected, and how to answer where a person is asked.
+fn refused(inbox: &Inbox) -> Option<Html> {
+    let refused = inbox.refused.as_ref()?;
+    let next = if refused.asks {
+        format!(
+            "Is it the account, or is it these addresses? Answer on the machine of the relay: unpause inbox answer {} \
+             account, or addresses.",
+            inbox.address
+        )
+    } else {
+        "What it refused waits in its place; the relay tries again by itself.".to_owned()
+    };
+    Some(html! {
+        <section key={inbox.id.to_string()}>
+            <h2>{ format!("The mail of {} is refused", inbox.address) }</h2>
+            <p>{ format!("Its server said: {}", refused.words) }</p>
+            <p>{ next }</p>
+        </section>
+    })
 }
 
 fn row(inbox: &Inbox, model: &Model) -> Html {

@@ -3,6 +3,7 @@
 use protocol::campaign::{PausedBy, State};
 use protocol::id::{CampaignId, DeviceId, InboxId, ReceiptId, ReconnectId};
 use protocol::secret::Secret;
+use protocol::standing::Shown;
 use web::card::Progress;
 use yew::{Callback, ServerRenderer};
 
@@ -325,5 +326,28 @@ async fn what_failed_is_said_with_a_way_on() {
             "This campaign has no leads",
             "Spring outreach",
         ],
+    );
+}
+
+#[tokio::test]
+async fn an_inbox_whose_mail_is_refused_says_with_what_and_how_to_answer() {
+    let mut model = at(Route::Inboxes);
+    let Some(status) = &mut model.status else {
+        panic!("no status")
+    };
+    let inbox = &mut status.inboxes[0];
+    let address = inbox.address.to_string();
+    inbox.refused = Some(Shown {
+        since: example::now(),
+        words: "550 5.7.705 no more today".to_owned(),
+        alike: "rcpt-550-5.7.705".to_owned(),
+        next_try_at: None,
+        asks: true,
+    });
+    let html = render(model).await;
+    let title = format!("The mail of {address} is refused");
+    assert_says(
+        &html,
+        &[&title, "550 5.7.705 no more today", "unpause inbox answer"],
     );
 }

@@ -42,6 +42,7 @@ pub(super) fn inbox(name: &str, state: ConnectionState, since: i64) -> Inbox {
             }),
             evidence: None,
         },
+        refused: None,
         held: if is_lost { 25 } else { 0 },
         unsettled: 0,
         at_provider: None,

@@ -78,6 +78,9 @@ pub struct Delivery {
     /// The server's words at the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<String>,
+    /// What its last refusal or bounce has in common with others, as in `rcpt-550-5.1.1`; `None` where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alike: Option<String>,
 }
 
 /// Decides a delivery that no evidence can settle.
@@ -98,6 +101,62 @@ impl Request for SettleDelivery {
     const PATH: &'static str = "/v1/deliveries/{delivery_id}/settle";
     const CALLER: Caller = Caller::Operator;
     type Response = Delivery;
+}
+
+/// Decides every unsettled delivery of a campaign at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SettleDeliveries {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// Leave them, send them again, or end them.
+    pub decision: Decision,
+}
+
+impl Request for SettleDeliveries {
+    const NAME: &'static str = "settleDeliveries";
+    const SUMMARY: &'static str = "Decides every unsettled delivery of a campaign at once.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/campaigns/{campaign_id}/settle";
+    const CALLER: Caller = Caller::Operator;
+    type Response = Moved;
+}
+
+/// Puts back what was set aside or came back: one delivery, those of a cause, those that met the same, or all.
+/// A lead that answered, or that a person ended, stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PutBackDeliveries {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// Only this delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery_id: Option<DeliveryId>,
+    /// Only those that were set aside for this cause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// Only those that met this, as in `rcpt-550-5.1.1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alike: Option<String>,
+}
+
+impl Request for PutBackDeliveries {
+    const NAME: &'static str = "putBackDeliveries";
+    const SUMMARY: &'static str = "Puts back what was set aside or came back.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/campaigns/{campaign_id}/put-back";
+    const CALLER: Caller = Caller::Operator;
+    type Response = Moved;
+}
+
+/// How many deliveries were moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Moved {
+    /// So many.
+    pub moved: u64,
 }
 
 /// A number, also where it arrives as text: the query has no other form.

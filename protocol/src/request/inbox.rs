@@ -9,6 +9,7 @@ use crate::cause::Cause;
 use crate::id::InboxId;
 use crate::inbox::{Address, MailServer};
 use crate::provider::ProviderId;
+use crate::standing::{Answer, Shown};
 use crate::timestamp::Timestamp;
 
 /// Adds an inbox; it is connected by its first reconnect.
@@ -81,6 +82,26 @@ impl Request for GetInbox {
     type Response = Inbox;
 }
 
+/// Answers what an inbox asks whose mail is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AnswerInbox {
+    /// The inbox.
+    pub inbox_id: InboxId,
+    /// Whether it is the account or the addresses.
+    pub answer: Answer,
+}
+
+impl Request for AnswerInbox {
+    const NAME: &'static str = "answerInbox";
+    const SUMMARY: &'static str = "Answers what an inbox asks whose mail is refused.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/inboxes/{inbox_id}/answer";
+    const CALLER: Caller = Caller::Operator;
+    type Response = Inbox;
+}
+
 /// An inbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -103,6 +124,9 @@ pub struct Inbox {
     pub user: Option<String>,
     /// Whether it works.
     pub connection: ConnectionView,
+    /// What its server refuses to everybody, although both sign-ins pass; `None` where nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Shown>,
     /// Deliveries that wait for it.
     pub held: u64,
     /// Deliveries that a person must decide.

@@ -5,13 +5,16 @@ use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
 use protocol::campaign::{PausedBy, State};
+use protocol::cause::{CAUSES, Cause};
 use protocol::delivery::Decision;
 use protocol::id::{CampaignId, DeliveryId, InboxId};
 use protocol::request::campaign::{
     Campaign, CreateCampaign, GetCampaign, ImportLeads, ListCampaigns, PauseCampaign,
     ResumeCampaign, StartCampaign,
 };
-use protocol::request::delivery::{Delivery, ListDeliveries, SettleDelivery};
+use protocol::request::delivery::{
+    Delivery, ListDeliveries, PutBackDeliveries, SettleDeliveries, SettleDelivery,
+};
 
 use super::access::none_or;
 use super::inbox::find_inbox;
@@ -79,6 +82,27 @@ pub(super) enum Command {
         delivery: String,
         /// What to do with it
         decision: Word,
+    },
+    /// Decide every delivery of a campaign that no evidence can settle
+    SettleAll {
+        /// The campaign, cmp_…
+        campaign: String,
+        /// What to do with them
+        decision: Word,
+    },
+    /// Put back what was refused or came back: everything, or less of it
+    PutBack {
+        /// The campaign, cmp_…
+        campaign: String,
+        /// Only this delivery, dlv_…
+        #[arg(long)]
+        delivery: Option<String>,
+        /// Only those that were set aside for this cause, by its code in the list of deliveries
+        #[arg(long, value_parser = parse_cause)]
+        cause: Option<Cause>,
+        /// Only those that met the same, as in rcpt-550-5.1.1
+        #[arg(long)]
+        alike: Option<String>,
     },
 }
 
@@ -204,11 +228,7 @@ impl Command {
                 })?;
             }
             Self::Settle { delivery, decision } => {
-                let decision = match decision {
-                    Word::Leave => Decision::Leave,
-                    Word::SendAgain => Decision::SendAgain,
-                    Word::Cancel => Decision::Cancel,
-                };
+                let decision = decision.into();
                 let delivery_id = DeliveryId::new(delivery);
                 let delivery = client
                     .call(&SettleDelivery {
@@ -218,9 +238,50 @@ impl Command {
                     .await?;
                 printer.answer(&delivery, |delivery| columns(&[row_of(delivery)]))?;
             }
+            Self::SettleAll { campaign, decision } => {
+                let request = SettleDeliveries {
+                    campaign_id: CampaignId::new(campaign),
+                    decision: decision.into(),
+                };
+                let moved = client.call(&request).await?;
+                printer.answer(&moved, |moved| format!("{} decided.", moved.moved))?;
+            }
+            Self::PutBack {
+                campaign,
+                delivery,
+                cause,
+                alike,
+            } => {
+                let request = PutBackDeliveries {
+                    campaign_id: CampaignId::new(campaign),
+                    delivery_id: delivery.map(DeliveryId::new),
+                    cause,
+                    alike,
+                };
+                let moved = client.call(&request).await?;
+                printer.answer(&moved, |moved| format!("{} put back.", moved.moved))?;
+            }
         }
         Ok(())
     }
+}
+
+impl From<Word> for Decision {
+    fn from(word: Word) -> Self {
+        match word {
+            Word::Leave => Self::Leave,
+            Word::SendAgain => Self::SendAgain,
+            Word::Cancel => Self::Cancel,
+        }
+    }
+}
+
+fn parse_cause(code: &str) -> Result<Cause, String> {
+    CAUSES
+        .iter()
+        .copied()
+        .find(|cause| cause.code() == code)
+        .ok_or_else(|| format!("expected the code of a cause, found {code:?}"))
 }
 
 /// The ids of inboxes that a person named by id or by address.

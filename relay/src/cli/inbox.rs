@@ -2,11 +2,14 @@
 
 use std::fmt::Write as _;
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use protocol::id::InboxId;
 use protocol::inbox::{Address, MailServer, TlsMode};
 use protocol::provider::ProviderId;
-use protocol::request::inbox::{ConnectionState, CreateInbox, GetInbox, Inbox, ListInboxes};
+use protocol::request::inbox::{
+    AnswerInbox, ConnectionState, CreateInbox, GetInbox, Inbox, ListInboxes,
+};
+use protocol::standing::Answer;
 
 use super::CliError;
 use super::access::none_or;
@@ -39,6 +42,22 @@ pub(super) enum Command {
         /// The inbox: inb_…, or its address
         inbox: String,
     },
+    /// Answer what an inbox asks whose mail is refused
+    Answer {
+        /// The inbox: inb_…, or its address
+        inbox: String,
+        /// Whose the refusals are
+        answer: Word,
+    },
+}
+
+/// Whose refusals are.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Word {
+    /// It is the account, and it was seen to: one message is tried now
+    Account,
+    /// It is these addresses: they are set aside, and the others are sent
+    Addresses,
 }
 
 /// There is no such inbox.
@@ -95,6 +114,15 @@ impl Command {
                 let inbox = find_inbox(client, &inbox).await?;
                 printer.answer(&inbox, describe)?;
             }
+            Self::Answer { inbox, answer } => {
+                let inbox_id = find_inbox(client, &inbox).await?.id;
+                let answer = match answer {
+                    Word::Account => Answer::Account,
+                    Word::Addresses => Answer::Addresses,
+                };
+                let inbox = client.call(&AnswerInbox { inbox_id, answer }).await?;
+                printer.answer(&inbox, describe)?;
+            }
         }
         Ok(())
     }
@@ -141,6 +169,21 @@ fn describe(inbox: &Inbox) -> String {
             "            the server said: {}",
             evidence.replace('\n', " ")
         );
+    }
+    if let Some(refused) = &inbox.refused {
+        let _ = writeln!(
+            text,
+            "refused     since {}, the server said: {}",
+            refused.since,
+            refused.words.replace('\n', " ")
+        );
+        if refused.asks {
+            let _ = writeln!(
+                text,
+                "            say whose that is: unpause inbox answer {} account, or addresses",
+                inbox.address
+            );
+        }
     }
     let _ = writeln!(
         text,

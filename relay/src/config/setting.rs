@@ -177,6 +177,15 @@ pub static SETTINGS: &[Setting] = &[
         apply: Apply::Relay(|draft, text| put_ms(&mut draft.timing.lease_for, text)),
     },
     Setting {
+        key: "timing.rest_minute_ms",
+        kind: Kind::Number,
+        default: "`60000`",
+        meaning: "What counts as a minute where an inbox rests: 15 and then 60 of them between two tries of an inbox \
+                  whose mail is refused, 5, 15 and 60 where its server puts everybody off, 1, 5, 15 and 60 after \
+                  messages whose outcome is not known.",
+        apply: Apply::Relay(|draft, text| put_ms(&mut draft.timing.rest_minute, text)),
+    },
+    Setting {
         key: "timing.refresh_ahead_ms",
         kind: Kind::Number,
         default: "`300000`",
@@ -358,6 +367,7 @@ impl Default for Timing {
             // Longer than the patience of RFC 5321 §4.5.3.2 for one message: 5 + 5 + 2 + 3 + 10 minutes.
             lease_for: Duration::from_mins(30),
             refresh_ahead: Duration::from_mins(5),
+            rest_minute: Duration::from_mins(1),
         }
     }
 }

@@ -240,6 +240,7 @@ fn every_field_has_its_setting() {
         reconnect_for,
         lease_for,
         refresh_ahead,
+        rest_minute,
     } = timing;
     let waits = [
         slow_retry_after,
@@ -249,8 +250,9 @@ fn every_field_has_its_setting() {
         reconnect_for,
         lease_for,
         refresh_ahead,
+        rest_minute,
     ];
-    assert_eq!(waits, [Duration::from_millis(17); 7]);
+    assert_eq!(waits, [Duration::from_millis(17); 8]);
     let Provider {
         client,
         submission,

@@ -6,7 +6,8 @@ use std::time::Duration;
 use protocol::card::{Persistence, Scope};
 use protocol::cause::{Cause, classify};
 use protocol::delivery::Event;
-use protocol::evidence::Evidence;
+use protocol::evidence::{Evidence, Said, Stage};
+use protocol::standing::{Alike, End, Refusal};
 use protocol::timestamp::Timestamp;
 
 /// First delay after a transient refusal; it doubles with every further attempt.
@@ -66,6 +67,73 @@ pub fn decide_refused(evidence: &Evidence, attempt: u32, now: Timestamp) -> Cons
         (Scope::Inbox | Scope::Relay, Persistence::Permanent) => put_back(InboxDoes::BeProbed),
         (Scope::Inbox | Scope::Relay, Persistence::Transient)
         | (Scope::Server | Scope::Reconnect, _) => put_back(InboxDoes::WaitFor(pause(cause))),
+    }
+}
+
+/// What a server's reply says of the inbox's standing, with what the delivery and the inbox do where the standing has
+/// nothing else in mind; `None` where the reply names no recipient and is dealt with by [`decide_refused`] alone: one
+/// to `MAIL FROM` that is the inbox's, and a server that closes (RFC 5321 §3.8).
+pub fn find_end(evidence: &Evidence, attempt: u32, now: Timestamp) -> Option<(End, Consequence)> {
+    let Said::Smtp(reply) = &evidence.said else {
+        return None;
+    };
+    let cause = classify(evidence);
+    let card = cause.card();
+    let is_leads = matches!(card.scope, Scope::Recipient | Scope::Message);
+    let names_a_lead = matches!(evidence.stage, Stage::Rcpt | Stage::Data | Stage::Body);
+    if reply.code == 421 || !is_leads && !names_a_lead {
+        return None;
+    }
+    let refusal = Refusal {
+        alike: Alike::of(evidence)?,
+        cause,
+        is_inbox_wide: !is_leads,
+        words: evidence.words(),
+    };
+    if reply.is_permanent() && card.persistence == Persistence::Permanent {
+        let consequence = Consequence {
+            delivery: Event::Rejected { cause },
+            inbox: InboxDoes::GoOn,
+        };
+        return Some((End::Refused(refusal), consequence));
+    }
+    if !reply.is_transient() {
+        return None;
+    }
+    let delivery = Event::Deferred {
+        cause,
+        rest_until: now + delay(attempt),
+    };
+    let inbox = match card.scope {
+        Scope::Inbox | Scope::Relay => InboxDoes::WaitFor(pause(cause)),
+        _ => InboxDoes::GoOn,
+    };
+    let is_last = attempt >= ATTEMPTS_AT_MOST;
+    let end = End::Deferred { refusal, is_last };
+    Some((end, Consequence { delivery, inbox }))
+}
+
+/// What a bounce was returned with; it is always a lead's or the inbox's by who says it, and by no word.
+pub fn refusal_of_bounce(evidence: &Evidence) -> Refusal {
+    let reply = match &evidence.said {
+        Said::Smtp(reply) => Some(reply),
+        _ => None,
+    };
+    let cause = classify(evidence);
+    let is_leads = matches!(cause.card().scope, Scope::Recipient | Scope::Message);
+    Refusal {
+        alike: Alike {
+            stage: evidence.stage,
+            code: None,
+            enhanced: reply.and_then(|reply| reply.enhanced),
+        },
+        cause: if is_leads {
+            cause
+        } else {
+            Cause::MessageRejected
+        },
+        is_inbox_wide: !is_leads,
+        words: evidence.words(),
     }
 }
 

@@ -2,9 +2,13 @@
 
 use protocol::delivery::State;
 use protocol::problem::{Code, Problem};
-use protocol::request::delivery::{Deliveries, Delivery, ListDeliveries, SettleDelivery};
+use protocol::request::delivery::{
+    Deliveries, Delivery, ListDeliveries, Moved, PutBackDeliveries, SettleDeliveries,
+    SettleDelivery,
+};
 
 use super::{Context, Serve, ServeError};
+use crate::store::standing::Which;
 
 /// How many are listed where nothing is said.
 const LIMIT: u32 = 100;
@@ -69,5 +73,36 @@ impl Serve for SettleDelivery {
             .await?;
         app.bell.wake_inboxes();
         Ok(app.store.load_delivery(&self.delivery_id).await?)
+    }
+}
+
+impl Serve for SettleDeliveries {
+    async fn serve(self, context: Context) -> Result<Moved, ServeError> {
+        let app = context.app();
+        app.store.load_campaign(&self.campaign_id).await?;
+        let moved = app
+            .store
+            .decide_deliveries(&self.campaign_id, self.decision, app.clock.now())
+            .await?;
+        app.bell.wake_inboxes();
+        Ok(Moved { moved })
+    }
+}
+
+impl Serve for PutBackDeliveries {
+    async fn serve(self, context: Context) -> Result<Moved, ServeError> {
+        let app = context.app();
+        app.store.load_campaign(&self.campaign_id).await?;
+        let which = Which {
+            delivery: self.delivery_id,
+            cause: self.cause,
+            alike: self.alike,
+        };
+        let moved = app
+            .store
+            .put_back_deliveries(&self.campaign_id, &which, app.clock.now())
+            .await?;
+        app.bell.wake_inboxes();
+        Ok(Moved { moved })
     }
 }

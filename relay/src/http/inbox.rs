@@ -7,8 +7,8 @@ use protocol::cause::Cause;
 use protocol::connection::Connection;
 use protocol::provider::{Provider, ProviderId};
 use protocol::request::inbox::{
-    AtProvider, ConnectionState, ConnectionView, CreateInbox, GetInbox, Inbox, Inboxes,
-    ListInboxes, SignsInBy,
+    AnswerInbox, AtProvider, ConnectionState, ConnectionView, CreateInbox, GetInbox, Inbox,
+    Inboxes, ListInboxes, SignsInBy,
 };
 
 use url::Url;
@@ -117,9 +117,24 @@ pub(super) fn unknown_provider(app: &App, found: &ProviderId) -> String {
     )
 }
 
+impl Serve for AnswerInbox {
+    async fn serve(self, context: Context) -> Result<Inbox, ServeError> {
+        let app = context.app();
+        app.store.load_inbox(&self.inbox_id).await?;
+        app.store
+            .answer_standing(&self.inbox_id, self.answer, app.clock.now())
+            .await?;
+        app.bell.wake_inbox(&self.inbox_id);
+        view(&context, app.store.load_inbox(&self.inbox_id).await?).await
+    }
+}
+
 async fn view(context: &Context, inbox: StoredInbox) -> Result<Inbox, ServeError> {
     let (held, unsettled) = context.app().store.count_waiting(&inbox.id).await?;
     let connection = show(&inbox);
+    let app = context.app();
+    let standing = app.store.load_standing(&inbox.id).await?;
+    let refused = standing.show(app.clock.now());
     let at_provider = at_provider(
         &context.app().config,
         &inbox.provider,
@@ -144,6 +159,7 @@ async fn view(context: &Context, inbox: StoredInbox) -> Result<Inbox, ServeError
         imap,
         signs_in_by,
         connection,
+        refused,
         held,
         unsettled,
         at_provider,

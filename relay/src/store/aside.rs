@@ -14,6 +14,7 @@ use protocol::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::delivery::{Ended, Job};
+use super::standing::Told;
 use super::{Store, StoreError};
 
 /// The file's name in the data folder.
@@ -29,6 +30,9 @@ struct Line {
     words: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wire_id: Option<String>,
+    /// Missing in lines of versions that judged each refusal by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    told: Option<Told>,
     at: Timestamp,
 }
 
@@ -119,6 +123,7 @@ impl Store {
             event: ended.event.clone(),
             words: ended.words.clone(),
             wire_id: ended.wire_id.clone(),
+            told: ended.told.clone(),
             at,
         };
         let bytes = super::to_json("outcome", &line)?.into_bytes();
@@ -142,6 +147,7 @@ impl Store {
                 event: line.event,
                 words: line.words,
                 wire_id: line.wire_id,
+                told: line.told,
             };
             match self
                 .finish_attempt(&line.delivery, line.attempt, &ended, line.at)

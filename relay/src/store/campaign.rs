@@ -304,6 +304,18 @@ pub(super) async fn finish_if_done(
     Ok(())
 }
 
+/// A lead of a finished campaign is to be written to again; one that is not finished goes on as it does.
+pub(super) async fn reopen(
+    tx: &mut AnyConnection,
+    id: &CampaignId,
+    now: Moment,
+) -> Result<(), StoreError> {
+    if let Ok(next) = load_status(tx, id).await?.apply(Event::Reopen, now.at) {
+        put_status(tx, id, &next, now).await?;
+    }
+    Ok(())
+}
+
 async fn list_inboxes_of(
     reader: &mut AnyConnection,
     id: &CampaignId,

@@ -171,7 +171,8 @@ pub(super) async fn settle_clocks(
 ) -> Result<(), StoreError> {
     const MAY_RUN: &str = "EXISTS (SELECT 1 FROM campaigns c JOIN inboxes i ON i.id = campaign_inboxes.inbox_id \
          WHERE c.id = campaign_inboxes.campaign_id AND c.state = 'running' \
-         AND i.connection_state = 'connected' AND i.gap_open = 0 AND i.resting = 0)";
+         AND i.connection_state = 'connected' AND i.gap_open = 0 AND i.resting = 0 \
+         AND i.standing_rests = 0)";
     let (whose, id) = match of {
         Of::Inbox(id) => ("inbox_id = $2", id.to_string()),
         Of::Campaign(id) => ("campaign_id = $2", id.to_string()),

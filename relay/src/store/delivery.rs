@@ -1,27 +1,31 @@
 //! Deliveries: the ledger. Intent is committed before the first byte, the outcome after the reply, and
 //! nothing durable says in between whether the body left. Every write of an attempt names its number.
 
-use std::collections::BTreeMap;
-
 use protocol::campaign::Step;
 use protocol::cause::Cause;
 use protocol::delivery::{Decision, Event, State, Suppression};
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
-use protocol::inbox::Address;
 use protocol::lead::{Event as LeadEvent, State as LeadState};
 use protocol::reading::Reading;
+use protocol::standing::Effect;
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use super::clocks::{Moment, list_pairs, load_clock, note_running_time, put_queues, rest_from};
+use super::clocks::{Moment, load_clock, note_running_time, rest_from};
+use super::standing::{self, Told};
 use super::{
     Store, StoreError, campaign, json, lead, number, number_or_null, small, text, text_or_null,
 };
-use crate::record::{Class, Queue, SentPlace, Turn};
-use crate::secret::random_text;
 
+mod claim;
+mod due;
 mod view;
+
+use claim::claim_in;
+pub(super) use claim::list_thread;
+pub use claim::{Claim, Job};
+pub(super) use due::find_due;
 
 /// Attempts of one inbox at a time: one on the wire, and one whose outcome is being written.
 pub const ATTEMPTING_AT_MOST: i64 = 2;
@@ -30,49 +34,11 @@ const READING: &str = "(SELECT p.ran_ms + CASE WHEN p.since_r_ms IS NULL THEN 0 
      FROM campaign_inboxes p \
      WHERE p.campaign_id = deliveries.campaign_id AND p.inbox_id = deliveries.inbox_id)";
 
-/// A claimed delivery with everything that its message is made of.
-#[derive(Clone, Debug)]
-pub struct Job {
-    /// The delivery.
-    pub id: DeliveryId,
-    /// Its lead.
-    pub lead: LeadId,
-    /// Its campaign.
-    pub campaign: CampaignId,
-    /// The number of this attempt: the fence.
-    pub attempt: u32,
-    /// How many attempts ended with a transient refusal of this recipient or message.
-    pub deferrals: u32,
-    /// The recipient.
-    pub to: Address,
-    /// The lead's fields.
-    pub fields: BTreeMap<String, String>,
-    /// The step, from 0.
-    pub step_idx: usize,
-    /// The campaign's steps.
-    pub steps: Vec<Step>,
-    /// What we write as `Message-ID`, without angle brackets: the same at every attempt.
-    pub message_id: String,
-    /// The ids of the steps before, oldest first, ours and the server's.
-    pub thread: Vec<String>,
-}
-
-/// What a claim needs to know.
-#[derive(Clone, Debug)]
-pub struct Claim {
-    /// The inbox that sends.
-    pub inbox: InboxId,
-    /// Its domain, for a new message id.
-    pub domain: String,
-    /// The present instant, by the database's clock; with SQLite that is the relay's own.
-    pub now: Timestamp,
-    /// Until when the attempt is ours alone.
-    pub lease_until: Timestamp,
-    /// Where the sent folder stood before this batch.
-    pub sent: Option<SentPlace>,
-    /// Decides whose message goes next, of what is due; see `engine::turns`.
-    pub take_turn: fn(&mut [Queue], i64) -> Option<Turn>,
-}
+/// The order of a row of `deliveries` that waits for its due and its turn alone; `NULL` where it is held, or an earlier
+/// step of its lead came back.
+const RANK: &str = "CASE WHEN is_held = 1 OR EXISTS (SELECT 1 FROM deliveries e WHERE e.lead_id = deliveries.lead_id \
+     AND e.step < deliveries.step AND e.state <> 'accepted') THEN NULL \
+     WHEN is_first = 1 THEN place ELSE due_ms END";
 
 /// How an attempt ended.
 #[derive(Clone, Debug)]
@@ -83,18 +49,21 @@ pub struct Ended {
     pub words: String,
     /// What the server made of the id, where its reply names it.
     pub wire_id: Option<String>,
+    /// What it says of the inbox's standing, which may move this delivery elsewhere than the event does, and others
+    /// too; `None` where no server answered, and the event alone counts.
+    pub told: Option<Told>,
+}
+
+/// What followed from an attempt's end.
+#[derive(Clone, Debug, Default)]
+pub struct Finished {
+    /// The next delivery, where one was to be claimed.
+    pub next: Option<Job>,
+    /// Two leads of two domains met what is said to be the inbox's.
+    pub is_suspect: bool,
 }
 
 impl Store {
-    /// Claims the next delivery of an inbox that is due, may be sent now, and whose lead has no earlier
-    /// step that is not accepted. `None` when there is none.
-    pub async fn claim_delivery(&self, claim: &Claim) -> Result<Option<Job>, StoreError> {
-        let mut tx = self.writer.begin().await?;
-        let job = claim_in(&mut tx, claim, self.moment(claim.now)).await?;
-        tx.commit().await?;
-        Ok(job)
-    }
-
     /// Writes how an attempt ended and, in the same commit, claims the next delivery.
     pub async fn finish_delivery(
         &self,
@@ -102,15 +71,15 @@ impl Store {
         ended: &Ended,
         now: Timestamp,
         next: Option<&Claim>,
-    ) -> Result<Option<Job>, StoreError> {
+    ) -> Result<Finished, StoreError> {
         let mut tx = self.writer.begin().await?;
-        finish_in(&mut tx, &job.id, job.attempt, ended, self.moment(now)).await?;
-        let job = match next {
+        let is_suspect = finish_in(&mut tx, &job.id, job.attempt, ended, self.moment(now)).await?;
+        let next = match next {
             Some(claim) => claim_in(&mut tx, claim, self.moment(claim.now)).await?,
             None => None,
         };
         tx.commit().await?;
-        Ok(job)
+        Ok(Finished { next, is_suspect })
     }
 
     /// Writes how an attempt ended that an earlier process made.
@@ -198,49 +167,6 @@ impl Store {
         Ok(n_doubts)
     }
 
-    /// When the next delivery of an inbox is due, as things stand; `None` when nothing waits in a campaign that can
-    /// send through it.
-    pub async fn find_next_due(
-        &self,
-        inbox: &InboxId,
-        now: Timestamp,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        let now = self.moment(now);
-        let mut reader = self.reader.acquire().await?;
-        let pairs = list_pairs(&mut reader, inbox).await?;
-        let row = sqlx::query(
-            "SELECT MIN(rest_until_ms) AS until_ms, MIN(rest_until_r_ms) AS until_r_ms FROM deliveries \
-             WHERE inbox_id = $1 AND rest_until_ms IS NOT NULL",
-        )
-        .bind(inbox.to_string())
-        .fetch_one(&mut *reader)
-        .await?;
-        let by_wall = number_or_null(&row, "until_ms")?.map(Timestamp::from_ms);
-        let by_running_time = number_or_null(&row, "until_r_ms")?
-            .map(|until| now.at + ms(until.saturating_sub(now.r_ms)));
-        let rested_at = [by_wall, by_running_time].into_iter().flatten().min();
-        let can_send = pairs.iter().any(|pair| pair.clock.runs());
-        let due_at = pairs.iter().filter_map(|pair| pair.next_due_at(now));
-        Ok(due_at.chain(rested_at.filter(|_| can_send)).min())
-    }
-
-    /// Lets the deliveries of an inbox that have rested long enough wait for their turn again. Answers how many.
-    pub async fn wake_rested(&self, inbox: &InboxId, now: Timestamp) -> Result<u64, StoreError> {
-        let now = self.moment(now);
-        let done = sqlx::query(
-            "UPDATE deliveries SET rest_until_ms = NULL, rest_until_r_ms = NULL, \
-             rank = CASE WHEN is_first = 1 THEN place ELSE due_ms END \
-             WHERE inbox_id = $1 AND rest_until_ms IS NOT NULL \
-             AND (rest_until_ms <= $2 OR rest_until_r_ms <= $3)",
-        )
-        .bind(inbox.to_string())
-        .bind(now.at.as_ms())
-        .bind(now.r_ms)
-        .execute(&self.writer)
-        .await?;
-        Ok(done.rows_affected())
-    }
-
     /// A person's word on an unsettled delivery.
     pub async fn decide_delivery(
         &self,
@@ -249,156 +175,47 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.writer.begin().await?;
-        let at = now;
-        let now = self.moment(now);
-        transition(&mut tx, id, Event::Decided { decision, at }, now).await?;
-        if decision == Decision::Cancel {
-            let lead = load_lead_id(&mut tx, id).await?;
-            lead::stop(&mut tx, &lead, Suppression::Person, now).await?;
-        }
+        decide(&mut tx, id, decision, self.moment(now)).await?;
         tx.commit().await?;
         Ok(())
     }
 }
 
-async fn claim_in(
+/// A person's word on an unsettled delivery, inside a transaction.
+pub(super) async fn decide(
     tx: &mut AnyConnection,
-    claim: &Claim,
+    id: &DeliveryId,
+    decision: Decision,
     now: Moment,
-) -> Result<Option<Job>, StoreError> {
-    let row = sqlx::query(
-        "SELECT CAST(COUNT(*) AS BIGINT) AS n, \
-         (SELECT served FROM inboxes WHERE id = $1) AS served \
-         FROM deliveries WHERE inbox_id = $1 AND state = 'attempting'",
-    )
-    .bind(claim.inbox.to_string())
-    .fetch_one(&mut *tx)
-    .await?;
-    if number(&row, "n")? >= ATTEMPTING_AT_MOST {
-        return Ok(None);
+) -> Result<(), StoreError> {
+    let event = Event::Decided {
+        decision,
+        at: now.at,
+    };
+    transition(tx, id, event, now).await?;
+    if decision == Decision::Cancel {
+        let lead = load_lead_id(tx, id).await?;
+        lead::stop(tx, &lead, Suppression::Person, now).await?;
     }
-    let served = number_or_null(&row, "served")?.unwrap_or(0);
-    let pairs = list_pairs(tx, &claim.inbox).await?;
-    let mut queues: Vec<Queue> = pairs.iter().map(|pair| pair.queue_at(now)).collect();
-    let turn = (claim.take_turn)(&mut queues, served);
-    put_queues(tx, &claim.inbox, &pairs, &queues).await?;
-    let Some(turn) = turn else { return Ok(None) };
-    let Some(pair) = pairs.get(turn.queue_idx) else {
-        return Ok(None);
-    };
-    let row = sqlx::query(
-        "SELECT d.id AS id, d.lead_id AS lead_id, d.step AS step, d.attempt AS attempt, \
-         d.message_id AS message_id, d.state AS state, d.due_ms AS due_ms, d.rest_until_ms AS rest_until_ms, \
-         d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, \
-         d.in_doubt_since_ms AS in_doubt_since_ms, d.cause AS cause, d.why AS why, \
-         l.address AS address, l.fields AS fields, c.steps AS steps \
-         FROM deliveries d JOIN campaigns c ON c.id = d.campaign_id JOIN leads l ON l.id = d.lead_id \
-         WHERE d.inbox_id = $1 AND d.campaign_id = $2 AND d.is_first = $3 AND d.rank IS NOT NULL \
-         ORDER BY d.rank, d.place LIMIT 1",
-    )
-    .bind(claim.inbox.to_string())
-    .bind(pair.campaign.to_string())
-    .bind(i64::from(turn.class == Class::First))
-    .fetch_one(&mut *tx)
-    .await?;
-    let id = DeliveryId::new(text(&row, "id")?);
-    let before: u32 = small(&row, "attempt")?;
-    let attempt = before.saturating_add(1);
-    let reading = pair.clock.read(now);
-    let event = Event::Claimed {
-        reading,
-        lease_until: claim.lease_until,
-        attempt,
-    };
-    let state = state_from(&row)?
-        .apply(event)
-        .map_err(|refused| StoreError::Conflict(refused.to_string()))?;
-    let message_id = text_or_null(&row, "message_id")?
-        .unwrap_or_else(|| format!("{}@{}", random_text(), claim.domain));
-    put_state(tx, &id, before, &state, Some(attempt), now).await?;
-    let sent = claim.sent.as_ref();
-    sqlx::query(
-        "UPDATE deliveries SET message_id = $1, sent_uid_validity = $2, sent_uid_next = $3, sent_folder = $4, \
-         claim_no = (SELECT CAST(COALESCE(MAX(o.claim_no), 0) + 1 AS BIGINT) FROM deliveries o WHERE o.inbox_id = $5), \
-         adoption = (SELECT i.adoption FROM inboxes i WHERE i.id = $5) WHERE id = $6",
-    )
-    .bind(message_id.clone())
-    .bind(sent.map(|sent| i64::from(sent.position.uid_validity)))
-    .bind(sent.map(|sent| i64::from(sent.position.uid_next)))
-    .bind(sent.map(|sent| sent.folder.clone()))
-    .bind(claim.inbox.to_string())
-    .bind(id.to_string())
-    .execute(&mut *tx)
-    .await?;
-    sqlx::query("UPDATE inboxes SET served = $1 WHERE id = $2")
-        .bind(turn.served)
-        .bind(claim.inbox.to_string())
-        .execute(&mut *tx)
-        .await?;
-    note_running_time(tx, now).await?;
-    let lead = LeadId::new(text(&row, "lead_id")?);
-    let step = number(&row, "step")?;
-    let deferrals = sqlx::query(
-        "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM attempts WHERE delivery_id = $1 AND outcome = 'deferred'",
-    )
-    .bind(id.to_string())
-    .fetch_one(&mut *tx)
-    .await?;
-    Ok(Some(Job {
-        attempt,
-        deferrals: small(&deferrals, "n")?,
-        to: text(&row, "address")?
-            .parse()
-            .map_err(|_| StoreError::Corrupt { what: "address" })?,
-        fields: json(&row, "fields")?,
-        step_idx: usize::try_from(step - 1).map_err(|_| StoreError::Corrupt { what: "step" })?,
-        steps: json(&row, "steps")?,
-        message_id,
-        thread: list_thread(tx, &lead, step).await?,
-        campaign: pair.campaign.clone(),
-        lead,
-        id,
-    }))
+    Ok(())
 }
 
-/// The ids of the steps before `step`, oldest first: for each what we wrote, then what the server made of
-/// it where that differs.
-pub(super) async fn list_thread(
-    tx: &mut AnyConnection,
-    lead: &LeadId,
-    step: i64,
-) -> Result<Vec<String>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT message_id, wire_id FROM deliveries WHERE lead_id = $1 AND step < $2 ORDER BY step",
-    )
-    .bind(lead.to_string())
-    .bind(step)
-    .fetch_all(tx)
-    .await?;
-    let mut thread = Vec::new();
-    for row in &rows {
-        let ours = text_or_null(row, "message_id")?;
-        let theirs = text_or_null(row, "wire_id")?.filter(|wire_id| Some(wire_id) != ours.as_ref());
-        thread.extend(ours);
-        thread.extend(theirs);
-    }
-    Ok(thread)
-}
-
+/// Answers whether the inbox became suspect by it.
 async fn finish_in(
     tx: &mut AnyConnection,
     id: &DeliveryId,
     attempt: u32,
     ended: &Ended,
     now: Moment,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let before = load_state(tx, id).await?;
     let fenced = matches!(before, State::Attempting { attempt: held, .. } if held == attempt);
     if !fenced {
         return Err(fence_lost(id, attempt));
     }
+    let verdict = standing::judge(tx, id, ended, now).await?;
     let state = before
-        .apply(ended.event.clone())
+        .apply(verdict.own)
         .map_err(|refused| StoreError::Conflict(refused.to_string()))?;
     put_state(tx, id, attempt, &state, None, now).await?;
     sqlx::query("UPDATE deliveries SET words = $1, wire_id = COALESCE($2, wire_id) WHERE id = $3")
@@ -410,12 +227,18 @@ async fn finish_in(
     sqlx::query("INSERT INTO attempts (delivery_id, attempt, outcome, words, ended_at_ms) VALUES ($1, $2, $3, $4, $5)")
         .bind(id.to_string())
         .bind(i64::from(attempt))
-        .bind(ended.event.name())
+        .bind(verdict.outcome)
         .bind(ended.words.clone())
         .bind(now.at.as_ms())
         .execute(&mut *tx)
         .await?;
-    follow(tx, id, &state, Base::Now, now).await
+    // A server answered, so it was a try, also where the delivery is due again.
+    if ended.told.is_some() && matches!(state, State::Planned { .. }) {
+        note_tried(tx, id, now).await?;
+    }
+    follow(tx, id, &state, Base::Now, now).await?;
+    standing::apply(tx, &verdict.inbox, &verdict.others, now).await?;
+    Ok(verdict.others.contains(&Effect::Suspect))
 }
 
 /// From when the wait of the next step counts.
@@ -540,28 +363,65 @@ async fn plan_next(
     let lead = LeadId::new(text(&row, "lead_id")?);
     let lead_state = lead::state_from(&row, "lead_state")?;
     if let Ok(after) = lead_state.apply(LeadEvent::Finished) {
+        let reading = load_clock(tx, &campaign, &inbox).await?.read(now);
+        let doubted = number_or_null(&row, "doubted_ms")?.map(Reading::from_ms);
+        let from = match base {
+            Base::Now => reading,
+            Base::Doubt => doubted.unwrap_or(reading),
+        };
+        let mut new = campaign::NewDelivery {
+            campaign: campaign.clone(),
+            lead: lead.clone(),
+            inbox,
+            step: number(&row, "step")?,
+            place: number(&row, "place")?,
+        };
         // Steps are numbered from 1, so the next one stands at the index `step`.
-        if let Some(next) = steps.get(step) {
-            let reading = load_clock(tx, &campaign, &inbox).await?.read(now);
-            let doubted = number_or_null(&row, "doubted_ms")?.map(Reading::from_ms);
-            let from = match base {
-                Base::Now => reading,
-                Base::Doubt => doubted.unwrap_or(reading),
-            };
-            let new = campaign::NewDelivery {
-                campaign,
-                lead,
-                inbox,
-                step: number(&row, "step")? + 1,
-                place: number(&row, "place")?,
-            };
+        for next in steps.iter().skip(step) {
+            new.step += 1;
             let wait = std::time::Duration::from_millis(next.wait_ms);
-            campaign::plan(tx, &new, from + wait).await?;
-            return note_running_time(tx, now).await;
+            if plan_or_return(tx, &new, from + wait, now).await? {
+                return note_running_time(tx, now).await;
+            }
         }
         lead::put_state(tx, &lead, after).await?;
     }
     campaign::finish_if_done(tx, &campaign, now).await
+}
+
+/// Plans a step. It has a row where it was tried before a step in front of it came back: then it is due again. Answers
+/// whether it is open; one that was accepted is not.
+async fn plan_or_return(
+    tx: &mut AnyConnection,
+    new: &campaign::NewDelivery,
+    due: Reading,
+    now: Moment,
+) -> Result<bool, StoreError> {
+    let known = sqlx::query("SELECT id FROM deliveries WHERE lead_id = $1 AND step = $2")
+        .bind(new.lead.to_string())
+        .bind(new.step)
+        .fetch_optional(&mut *tx)
+        .await?;
+    let Some(known) = known else {
+        campaign::plan(tx, new, due).await?;
+        return Ok(true);
+    };
+    let known = DeliveryId::new(text(&known, "id")?);
+    let attempt = load_attempt(tx, &known).await?;
+    let before = load_state(tx, &known).await?;
+    let is_open = !matches!(before, State::Accepted { .. });
+    if matches!(before, State::Suppressed { .. }) {
+        // It was no longer to be sent, so this is its plan.
+        sqlx::query("UPDATE deliveries SET due_ms = $1, is_held = 0 WHERE id = $2")
+            .bind(due.as_ms())
+            .bind(known.to_string())
+            .execute(&mut *tx)
+            .await?;
+    }
+    if let Ok(state) = before.apply(Event::Returned { due }) {
+        put_state(tx, &known, attempt, &state, None, now).await?;
+    }
+    Ok(is_open)
 }
 
 /// A delivery that is due again although its lead was stopped meanwhile is suppressed like the others.
@@ -623,12 +483,12 @@ async fn put_state(
         State::Suppressed { why } => columns.why = Some(*why),
         State::Cancelled => {}
     }
-    let done = sqlx::query(
+    let done = sqlx::query(sqlx::AssertSqlSafe(format!(
         "UPDATE deliveries SET state = $1, lease_until_ms = $2, accepted_at_ms = $3, in_doubt_since_ms = $4, \
          cause = $5, why = $6, attempt = $7, rest_until_ms = $8, rest_until_r_ms = $9, \
-         rank = CASE WHEN $10 = 0 THEN NULL WHEN is_first = 1 THEN place ELSE due_ms END \
-         WHERE id = $11 AND attempt = $12",
-    )
+         rank = CASE WHEN $10 = 0 THEN NULL ELSE {RANK} END \
+         WHERE id = $11 AND attempt = $12"
+    )))
     .bind(state.name())
     .bind(columns.lease_until.map(Timestamp::as_ms))
     .bind(columns.accepted_at.map(Timestamp::as_ms))
@@ -651,6 +511,18 @@ async fn put_state(
             attempt,
         })
     }
+}
+
+/// Gives a delivery its place among those that wait for their due and their turn, where it waits for nothing else.
+pub(super) async fn put_rank(tx: &mut AnyConnection, id: &DeliveryId) -> Result<(), StoreError> {
+    sqlx::query(sqlx::AssertSqlSafe(format!(
+        "UPDATE deliveries SET rank = CASE WHEN state = 'planned' OR (state = 'deferred' AND rest_until_ms IS NULL) \
+         THEN {RANK} ELSE NULL END WHERE id = $1"
+    )))
+    .bind(id.to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// The columns that carry a state's data; all null but those of the state.
@@ -688,7 +560,10 @@ async fn load_attempt(tx: &mut AnyConnection, id: &DeliveryId) -> Result<u32, St
     small(&row, "attempt")
 }
 
-async fn load_lead_id(tx: &mut AnyConnection, id: &DeliveryId) -> Result<LeadId, StoreError> {
+pub(super) async fn load_lead_id(
+    tx: &mut AnyConnection,
+    id: &DeliveryId,
+) -> Result<LeadId, StoreError> {
     let row = sqlx::query("SELECT lead_id FROM deliveries WHERE id = $1")
         .bind(id.to_string())
         .fetch_one(tx)
@@ -760,9 +635,4 @@ fn not_found(id: &DeliveryId) -> StoreError {
         what: "delivery",
         id: id.to_string(),
     }
-}
-
-/// A duration of so many milliseconds; none at all where they are fewer than none.
-fn ms(ms: i64) -> std::time::Duration {
-    std::time::Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }

@@ -6,6 +6,7 @@ use protocol::campaign::Step;
 use protocol::delivery::{Event, NoEvidence, Suppression};
 use protocol::id::{DeliveryId, InboxId, LeadId};
 use protocol::inbox::Address;
+use protocol::standing::{Effect, Refusal, Remote, Report};
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
@@ -14,9 +15,19 @@ use super::addressed::Addressed;
 use super::clocks::Moment;
 use super::inbox::{self, position};
 use super::{
-    Store, StoreError, delivery, json, lead, number, number_or_null, text, text_or_null, to_json,
+    Store, StoreError, delivery, json, lead, number, number_or_null, standing, text, text_or_null,
+    to_json,
 };
 use crate::record::{Doubt, Sent};
+
+/// What a bounce says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounced {
+    /// What was met.
+    pub refusal: Refusal,
+    /// Who says it.
+    pub remote: Remote,
+}
 
 impl Store {
     /// The deliveries of an inbox that are in doubt, oldest first.
@@ -105,29 +116,50 @@ impl Store {
         Ok(stopped)
     }
 
-    /// A delivery came back for good, for the reason in `words`: the lead stops. A delivery in doubt is thereby
-    /// found, since nobody bounces what was never accepted. Again changes nothing.
+    /// A delivery came back for good: the lead stops, unless it is the inbox's, and then all that came back so is due
+    /// again. Again changes nothing. Answers whether the lead stopped.
     pub async fn note_bounce(
         &self,
         addressed: &Addressed,
-        words: &str,
+        bounced: &Bounced,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let mut tx = self.writer.begin().await?;
         let moment = self.moment(now);
-        let stopped = lead::stop(&mut tx, &addressed.lead, Suppression::Bounced, moment).await?;
-        for event in [Event::Found { at: now }, Event::Bounced] {
-            apply_where_it_fits(&mut tx, &addressed.delivery, event, moment).await?;
-        }
-        if !words.is_empty() {
-            sqlx::query("UPDATE deliveries SET words = $1 WHERE id = $2 AND state = 'bounced'")
-                .bind(words.to_owned())
+        let mut tx = self.writer.begin().await?;
+        let row =
+            sqlx::query("SELECT inbox_id, sent_no, state, alike FROM deliveries WHERE id = $1")
                 .bind(addressed.delivery.to_string())
-                .execute(&mut *tx)
+                .fetch_one(&mut *tx)
                 .await?;
+        if !matches!(
+            text(&row, "state")?.as_str(),
+            "accepted" | "in_doubt" | "unsettled"
+        ) {
+            // One that came back before, and is due again or over, says nothing new.
+            let is_known = text_or_null(&row, "alike")?.is_some();
+            let stopped = !is_known
+                && lead::stop(&mut tx, &addressed.lead, Suppression::Bounced, moment).await?;
+            tx.commit().await?;
+            return Ok(stopped);
         }
+        let inbox = InboxId::new(text(&row, "inbox_id")?);
+        let mut standing = standing::load(&mut tx, &inbox).await?;
+        let sent_no = number_or_null(&row, "sent_no")?
+            .and_then(|sent_no| u64::try_from(sent_no).ok())
+            .unwrap_or_else(|| standing.n_sent());
+        let report = Report {
+            delivery: addressed.delivery.clone(),
+            sent_no,
+            refusal: bounced.refusal.clone(),
+            remote: bounced.remote.clone(),
+        };
+        standing::note_bounced(&mut tx, &addressed.delivery, &bounced.refusal).await?;
+        let effects = standing.note_report(report, now);
+        standing::apply(&mut tx, &inbox, &effects, moment).await?;
+        standing::put(&mut tx, &inbox, &standing, moment).await?;
         tx.commit().await?;
-        Ok(stopped)
+        let is_inboxes = |effect: &Effect| matches!(effect, Effect::SendAgain(_));
+        Ok(!effects.iter().any(is_inboxes))
     }
 }
 

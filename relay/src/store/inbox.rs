@@ -7,6 +7,7 @@ use protocol::connection::{Connection, Effect, Event, Patience};
 use protocol::id::{CampaignId, InboxId};
 use protocol::inbox::{Address, MailServer};
 use protocol::provider::ProviderId;
+use protocol::standing::Standing;
 use protocol::timestamp::{Timestamp, duration_ms};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
@@ -55,6 +56,8 @@ pub struct Inbox {
     pub last_try: Option<LastTry>,
     /// Whether its server is given time after a failure.
     pub is_resting: bool,
+    /// Whether it sends at half its pace, after refusals that were its own.
+    pub is_at_half_pace: bool,
 }
 
 /// When something was last tried through an inbox.
@@ -71,8 +74,13 @@ impl Inbox {
     /// that is set holds nothing up. `now` is when it was loaded.
     pub fn paced_until(&self, now: Timestamp) -> Option<Timestamp> {
         let last = self.last_try?;
-        let by_life = now + self.gap.saturating_sub(last.lived_since);
-        Some(by_life.min(last.at + self.gap))
+        let gap = if self.is_at_half_pace {
+            self.gap.saturating_mul(2)
+        } else {
+            self.gap
+        };
+        let by_life = now + gap.saturating_sub(last.lived_since);
+        Some(by_life.min(last.at + gap))
     }
 }
 
@@ -139,7 +147,8 @@ pub struct SealedCredentials {
 
 const COLUMNS: &str = "id, address, provider, smtp, imap, gap_ms, connection, identity_iss, identity_sub, \
      password_user, credentials_fence, inbox_uid_validity, inbox_uid_next, last_read_at_ms, gap_open, adoption, copies_found, \
-     copies_missing, last_tried_at_ms, last_tried_r_ms, resting";
+     copies_missing, last_tried_at_ms, last_tried_r_ms, resting, \
+     (SELECT s.body FROM standings s WHERE s.inbox_id = inboxes.id) AS standing";
 
 impl Store {
     /// Adds an inbox that is not connected yet.
@@ -544,6 +553,10 @@ fn from_row(row: &AnyRow, now: Moment) -> Result<Inbox, StoreError> {
             (None, _) => None,
         },
         is_resting: number(row, "resting")? != 0,
+        is_at_half_pace: text_or_null(row, "standing")?
+            .map(|_| json::<Standing>(row, "standing"))
+            .transpose()?
+            .is_some_and(|standing| standing.is_at_half_pace(now.at)),
     })
 }
 

@@ -249,6 +249,26 @@ pub(super) async fn stop(
     Ok(true)
 }
 
+/// A lead that was stopped by a refusal or a bounce goes on: its later steps that were never tried have no rows again.
+pub(super) async fn revive(tx: &mut AnyConnection, lead: &LeadId) -> Result<(), StoreError> {
+    let row = sqlx::query("SELECT state FROM leads WHERE id = $1")
+        .bind(lead.to_string())
+        .fetch_one(&mut *tx)
+        .await?;
+    // One that is active goes on anyway.
+    if let Ok(after) = state_from(&row, "state")?.apply(Event::Revived) {
+        put_state(tx, lead, after).await?;
+    }
+    sqlx::query(
+        "DELETE FROM deliveries WHERE lead_id = $1 AND state = 'suppressed' AND attempt = 0 \
+         AND why IN ('rejected', 'bounced')",
+    )
+    .bind(lead.to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 /// Where a lead stands, as its row says in the column `column`.
 pub(super) fn state_from(row: &AnyRow, column: &'static str) -> Result<State, StoreError> {
     State::parse(&text(row, column)?).ok_or(StoreError::Corrupt { what: column })

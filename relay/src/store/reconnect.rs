@@ -10,7 +10,7 @@ use sqlx::any::AnyRow;
 
 use super::clocks::{Of, settle_clocks};
 use super::inbox::Identity;
-use super::{Store, StoreError, inbox, json, number, text, text_or_null, to_json};
+use super::{Store, StoreError, inbox, json, number, standing, text, text_or_null, to_json};
 use crate::secret::random_text;
 
 /// A reconnect as it is stored.
@@ -311,6 +311,7 @@ impl Store {
         // After the gap was opened: the clocks of its campaigns stand until it is read.
         let now = self.moment(now);
         inbox::put_connection(&mut tx, &reconnect.inbox, &before, &after, now).await?;
+        standing::renew(&mut tx, &reconnect.inbox, now).await?;
         settle_clocks(&mut tx, Of::Inbox(&reconnect.inbox), now).await?;
         tx.commit().await?;
         Ok(changed)

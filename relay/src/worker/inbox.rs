@@ -186,7 +186,7 @@ async fn next_look(
     let paced = app.store.load_inbox(&inbox.id).await?.paced_until(now);
     let due = app
         .store
-        .find_next_due(&inbox.id, now)
+        .find_next_due(&inbox.id, &sending::rests(app), now)
         .await?
         .map(|due| paced.map_or(due, |paced| due.max(paced)));
     // A look whose delivery is still due found no way to send it just now; it is not asked again at once.

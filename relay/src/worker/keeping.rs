@@ -6,12 +6,12 @@ use tokio::sync::watch;
 
 use crate::app::App;
 use crate::store::StoreError;
-use crate::store::delivery::{Claim, Ended, Job};
+use crate::store::delivery::{Claim, Ended, Finished, Job};
 
 /// What became of an outcome.
 pub(super) enum Kept {
-    /// It is on record; with what was claimed in the same commit.
-    Written(Option<Box<Job>>),
+    /// It is on record; with what followed in the same commit.
+    Written(Box<Finished>),
     /// The attempt was somebody else's by then: whoever holds it decides.
     Lost,
 }
@@ -32,15 +32,15 @@ pub(super) async fn keep(
     let mut is_aside = false;
     loop {
         let error = match app.store.finish_delivery(job, ended, at, next.take()).await {
-            Ok(claimed) => {
+            Ok(finished) => {
                 forget(app, job, is_aside).await;
-                return Ok(Kept::Written(claimed.map(Box::new)));
+                return Ok(Kept::Written(Box::new(finished)));
             }
             // A commit whose answer was an error may have come through all the same.
             Err(error @ StoreError::FenceLost { .. }) => match app.store.has_ended(job).await {
                 Ok(true) => {
                     forget(app, job, is_aside).await;
-                    return Ok(Kept::Written(None));
+                    return Ok(Kept::Written(Box::default()));
                 }
                 Ok(false) => {
                     tracing::error!(%error, delivery = %job.id, "an attempt outlived its lease");

@@ -9,6 +9,7 @@ use protocol::timestamp::Timestamp;
 
 use super::WorkError;
 use super::mailbox::{Mailbox, Places, Reader, learn_names};
+use super::returned::read_failure;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::imap::{Folder, Header, PassedOver, Position, is_of_the_moment};
@@ -407,7 +408,9 @@ async fn read_message(
         Arrival::Bounce(bounce) => {
             if let Some((addressed, failure)) =
                 store.find_bounced(&inbox.id, &bounce, arrived_at).await?
-                && store.note_bounce(&addressed, &failure.words(), now).await?
+                && store
+                    .note_bounce(&addressed, &read_failure(inbox, &failure, now), now)
+                    .await?
             {
                 let hardness = failure.hardness();
                 tracing::info!(inbox = %inbox.address, lead = %addressed.lead, ?hardness, "a message bounced");

@@ -7,6 +7,7 @@ use protocol::cause::Cause;
 use protocol::delivery::Event;
 use protocol::evidence::{Evidence, Party, Stage};
 use protocol::provider::{SentCopy, Submission};
+use protocol::standing::{End as StandingEnd, Rests, Tried};
 use tokio::sync::watch;
 
 use super::WorkError;
@@ -15,13 +16,14 @@ use super::keeping::{Kept, keep};
 use super::memory::Memory;
 use super::settling::keep_copy;
 use crate::app::App;
-use crate::engine::outcome::{Consequence, InboxDoes, decide_refused};
+use crate::engine::outcome::{InboxDoes, decide_refused, find_end};
 use crate::engine::turns::take_turn;
 use crate::failure::Failure;
 use crate::record::SentPlace;
 use crate::smtp::{Envelope, Outcome, Session, reading};
 use crate::store::delivery::{Claim, Ended, Job};
 use crate::store::inbox::Inbox;
+use crate::store::standing::{Told, domain_of};
 use crate::text::arrival::bare;
 use crate::text::message::{Parts, compose, to_wire};
 
@@ -41,7 +43,7 @@ pub(super) async fn send_due(
     app.store.wake_rested(&inbox.id, now).await?;
     let due = app
         .store
-        .find_next_due(&inbox.id, now)
+        .find_next_due(&inbox.id, &rests(app), now)
         .await?
         .is_some_and(|due| due <= now);
     if !due || *stop.borrow() || inbox.paced_until(now).is_some_and(|until| until > now) {
@@ -68,6 +70,7 @@ pub(super) async fn send_due(
                     event: Event::PutBack,
                     words: error.to_string(),
                     wire_id: None,
+                    told: None,
                 };
                 keep(app, &job, &ended, now, None, stop).await?;
                 return Err(error);
@@ -82,9 +85,13 @@ pub(super) async fn send_due(
             && !memory.has_gap(app.clock.now());
         let claim = more.then(|| claim(app, inbox, sent.clone()));
         let mut recorded = true;
+        let mut is_suspect = false;
         let now = app.clock.now();
         next = match keep(app, &job, &end.ended, now, claim.as_ref(), stop).await? {
-            Kept::Written(next) => next.map(|next| *next),
+            Kept::Written(finished) => {
+                is_suspect = finished.is_suspect;
+                finished.next
+            }
             Kept::Lost => {
                 memory.doubt(app.clock.now());
                 recorded = false;
@@ -102,7 +109,12 @@ pub(super) async fn send_due(
             }
         }
         if next.is_none() {
-            conclude(app, inbox, memory, end.inbox, end.evidence).await?;
+            let does = if is_suspect {
+                InboxDoes::BeProbed
+            } else {
+                end.inbox
+            };
+            conclude(app, inbox, memory, does, end.evidence).await?;
         }
     }
     if accepted_any {
@@ -159,6 +171,7 @@ fn set_aside(cause: Cause, words: String) -> End {
         event: Event::Rejected { cause },
         words,
         wire_id: None,
+        told: None,
     };
     End {
         ended,
@@ -199,15 +212,21 @@ async fn perform_outcome(
     outcome: Outcome,
 ) -> End {
     let now = app.clock.now();
+    let inbox_of = inbox;
     let refused = |failure: Failure| {
         let evidence = failure.at(inbox.provider.clone(), now);
-        let Consequence { delivery, inbox } =
-            decide_refused(&evidence, job.deferrals.saturating_add(1), now);
+        let attempt = job.deferrals.saturating_add(1);
+        let (end, consequence) = find_end(&evidence, attempt, now).map_or_else(
+            || (None, decide_refused(&evidence, attempt, now)),
+            |(end, consequence)| (Some(end), consequence),
+        );
         let ended = Ended {
-            event: delivery,
+            event: consequence.delivery,
             words: evidence.words(),
             wire_id: None,
+            told: end.map(|end| tell(app, inbox_of, job, end)),
         };
+        let inbox = consequence.inbox;
         End {
             ended,
             inbox,
@@ -224,6 +243,7 @@ async fn perform_outcome(
                 event: Event::Accepted { at: now },
                 words: reply.to_string(),
                 wire_id,
+                told: Some(tell(app, inbox, job, StandingEnd::Accepted)),
             };
             End {
                 ended,
@@ -256,6 +276,7 @@ async fn perform_outcome(
                 event: Event::Doubted { at: now },
                 words: evidence.words(),
                 wire_id: None,
+                told: Some(tell(app, inbox, job, StandingEnd::Doubted)),
             };
             End {
                 ended,
@@ -299,5 +320,26 @@ fn claim(app: &App, inbox: &Inbox, sent: Option<SentPlace>) -> Claim {
         lease_until: now + app.config.timing.lease_for,
         sent,
         take_turn,
+        rests: rests(app),
+    }
+}
+
+/// How long an inbox rests.
+pub(super) fn rests(app: &App) -> Rests {
+    Rests::of(app.config.timing.rest_minute)
+}
+
+/// An attempt's end, as the inbox's standing learns it.
+fn tell(app: &App, inbox: &Inbox, job: &Job, end: StandingEnd) -> Told {
+    let domain = domain_of(&job.to);
+    let tried = Tried {
+        delivery: job.id.clone(),
+        is_own: domain == domain_of(&inbox.address),
+        domain,
+        end,
+    };
+    Told {
+        tried,
+        rests: rests(app),
     }
 }

@@ -79,8 +79,7 @@ pub(crate) struct Ground {
 
 impl Ground {
     pub(crate) async fn new(client: Client) -> Self {
-        let timing =
-            "slow_retry_ms = 50\nfirst_retry_ms = 50\nretry_at_most_ms = 200\npoll_ms = 100";
+        let timing = "slow_retry_ms = 50\nfirst_retry_ms = 50\nretry_at_most_ms = 200\npoll_ms = 100\nrest_minute_ms = 20";
         Self::with(client, Duration::from_hours(1), Clock::system(), timing).await
     }
 

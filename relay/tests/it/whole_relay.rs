@@ -16,6 +16,7 @@ mod names;
 mod one_offs;
 mod passwords;
 mod reconnects;
+mod refused;
 mod restarts;
 mod servers;
 mod set_back;

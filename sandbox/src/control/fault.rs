@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::flood::Flood;
 use super::trouble::Troubles;
+use crate::clock;
 
 /// Where a scripted reply takes the place of the true one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,6 +49,96 @@ pub enum SentCopyFault {
     },
 }
 
+/// What a server does to all mail of one account that leaves the account's own domain, from some message on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountFault {
+    /// Where. [`Stage::Auth`] is never met.
+    pub stage: Stage,
+    /// After so many messages that left the own domain were accepted.
+    pub after: usize,
+    /// What happens.
+    pub does: AccountDoes,
+}
+
+/// What happens to a message of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountDoes {
+    /// This reply line is said in place of the true one, and nothing is stored.
+    Say(Vec<u8>),
+    /// The connection is lost; after the body as the seed decides whether the message is stored first.
+    Lose,
+}
+
+/// An account's fault, and what has become of it.
+#[derive(Debug)]
+struct Account {
+    fault: AccountFault,
+    n_left: usize,
+    /// When it was met, in milliseconds since 1970 UTC.
+    met_at_ms: Vec<u64>,
+}
+
+/// The faults of accounts, by address.
+#[derive(Debug, Default)]
+pub(crate) struct Accounts(HashMap<String, Account>);
+
+impl Accounts {
+    pub(crate) fn set(&mut self, address: &str, fault: Option<AccountFault>) {
+        let address = address.to_lowercase();
+        let Some(fault) = fault else {
+            self.0.remove(&address);
+            return;
+        };
+        let account = Account {
+            fault,
+            n_left: 0,
+            met_at_ms: Vec::new(),
+        };
+        self.0.insert(address, account);
+    }
+
+    pub(crate) fn met_at_ms(&self, address: &str) -> Vec<u64> {
+        self.0
+            .get(&address.to_lowercase())
+            .map_or_else(Vec::new, |account| account.met_at_ms.clone())
+    }
+
+    /// What this stage does to a message of the person; `to` is nobody while no recipient is known.
+    pub(crate) fn meet(
+        &mut self,
+        stage: Stage,
+        person: &str,
+        to: &[String],
+    ) -> Option<AccountDoes> {
+        let account = self.0.get_mut(person)?;
+        let leaves = to.is_empty() || to.iter().any(|to| !is_of_domain(to, person));
+        let is_met =
+            account.fault.stage == stage && leaves && account.n_left >= account.fault.after;
+        is_met.then(|| {
+            account.met_at_ms.push(clock::now_ms());
+            account.fault.does.clone()
+        })
+    }
+
+    /// A message was accepted.
+    pub(crate) fn note_accepted(&mut self, person: &str, to: &[String]) {
+        if let Some(account) = self.0.get_mut(person)
+            && to.iter().any(|to| !is_of_domain(to, person))
+        {
+            account.n_left += 1;
+        }
+    }
+}
+
+fn is_of_domain(to: &str, person: &str) -> bool {
+    let domain = |address: &str| {
+        address
+            .rsplit_once('@')
+            .map(|(_, domain)| domain.to_lowercase())
+    };
+    domain(to) == domain(person)
+}
+
 /// Every fault that is on.
 #[derive(Debug, Default)]
 #[expect(
@@ -66,6 +157,7 @@ pub(crate) struct Faults {
     /// Whose sign-ins over IMAP are switched off.
     pub(crate) imap_off: HashSet<String>,
     pub(crate) troubles: Troubles,
+    pub(crate) accounts: Accounts,
     /// Messages that hold this text are given to nobody.
     pub(crate) unreadable: Option<Vec<u8>>,
     pub(crate) garbage: bool,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Session;
 use crate::connection::Gone;
-use crate::control::{DropAfterData, Gate, Point, Stage, Trouble};
+use crate::control::{AccountDoes, DropAfterData, Gate, Point, Stage, Trouble};
 use crate::locked;
 use crate::provider::{Submission, take_reply};
 
@@ -76,6 +76,23 @@ impl Session {
             }
             None => {}
         }
+        let does = locked(&self.connection.provider.faults).accounts.meet(
+            Stage::AfterData,
+            &person.address,
+            &submission.recipients,
+        );
+        match does {
+            Some(AccountDoes::Say(said)) => return self.reply_bytes(&said).await.map(|_| ()),
+            Some(AccountDoes::Lose) => {
+                if self.connection.provider.chance.happens(0.5) {
+                    // A session that was ended meanwhile stores nothing, as with a reply.
+                    let _ = self.connection.provider.accept(submission);
+                }
+                self.connection.lose();
+                return Err(Gone);
+            }
+            None => {}
+        }
         let scripted = take_reply(&self.connection.provider, Stage::AfterData);
         if let Some(scripted) = scripted.as_deref().filter(|reply| !reply.starts_with(b"2")) {
             return self.reply_bytes(scripted).await.map(|_| ());
@@ -88,6 +105,9 @@ impl Session {
             self.connection.lose();
             return Err(Gone);
         }
+        locked(&self.connection.provider.faults)
+            .accounts
+            .note_accepted(&person.address, &submission.recipients);
         let Ok(text) = Arc::clone(&self.connection.provider).accept(submission) else {
             return self.end_if_revoked().await;
         };

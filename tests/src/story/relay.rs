@@ -24,8 +24,7 @@ const NAME: &str = "unpause";
 /// How late a copy of the sandbox may be on a busy machine.
 const COPY_WITHIN: Duration = Duration::from_secs(1);
 /// How long the relay of a story waits where people would not want to watch.
-const TIMING: &str =
-    "slow_retry_ms = 500\nretry_at_most_ms = 2000\nfirst_retry_ms = 100\npoll_ms = 1000\n";
+const TIMING: &str = "slow_retry_ms = 500\nretry_at_most_ms = 2000\nfirst_retry_ms = 100\npoll_ms = 1000\nrest_minute_ms = 200\n";
 
 /// What the relay of a story is told of its provider, and how long it waits.
 #[derive(Debug)]

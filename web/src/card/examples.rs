@@ -42,6 +42,7 @@ pub(super) fn inbox(state: ConnectionState, held: u64) -> Inbox {
             evidence: (state == ConnectionState::Disconnected)
                 .then(|| "400 invalid_grant: Token has been expired or revoked.".to_owned()),
         },
+        refused: None,
         held,
         unsettled: 0,
         at_provider: Some(AtProvider {

@@ -50,7 +50,7 @@ const VIEW: &str = "d.id AS id, d.lead_id AS lead_id, d.step AS step, d.state AS
      d.due_ms AS due_ms, d.rest_until_ms AS rest_until_ms, p.ran_ms AS ran_ms, p.since_r_ms AS since_r_ms, \
      d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, \
      d.in_doubt_since_ms AS in_doubt_since_ms, d.cause AS cause, d.why AS why, d.attempt AS attempt, \
-     d.message_id AS message_id, d.wire_id AS wire_id, d.words AS words, d.no_evidence AS no_evidence, l.address AS address \
+     d.message_id AS message_id, d.wire_id AS wire_id, d.words AS words, d.alike AS alike, d.no_evidence AS no_evidence, l.address AS address \
      FROM deliveries d JOIN leads l ON l.id = d.lead_id \
      JOIN campaign_inboxes p ON p.campaign_id = d.campaign_id AND p.inbox_id = d.inbox_id";
 
@@ -86,5 +86,6 @@ fn view(row: &AnyRow, now: Moment) -> Result<Delivery, StoreError> {
             .and_then(|why| serde_json::from_str(&why).ok())
             .filter(|_| is_unsettled),
         words: text_or_null(row, "words")?,
+        alike: text_or_null(row, "alike")?,
     })
 }

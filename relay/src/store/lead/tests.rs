@@ -234,6 +234,7 @@ async fn claim(store: &Store, inbox: &InboxId) -> bool {
         lease_until: NOW + Duration::from_mins(1),
         sent: None,
         take_turn: first,
+        rests: protocol::standing::Rests::default(),
     };
     store.claim_delivery(&claim).await.unwrap().is_some()
 }

@@ -12,6 +12,7 @@ use protocol::inbox::{MailServer, TlsMode};
 use protocol::provider::ProviderId;
 use protocol::reconnect::{Event as ReconnectEvent, Stage};
 use protocol::reply::OAuthReply;
+use protocol::standing::Rests;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
 use relay::engine::turns::take_turn;
@@ -281,6 +282,8 @@ impl World {
             lease_until: now + Duration::from_mins(30),
             sent: None,
             take_turn,
+            // Doubts hold nothing up here: it is all about turns.
+            rests: Rests::default(),
         };
         let running: Vec<_> = (0..self.campaigns.len())
             .map(|campaign| self.can_send(campaign, inbox))
@@ -341,6 +344,7 @@ impl World {
             event,
             words: "words".to_owned(),
             wire_id: None,
+            told: None,
         };
         self.store()
             .finish_delivery(job, &ended, now, None)

@@ -1,12 +1,33 @@
 //! What people do: the one whose campaign it is, and those who get its messages.
 
 use protocol::campaign::{PausedBy, State};
+use protocol::cause::Cause;
 use protocol::delivery::Decision;
+use protocol::evidence::Stage;
+use protocol::standing::{Alike, Refusal, Remote};
 use relay::store::StoreError;
 use relay::store::addressed::Addressed;
+use relay::store::doubt::Bounced;
 use relay::text::arrival::Named;
 
 use super::world::{Hold, World};
+
+/// A bounce that is the lead's own, however many there are.
+fn of_one_gateway() -> Bounced {
+    Bounced {
+        refusal: Refusal {
+            alike: Alike {
+                stage: Stage::Body,
+                code: None,
+                enhanced: None,
+            },
+            cause: Cause::RecipientRejected,
+            is_inbox_wide: false,
+            words: "no such mailbox".to_owned(),
+        },
+        remote: Remote::Other("gateway.example".to_owned()),
+    }
+}
 
 impl World {
     pub(crate) async fn decide(&mut self, nth: usize, decision: Decision) {
@@ -44,7 +65,7 @@ impl World {
     pub(super) async fn bounce(&mut self, nth: usize) {
         if let Some(addressed) = self.find_arrived(nth).await {
             self.store()
-                .note_bounce(&addressed, "550 5.1.1 no such mailbox", self.now)
+                .note_bounce(&addressed, &of_one_gateway(), self.now)
                 .await
                 .unwrap();
             self.stopped.insert(addressed.lead);

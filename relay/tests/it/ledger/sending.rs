@@ -19,7 +19,7 @@ use relay::store::{Store, StoreError};
 
 use super::connecting::evidence;
 use super::server::{Fate, SIZE_BYTES};
-use super::world::{Flight, Refusal, World, database};
+use super::world::{Flight, Refusal, World, database, rests};
 
 const LEASE_FOR: Duration = Duration::from_mins(30);
 
@@ -35,6 +35,7 @@ impl World {
                 position: self.server.position(inbox),
             }),
             take_turn,
+            rests: rests(),
         }
     }
 
@@ -89,7 +90,8 @@ impl World {
             .store()
             .finish_delivery(&flight.job, &ended, self.now, claim.as_ref())
             .await
-            .unwrap();
+            .unwrap()
+            .next;
         if let Some(job) = next {
             self.take_off(flight.inbox, job).await;
         }
@@ -308,6 +310,7 @@ fn ended(event: Event) -> Ended {
         event,
         words: "words".to_owned(),
         wire_id: None,
+        told: None,
     }
 }
 

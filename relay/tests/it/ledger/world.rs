@@ -11,6 +11,7 @@ use protocol::delivery::Decision;
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
 use protocol::inbox::{MailServer, TlsMode};
 use protocol::provider::{ProviderId, SentCopy, Submission};
+use protocol::standing::Rests;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
 use relay::record::NewLead;
@@ -292,10 +293,15 @@ impl World {
         matches!(stored.connection, Connection::Connected { .. })
             && !self.store().is_reconnecting(id).await.unwrap()
     }
+
     pub(crate) async fn find_next_due(&self) -> Option<Timestamp> {
         let mut next = None;
         for inbox in &self.inboxes {
-            let due = self.store().find_next_due(inbox, self.now).await.unwrap();
+            let due = self
+                .store()
+                .find_next_due(inbox, &rests(), self.now)
+                .await
+                .unwrap();
             next = [next, due].into_iter().flatten().min();
         }
         next
@@ -308,6 +314,11 @@ impl World {
             .unwrap()
             .status
     }
+}
+
+/// As the relay is shipped.
+pub(super) fn rests() -> Rests {
+    Rests::of(Duration::from_mins(1))
 }
 
 pub(super) fn database(folder: &TempDir) -> PathBuf {

@@ -69,7 +69,7 @@ async fn connect(
     provider: &'static str,
     clock: Clock,
 ) -> (Ground, Relay, InboxId) {
-    let timing = "slow_retry_ms = 50\nfirst_retry_ms = 50\nretry_at_most_ms = 200\npoll_ms = 100";
+    let timing = "slow_retry_ms = 50\nfirst_retry_ms = 50\nretry_at_most_ms = 200\npoll_ms = 100\nrest_minute_ms = 20";
     let options = Options {
         profile,
         ..Options::default()

@@ -14,7 +14,7 @@ use crate::app::{Client, Ground, JANE, JOHN, PASSWORD, Relay, wait_for};
 
 /// The sandbox as any server that takes passwords, configured without an issuer or a client.
 async fn mail_server() -> Ground {
-    let timing = "slow_retry_ms = 50\nfirst_retry_ms = 50\nretry_at_most_ms = 200\npoll_ms = 100";
+    let timing = "slow_retry_ms = 50\nfirst_retry_ms = 50\nretry_at_most_ms = 200\npoll_ms = 100\nrest_minute_ms = 20";
     Ground::at(
         Client::Public,
         Clock::system(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use protocol::delivery::State;
 use protocol::id::{CampaignId, InboxId};
 use protocol::reconnect::State as ReconnectState;
+use protocol::standing::Rests;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
 use relay::engine::turns::take_turn;
@@ -127,6 +128,7 @@ async fn an_attempt_that_nobody_ends_is_settled_after_one_lease_by_the_new_clock
         lease_until: now + Duration::from_mins(1),
         sent: None,
         take_turn,
+        rests: Rests::of(Duration::from_mins(1)),
     };
     let job = relay.app().store.claim_delivery(&claim).await.unwrap();
     assert!(job.is_some());

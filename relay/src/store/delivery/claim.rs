@@ -1,0 +1,183 @@
+//! Claiming the next delivery: its intent is committed before anybody is told of it.
+
+use std::collections::BTreeMap;
+
+use protocol::campaign::Step;
+use protocol::delivery::Event;
+use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
+use protocol::inbox::Address;
+use protocol::standing::Rests;
+use protocol::timestamp::Timestamp;
+use sqlx::AnyConnection;
+
+use super::super::clocks::{Moment, note_running_time};
+use super::super::standing::{self, Chosen};
+use super::super::{Store, StoreError, json, number, number_or_null, small, text, text_or_null};
+use super::{ATTEMPTING_AT_MOST, put_state, state_from};
+use crate::record::{Queue, SentPlace, Turn};
+use crate::secret::random_text;
+
+/// A claimed delivery with everything that its message is made of.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// Its lead.
+    pub lead: LeadId,
+    /// Its campaign.
+    pub campaign: CampaignId,
+    /// The number of this attempt: the fence.
+    pub attempt: u32,
+    /// How many attempts ended with a transient refusal of this recipient or message.
+    pub deferrals: u32,
+    /// The recipient.
+    pub to: Address,
+    /// The lead's fields.
+    pub fields: BTreeMap<String, String>,
+    /// The step, from 0.
+    pub step_idx: usize,
+    /// The campaign's steps.
+    pub steps: Vec<Step>,
+    /// What we write as `Message-ID`, without angle brackets: the same at every attempt.
+    pub message_id: String,
+    /// The ids of the steps before, oldest first, ours and the server's.
+    pub thread: Vec<String>,
+}
+
+/// What a claim needs to know.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The inbox that sends.
+    pub inbox: InboxId,
+    /// Its domain, for a new message id.
+    pub domain: String,
+    /// The present instant, by the database's clock; with SQLite that is the relay's own.
+    pub now: Timestamp,
+    /// Until when the attempt is ours alone.
+    pub lease_until: Timestamp,
+    /// Where the sent folder stood before this batch.
+    pub sent: Option<SentPlace>,
+    /// Decides whose message goes next, of what is due; see `engine::turns`.
+    pub take_turn: fn(&mut [Queue], i64) -> Option<Turn>,
+    /// How long the inbox rests after refusals and doubts.
+    pub rests: Rests,
+}
+
+impl Store {
+    /// Claims the next delivery of an inbox that is due, may be sent now, and whose lead has no earlier
+    /// step that is not accepted. `None` when there is none.
+    pub async fn claim_delivery(&self, claim: &Claim) -> Result<Option<Job>, StoreError> {
+        let mut tx = self.writer.begin().await?;
+        let job = claim_in(&mut tx, claim, self.moment(claim.now)).await?;
+        tx.commit().await?;
+        Ok(job)
+    }
+}
+
+pub(super) async fn claim_in(
+    tx: &mut AnyConnection,
+    claim: &Claim,
+    now: Moment,
+) -> Result<Option<Job>, StoreError> {
+    let row = sqlx::query(
+        "SELECT CAST(COUNT(*) AS BIGINT) AS n, \
+         (SELECT served FROM inboxes WHERE id = $1) AS served \
+         FROM deliveries WHERE inbox_id = $1 AND state = 'attempting'",
+    )
+    .bind(claim.inbox.to_string())
+    .fetch_one(&mut *tx)
+    .await?;
+    if number(&row, "n")? >= ATTEMPTING_AT_MOST {
+        return Ok(None);
+    }
+    let served = number_or_null(&row, "served")?.unwrap_or(0);
+    let Some(chosen) = standing::choose(tx, claim, served, now).await? else {
+        return Ok(None);
+    };
+    let Chosen { row, pair, turn } = chosen;
+    let id = DeliveryId::new(text(&row, "id")?);
+    let before: u32 = small(&row, "attempt")?;
+    let attempt = before.saturating_add(1);
+    let reading = pair.clock.read(now);
+    let event = Event::Claimed {
+        reading,
+        lease_until: claim.lease_until,
+        attempt,
+    };
+    let state = state_from(&row)?
+        .apply(event)
+        .map_err(|refused| StoreError::Conflict(refused.to_string()))?;
+    let message_id = text_or_null(&row, "message_id")?
+        .unwrap_or_else(|| format!("{}@{}", random_text(), claim.domain));
+    put_state(tx, &id, before, &state, Some(attempt), now).await?;
+    let sent = claim.sent.as_ref();
+    sqlx::query(
+        "UPDATE deliveries SET message_id = $1, sent_uid_validity = $2, sent_uid_next = $3, sent_folder = $4, is_held = 0, \
+         claim_no = (SELECT CAST(COALESCE(MAX(o.claim_no), 0) + 1 AS BIGINT) FROM deliveries o WHERE o.inbox_id = $5), \
+         adoption = (SELECT i.adoption FROM inboxes i WHERE i.id = $5) WHERE id = $6",
+    )
+    .bind(message_id.clone())
+    .bind(sent.map(|sent| i64::from(sent.position.uid_validity)))
+    .bind(sent.map(|sent| i64::from(sent.position.uid_next)))
+    .bind(sent.map(|sent| sent.folder.clone()))
+    .bind(claim.inbox.to_string())
+    .bind(id.to_string())
+    .execute(&mut *tx)
+    .await?;
+    // What goes out of its turn takes none.
+    if let Some(turn) = turn {
+        sqlx::query("UPDATE inboxes SET served = $1 WHERE id = $2")
+            .bind(turn.served)
+            .bind(claim.inbox.to_string())
+            .execute(&mut *tx)
+            .await?;
+    }
+    note_running_time(tx, now).await?;
+    let lead = LeadId::new(text(&row, "lead_id")?);
+    let step = number(&row, "step")?;
+    let deferrals = sqlx::query(
+        "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM attempts WHERE delivery_id = $1 AND outcome = 'deferred'",
+    )
+    .bind(id.to_string())
+    .fetch_one(&mut *tx)
+    .await?;
+    Ok(Some(Job {
+        attempt,
+        deferrals: small(&deferrals, "n")?,
+        to: text(&row, "address")?
+            .parse()
+            .map_err(|_| StoreError::Corrupt { what: "address" })?,
+        fields: json(&row, "fields")?,
+        step_idx: usize::try_from(step - 1).map_err(|_| StoreError::Corrupt { what: "step" })?,
+        steps: json(&row, "steps")?,
+        message_id,
+        thread: list_thread(tx, &lead, step).await?,
+        campaign: pair.campaign,
+        lead,
+        id,
+    }))
+}
+
+/// The ids of the steps before `step`, oldest first: for each what we wrote, then what the server made of
+/// it where that differs.
+pub(in crate::store) async fn list_thread(
+    tx: &mut AnyConnection,
+    lead: &LeadId,
+    step: i64,
+) -> Result<Vec<String>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT message_id, wire_id FROM deliveries WHERE lead_id = $1 AND step < $2 ORDER BY step",
+    )
+    .bind(lead.to_string())
+    .bind(step)
+    .fetch_all(tx)
+    .await?;
+    let mut thread = Vec::new();
+    for row in &rows {
+        let ours = text_or_null(row, "message_id")?;
+        let theirs = text_or_null(row, "wire_id")?.filter(|wire_id| Some(wire_id) != ours.as_ref());
+        thread.extend(ours);
+        thread.extend(theirs);
+    }
+    Ok(thread)
+}

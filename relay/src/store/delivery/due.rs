@@ -1,0 +1,79 @@
+//! When something of an inbox may be tried next, and what has rested until then.
+
+use std::time::Duration;
+
+use protocol::id::InboxId;
+use protocol::standing::Rests;
+use protocol::timestamp::Timestamp;
+use sqlx::AnyConnection;
+
+use super::super::clocks::{Moment, Pair, list_pairs};
+use super::super::{Store, StoreError, number_or_null, standing};
+use super::RANK;
+
+impl Store {
+    /// When the next delivery of an inbox may be tried, as things stand; `None` when nothing waits in a campaign that
+    /// can send through it, or only a person's answer helps.
+    pub async fn find_next_due(
+        &self,
+        inbox: &InboxId,
+        rests: &Rests,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let now = self.moment(now);
+        let mut reader = self.reader.acquire().await?;
+        let pairs = list_pairs(&mut reader, inbox).await?;
+        let due = find_due(&mut reader, inbox, &pairs, now).await?;
+        standing::hold_up(&mut reader, inbox, rests, &pairs, due, now).await
+    }
+
+    /// Lets the deliveries of an inbox that have rested long enough wait for their turn again, and the clocks of an inbox
+    /// that has rested run. Answers how many deliveries.
+    pub async fn wake_rested(&self, inbox: &InboxId, now: Timestamp) -> Result<u64, StoreError> {
+        let now = self.moment(now);
+        // The transaction begins by writing: so it waits for whoever writes, instead of being refused at once.
+        let mut tx = self.writer.begin().await?;
+        let done = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "UPDATE deliveries SET rest_until_ms = NULL, rest_until_r_ms = NULL, rank = {RANK} \
+             WHERE inbox_id = $1 AND rest_until_ms IS NOT NULL \
+             AND (rest_until_ms <= $2 OR rest_until_r_ms <= $3)"
+        )))
+        .bind(inbox.to_string())
+        .bind(now.at.as_ms())
+        .bind(now.r_ms)
+        .execute(&mut *tx)
+        .await?;
+        standing::wake(&mut tx, inbox, now).await?;
+        tx.commit().await?;
+        Ok(done.rows_affected())
+    }
+}
+
+/// When the next delivery of an inbox that is not held is due; `None` when nothing waits in a campaign that can send
+/// through it.
+pub(in crate::store) async fn find_due(
+    reader: &mut AnyConnection,
+    inbox: &InboxId,
+    pairs: &[Pair],
+    now: Moment,
+) -> Result<Option<Timestamp>, StoreError> {
+    let row = sqlx::query(
+        "SELECT MIN(rest_until_ms) AS until_ms, MIN(rest_until_r_ms) AS until_r_ms FROM deliveries \
+         WHERE inbox_id = $1 AND rest_until_ms IS NOT NULL",
+    )
+    .bind(inbox.to_string())
+    .fetch_one(reader)
+    .await?;
+    let by_wall = number_or_null(&row, "until_ms")?.map(Timestamp::from_ms);
+    let by_running_time = number_or_null(&row, "until_r_ms")?
+        .map(|until| now.at + ms(until.saturating_sub(now.r_ms)));
+    let rested_at = [by_wall, by_running_time].into_iter().flatten().min();
+    let can_send = pairs.iter().any(|pair| pair.clock.runs());
+    let due_at = pairs.iter().filter_map(|pair| pair.next_due_at(now));
+    Ok(due_at.chain(rested_at.filter(|_| can_send)).min())
+}
+
+/// A duration of so many milliseconds; none at all where they are fewer than none.
+fn ms(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}

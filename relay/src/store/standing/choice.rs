@@ -1,0 +1,245 @@
+//! Which delivery is claimed next: where the standing asks for a particular one, it goes out of its turn, among those
+//! that are due; where it does not, turns decide.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use protocol::id::{CampaignId, DeliveryId};
+use protocol::inbox::Address;
+use protocol::standing::{Candidate, Wish, choose_control};
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+
+use super::super::clocks::{Moment, Pair, list_pairs, put_queues};
+use super::super::delivery::{Claim, find_due};
+use super::super::{StoreError, text, text_or_null};
+use super::{apply, blocked_until, domain_of, list_open_doubts, load, put, set_held, settle_rest};
+use crate::record::{Class, Queue, Turn};
+
+/// Deliveries that are looked at for a control, from either end of what is due.
+const CANDIDATES: i64 = 200;
+/// How lately a domain took mail that counts as known.
+const KNOWN_FOR: Duration = Duration::from_hours(24 * 30);
+/// Domains that are known at a time.
+const KNOWN_AT_MOST: i64 = 1_000;
+/// Steps by which a claim may change the standing before it is given up until the next look.
+const CHANGES_AT_MOST: usize = 8;
+
+/// What a claim needs of a delivery.
+const CLAIMED: &str = "SELECT d.id AS id, d.campaign_id AS campaign_id, d.lead_id AS lead_id, d.step AS step, \
+     d.attempt AS attempt, d.message_id AS message_id, d.state AS state, d.due_ms AS due_ms, \
+     d.rest_until_ms AS rest_until_ms, d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, \
+     d.in_doubt_since_ms AS in_doubt_since_ms, d.cause AS cause, d.why AS why, \
+     l.address AS address, l.fields AS fields, c.steps AS steps \
+     FROM deliveries d JOIN campaigns c ON c.id = d.campaign_id JOIN leads l ON l.id = d.lead_id";
+
+/// The delivery that is to be claimed.
+pub(in crate::store) struct Chosen {
+    /// Its columns, with those of its lead and its campaign that its message is made of.
+    pub(in crate::store) row: AnyRow,
+    /// Its campaign at its inbox.
+    pub(in crate::store) pair: Pair,
+    /// The turn that it takes; `None` where it goes out of its turn.
+    pub(in crate::store) turn: Option<Turn>,
+}
+
+/// Chooses the delivery that is to be claimed; `served` is the last turn that was taken.
+pub(in crate::store) async fn choose(
+    tx: &mut AnyConnection,
+    claim: &Claim,
+    served: i64,
+    now: Moment,
+) -> Result<Option<Chosen>, StoreError> {
+    let doubts = list_open_doubts(tx, &claim.inbox).await?;
+    if blocked_until(&doubts, &claim.rests, now.at).is_some() {
+        return Ok(None);
+    }
+    let mut standing = load(tx, &claim.inbox).await?;
+    settle_rest(tx, &claim.inbox, &standing, now).await?;
+    for _ in 0..CHANGES_AT_MOST {
+        let pairs = list_pairs(tx, &claim.inbox).await?;
+        if !pairs.iter().any(|pair| pair.clock.runs()) {
+            return Ok(None);
+        }
+        let chosen = match standing.wish(now.at) {
+            Wish::Nothing { .. } => return Ok(None),
+            Wish::Next => choose_by_turn(tx, claim, &pairs, served, now).await?,
+            Wish::Control { avoid } => {
+                match choose_for_control(tx, claim, &pairs, &avoid, now).await? {
+                    // What is left goes to the own domain: it shows nothing, and need not wait for it.
+                    None => choose_by_turn(tx, claim, &pairs, served, now).await?,
+                    chosen => chosen,
+                }
+            }
+            Wish::Again(delivery) => {
+                let Some(row) = fetch_held(tx, claim, &delivery).await? else {
+                    standing.forget(&delivery);
+                    set_held(tx, &delivery, false).await?;
+                    put(tx, &claim.inbox, &standing, now).await?;
+                    continue;
+                };
+                // Where its campaign stands just now, it waits with it.
+                return out_of_turn(row, &pairs);
+            }
+        };
+        if chosen.is_some() || !standing.holds() {
+            return Ok(chosen);
+        }
+        let soon = now.at + claim.rests.longest();
+        if find_due(tx, &claim.inbox, &pairs, now)
+            .await?
+            .is_some_and(|due| due <= soon)
+        {
+            return Ok(None);
+        }
+        let effects = standing.note_nothing_left(&claim.rests, now.at);
+        apply(tx, &claim.inbox, &effects, now).await?;
+        put(tx, &claim.inbox, &standing, now).await?;
+    }
+    Ok(None)
+}
+
+/// The delivery that stands first where it is its campaign's turn.
+async fn choose_by_turn(
+    tx: &mut AnyConnection,
+    claim: &Claim,
+    pairs: &[Pair],
+    served: i64,
+    now: Moment,
+) -> Result<Option<Chosen>, StoreError> {
+    let mut queues: Vec<Queue> = pairs.iter().map(|pair| pair.queue_at(now)).collect();
+    let turn = (claim.take_turn)(&mut queues, served);
+    put_queues(tx, &claim.inbox, pairs, &queues).await?;
+    let Some(turn) = turn else { return Ok(None) };
+    let Some(pair) = pairs.get(turn.queue_idx) else {
+        return Ok(None);
+    };
+    let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "{CLAIMED} WHERE d.inbox_id = $1 AND d.campaign_id = $2 AND d.is_first = $3 AND d.rank IS NOT NULL \
+         ORDER BY d.rank, d.place LIMIT 1"
+    )))
+    .bind(claim.inbox.to_string())
+    .bind(pair.campaign.to_string())
+    .bind(i64::from(turn.class == Class::First))
+    .fetch_one(tx)
+    .await?;
+    Ok(Some(Chosen {
+        row,
+        pair: pair.clone(),
+        turn: Some(turn),
+    }))
+}
+
+/// A held delivery that may be tried once more: its lead and its campaign go on.
+async fn fetch_held(
+    tx: &mut AnyConnection,
+    claim: &Claim,
+    delivery: &DeliveryId,
+) -> Result<Option<AnyRow>, StoreError> {
+    let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "{CLAIMED} WHERE d.inbox_id = $1 AND d.id = $2 AND d.state IN ('planned', 'deferred') \
+         AND d.rest_until_ms IS NULL AND c.state = 'running' AND l.state = 'active' AND NOT EXISTS ( \
+           SELECT 1 FROM deliveries e WHERE e.lead_id = d.lead_id AND e.step < d.step AND e.state <> 'accepted')"
+    )))
+    .bind(claim.inbox.to_string())
+    .bind(delivery.to_string())
+    .fetch_optional(tx)
+    .await?;
+    Ok(row)
+}
+
+/// `None` where its campaign cannot send just now.
+fn out_of_turn(row: AnyRow, pairs: &[Pair]) -> Result<Option<Chosen>, StoreError> {
+    let campaign = CampaignId::new(text(&row, "campaign_id")?);
+    let pair = pairs
+        .iter()
+        .find(|pair| pair.campaign == campaign && pair.clock.runs());
+    Ok(pair.map(|pair| Chosen {
+        row,
+        pair: pair.clone(),
+        turn: None,
+    }))
+}
+
+async fn choose_for_control(
+    tx: &mut AnyConnection,
+    claim: &Claim,
+    pairs: &[Pair],
+    avoid: &[String],
+    now: Moment,
+) -> Result<Option<Chosen>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT domain FROM accepting_domains WHERE inbox_id = $1 AND accepted_at_ms >= $2 \
+         ORDER BY accepted_at_ms DESC LIMIT $3",
+    )
+    .bind(claim.inbox.to_string())
+    .bind((now.at - KNOWN_FOR).as_ms())
+    .bind(KNOWN_AT_MOST)
+    .fetch_all(&mut *tx)
+    .await?;
+    let known: HashSet<String> = rows
+        .iter()
+        .map(|row| text(row, "domain"))
+        .collect::<Result<_, _>>()?;
+    let own = claim.domain.to_ascii_lowercase();
+    let (mut ids, mut candidates) = (Vec::new(), Vec::new());
+    let mut seen = HashSet::new();
+    for row in list_ends(tx, claim, now).await? {
+        let id = text(&row, "id")?;
+        if !seen.insert(id.clone()) {
+            continue;
+        }
+        let address: Address = text(&row, "address")?
+            .parse()
+            .map_err(|_| StoreError::Corrupt { what: "address" })?;
+        let domain = domain_of(&address);
+        let candidate = Candidate {
+            is_known: known.contains(&domain),
+            is_own: domain == own,
+            was_refused: text_or_null(&row, "alike")?.is_some(),
+            domain,
+        };
+        ids.push(id);
+        candidates.push(candidate);
+    }
+    let chosen = choose_control(&candidates, avoid).and_then(|idx| ids.get(idx));
+    let Some(id) = chosen else {
+        return Ok(None);
+    };
+    let row = sqlx::query(sqlx::AssertSqlSafe(format!("{CLAIMED} WHERE d.id = $1")))
+        .bind(id.clone())
+        .fetch_one(tx)
+        .await?;
+    out_of_turn(row, pairs)
+}
+
+/// What is due and waits for its turn alone, from either end: follow-ups before first messages, each in their order.
+async fn list_ends(
+    tx: &mut AnyConnection,
+    claim: &Claim,
+    now: Moment,
+) -> Result<Vec<AnyRow>, StoreError> {
+    let mut all = Vec::new();
+    for (is_far, order) in [
+        (false, "d.is_first, d.rank, d.place"),
+        (true, "d.is_first DESC, d.rank DESC, d.place DESC"),
+    ] {
+        let mut rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT d.id AS id, d.alike AS alike, l.address AS address FROM deliveries d \
+             JOIN leads l ON l.id = d.lead_id JOIN campaigns c ON c.id = d.campaign_id \
+             JOIN campaign_inboxes p ON p.campaign_id = d.campaign_id AND p.inbox_id = d.inbox_id \
+             WHERE d.inbox_id = $1 AND d.rank IS NOT NULL AND c.state = 'running' AND p.since_r_ms IS NOT NULL \
+             AND (d.is_first = 1 OR d.due_ms <= p.ran_ms + ($2 - p.since_r_ms)) ORDER BY {order} LIMIT $3"
+        )))
+        .bind(claim.inbox.to_string())
+        .bind(now.r_ms)
+        .bind(CANDIDATES)
+        .fetch_all(&mut *tx)
+        .await?;
+        if is_far {
+            rows.reverse();
+        }
+        all.extend(rows);
+    }
+    Ok(all)
+}
