@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::ready;
 
-use protocol::reconnect::Visit as Attempt;
+use protocol::reconnect::Attempt;
 
 use super::*;
 
