@@ -25,7 +25,7 @@ use serde::Serialize;
 
 use arriving::Heard;
 
-use crate::story::mailboxes::{Message, count};
+use crate::story::mailboxes::{Message, count, list_hurried};
 use crate::story::play::{connect, create_list, sign_in};
 use crate::story::reconnecting::Device;
 use crate::story::relay::Relay;
@@ -331,6 +331,9 @@ impl Run<'_> {
         };
         let messages = self.servers.delivered()?;
         let counted = count(&messages, WAIT);
+        for words in list_hurried(&messages, WAIT) {
+            telling.say(&words);
+        }
         let (unsettled, cases) = self.count_unsettled(&messages).await?;
         let written_on = self.count_written_on(&messages);
         self.relay.end()?;
