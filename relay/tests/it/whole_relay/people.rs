@@ -80,6 +80,19 @@ async fn wait_for_firsts(relay: &Relay, campaign: &CampaignId, n: usize) -> Vec<
     .await
 }
 
+/// Moves the clock on in steps that a machine under load gets through.
+async fn drive_until<T>(
+    ground: &Ground,
+    what: &str,
+    mut condition: impl AsyncFnMut() -> Option<T>,
+) -> T {
+    wait_for(what, async || {
+        ground.clock.advance(Duration::from_secs(30));
+        condition().await
+    })
+    .await
+}
+
 /// How many messages stand in each person's mailbox, of whatever campaign.
 fn count_by_person(ground: &Ground) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
@@ -123,8 +136,10 @@ async fn what_is_heard_of_a_person_in_one_campaign_counts_in_all() {
     assert_eq!(n_stopped, 2, "one in each campaign");
 
     // An hour and more: every second step that may leave has left.
-    ground
-        .drive_until("the second steps of the second campaign", async || {
+    drive_until(
+        &ground,
+        "the second steps of the second campaign",
+        async || {
             let all = relay.list(&other, None).await;
             let is_over = |row: &&Delivery| {
                 matches!(
@@ -138,37 +153,40 @@ async fn what_is_heard_of_a_person_in_one_campaign_counts_in_all() {
                 .filter(is_over)
                 .count();
             (n_over == people.len()).then_some(())
-        })
-        .await;
-    ground
-        .drive_until("the second steps of the first campaign", async || {
+        },
+    )
+    .await;
+    drive_until(
+        &ground,
+        "the second steps of the first campaign",
+        async || {
             let all = relay.list(&one, None).await;
             let of_eve = all
                 .iter()
                 .find(|row| row.step == 2 && row.to.as_str() == EVE[0])?;
             matches!(of_eve.status, State::Accepted { .. }).then_some(())
-        })
-        .await;
+        },
+    )
+    .await;
 
     // Who answered may be written to in a campaign that begins later; the others may not.
     let later = relay
         .start_campaign(&inbox, &[ANN[0], BOB[0], CY[0], DAN[1], EVE[0]], 1)
         .await;
-    ground
-        .drive_until("the later campaign to end", async || {
-            let all = relay.list(&later, None).await;
-            let n_open = all
-                .iter()
-                .filter(|row| {
-                    !matches!(
-                        row.status,
-                        State::Accepted { .. } | State::Suppressed { .. }
-                    )
-                })
-                .count();
-            (n_open == 0 && all.len() == 5).then_some(())
-        })
-        .await;
+    drive_until(&ground, "the later campaign to end", async || {
+        let all = relay.list(&later, None).await;
+        let n_open = all
+            .iter()
+            .filter(|row| {
+                !matches!(
+                    row.status,
+                    State::Accepted { .. } | State::Suppressed { .. }
+                )
+            })
+            .count();
+        (n_open == 0 && all.len() == 5).then_some(())
+    })
+    .await;
     relay.stop().await;
     let wanted = [
         (ANN[0], 3),
