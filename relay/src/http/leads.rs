@@ -227,16 +227,16 @@ fn refuse(list: &LeadList, rows: Rows) -> ServeError {
         only.clone()
     } else {
         let total = rows.total;
-        let mut detail = format!("{total} rows cannot be used:\n{}\n", named.join("\n"));
+        let mut detail = format!("{total} rows cannot be used: {}. ", named.join(". "));
         let more = total.saturating_sub(named.len() as u64);
         if more > 0 {
-            let _ = writeln!(detail, "and {more} more");
+            let _ = write!(detail, "And {more} more. ");
         }
         detail
     };
     let detail = match list.leads.len() {
         0 => detail,
-        n if detail.ends_with('\n') => format!(
+        n if detail.ends_with(' ') => format!(
             "{detail}Nothing was added; to add the other {n} leave these out (--skip-unusable)"
         ),
         _ => format!("{detail}, or leave it out (--skip-unusable)"),

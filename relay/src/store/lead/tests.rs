@@ -98,6 +98,24 @@ async fn a_list_that_is_refused_at_its_end_leaves_nothing_and_is_taken_when_it_i
 }
 
 #[tokio::test]
+async fn leads_that_are_added_later_stand_behind_those_before_also_where_rows_were_left_out() {
+    let (_folder, store, _, campaign) = draft().await;
+    for rows in [[(2, "ann"), (9, "bob")], [(2, "cy"), (3, "di")]] {
+        let leads = rows.map(|(row, name)| lead(row, name));
+        store.import_leads(&campaign, &leads).await.unwrap();
+    }
+    let rows = sqlx::query("SELECT position FROM leads ORDER BY position")
+        .fetch_all(&store.reader)
+        .await
+        .unwrap();
+    let places: Vec<i64> = rows
+        .iter()
+        .map(|row| number(row, "position").unwrap())
+        .collect();
+    assert_eq!(places, [2, 9, 11, 12]);
+}
+
+#[tokio::test]
 async fn an_import_that_is_broken_off_is_none_and_does_not_stand_in_the_way() {
     let (folder, store, inbox, campaign) = draft().await;
     let many = leads(3_000);

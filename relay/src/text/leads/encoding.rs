@@ -48,7 +48,9 @@ pub(super) fn decode(bytes: &[u8]) -> Decoded<'_> {
     let found = [guess, WINDOWS_1252, MACINTOSH]
         .into_iter()
         .map(|encoding| decode_as(encoding, bytes))
-        .find(|decoded| decoded.fits);
+        .find(|decoded| {
+            decoded.fits && (decoded.encoding != MACINTOSH.name() || may_be_mac(bytes))
+        });
     found.unwrap_or_else(|| Decoded {
         fits: false,
         ..decode_as(WINDOWS_1252, bytes)
@@ -98,9 +100,21 @@ fn is_mostly_utf8(bytes: &[u8]) -> bool {
     n_letters > 3 * n_wrong
 }
 
+/// Whether a list may come from an old Mac, where a few letters would fit by chance: by its line ends, or where so many
+/// words fit that chance is none.
+fn may_be_mac(bytes: &[u8]) -> bool {
+    let (text, _) = MACINTOSH.decode_without_bom_handling(bytes);
+    let words = words_of(&text).filter(|word| !word.is_ascii());
+    !bytes.contains(&b'\n') || words.clone().count() > 2 && !words.clone().any(is_wrong)
+}
+
+fn words_of(text: &str) -> impl Iterator<Item = &str> + Clone {
+    text.split(|c: char| c.is_whitespace() || ",;|\"".contains(c))
+}
+
 fn letters_fit(text: &str) -> bool {
     let (mut n_words, mut n_wrong) = (0_usize, 0_usize);
-    for word in text.split(|c: char| c.is_whitespace() || ",;|\"".contains(c)) {
+    for word in words_of(text) {
         if !word.is_ascii() {
             n_words += 1;
             n_wrong += usize::from(is_wrong(word));
