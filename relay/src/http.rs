@@ -40,6 +40,7 @@ mod leads;
 mod reconnect;
 mod session;
 mod status;
+mod suppression;
 
 use attempts::Attempts;
 use endpoints::Endpoints;
@@ -98,6 +99,9 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::delivery::SettleDeliveries>()
         .mount::<api::delivery::PutBackDeliveries>()
         .mount::<api::inbox::AnswerInbox>()
+        .mount::<api::suppression::CreateSuppression>()
+        .mount::<api::suppression::ListSuppressions>()
+        .mount::<api::suppression::DeleteSuppression>()
         .mount::<api::status::GetStatus>()
 }
 

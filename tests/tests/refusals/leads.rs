@@ -153,7 +153,7 @@ pub(crate) static ROWS: &[Row] = &[
         how: How::Import(b"email,name\nann@a.example,Ann\n,Cy\nnobody,Di\nann@a.example,Eve\n"),
         code: "422 invalid",
         place: "field email, row 3",
-        words: "3 rows cannot be used: row 3: expected a mail address such as jane@acme.example in column \"email\", found \"\"; correct it or remove the row\nrow 4: expected a mail address such as jane@acme.example in column \"email\", found \"nobody\"; correct it or remove the row\nrow 5: expected each address once, found ann@a.example, which stands in row 2 already; remove one of them\nNothing was added; to add the other 1 leave these out (--skip-unusable)",
+        words: "3 rows cannot be used: row 3: expected a mail address such as jane@acme.example in column \"email\", found \"\"; correct it or remove the row. row 4: expected a mail address such as jane@acme.example in column \"email\", found \"nobody\"; correct it or remove the row. row 5: expected each address once, found ann@a.example, which stands in row 2 already; remove one of them. Nothing was added; to add the other 1 leave these out (--skip-unusable)",
     },
     Row {
         case: "spreadsheet in its own format",
