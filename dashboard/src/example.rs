@@ -96,6 +96,7 @@ fn campaign(id: &str, name: &str, inbox: &str, status: State) -> Campaign {
         subject: subject.to_owned(),
         body: "Hello {{first_name}}".to_owned(),
         wait_ms,
+        literal: false,
     };
     Campaign {
         id: CampaignId::new(id),

@@ -11,7 +11,8 @@ use crate::timestamp::Timestamp;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    /// Subject, with fields such as `{{first_name}}`. A later step may leave it empty and answers in the
+    /// Subject, with fields such as `{{first_name}}`, or `{{first_name | default: "there"}}` where a cell may be
+    /// empty; in any case, its words separated in any way. A later step may leave it empty and answers in the
     /// thread of the first.
     #[serde(default)]
     pub subject: String,
@@ -20,6 +21,10 @@ pub struct Step {
     /// Milliseconds between the acceptance of the step before and this one; 0 for the first.
     #[serde(default)]
     pub wait_ms: u64,
+    /// Whether what looks like the field, the alternatives or the HTML of another tool (`[First Name]`, `{a|b}`) is
+    /// meant to be sent as it stands. Fields in two braces are filled all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub literal: bool,
 }
 
 /// Where a campaign stands.

@@ -28,6 +28,52 @@ pub struct Problem {
     pub request_id: Option<RequestId>,
 }
 
+/// The rows of a lead list that cannot be used.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Unusable {
+    /// How many they are.
+    pub total: u64,
+    /// The first hundred of them, in their order.
+    pub rows: Vec<UnusableRow>,
+}
+
+impl Unusable {
+    /// Whether every row can be used.
+    pub fn is_none(&self) -> bool {
+        self.total == 0
+    }
+}
+
+/// A row of a lead list that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct UnusableRow {
+    /// The row, from 1, as a spreadsheet shows it.
+    pub row: u64,
+    /// The column at fault, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// What was expected.
+    pub expected: String,
+    /// What was found.
+    pub found: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// The problem of a lead list: all its rows that cannot be used at once, as a member of its own (RFC 9457 §3.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ListProblem {
+    /// The problem; its `row` is the first of them.
+    #[serde(flatten)]
+    pub problem: Problem,
+    /// The rows, where rows are at fault.
+    #[serde(default, skip_serializing_if = "Unusable::is_none")]
+    pub unusable: Unusable,
+}
+
 /// The closed list of kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

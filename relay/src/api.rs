@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use protocol::problem::Problem;
-use protocol::request::{Body, EncodeError, Request, encode};
+use protocol::request::{Body, EncodeError, Encoded, Request, encode};
 use reqwest::redirect::Policy;
 use serde_json::Value;
 use url::form_urlencoded;
@@ -94,14 +94,8 @@ impl Client {
         let encoded = encode(request)?;
         let url = format!("{}{}", self.door.url, encoded.path);
         let asked = if matches!(R::METHOD, http::Method::GET | http::Method::DELETE) {
-            let texts = encoded
-                .fields
-                .iter()
-                .map(|(name, value)| (name, text_of(value)));
-            let query = form_urlencoded::Serializer::new(String::new())
-                .extend_pairs(texts)
-                .finish();
-            self.http.request(R::METHOD, format!("{url}?{query}"))
+            let url = format!("{url}?{}", query_of(&encoded));
+            self.http.request(R::METHOD, url)
         } else {
             self.http.request(R::METHOD, url).json(&encoded.fields)
         };
@@ -129,7 +123,8 @@ impl Client {
                 found,
             });
         }
-        let url = format!("{}{}", self.door.url, encode(request)?.path);
+        let encoded = encode(request)?;
+        let url = format!("{}{}?{}", self.door.url, encoded.path, query_of(&encoded));
         let asked = self
             .http
             .request(R::METHOD, url)
@@ -170,6 +165,16 @@ impl Client {
             |problem| ApiError::Refused(Box::new(problem)),
         ))
     }
+}
+
+fn query_of(encoded: &Encoded) -> String {
+    let texts = encoded
+        .fields
+        .iter()
+        .map(|(name, value)| (name, text_of(value)));
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(texts)
+        .finish()
 }
 
 fn text_of(value: &Value) -> String {

@@ -36,6 +36,7 @@ mod delivery;
 mod device;
 mod hosted;
 mod inbox;
+mod leads;
 mod reconnect;
 mod session;
 mod status;

@@ -1,8 +1,9 @@
-//! Readers and writers of the texts that campaigns and mail consist of: lead lists, templates, the messages that
+//! Readers and writers of the texts that campaigns and mail consist of: lead lists, fields, templates, the messages that
 //! leave, and what arrives. Values to values: no `async`, no IO, no clock, no randomness; what is decided on what
 //! was read is `engine`'s.
 
 pub mod arrival;
+pub mod field;
 pub mod leads;
 pub mod message;
 pub mod own;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Body, Caller, Request};
 use crate::campaign::{State, Step};
 use crate::id::{CampaignId, InboxId};
+use crate::problem::Unusable;
 
 /// The largest lead list: 32 MiB, about 300,000 leads.
 pub const LEADS_AT_MOST_BYTES: u64 = 32 * 1024 * 1024;
@@ -119,18 +120,34 @@ pub struct Counts {
     pub cancelled: u64,
 }
 
-/// Adds the leads of a CSV file, all or none.
+/// Adds the leads of a list as spreadsheets and other programs export it, all or none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ImportLeads {
     /// The campaign; it must be a draft.
     pub campaign_id: CampaignId,
+    /// What becomes of the list where some of its rows cannot be used.
+    #[serde(default)]
+    pub unusable_rows: UnusableRows,
+}
+
+/// What becomes of a lead list of which some rows cannot be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum UnusableRows {
+    /// None of it is added.
+    #[default]
+    Refuse,
+    /// The other rows are added.
+    Skip,
 }
 
 impl Request for ImportLeads {
     const NAME: &'static str = "importLeads";
-    const SUMMARY: &'static str = "Adds the leads of a CSV file, all or none.";
+    const SUMMARY: &'static str =
+        "Adds the leads of a list, all or none; or all but what cannot be used.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/campaigns/{campaign_id}/leads";
     const CALLER: Caller = Caller::Operator;
@@ -146,8 +163,26 @@ impl Request for ImportLeads {
 pub struct ImportedLeads {
     /// Leads added.
     pub added: u64,
-    /// The columns that templates may name.
+    /// The columns that templates may name, in small letters; `email` is always among the names that they may use.
     pub columns: Vec<String>,
+    /// The column that was taken for the addresses.
+    #[serde(default)]
+    pub address_column: String,
+    /// The encoding that the file was read in, by its name in the Encoding Standard.
+    #[serde(default)]
+    pub encoding: String,
+    /// What stands between cells.
+    #[serde(default)]
+    pub delimiter: String,
+    /// The row with the column names; none where the list begins with a lead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header_row: Option<u64>,
+    /// Rows that are no leads and do not look like any: a footer, names that are repeated.
+    #[serde(default)]
+    pub passed_over: u64,
+    /// Rows that could not be used and were left out, because that was asked for.
+    #[serde(default, skip_serializing_if = "Unusable::is_none")]
+    pub skipped: Unusable,
 }
 
 /// Starts a draft.

@@ -9,8 +9,8 @@ use protocol::cause::{CAUSES, Cause};
 use protocol::delivery::Decision;
 use protocol::id::{CampaignId, DeliveryId, InboxId};
 use protocol::request::campaign::{
-    Campaign, CreateCampaign, GetCampaign, ImportLeads, ListCampaigns, PauseCampaign,
-    ResumeCampaign, StartCampaign,
+    Campaign, CreateCampaign, GetCampaign, ImportLeads, ImportedLeads, ListCampaigns,
+    PauseCampaign, ResumeCampaign, StartCampaign, UnusableRows,
 };
 use protocol::request::delivery::{
     Delivery, ListDeliveries, PutBackDeliveries, SettleDeliveries, SettleDelivery,
@@ -43,12 +43,15 @@ pub(super) enum Command {
         /// The campaign, cmp_…
         campaign: String,
     },
-    /// Add the leads of a CSV file to a draft, all or none
+    /// Add the leads of a list to a draft, all or none
     Import {
         /// The campaign, cmp_…
         campaign: String,
-        /// The file; its first row names the columns, one of them "email"
+        /// The file, as spreadsheets and other programs export CSV; one column holds the addresses
         file: PathBuf,
+        /// Add the other rows where some cannot be used
+        #[arg(long)]
+        skip_unusable: bool,
     },
     /// Start a draft
     Start {
@@ -171,17 +174,24 @@ impl Command {
                     .await?;
                 printer.answer(&campaign, describe)?;
             }
-            Self::Import { campaign, file } => {
+            Self::Import {
+                campaign,
+                file,
+                skip_unusable,
+            } => {
+                let unusable_rows = if skip_unusable {
+                    UnusableRows::Skip
+                } else {
+                    UnusableRows::Refuse
+                };
                 let request = ImportLeads {
                     campaign_id: CampaignId::new(campaign.as_str()),
+                    unusable_rows,
                 };
                 let imported = client.call_with_file(&request, &file).await?;
                 printer.answer(&imported, |imported| {
-                    format!(
-                        "{} leads added; their columns: {}.\nStart it: unpause campaign start {campaign}",
-                        imported.added,
-                        imported.columns.join(", ")
-                    )
+                    let told = describe_import(imported);
+                    format!("{told}\nStart it: unpause campaign start {campaign}")
                 })?;
             }
             Self::Start { campaign } => {
@@ -295,6 +305,48 @@ async fn find_inboxes(client: &Client, named: Vec<String>) -> Result<Vec<InboxId
         });
     }
     Ok(ids)
+}
+
+/// What was added, as what it was read, and what was left out.
+fn describe_import(imported: &ImportedLeads) -> String {
+    let mut text = format!(
+        "{} leads added; their columns: {}.",
+        imported.added,
+        imported.columns.join(", ")
+    );
+    let names = imported.header_row.map_or_else(
+        || "no row with names of columns".to_owned(),
+        |row| format!("the names of the columns in row {row}"),
+    );
+    let _ = write!(
+        text,
+        "\nRead as {} with {:?} between cells, {names}, the addresses in {:?}.",
+        imported.encoding, imported.delimiter, imported.address_column
+    );
+    if imported.passed_over > 0 {
+        let _ = write!(
+            text,
+            "\n{} rows that are no leads were passed over, such as a footer.",
+            imported.passed_over
+        );
+    }
+    let skipped = &imported.skipped;
+    if skipped.is_none() {
+        return text;
+    }
+    let _ = write!(text, "\n{} rows were left out:", skipped.total);
+    for row in &skipped.rows {
+        let _ = write!(
+            text,
+            "\n  row {}: expected {}, found {}",
+            row.row, row.expected, row.found
+        );
+    }
+    let more = skipped.total.saturating_sub(skipped.rows.len() as u64);
+    if more > 0 {
+        let _ = write!(text, "\n  and {more} more");
+    }
+    text
 }
 
 fn describe(campaign: &Campaign) -> String {

@@ -1,4 +1,4 @@
-//! Campaigns: creating one, its leads, and its start, pause and resume. What may follow what is
+//! Campaigns: creating one, and its start, pause and resume. Its leads are [`super::leads`]'s. What may follow what is
 //! [`protocol::campaign`]'s.
 
 use std::collections::BTreeSet;
@@ -8,17 +8,13 @@ use protocol::connection::Connection;
 use protocol::id::{CampaignId, InboxId};
 use protocol::problem::{Code, Problem};
 use protocol::request::campaign::{
-    Campaign, Campaigns, CreateCampaign, GetCampaign, ImportLeads, ImportedLeads, ListCampaigns,
-    PauseCampaign, ResumeCampaign, StartCampaign,
+    Campaign, Campaigns, CreateCampaign, GetCampaign, ListCampaigns, PauseCampaign, ResumeCampaign,
+    StartCampaign,
 };
 
 use super::{Context, Serve, ServeError};
-use crate::record::NewLead;
 use crate::store::StoreError;
-use crate::store::lead::ImportError;
-use crate::text::leads::{LeadsError, parse};
-use crate::text::message::check_subject;
-use crate::text::template::{TemplateError, parse_fields, render};
+use crate::text::template::{marker, parse_fields};
 
 /// The longest name, in characters.
 const NAME_AT_MOST: usize = 200;
@@ -63,36 +59,12 @@ impl Serve for GetCampaign {
     }
 }
 
-impl Serve for ImportLeads {
-    async fn serve(self, context: Context) -> Result<ImportedLeads, ServeError> {
-        let store = &context.app().store;
-        let campaign = store.load_campaign(&self.campaign_id).await?;
-        let csv = context.csv.clone();
-        // Reading a long list would keep other requests waiting.
-        let read = tokio::task::spawn_blocking(move || {
-            let (columns, leads) = parse(&csv).map_err(|error| told(&error))?;
-            check_fields(&campaign.steps, &columns, &leads)?;
-            Ok::<_, ServeError>((columns, leads))
-        });
-        let (columns, leads) = read.await.map_err(ServeError::internal)??;
-        match store.import_leads(&self.campaign_id, &leads).await {
-            Ok(added) => Ok(ImportedLeads { added, columns }),
-            Err(error @ ImportError::Known { row, .. }) => {
-                Err(Problem::new(Code::Invalid, format!("row {row}: {error}"))
-                    .at_field("email")
-                    .at_row(row)
-                    .into())
-            }
-            Err(ImportError::Store(error)) => Err(error.into()),
-        }
-    }
-}
-
 impl Serve for StartCampaign {
     async fn serve(self, context: Context) -> Result<Campaign, ServeError> {
         let app = context.app();
         let campaign = app.store.load_campaign(&self.campaign_id).await?;
         if campaign.status == State::Draft {
+            check_markers(&campaign.steps, &[])?;
             check_ready(&context, &campaign).await?;
         }
         app.store
@@ -201,68 +173,21 @@ fn check_steps(steps: &[Step]) -> Result<(), ServeError> {
             })?;
         }
     }
-    Ok(())
+    check_markers(steps, &[])
 }
 
-/// Every template must fill for every lead: found now, not at the hundredth message.
-fn check_fields(steps: &[Step], columns: &[String], leads: &[NewLead]) -> Result<(), ServeError> {
-    for lead in leads {
-        for step in steps {
-            let fill = |template: &str| {
-                render(template, &lead.fields).map_err(|error| lacking(&error, columns, lead))
-            };
-            let subject = fill(&step.subject)?;
-            check_subject(&subject).map_err(|error| {
-                let detail = format!("row {}: {error} once its cells stand in it", lead.row);
-                Problem::new(Code::Invalid, detail).at_row(lead.row)
-            })?;
-            fill(&step.body)?;
+/// What another tool would replace is not sent to people as it stands. `columns` are those of the list, where there is
+/// one.
+pub(super) fn check_markers(steps: &[Step], columns: &[String]) -> Result<(), ServeError> {
+    for (idx, step) in steps.iter().enumerate().filter(|(_, step)| !step.literal) {
+        for (part, template) in [("subject", &step.subject), ("body", &step.body)] {
+            if let Some(marker) = marker::find(template, columns) {
+                let detail = format!("step {}, {part}, {marker}", idx + 1);
+                return Err(ServeError::invalid(&format!("steps.{idx}.{part}"), detail));
+            }
         }
     }
     Ok(())
-}
-
-fn lacking(error: &TemplateError, columns: &[String], lead: &NewLead) -> ServeError {
-    let (detail, field) = match error {
-        TemplateError::Missing { field } if columns.contains(field) => {
-            let detail = format!(
-                "row {}: the messages name {{{{{field}}}}}, and that cell is empty",
-                lead.row
-            );
-            (detail, field.clone())
-        }
-        TemplateError::Missing { field } => {
-            let detail = format!(
-                "the messages name {{{{{field}}}}}, and the file has no such column: found {}",
-                columns.join(", ")
-            );
-            (detail, field.clone())
-        }
-        TemplateError::Unclosed { .. } => (error.to_string(), "steps".to_owned()),
-    };
-    let row = if columns.contains(&field) {
-        lead.row
-    } else {
-        1
-    };
-    Problem::new(Code::Invalid, detail)
-        .at_field(field)
-        .at_row(row)
-        .into()
-}
-
-fn told(error: &LeadsError) -> ServeError {
-    let mut problem = Problem::new(Code::Invalid, error.to_string());
-    problem.row = error.row();
-    if matches!(
-        error,
-        LeadsError::NoAddressColumn { .. }
-            | LeadsError::Address { .. }
-            | LeadsError::Duplicate { .. }
-    ) {
-        problem.field = Some("email".to_owned());
-    }
-    problem.into()
 }
 
 #[cfg(test)]
@@ -281,6 +206,7 @@ mod tests {
             subject: subject.to_owned(),
             body: body.to_owned(),
             wait_ms,
+            literal: false,
         }
     }
 
@@ -302,32 +228,13 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_a_lead_lacks_is_named_with_its_row() {
-        let steps = [step("Hi {{name}}", "x", 0), step("", "{{city}}", 5)];
-        let check = |csv: &str| {
-            let (columns, leads) = parse(csv.as_bytes()).unwrap();
-            check_fields(&steps, &columns, &leads)
-        };
-        assert!(check("email,name,city\na@a.example,Ann,Ulm\n").is_ok());
-        let empty = refused(check(
-            "email,name,city\na@a.example,Ann,Ulm\nb@b.example,Bob,\n",
-        ));
-        assert_eq!((empty.field.as_deref(), empty.row), (Some("city"), Some(3)));
-        let long = refused(check(&format!(
-            "email,name,city\na@a.example,Ann,Ulm\nb@b.example,{},Ulm\n",
-            "x".repeat(1_000)
-        )));
-        assert_eq!(long.row, Some(3));
-        assert!(long.detail.contains("found 1003"), "{}", long.detail);
-        let missing = refused(check("email,name\na@a.example,Ann\n"));
-        assert_eq!(
-            (missing.field.as_deref(), missing.row),
-            (Some("city"), Some(1))
-        );
-        assert!(
-            missing.detail.contains("found email, name"),
-            "{}",
-            missing.detail
-        );
+    fn what_another_tool_would_replace_is_refused_at_its_step_unless_it_is_meant() {
+        let mut steps = vec![step("Hi", "x", 0), step("", "a\nHi [First Name]", 5)];
+        let problem = refused(check_steps(&steps));
+        assert_eq!(problem.field.as_deref(), Some("steps.1.body"));
+        let words = "step 2, body, line 2: \"[First Name]\" would be sent as it stands: write {{first_name}}";
+        assert!(problem.detail.starts_with(words), "{}", problem.detail);
+        steps[1].literal = true;
+        assert!(check_steps(&steps).is_ok());
     }
 }

@@ -1,7 +1,7 @@
 //! The OpenAPI 3.1 document, made from the types of `protocol`.
 
 use http::Method;
-use protocol::problem::Problem;
+use protocol::problem::{ListProblem, Problem};
 use protocol::request::{Body, Caller, Request};
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
@@ -28,7 +28,10 @@ impl Document {
         let request = R::json_schema(&mut self.generator);
         let request = request.as_object().cloned().unwrap_or_default();
         let answer = self.generator.subschema_for::<R::Response>();
-        let problem = self.generator.subschema_for::<Problem>();
+        let refusal = match R::BODY {
+            Body::Csv { .. } => self.generator.subschema_for::<ListProblem>(),
+            Body::Fields => self.generator.subschema_for::<Problem>(),
+        };
         let Parts {
             mut parameters,
             rest,
@@ -45,7 +48,7 @@ impl Document {
         let refused = content_of(
             "Refused, or failed.",
             "application/problem+json",
-            problem.as_value(),
+            refusal.as_value(),
         );
         responses.insert("default".to_owned(), refused);
         let mut operation = Map::new();
@@ -59,6 +62,7 @@ impl Document {
                 let description = format!("At most {at_most_bytes} bytes.");
                 let body = content_of(&description, "text/csv", &json!({ "type": "string" }));
                 operation.insert("requestBody".to_owned(), body);
+                parameters.extend(rest.into_query());
             }
             Body::Fields if R::METHOD != Method::POST => parameters.extend(rest.into_query()),
             Body::Fields if rest.has_fields() => {

@@ -8,7 +8,8 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use protocol::id::RequestId;
-use protocol::problem::{Code, Problem};
+use protocol::problem::{Code, ListProblem, Problem};
+use serde::Serialize;
 
 use super::page::Page;
 use crate::log::chain;
@@ -23,6 +24,9 @@ pub enum ServeError {
     /// The caller is told exactly this.
     #[error("the request was refused")]
     Refused(#[source] Box<Problem>),
+    /// The caller is told exactly this of a lead list.
+    #[error("the list was refused")]
+    List(Box<ListProblem>),
     /// The relay is at fault: the log has it, the caller learns that and where.
     #[error("the relay failed")]
     Internal(#[source] Box<dyn Error + Send + Sync>),
@@ -40,11 +44,16 @@ impl ServeError {
     }
 
     pub(super) fn is_refused(&self) -> bool {
-        matches!(self, Self::Refused(_))
+        matches!(self, Self::Refused(_) | Self::List(_))
     }
 
     /// The answer, and the one line in the log.
     pub(super) fn render(self, request_id: &RequestId) -> Response {
+        if let Self::List(mut list) = self {
+            tracing::debug!(%request_id, rows = list.unusable.total, "a list was refused");
+            list.problem.request_id = Some(request_id.clone());
+            return respond(&list, list.problem.status, list.problem.code);
+        }
         render(self.tell(request_id), request_id)
     }
 
@@ -55,6 +64,7 @@ impl ServeError {
                 tracing::debug!(%request_id, code = ?problem.code, field = problem.field, row = problem.row, "refused");
                 *problem
             }
+            Self::List(list) => list.problem,
             Self::Internal(error) => {
                 tracing::error!(%request_id, error = chain(error.as_ref()), "a request failed");
                 let store = error.downcast_ref::<StoreError>();
@@ -130,14 +140,18 @@ pub(super) fn request_id_of(request: &HttpRequest) -> RequestId {
 
 fn render(mut problem: Problem, request_id: &RequestId) -> Response {
     problem.request_id = Some(request_id.clone());
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, axum::Json(&problem)).into_response();
+    respond(&problem, problem.status, problem.code)
+}
+
+fn respond(body: &impl Serialize, status: u16, code: Code) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, axum::Json(body)).into_response();
     let headers = response.headers_mut();
     headers.insert(
         CONTENT_TYPE,
         HeaderValue::from_static("application/problem+json"),
     );
-    if problem.code == Code::Unauthenticated {
+    if code == Code::Unauthenticated {
         // RFC 9110 §15.5.2: a 401 names the way to sign in.
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }

@@ -191,6 +191,7 @@ impl Relay {
             subject: "Hello".to_owned(),
             body: "This is the message.".to_owned(),
             wait_ms: 0,
+            literal: false,
         };
         let inboxes = [inbox.clone()];
         let store = &app.store;

@@ -63,6 +63,18 @@ impl Store {
         imported
     }
 
+    /// The addresses of a campaign's leads.
+    pub async fn list_addresses(&self, campaign: &CampaignId) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT l.address AS address FROM leads l JOIN campaigns c ON c.id = l.campaign_id \
+             WHERE l.campaign_id = $1 AND l.position <= c.leads_up_to",
+        )
+        .bind(campaign.to_string())
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter().map(|row| text(row, "address")).collect()
+    }
+
     async fn write_leads(
         &self,
         campaign: &CampaignId,
@@ -192,8 +204,6 @@ async fn insert_leads<'a>(
     }
     Ok(())
 }
-
-impl Store {}
 
 /// Stops a lead for good: what was planned for it, and its steps that are not planned yet, are suppressed.
 /// What may have been sent is left to be settled. Answers whether the lead was still active.

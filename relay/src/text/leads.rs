@@ -1,12 +1,27 @@
-//! Reading a lead list from CSV (RFC 4180): every row or none. Storing them is the store's.
+//! Reading a lead list: the text that spreadsheets and other programs export as CSV (RFC 4180), whatever encoding,
+//! delimiter and column names they choose. Every row is a lead or is named as one that cannot be; what is done about
+//! those is the caller's, and storing the leads the store's.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 
-use protocol::inbox::Address;
-
+use self::cell::{NoAddress, clean, parse_address};
+use self::rows::{Dialect, OpenQuote, Rows};
+use self::table::{SampleRow, Table};
+use super::field::fold;
 use crate::record::NewLead;
 
-/// The column that holds the address.
+mod cell;
+mod encoding;
+mod fault;
+mod rows;
+mod table;
+
+pub use cell::key_of;
+pub use encoding::find_garbled;
+pub use fault::{Fault, LeadsError, Unusable};
+
+/// The name under which a message can always name the address, whatever its column is called.
 pub const ADDRESS_COLUMN: &str = "email";
 
 /// What the leads of one list may hold in all: 16 times the largest file. 300,000 leads of ten columns hold half
@@ -16,375 +31,415 @@ const HELD_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// What a cell costs beside its words: two strings and a place in a map.
 const CELL_BYTES: usize = 80;
 
-/// How much of a cell or a name is shown in an error, in characters.
-const SHOWN_CHARS_MAX: usize = 80;
+/// How many rows that cannot be used are kept; the others are counted.
+const UNUSABLE_MAX: usize = 10_000;
 
-/// How many column names are shown in an error.
-const SHOWN_COLUMNS_MAX: usize = 30;
-
-/// What is wrong with a lead list. Rows count from 1, the header being row 1.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LeadsError {
-    /// No row with column names.
-    #[error("the file is empty: expected a first row with column names, one of them \"email\"")]
-    Empty,
-    /// No address column.
-    #[error(
-        "there is no column \"email\": expected it among the column names in row 1, found {}",
-        show_columns(.found)
-    )]
-    NoAddressColumn {
-        /// The columns that are there.
-        found: Vec<String>,
-    },
-    /// Two columns of one name, or one without.
-    #[error("column {number} {problem}: every column needs a name of its own")]
-    ColumnName {
-        /// The column, from 1.
-        number: usize,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// Nobody to write to.
-    #[error("the file has column names and no leads: expected a row for each lead below them")]
-    NoLeads,
-    /// A row with more or fewer cells than the header.
-    #[error(
-        "row {row}: expected {expected} cells as in the header, found {found}: is a quote or a comma missing?"
-    )]
-    BrokenRow {
-        /// The row.
-        row: u64,
-        /// Cells in it.
-        found: u64,
-        /// Cells in the header.
-        expected: u64,
-    },
-    /// A quoted cell without its end (RFC 4180 §2, rule 5); what follows would be read as part of it.
-    #[error(
-        "row {row} has a cell that begins with a quote and does not end with one: add the missing quote, and write a quote inside a cell twice"
-    )]
-    OpenQuote {
-        /// The row in which the cell begins.
-        row: u64,
-    },
-    /// Bytes that are not UTF-8.
-    #[error("row {row} is not UTF-8: save the file as \"CSV UTF-8\" and import it again")]
-    NotUtf8 {
-        /// The row.
-        row: u64,
-    },
-    /// Not a mail address.
-    #[error(
-        "row {row}: expected a mail address such as jane@acme.example in column \"email\", found {found:?}"
-    )]
-    Address {
-        /// The row.
-        row: u64,
-        /// What stood there.
-        found: String,
-    },
-    /// Every lead keeps each of its columns by its name; here that is too much.
-    #[error(
-        "row {row}: the list is too large up to here, its column names counted for every row: remove the columns that no message names, or import it in parts"
-    )]
-    TooLarge {
-        /// The first row that is too much.
-        row: u64,
-    },
-    /// One address twice.
-    #[error("row {row}: {address} stands in row {first} already; remove one of them")]
-    Duplicate {
-        /// The second row.
-        row: u64,
-        /// The first row.
-        first: u64,
-        /// The address.
-        address: Address,
-    },
+/// A lead list.
+#[derive(Clone, Debug)]
+pub struct LeadList {
+    /// The names that messages may use.
+    pub columns: Vec<String>,
+    /// The leads, in their order.
+    pub leads: Vec<NewLead>,
+    /// The rows that are none, in their order; the first 10,000.
+    pub unusable: Vec<Unusable>,
+    /// How many they are.
+    pub n_unusable: u64,
+    /// The names that several columns have; all but the first of these have a number.
+    pub doubled: Vec<String>,
+    /// As what it was read.
+    pub form: Form,
 }
 
-impl LeadsError {
-    /// The row at fault, where it is one.
-    pub fn row(&self) -> Option<u64> {
-        match self {
-            Self::BrokenRow { row, .. }
-            | Self::OpenQuote { row }
-            | Self::NotUtf8 { row }
-            | Self::Address { row, .. }
-            | Self::TooLarge { row }
-            | Self::Duplicate { row, .. } => Some(*row),
-            Self::NoAddressColumn { .. } | Self::ColumnName { .. } => Some(1),
-            Self::Empty | Self::NoLeads => None,
-        }
-    }
+/// The form of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// The encoding's name (WHATWG Encoding).
+    pub encoding: &'static str,
+    /// What stands between cells.
+    pub delimiter: char,
+    /// The row with the column names; `None` where the list begins with a lead.
+    pub header_row: Option<u64>,
+    /// The name of the column with the addresses.
+    pub address_column: String,
+    /// Rows below the names that are no leads and say so: a footer, repeated names, a ruled line.
+    pub n_passed_over: u64,
 }
 
-/// The columns and leads of a CSV file. Cells are trimmed; names are matched in any case and kept in lower case.
-pub fn parse(bytes: &[u8]) -> Result<(Vec<String>, Vec<NewLead>), LeadsError> {
+/// The leads of a list. Rows count from 1 as a spreadsheet counts them; cells are trimmed, names kept in small
+/// letters.
+pub fn parse(bytes: &[u8]) -> Result<LeadList, LeadsError> {
     parse_within(bytes, HELD_BYTES_MAX)
 }
 
-fn parse_within(
-    bytes: &[u8],
-    held_bytes_max: usize,
-) -> Result<(Vec<String>, Vec<NewLead>), LeadsError> {
-    // Spreadsheets write a byte order mark; it is no part of the first name.
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let mut rows = number_rows(bytes)?.into_iter().skip(1);
-    let mut reader = csv::ReaderBuilder::new()
-        .flexible(false)
-        .trim(csv::Trim::All)
-        .from_reader(bytes);
-    let header = reader
-        .headers()
-        .map_err(|error| refusal(&error, 1))?
-        .clone();
-    if header.iter().all(str::is_empty) {
+fn parse_within(bytes: &[u8], held_bytes_max: usize) -> Result<LeadList, LeadsError> {
+    if let Some(what) = find_other_format(bytes) {
+        return Err(LeadsError::OtherFormat { what });
+    }
+    let decoded = encoding::decode(bytes);
+    // Programs that put a mark before what has one already leave two.
+    let text = decoded.text.trim_start_matches('\u{FEFF}');
+    let (told, text) = rows::split_told(text);
+    if !text.contains(char::is_alphanumeric) {
         return Err(LeadsError::Empty);
     }
-    let columns = parse_columns(&header)?;
-    if !columns.iter().any(|column| column == ADDRESS_COLUMN) {
-        return Err(LeadsError::NoAddressColumn { found: columns });
+    let mut dialect = rows::find_dialect(text, told);
+    let unwrapped = rows::unwrap(text, dialect);
+    let text = unwrapped.as_deref().unwrap_or(text);
+    if unwrapped.is_some() {
+        dialect = rows::find_dialect(text, None);
     }
-    let mut leads = Vec::new();
-    let mut rows_by_address: HashMap<String, u64> = HashMap::new();
-    let mut row = 1;
-    let mut held_bytes = 0;
-    let names_bytes: usize = columns.iter().map(|name| name.len() + CELL_BYTES).sum();
-    for record in reader.records() {
-        row = rows.next().unwrap_or(row + 1);
-        let record = record.map_err(|error| refusal(&error, row))?;
-        held_bytes += names_bytes + record.as_slice().len();
-        if held_bytes > held_bytes_max {
-            return Err(LeadsError::TooLarge { row });
+    if !decoded.fits {
+        return Err(find_letters(text, dialect, decoded.encoding));
+    }
+    let sample = read_sample(text, dialect)?;
+    if sample.is_empty() {
+        return Err(LeadsError::Empty);
+    }
+    let mut table = table::find_table(&sample)?;
+    drop(sample);
+    name_unnamed(text, dialect, &mut table)?;
+    let form = Form {
+        encoding: decoded.encoding,
+        delimiter: char::from(dialect.delimiter),
+        header_row: table.header_row,
+        address_column: table.address_name().to_owned(),
+        n_passed_over: 0,
+    };
+    let reader = Reader::new(table, form, held_bytes_max);
+    reader.read(Rows::new(text, dialect))
+}
+
+/// What a file is that is no text of rows.
+fn find_other_format(bytes: &[u8]) -> Option<&'static str> {
+    let text = bytes
+        .strip_prefix(b"\xEF\xBB\xBF")
+        .unwrap_or(bytes)
+        .trim_ascii_start();
+    let starts = |start: &[u8]| {
+        text.get(..start.len())
+            .is_some_and(|found| found.eq_ignore_ascii_case(start))
+    };
+    let is_any = |all: &[&[u8]]| all.iter().any(|start| starts(start));
+    if is_any(&[b"PK\x03\x04", b"\xD0\xCF\x11\xE0"]) {
+        Some("a spreadsheet in its own format")
+    } else if is_any(&[
+        b"<html",
+        b"<!doctype",
+        b"<table",
+        b"<?xml",
+        b"<meta",
+        b"<div",
+        b"<style",
+    ]) {
+        Some("a web page or XML")
+    } else if is_any(&[b"%PDF-", b"{\\rtf", b"\x1F\x8B"]) {
+        Some("a document or an archive")
+    } else if is_any(&[b"BEGIN:VCARD"]) {
+        Some("a list of contact cards")
+    } else if is_any(&[
+        b"{\"", b"[{", b"{\n", b"{\r", b"[\n", b"[\r", b"{ \"", b"[ {",
+    ]) {
+        Some("JSON")
+    } else {
+        None
+    }
+}
+
+/// The first cell whose letters are wrong.
+fn find_letters(text: &str, dialect: Dialect, encoding: &'static str) -> LeadsError {
+    let mut rows = Rows::new(text, dialect);
+    let mut cells = Vec::new();
+    while let Some(Ok(row)) = rows.next_into(&mut cells) {
+        for (column, cell) in (1..).zip(&cells) {
+            if let Some(found) = encoding::find_wrong(cell) {
+                return LeadsError::Letters {
+                    row,
+                    column,
+                    found: fault::shorten(found),
+                    encoding,
+                    delimiter: char::from(dialect.delimiter),
+                };
+            }
         }
-        let fields: BTreeMap<String, String> = columns
+    }
+    LeadsError::Letters {
+        row: 1,
+        column: 1,
+        found: String::new(),
+        encoding,
+        delimiter: char::from(dialect.delimiter),
+    }
+}
+
+fn read_sample(text: &str, dialect: Dialect) -> Result<Vec<SampleRow>, LeadsError> {
+    let mut rows = Rows::new(text, dialect);
+    let mut cells = Vec::new();
+    let mut sample = Vec::new();
+    while sample.len() < rows::SAMPLE_ROWS
+        && let Some(read) = rows.next_into(&mut cells)
+    {
+        let row = read?;
+        let cleaned: Vec<String> = cells.iter().map(|cell| clean(cell).to_owned()).collect();
+        if !is_blank(&cells) {
+            sample.push((row, cleaned));
+        }
+    }
+    Ok(sample)
+}
+
+/// Whether a row says nothing: empty cells, or a line that is drawn below the names.
+fn is_blank(cells: &[Cow<'_, str>]) -> bool {
+    let mut filled = cells
+        .iter()
+        .map(|cell| clean(cell))
+        .filter(|cell| !cell.is_empty());
+    let mut is_ruled = false;
+    let all = filled.all(|cell| {
+        is_ruled |= cell.len() > 2;
+        cell.bytes().all(|byte| b"-=:+ ".contains(&byte))
+    });
+    all && (is_ruled || cells.iter().all(|cell| clean(cell).is_empty()))
+}
+
+/// Gives a number to each column without a name in which something stands. Those that stay without one are empty.
+fn name_unnamed(text: &str, dialect: Dialect, table: &mut Table) -> Result<(), LeadsError> {
+    let has_header = table.header_row.is_some();
+    if has_header && table.names.iter().all(Option::is_some) {
+        return Ok(());
+    }
+    let mut is_used = vec![false; table.names.len()];
+    let mut rows = Rows::new(text, dialect);
+    let mut cells = Vec::new();
+    while let Some(read) = rows.next_into(&mut cells) {
+        let row = read?;
+        if table.header_row.is_some_and(|header| row <= header) {
+            continue;
+        }
+        for (idx, cell) in cells.iter().enumerate() {
+            if clean(cell).is_empty() {
+                continue;
+            }
+            if idx >= is_used.len() && !has_header {
+                is_used.resize(idx + 1, false);
+            }
+            if let Some(is_used) = is_used.get_mut(idx) {
+                *is_used = true;
+            }
+        }
+    }
+    table.number(&is_used);
+    Ok(())
+}
+
+/// A row that is no lead, and what tells a footer from it.
+#[derive(Clone, Debug)]
+struct Suspect {
+    unusable: Unusable,
+    /// Whether a footer may begin here: behind a blank row, or with one cell where the table has several.
+    may_begin: bool,
+    /// Whether it may be a row of a footer: few cells, and no address among them.
+    may_follow: bool,
+}
+
+struct Reader {
+    table: Table,
+    list: LeadList,
+    /// Whether the address needs a field of its own.
+    needs_alias: bool,
+    rows_by_address: HashMap<String, u64>,
+    /// Rows without an address since the last one that had one.
+    tail: Vec<Suspect>,
+    /// Whether a blank row stands between here and the last address.
+    is_apart: bool,
+    held_bytes: usize,
+    held_bytes_max: usize,
+    names_bytes: usize,
+}
+
+impl Reader {
+    fn new(table: Table, form: Form, held_bytes_max: usize) -> Self {
+        let mut columns: Vec<String> = table.names.iter().flatten().cloned().collect();
+        let needs_alias = !columns.iter().any(|name| name == ADDRESS_COLUMN)
+            && fold(table.address_name()) != ADDRESS_COLUMN;
+        if needs_alias {
+            columns.push(ADDRESS_COLUMN.to_owned());
+        }
+        let names_bytes = columns.iter().map(|name| name.len() + CELL_BYTES).sum();
+        let list = LeadList {
+            columns,
+            leads: Vec::new(),
+            unusable: Vec::new(),
+            n_unusable: 0,
+            doubled: table.doubled.clone(),
+            form,
+        };
+        Self {
+            table,
+            list,
+            needs_alias,
+            rows_by_address: HashMap::new(),
+            tail: Vec::new(),
+            is_apart: false,
+            held_bytes: 0,
+            held_bytes_max,
+            names_bytes,
+        }
+    }
+
+    fn read(mut self, mut rows: Rows<'_>) -> Result<LeadList, LeadsError> {
+        let mut cells = Vec::new();
+        while let Some(read) = rows.next_into(&mut cells) {
+            let row = read?;
+            if self.table.header_row.is_some_and(|header| row <= header) {
+                continue;
+            }
+            if is_blank(&cells) {
+                self.is_apart = true;
+                continue;
+            }
+            let n_bytes: usize = cells.iter().map(|cell| cell.len()).sum();
+            self.held_bytes = self.held_bytes.saturating_add(self.names_bytes + n_bytes);
+            if self.held_bytes > self.held_bytes_max {
+                return Err(LeadsError::TooLarge { row });
+            }
+            let cells: Vec<&str> = cells.iter().map(|cell| clean(cell)).collect();
+            self.read_row(row, &cells);
+        }
+        self.end_tail();
+        if self.list.leads.is_empty() && self.list.n_unusable == 0 {
+            return Err(LeadsError::NoLeads);
+        }
+        Ok(self.list)
+    }
+
+    fn read_row(&mut self, row: u64, cells: &[&str]) {
+        let idx = self.table.address_idx;
+        let found = cells.get(idx).copied().unwrap_or_default();
+        let column = Some(self.table.address_name().to_owned());
+        let address = match parse_address(found) {
+            Ok(address) => address,
+            Err(why) => {
+                if self.table.header_row.is_some() && is_name(found, self.table.address_name()) {
+                    // Lists that were put together repeat their names.
+                    self.list.form.n_passed_over += 1;
+                    return;
+                }
+                let fault = match why {
+                    NoAddress::Several => Fault::Several {
+                        found: fault::shorten(found),
+                    },
+                    NoAddress::Other => Fault::Address {
+                        found: fault::shorten(found),
+                    },
+                };
+                let n_filled = cells.iter().filter(|cell| !cell.is_empty()).count();
+                let n_names = self.table.names.len();
+                self.suspect(Suspect {
+                    unusable: Unusable { row, column, fault },
+                    may_begin: self.is_apart || n_names > 1 && cells.len() == 1,
+                    may_follow: n_filled <= 2
+                        && n_filled < n_names
+                        && !cells.iter().any(|cell| cell.contains('@')),
+                });
+                return;
+            }
+        };
+        self.keep_tail();
+        let n_names = self.table.names.len();
+        let last = cells
             .iter()
-            .cloned()
-            .zip(record.iter().map(str::to_owned))
-            .collect();
-        let found = fields.get(ADDRESS_COLUMN).cloned().unwrap_or_default();
-        let address: Address = found.parse().map_err(|_| LeadsError::Address {
-            row,
-            found: shorten(&found),
-        })?;
-        // Local parts may be told apart by case in theory (RFC 5321 §2.4); nobody's mailbox is.
-        if let Some(first) = rows_by_address.insert(address.as_str().to_lowercase(), row) {
-            return Err(LeadsError::Duplicate {
+            .rposition(|cell| !cell.is_empty())
+            .map_or(0, |last| last + 1);
+        if last > n_names {
+            let fault = Fault::Excess {
+                expected: n_names,
+                found: last,
+            };
+            self.complain(Unusable {
                 row,
-                first,
-                address,
+                column: None,
+                fault,
             });
+            return;
         }
-        leads.push(NewLead {
+        let first = *self.rows_by_address.entry(key_of(&address)).or_insert(row);
+        if first != row {
+            let fault = Fault::Duplicate { first, address };
+            self.complain(Unusable { row, column, fault });
+            return;
+        }
+        let mut fields: BTreeMap<String, String> = BTreeMap::new();
+        for (at, name) in self.table.names.iter().enumerate() {
+            let Some(name) = name else { continue };
+            let cell = cells.get(at).copied().unwrap_or_default();
+            let value = if at == idx {
+                address.to_string()
+            } else {
+                cell.to_owned()
+            };
+            fields.insert(name.clone(), value);
+        }
+        if self.needs_alias {
+            fields.insert(ADDRESS_COLUMN.to_owned(), address.to_string());
+        }
+        self.list.leads.push(NewLead {
             row,
             address,
             fields,
         });
     }
-    if leads.is_empty() {
-        Err(LeadsError::NoLeads)
-    } else {
-        Ok((columns, leads))
-    }
-}
 
-/// Where a byte of the file stands.
-enum At {
-    /// At the beginning of a row.
-    Row,
-    /// At the beginning of a later cell.
-    Cell,
-    /// In a cell without quotes.
-    Plain,
-    /// In a cell that began with a quote.
-    Quoted,
-    /// Behind the quote that ends such a cell.
-    Ended,
-}
-
-/// The number of each row that is not blank, as a spreadsheet counts them: the reader leaves blank rows out.
-/// It also takes a quoted cell without its end for as long as the file is, which would swallow leads; that
-/// is refused here.
-fn number_rows(bytes: &[u8]) -> Result<Vec<u64>, LeadsError> {
-    let mut rows = Vec::new();
-    let (mut row, mut at) = (1, At::Row);
-    let mut bytes = bytes.iter().copied().peekable();
-    while let Some(byte) = bytes.next() {
-        if matches!(at, At::Row) && !matches!(byte, b'\r' | b'\n') {
-            rows.push(row);
+    fn complain(&mut self, unusable: Unusable) {
+        self.list.n_unusable += 1;
+        if self.list.unusable.len() < UNUSABLE_MAX {
+            self.list.unusable.push(unusable);
         }
-        at = match (at, byte) {
-            // A doubled quote is one quote of the cell (RFC 4180 §2, rule 7).
-            (At::Quoted, b'"') if bytes.peek() == Some(&b'"') => {
-                bytes.next();
-                At::Quoted
+    }
+
+    fn suspect(&mut self, suspect: Suspect) {
+        self.tail.push(suspect);
+        if self.tail.len() > UNUSABLE_MAX {
+            self.keep_tail();
+        }
+    }
+
+    /// A row with an address stands below: what is above it was no footer.
+    fn keep_tail(&mut self) {
+        for suspect in std::mem::take(&mut self.tail) {
+            self.complain(suspect.unusable);
+        }
+        self.is_apart = false;
+    }
+
+    /// The list ends. What stands apart at its end, narrower than the table, and names no address, is a footer:
+    /// totals, who made the report, whose it is.
+    fn end_tail(&mut self) {
+        let tail = std::mem::take(&mut self.tail);
+        let starts = tail.iter().position(|suspect| suspect.may_begin);
+        let starts = starts
+            .filter(|_| !self.list.leads.is_empty())
+            .unwrap_or(tail.len());
+        let is_footer = tail.iter().skip(starts).all(|suspect| suspect.may_follow);
+        for (at, suspect) in tail.into_iter().enumerate() {
+            if is_footer && at >= starts {
+                self.list.form.n_passed_over += 1;
+            } else {
+                self.complain(suspect.unusable);
             }
-            (At::Quoted, b'"') | (At::Ended, b' ' | b'\t') => At::Ended,
-            (At::Quoted, _) | (At::Row | At::Cell, b'"') => At::Quoted,
-            (_, b'\r' | b'\n') => {
-                // CR LF is one row end, counted at its LF.
-                row += u64::from(byte == b'\n' || bytes.peek() != Some(&b'\n'));
-                At::Row
-            }
-            (_, b',') => At::Cell,
-            (At::Ended, _) => return Err(LeadsError::OpenQuote { row }),
-            _ => At::Plain,
-        };
-    }
-    match at {
-        At::Quoted => Err(LeadsError::OpenQuote { row }),
-        _ => Ok(rows),
-    }
-}
-
-fn parse_columns(header: &csv::StringRecord) -> Result<Vec<String>, LeadsError> {
-    let mut columns: Vec<String> = Vec::with_capacity(header.len());
-    let mut seen = HashSet::new();
-    for (number, name) in (1..).zip(header) {
-        let name = name.to_lowercase();
-        if name.is_empty() {
-            return Err(LeadsError::ColumnName {
-                number,
-                problem: "has no name".to_owned(),
-            });
         }
-        if !seen.insert(name.clone()) {
-            return Err(LeadsError::ColumnName {
-                number,
-                problem: format!("is named {:?} like an earlier one", shorten(&name)),
-            });
-        }
-        columns.push(name);
     }
-    Ok(columns)
 }
 
-/// The start of what stood there, fit to be shown also at a terminal.
-fn shorten(text: &str) -> String {
-    let (start, dots) = match text.char_indices().nth(SHOWN_CHARS_MAX) {
-        Some((end, _)) => (text.get(..end).unwrap_or_default(), "…"),
-        None => (text, ""),
-    };
-    format!("{}{dots}", start.replace(char::is_control, " "))
+fn is_name(cell: &str, name: &str) -> bool {
+    !cell.is_empty() && fold(cell) == fold(name)
 }
 
-fn show_columns(names: &[String]) -> String {
-    let shown = names.iter().take(SHOWN_COLUMNS_MAX);
-    let mut shown: Vec<String> = shown.map(|name| shorten(name)).collect();
-    if names.len() > SHOWN_COLUMNS_MAX {
-        shown.push(format!("and {} more", names.len() - SHOWN_COLUMNS_MAX));
-    }
-    shown.join(", ")
-}
-
-fn refusal(error: &csv::Error, row: u64) -> LeadsError {
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => LeadsError::BrokenRow {
-            row,
-            found: *len,
-            expected: *expected_len,
-        },
-        // From a slice of bytes, nothing else can go wrong.
-        _ => LeadsError::NotUtf8 { row },
+impl From<OpenQuote> for LeadsError {
+    fn from(open: OpenQuote) -> Self {
+        Self::OpenQuote { row: open.row }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_is_read_with_its_columns_trimmed() {
-        let (columns, leads) =
-            parse(b"\xEF\xBB\xBFEmail,First_Name\r\n ann@a.example , Ann \r\nbob@b.example,\"Bob, jr\"\r\n").unwrap();
-        assert_eq!(columns, ["email", "first_name"]);
-        assert_eq!(leads.len(), 2);
-        assert_eq!(leads[1].fields["first_name"], "Bob, jr");
-        assert_eq!(leads[1].row, 3);
-        assert_eq!(leads[0].address.as_str(), "ann@a.example");
-    }
-
-    #[test]
-    fn a_list_that_grows_beyond_its_file_is_refused_at_its_row() {
-        let list = |n_rows: usize| {
-            let name = "x".repeat(10_000);
-            let rows: Vec<String> = (0..n_rows).map(|n| format!("{n}@a.example,")).collect();
-            format!("email,{name}\n{}\n", rows.join("\n"))
-        };
-        assert_eq!(
-            parse_within(list(9).as_bytes(), 100_000).unwrap().1.len(),
-            9
-        );
-        let error = parse_within(list(10_000).as_bytes(), 100_000).unwrap_err();
-        assert_eq!(error, LeadsError::TooLarge { row: 11 });
-    }
-
-    #[test]
-    fn an_error_shows_no_more_than_a_person_reads() {
-        let wide: Vec<String> = (0..5_000).map(|n| format!("column{n}")).collect();
-        let long = format!("email\n{}\n", "x".repeat(100_000));
-        let steering = "na\u{1b}[2Jme\nJane\n".to_owned();
-        for list in [wide.join(","), long, steering] {
-            let error = parse(list.as_bytes()).unwrap_err().to_string();
-            assert!(error.len() < 1_000, "{} bytes", error.len());
-            assert!(!error.contains(char::is_control), "{error:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_with_its_row() {
-        for (bytes, row, words) in [
-            (&b""[..], None, "empty"),
-            (b"email\n", None, "no leads"),
-            (
-                b"email,name\na@b.example,\"x\nb@b.example,y\n",
-                Some(2),
-                "row 2 has a cell that begins with a quote",
-            ),
-            (
-                b"email,name\na@b.example,x\nb@b.example,\"y\nc@c.example,\"z\"\n",
-                Some(3),
-                "row 3 has a cell that begins with a quote",
-            ),
-            (
-                b"\r\nemail,name\r\n\r\na@b.example,\"x\r\n\"\"y\"\"\"\r\n\r\nnobody,z\r\n",
-                Some(6),
-                "row 6: expected a mail address",
-            ),
-            (b"mail,name\na@b.example,x\n", Some(1), "found mail, name"),
-            (
-                b"email,email\na@b.example,x\n",
-                Some(1),
-                "column 2 is named \"email\"",
-            ),
-            (b"email,\na@b.example,x\n", Some(1), "column 2 has no name"),
-            (
-                b"email,name\na@b.example,x\nb@b.example\n",
-                Some(3),
-                "row 3: expected 2 cells as in the header, found 1",
-            ),
-            (
-                b"email,name\na@b.example,x\nb@b.example,\xE4\n",
-                Some(3),
-                "row 3 is not UTF-8",
-            ),
-            (b"email\na@b.example\nnobody\n", Some(3), "found \"nobody\""),
-            (
-                b"email\na@b.example\nA@B.example\n",
-                Some(3),
-                "stands in row 2 already",
-            ),
-        ] {
-            let error = parse(bytes).unwrap_err();
-            assert_eq!(error.row(), row, "{error}");
-            assert!(
-                error.to_string().contains(words),
-                "{error} should say {words}"
-            );
-        }
-    }
-}
+mod tests;

@@ -217,6 +217,7 @@ mod tests {
             subject: subject.into(),
             body: body.into(),
             wait_ms: 0,
+            literal: false,
         };
         vec![
             step("Hello {{name}}", "Grüße, {{name}}"),

@@ -248,6 +248,7 @@ async fn send_canary(
         subject: CANARY_SUBJECT.to_owned(),
         body: fill(CANARY_BODY, at_least_bytes),
         wait_ms: 0,
+        literal: false,
     };
     let parts = Parts {
         from: &inbox.address,

@@ -328,6 +328,7 @@ impl Relay {
                 subject: if step_idx == 0 { "Hello" } else { "" }.to_owned(),
                 body: format!("This is message {}.", step_idx + 1),
                 wait_ms: if step_idx == 0 { 0 } else { 3_600_000 },
+                literal: false,
             })
             .collect();
         let inboxes = [inbox.clone()];

@@ -624,9 +624,9 @@ async fn a_lead_list_is_taken_whole_or_not_at_all() {
         "{detail}"
     );
     for (csv, row, field) in [
-        ("mail,name\na@a.example,Ann\n", json!(1), json!("email")),
+        ("kind,name\na,Ann\n", json!(1), json!("email")),
         (
-            "email,name\na@a.example,Ann\nb@b.example\n",
+            "email,name\na@a.example,Ann\nb@b.example,Bob,x\n",
             json!(3),
             json!(null),
         ),
@@ -653,10 +653,25 @@ async fn a_lead_list_is_taken_whole_or_not_at_all() {
     }
     let counts = answer(relay.get(&path, &relay.operator)).await.body["counts"].clone();
     assert_eq!(counts["leads"], 0, "nothing half done");
-    let imported = answer(import(b"email,name\na@a.example,Ann\n".to_vec())).await;
+    let list = "Mail;Name\na@a.example;Ann\n;Bob\nnobody;Cy\n";
+    let refused = answer(import(list.into())).await;
+    refused.expect_problem(422, "invalid");
+    assert_eq!(refused.body["unusable"]["total"], 2, "{}", refused.body);
+    assert_eq!(refused.body["unusable"]["rows"][1]["row"], 4);
+    assert_eq!(refused.body["unusable"]["rows"][1]["found"], "\"nobody\"");
+    let skipping = relay
+        .ask(Method::POST, &format!("{path}/leads?unusable_rows=skip"))
+        .bearer_auth(&relay.operator)
+        .body(list);
+    let mut imported = answer(skipping).await.body;
+    let skipped = imported["skipped"].take();
+    assert_eq!(skipped, refused.body["unusable"]);
     assert_eq!(
-        imported.body,
-        json!({ "added": 1, "columns": ["email", "name"] })
+        imported,
+        json!({
+            "added": 1, "columns": ["mail", "name", "email"], "address_column": "mail", "encoding": "UTF-8",
+            "delimiter": ";", "header_row": 1, "passed_over": 0, "skipped": null,
+        })
     );
     let start = answer(relay.post(&format!("{path}/start"), &relay.operator, &json!({}))).await;
     start.expect_problem(409, "conflict");

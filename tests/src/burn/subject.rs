@@ -9,7 +9,9 @@ use protocol::campaign::{State as CampaignState, Step};
 use protocol::delivery::State;
 use protocol::id::{CampaignId, InboxId};
 use protocol::provider::ProviderId;
-use protocol::request::campaign::{CreateCampaign, GetCampaign, ImportLeads, StartCampaign};
+use protocol::request::campaign::{
+    CreateCampaign, GetCampaign, ImportLeads, StartCampaign, UnusableRows,
+};
 use protocol::request::delivery::{Delivery, ListDeliveries};
 use protocol::request::inbox::{AnswerInbox, ConnectionState, CreateInbox, GetInbox, Inbox};
 use protocol::request::reconnect::ReconnectState;
@@ -309,11 +311,13 @@ impl Subject {
                     subject: "Hello".to_owned(),
                     body: "Hello, are you there?".to_owned(),
                     wait_ms: 0,
+                    literal: false,
                 }],
             })
             .await?;
         let import = ImportLeads {
             campaign_id: campaign.id.clone(),
+            unusable_rows: UnusableRows::Refuse,
         };
         operator.call_with_csv(&import, list.csv()).await?;
         operator

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use protocol::campaign::Step as CampaignStep;
 use protocol::id::{CampaignId, InboxId};
 use protocol::provider::ProviderId;
-use protocol::request::campaign::{CreateCampaign, ImportLeads, StartCampaign};
+use protocol::request::campaign::{CreateCampaign, ImportLeads, StartCampaign, UnusableRows};
 use protocol::request::inbox::{ConnectionState, CreateInbox, GetInbox};
 use protocol::request::reconnect::ReconnectState;
 use protocol::timestamp::Timestamp;
@@ -452,6 +452,7 @@ impl Subject {
             subject: subject.to_owned(),
             body: format!("Hello,\n\n{mark}\n"),
             wait_ms,
+            literal: false,
         };
         let [first, second] = MARKS;
         let wait_ms = u64::try_from(self.world.wait.as_millis())?;
@@ -467,6 +468,7 @@ impl Subject {
         writeln!(csv, "{}", self.last)?;
         let import = ImportLeads {
             campaign_id: campaign_id.clone(),
+            unusable_rows: UnusableRows::Refuse,
         };
         operator.call_with_csv(&import, csv.into_bytes()).await?;
         if let Err(error) = operator.call(&StartCampaign { campaign_id }).await {

@@ -187,6 +187,7 @@ async fn begin(how: How, rng: &mut StdRng) -> Result<(Scene, Vec<Plant>)> {
             subject: "Hello".to_owned(),
             body: "Hello".to_owned(),
             wait_ms: 0,
+            literal: false,
         }],
     };
     watched.operator.call(&request).await?;

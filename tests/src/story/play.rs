@@ -8,7 +8,7 @@ use protocol::campaign::{PausedBy, State, Step};
 use protocol::id::{CampaignId, InboxId, ReconnectId};
 use protocol::provider::ProviderId;
 use protocol::request::campaign::{
-    Campaign, CreateCampaign, GetCampaign, ImportLeads, StartCampaign,
+    Campaign, CreateCampaign, GetCampaign, ImportLeads, StartCampaign, UnusableRows,
 };
 use protocol::request::inbox::CreateInbox;
 use protocol::request::reconnect::{GetReceipt, ReconnectState};
@@ -209,6 +209,7 @@ pub async fn create_list(
         subject: subject.to_owned(),
         body: format!("Hello {{{{first_name}}}},\n\n{mark}\n"),
         wait_ms,
+        literal: false,
     };
     let [first, second] = MARKS;
     let request = CreateCampaign {
@@ -228,6 +229,7 @@ pub async fn create_list(
         .call_with_csv(
             &ImportLeads {
                 campaign_id: campaign.clone(),
+                unusable_rows: UnusableRows::Refuse,
             },
             csv.into_bytes(),
         )

@@ -10,7 +10,9 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use protocol::campaign::{State, Step};
 use protocol::id::{CampaignId, InboxId};
 use protocol::provider::ProviderId;
-use protocol::request::campaign::{CreateCampaign, ImportLeads, ListCampaigns, StartCampaign};
+use protocol::request::campaign::{
+    CreateCampaign, ImportLeads, ListCampaigns, StartCampaign, UnusableRows,
+};
 use protocol::request::device::{CreateDevice, CreatePairing, ListDevices};
 use protocol::request::inbox::{CreateInbox, ListInboxes};
 use protocol::request::reconnect::{ListReceipts, StartReconnect};
@@ -308,6 +310,7 @@ impl Stage {
                 subject: subject.to_owned(),
                 body: body.to_owned(),
                 wait_ms: u64::try_from(wait.as_millis())?,
+                literal: false,
             })
         };
         let [first, second] = tests::story::mailboxes::MARKS;
@@ -324,6 +327,7 @@ impl Stage {
             let csv = b"email,name\nknown@leads.example,Kim\n".to_vec();
             let request = ImportLeads {
                 campaign_id: campaign_id.clone(),
+                unusable_rows: UnusableRows::Refuse,
             };
             self.operator.call_with_csv(&request, csv).await?;
         }

@@ -45,6 +45,7 @@ async fn draft() -> (TempDir, Store, InboxId, CampaignId) {
         subject: "Hello".to_owned(),
         body: "This is the message.".to_owned(),
         wait_ms: 0,
+        literal: false,
     };
     let campaign = store
         .create_campaign("Spring", std::slice::from_ref(&inbox), &[step], NOW)
@@ -94,6 +95,24 @@ async fn a_list_that_is_refused_at_its_end_leaves_nothing_and_is_taken_when_it_i
         many.len() as u64
     );
     assert_eq!(count(&store, &campaign).await, 1_301);
+}
+
+#[tokio::test]
+async fn leads_that_are_added_later_stand_behind_those_before_also_where_rows_were_left_out() {
+    let (_folder, store, _, campaign) = draft().await;
+    for rows in [[(2, "ann"), (9, "bob")], [(2, "cy"), (3, "di")]] {
+        let leads = rows.map(|(row, name)| lead(row, name));
+        store.import_leads(&campaign, &leads).await.unwrap();
+    }
+    let rows = sqlx::query("SELECT position FROM leads ORDER BY position")
+        .fetch_all(&store.reader)
+        .await
+        .unwrap();
+    let places: Vec<i64> = rows
+        .iter()
+        .map(|row| number(row, "position").unwrap())
+        .collect();
+    assert_eq!(places, [2, 9, 11, 12]);
 }
 
 #[tokio::test]

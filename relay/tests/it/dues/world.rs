@@ -136,6 +136,7 @@ impl World {
                     subject: "Hello".to_owned(),
                     body: "Hello".to_owned(),
                     wait_ms: seconds * 1_000,
+                    literal: false,
                 })
                 .collect();
             let id = store
