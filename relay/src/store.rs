@@ -19,6 +19,7 @@ use crate::clock::Clock;
 pub mod access;
 pub mod addressed;
 pub mod aside;
+pub mod budget;
 pub mod campaign;
 mod clocks;
 pub mod delivery;

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::budget::{Budget, CAUTIOUS};
+use protocol::provider::Provider;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -14,6 +16,7 @@ use crate::engine::outcome::LONGEST_DELAY;
 use crate::failure::Failure;
 use crate::secret::SealingError;
 use crate::store::StoreError;
+use crate::store::inbox::Inbox;
 use crate::store::set_back::Longest;
 
 mod confirming;
@@ -79,7 +82,9 @@ impl Workers {
             );
         }
         app.store.open_gaps(app.clock.now()).await?;
-        for inbox in app.store.list_inboxes().await? {
+        let inboxes = app.store.list_inboxes().await?;
+        tell_of_no_pace(&inboxes);
+        for inbox in inboxes {
             app.bell.wake_inbox(&inbox.id);
         }
         for reconnect in app.store.list_open_reconnects().await? {
@@ -136,6 +141,23 @@ async fn start_tasks(
                 tasks.spawn(reconnect::run(app, id, nudge, stop.subscribe()));
             }
         }
+    }
+}
+
+/// Inboxes of versions before there was a pace send as fast as their servers take it: an upgrade makes none of them
+/// slower, and says so.
+fn tell_of_no_pace(inboxes: &[Inbox]) {
+    let has_none = |inbox: &&Inbox| {
+        let usual = Provider::find(&inbox.provider).map_or(CAUTIOUS, |known| known.usual.budget);
+        inbox.budget == Budget::default() && usual != Budget::default()
+    };
+    let n_inboxes = inboxes.iter().filter(has_none).count();
+    if let Some(first) = inboxes.iter().find(has_none) {
+        tracing::warn!(
+            n_inboxes,
+            first = %first.address,
+            "inboxes send as fast as their servers take it; `unpause inbox pace` gives one a distance and a daily cap"
+        );
     }
 }
 

@@ -9,10 +9,12 @@ use protocol::provider::ProviderId;
 use protocol::request::inbox::{
     AnswerInbox, ConnectionState, CreateInbox, GetInbox, Inbox, ListInboxes,
 };
+use protocol::request::pace::GetPace;
 use protocol::standing::Answer;
 
 use super::CliError;
 use super::access::none_or;
+use super::pace::{self, Asked};
 use super::print::{Printer, columns};
 use crate::api::Client;
 
@@ -31,9 +33,8 @@ pub(super) enum Command {
         /// The IMAP server where it is not the provider's, in the same form
         #[arg(long, value_name = "SERVER", value_parser = parse_server)]
         imap: Option<MailServer>,
-        /// Milliseconds between two messages at the least
-        #[arg(long, value_name = "MS")]
-        gap_ms: Option<u64>,
+        #[command(flatten)]
+        asked: Asked,
     },
     /// List the inboxes
     List,
@@ -42,6 +43,8 @@ pub(super) enum Command {
         /// The inbox: inb_…, or its address
         inbox: String,
     },
+    /// Show how fast an inbox sends, or change it, also while campaigns run
+    Pace(pace::Arguments),
     /// Answer what an inbox asks whose mail is refused
     Answer {
         /// The inbox: inb_…, or its address
@@ -77,7 +80,7 @@ impl Command {
                 provider,
                 smtp,
                 imap,
-                gap_ms,
+                asked,
             } => {
                 let provider = ProviderId::new(provider);
                 let inbox = client
@@ -86,7 +89,8 @@ impl Command {
                         provider,
                         smtp,
                         imap,
-                        gap_ms,
+                        distance_ms: asked.distance_ms(),
+                        daily_cap: asked.daily_cap,
                     })
                     .await?;
                 printer.answer(&inbox, |inbox| {
@@ -112,8 +116,11 @@ impl Command {
             }
             Self::Show { inbox } => {
                 let inbox = find_inbox(client, &inbox).await?;
-                printer.answer(&inbox, describe)?;
+                let inbox_id = inbox.id.clone();
+                let pace = client.call(&GetPace { inbox_id }).await?;
+                printer.answer(&inbox, |inbox| describe(inbox) + &pace::describe(&pace))?;
             }
+            Self::Pace(arguments) => arguments.run(client, printer).await?,
             Self::Answer { inbox, answer } => {
                 let inbox_id = find_inbox(client, &inbox).await?.id;
                 let answer = match answer {

@@ -1,7 +1,6 @@
 //! Inboxes: adding one, and how each is shown.
 
-use std::time::Duration;
-
+use protocol::budget::CAUTIOUS;
 use protocol::card::{Facts, Words};
 use protocol::cause::Cause;
 use protocol::connection::Connection;
@@ -13,13 +12,11 @@ use protocol::request::inbox::{
 
 use url::Url;
 
+use super::pace::read_budget;
 use super::{Context, Serve, ServeError};
 use crate::app::App;
 use crate::config::Config;
 use crate::store::inbox::{Inbox as StoredInbox, NewInbox};
-
-/// The longest pause between two messages: a day.
-const GAP_AT_MOST: Duration = Duration::from_hours(24);
 
 impl Serve for CreateInbox {
     async fn serve(self, context: Context) -> Result<Inbox, ServeError> {
@@ -30,17 +27,14 @@ impl Serve for CreateInbox {
                 unknown_provider(app, &self.provider),
             ));
         };
-        let gap = Duration::from_millis(self.gap_ms.unwrap_or(0));
-        if gap > GAP_AT_MOST {
-            let detail = format!("expected at most {} milliseconds", GAP_AT_MOST.as_millis());
-            return Err(ServeError::invalid("gap_ms", detail));
-        }
+        let usual = Provider::find(&self.provider).map_or(CAUTIOUS, |known| known.usual.budget);
+        let budget = read_budget(usual, self.distance_ms, self.daily_cap)?;
         let new = NewInbox {
             address: self.address,
             provider: self.provider,
             smtp: self.smtp.unwrap_or_else(|| provider.smtp.clone()),
             imap: self.imap.unwrap_or_else(|| provider.imap.clone()),
-            gap,
+            budget,
         };
         let now = app.clock.now();
         let connection = Connection::Disconnected {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::budget::Budget;
 use protocol::campaign::Step;
 use protocol::cause::Cause;
 use protocol::connection::Connection;
@@ -151,7 +152,7 @@ impl Relay {
             provider: id.clone(),
             smtp: provider.smtp.clone(),
             imap: provider.imap.clone(),
-            gap: Duration::ZERO,
+            budget: Budget::default(),
         };
         let never = Connection::Disconnected {
             cause: Cause::NeverConnected,

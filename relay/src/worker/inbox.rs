@@ -15,6 +15,7 @@ use super::reading::read_inbox;
 use super::settling::settle;
 use super::{WorkError, sending};
 use crate::app::App;
+use crate::engine::pace::pace;
 use crate::store::inbox::Inbox;
 
 /// How long a connection is kept for the next message: a server may close one that says nothing for longer than five
@@ -183,7 +184,7 @@ async fn next_look(
     }
     let now = app.clock.now();
     // Loaded again: what was sent in this look counts.
-    let paced = app.store.load_inbox(&inbox.id).await?.paced_until(now);
+    let paced = pace(&app.store.load_budgets(&inbox.id, now).await?, now).until();
     let due = app
         .store
         .find_next_due(&inbox.id, &sending::rests(app), now)

@@ -17,9 +17,10 @@ use super::memory::Memory;
 use super::settling::keep_copy;
 use crate::app::App;
 use crate::engine::outcome::{InboxDoes, decide_refused, find_end};
+use crate::engine::pace::pace;
 use crate::engine::turns::take_turn;
 use crate::failure::Failure;
-use crate::record::SentPlace;
+use crate::record::{Pace, SentPlace};
 use crate::smtp::{Envelope, Outcome, Session, reading};
 use crate::store::delivery::{Claim, Ended, Job};
 use crate::store::inbox::Inbox;
@@ -46,7 +47,11 @@ pub(super) async fn send_due(
         .find_next_due(&inbox.id, &rests(app), now)
         .await?
         .is_some_and(|due| due <= now);
-    if !due || *stop.borrow() || inbox.paced_until(now).is_some_and(|until| until > now) {
+    if !due || *stop.borrow() {
+        return Ok(());
+    }
+    // The claim asks again; a connection is not opened for nothing.
+    if pace(&app.store.load_budgets(&inbox.id, now).await?, now) != Pace::Go {
         return Ok(());
     }
     let (_, sent) = memory.mailbox.sender(app, inbox).await?;
@@ -81,7 +86,7 @@ pub(super) async fn send_due(
         let more = accepted
             && n_sent < BATCH
             && !*stop.borrow()
-            && inbox.gap.is_zero()
+            && inbox.budget.distance.is_zero()
             && !memory.has_gap(app.clock.now());
         let claim = more.then(|| claim(app, inbox, sent.clone()));
         let mut recorded = true;
@@ -320,6 +325,7 @@ fn claim(app: &App, inbox: &Inbox, sent: Option<SentPlace>) -> Claim {
         lease_until: now + app.config.timing.lease_for,
         sent,
         take_turn,
+        pace,
         rests: rests(app),
     }
 }

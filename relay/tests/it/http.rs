@@ -566,7 +566,17 @@ async fn a_bad_request_is_told_which_field_is_at_fault() {
             json!({ "host": "mail.example" }),
             "missing field `port`",
         ),
-        ("gap_ms", json!("soon"), "invalid type"),
+        ("distance_ms", json!("soon"), "invalid type"),
+        (
+            "distance_ms",
+            json!(86_400_001),
+            "expected at most 86400000 milliseconds, which is a day, found 86400001",
+        ),
+        (
+            "daily_cap",
+            json!(100_001),
+            "expected at most 100000, or 0 for as many as there are, found 100001",
+        ),
     ] {
         let mut body = good.clone();
         body[field] = value;

@@ -14,6 +14,7 @@ mod hosted;
 mod leases;
 mod names;
 mod one_offs;
+mod pace;
 mod passwords;
 mod reconnects;
 mod refused;
