@@ -119,7 +119,7 @@ async fn perform(store: &Store, id: &ReconnectId, call: Call) -> bool {
         Call::Revive => adopt(Event::Revived).await.map(drop),
         Call::Resume => store.resume(id, NOW).await.map(drop),
         Call::Refuse => {
-            let refused = store.refuse_reconnect(id, &refused(), NOW).await;
+            let refused = store.refuse_reconnect(id, &refused(), None, NOW).await;
             return refused.unwrap().is_some();
         }
     };
