@@ -23,5 +23,6 @@ pub mod reply;
 pub mod request;
 pub mod sealed;
 pub mod secret;
+pub mod stall;
 pub mod standing;
 pub mod timestamp;

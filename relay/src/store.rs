@@ -32,6 +32,7 @@ pub mod lead;
 pub mod reconnect;
 pub mod resume;
 pub mod set_back;
+pub mod stall;
 pub mod standing;
 
 /// The tables, in the order in which they came.

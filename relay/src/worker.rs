@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::budget::{Budget, CAUTIOUS};
+use protocol::id::InboxId;
 use protocol::provider::Provider;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -12,6 +13,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::app::App;
 use crate::bell::Wanted;
 use crate::clock::BEAT_EVERY;
+use crate::engine::jitter::start_after;
 use crate::engine::outcome::LONGEST_DELAY;
 use crate::failure::Failure;
 use crate::secret::SealingError;
@@ -84,14 +86,20 @@ impl Workers {
         app.store.open_gaps(app.clock.now()).await?;
         let inboxes = app.store.list_inboxes().await?;
         tell_of_no_pace(&inboxes);
-        for inbox in inboxes {
-            app.bell.wake_inbox(&inbox.id);
+        let n_inboxes = inboxes.len();
+        let (now, later): (Vec<_>, Vec<_>) = inboxes
+            .into_iter()
+            .map(|inbox| (start_after(&inbox.id, n_inboxes), inbox.id))
+            .partition(|(after, _)| after.is_zero());
+        for (_, id) in now {
+            app.bell.wake_inbox(&id);
         }
         for reconnect in app.store.list_open_reconnects().await? {
             app.bell.wake_reconnect(&reconnect.id);
         }
         let stop = Arc::new(watch::Sender::new(false));
-        let tasks = tokio::spawn(start_tasks(Arc::clone(app), wanted, Arc::clone(&stop)));
+        let tasks = start_tasks(Arc::clone(app), wanted, later, Arc::clone(&stop));
+        let tasks = tokio::spawn(tasks);
         Ok(Self { stop, tasks })
     }
 
@@ -112,11 +120,13 @@ impl Workers {
 async fn start_tasks(
     app: Arc<App>,
     mut wanted: mpsc::UnboundedReceiver<Wanted>,
+    later: Vec<(Duration, InboxId)>,
     stop: Arc<watch::Sender<bool>>,
 ) {
     let mut tasks = JoinSet::new();
     tasks.spawn(look_for_orphans(Arc::clone(&app), stop.subscribe()));
     tasks.spawn(beat(Arc::clone(&app), stop.subscribe()));
+    tasks.spawn(wake_in_turn(Arc::clone(&app), later, stop.subscribe()));
     loop {
         let asked = tokio::select! {
             // What a task asked for before it ended comes before its end.
@@ -170,6 +180,22 @@ async fn set_back(app: &App) -> Result<(), StoreError> {
         deferral: LONGEST_DELAY,
     };
     app.store.set_back(app.clock.now(), longest).await
+}
+
+/// Wakes inboxes after a while of their own, counted from now; whoever asks for one sooner has it sooner.
+async fn wake_in_turn(
+    app: Arc<App>,
+    mut later: Vec<(Duration, InboxId)>,
+    mut stop: watch::Receiver<bool>,
+) {
+    later.sort_unstable();
+    let began = app.clock.now();
+    for (after, id) in later {
+        tokio::select! {
+            () = app.clock.wait_until(began + after) => app.bell.wake_inbox(&id),
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    }
 }
 
 /// Says that the relay lives, and keeps what it has lived.

@@ -171,10 +171,10 @@ pub struct ConnectionView {
     pub state: ConnectionState,
     /// Since when.
     pub since: Timestamp,
-    /// Why; only when disconnected.
+    /// Why; only when disconnected, or when it waits, and then what is likely.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
-    /// The words for people; only when disconnected.
+    /// The words for people; only when disconnected, or when it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<Words>,
     /// The server's own words; `None` where none spoke.
@@ -193,4 +193,6 @@ pub enum ConnectionState {
     Checking,
     /// It cannot, and somebody must act.
     Disconnected,
+    /// It could, and for more than an hour nothing has gone through that waits.
+    Waiting,
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{Subcommand, ValueEnum};
 use protocol::id::InboxId;
-use protocol::inbox::{Address, MailServer, TlsMode};
+use protocol::inbox::{Address, MailServer, TlsMode, is_host};
 use protocol::provider::ProviderId;
 use protocol::request::inbox::{
     AnswerInbox, ConnectionState, CreateInbox, GetInbox, Inbox, ListInboxes,
@@ -105,7 +105,12 @@ impl Command {
                 let inboxes = client.call(&ListInboxes {}).await?;
                 printer.answer(&inboxes, |answer| {
                     let rows = answer.inboxes.iter().map(|inbox| {
-                        let state = name_of(inbox.connection.state).to_owned();
+                        let state = match inbox.connection.state {
+                            ConnectionState::Waiting => {
+                                format!("waiting since {}", inbox.connection.since)
+                            }
+                            state => name_of(state).to_owned(),
+                        };
                         vec![inbox.id.to_string(), inbox.address.to_string(), state]
                     });
                     none_or(
@@ -205,6 +210,7 @@ fn name_of(state: ConnectionState) -> &'static str {
         ConnectionState::Connected => "connected",
         ConnectionState::Checking => "checking",
         ConnectionState::Disconnected => "disconnected",
+        ConnectionState::Waiting => "waiting",
     }
 }
 
@@ -224,7 +230,7 @@ fn parse_server(text: &str) -> Result<MailServer, String> {
         .ok()
         .filter(|port| *port > 0)
         .ok_or_else(expected)?;
-    if host.is_empty() || host.contains('/') {
+    if !is_host(&host) {
         return Err(expected());
     }
     Ok(MailServer { host, port, tls })

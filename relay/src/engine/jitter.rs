@@ -34,6 +34,21 @@ pub fn jittered(delay: Duration, inbox: &InboxId, purpose: &str, count: u64) -> 
     delay.mul_f64(1.0 - JITTER + 2.0 * JITTER * share(inbox, purpose, count))
 }
 
+/// How long after the relay's start an inbox is first looked at: a few at once, many spread over 20 ms each and ten
+/// seconds in all, so that a restart is no burst of sign-ins.
+pub fn start_after(inbox: &InboxId, n_inboxes: usize) -> Duration {
+    const AT_ONCE: usize = 10;
+    const EACH: Duration = Duration::from_millis(20);
+    const AT_MOST: Duration = Duration::from_secs(10);
+    if n_inboxes <= AT_ONCE {
+        return Duration::ZERO;
+    }
+    let n = u32::try_from(n_inboxes).unwrap_or(u32::MAX);
+    EACH.saturating_mul(n)
+        .min(AT_MOST)
+        .mul_f64(share(inbox, "start", 0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +71,24 @@ mod tests {
         assert_eq!(delays[7], jittered(MINUTE, &inbox, "poll", 7));
         assert_ne!(delays[7], delays[8]);
         assert_ne!(delays[7], jittered(MINUTE, &inbox, "probe", 7));
+    }
+
+    #[test]
+    fn a_few_inboxes_start_at_once_and_many_one_after_another() {
+        for (n_inboxes, within, n_together) in [(10, 0, 10), (100, 2_000, 18), (1_000, 10_000, 140)]
+        {
+            let mut tenths = std::collections::BTreeMap::new();
+            for n in 0..n_inboxes {
+                let inbox = InboxId::new(format!("inb_{n:04}"));
+                let after = start_after(&inbox, n_inboxes).as_millis();
+                assert!(after <= within, "{after} ms of {n_inboxes}");
+                // 100 share 20 slots of 100 ms, 1,000 share 10 of 1 s.
+                let slot = if n_inboxes == 1_000 { 1_000 } else { 100 };
+                *tenths.entry(after / slot).or_insert(0) += 1;
+            }
+            let most = tenths.values().max().copied().unwrap_or(0);
+            assert!(most <= n_together, "{tenths:?}");
+        }
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub struct Inbox {
     pub copies_missing: i64,
     /// Whether its server is given time after a failure.
     pub is_resting: bool,
+    /// Whether a failure is on record that nothing has ended yet.
+    pub is_failing: bool,
 }
 
 /// Who puts copies of accepted messages into an inbox's sent folder, as far as it was seen with its present
@@ -118,7 +120,7 @@ pub struct SealedCredentials {
 
 const COLUMNS: &str = "id, address, provider, smtp, imap, gap_ms, connection, identity_iss, identity_sub, \
      password_user, credentials_fence, inbox_uid_validity, inbox_uid_next, last_read_at_ms, gap_open, adoption, copies_found, \
-     copies_missing, daily_cap, resting";
+     copies_missing, daily_cap, resting, failing_since_ms";
 
 impl Store {
     /// Adds an inbox that is not connected yet.
@@ -509,6 +511,7 @@ fn from_row(row: &AnyRow) -> Result<Inbox, StoreError> {
         copies_found: number(row, "copies_found")?,
         copies_missing: number(row, "copies_missing")?,
         is_resting: number(row, "resting")? != 0,
+        is_failing: number_or_null(row, "failing_since_ms")?.is_some(),
     })
 }
 

@@ -3,15 +3,17 @@
 
 use std::time::Duration;
 
-use protocol::cause::Cause;
+use protocol::card::Persistence;
+use protocol::cause::{Cause, classify};
 use protocol::delivery::Event;
 use protocol::evidence::{Evidence, Party, Stage};
 use protocol::provider::{SentCopy, Submission};
+use protocol::stall::Worked;
 use protocol::standing::{End as StandingEnd, Rests, Tried};
 use tokio::sync::watch;
 
 use super::WorkError;
-use super::confirming::suspect;
+use super::confirming::{note_failing, note_worked, suspect};
 use super::keeping::{Kept, keep};
 use super::memory::Memory;
 use super::settling::keep_copy;
@@ -55,6 +57,7 @@ pub(super) async fn send_due(
         return Ok(());
     }
     let (_, sent) = memory.mailbox.sender(app, inbox).await?;
+    note_worked(app, inbox, memory, Worked::SignedIn).await?;
     if memory.has_gap(app.clock.now()) {
         return Ok(());
     }
@@ -105,6 +108,7 @@ pub(super) async fn send_due(
         };
         if accepted && recorded {
             accepted_any = true;
+            note_worked(app, inbox, memory, Worked::Sent).await?;
             memory.worked.sent = true;
             if end.ended.wire_id.is_none() && !submission.keeps_ids {
                 memory.mailbox.await_names();
@@ -112,6 +116,9 @@ pub(super) async fn send_due(
             if submission.sent_copy == SentCopy::Client {
                 keep_copy(app, inbox, memory, &job.id, &job.message_id, message).await;
             }
+        }
+        if let Some(evidence) = end.evidence.clone().filter(passes) {
+            note_failing(app, inbox, memory, evidence).await?;
         }
         if next.is_none() {
             let does = if is_suspect {
@@ -127,6 +134,11 @@ pub(super) async fn send_due(
         memory.look_again(app.clock.now());
     }
     Ok(())
+}
+
+/// Whether waiting is what is done about it.
+fn passes(evidence: &Evidence) -> bool {
+    classify(evidence).card().persistence == Persistence::Transient
 }
 
 /// How an attempt ended, for the delivery and for the inbox.
@@ -305,7 +317,7 @@ async fn conclude(
         (InboxDoes::WaitFor(delay), _) => {
             if !delay.is_zero() {
                 memory.mailbox.close_smtp().await;
-                memory.rest(app, delay);
+                memory.rest(app, &inbox.id, delay);
             }
         }
         (InboxDoes::BeProbed, Some(evidence)) => {

@@ -566,6 +566,21 @@ async fn a_bad_request_is_told_which_field_is_at_fault() {
             json!({ "host": "mail.example" }),
             "missing field `port`",
         ),
+        (
+            "smtp",
+            json!({ "host": "x y", "port": 465 }),
+            "expected a host name such as mail.acme.example, or an IP address, found \"x y\"",
+        ),
+        (
+            "imap",
+            json!({ "host": "", "port": 993 }),
+            "expected a host name such as mail.acme.example, or an IP address, found \"\"",
+        ),
+        (
+            "smtp",
+            json!({ "host": "mail.example", "port": 0 }),
+            "expected a port, 1 to 65535, found 0",
+        ),
         ("distance_ms", json!("soon"), "invalid type"),
         (
             "distance_ms",

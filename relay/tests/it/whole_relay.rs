@@ -22,5 +22,6 @@ mod refused;
 mod restarts;
 mod servers;
 mod set_back;
+mod stall;
 mod starting;
 mod tokens;
