@@ -80,11 +80,13 @@ impl Failing {
             self.evidence.stage,
             Stage::Mail | Stage::Rcpt | Stage::Data | Stage::Body
         );
-        match (worked, self.evidence.party) {
-            (Worked::Sent, _) => true,
-            (Worked::SignedIn, Party::Smtp) => !met_at_message,
-            (Worked::Read, Party::Imap) | (Worked::SignedIn | Worked::Read, Party::Oauth) => true,
-            (Worked::SignedIn | Worked::Read, _) => false,
+        match worked {
+            Worked::Sent => true,
+            Worked::SignedIn => match self.evidence.party {
+                Party::Smtp => !met_at_message,
+                party => party == Party::Oauth,
+            },
+            Worked::Read => matches!(self.evidence.party, Party::Imap | Party::Oauth),
         }
     }
 

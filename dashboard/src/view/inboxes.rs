@@ -5,7 +5,7 @@ use web::icon::Icon;
 use web::when;
 use yew::{Callback, Html, html};
 
-use super::{part, words};
+use super::{pace, part, words};
 use crate::event::Event;
 use crate::model::Model;
 
@@ -47,6 +47,7 @@ fn list(model: &Model, send: &Callback<Event>) -> Html {
             if !quiet.is_empty() {
                 { part::table("Inboxes that need nothing", &columns, rows) }
             }
+            { pace::view(model, send) }
         </>
     }
 }

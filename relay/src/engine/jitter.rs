@@ -9,7 +9,7 @@ use protocol::id::InboxId;
 /// By how much a delay may be longer or shorter.
 pub const JITTER: f64 = 0.2;
 
-/// Something from 0 up to 1 that belongs to an inbox, a purpose and a count (FNV-1a, then the finalizer of MurmurHash3,
+/// Something from 0 up to 1 that belongs to an inbox, a purpose and a count (FNV-1a, then the finalizer of `MurmurHash3`,
 /// without which counts that differ in one digit lie close together).
 pub fn share(inbox: &InboxId, purpose: &str, count: u64) -> f64 {
     let bytes = inbox

@@ -29,8 +29,8 @@ fn distance_until(budgets: &Budgets, now: Timestamp) -> Option<Timestamp> {
     let set = budgets.budget.distance;
     // The try itself counts, so that the same distance is meant until the next one.
     let count = u64::try_from(last.at.as_ms()).unwrap_or(0);
-    let least = set.min(budgets.least_distance);
-    let distance = jittered(set, &budgets.inbox, "distance", count).max(least);
+    let floor = set.min(budgets.least_distance);
+    let distance = jittered(set, &budgets.inbox, "distance", count).max(floor);
     let distance = if budgets.is_at_half_pace {
         distance.saturating_mul(2)
     } else {

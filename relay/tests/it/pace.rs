@@ -1,6 +1,8 @@
 //! How fast an inbox sends: a store under random tries, changes and clocks, beside books that know nothing of how the
 //! relay counts. Both ways: nothing leaves too soon, and nothing is held that may leave.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -154,7 +156,7 @@ impl World {
         let Some((lived, at)) = self.tries.last() else {
             return (false, true);
         };
-        let by_life = self.clock.lived() - *lived;
+        let by_life = self.clock.lived().saturating_sub(*lived);
         let by_wall = self.clock.now().since(*at);
         let since = by_life.max(by_wall);
         let distance = self.budget.distance;

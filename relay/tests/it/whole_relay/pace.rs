@@ -130,7 +130,9 @@ async fn a_change_holds_for_the_next_message_and_moves_nothing_that_is_due() {
     }
 
     // A minute before it opens nothing has left; then two do.
-    ground.clock.advance(day - Duration::from_mins(1));
+    ground
+        .clock
+        .advance(day.saturating_sub(Duration::from_mins(1)));
     relay.nudge(&inbox);
     wait_for("the inbox to be read", async || {
         let read_at = relay.inbox(&inbox).await.last_read_at;
