@@ -26,3 +26,4 @@ pub mod secret;
 pub mod stall;
 pub mod standing;
 pub mod timestamp;
+pub mod visit;

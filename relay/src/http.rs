@@ -40,6 +40,7 @@ mod inbox;
 mod reconnect;
 mod session;
 mod status;
+mod suppression;
 
 use attempts::Attempts;
 use endpoints::Endpoints;
@@ -101,6 +102,9 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::pace::ListPaces>()
         .mount::<api::pace::GetPace>()
         .mount::<api::pace::UpdatePace>()
+        .mount::<api::suppression::CreateSuppression>()
+        .mount::<api::suppression::ListSuppressions>()
+        .mount::<api::suppression::DeleteSuppression>()
         .mount::<api::status::GetStatus>()
 }
 

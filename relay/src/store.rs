@@ -29,6 +29,7 @@ pub mod hold;
 pub mod hosted;
 pub mod inbox;
 pub mod lead;
+pub mod person;
 pub mod reconnect;
 pub mod resume;
 pub mod set_back;

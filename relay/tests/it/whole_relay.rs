@@ -17,6 +17,7 @@ mod names;
 mod one_offs;
 mod pace;
 mod passwords;
+mod people;
 mod reconnects;
 mod refused;
 mod restarts;

@@ -13,10 +13,13 @@ use sqlx::AnyConnection;
 use super::super::budget::{Allowance, load_allowance};
 use super::super::clocks::{Moment, note_running_time};
 use super::super::standing::{self, Chosen};
-use super::super::{Store, StoreError, json, number, small, text, text_or_null};
+use super::super::{Store, StoreError, json, lead, number, small, text, text_or_null};
 use super::{ATTEMPTING_AT_MOST, put_state, state_from};
 use crate::record::{Budgets, Pace, Queue, SentPlace, Turn};
 use crate::secret::random_text;
+
+/// Leads that one claim stops because their person is not written to; the next claim goes on.
+const STOPPED_AT_ONCE: usize = 50;
 
 /// A claimed delivery with everything that its message is made of.
 #[derive(Clone, Debug)]
@@ -90,7 +93,7 @@ pub(super) async fn claim_in(
     if n_attempting >= ATTEMPTING_AT_MOST || (claim.pace)(&budgets, now.at) != Pace::Go {
         return Ok(None);
     }
-    let Some(chosen) = standing::choose(tx, claim, served, now).await? else {
+    let Some(chosen) = choose_one_to_write_to(tx, claim, served, now).await? else {
         return Ok(None);
     };
     let Chosen { row, pair, turn } = chosen;
@@ -155,6 +158,26 @@ pub(super) async fn claim_in(
         lead,
         id,
     }))
+}
+
+/// The delivery that is to be claimed. Leads of people who are not written to any more are stopped on the way.
+async fn choose_one_to_write_to(
+    tx: &mut AnyConnection,
+    claim: &Claim,
+    served: i64,
+    now: Moment,
+) -> Result<Option<Chosen>, StoreError> {
+    for _ in 0..STOPPED_AT_ONCE {
+        let Some(chosen) = standing::choose(tx, claim, served, now).await? else {
+            return Ok(None);
+        };
+        let Some(why) = text_or_null(&chosen.row, "suppressed_why")? else {
+            return Ok(Some(chosen));
+        };
+        let lead = LeadId::new(text(&chosen.row, "lead_id")?);
+        lead::stop(tx, &lead, lead::parse_why(&why)?, now).await?;
+    }
+    Ok(None)
 }
 
 /// The ids of the steps before `step`, oldest first: for each what we wrote, then what the server made of
