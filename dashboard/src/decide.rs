@@ -178,7 +178,8 @@ impl Model {
             Route::Receipts => vec![Wanted::Receipts],
             Route::Receipt(id) => vec![Wanted::Receipt(id.clone())],
             Route::Settings => vec![Wanted::Devices, Wanted::Fingerprint],
-            Route::Login | Route::Campaigns | Route::Inboxes | Route::Missing => Vec::new(),
+            Route::Inboxes => vec![Wanted::Paces],
+            Route::Login | Route::Campaigns | Route::Missing => Vec::new(),
         };
         wanted.into_iter().map(Effect::Load).collect()
     }
@@ -257,6 +258,7 @@ impl Model {
             (Loaded::Unsettled(of, answer), Route::Campaign(id)) if of == *id => {
                 fill(&mut page.unsettled, answer)
             }
+            (Loaded::Paces(answer), Route::Inboxes) => fill(&mut page.paces, answer),
             (Loaded::Receipts(answer), Route::Receipts) => fill(&mut page.receipts, answer),
             (Loaded::Receipt(of, answer), Route::Receipt(id)) if of == *id => {
                 let campaigns = answer

@@ -5,6 +5,7 @@ use protocol::id::{CampaignId, DeliveryId, DeviceId, InboxId, ReceiptId, Reconne
 use protocol::receipt::Receipt;
 use protocol::request::delivery::Delivery;
 use protocol::request::device::{Device, Pairing};
+use protocol::request::pace::{Pace, UpdatePace};
 use protocol::request::reconnect::Reconnect;
 use protocol::request::session::Session;
 use protocol::request::status::Status;
@@ -106,6 +107,8 @@ pub enum Wanted {
     Deliveries(CampaignId),
     /// Those that a person must decide.
     Unsettled(CampaignId),
+    /// How fast each inbox sends.
+    Paces,
     /// The receipts.
     Receipts,
     /// One receipt.
@@ -125,6 +128,8 @@ pub enum Loaded {
     Deliveries(CampaignId, Result<Vec<Delivery>, CallError>),
     /// Of this campaign.
     Unsettled(CampaignId, Result<Vec<Delivery>, CallError>),
+    /// By address.
+    Paces(Result<Vec<Pace>, CallError>),
     /// Newest first.
     Receipts(Result<Vec<Receipt>, CallError>),
     /// One receipt.
@@ -148,6 +153,8 @@ pub enum Deed {
     Resume(CampaignId),
     /// Decide a delivery.
     Settle(DeliveryId, Decision),
+    /// Change how fast an inbox sends.
+    Pace(UpdatePace),
     /// Revoke a device.
     Revoke(DeviceId),
 }

@@ -10,6 +10,7 @@ use protocol::request::campaign::Campaign;
 use protocol::request::delivery::Delivery;
 use protocol::request::device::{Device, Pairing};
 use protocol::request::inbox::{ConnectionState, Inbox};
+use protocol::request::pace::Pace;
 use protocol::request::status::Status;
 use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
@@ -117,6 +118,8 @@ pub struct Page {
     pub deliveries: Slot<Vec<Delivery>>,
     /// Those that a person must decide.
     pub unsettled: Slot<Vec<Delivery>>,
+    /// How fast each inbox sends, by address.
+    pub paces: Slot<Vec<Pace>>,
     /// The receipts, newest first.
     pub receipts: Slot<Vec<Receipt>>,
     /// The receipt.

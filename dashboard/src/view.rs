@@ -10,6 +10,7 @@ mod campaign;
 mod campaigns;
 mod deliveries;
 mod inboxes;
+mod pace;
 mod part;
 mod receipt;
 mod receipts;

@@ -66,6 +66,19 @@ pub struct Probes {
     pub imap: Option<Evidence>,
 }
 
+impl Probes {
+    /// The failure that says most, and the cause that the round shows by it: credentials that open one door are good.
+    /// `None` where nothing failed.
+    pub fn judge(&self) -> Option<(&Evidence, Cause)> {
+        find_most_telling(self).map(|worst| (worst, name_cause(self, worst)))
+    }
+
+    /// The failure that says most, where it is alarming.
+    pub fn find_alarming(&self) -> Option<&Evidence> {
+        find_most_telling(self).filter(|evidence| is_alarming(evidence))
+    }
+}
+
 /// What the connection learns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {

@@ -82,6 +82,51 @@ pub struct MailServer {
     pub tls: TlsMode,
 }
 
+/// What a mail server cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAServer {
+    /// Its host is no name and no address.
+    #[error("expected a host name such as mail.acme.example, or an IP address, found {found:?}")]
+    Host {
+        /// What stood there.
+        found: String,
+    },
+    /// Nothing listens at port 0.
+    #[error("expected a port, 1 to 65535, found 0")]
+    Port,
+}
+
+impl MailServer {
+    /// Refuses what no server can be reached by: a host that is neither a name (RFC 1123 §2.1, letters of other scripts
+    /// allowed, RFC 5890 §2.3.2.1) nor an IP address, and port 0.
+    pub fn check(&self) -> Result<(), NotAServer> {
+        if !is_host(&self.host) {
+            return Err(NotAServer::Host {
+                found: self.host.clone(),
+            });
+        }
+        if self.port == 0 {
+            return Err(NotAServer::Port);
+        }
+        Ok(())
+    }
+}
+
+/// Whether this is a host name or an IP address.
+pub fn is_host(text: &str) -> bool {
+    let is_label = |label: &str| {
+        let is_part = |letter: char| letter.is_alphanumeric() || letter == '-' || letter == '_';
+        // RFC 1035 §2.3.4: 63 octets a label, 255 a name.
+        (1..=63).contains(&label.len())
+            && label.chars().all(is_part)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let name = text.strip_suffix('.').unwrap_or(text);
+    text.parse::<std::net::IpAddr>().is_ok()
+        || (1..=253).contains(&name.len()) && name.split('.').all(is_label)
+}
+
 impl fmt::Display for MailServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.host, self.port)
@@ -103,6 +148,38 @@ pub enum TlsMode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_is_a_host_that_can_be_and_a_port_above_0() {
+        for (host, port, fits) in [
+            ("mail.acme.example", 465, true),
+            ("mail.acme.example.", 465, true),
+            ("localhost", 1, true),
+            ("127.0.0.1", 993, true),
+            ("::1", 993, true),
+            ("post.bücher.example", 465, true),
+            ("my_host", 465, true),
+            ("x y", 465, false),
+            ("", 465, false),
+            (".", 465, false),
+            ("mail..example", 465, false),
+            ("-mail.example", 465, false),
+            ("https://mail.example", 465, false),
+            ("mail.example:465", 465, false),
+            ("mail.example/", 465, false),
+            ("mail\n.example", 465, false),
+            ("mail.acme.example", 0, false),
+        ] {
+            let server = MailServer {
+                host: host.to_owned(),
+                port,
+                tls: TlsMode::Implicit,
+            };
+            assert_eq!(server.check().is_ok(), fits, "{host}:{port}");
+        }
+        let long = format!("{}.example", "a".repeat(64));
+        assert!(!is_host(&long));
+    }
 
     #[test]
     fn addresses_are_checked_and_their_domain_lowered() {

@@ -2,6 +2,7 @@
 //! decisions. It builds for the relay and for wasm32. There is no runtime here, no IO, no browser, no
 //! clock and no randomness: those are arguments.
 
+pub mod budget;
 pub mod campaign;
 pub mod card;
 pub mod cause;
@@ -22,6 +23,7 @@ pub mod reply;
 pub mod request;
 pub mod sealed;
 pub mod secret;
+pub mod stall;
 pub mod standing;
 pub mod timestamp;
 pub mod visit;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::budget::Usual;
+
 macro_rules! providers {
     ($($file:ident,)*) => {
         $(mod $file;)*
@@ -63,6 +65,8 @@ pub struct Provider {
     pub app_passwords: Option<&'static str>,
     /// What its submission server does with a message it has accepted.
     pub submission: Submission,
+    /// How fast its inboxes send where nobody asked for anything else.
+    pub usual: Usual,
 }
 
 impl Provider {
@@ -171,6 +175,26 @@ mod tests {
         for provider in PROVIDERS {
             let found = Provider::find(&ProviderId::new(provider.id)).map(|found| found.name);
             assert_eq!(found, Some(provider.name));
+        }
+    }
+
+    #[test]
+    fn every_real_provider_begins_with_a_distance_and_a_cap() {
+        for provider in PROVIDERS {
+            let Usual {
+                budget,
+                least_distance,
+            } = provider.usual;
+            assert!(budget.distance >= least_distance, "{}", provider.id);
+            // The sandbox is nobody's account.
+            if provider.id != "sandbox" {
+                assert!(budget.distance >= Duration::from_mins(1), "{}", provider.id);
+                assert!(
+                    budget.daily_cap.is_some_and(|cap| (1..=100).contains(&cap)),
+                    "{}",
+                    provider.id
+                );
+            }
         }
     }
 

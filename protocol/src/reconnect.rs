@@ -144,6 +144,9 @@ pub enum Event {
     Refused {
         /// What shows why.
         evidence: Box<Evidence>,
+        /// Why, where more than the evidence shows it: both mail servers were asked, and the pair decides. `None`: what
+        /// the evidence shows.
+        cause: Option<Cause>,
         /// When.
         at: Timestamp,
     },
@@ -278,9 +281,13 @@ impl State {
                 | Self::Granted
                 | Self::Verifying { .. }
                 | Self::Unconfirmed),
-                Event::Refused { evidence, at },
+                Event::Refused {
+                    evidence,
+                    cause,
+                    at,
+                },
             ) => {
-                let cause = classify(&evidence);
+                let cause = cause.unwrap_or_else(|| classify(&evidence));
                 let evidence = *evidence;
                 let held = before.holds_credentials().then_some(GiveBack);
                 let effects = held.into_iter().chain([Work, Nudge]).collect();

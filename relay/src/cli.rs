@@ -15,6 +15,7 @@ use crate::running::StartError;
 mod access;
 mod campaign;
 mod inbox;
+mod pace;
 mod print;
 mod reconnect;
 mod serve;

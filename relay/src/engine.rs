@@ -4,5 +4,7 @@
 
 pub mod doubt;
 pub mod identity;
+pub mod jitter;
 pub mod outcome;
+pub mod pace;
 pub mod turns;

@@ -28,6 +28,7 @@ mod guard;
 mod health;
 mod openapi;
 pub mod operator;
+mod pace;
 mod page;
 mod problem;
 
@@ -99,6 +100,9 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::delivery::SettleDeliveries>()
         .mount::<api::delivery::PutBackDeliveries>()
         .mount::<api::inbox::AnswerInbox>()
+        .mount::<api::pace::ListPaces>()
+        .mount::<api::pace::GetPace>()
+        .mount::<api::pace::UpdatePace>()
         .mount::<api::suppression::CreateSuppression>()
         .mount::<api::suppression::ListSuppressions>()
         .mount::<api::suppression::DeleteSuppression>()

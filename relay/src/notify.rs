@@ -5,6 +5,7 @@ use protocol::card::Facts;
 use protocol::cause::Cause;
 use protocol::connection::{Connection, Effect};
 use protocol::provider::Provider;
+use protocol::stall::{Failing, Stall};
 
 use crate::store::inbox::Inbox;
 
@@ -15,6 +16,25 @@ pub fn tell_decided(inbox: &Inbox, connection: &Connection, effects: &[Effect]) 
             tell_disconnected(inbox, *cause, connection);
         }
     }
+}
+
+/// Tells that an inbox has let nothing through for an hour, or for a day.
+pub fn tell_stalled(inbox: &Inbox, failing: &Failing, stall: Stall) {
+    let provider =
+        Provider::find(&inbox.provider).map_or(inbox.provider.as_str(), |provider| provider.name);
+    let words = failing.words(
+        stall,
+        &Facts {
+            inbox: inbox.address.as_str(),
+            provider,
+        },
+    );
+    tracing::warn!(
+        inbox = %inbox.address,
+        since = %failing.since,
+        words = %failing.evidence.words(),
+        "{}. {}", words.title, words.explanation
+    );
 }
 
 fn tell_disconnected(inbox: &Inbox, cause: Cause, connection: &Connection) {

@@ -1,6 +1,7 @@
 //! What follows from a change of a reconnect, performed in one place for whoever made it: an end of one looks the
 //! same whether a person, the clock or a server brought it. What follows is decided in `protocol::reconnect`.
 
+use protocol::cause::Cause;
 use protocol::evidence::Evidence;
 use protocol::id::ReconnectId;
 use protocol::reconnect::Effect;
@@ -11,9 +12,15 @@ use crate::store::StoreError;
 use crate::store::reconnect::Changed;
 
 /// Ends a reconnect without success. Answers whether it was still open.
-pub async fn refuse(app: &App, id: &ReconnectId, evidence: &Evidence) -> Result<bool, StoreError> {
+/// `cause` says more than the evidence where both mail servers were asked.
+pub async fn refuse(
+    app: &App,
+    id: &ReconnectId,
+    evidence: &Evidence,
+    cause: Option<Cause>,
+) -> Result<bool, StoreError> {
     let now = app.clock.now();
-    let changed = app.store.refuse_reconnect(id, evidence, now).await?;
+    let changed = app.store.refuse_reconnect(id, evidence, cause, now).await?;
     let was_open = changed.is_some();
     if let Some(changed) = changed {
         perform(app, changed);

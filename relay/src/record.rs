@@ -1,8 +1,10 @@
 //! Plain values that the engine decides about and the store keeps: neither needs the other for them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use protocol::id::DeliveryId;
+use protocol::budget::{Budget, HeldBy};
+use protocol::id::{DeliveryId, InboxId};
 use protocol::inbox::Address;
 use protocol::timestamp::Timestamp;
 
@@ -106,4 +108,55 @@ pub struct Turn {
     pub class: Class,
     /// The turn that was taken, for the inbox to remember.
     pub served: i64,
+}
+
+/// How fast an inbox may send, and what it has tried lately: all that its pace depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budgets {
+    /// The inbox: its messages are spread in a way of its own.
+    pub inbox: InboxId,
+    /// What its owner or its provider's file set.
+    pub budget: Budget,
+    /// The shortest distance that its provider's own rate limit allows.
+    pub least_distance: Duration,
+    /// Its last try, whatever came of it but a connection that took nothing; `None` before the first.
+    pub last_try: Option<LastTry>,
+    /// Whether it sends at half its pace, after refusals that were its own.
+    pub is_at_half_pace: bool,
+    /// How long the relay must live until its tries of the last day are fewer than its cap; zero where they are, or
+    /// where it has none.
+    pub full_for: Duration,
+}
+
+/// When something was last tried through an inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastTry {
+    /// The instant.
+    pub at: Timestamp,
+    /// How long the relay had lived since then when it was loaded.
+    pub lived_since: Duration,
+}
+
+/// Whether an inbox may try a message now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// It may.
+    Go,
+    /// Not before this instant, as things stand.
+    NotBefore {
+        /// When.
+        at: Timestamp,
+        /// What holds it.
+        by: HeldBy,
+    },
+}
+
+impl Pace {
+    /// Until when it must wait; `None` where it need not.
+    pub fn until(self) -> Option<Timestamp> {
+        match self {
+            Self::Go => None,
+            Self::NotBefore { at, .. } => Some(at),
+        }
+    }
 }

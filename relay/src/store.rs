@@ -19,6 +19,7 @@ use crate::clock::Clock;
 pub mod access;
 pub mod addressed;
 pub mod aside;
+pub mod budget;
 pub mod campaign;
 mod clocks;
 pub mod delivery;
@@ -32,6 +33,7 @@ pub mod person;
 pub mod reconnect;
 pub mod resume;
 pub mod set_back;
+pub mod stall;
 pub mod standing;
 
 /// The tables, in the order in which they came.

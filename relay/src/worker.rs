@@ -4,16 +4,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::budget::{Budget, CAUTIOUS};
+use protocol::id::InboxId;
+use protocol::provider::Provider;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::app::App;
 use crate::bell::Wanted;
 use crate::clock::BEAT_EVERY;
+use crate::engine::jitter::start_after;
 use crate::engine::outcome::LONGEST_DELAY;
 use crate::failure::Failure;
 use crate::secret::SealingError;
 use crate::store::StoreError;
+use crate::store::inbox::Inbox;
 use crate::store::set_back::Longest;
 
 mod confirming;
@@ -79,14 +84,22 @@ impl Workers {
             );
         }
         app.store.open_gaps(app.clock.now()).await?;
-        for inbox in app.store.list_inboxes().await? {
-            app.bell.wake_inbox(&inbox.id);
+        let inboxes = app.store.list_inboxes().await?;
+        tell_of_no_pace(&inboxes);
+        let n_inboxes = inboxes.len();
+        let (now, later): (Vec<_>, Vec<_>) = inboxes
+            .into_iter()
+            .map(|inbox| (start_after(&inbox.id, n_inboxes), inbox.id))
+            .partition(|(after, _)| after.is_zero());
+        for (_, id) in now {
+            app.bell.wake_inbox(&id);
         }
         for reconnect in app.store.list_open_reconnects().await? {
             app.bell.wake_reconnect(&reconnect.id);
         }
         let stop = Arc::new(watch::Sender::new(false));
-        let tasks = tokio::spawn(start_tasks(Arc::clone(app), wanted, Arc::clone(&stop)));
+        let tasks = start_tasks(Arc::clone(app), wanted, later, Arc::clone(&stop));
+        let tasks = tokio::spawn(tasks);
         Ok(Self { stop, tasks })
     }
 
@@ -107,11 +120,13 @@ impl Workers {
 async fn start_tasks(
     app: Arc<App>,
     mut wanted: mpsc::UnboundedReceiver<Wanted>,
+    later: Vec<(Duration, InboxId)>,
     stop: Arc<watch::Sender<bool>>,
 ) {
     let mut tasks = JoinSet::new();
     tasks.spawn(look_for_orphans(Arc::clone(&app), stop.subscribe()));
     tasks.spawn(beat(Arc::clone(&app), stop.subscribe()));
+    tasks.spawn(wake_in_turn(Arc::clone(&app), later, stop.subscribe()));
     loop {
         let asked = tokio::select! {
             // What a task asked for before it ended comes before its end.
@@ -139,6 +154,23 @@ async fn start_tasks(
     }
 }
 
+/// Inboxes of versions before there was a pace send as fast as their servers take it: an upgrade makes none of them
+/// slower, and says so.
+fn tell_of_no_pace(inboxes: &[Inbox]) {
+    let has_none = |inbox: &&Inbox| {
+        let usual = Provider::find(&inbox.provider).map_or(CAUTIOUS, |known| known.usual.budget);
+        inbox.budget == Budget::default() && usual != Budget::default()
+    };
+    let n_inboxes = inboxes.iter().filter(has_none).count();
+    if let Some(first) = inboxes.iter().find(has_none) {
+        tracing::warn!(
+            n_inboxes,
+            first = %first.address,
+            "inboxes send as fast as their servers take it; `unpause inbox pace` gives one a distance and a daily cap"
+        );
+    }
+}
+
 /// What the records say of the future is brought back after the clock was.
 async fn set_back(app: &App) -> Result<(), StoreError> {
     tracing::warn!("the clock of this machine was set back; what waits is counted from now");
@@ -148,6 +180,22 @@ async fn set_back(app: &App) -> Result<(), StoreError> {
         deferral: LONGEST_DELAY,
     };
     app.store.set_back(app.clock.now(), longest).await
+}
+
+/// Wakes inboxes after a while of their own, counted from now; whoever asks for one sooner has it sooner.
+async fn wake_in_turn(
+    app: Arc<App>,
+    mut later: Vec<(Duration, InboxId)>,
+    mut stop: watch::Receiver<bool>,
+) {
+    later.sort_unstable();
+    let began = app.clock.now();
+    for (after, id) in later {
+        tokio::select! {
+            () = app.clock.wait_until(began + after) => app.bell.wake_inbox(&id),
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    }
 }
 
 /// Says that the relay lives, and keeps what it has lived.

@@ -6,6 +6,7 @@ use protocol::id::InboxId;
 use protocol::request::campaign::{PauseCampaign, ResumeCampaign, StartCampaign};
 use protocol::request::delivery::{ListDeliveries, SettleDelivery};
 use protocol::request::device::{CreatePairing, DeleteDevice, GetRelayKey, ListDevices};
+use protocol::request::pace::ListPaces;
 use protocol::request::reconnect::{
     ConfirmReconnect, GetReceipt, GetReconnect, HostReconnect, ListReceipts, ReconnectState,
     RefuseReconnect, StartReconnect,
@@ -146,6 +147,7 @@ async fn load(door: &Door, wanted: Wanted) -> Loaded {
             let answer = deliveries(id.clone(), None, LISTED_AT_MOST).await;
             Loaded::Recipients(id, answer)
         }
+        Wanted::Paces => Loaded::Paces(call(door, &ListPaces {}).await.map(|answer| answer.paces)),
         Wanted::Receipts => Loaded::Receipts(
             call(door, &ListReceipts {})
                 .await
@@ -175,6 +177,7 @@ async fn ask(door: &Door, deed: &Deed) -> Result<(), CallError> {
         Deed::Start(campaign_id) => call(door, &StartCampaign { campaign_id }).await.map(drop),
         Deed::Pause(campaign_id) => call(door, &PauseCampaign { campaign_id }).await.map(drop),
         Deed::Resume(campaign_id) => call(door, &ResumeCampaign { campaign_id }).await.map(drop),
+        Deed::Pace(update) => call(door, &update).await.map(drop),
         Deed::Revoke(device_id) => call(door, &DeleteDevice { device_id }).await.map(drop),
         Deed::Settle(delivery_id, decision) => {
             let settle = SettleDelivery {

@@ -5,7 +5,7 @@ use web::icon::Icon;
 use web::when;
 use yew::{Callback, Html, html};
 
-use super::{part, words};
+use super::{pace, part, words};
 use crate::event::Event;
 use crate::model::Model;
 
@@ -43,9 +43,11 @@ fn list(model: &Model, send: &Callback<Event>) -> Html {
         <>
             <div class="cards">{ for cards }</div>
             { for model.inboxes().iter().filter_map(refused) }
+            { for model.inboxes().iter().filter_map(|inbox| waiting(inbox, model)) }
             if !quiet.is_empty() {
                 { part::table("Inboxes that need nothing", &columns, rows) }
             }
+            { pace::view(model, send) }
         </>
     }
 }
@@ -71,11 +73,31 @@ fn refused(inbox: &Inbox) -> Option<Html> {
     })
 }
 
+/// What an inbox that lets nothing through waits for, since when, and what can be done.
+fn waiting(inbox: &Inbox, model: &Model) -> Option<Html> {
+    let connection = &inbox.connection;
+    if connection.state != ConnectionState::Waiting {
+        return None;
+    }
+    let words = connection.card.as_ref()?;
+    let since = when::element(connection.since, when::near(connection.since, model.now));
+    Some(html! {
+        <section key={inbox.id.to_string()}>
+            <h2>{ words.title.clone() }</h2>
+            <p>{ "Waiting since " }{ since }{ ". " }{ words.explanation.clone() }</p>
+            if let Some(said) = &connection.evidence {
+                <p>{ format!("Its server said: {said}") }</p>
+            }
+        </section>
+    })
+}
+
 fn row(inbox: &Inbox, model: &Model) -> Html {
     let (class, mark, state) = match inbox.connection.state {
         ConnectionState::Connected => ("good", Icon::Tick, "Connected"),
         ConnectionState::Checking => ("quiet", Icon::Turning, "Being checked"),
         ConnectionState::Disconnected => ("bad", Icon::Broken, "Disconnected"),
+        ConnectionState::Waiting => ("bad", Icon::Turning, "Waiting"),
     };
     let since = inbox.connection.since;
     html! {

@@ -41,7 +41,7 @@ pub fn draw(record: &Record, links: &Links) -> Snapshot {
         working: working
             .map(|inbox| Quiet {
                 address: inbox.address.to_string(),
-                checking: inbox.connection.state == ConnectionState::Checking,
+                checking: inbox.connection.state != ConnectionState::Connected,
                 n_campaigns: count(
                     campaigns
                         .iter()

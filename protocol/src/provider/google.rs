@@ -6,6 +6,7 @@ use super::{
     Attempt, DATA_TERMINATION, FirefoxRedirect, IdentitySource, OAuth, Provider, SentCopy,
     Submission,
 };
+use crate::budget::{CAUTIOUS, Usual};
 
 pub(super) static PROVIDER: Provider = Provider {
     id: "google",
@@ -41,5 +42,11 @@ pub(super) static PROVIDER: Provider = Provider {
         },
         keeps_ids: true,
         settles_within: DATA_TERMINATION,
+    },
+    usual: Usual {
+        // "Gmail sending limits in Google Workspace": 2,000 messages over 24 rolling hours, 500 in a trial; 500 for
+        // personal accounts. No rate is stated.
+        budget: CAUTIOUS,
+        least_distance: Duration::ZERO,
     },
 };

@@ -1,6 +1,9 @@
 //! Any IMAP and submission server that takes passwords: nothing is assumed that the standards do not promise.
 
+use std::time::Duration;
+
 use super::{DATA_TERMINATION, Provider, SentCopy, Submission};
+use crate::budget::{CAUTIOUS, Usual};
 
 pub(super) static PROVIDER: Provider = Provider {
     id: "imap",
@@ -14,5 +17,10 @@ pub(super) static PROVIDER: Provider = Provider {
         // RFC 6409 §8.3 lets a server add a missing id and says nothing of replacing one.
         keeps_ids: true,
         settles_within: DATA_TERMINATION,
+    },
+    usual: Usual {
+        // Nothing is known of it, so it is treated as the least of them.
+        budget: CAUTIOUS,
+        least_distance: Duration::ZERO,
     },
 };

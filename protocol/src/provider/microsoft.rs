@@ -7,6 +7,7 @@ use super::{
     Attempt, DATA_TERMINATION, FirefoxRedirect, IdentitySource, OAuth, Provider, SentCopy,
     Submission,
 };
+use crate::budget::{CAUTIOUS, Usual};
 
 /// "Authenticate an IMAP, POP or SMTP connection using OAuth", Exchange's documents.
 const IMAP_SCOPE: &str = "https://outlook.office.com/IMAP.AccessAsUser.All";
@@ -54,5 +55,10 @@ pub(super) static PROVIDER: Provider = Provider {
         },
         keeps_ids: false,
         settles_within: DATA_TERMINATION,
+    },
+    usual: Usual {
+        // "Exchange Online limits": 10,000 recipients over 24 hours, and 30 messages a minute by SMTP.
+        budget: CAUTIOUS,
+        least_distance: Duration::from_secs(2),
     },
 };

@@ -1,10 +1,13 @@
 //! Any OpenID provider beside any IMAP and submission server: nothing is assumed that the standards do
 //! not promise.
 
+use std::time::Duration;
+
 use super::{
     Attempt, DATA_TERMINATION, FirefoxRedirect, IdentitySource, OAuth, Provider, SentCopy,
     Submission,
 };
+use crate::budget::{CAUTIOUS, Usual};
 
 pub(super) static PROVIDER: Provider = Provider {
     id: "openid",
@@ -39,5 +42,10 @@ pub(super) static PROVIDER: Provider = Provider {
         sent_copy: SentCopy::Client,
         keeps_ids: true,
         settles_within: DATA_TERMINATION,
+    },
+    usual: Usual {
+        // Nothing is known of it, so it is treated as the least of them.
+        budget: CAUTIOUS,
+        least_distance: Duration::ZERO,
     },
 };

@@ -25,7 +25,11 @@ fn refused() -> Event {
         provider: ProviderId::new("sandbox"),
         seen_at: AT,
     });
-    Event::Refused { evidence, at: AT }
+    Event::Refused {
+        evidence,
+        cause: None,
+        at: AT,
+    }
 }
 
 fn gap_read() -> Event {

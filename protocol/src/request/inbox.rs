@@ -27,9 +27,13 @@ pub struct CreateInbox {
     /// The IMAP server, where it is not the provider's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imap: Option<MailServer>,
-    /// Milliseconds between two messages at the least; 0 when absent.
+    /// Milliseconds from one message to the next, a fifth more or less; 0: as fast as the server takes them. The
+    /// provider's usual distance when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gap_ms: Option<u64>,
+    pub distance_ms: Option<u64>,
+    /// Messages that are tried in 24 hours; 0: as many as there are. The provider's usual cap when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily_cap: Option<u32>,
 }
 
 impl Request for CreateInbox {
@@ -167,10 +171,10 @@ pub struct ConnectionView {
     pub state: ConnectionState,
     /// Since when.
     pub since: Timestamp,
-    /// Why; only when disconnected.
+    /// Why; only when disconnected, or when it waits, and then what is likely.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
-    /// The words for people; only when disconnected.
+    /// The words for people; only when disconnected, or when it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<Words>,
     /// The server's own words; `None` where none spoke.
@@ -189,4 +193,6 @@ pub enum ConnectionState {
     Checking,
     /// It cannot, and somebody must act.
     Disconnected,
+    /// It could, and for more than an hour nothing has gone through that waits.
+    Waiting,
 }

@@ -4,15 +4,17 @@ use std::fmt::Write as _;
 
 use clap::{Subcommand, ValueEnum};
 use protocol::id::InboxId;
-use protocol::inbox::{Address, MailServer, TlsMode};
+use protocol::inbox::{Address, MailServer, TlsMode, is_host};
 use protocol::provider::ProviderId;
 use protocol::request::inbox::{
     AnswerInbox, ConnectionState, CreateInbox, GetInbox, Inbox, ListInboxes,
 };
+use protocol::request::pace::GetPace;
 use protocol::standing::Answer;
 
 use super::CliError;
 use super::access::none_or;
+use super::pace::{self, Asked};
 use super::print::{Printer, columns};
 use crate::api::Client;
 
@@ -31,9 +33,8 @@ pub(super) enum Command {
         /// The IMAP server where it is not the provider's, in the same form
         #[arg(long, value_name = "SERVER", value_parser = parse_server)]
         imap: Option<MailServer>,
-        /// Milliseconds between two messages at the least
-        #[arg(long, value_name = "MS")]
-        gap_ms: Option<u64>,
+        #[command(flatten)]
+        asked: Asked,
     },
     /// List the inboxes
     List,
@@ -42,6 +43,8 @@ pub(super) enum Command {
         /// The inbox: inb_…, or its address
         inbox: String,
     },
+    /// Show how fast an inbox sends, or change it, also while campaigns run
+    Pace(pace::Arguments),
     /// Answer what an inbox asks whose mail is refused
     Answer {
         /// The inbox: inb_…, or its address
@@ -77,7 +80,7 @@ impl Command {
                 provider,
                 smtp,
                 imap,
-                gap_ms,
+                asked,
             } => {
                 let provider = ProviderId::new(provider);
                 let inbox = client
@@ -86,7 +89,8 @@ impl Command {
                         provider,
                         smtp,
                         imap,
-                        gap_ms,
+                        distance_ms: asked.distance_ms(),
+                        daily_cap: asked.daily_cap,
                     })
                     .await?;
                 printer.answer(&inbox, |inbox| {
@@ -101,7 +105,12 @@ impl Command {
                 let inboxes = client.call(&ListInboxes {}).await?;
                 printer.answer(&inboxes, |answer| {
                     let rows = answer.inboxes.iter().map(|inbox| {
-                        let state = name_of(inbox.connection.state).to_owned();
+                        let state = match inbox.connection.state {
+                            ConnectionState::Waiting => {
+                                format!("waiting since {}", inbox.connection.since)
+                            }
+                            state => name_of(state).to_owned(),
+                        };
                         vec![inbox.id.to_string(), inbox.address.to_string(), state]
                     });
                     none_or(
@@ -112,8 +121,11 @@ impl Command {
             }
             Self::Show { inbox } => {
                 let inbox = find_inbox(client, &inbox).await?;
-                printer.answer(&inbox, describe)?;
+                let inbox_id = inbox.id.clone();
+                let pace = client.call(&GetPace { inbox_id }).await?;
+                printer.answer(&inbox, |inbox| describe(inbox) + &pace::describe(&pace))?;
             }
+            Self::Pace(arguments) => arguments.run(client, printer).await?,
             Self::Answer { inbox, answer } => {
                 let inbox_id = find_inbox(client, &inbox).await?.id;
                 let answer = match answer {
@@ -198,6 +210,7 @@ fn name_of(state: ConnectionState) -> &'static str {
         ConnectionState::Connected => "connected",
         ConnectionState::Checking => "checking",
         ConnectionState::Disconnected => "disconnected",
+        ConnectionState::Waiting => "waiting",
     }
 }
 
@@ -217,7 +230,7 @@ fn parse_server(text: &str) -> Result<MailServer, String> {
         .ok()
         .filter(|port| *port > 0)
         .ok_or_else(expected)?;
-    if host.is_empty() || host.contains('/') {
+    if !is_host(&host) {
         return Err(expected());
     }
     Ok(MailServer { host, port, tls })

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use protocol::inbox::{MailServer, TlsMode};
+use protocol::inbox::{MailServer, TlsMode, is_host};
 use protocol::provider::{PROVIDERS, ProviderId};
 use protocol::secret::Secret;
 use serde::Deserialize as _;
@@ -139,42 +139,48 @@ pub static SETTINGS: &[Setting] = &[
         kind: Kind::Number,
         default: "`20000`",
         meaning: "Between the two rounds of checks that confirm a lost connection.",
-        apply: Apply::Relay(|draft, text| put_ms(&mut draft.timing.slow_retry_after, text)),
+        apply: Apply::Relay(|draft, text| put_ms_from(&mut draft.timing.slow_retry_after, 1, text)),
     },
     Setting {
         key: "timing.first_retry_ms",
         kind: Kind::Number,
         default: "`1000`",
         meaning: "Before the first retry of what failed and may pass; every further wait is twice as long.",
-        apply: Apply::Relay(|draft, text| put_ms(&mut draft.timing.first_retry_after, text)),
+        apply: Apply::Relay(|draft, text| {
+            put_ms_from(&mut draft.timing.first_retry_after, 1, text)
+        }),
     },
     Setting {
         key: "timing.retry_at_most_ms",
         kind: Kind::Number,
         default: "`600000`",
         meaning: "Between two retries at the most.",
-        apply: Apply::Relay(|draft, text| put_ms(&mut draft.timing.retry_at_most, text)),
+        apply: Apply::Relay(|draft, text| put_ms_from(&mut draft.timing.retry_at_most, 1, text)),
     },
     Setting {
         key: "timing.poll_ms",
         kind: Kind::Number,
         default: "`60000`",
         meaning: "Between two readings of an inbox for replies and bounces.",
-        apply: Apply::Relay(|draft, text| put_ms(&mut draft.timing.poll_every, text)),
+        apply: Apply::Relay(|draft, text| {
+            put_ms_from(&mut draft.timing.poll_every, POLL_AT_LEAST_MS, text)
+        }),
     },
     Setting {
         key: "timing.reconnect_for_ms",
         kind: Kind::Number,
         default: "`600000`",
         meaning: "How long a reconnect waits for the person at the provider.",
-        apply: Apply::Relay(|draft, text| put_ms(&mut draft.timing.reconnect_for, text)),
+        apply: Apply::Relay(|draft, text| put_ms_from(&mut draft.timing.reconnect_for, 1, text)),
     },
     Setting {
         key: "timing.lease_ms",
         kind: Kind::Number,
         default: "`1800000`",
         meaning: "How long an attempt belongs to its sender alone; longer than the longest SMTP conversation.",
-        apply: Apply::Relay(|draft, text| put_ms(&mut draft.timing.lease_for, text)),
+        apply: Apply::Relay(|draft, text| {
+            put_ms_from(&mut draft.timing.lease_for, LEASE_AT_LEAST_MS, text)
+        }),
     },
     Setting {
         key: "timing.rest_minute_ms",
@@ -183,7 +189,7 @@ pub static SETTINGS: &[Setting] = &[
         meaning: "What counts as a minute where an inbox rests: 15 and then 60 of them between two tries of an inbox \
                   whose mail is refused, 5, 15 and 60 where its server puts everybody off, 1, 5, 15 and 60 after \
                   messages whose outcome is not known, 60 between two messages of an inbox to itself.",
-        apply: Apply::Relay(|draft, text| put_ms(&mut draft.timing.rest_minute, text)),
+        apply: Apply::Relay(|draft, text| put_ms_from(&mut draft.timing.rest_minute, 1, text)),
     },
     Setting {
         key: "timing.refresh_ahead_ms",
@@ -253,9 +259,7 @@ pub static SETTINGS: &[Setting] = &[
         kind: Kind::Text,
         default: "none; must be set",
         meaning: "Host of the submission server; its certificate must be for it.",
-        apply: Apply::Provider(|draft, text| {
-            put_some(&mut draft.smtp.host, read_text(text), "a host name")
-        }),
+        apply: Apply::Provider(|draft, text| put_some(&mut draft.smtp.host, read_host(text), HOST)),
     },
     Setting {
         key: "providers.<id>.smtp.port",
@@ -276,9 +280,7 @@ pub static SETTINGS: &[Setting] = &[
         kind: Kind::Text,
         default: "none; must be set",
         meaning: "Host of the IMAP server; its certificate must be for it.",
-        apply: Apply::Provider(|draft, text| {
-            put_some(&mut draft.imap.host, read_text(text), "a host name")
-        }),
+        apply: Apply::Provider(|draft, text| put_some(&mut draft.imap.host, read_host(text), HOST)),
     },
     Setting {
         key: "providers.<id>.imap.port",
@@ -298,7 +300,13 @@ pub static SETTINGS: &[Setting] = &[
 
 /// What a filter of log lines is.
 const LOG: &str = "error, warn, info, debug or trace, also by module as in info,relay::smtp=debug";
+/// A server is read ten times a second at the most.
+const POLL_AT_LEAST_MS: u64 = 100;
+/// A lease is renewed each third of it while a message is being sent; one that is over while its sender still waits for
+/// the database makes every message doubtful.
+const LEASE_AT_LEAST_MS: u64 = 3_000;
 const MILLISECONDS: &str = "a number of milliseconds";
+const HOST: &str = "a host name such as mail.acme.example, or an IP address";
 const PORT: &str = "a port, 1 to 65535";
 const TLS: &str = "\"implicit\" or \"starttls\"";
 
@@ -421,6 +429,16 @@ fn put_ms(field: &mut Duration, text: &str) -> Result<(), Expected> {
     put(field, read_ms(text), MILLISECONDS)
 }
 
+/// A time that must not be shorter than this: 0 would keep the relay busy with itself.
+fn put_ms_from(field: &mut Duration, at_least_ms: u64, text: &str) -> Result<(), Expected> {
+    let at_least = Duration::from_millis(at_least_ms);
+    put(
+        field,
+        read_ms(text).filter(|time| *time >= at_least),
+        &format!("{MILLISECONDS}, {at_least_ms} or more, found {text}"),
+    )
+}
+
 fn read_ms(text: &str) -> Option<Duration> {
     text.parse().ok().map(Duration::from_millis)
 }
@@ -438,6 +456,10 @@ fn read_log(text: &str) -> Option<String> {
 
 fn read_text(text: &str) -> Option<String> {
     (!text.trim().is_empty()).then(|| text.to_owned())
+}
+
+fn read_host(text: &str) -> Option<String> {
+    is_host(text).then(|| text.to_owned())
 }
 
 fn read_path(text: &str) -> Option<PathBuf> {

@@ -44,12 +44,12 @@ fn a_variable_wins_over_the_file() {
         ("XDG_DATA_HOME", "/data"),
         ("XDG_CONFIG_HOME", "/keys"),
         ("UNPAUSE_CONFIG", "elsewhere.toml"),
-        ("UNPAUSE_TIMING__POLL_MS", "5"),
+        ("UNPAUSE_TIMING__POLL_MS", "500"),
         ("UNPAUSE_PROVIDERS__SANDBOX__CLIENT_SECRET", "hunter2"),
         ("UNRELATED", "x"),
     ]);
-    let config = parse(&format!("timing.poll_ms = 7\n{PROVIDER}"), &environment).unwrap();
-    assert_eq!(config.timing.poll_every, Duration::from_millis(5));
+    let config = parse(&format!("timing.poll_ms = 700\n{PROVIDER}"), &environment).unwrap();
+    assert_eq!(config.timing.poll_every, Duration::from_millis(500));
     assert_eq!(config.data, Path::new("/data/unpause"));
     let provider = config.providers.get(&ProviderId::new("sandbox")).unwrap();
     let client = provider.client.as_ref().unwrap();
@@ -99,6 +99,26 @@ fn what_is_wrong_is_named_with_its_place() {
             "timing.poll_ms = -1",
             None,
             "unpause.toml, line 1: timing.poll_ms is not valid: expected a whole number from 0 to 18446744073709551615, found -1",
+        ),
+        (
+            "timing.poll_ms = 0",
+            None,
+            "unpause.toml, line 1: timing.poll_ms is not valid: expected a number of milliseconds, 100 or more, found 0",
+        ),
+        (
+            "timing.lease_ms = 1",
+            None,
+            "unpause.toml, line 1: timing.lease_ms is not valid: expected a number of milliseconds, 3000 or more, found 1",
+        ),
+        (
+            "timing.rest_minute_ms = 0",
+            None,
+            "unpause.toml, line 1: timing.rest_minute_ms is not valid: expected a number of milliseconds, 1 or more, found 0",
+        ),
+        (
+            "[providers.sandbox]\nsmtp.host = \"x y\"",
+            None,
+            "unpause.toml, line 2: providers.sandbox.smtp.host is not valid: expected a host name such as mail.acme.example, or an IP address",
         ),
         (
             "",
@@ -205,7 +225,7 @@ fn every_field_has_its_setting() {
             (key, _) if key.ends_with("issuer") => "\"https://mail.example\"".to_owned(),
             (key, _) if key.ends_with("tls") => "\"starttls\"".to_owned(),
             (_, Kind::Text) => "\"set\"".to_owned(),
-            (_, Kind::Number) => "17".to_owned(),
+            (_, Kind::Number) => "7001".to_owned(),
             ("canary", _) => "false".to_owned(),
             (_, Kind::YesNo) => "true".to_owned(),
         };
@@ -252,7 +272,7 @@ fn every_field_has_its_setting() {
         refresh_ahead,
         rest_minute,
     ];
-    assert_eq!(waits, [Duration::from_millis(17); 8]);
+    assert_eq!(waits, [Duration::from_millis(7001); 8]);
     let Provider {
         client,
         submission,
@@ -270,13 +290,13 @@ fn every_field_has_its_setting() {
         ("https://mail.example/", "set")
     );
     assert!(secret.is_some() && unverified);
-    let within = Duration::from_millis(17);
+    let within = Duration::from_millis(7001);
     assert_eq!(submission.sent_copy, SentCopy::Server { within });
     assert_eq!(submission.settles_within, within);
     for MailServer { host, port, tls } in [smtp, imap] {
         assert_eq!(
             (host.as_str(), port, tls),
-            ("set", 17, protocol::inbox::TlsMode::StartTls)
+            ("set", 7001, protocol::inbox::TlsMode::StartTls)
         );
     }
 }

@@ -1,25 +1,23 @@
 //! Inboxes: adding one, and how each is shown.
 
-use std::time::Duration;
-
+use protocol::budget::CAUTIOUS;
 use protocol::card::{Facts, Words};
-use protocol::cause::Cause;
+use protocol::cause::{Cause, classify};
 use protocol::connection::Connection;
+use protocol::inbox::{MailServer, NotAServer};
 use protocol::provider::{Provider, ProviderId};
 use protocol::request::inbox::{
     AnswerInbox, AtProvider, ConnectionState, ConnectionView, CreateInbox, GetInbox, Inbox,
     Inboxes, ListInboxes, SignsInBy,
 };
-
+use protocol::stall::{Failing, Stall};
 use url::Url;
 
+use super::pace::read_budget;
 use super::{Context, Serve, ServeError};
 use crate::app::App;
 use crate::config::Config;
 use crate::store::inbox::{Inbox as StoredInbox, NewInbox};
-
-/// The longest pause between two messages: a day.
-const GAP_AT_MOST: Duration = Duration::from_hours(24);
 
 impl Serve for CreateInbox {
     async fn serve(self, context: Context) -> Result<Inbox, ServeError> {
@@ -30,17 +28,17 @@ impl Serve for CreateInbox {
                 unknown_provider(app, &self.provider),
             ));
         };
-        let gap = Duration::from_millis(self.gap_ms.unwrap_or(0));
-        if gap > GAP_AT_MOST {
-            let detail = format!("expected at most {} milliseconds", GAP_AT_MOST.as_millis());
-            return Err(ServeError::invalid("gap_ms", detail));
+        let usual = Provider::find(&self.provider).map_or(CAUTIOUS, |known| known.usual.budget);
+        let budget = read_budget(usual, self.distance_ms, self.daily_cap)?;
+        for (field, server) in [("smtp", &self.smtp), ("imap", &self.imap)] {
+            check_server(field, server.as_ref())?;
         }
         let new = NewInbox {
             address: self.address,
             provider: self.provider,
             smtp: self.smtp.unwrap_or_else(|| provider.smtp.clone()),
             imap: self.imap.unwrap_or_else(|| provider.imap.clone()),
-            gap,
+            budget,
         };
         let now = app.clock.now();
         let connection = Connection::Disconnected {
@@ -52,6 +50,21 @@ impl Serve for CreateInbox {
         app.bell.wake_inbox(&inbox.id);
         view(&context, inbox).await
     }
+}
+
+/// Refuses a server that no name or port can lead to, before it is on record.
+fn check_server(field: &str, server: Option<&MailServer>) -> Result<(), ServeError> {
+    let Some(Err(refused)) = server.map(MailServer::check) else {
+        return Ok(());
+    };
+    let part = match refused {
+        NotAServer::Host { .. } => "host",
+        NotAServer::Port => "port",
+    };
+    Err(ServeError::invalid(
+        &format!("{field}.{part}"),
+        refused.to_string(),
+    ))
 }
 
 impl Serve for ListInboxes {
@@ -90,12 +103,16 @@ pub(super) fn signs_in_by(inbox: &StoredInbox) -> SignsInBy {
 
 /// The words of a cause for an inbox.
 pub(super) fn words_of(cause: Cause, inbox: &StoredInbox) -> Words {
-    let provider =
-        Provider::find(&inbox.provider).map_or(inbox.provider.as_str(), |provider| provider.name);
-    cause.card().render(&Facts {
+    cause.card().render(&facts(inbox))
+}
+
+/// The names that the words for an inbox need.
+fn facts(inbox: &StoredInbox) -> Facts<'_> {
+    Facts {
         inbox: inbox.address.as_str(),
-        provider,
-    })
+        provider: Provider::find(&inbox.provider)
+            .map_or(inbox.provider.as_str(), |provider| provider.name),
+    }
 }
 
 /// What to say of a provider that the configuration does not have.
@@ -131,8 +148,9 @@ impl Serve for AnswerInbox {
 
 async fn view(context: &Context, inbox: StoredInbox) -> Result<Inbox, ServeError> {
     let (held, unsettled) = context.app().store.count_waiting(&inbox.id).await?;
-    let connection = show(&inbox);
     let app = context.app();
+    let stall = app.store.find_stall(&inbox.id, app.clock.now()).await?;
+    let connection = show(&inbox, stall.as_ref());
     let standing = app.store.load_standing(&inbox.id).await?;
     let refused = standing.show(app.clock.now());
     let at_provider = at_provider(
@@ -190,7 +208,17 @@ fn at_provider(config: &Config, id: &ProviderId, redirect_uri: &str) -> Option<A
     })
 }
 
-fn show(inbox: &StoredInbox) -> ConnectionView {
+fn show(inbox: &StoredInbox, stall: Option<&(Failing, Stall)>) -> ConnectionView {
+    let is_lost = matches!(inbox.connection, Connection::Disconnected { .. });
+    if let Some((failing, stall)) = stall.filter(|_| !is_lost) {
+        return ConnectionView {
+            state: ConnectionState::Waiting,
+            since: failing.since,
+            cause: Some(classify(&failing.evidence)),
+            card: Some(failing.words(*stall, &facts(inbox))),
+            evidence: failing.evidence.server_words(),
+        };
+    }
     let since = inbox.connection.since();
     let (state, cause, evidence) = match &inbox.connection {
         Connection::Connected { .. } => (ConnectionState::Connected, None, None),

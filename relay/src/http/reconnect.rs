@@ -231,7 +231,7 @@ pub(super) async fn refuse(
         provider: inbox.provider.clone(),
         seen_at: now,
     };
-    crate::reconnect::refuse(app, id, &evidence).await?;
+    crate::reconnect::refuse(app, id, &evidence, None).await?;
     Ok(view(inbox, app.store.load_reconnect(id).await?))
 }
 

@@ -273,6 +273,12 @@ impl Pair {
         }
     }
 
+    /// Whether something of it would leave if its inbox could send: due, whether or not its clock runs.
+    pub(super) fn would_send(&self, now: Moment) -> bool {
+        let reading = self.clock.read(now);
+        self.queue.has_first || self.follow_up_due.is_some_and(|due| due <= reading)
+    }
+
     /// When something of it is due next; `None` while it stands and where nothing is planned.
     pub(super) fn next_due_at(&self, now: Moment) -> Option<Timestamp> {
         if !self.clock.runs() {

@@ -12,6 +12,7 @@ use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
+use super::budget::note_lost_attempt;
 use super::clocks::{Moment, load_clock, note_running_time, rest_from};
 use super::standing::{self, Told};
 use super::{
@@ -96,13 +97,15 @@ impl Store {
         Ok(())
     }
 
-    /// Whether the end of this attempt is on record.
+    /// Whether the end of this attempt is on record, as it was read.
     pub async fn has_ended(&self, job: &Job) -> Result<bool, StoreError> {
-        let row = sqlx::query("SELECT 1 FROM attempts WHERE delivery_id = $1 AND attempt = $2")
-            .bind(job.id.to_string())
-            .bind(i64::from(job.attempt))
-            .fetch_optional(&self.reader)
-            .await?;
+        let row = sqlx::query(
+            "SELECT 1 FROM attempts WHERE delivery_id = $1 AND attempt = $2 AND outcome <> 'lost'",
+        )
+        .bind(job.id.to_string())
+        .bind(i64::from(job.attempt))
+        .fetch_optional(&self.reader)
+        .await?;
         Ok(row.is_some())
     }
 
@@ -161,6 +164,7 @@ impl Store {
             }
             // It may have been sent, so its inbox keeps its distance to it.
             note_tried(&mut tx, &id, moment).await?;
+            note_lost_attempt(&mut tx, &id, moment).await?;
             n_doubts += 1;
         }
         tx.commit().await?;
@@ -224,15 +228,20 @@ async fn finish_in(
         .bind(id.to_string())
         .execute(&mut *tx)
         .await?;
-    sqlx::query("INSERT INTO attempts (delivery_id, attempt, outcome, words, ended_at_ms) VALUES ($1, $2, $3, $4, $5)")
-        .bind(id.to_string())
-        .bind(i64::from(attempt))
-        .bind(verdict.outcome)
-        .bind(ended.words.clone())
-        .bind(now.at.as_ms())
-        .execute(&mut *tx)
-        .await?;
-    // A server answered, so it was a try, also where the delivery is due again.
+    // A connection that took nothing is no try; an answer of the server is one, also where the delivery is due again.
+    let is_try = ended.told.is_some() || !matches!(state, State::Planned { .. });
+    sqlx::query(
+        "INSERT INTO attempts (delivery_id, attempt, outcome, words, ended_at_ms, inbox_id, tried_r_ms) \
+         VALUES ($1, $2, $3, $4, $5, (SELECT d.inbox_id FROM deliveries d WHERE d.id = $1), $6)",
+    )
+    .bind(id.to_string())
+    .bind(i64::from(attempt))
+    .bind(verdict.outcome)
+    .bind(ended.words.clone())
+    .bind(now.at.as_ms())
+    .bind(is_try.then_some(now.r_ms))
+    .execute(&mut *tx)
+    .await?;
     if ended.told.is_some() && matches!(state, State::Planned { .. }) {
         note_tried(tx, id, now).await?;
     }

@@ -256,15 +256,16 @@ impl Store {
     /// The intent to send a message of an inbox to itself, before its first byte.
     pub async fn create_canary(&self, canary: &NewCanary) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO canaries (id, inbox_id, message_id, adoption, claim_no, begun_at_ms) \
+            "INSERT INTO canaries (id, inbox_id, message_id, adoption, claim_no, begun_at_ms, begun_r_ms) \
              VALUES ($1, $2, $3, $4, (SELECT CAST(COALESCE(MAX(d.claim_no), 0) + 1 AS BIGINT) FROM deliveries d \
-             WHERE d.inbox_id = $2), $5)",
+             WHERE d.inbox_id = $2), $5, $6)",
         )
         .bind(canary.id.to_string())
         .bind(canary.inbox.to_string())
         .bind(canary.message_id.clone())
         .bind(canary.adoption)
         .bind(canary.begun_at.as_ms())
+        .bind(self.moment(canary.begun_at).r_ms)
         .execute(&self.writer)
         .await?;
         Ok(())

@@ -1,17 +1,16 @@
 //! Inboxes: their connection, their credentials (sealed), and where reading goes on.
 
-use std::time::Duration;
-
+use protocol::budget::Budget;
 use protocol::campaign::{Event as CampaignEvent, State as CampaignState};
 use protocol::connection::{Connection, Effect, Event, Patience};
 use protocol::id::{CampaignId, InboxId};
 use protocol::inbox::{Address, MailServer};
 use protocol::provider::ProviderId;
-use protocol::standing::Standing;
 use protocol::timestamp::{Timestamp, duration_ms};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
+use super::budget::budget_from;
 use super::clocks::{Moment, Of, note_running_time, settle_clocks};
 use super::{Store, StoreError, json, number, number_or_null, text, text_or_null, to_json};
 use crate::record::FolderPosition;
@@ -30,8 +29,8 @@ pub struct Inbox {
     pub smtp: MailServer,
     /// Where it reads.
     pub imap: MailServer,
-    /// The least time between two messages.
-    pub gap: Duration,
+    /// How fast it may send.
+    pub budget: Budget,
     /// Whether it works.
     pub connection: Connection,
     /// Who signed in first; `None` before, and for passwords.
@@ -52,36 +51,10 @@ pub struct Inbox {
     pub copies_found: i64,
     /// And how many had none in the time in which it was looked for.
     pub copies_missing: i64,
-    /// Its last try, whatever came of it but a connection that took nothing; `None` before the first.
-    pub last_try: Option<LastTry>,
     /// Whether its server is given time after a failure.
     pub is_resting: bool,
-    /// Whether it sends at half its pace, after refusals that were its own.
-    pub is_at_half_pace: bool,
-}
-
-/// When something was last tried through an inbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LastTry {
-    /// The instant.
-    pub at: Timestamp,
-    /// How long the relay had lived since then when the inbox was loaded.
-    pub lived_since: Duration,
-}
-
-impl Inbox {
-    /// Until when it keeps its distance to its last try, as the one of two clocks says that says it sooner: a clock
-    /// that is set holds nothing up. `now` is when it was loaded.
-    pub fn paced_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let last = self.last_try?;
-        let gap = if self.is_at_half_pace {
-            self.gap.saturating_mul(2)
-        } else {
-            self.gap
-        };
-        let by_life = now + gap.saturating_sub(last.lived_since);
-        Some(by_life.min(last.at + gap))
-    }
+    /// Whether a failure is on record that nothing has ended yet.
+    pub is_failing: bool,
 }
 
 /// Who puts copies of accepted messages into an inbox's sent folder, as far as it was seen with its present
@@ -132,8 +105,8 @@ pub struct NewInbox {
     pub smtp: MailServer,
     /// Where it reads.
     pub imap: MailServer,
-    /// The least time between two messages.
-    pub gap: Duration,
+    /// How fast it may send.
+    pub budget: Budget,
 }
 
 /// Sealed credentials and the fence that belongs to them.
@@ -147,8 +120,7 @@ pub struct SealedCredentials {
 
 const COLUMNS: &str = "id, address, provider, smtp, imap, gap_ms, connection, identity_iss, identity_sub, \
      password_user, credentials_fence, inbox_uid_validity, inbox_uid_next, last_read_at_ms, gap_open, adoption, copies_found, \
-     copies_missing, last_tried_at_ms, last_tried_r_ms, resting, \
-     (SELECT s.body FROM standings s WHERE s.inbox_id = inboxes.id) AS standing";
+     copies_missing, daily_cap, resting, failing_since_ms";
 
 impl Store {
     /// Adds an inbox that is not connected yet.
@@ -170,16 +142,17 @@ impl Store {
             return Err(taken());
         }
         let result = sqlx::query(
-            "INSERT INTO inboxes (id, address, provider, smtp, imap, gap_ms, connection, connection_state, \
+            "INSERT INTO inboxes (id, address, provider, smtp, imap, gap_ms, daily_cap, connection, connection_state, \
              credentials_fence, refresh_until_ms, gap_open, created_at_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 1, $9)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 1, $10)",
         )
         .bind(id.to_string())
         .bind(new.address.to_string())
         .bind(new.provider.to_string())
         .bind(to_json("smtp", &new.smtp)?)
         .bind(to_json("imap", &new.imap)?)
-        .bind(duration_ms(new.gap))
+        .bind(duration_ms(new.budget.distance))
+        .bind(new.budget.daily_cap.map(i64::from))
         .bind(to_json("connection", connection)?)
         .bind(connection_state(connection))
         .bind(now.as_ms())
@@ -202,8 +175,7 @@ impl Store {
         )))
         .fetch_all(&self.reader)
         .await?;
-        let now = self.moment(self.clock.now());
-        rows.iter().map(|row| from_row(row, now)).collect()
+        rows.iter().map(from_row).collect()
     }
 
     /// One inbox.
@@ -214,9 +186,8 @@ impl Store {
         .bind(id.to_string())
         .fetch_optional(&self.reader)
         .await?;
-        let now = self.moment(self.clock.now());
         row.as_ref()
-            .map(|row| from_row(row, now))
+            .map(from_row)
             .transpose()?
             .ok_or_else(|| not_found(id))
     }
@@ -503,14 +474,14 @@ fn connection_state(connection: &Connection) -> &'static str {
     }
 }
 
-fn not_found(id: &InboxId) -> StoreError {
+pub(super) fn not_found(id: &InboxId) -> StoreError {
     StoreError::NotFound {
         what: "inbox",
         id: id.to_string(),
     }
 }
 
-fn from_row(row: &AnyRow, now: Moment) -> Result<Inbox, StoreError> {
+fn from_row(row: &AnyRow) -> Result<Inbox, StoreError> {
     let instant =
         |column| Ok::<_, StoreError>(number_or_null(row, column)?.map(Timestamp::from_ms));
     let identity = match (
@@ -528,7 +499,7 @@ fn from_row(row: &AnyRow, now: Moment) -> Result<Inbox, StoreError> {
         provider: ProviderId::new(text(row, "provider")?),
         smtp: json(row, "smtp")?,
         imap: json(row, "imap")?,
-        gap: Duration::from_millis(super::small(row, "gap_ms")?),
+        budget: budget_from(row)?,
         connection: json(row, "connection")?,
         identity,
         password_user: text_or_null(row, "password_user")?,
@@ -539,24 +510,8 @@ fn from_row(row: &AnyRow, now: Moment) -> Result<Inbox, StoreError> {
         adoption: number(row, "adoption")?,
         copies_found: number(row, "copies_found")?,
         copies_missing: number(row, "copies_missing")?,
-        last_try: match (
-            instant("last_tried_at_ms")?,
-            number_or_null(row, "last_tried_r_ms")?,
-        ) {
-            (Some(at), r_ms) => Some(LastTry {
-                at,
-                // Rows of the last version do not have it; the wall alone tells then.
-                lived_since: r_ms.map_or(Duration::ZERO, |r_ms| {
-                    Duration::from_millis(u64::try_from(now.r_ms.saturating_sub(r_ms)).unwrap_or(0))
-                }),
-            }),
-            (None, _) => None,
-        },
         is_resting: number(row, "resting")? != 0,
-        is_at_half_pace: text_or_null(row, "standing")?
-            .map(|_| json::<Standing>(row, "standing"))
-            .transpose()?
-            .is_some_and(|standing| standing.is_at_half_pace(now.at)),
+        is_failing: number_or_null(row, "failing_since_ms")?.is_some(),
     })
 }
 

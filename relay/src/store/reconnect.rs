@@ -1,6 +1,7 @@
 //! Reconnects: every stage is committed before the next begins, and what they hold is sealed. What may follow on
 //! what is `protocol::reconnect`'s; every change of a row goes through it, in [`apply`].
 
+use protocol::cause::Cause;
 use protocol::connection::{Connection, Event as ConnectionEvent};
 use protocol::evidence::Evidence;
 use protocol::id::{InboxId, ReconnectId};
@@ -245,12 +246,15 @@ impl Store {
         &self,
         id: &ReconnectId,
         evidence: &Evidence,
+        cause: Option<Cause>,
         now: Timestamp,
     ) -> Result<Option<Changed>, StoreError> {
-        match self
-            .change_reconnect(id, refusal(evidence, now), Put::default())
-            .await
-        {
+        let refused = Event::Refused {
+            evidence: Box::new(evidence.clone()),
+            cause,
+            at: now,
+        };
+        match self.change_reconnect(id, refused, Put::default()).await {
             Ok(changed) => Ok(Some(changed)),
             Err(StoreError::Reconnect(Refusal::Invalid(InvalidTransition::Over { .. }))) => {
                 Ok(None)
@@ -398,7 +402,11 @@ async fn check_unconfirmed(
 /// A refusal that this evidence shows.
 fn refusal(evidence: &Evidence, at: Timestamp) -> Event {
     let evidence = Box::new(evidence.clone());
-    Event::Refused { evidence, at }
+    Event::Refused {
+        evidence,
+        cause: None,
+        at,
+    }
 }
 
 fn from_row(row: &AnyRow) -> Result<Reconnect, StoreError> {

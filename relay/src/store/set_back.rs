@@ -48,6 +48,10 @@ impl Store {
                 now,
             ),
             (
+                "UPDATE inboxes SET failing = NULL, failing_since_ms = NULL WHERE failing_since_ms > $1",
+                now,
+            ),
+            (
                 "UPDATE inboxes SET refresh_until_ms = $1 WHERE refresh_until_ms > $1",
                 now + longest.refresh,
             ),

@@ -8,11 +8,12 @@ use protocol::card::Acts;
 use protocol::connection::{Connection, Effect, Event, Patience, Probes, is_alarming};
 use protocol::evidence::Evidence;
 use protocol::reconnect;
+use protocol::stall::Worked;
 use protocol::timestamp::Timestamp;
 
 use super::WorkError;
 use super::mailbox::hello;
-use super::memory::{Memory, Worked};
+use super::memory::{Memory, Worked as WorkedSince, spread as spread_own};
 use super::token::{Freshness, load_sign_in};
 use crate::app::App;
 use crate::credentials::{Credentials, inbox_context};
@@ -40,8 +41,38 @@ pub(super) async fn meet(
         return suspect(app, inbox, memory, evidence).await;
     }
     memory.mailbox.close().await;
-    memory.rest(app, app.config.timing.first_retry_after);
+    note_failing(app, inbox, memory, evidence).await?;
+    memory.rest(app, &inbox.id, app.config.timing.first_retry_after);
     Ok(memory.resting_until)
+}
+
+/// A failure that passes, or may: nobody has to act yet, and it does not stay silent for good.
+pub(super) async fn note_failing(
+    app: &App,
+    inbox: &Inbox,
+    memory: &mut Memory,
+    evidence: Evidence,
+) -> Result<(), WorkError> {
+    let now = app.clock.now();
+    let (failing, news) = app.store.note_failing(&inbox.id, evidence, now).await?;
+    memory.is_failing = true;
+    if let Some(stall) = news {
+        notify::tell_stalled(inbox, &failing, stall);
+    }
+    Ok(())
+}
+
+/// Something worked; the ledger is told where it has a failure on record.
+pub(super) async fn note_worked(
+    app: &App,
+    inbox: &Inbox,
+    memory: &mut Memory,
+    worked: Worked,
+) -> Result<(), WorkError> {
+    if memory.is_failing {
+        app.store.note_worked(&inbox.id, worked).await?;
+    }
+    Ok(())
 }
 
 /// Makes the inbox suspect; answers when it is probed.
@@ -147,6 +178,17 @@ pub(super) async fn probe(
     {
         tracing::warn!(inbox = %inbox.address, stage = ?evidence.stage, words = %evidence.words(), "a probe failed");
     }
+    // What passes keeps a suspicion open for as long as it lasts.
+    let passing = [&probes.token, &probes.smtp, &probes.imap]
+        .into_iter()
+        .flatten()
+        .next()
+        .filter(|_| !matches!(inbox.connection, Connection::Disconnected { .. }))
+        .filter(|_| probes.find_alarming().is_none())
+        .cloned();
+    if let Some(evidence) = passing {
+        note_failing(app, inbox, memory, evidence).await?;
+    }
     perform(app, inbox, memory, Event::Probed(Box::new(probes))).await
 }
 
@@ -168,7 +210,7 @@ pub(super) async fn perform(
     for effect in effects {
         match effect {
             Effect::ProbeAfter(delay) => {
-                memory.probe_at = Some(now + delay);
+                memory.probe_at = Some(now + spread_own(app, &inbox.id, "probe", delay));
                 next = memory.probe_at;
             }
             Effect::Disconnect(_) => {
@@ -182,10 +224,10 @@ pub(super) async fn perform(
             Effect::GoOn => memory.probe_at = None,
             Effect::GoOnAfter(delay) => {
                 memory.probe_at = None;
-                memory.resting_until = Some(now + delay);
+                memory.resting_until = Some(now + spread_own(app, &inbox.id, "probe", delay));
                 // What was refused is tried again: reading and sending both.
                 memory.read_at = None;
-                memory.worked = Worked::default();
+                memory.worked = WorkedSince::default();
             }
         }
     }

@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use protocol::connection::{Connection, Event};
 use protocol::id::InboxId;
+use protocol::stall::Worked;
 use protocol::timestamp::Timestamp;
 use tokio::sync::{Notify, watch};
 
-use super::confirming::{look_for_correction, meet, perform, probe};
-use super::memory::{Memory, grown};
+use super::confirming::{look_for_correction, meet, note_worked, perform, probe};
+use super::memory::{Memory, grown, spread};
 use super::reading::read_inbox;
 use super::settling::settle;
 use super::{WorkError, sending};
 use crate::app::App;
+use crate::engine::pace::pace;
 use crate::store::inbox::Inbox;
 
 /// How long a connection is kept for the next message: a server may close one that says nothing for longer than five
@@ -47,7 +49,7 @@ pub(super) async fn run(
                     own_faults,
                 );
                 own_faults = own_faults.saturating_add(1);
-                Some(app.clock.now() + delay)
+                Some(app.clock.now() + spread(&app, &id, "own fault", delay))
             }
         };
         let wait = async {
@@ -76,6 +78,7 @@ async fn look(
     memory.notice_the_clock(app);
     let inbox = app.store.load_inbox(id).await?;
     memory.is_resting_on_record = inbox.is_resting;
+    memory.is_failing = inbox.is_failing;
     let next = look_at(app, &inbox, memory, stop).await;
     keep_rest(app, id, memory).await?;
     next
@@ -113,7 +116,10 @@ async fn look_at(
             memory.mailbox.close().await;
             let now = app.clock.now();
             // After a restart nobody remembers when the slow retry was due: it is slow from now.
-            let slow = (*confirmed > 0).then_some(app.config.timing.slow_retry_after);
+            let slow = (*confirmed > 0).then(|| {
+                let slow = app.config.timing.slow_retry_after;
+                spread(app, &inbox.id, "probe", slow)
+            });
             let at = *memory
                 .probe_at
                 .get_or_insert(now + slow.unwrap_or_default());
@@ -156,12 +162,14 @@ async fn work(
         read_inbox(app, inbox, &mut memory.mailbox).await?;
         app.store.close_gap(&inbox.id, app.clock.now()).await?;
         // From its beginning: where the clock jumped meanwhile, what came then is read next.
-        memory.read_at = Some(now + app.config.timing.poll_every);
+        let poll_every = spread(app, &inbox.id, "poll", app.config.timing.poll_every);
+        memory.read_at = Some(now + poll_every);
         memory.worked.read = true;
+        note_worked(app, inbox, memory, Worked::Read).await?;
     }
     let Some((_, provider)) = app.providers.find(&inbox.provider) else {
         tracing::error!(inbox = %inbox.address, provider = %inbox.provider, "the provider is not in the configuration");
-        memory.rest(app, UNCONFIGURED_AGAIN_AFTER);
+        memory.rest(app, &inbox.id, UNCONFIGURED_AGAIN_AFTER);
         return Ok(());
     };
     if app.bell.take_look(&inbox.id) {
@@ -183,7 +191,7 @@ async fn next_look(
     }
     let now = app.clock.now();
     // Loaded again: what was sent in this look counts.
-    let paced = app.store.load_inbox(&inbox.id).await?.paced_until(now);
+    let paced = pace(&app.store.load_budgets(&inbox.id, now).await?, now).until();
     let due = app
         .store
         .find_next_due(&inbox.id, &sending::rests(app), now)

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use protocol::id::DeliveryId;
+use protocol::id::{DeliveryId, InboxId};
 use protocol::timestamp::Timestamp;
 
 use super::mailbox::Mailbox;
@@ -11,6 +11,7 @@ use super::settling::Copied;
 use crate::app::App;
 use crate::clock::Mark;
 use crate::config::Timing;
+use crate::engine::jitter::jittered;
 
 /// How late a reading may be before the time since the last one counts as a gap.
 const JUMP: Duration = Duration::from_mins(1);
@@ -23,6 +24,8 @@ pub(super) struct Memory {
     pub(super) resting_until: Option<Timestamp>,
     /// Whether the ledger knows that the inbox rests.
     pub(super) is_resting_on_record: bool,
+    /// Whether a failure is on record that nothing has ended yet.
+    pub(super) is_failing: bool,
     /// Faults in a row.
     pub(super) faults: u32,
     /// When the next round of probes is due.
@@ -90,12 +93,19 @@ impl Memory {
         }
     }
 
-    /// Nothing is tried for `delay`, and for twice as long each time the fault goes on.
-    pub(super) fn rest(&mut self, app: &App, delay: Duration) {
+    /// Nothing is tried for `delay`, and for twice as long each time the fault goes on, a fifth more or less.
+    pub(super) fn rest(&mut self, app: &App, inbox: &InboxId, delay: Duration) {
         let delay = grown(&app.config.timing, delay, self.faults);
         self.faults = self.faults.saturating_add(1);
-        self.resting_until = Some(app.clock.now() + delay);
+        self.resting_until = Some(app.clock.now() + spread(app, inbox, "rest", delay));
     }
+}
+
+/// A delay of an inbox from now, a fifth more or less, in a way of its own each time, so that what failed together is
+/// not tried again together.
+pub(super) fn spread(app: &App, inbox: &InboxId, purpose: &str, delay: Duration) -> Duration {
+    let count = u64::try_from(app.clock.now().as_ms()).unwrap_or(0);
+    jittered(delay, inbox, purpose, count)
 }
 
 /// A delay that doubles with each of the faults before this one.

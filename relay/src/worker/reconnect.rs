@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::card::Persistence;
-use protocol::cause::classify;
-use protocol::connection::{Connection, Event, is_alarming};
+use protocol::cause::{Cause, classify};
+use protocol::connection::{Connection, Event, Probes, is_alarming};
 use protocol::evidence::{Evidence, Finding, IoFault, Party, Said, Stage as At};
 use protocol::id::ReconnectId;
 use protocol::provider::IdentitySource;
@@ -122,14 +122,17 @@ async fn advance(app: &App, id: &ReconnectId) -> Result<Next, WorkError> {
             stage: Stage::Refreshed | Stage::SignedIn,
         } => match sign_in(app, &reconnect, &inbox).await {
             // From here on the credentials are the inbox's: whatever fails now, they are not given back.
-            Ok(imap) => return go_on(app, &reconnect, &inbox, Some(imap)).await,
+            Ok(Doors::Open(imap)) => return go_on(app, &reconnect, &inbox, Some(*imap)).await,
+            Ok(Doors::Shut { failure, cause }) => {
+                return settle(app, &reconnect, &inbox, failure, Some(cause)).await;
+            }
             Err(error) => Err(error),
         },
         State::Verifying { .. } => return go_on(app, &reconnect, &inbox, None).await,
     };
     match done {
         Ok(next) => Ok(next),
-        Err(WorkError::Failed(failure)) => settle(app, &reconnect, &inbox, failure).await,
+        Err(WorkError::Failed(failure)) => settle(app, &reconnect, &inbox, failure, None).await,
         Err(error) => Err(error),
     }
 }
@@ -145,14 +148,16 @@ async fn settle(
     reconnect: &Reconnect,
     inbox: &Inbox,
     failure: Failure,
+    cause: Option<Cause>,
 ) -> Result<Next, WorkError> {
     let now = app.clock.now();
     let evidence = failure.clone().at(inbox.provider.clone(), now);
-    let passes = classify(&evidence).card().persistence == Persistence::Transient;
+    let shown = cause.unwrap_or_else(|| classify(&evidence));
+    let passes = shown.card().persistence == Persistence::Transient;
     if passes && now < reconnect.expires_at {
         return Err(failure.into());
     }
-    refuse(app, reconnect, inbox, &evidence).await?;
+    refuse(app, reconnect, inbox, &evidence, cause).await?;
     Ok(Next::Over)
 }
 
@@ -162,9 +167,10 @@ async fn refuse(
     reconnect: &Reconnect,
     inbox: &Inbox,
     evidence: &Evidence,
+    cause: Option<Cause>,
 ) -> Result<(), WorkError> {
-    if crate::reconnect::refuse(app, &reconnect.id, evidence).await? {
-        let cause = classify(evidence);
+    if crate::reconnect::refuse(app, &reconnect.id, evidence, cause).await? {
+        let cause = cause.unwrap_or_else(|| classify(evidence));
         tracing::warn!(inbox = %inbox.address, cause = cause.code(), words = %evidence.words(), "the reconnect is refused");
     }
     Ok(())
@@ -445,12 +451,48 @@ async fn refresh(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Next
     Ok(Next::Stage)
 }
 
-/// (e) Both sign-ins in parallel, then (f): one transaction moves the credentials to the inbox.
-async fn sign_in(
+/// What came of both sign-ins.
+enum Doors {
+    /// Both let the credentials in, and the inbox has them.
+    Open(Box<imap::Session>),
+    /// One did not, or neither.
+    Shut {
+        /// What says most.
+        failure: Failure,
+        /// What both of them show.
+        cause: Cause,
+    },
+}
+
+/// What both servers show together, where one of them failed.
+fn judge(
     app: &App,
-    reconnect: &Reconnect,
     inbox: &Inbox,
-) -> Result<imap::Session, WorkError> {
+    smtp: Option<&Failure>,
+    imap: Option<&Failure>,
+) -> Option<Doors> {
+    let now = app.clock.now();
+    let evidence = |failure: Option<&Failure>| {
+        failure.map(|failure| failure.clone().at(inbox.provider.clone(), now))
+    };
+    let probes = Probes {
+        token: None,
+        smtp: evidence(smtp),
+        imap: evidence(imap),
+    };
+    let (worst, cause) = probes.judge()?;
+    let failure = match worst.party {
+        Party::Smtp => smtp,
+        _ => imap,
+    };
+    failure.map(|failure| Doors::Shut {
+        failure: failure.clone(),
+        cause,
+    })
+}
+
+/// (e) Both sign-ins in parallel, then (f): one transaction moves the credentials to the inbox.
+async fn sign_in(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Doors, WorkError> {
     let credentials = open_credentials(app, reconnect)?;
     let sign_in = credentials.sign_in(&inbox.address);
     let hello = hello(inbox);
@@ -458,6 +500,9 @@ async fn sign_in(
         smtp::Session::open(&app.dialer, &inbox.smtp, &hello, &sign_in),
         imap::Session::open(&app.dialer, &inbox.imap, &sign_in),
     );
+    if let Some(shut) = judge(app, inbox, smtp.as_ref().err(), imap.as_ref().err()) {
+        return Ok(shut);
+    }
     let (smtp, imap) = (smtp?, imap?);
     put_stage(app, reconnect, Stage::SignedIn, None, None).await?;
     let sealed = app.keys.seal(&inbox_context(&inbox.id), &credentials)?;
@@ -472,7 +517,7 @@ async fn sign_in(
         )
         .await?;
     smtp.quit().await;
-    Ok(imap)
+    Ok(Doors::Open(Box::new(imap)))
 }
 
 /// The inbox has the credentials: it resumes, however often that has to be tried, unless they end again
@@ -491,7 +536,7 @@ async fn go_on(
             evidence: Some(evidence),
             ..
         } => {
-            refuse(app, reconnect, inbox, evidence).await?;
+            refuse(app, reconnect, inbox, evidence, None).await?;
             return Ok(Next::Over);
         }
         Connection::Suspect { .. } => {

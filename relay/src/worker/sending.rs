@@ -3,23 +3,26 @@
 
 use std::time::Duration;
 
-use protocol::cause::Cause;
+use protocol::card::Persistence;
+use protocol::cause::{Cause, classify};
 use protocol::delivery::Event;
 use protocol::evidence::{Evidence, Party, Stage};
 use protocol::provider::{SentCopy, Submission};
+use protocol::stall::Worked;
 use protocol::standing::{End as StandingEnd, Rests, Tried};
 use tokio::sync::watch;
 
 use super::WorkError;
-use super::confirming::suspect;
+use super::confirming::{note_failing, note_worked, suspect};
 use super::keeping::{Kept, keep};
 use super::memory::Memory;
 use super::settling::keep_copy;
 use crate::app::App;
 use crate::engine::outcome::{InboxDoes, decide_refused, find_end};
+use crate::engine::pace::pace;
 use crate::engine::turns::take_turn;
 use crate::failure::Failure;
-use crate::record::SentPlace;
+use crate::record::{Pace, SentPlace};
 use crate::smtp::{Envelope, Outcome, Session, reading};
 use crate::store::delivery::{Claim, Ended, Job};
 use crate::store::inbox::Inbox;
@@ -46,10 +49,15 @@ pub(super) async fn send_due(
         .find_next_due(&inbox.id, &rests(app), now)
         .await?
         .is_some_and(|due| due <= now);
-    if !due || *stop.borrow() || inbox.paced_until(now).is_some_and(|until| until > now) {
+    if !due || *stop.borrow() {
+        return Ok(());
+    }
+    // The claim asks again; a connection is not opened for nothing.
+    if pace(&app.store.load_budgets(&inbox.id, now).await?, now) != Pace::Go {
         return Ok(());
     }
     let (_, sent) = memory.mailbox.sender(app, inbox).await?;
+    note_worked(app, inbox, memory, Worked::SignedIn).await?;
     if memory.has_gap(app.clock.now()) {
         return Ok(());
     }
@@ -81,7 +89,7 @@ pub(super) async fn send_due(
         let more = accepted
             && n_sent < BATCH
             && !*stop.borrow()
-            && inbox.gap.is_zero()
+            && inbox.budget.distance.is_zero()
             && !memory.has_gap(app.clock.now());
         let claim = more.then(|| claim(app, inbox, sent.clone()));
         let mut recorded = true;
@@ -100,6 +108,7 @@ pub(super) async fn send_due(
         };
         if accepted && recorded {
             accepted_any = true;
+            note_worked(app, inbox, memory, Worked::Sent).await?;
             memory.worked.sent = true;
             if end.ended.wire_id.is_none() && !submission.keeps_ids {
                 memory.mailbox.await_names();
@@ -107,6 +116,9 @@ pub(super) async fn send_due(
             if submission.sent_copy == SentCopy::Client {
                 keep_copy(app, inbox, memory, &job.id, &job.message_id, message).await;
             }
+        }
+        if let Some(evidence) = end.evidence.clone().filter(passes) {
+            note_failing(app, inbox, memory, evidence).await?;
         }
         if next.is_none() {
             let does = if is_suspect {
@@ -122,6 +134,11 @@ pub(super) async fn send_due(
         memory.look_again(app.clock.now());
     }
     Ok(())
+}
+
+/// Whether waiting is what is done about it.
+fn passes(evidence: &Evidence) -> bool {
+    classify(evidence).card().persistence == Persistence::Transient
 }
 
 /// How an attempt ended, for the delivery and for the inbox.
@@ -300,7 +317,7 @@ async fn conclude(
         (InboxDoes::WaitFor(delay), _) => {
             if !delay.is_zero() {
                 memory.mailbox.close_smtp().await;
-                memory.rest(app, delay);
+                memory.rest(app, &inbox.id, delay);
             }
         }
         (InboxDoes::BeProbed, Some(evidence)) => {
@@ -320,6 +337,7 @@ fn claim(app: &App, inbox: &Inbox, sent: Option<SentPlace>) -> Claim {
         lease_until: now + app.config.timing.lease_for,
         sent,
         take_turn,
+        pace,
         rests: rests(app),
     }
 }

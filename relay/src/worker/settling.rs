@@ -16,7 +16,8 @@ use super::memory::Memory;
 use super::sending::rests;
 use crate::app::App;
 use crate::engine::doubt::{self, SIZES_APART, Silence, Verdict};
-use crate::record::{Doubt, SentPlace};
+use crate::engine::pace::pace;
+use crate::record::{Doubt, Pace, SentPlace};
 use crate::secret::random_text;
 use crate::smtp::{Envelope, Outcome};
 use crate::store::doubt::NewCanary;
@@ -234,7 +235,7 @@ async fn send_canary(
     at_least_bytes: u64,
 ) -> Result<(), WorkError> {
     let now = app.clock.now();
-    if inbox.paced_until(now).is_some_and(|until| until > now) {
+    if pace(&app.store.load_budgets(&inbox.id, now).await?, now) != Pace::Go {
         return Ok(());
     }
     let canary = NewCanary {

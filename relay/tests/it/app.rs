@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::budget::Budget;
 use protocol::campaign::Step;
 use protocol::cause::Cause;
 use protocol::connection::Connection;
@@ -252,7 +253,10 @@ impl Relay {
             provider: id.clone(),
             smtp: provider.smtp.clone(),
             imap: provider.imap.clone(),
-            gap,
+            budget: Budget {
+                distance: gap,
+                daily_cap: None,
+            },
         };
         let now = app.clock.now();
         let connection = Connection::Disconnected {

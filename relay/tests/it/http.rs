@@ -566,7 +566,32 @@ async fn a_bad_request_is_told_which_field_is_at_fault() {
             json!({ "host": "mail.example" }),
             "missing field `port`",
         ),
-        ("gap_ms", json!("soon"), "invalid type"),
+        (
+            "smtp",
+            json!({ "host": "x y", "port": 465 }),
+            "expected a host name such as mail.acme.example, or an IP address, found \"x y\"",
+        ),
+        (
+            "imap",
+            json!({ "host": "", "port": 993 }),
+            "expected a host name such as mail.acme.example, or an IP address, found \"\"",
+        ),
+        (
+            "smtp",
+            json!({ "host": "mail.example", "port": 0 }),
+            "expected a port, 1 to 65535, found 0",
+        ),
+        ("distance_ms", json!("soon"), "invalid type"),
+        (
+            "distance_ms",
+            json!(86_400_001),
+            "expected at most 86400000 milliseconds, which is a day, found 86400001",
+        ),
+        (
+            "daily_cap",
+            json!(100_001),
+            "expected at most 100000, or 0 for as many as there are, found 100001",
+        ),
     ] {
         let mut body = good.clone();
         body[field] = value;

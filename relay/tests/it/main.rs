@@ -11,6 +11,7 @@ mod http;
 mod imap;
 mod ledger;
 mod oauth;
+mod pace;
 mod peer;
 mod setup;
 mod smtp;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use protocol::budget::Budget;
 use protocol::cause::Cause;
 use protocol::connection::{Connection, Patience};
 use protocol::evidence::{Evidence, Finding, Party, Said, Stage as At};
@@ -87,7 +88,7 @@ async fn add_inbox(store: &Store) -> InboxId {
         provider: ProviderId::new("sandbox"),
         smtp: server.clone(),
         imap: server,
-        gap: Duration::ZERO,
+        budget: Budget::default(),
     };
     store.create_inbox(new, &connection, NOW).await.unwrap().id
 }
@@ -118,7 +119,7 @@ async fn perform(store: &Store, id: &ReconnectId, call: Call) -> bool {
         Call::Revive => adopt(Event::Revived).await.map(drop),
         Call::Resume => store.resume(id, NOW).await.map(drop),
         Call::Refuse => {
-            let refused = store.refuse_reconnect(id, &refused(), NOW).await;
+            let refused = store.refuse_reconnect(id, &refused(), None, NOW).await;
             return refused.unwrap().is_some();
         }
     };

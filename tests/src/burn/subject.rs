@@ -60,7 +60,8 @@ impl Subject {
             provider: ProviderId::new("sandbox"),
             smtp: None,
             imap: None,
-            gap_ms: None,
+            distance_ms: Some(0),
+            daily_cap: Some(0),
         };
         let inbox = world.operator.call(&request).await?.id;
         let (_, domain) = person

@@ -107,7 +107,8 @@ impl Subject {
             provider: ProviderId::new("sandbox"),
             smtp: None,
             imap: None,
-            gap_ms: None,
+            distance_ms: Some(0),
+            daily_cap: Some(0),
         };
         let id = world.operator.call(&request).await?.id;
         let report = Report {

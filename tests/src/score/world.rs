@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use protocol::budget::Budget;
 use protocol::cause::Cause;
 use protocol::connection::Connection;
 use protocol::id::InboxId;
@@ -134,7 +135,7 @@ async fn add_inbox(app: &App) -> anyhow::Result<InboxId> {
         provider: id.clone(),
         smtp: provider.smtp.clone(),
         imap: provider.imap.clone(),
-        gap: Duration::ZERO,
+        budget: Budget::default(),
     };
     let now = app.clock.now();
     let connection = Connection::Disconnected {

@@ -158,7 +158,8 @@ pub async fn connect(
         provider: ProviderId::new(servers.provider()),
         smtp: None,
         imap: None,
-        gap_ms: Some(u64::try_from(gap.as_millis())?),
+        distance_ms: Some(u64::try_from(gap.as_millis())?),
+        daily_cap: Some(0),
     };
     let inbox = operator.call(&request).await?.id;
     let id = sign_in(device, &inbox, servers, &jane(), telling).await?;

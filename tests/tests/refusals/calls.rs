@@ -75,7 +75,7 @@ pub(crate) static ROWS: &[Row] = &[
         }),
         code: "422 invalid",
         place: "field colour",
-        words: "unknown field `colour`, expected one of `address`, `provider`, `smtp`, `imap`, `gap_ms`",
+        words: "unknown field `colour`, expected one of `address`, `provider`, `smtp`, `imap`, `distance_ms`, `daily_cap`",
     },
     Row {
         case: "field that is missing",
@@ -96,11 +96,11 @@ pub(crate) static ROWS: &[Row] = &[
             who: Who::Operator,
             host: None,
             body: Content::Text(
-                "{\"address\":\"eve@acme.example\",\"provider\":\"sandbox\",\"gap_ms\":\"soon\"}",
+                "{\"address\":\"eve@acme.example\",\"provider\":\"sandbox\",\"distance_ms\":\"soon\"}",
             ),
         }),
         code: "422 invalid",
-        place: "field gap_ms",
+        place: "field distance_ms",
         words: "invalid type: string \"soon\", expected u64",
     },
     Row {

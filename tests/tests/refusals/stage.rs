@@ -294,7 +294,8 @@ impl Stage {
             provider: ProviderId::new(self.servers.provider()),
             smtp: None,
             imap: None,
-            gap_ms: None,
+            distance_ms: Some(0),
+            daily_cap: Some(0),
         };
         Ok(self.operator.call(&request).await?.id)
     }

@@ -110,7 +110,7 @@ impl<'a> Place<'a> {
         let since = connection.since;
         match connection.state {
             ConnectionState::Connected => Face::Well { since },
-            ConnectionState::Checking => Face::Checking { since },
+            ConnectionState::Checking | ConnectionState::Waiting => Face::Checking { since },
             ConnectionState::Disconnected => {
                 let words = connection.card.clone().unwrap_or_else(|| {
                     let cause = connection.cause.unwrap_or(Cause::Unrecognised);

@@ -10,13 +10,12 @@ use protocol::standing::Rests;
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 
+use super::super::budget::{Allowance, load_allowance};
 use super::super::clocks::{Moment, note_running_time};
 use super::super::standing::{self, Chosen};
-use super::super::{
-    Store, StoreError, json, lead, number, number_or_null, small, text, text_or_null,
-};
+use super::super::{Store, StoreError, json, lead, number, small, text, text_or_null};
 use super::{ATTEMPTING_AT_MOST, put_state, state_from};
-use crate::record::{Queue, SentPlace, Turn};
+use crate::record::{Budgets, Pace, Queue, SentPlace, Turn};
 use crate::secret::random_text;
 
 /// Leads that one claim stops because their person is not written to; the next claim goes on.
@@ -64,6 +63,8 @@ pub struct Claim {
     pub sent: Option<SentPlace>,
     /// Decides whose message goes next, of what is due; see `engine::turns`.
     pub take_turn: fn(&mut [Queue], i64) -> Option<Turn>,
+    /// Decides whether the inbox may try a message now; see `engine::pace`.
+    pub pace: fn(&Budgets, Timestamp) -> Pace,
     /// How long the inbox rests after refusals and doubts.
     pub rests: Rests,
 }
@@ -84,18 +85,14 @@ pub(super) async fn claim_in(
     claim: &Claim,
     now: Moment,
 ) -> Result<Option<Job>, StoreError> {
-    let row = sqlx::query(
-        "SELECT CAST(COUNT(*) AS BIGINT) AS n, \
-         (SELECT served FROM inboxes WHERE id = $1) AS served \
-         FROM deliveries WHERE inbox_id = $1 AND state = 'attempting'",
-    )
-    .bind(claim.inbox.to_string())
-    .fetch_one(&mut *tx)
-    .await?;
-    if number(&row, "n")? >= ATTEMPTING_AT_MOST {
+    let Allowance {
+        budgets,
+        n_attempting,
+        served,
+    } = load_allowance(tx, &claim.inbox, now).await?;
+    if n_attempting >= ATTEMPTING_AT_MOST || (claim.pace)(&budgets, now.at) != Pace::Go {
         return Ok(None);
     }
-    let served = number_or_null(&row, "served")?.unwrap_or(0);
     let Some(chosen) = choose_one_to_write_to(tx, claim, served, now).await? else {
         return Ok(None);
     };

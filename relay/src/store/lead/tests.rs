@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use protocol::budget::Budget;
 use protocol::campaign::{State, Step};
 use protocol::connection::Connection;
 use protocol::inbox::{MailServer, TlsMode};
@@ -12,7 +13,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::clock::Clock;
-use crate::record::{Class, Queue, Turn};
+use crate::record::{Class, Pace, Queue, Turn};
 use crate::store::delivery::Claim;
 use crate::store::inbox::NewInbox;
 
@@ -33,7 +34,7 @@ async fn draft() -> (TempDir, Store, InboxId, CampaignId) {
         provider: ProviderId::new("imap"),
         smtp: server.clone(),
         imap: server,
-        gap: Duration::ZERO,
+        budget: Budget::default(),
     };
     let connected = Connection::Connected {
         since: NOW,
@@ -253,6 +254,7 @@ async fn claim(store: &Store, inbox: &InboxId) -> bool {
         lease_until: NOW + Duration::from_mins(1),
         sent: None,
         take_turn: first,
+        pace: |_, _| Pace::Go,
         rests: protocol::standing::Rests::default(),
     };
     store.claim_delivery(&claim).await.unwrap().is_some()

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use protocol::budget::Budget;
 use protocol::campaign::Step;
 use protocol::connection::{CONFIRMATIONS, Connection, Event as ConnectionEvent, Patience, Probes};
 use protocol::delivery::{Decision, Event};
@@ -15,6 +16,7 @@ use protocol::reply::OAuthReply;
 use protocol::standing::Rests;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
+use relay::engine::pace::pace;
 use relay::engine::turns::take_turn;
 use relay::record::NewLead;
 use relay::store::Store;
@@ -117,7 +119,7 @@ impl World {
                 provider: ProviderId::new("sandbox"),
                 smtp: server.clone(),
                 imap: server,
-                gap: SLOT,
+                budget: Budget::default(),
             };
             let connected = Connection::Connected {
                 since: now,
@@ -283,6 +285,7 @@ impl World {
             lease_until: now + Duration::from_mins(30),
             sent: None,
             take_turn,
+            pace,
             // Doubts hold nothing up here: it is all about turns.
             rests: Rests::default(),
         };

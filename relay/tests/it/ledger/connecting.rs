@@ -126,7 +126,7 @@ impl World {
             let evidence = refused_grant(self.now);
             let changed = self
                 .store()
-                .refuse_reconnect(&open.id, &evidence, self.now)
+                .refuse_reconnect(&open.id, &evidence, None, self.now)
                 .await
                 .unwrap();
             assert!(changed.is_some());

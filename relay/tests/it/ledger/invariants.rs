@@ -95,7 +95,8 @@ impl World {
             assert!(i64::try_from(attempting).unwrap() <= ATTEMPTING_AT_MOST);
             let flights = self.flights.iter().filter(|one| one.inbox == inbox).count();
             assert_eq!(attempting, flights, "every attempt is somebody's");
-            let stored = self.store().load_inbox(&self.inboxes[inbox]).await.unwrap();
+            let id = &self.inboxes[inbox];
+            let stored = self.store().load_budgets(id, self.now).await.unwrap();
             assert!(
                 stored.last_try.map(|last| last.at) >= self.handed_over[inbox],
                 "the inbox would not keep its distance to what it may have sent last"

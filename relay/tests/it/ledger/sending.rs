@@ -11,6 +11,7 @@ use protocol::reply::SmtpReply;
 use protocol::timestamp::Timestamp;
 use relay::engine::doubt::{self, Silence, Verdict};
 use relay::engine::outcome::{InboxDoes, decide_refused};
+use relay::engine::pace::pace;
 use relay::engine::turns::take_turn;
 use relay::record::SentPlace;
 use relay::store::delivery::{Claim, Ended, Job};
@@ -35,6 +36,7 @@ impl World {
                 position: self.server.position(inbox),
             }),
             take_turn,
+            pace,
             rests: rests(),
         }
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use protocol::budget::Budget;
 use protocol::campaign::{State as CampaignState, Step};
 use protocol::connection::Connection;
 use protocol::delivery::Decision;
@@ -164,7 +165,7 @@ impl World {
                 provider: ProviderId::new("sandbox"),
                 smtp: server.clone(),
                 imap: server,
-                gap: Duration::ZERO,
+                budget: Budget::default(),
             };
             let connected = Connection::Connected {
                 since: now,

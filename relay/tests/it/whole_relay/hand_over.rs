@@ -7,6 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hpke::rand_core::{TryCryptoRng, TryRng};
+use protocol::budget::Budget;
 use protocol::cause::Cause;
 use protocol::id::{InboxId, ReconnectId};
 use protocol::reconnect::{Grant, State, sealing_context};
@@ -147,7 +148,7 @@ async fn a_blob_opens_only_for_the_reconnect_the_inbox_and_the_relay_it_was_seal
             provider: inbox.provider.clone(),
             smtp: inbox.smtp.clone(),
             imap: inbox.imap.clone(),
-            gap: Duration::ZERO,
+            budget: Budget::default(),
         };
         let made = app
             .store

@@ -6,6 +6,7 @@ use protocol::reconnect::State as ReconnectState;
 use protocol::standing::Rests;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
+use relay::engine::pace::pace;
 use relay::engine::turns::take_turn;
 use relay::store::delivery::Claim;
 
@@ -44,6 +45,7 @@ async fn an_attempt_whose_lease_runs_out_is_doubted_and_then_settled() {
         lease_until: now + Duration::from_mins(1),
         sent: None,
         take_turn,
+        pace,
         rests: Rests::of(Duration::from_mins(1)),
     };
     let job = relay.app().store.claim_delivery(&claim).await.unwrap();

@@ -9,6 +9,7 @@ use protocol::reconnect::State as ReconnectState;
 use protocol::standing::Rests;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
+use relay::engine::pace::pace;
 use relay::engine::turns::take_turn;
 use relay::store::delivery::Claim;
 use sandbox::DropAfterData;
@@ -128,6 +129,7 @@ async fn an_attempt_that_nobody_ends_is_settled_after_one_lease_by_the_new_clock
         lease_until: now + Duration::from_mins(1),
         sent: None,
         take_turn,
+        pace,
         rests: Rests::of(Duration::from_mins(1)),
     };
     let job = relay.app().store.claim_delivery(&claim).await.unwrap();

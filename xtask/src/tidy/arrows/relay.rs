@@ -42,12 +42,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("reconnect", &["app", "bell", "store"]),
     // Who performs.
+    // Why an inbox does not send now is said by what decides it.
     (
         "http",
         &[
             "app",
             "config",
             "credentials",
+            "engine",
             "log",
             "oauth",
             "reconnect",

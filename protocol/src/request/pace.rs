@@ -1,0 +1,99 @@
+//! How fast inboxes send, and how that is changed.
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+use super::{Caller, Request};
+use crate::budget::HeldBy;
+use crate::id::InboxId;
+use crate::inbox::Address;
+use crate::timestamp::Timestamp;
+
+/// Shows how fast each inbox sends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ListPaces {}
+
+impl Request for ListPaces {
+    const NAME: &'static str = "listPaces";
+    const SUMMARY: &'static str = "Shows how fast each inbox sends.";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/paces";
+    const CALLER: Caller = Caller::Operator;
+    type Response = Paces;
+}
+
+/// How fast each inbox sends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Paces {
+    /// By address.
+    pub paces: Vec<Pace>,
+}
+
+/// Shows how fast an inbox sends, and what it waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GetPace {
+    /// The inbox.
+    pub inbox_id: InboxId,
+}
+
+impl Request for GetPace {
+    const NAME: &'static str = "getPace";
+    const SUMMARY: &'static str = "Shows how fast an inbox sends, and what it waits for.";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/inboxes/{inbox_id}/pace";
+    const CALLER: Caller = Caller::Operator;
+    type Response = Pace;
+}
+
+/// Changes how fast an inbox sends, also while campaigns run: the next message asks it. Nothing that is due is moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct UpdatePace {
+    /// The inbox.
+    pub inbox_id: InboxId,
+    /// Milliseconds from one message to the next, a fifth more or less; 0: as fast as the server takes them. As it was
+    /// when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distance_ms: Option<u64>,
+    /// Messages that are tried in 24 hours; 0: as many as there are. As it was when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily_cap: Option<u32>,
+}
+
+impl Request for UpdatePace {
+    const NAME: &'static str = "updatePace";
+    const SUMMARY: &'static str = "Changes how fast an inbox sends, also while campaigns run.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/inboxes/{inbox_id}/pace";
+    const CALLER: Caller = Caller::Operator;
+    type Response = Pace;
+}
+
+/// How fast an inbox sends, and what it waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Pace {
+    /// The inbox.
+    pub inbox_id: InboxId,
+    /// Its address.
+    pub address: Address,
+    /// Milliseconds from one message to the next, a fifth more or less; 0: as fast as the server takes them.
+    pub distance_ms: u64,
+    /// Messages that are tried in 24 hours at the most; `None`: as many as there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily_cap: Option<u32>,
+    /// Messages that were tried in the last 24 hours in which the relay ran.
+    pub tried: u64,
+    /// Before when it tries no other, as things stand; `None` where its pace holds nothing now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    /// What holds it until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<HeldBy>,
+}

@@ -1,0 +1,250 @@
+//! How fast inboxes may send, and what they have tried lately.
+
+use std::time::Duration;
+
+use protocol::budget::Budget;
+use protocol::id::{DeliveryId, InboxId};
+use protocol::provider::{Provider, ProviderId};
+use protocol::standing::Standing;
+use protocol::timestamp::{Timestamp, duration_ms};
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+
+use super::clocks::Moment;
+use super::{Store, StoreError, json, number, number_or_null, text, text_or_null};
+use crate::record::{Budgets, LastTry};
+
+/// A cap counts the tries of as long a time.
+const DAY: Duration = Duration::from_hours(24);
+
+/// What a claim asks of its inbox, in one statement.
+pub(super) struct Allowance {
+    /// How fast it may send.
+    pub(super) budgets: Budgets,
+    /// Attempts that are under way.
+    pub(super) n_attempting: i64,
+    /// The last turn that was taken.
+    pub(super) served: i64,
+}
+
+impl Store {
+    /// How fast an inbox may send now.
+    pub async fn load_budgets(&self, id: &InboxId, now: Timestamp) -> Result<Budgets, StoreError> {
+        let mut reader = self.reader.acquire().await?;
+        Ok(load_allowance(&mut reader, id, self.moment(now))
+            .await?
+            .budgets)
+    }
+
+    /// How many messages an inbox has tried in the last 24 hours that were lived.
+    pub async fn count_tried(&self, id: &InboxId, now: Timestamp) -> Result<u64, StoreError> {
+        let since = day_before(self.moment(now));
+        let row = sqlx::query(
+            "SELECT (SELECT CAST(COUNT(*) AS BIGINT) FROM attempts WHERE inbox_id = $1 AND tried_r_ms > $2) \
+             + (SELECT CAST(COUNT(*) AS BIGINT) FROM canaries WHERE inbox_id = $1 AND begun_r_ms > $2) AS n",
+        )
+        .bind(id.to_string())
+        .bind(since)
+        .fetch_one(&self.reader)
+        .await?;
+        super::small(&row, "n")
+    }
+
+    /// Changes how fast an inbox may send; what is under way goes on, and the next claim asks the new one.
+    pub async fn update_budget(&self, id: &InboxId, budget: Budget) -> Result<(), StoreError> {
+        let done = sqlx::query("UPDATE inboxes SET gap_ms = $1, daily_cap = $2 WHERE id = $3")
+            .bind(duration_ms(budget.distance))
+            .bind(budget.daily_cap.map(i64::from))
+            .bind(id.to_string())
+            .execute(&self.writer)
+            .await?;
+        if done.rows_affected() == 1 {
+            Ok(())
+        } else {
+            Err(super::inbox::not_found(id))
+        }
+    }
+}
+
+/// What a claim asks of its inbox.
+pub(super) async fn load_allowance(
+    connection: &mut AnyConnection,
+    id: &InboxId,
+    now: Moment,
+) -> Result<Allowance, StoreError> {
+    let row = sqlx::query(
+        "SELECT i.provider AS provider, i.gap_ms AS gap_ms, i.daily_cap AS daily_cap, i.served AS served, \
+         i.last_tried_at_ms AS last_tried_at_ms, i.last_tried_r_ms AS last_tried_r_ms, \
+         (SELECT s.body FROM standings s WHERE s.inbox_id = i.id) AS standing, \
+         (SELECT CAST(COUNT(*) AS BIGINT) FROM deliveries d WHERE d.inbox_id = i.id AND d.state = 'attempting') \
+           AS n_attempting FROM inboxes i WHERE i.id = $1",
+    )
+    .bind(id.to_string())
+    .fetch_optional(&mut *connection)
+    .await?
+    .ok_or_else(|| super::inbox::not_found(id))?;
+    let budget = budget_from(&row)?;
+    let full_for = match budget.daily_cap {
+        None => Duration::ZERO,
+        Some(cap) => full_for(connection, id, cap, now).await?,
+    };
+    let provider = ProviderId::new(text(&row, "provider")?);
+    Ok(Allowance {
+        budgets: Budgets {
+            inbox: id.clone(),
+            budget,
+            least_distance: Provider::find(&provider)
+                .map_or(Duration::ZERO, |known| known.usual.least_distance),
+            last_try: last_try_from(&row, now)?,
+            is_at_half_pace: text_or_null(&row, "standing")?
+                .map(|_| json::<Standing>(&row, "standing"))
+                .transpose()?
+                .is_some_and(|standing| standing.is_at_half_pace(now.at)),
+            full_for,
+        },
+        n_attempting: number(&row, "n_attempting")?,
+        served: number(&row, "served")?,
+    })
+}
+
+/// The budget in the columns `gap_ms` and `daily_cap`.
+pub(super) fn budget_from(row: &AnyRow) -> Result<Budget, StoreError> {
+    let daily_cap = number_or_null(row, "daily_cap")?
+        .map(|_| super::small(row, "daily_cap"))
+        .transpose()?;
+    Ok(Budget {
+        distance: Duration::from_millis(super::small(row, "gap_ms")?),
+        daily_cap,
+    })
+}
+
+/// The last try in the columns `last_tried_at_ms` and `last_tried_r_ms`.
+fn last_try_from(row: &AnyRow, now: Moment) -> Result<Option<LastTry>, StoreError> {
+    let Some(at) = number_or_null(row, "last_tried_at_ms")? else {
+        return Ok(None);
+    };
+    // Rows of an older version do not have it; the wall alone tells then.
+    let lived_since = number_or_null(row, "last_tried_r_ms")?.map_or(Duration::ZERO, |r_ms| {
+        Duration::from_millis(u64::try_from(now.r_ms.saturating_sub(r_ms)).unwrap_or(0))
+    });
+    Ok(Some(LastTry {
+        at: Timestamp::from_ms(at),
+        lived_since,
+    }))
+}
+
+/// How long until fewer than `cap` tries lie in the last day. An inbox's messages to itself, which are few, take their
+/// places for as long as any of them is younger than that.
+async fn full_for(
+    connection: &mut AnyConnection,
+    id: &InboxId,
+    cap: u32,
+    now: Moment,
+) -> Result<Duration, StoreError> {
+    let since = day_before(now);
+    let own = sqlx::query(
+        "SELECT CAST(COUNT(*) AS BIGINT) AS n, MIN(begun_r_ms) AS r_ms FROM canaries \
+         WHERE inbox_id = $1 AND begun_r_ms > $2",
+    )
+    .bind(id.to_string())
+    .bind(since)
+    .fetch_one(&mut *connection)
+    .await?;
+    let left = i64::from(cap).saturating_sub(number(&own, "n")?);
+    let freed_by = if left <= 0 {
+        number_or_null(&own, "r_ms")?
+    } else {
+        // The index gives them newest first, and the cap is how many are looked at.
+        sqlx::query(
+            "SELECT tried_r_ms FROM attempts WHERE inbox_id = $1 AND tried_r_ms > $2 \
+             ORDER BY tried_r_ms DESC LIMIT 1 OFFSET $3",
+        )
+        .bind(id.to_string())
+        .bind(since)
+        .bind(left - 1)
+        .fetch_optional(&mut *connection)
+        .await?
+        .map(|row| number(&row, "tried_r_ms"))
+        .transpose()?
+    };
+    let wait_ms = freed_by.map_or(0, |r_ms| r_ms.saturating_sub(since));
+    Ok(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)))
+}
+
+fn day_before(now: Moment) -> i64 {
+    now.r_ms.saturating_sub(duration_ms(DAY))
+}
+
+/// Notes a try whose end nobody saw: it may have been a message, so it counts as one.
+pub(super) async fn note_lost_attempt(
+    tx: &mut AnyConnection,
+    id: &DeliveryId,
+    now: Moment,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO attempts (delivery_id, attempt, outcome, words, ended_at_ms, inbox_id, tried_r_ms) \
+         SELECT d.id, d.attempt, 'lost', '', $1, d.inbox_id, $2 FROM deliveries d WHERE d.id = $3",
+    )
+    .bind(now.at.as_ms())
+    .bind(now.r_ms)
+    .bind(id.to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use sqlx::migrate::Migrator;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::store::{MIGRATIONS, connect};
+
+    /// An upgrade makes nobody slower: an inbox keeps its distance, and has no cap until one is asked for.
+    #[tokio::test]
+    async fn inboxes_of_the_last_version_keep_their_pace() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("unpause.db");
+        sqlx::any::install_default_drivers();
+        let url = format!("sqlite://{}?mode=rwc", path.display());
+        let before = connect(&url, 1).await.unwrap();
+        let old = MIGRATIONS.iter().filter(|one| one.version < 13).cloned();
+        Migrator {
+            migrations: Cow::Owned(old.collect()),
+            ..Migrator::DEFAULT
+        }
+        .run(&before)
+        .await
+        .unwrap();
+        for (name, gap_ms) in [("jane", 0), ("john", 42_000)] {
+            let row = format!(
+                "INSERT INTO inboxes (id, address, provider, smtp, imap, gap_ms, connection, connection_state, \
+                 credentials_fence, refresh_until_ms, gap_open, created_at_ms) VALUES ('{name}', \
+                 '{name}@acme.example', 'google', '{{\"host\":\"h\",\"port\":1,\"tls\":\"implicit\"}}', \
+                 '{{\"host\":\"h\",\"port\":1,\"tls\":\"implicit\"}}', {gap_ms}, \
+                 '{{\"state\":\"connected\",\"since\":\"2026-11-01T00:00:00Z\"}}', 'connected', 0, 0, 0, 1)"
+            );
+            sqlx::query(sqlx::AssertSqlSafe(row))
+                .execute(&before)
+                .await
+                .unwrap();
+        }
+        before.close().await;
+        let clock = Clock::manual(Timestamp::from_ms(1_795_417_920_000));
+        let store = Store::open(&path, &clock).await.unwrap();
+        for (name, gap_ms) in [("jane", 0), ("john", 42_000)] {
+            let budget = store.load_inbox(&InboxId::new(name)).await.unwrap().budget;
+            let as_before = Budget {
+                distance: Duration::from_millis(gap_ms),
+                daily_cap: None,
+            };
+            assert_eq!(budget, as_before);
+            let id = InboxId::new(name);
+            assert_eq!(store.count_tried(&id, clock.now()).await.unwrap(), 0);
+        }
+        store.close().await;
+    }
+}
