@@ -29,6 +29,7 @@ pub mod hosted;
 pub mod inbox;
 pub mod lead;
 pub mod reconnect;
+pub mod restored;
 pub mod resume;
 pub mod set_back;
 pub mod standing;

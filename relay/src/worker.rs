@@ -23,6 +23,7 @@ mod mailbox;
 mod memory;
 mod reading;
 mod reconnect;
+mod restored;
 mod returned;
 mod sending;
 mod settling;
@@ -163,6 +164,7 @@ async fn beat(app: Arc<App>, mut stop: watch::Receiver<bool>) {
                 "cannot keep the running time"
             );
         }
+        restored::sync_mark(&app).await;
     }
 }
 

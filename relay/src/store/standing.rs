@@ -313,14 +313,16 @@ pub(super) async fn renew(
     put(tx, inbox, &standing, now).await
 }
 
-/// Since when the open doubts of an inbox are in doubt, newest first.
+/// Since when the open doubts of an inbox are in doubt, newest first. What is held after a restore says nothing of the
+/// connection.
 async fn list_open_doubts(
     reader: &mut AnyConnection,
     inbox: &InboxId,
 ) -> Result<Vec<Timestamp>, StoreError> {
     let rows = sqlx::query(
         "SELECT in_doubt_since_ms FROM deliveries WHERE inbox_id = $1 \
-         AND state IN ('in_doubt', 'unsettled') ORDER BY in_doubt_since_ms DESC LIMIT $2",
+         AND state IN ('in_doubt', 'unsettled') AND may_be_sent_ms IS NULL \
+         ORDER BY in_doubt_since_ms DESC LIMIT $2",
     )
     .bind(inbox.to_string())
     .bind(i64::try_from(OPEN_DOUBTS_AT_MOST).unwrap_or(i64::MAX))

@@ -193,6 +193,17 @@ pub async fn create_campaign(
     leads: u64,
     wait: Duration,
 ) -> Result<CampaignId> {
+    create_campaign_of(operator, inbox, "lead", leads, wait).await
+}
+
+/// The same, whose leads are named after `stem`.
+pub async fn create_campaign_of(
+    operator: &Api,
+    inbox: &InboxId,
+    stem: &str,
+    leads: u64,
+    wait: Duration,
+) -> Result<CampaignId> {
     let step = |subject: &str, mark: &str, wait_ms| Step {
         subject: subject.to_owned(),
         body: format!("Hello {{{{first_name}}}},\n\n{mark}\n"),
@@ -210,7 +221,7 @@ pub async fn create_campaign(
     let campaign = operator.call(&request).await?.id;
     let mut csv = "email,first_name\n".to_owned();
     for number in 1..=leads {
-        writeln!(csv, "lead{number}@leads.example,Lead {number}")?;
+        writeln!(csv, "{stem}{number}@leads.example,Lead {number}")?;
     }
     let imported = operator
         .call_with_csv(
