@@ -36,6 +36,7 @@ mod delivery;
 mod device;
 mod hosted;
 mod inbox;
+mod ledger;
 mod reconnect;
 mod session;
 mod status;
@@ -97,6 +98,8 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::delivery::SettleDeliveries>()
         .mount::<api::delivery::PutBackDeliveries>()
         .mount::<api::inbox::AnswerInbox>()
+        .mount::<api::ledger::GetLedger>()
+        .mount::<api::ledger::KeepRelay>()
         .mount::<api::status::GetStatus>()
 }
 

@@ -20,6 +20,9 @@ use crate::secret::random_text;
 use crate::store::restored::Run;
 use crate::store::{Store, StoreError};
 
+/// The ending of the file of stops, which stands beside the mark.
+const STOPS: &str = "stops";
+
 /// What the file says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Lines {
@@ -120,6 +123,17 @@ impl Mark {
         };
         let run = is_marked.then_some(lines.run.as_str());
         store.begin_run(run, &verdicts, gap, clock.now()).await?;
+        store.keep_stops_in(path.with_extension(STOPS));
+        if !verdicts.is_empty() {
+            let from = ledger.at.unwrap_or(Timestamp::from_ms(0));
+            let n_stopped = store.replay_stops(from).await?;
+            if n_stopped > 0 {
+                tracing::warn!(
+                    n_stopped,
+                    "leads were stopped after the database had been saved: they are stopped again"
+                );
+            }
+        }
         let mark = Self {
             path: path.to_owned(),
             lines: Mutex::new(lines),
@@ -156,6 +170,16 @@ impl Mark {
         }
         self.keep(lines, true).await;
         Ok(())
+    }
+
+    /// A person says that this relay stays: the mark is its own again.
+    pub async fn take_over(self: &Arc<Self>) {
+        let lines = self
+            .lines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        self.keep(lines, true).await;
     }
 
     async fn keep(self: &Arc<Self>, lines: Lines, through: bool) {

@@ -33,6 +33,7 @@ pub mod restored;
 pub mod resume;
 pub mod set_back;
 pub mod standing;
+mod stops;
 
 /// The tables, in the order in which they came.
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
@@ -52,6 +53,8 @@ pub struct Store {
     r_ms_at_open: i64,
     /// Known outcomes that the database did not take.
     aside: Arc<aside::Aside>,
+    /// Whoever is not to be written to any more, outside the database.
+    stops: stops::Stops,
     /// The attempts that are under way here.
     holds: hold::Holds,
     /// Campaigns that leads are being added to.
@@ -206,6 +209,7 @@ impl Store {
             lived_at_open: clock.lived(),
             r_ms_at_open,
             aside: Arc::new(aside::Aside::beside(path)),
+            stops: stops::Stops::default(),
             holds: hold::Holds::default(),
             importing: Arc::default(),
             _lock: Arc::new(lock),

@@ -177,7 +177,11 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut tx = self.writer.begin().await?;
         decide(&mut tx, id, decision, self.moment(now)).await?;
+        let lead = load_lead_id(&mut tx, id).await?;
         tx.commit().await?;
+        if decision == Decision::Cancel {
+            self.note_stop(&lead, Suppression::Person, now).await;
+        }
         Ok(())
     }
 }

@@ -105,6 +105,10 @@ impl Store {
         let found = Event::Found { at: now };
         apply_where_it_fits(&mut tx, &addressed.delivery, found, moment).await?;
         tx.commit().await?;
+        if stopped {
+            self.note_stop(&addressed.lead, Suppression::Replied, now)
+                .await;
+        }
         Ok(stopped)
     }
 
@@ -113,6 +117,9 @@ impl Store {
         let mut tx = self.writer.begin().await?;
         let stopped = lead::stop(&mut tx, lead, Suppression::Complained, self.moment(now)).await?;
         tx.commit().await?;
+        if stopped {
+            self.note_stop(lead, Suppression::Complained, now).await;
+        }
         Ok(stopped)
     }
 

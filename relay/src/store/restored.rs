@@ -9,6 +9,7 @@ use protocol::delivery::{Decision, Event, NoEvidence, State};
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
 use protocol::inbox::Address;
 use protocol::reading::Reading;
+use protocol::request::ledger::{Ledger, WrittenTo};
 use protocol::timestamp::{Timestamp, duration_ms};
 use sqlx::AnyConnection;
 
@@ -179,6 +180,38 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 
+    /// What a restore has left open.
+    pub async fn load_ledger(&self) -> Result<Ledger, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id FROM inboxes WHERE restored_missing IS NOT NULL ORDER BY address",
+        )
+        .fetch_all(&self.reader)
+        .await?;
+        let mut comparing = Vec::new();
+        for row in &rows {
+            comparing.push(InboxId::new(text(row, "id")?));
+        }
+        let rows = sqlx::query(
+            "SELECT address, inbox_id, found_at_ms FROM strays ORDER BY found_at_ms DESC, tag LIMIT $1",
+        )
+        .bind(SLICE)
+        .fetch_all(&self.reader)
+        .await?;
+        let mut written_to = Vec::new();
+        for row in &rows {
+            written_to.push(WrittenTo {
+                address: text(row, "address")?,
+                inbox: InboxId::new(text(row, "inbox_id")?),
+                found_at: Timestamp::from_ms(number(row, "found_at_ms")?),
+            });
+        }
+        Ok(Ledger {
+            another_relay_since: self.find_another_relay().await?,
+            comparing,
+            written_to,
+        })
+    }
+
     /// How long relays have lived on the ledger, until now.
     pub fn lived_ms(&self, now: Timestamp) -> i64 {
         self.moment(now).r_ms
@@ -281,17 +314,12 @@ impl Store {
             }
         }
         for copy in unknown.values() {
-            let done = sqlx::query(
-                "INSERT INTO strays (tag, inbox_id, address, found_at_ms) VALUES ($1, $2, $3, $4) \
-                 ON CONFLICT (tag) DO NOTHING",
-            )
-            .bind(copy.tag.clone())
-            .bind(inbox.to_string())
-            .bind(copy.to.clone())
-            .bind(now.as_ms())
-            .execute(&mut *tx)
-            .await?;
-            if done.rows_affected() > 0 {
+            let stray = Stray {
+                tag: copy.tag.clone(),
+                inbox,
+                address: &copy.to,
+            };
+            if add_stray(&mut tx, &stray, now).await? {
                 taken.strays += 1;
                 taken.unattempted += 1;
                 taken.unattempted_at = taken.unattempted_at.max(copy.at);
@@ -406,6 +434,30 @@ impl Store {
         Ok(())
     }
 
+    /// What was being attempted when the ledger was saved: nobody is left who could make its copy.
+    async fn hold_doubts(
+        &self,
+        inbox: &InboxId,
+        gap: Duration,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let moment = self.moment(now);
+        let mut tx = self.writer.begin().await?;
+        let rows = sqlx::query(
+            "SELECT id FROM deliveries WHERE inbox_id = $1 AND state = 'in_doubt' ORDER BY id",
+        )
+        .bind(inbox.to_string())
+        .fetch_all(&mut *tx)
+        .await?;
+        for row in &rows {
+            let id = DeliveryId::new(text(row, "id")?);
+            delivery::transition(&mut tx, &id, Event::Unsettled, moment).await?;
+            note_held(&mut tx, &id, gap).await?;
+        }
+        tx.commit().await?;
+        Ok(rows.len() as u64)
+    }
+
     /// Holds for a person what of an inbox may have been sent in the time that the ledger lost: all that was due by
     /// then. Answers how many.
     pub async fn hold_what_may_be_sent(
@@ -414,7 +466,7 @@ impl Store {
         gap: Duration,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let mut n_held = 0;
+        let mut n_held = self.hold_doubts(inbox, gap, now).await?;
         loop {
             let moment = self.moment(now);
             let mut tx = self.writer.begin().await?;
@@ -449,6 +501,55 @@ impl Store {
     }
 }
 
+/// Somebody who was written to without a delivery.
+pub(super) struct Stray<'a> {
+    /// Names the message, or what else shows it.
+    pub(super) tag: String,
+    pub(super) inbox: &'a InboxId,
+    /// In small letters.
+    pub(super) address: &'a str,
+}
+
+/// Keeps a stray; whether it was not known.
+pub(super) async fn add_stray(
+    tx: &mut AnyConnection,
+    stray: &Stray<'_>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "INSERT INTO strays (tag, inbox_id, address, found_at_ms) VALUES ($1, $2, $3, $4) ON CONFLICT (tag) DO NOTHING",
+    )
+    .bind(stray.tag.clone())
+    .bind(stray.inbox.to_string())
+    .bind(stray.address.to_owned())
+    .bind(now.as_ms())
+    .execute(tx)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Holds the first messages of a campaign that is started to people who were written to by messages that the ledger
+/// has lost: they may stand in the list because it was imported again.
+pub(super) async fn hold_written_to(
+    tx: &mut AnyConnection,
+    campaign: &CampaignId,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let rows = sqlx::query(
+        "SELECT DISTINCT d.id AS id FROM strays s \
+         JOIN leads l ON l.campaign_id = $1 AND LOWER(l.address) = s.address \
+         JOIN deliveries d ON d.lead_id = l.id AND d.step = 1 AND d.state = 'planned' WHERE s.address <> ''",
+    )
+    .bind(campaign.to_string())
+    .fetch_all(&mut *tx)
+    .await?;
+    for row in &rows {
+        let id = DeliveryId::new(text(row, "id")?);
+        hold(tx, &id, Duration::ZERO, now).await?;
+    }
+    Ok(())
+}
+
 /// Whether a copy is of a later attempt than the one that ended then. Servers tell whole seconds (RFC 9051 §9).
 fn is_later(copy: &SeenCopy, ended: Timestamp, is_restored: bool) -> bool {
     copy.at.is_some_and(|at| {
@@ -460,7 +561,7 @@ fn is_later(copy: &SeenCopy, ended: Timestamp, is_restored: bool) -> bool {
     })
 }
 
-/// Whether a delivery in this state is held for unsent, or waits for somebody who knows.
+/// Whether a delivery in this state is taken for unsent, or waits for somebody who knows.
 fn is_open(state: &str) -> bool {
     matches!(state, "planned" | "deferred" | "unsettled")
 }
@@ -488,6 +589,14 @@ async fn hold(
     now: Moment,
 ) -> Result<(), StoreError> {
     delivery::transition(tx, id, Event::MayBeSent { at: now.at }, now).await?;
+    note_held(tx, id, later).await
+}
+
+async fn note_held(
+    tx: &mut AnyConnection,
+    id: &DeliveryId,
+    later: Duration,
+) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE deliveries SET may_be_sent_ms = $1, no_evidence = $2, is_held = 0 WHERE id = $3",
     )
@@ -517,6 +626,12 @@ pub(super) async fn follow_decision(
         .bind(id.to_string())
         .execute(&mut *tx)
         .await?;
+    sqlx::query(
+        "DELETE FROM strays WHERE address = (SELECT LOWER(l.address) FROM leads l WHERE l.id = $1)",
+    )
+    .bind(text(&row, "lead_id")?)
+    .execute(&mut *tx)
+    .await?;
     if decision != Decision::Leave {
         return Ok(());
     }
