@@ -22,6 +22,8 @@ use crate::store::{Store, StoreError};
 
 /// The ending of the file of stops, which stands beside the mark.
 const STOPS: &str = "stops";
+/// Stops that are read again although the database may know them: it notes its own time by beats.
+const STOPS_BEFORE: Duration = Duration::from_hours(1);
 
 /// What the file says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,15 +126,14 @@ impl Mark {
         let run = is_marked.then_some(lines.run.as_str());
         store.begin_run(run, &verdicts, gap, clock.now()).await?;
         store.keep_stops_in(path.with_extension(STOPS));
-        if !verdicts.is_empty() {
-            let from = ledger.at.unwrap_or(Timestamp::from_ms(0));
-            let n_stopped = store.replay_stops(from).await?;
-            if n_stopped > 0 {
-                tracing::warn!(
-                    n_stopped,
-                    "leads were stopped after the database had been saved: they are stopped again"
-                );
-            }
+        // What the database knows already changes nothing.
+        let from = ledger.at.unwrap_or(Timestamp::from_ms(0)) - STOPS_BEFORE;
+        let n_stopped = store.replay_stops(from).await?;
+        if n_stopped > 0 {
+            tracing::warn!(
+                n_stopped,
+                "people were stopped after the database had been saved: they are stopped again"
+            );
         }
         let mark = Self {
             path: path.to_owned(),

@@ -750,3 +750,85 @@ async fn accept_match(
     };
     accept(tx, &id, copy, domain, now).await
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use sqlx::migrate::Migrator;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::store::{MIGRATIONS, connect};
+
+    /// Rows of the last version: one delivery that it has attempted, and one that it has planned.
+    const ROWS: [&str; 6] = [
+        "INSERT INTO inboxes (id, address, provider, smtp, imap, gap_ms, connection, connection_state, \
+         credentials_fence, refresh_until_ms, gap_open, created_at_ms) \
+         VALUES ('i', 'jane@acme.example', 'imap', '{}', '{}', 0, '{}', 'connected', 0, 0, 0, 1)",
+        "INSERT INTO campaigns (id, name, steps, n_steps, state, status, created_at_ms) \
+         VALUES ('c', 'c', '[]', 1, 'running', '{\"state\":\"running\"}', 1)",
+        "INSERT INTO campaign_inboxes (campaign_id, inbox_id, position, ran_ms) VALUES ('c', 'i', 0, 0)",
+        "INSERT INTO leads (id, campaign_id, inbox_id, position, address, fields, state) \
+         VALUES ('a', 'c', 'i', 1, 'ann@a.example', '{}', 'active'), ('b', 'c', 'i', 2, 'bob@b.example', '{}', 'active')",
+        "INSERT INTO deliveries (id, campaign_id, lead_id, inbox_id, step, state, due_ms, attempt, message_id, claim_no) \
+         VALUES ('tried', 'c', 'a', 'i', 1, 'planned', 0, 1, 'old-random-id@acme.example', 1)",
+        "INSERT INTO deliveries (id, campaign_id, lead_id, inbox_id, step, state, due_ms, attempt) \
+         VALUES ('planned', 'c', 'b', 'i', 1, 'planned', 0, 0)",
+    ];
+
+    #[tokio::test]
+    async fn what_the_last_version_has_attempted_keeps_its_id_and_what_it_planned_is_known_by_its_tag() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("unpause.db");
+        sqlx::any::install_default_drivers();
+        let url = format!("sqlite://{}?mode=rwc", path.display());
+        let before = connect(&url, 1).await.unwrap();
+        let old = MIGRATIONS.iter().filter(|one| one.version < 11).cloned();
+        Migrator {
+            migrations: Cow::Owned(old.collect()),
+            ..Migrator::DEFAULT
+        }
+        .run(&before)
+        .await
+        .unwrap();
+        for row in ROWS {
+            sqlx::query(row).execute(&before).await.unwrap();
+        }
+        before.close().await;
+
+        let clock = Clock::manual(Timestamp::from_ms(1_795_417_920_000));
+        let store = Store::open(&path, &clock).await.unwrap();
+        let run = store.load_run().await.unwrap();
+        assert_eq!(run.run, None);
+        assert_eq!(run.attempts, BTreeMap::from([(InboxId::new("i"), 1)]));
+        let tried = store.load_delivery(&DeliveryId::new("tried")).await.unwrap();
+        assert_eq!(tried.message_id.as_deref(), Some("old-random-id@acme.example"));
+
+        // A copy of the planned one, which this ledger never sent.
+        let (inbox, tags) = (InboxId::new("i"), Tags::new([7; 32]));
+        let tag = tags.make(&Named {
+            campaign: &CampaignId::new("c"),
+            lead: &LeadId::new("b"),
+            step: 1,
+            resends: 0,
+        });
+        let copies = [SeenCopy {
+            tag: tag.clone(),
+            message_id: Some("theirs@mail.example".to_owned()),
+            to: "bob@b.example".to_owned(),
+            at: None,
+        }];
+        let address: Address = "jane@acme.example".parse().unwrap();
+        let take = || store.take_copies(&inbox, &address, &copies, &tags, clock.now());
+        let taken = take().await.unwrap();
+        assert_eq!((taken.found, taken.strays, taken.unattempted), (1, 0, 1));
+        let planned = store.load_delivery(&DeliveryId::new("planned")).await.unwrap();
+        assert!(matches!(planned.status, State::Accepted { .. }), "{planned:?}");
+        assert_eq!(planned.message_id, Some(format!("{tag}@acme.example")));
+        assert_eq!(planned.wire_id.as_deref(), Some("theirs@mail.example"));
+        // Seen again, it says nothing new.
+        assert_eq!(take().await.unwrap(), Taken::default());
+        store.close().await;
+    }
+}

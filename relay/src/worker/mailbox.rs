@@ -262,6 +262,19 @@ impl Reader {
         self.compared_to
     }
 
+    /// Whether nothing came to the sent folder since it was compared, as far as the server tells without opening it.
+    pub(super) async fn has_compared_all(&mut self) -> Result<bool, WorkError> {
+        let (Some(compared), Some(folder)) = (self.compared_to, self.sent_folder.clone()) else {
+            return Ok(false);
+        };
+        // RFC 9051 §6.3.11: not of the folder that is open.
+        if self.is_in(&folder, compared.uid_validity) {
+            return Ok(false);
+        }
+        let status = self.session.find_status(&folder).await?;
+        Ok(status == Some((compared.uid_validity, compared.uid_next)))
+    }
+
     /// It was compared up to here.
     pub(super) fn note_compared(&mut self, position: FolderPosition) {
         self.compared_to = Some(position);

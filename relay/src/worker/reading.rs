@@ -9,7 +9,7 @@ use protocol::timestamp::Timestamp;
 
 use super::WorkError;
 use super::mailbox::{Mailbox, Places, Reader, learn_names};
-use super::restored::compare;
+use super::restored::compare_where_changed;
 use super::returned::read_failure;
 use crate::app::App;
 use crate::failure::Failure;
@@ -84,8 +84,7 @@ pub(super) async fn read_inbox(
 ) -> Result<Found, WorkError> {
     let began_at = app.clock.now();
     let reader = mailbox.reader(app, inbox).await?;
-    let place = reader.find_sent_place().await?;
-    compare(app, inbox, reader, place.as_ref()).await?;
+    compare_where_changed(app, inbox, reader).await?;
     learn_names(app, inbox, reader).await?;
     let places = reader.list_places();
     let mut found = Found::default();

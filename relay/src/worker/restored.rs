@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use protocol::evidence::Stage;
 use protocol::provider::{SentCopy, Submission};
 use protocol::timestamp::Timestamp;
 
@@ -68,6 +69,31 @@ pub(super) async fn compare(
         return Ok(());
     }
     conclude(app, inbox, &restored, n_found, submission.as_ref(), is_whole).await
+}
+
+/// The same before INBOX is read, so that no answer is met before its message can be known by it. A sent folder that
+/// the server does not open keeps nobody's answer from being read; nothing is sent meanwhile.
+pub(super) async fn compare_where_changed(
+    app: &App,
+    inbox: &Inbox,
+    reader: &mut Reader,
+) -> Result<(), WorkError> {
+    if reader.has_compared_all().await? && app.watch.is_settled(&inbox.id) {
+        return Ok(());
+    }
+    let compared = match reader.find_sent_place().await {
+        Ok(place) => compare(app, inbox, reader, place.as_ref()).await,
+        Err(error) => Err(error),
+    };
+    match compared {
+        Err(WorkError::Failed(failure))
+            if failure.stage == Stage::Folder && reader.session.is_usable() =>
+        {
+            tracing::debug!(inbox = %inbox.address, words = %failure.said, "the sent folder cannot be read");
+            Ok(())
+        }
+        compared => compared,
+    }
 }
 
 /// The mark goes through to the disk; where another relay writes it, nothing is sent before a person has spoken.

@@ -18,6 +18,7 @@ mod passwords;
 mod reconnects;
 mod refused;
 mod restarts;
+mod restored;
 mod servers;
 mod set_back;
 mod starting;
