@@ -294,10 +294,9 @@ impl State {
                 },
             ) => Self::Accepted { at },
             (Self::InDoubt { since, due }, Event::Unsettled) => Self::Unsettled { since, due },
-            (
-                Self::Planned { due } | Self::Deferred { due, .. },
-                Event::MayBeSent { at },
-            ) => Self::Unsettled { since: at, due },
+            (Self::Planned { due } | Self::Deferred { due, .. }, Event::MayBeSent { at }) => {
+                Self::Unsettled { since: at, due }
+            }
             (Self::Attempting { due, .. }, Event::PutBack)
             | (Self::InDoubt { due, .. }, Event::Refuted)
             | (

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Clock;
 use crate::record::SentPlace;
 use crate::secret::random_text;
-use crate::store::restored::Run;
+use crate::store::runs::Run;
 use crate::store::{Store, StoreError};
 
 /// The ending of the file of stops, which stands beside the mark.
@@ -239,7 +239,9 @@ fn read(path: &Path) -> Option<Lines> {
 fn write(path: &Path, lines: &Lines, through: bool) -> std::io::Result<()> {
     let bytes = serde_json::to_vec(lines).map_err(std::io::Error::other)?;
     let new = path.with_extension("mark.new");
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder {
         std::fs::DirBuilder::new()
             .recursive(true)
@@ -374,15 +376,30 @@ mod tests {
     fn a_database_is_the_newest_behind_or_a_stranger_to_its_mark() {
         for (name, mark, ledger, expected) in [
             ("the first start", None, ledger(None, 9), Verdict::Newest),
-            ("the mark is gone", None, ledger(Some("a"), 9), Verdict::Unknown),
-            ("after a crash", Some(marked("a", None, 9)), ledger(Some("a"), 9), Verdict::Newest),
+            (
+                "the mark is gone",
+                None,
+                ledger(Some("a"), 9),
+                Verdict::Unknown,
+            ),
+            (
+                "after a crash",
+                Some(marked("a", None, 9)),
+                ledger(Some("a"), 9),
+                Verdict::Newest,
+            ),
             (
                 "the machine lost the mark's last writes",
                 Some(marked("a", None, 7)),
                 ledger(Some("a"), 9),
                 Verdict::Newest,
             ),
-            ("put back", Some(marked("a", None, 12)), ledger(Some("a"), 9), Verdict::Behind(3)),
+            (
+                "put back",
+                Some(marked("a", None, 12)),
+                ledger(Some("a"), 9),
+                Verdict::Behind(3),
+            ),
             (
                 "put back from before the last start",
                 Some(marked("b", Some("a"), 12)),

@@ -31,6 +31,7 @@ pub mod lead;
 pub mod reconnect;
 pub mod restored;
 pub mod resume;
+pub mod runs;
 pub mod set_back;
 pub mod standing;
 mod stops;

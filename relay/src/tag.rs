@@ -146,7 +146,14 @@ mod tests {
         } else {
             altered
         };
-        for text in [altered.as_str(), &theirs.make(&first), &tag[1..], "", "@", "dlv_1"] {
+        for text in [
+            altered.as_str(),
+            &theirs.make(&first),
+            &tag[1..],
+            "",
+            "@",
+            "dlv_1",
+        ] {
             assert_eq!(ours.find(text), None, "{text}");
         }
     }

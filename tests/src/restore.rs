@@ -148,9 +148,9 @@ impl Run<'_> {
     }
 
     fn makes_copies(&self) -> bool {
-        self.servers.sandbox().is_none_or(|sandbox| {
-            matches!(sandbox.profile().sent_copy, SentCopy::ByServer { .. })
-        })
+        self.servers
+            .sandbox()
+            .is_none_or(|sandbox| matches!(sandbox.profile().sent_copy, SentCopy::ByServer { .. }))
     }
 
     fn choose<'c, T>(&mut self, among: &'c [T]) -> Result<&'c T> {

@@ -106,7 +106,9 @@ pub static SETTINGS: &[Setting] = &[
         kind: Kind::Text,
         default: "`key_file` with the ending `.mark`",
         meaning: "File that says how far the relay has come, so that a database that was put back is recognised. Leave it out of backups, and keep it apart from `data`.",
-        apply: Apply::Relay(|draft, text| put_some(&mut draft.mark_file, read_path(text), "a path")),
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.mark_file, read_path(text), "a path")
+        }),
     },
     Setting {
         key: "extra_roots_file",

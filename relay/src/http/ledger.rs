@@ -15,7 +15,8 @@ impl Serve for KeepRelay {
     async fn serve(self, context: Context) -> Result<Ledger, ServeError> {
         let app = context.app();
         if !app.store.stay().await? {
-            let detail = "no other relay is known to work on this ledger: there is nothing to decide";
+            let detail =
+                "no other relay is known to work on this ledger: there is nothing to decide";
             return Err(Problem::new(Code::Conflict, detail).into());
         }
         app.mark.take_over().await;

@@ -272,7 +272,10 @@ pub(super) async fn transition(
         _ => Base::Now,
     };
     let before = load_state(tx, id).await?;
-    let is_sent_anew = matches!((&before, &event), (State::Bounced { .. }, Event::Returned { .. }));
+    let is_sent_anew = matches!(
+        (&before, &event),
+        (State::Bounced { .. }, Event::Returned { .. })
+    );
     let state = before
         .apply(event)
         .map_err(|refused| StoreError::Conflict(refused.to_string()))?;

@@ -9,7 +9,6 @@ use protocol::delivery::{Decision, Event, NoEvidence, State};
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
 use protocol::inbox::Address;
 use protocol::reading::Reading;
-use protocol::request::ledger::{Ledger, WrittenTo};
 use protocol::timestamp::{Timestamp, duration_ms};
 use sqlx::AnyConnection;
 
@@ -28,7 +27,8 @@ const HELD_SLICE: i64 = 500;
 /// How often more than the ledger knows a message may have been sent anew since.
 const RESENDS_AHEAD: i64 = 2;
 /// What stands on record of an attempt that only a copy shows.
-const COPY_WORDS: &str = "its copy was found in the sent folder after the database had been put back";
+const COPY_WORDS: &str =
+    "its copy was found in the sent folder after the database had been put back";
 
 /// A copy of one of our messages.
 #[derive(Clone, Debug)]
@@ -74,19 +74,6 @@ pub struct Restored {
     pub gap: Duration,
 }
 
-/// The relay process that last wrote into the ledger.
-#[derive(Clone, Debug)]
-pub struct Run {
-    /// Its id; `None` before the first one that kept a mark.
-    pub run: Option<String>,
-    /// How long relays had lived on the ledger.
-    pub r_ms: i64,
-    /// When it last wrote, by the wall.
-    pub at: Option<Timestamp>,
-    /// How many attempts of each inbox were begun.
-    pub attempts: BTreeMap<InboxId, u64>,
-}
-
 /// A lead's step whose copy was seen.
 struct Match {
     campaign: CampaignId,
@@ -97,134 +84,12 @@ struct Match {
 }
 
 impl Store {
-    /// The relay process that last wrote here.
-    pub async fn load_run(&self) -> Result<Run, StoreError> {
-        let row = sqlx::query("SELECT run, r_ms, at_ms FROM running_time WHERE id = 1")
-            .fetch_one(&self.reader)
-            .await?;
-        let rows = sqlx::query(
-            "SELECT i.id AS id, (SELECT CAST(COALESCE(MAX(d.claim_no), 0) AS BIGINT) FROM deliveries d \
-             WHERE d.inbox_id = i.id) AS attempts FROM inboxes i",
-        )
-        .fetch_all(&self.reader)
-        .await?;
-        let mut attempts = BTreeMap::new();
-        for row in &rows {
-            attempts.insert(InboxId::new(text(row, "id")?), super::small(row, "attempts")?);
-        }
-        Ok(Run {
-            run: text_or_null(&row, "run")?,
-            r_ms: number(&row, "r_ms")?,
-            at: number_or_null(&row, "at_ms")?.map(Timestamp::from_ms),
-            attempts,
-        })
-    }
-
-    /// A relay process begins; `run` is `None` where it keeps no mark. `missing` says of which inboxes the ledger was
-    /// put back, and how many attempts are missing (-1 where nobody knows); `gap` is the time on the wall that is.
-    pub async fn begin_run(
-        &self,
-        run: Option<&str>,
-        missing: &BTreeMap<InboxId, i64>,
-        gap: Duration,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let mut tx = self.writer.begin().await?;
-        sqlx::query("UPDATE running_time SET run = COALESCE($1, run), at_ms = $2 WHERE id = 1")
-            .bind(run.map(str::to_owned))
-            .bind(now.as_ms())
-            .execute(&mut *tx)
-            .await?;
-        for (inbox, missing) in missing {
-            sqlx::query("UPDATE inboxes SET restored_missing = $1, restored_gap_ms = $2 WHERE id = $3")
-                .bind(*missing)
-                .bind(duration_ms(gap))
-                .bind(inbox.to_string())
-                .execute(&mut *tx)
-                .await?;
-        }
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// Another relay works on the same ledger: an inbox's sent folder shows it, or the mark where `inbox` is `None`.
-    pub async fn meet_another_relay(
-        &self,
-        inbox: Option<&InboxId>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO other_relays (inbox_id, met_at_ms) VALUES ($1, $2) ON CONFLICT (inbox_id) DO NOTHING",
-        )
-        .bind(inbox.map(ToString::to_string).unwrap_or_default())
-        .bind(now.as_ms())
-        .execute(&self.writer)
-        .await?;
-        Ok(())
-    }
-
-    /// Since when another relay is known to work on the same ledger; `None` where none is, or a person has said that
-    /// this one stays.
-    pub async fn find_another_relay(&self) -> Result<Option<Timestamp>, StoreError> {
-        let row = sqlx::query("SELECT MIN(met_at_ms) AS at_ms FROM other_relays")
-            .fetch_one(&self.reader)
-            .await?;
-        Ok(number_or_null(&row, "at_ms")?.map(Timestamp::from_ms))
-    }
-
-    /// A person says that this relay stays and the other one is ended; whether one was known.
-    pub async fn stay(&self) -> Result<bool, StoreError> {
-        let done = sqlx::query("DELETE FROM other_relays")
-            .execute(&self.writer)
-            .await?;
-        Ok(done.rows_affected() > 0)
-    }
-
-    /// What a restore has left open.
-    pub async fn load_ledger(&self) -> Result<Ledger, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id FROM inboxes WHERE restored_missing IS NOT NULL ORDER BY address",
-        )
-        .fetch_all(&self.reader)
-        .await?;
-        let mut comparing = Vec::new();
-        for row in &rows {
-            comparing.push(InboxId::new(text(row, "id")?));
-        }
-        let rows = sqlx::query(
-            "SELECT address, inbox_id, found_at_ms FROM strays ORDER BY found_at_ms DESC, tag LIMIT $1",
-        )
-        .bind(SLICE)
-        .fetch_all(&self.reader)
-        .await?;
-        let mut written_to = Vec::new();
-        for row in &rows {
-            written_to.push(WrittenTo {
-                address: text(row, "address")?,
-                inbox: InboxId::new(text(row, "inbox_id")?),
-                found_at: Timestamp::from_ms(number(row, "found_at_ms")?),
-            });
-        }
-        Ok(Ledger {
-            another_relay_since: self.find_another_relay().await?,
-            comparing,
-            written_to,
-        })
-    }
-
-    /// How long relays have lived on the ledger, until now.
-    pub fn lived_ms(&self, now: Timestamp) -> i64 {
-        self.moment(now).r_ms
-    }
-
     /// Where comparing the sent folder of an inbox with the ledger begins.
     pub async fn find_compared(&self, inbox: &InboxId) -> Result<Compared, StoreError> {
-        let row = sqlx::query(
-            "SELECT created_at_ms, last_tried_at_ms FROM inboxes WHERE id = $1",
-        )
-        .bind(inbox.to_string())
-        .fetch_one(&self.reader)
-        .await?;
+        let row = sqlx::query("SELECT created_at_ms, last_tried_at_ms FROM inboxes WHERE id = $1")
+            .bind(inbox.to_string())
+            .fetch_one(&self.reader)
+            .await?;
         let tried = number_or_null(&row, "last_tried_at_ms")?;
         let since = tried.map_or_else(|| number(&row, "created_at_ms"), Ok)?;
         let row = sqlx::query(
@@ -276,7 +141,8 @@ impl Store {
             match row {
                 Some(row) if is_open(&text(&row, "state")?) => {
                     let ended = number_or_null(&row, "ended_at_ms")?.map(Timestamp::from_ms);
-                    let refused = ended.filter(|_| text(&row, "state").is_ok_and(|s| s != "unsettled"));
+                    let refused =
+                        ended.filter(|_| text(&row, "state").is_ok_and(|s| s != "unsettled"));
                     open.push((DeliveryId::new(text(&row, "id")?), refused, copy));
                 }
                 Some(_) => {}
@@ -568,10 +434,7 @@ fn is_open(state: &str) -> bool {
 
 /// A delivery that was accepted and came back is sent anew: as another message, so that the copy of the first one says
 /// nothing of it.
-pub(super) async fn note_resend(
-    tx: &mut AnyConnection,
-    id: &DeliveryId,
-) -> Result<(), StoreError> {
+pub(super) async fn note_resend(tx: &mut AnyConnection, id: &DeliveryId) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE deliveries SET resends = resends + 1, message_id = NULL, wire_id = NULL WHERE id = $1",
     )
@@ -615,10 +478,11 @@ pub(super) async fn follow_decision(
     decision: Decision,
     now: Moment,
 ) -> Result<(), StoreError> {
-    let row = sqlx::query("SELECT lead_id, due_ms, step, may_be_sent_ms FROM deliveries WHERE id = $1")
-        .bind(id.to_string())
-        .fetch_one(&mut *tx)
-        .await?;
+    let row =
+        sqlx::query("SELECT lead_id, due_ms, step, may_be_sent_ms FROM deliveries WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_one(&mut *tx)
+            .await?;
     let Some(later_ms) = number_or_null(&row, "may_be_sent_ms")? else {
         return Ok(());
     };
@@ -719,11 +583,12 @@ async fn accept_match(
     domain: &str,
     now: Moment,
 ) -> Result<bool, StoreError> {
-    let row = sqlx::query("SELECT id, resends, state FROM deliveries WHERE lead_id = $1 AND step = $2")
-        .bind(found.lead.to_string())
-        .bind(found.step)
-        .fetch_optional(&mut *tx)
-        .await?;
+    let row =
+        sqlx::query("SELECT id, resends, state FROM deliveries WHERE lead_id = $1 AND step = $2")
+            .bind(found.lead.to_string())
+            .bind(found.step)
+            .fetch_optional(&mut *tx)
+            .await?;
     let id = match row {
         Some(row) => {
             let id = DeliveryId::new(text(&row, "id")?);
@@ -778,7 +643,8 @@ mod tests {
     ];
 
     #[tokio::test]
-    async fn what_the_last_version_has_attempted_keeps_its_id_and_what_it_planned_is_known_by_its_tag() {
+    async fn what_the_last_version_has_attempted_keeps_its_id_and_what_it_planned_is_known_by_its_tag()
+     {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("unpause.db");
         sqlx::any::install_default_drivers();
@@ -802,8 +668,14 @@ mod tests {
         let run = store.load_run().await.unwrap();
         assert_eq!(run.run, None);
         assert_eq!(run.attempts, BTreeMap::from([(InboxId::new("i"), 1)]));
-        let tried = store.load_delivery(&DeliveryId::new("tried")).await.unwrap();
-        assert_eq!(tried.message_id.as_deref(), Some("old-random-id@acme.example"));
+        let tried = store
+            .load_delivery(&DeliveryId::new("tried"))
+            .await
+            .unwrap();
+        assert_eq!(
+            tried.message_id.as_deref(),
+            Some("old-random-id@acme.example")
+        );
 
         // A copy of the planned one, which this ledger never sent.
         let (inbox, tags) = (InboxId::new("i"), Tags::new([7; 32]));
@@ -823,8 +695,14 @@ mod tests {
         let take = || store.take_copies(&inbox, &address, &copies, &tags, clock.now());
         let taken = take().await.unwrap();
         assert_eq!((taken.found, taken.strays, taken.unattempted), (1, 0, 1));
-        let planned = store.load_delivery(&DeliveryId::new("planned")).await.unwrap();
-        assert!(matches!(planned.status, State::Accepted { .. }), "{planned:?}");
+        let planned = store
+            .load_delivery(&DeliveryId::new("planned"))
+            .await
+            .unwrap();
+        assert!(
+            matches!(planned.status, State::Accepted { .. }),
+            "{planned:?}"
+        );
         assert_eq!(planned.message_id, Some(format!("{tag}@acme.example")));
         assert_eq!(planned.wire_id.as_deref(), Some("theirs@mail.example"));
         // Seen again, it says nothing new.

@@ -54,9 +54,7 @@ pub(super) async fn compare(
         return Ok(());
     }
     if taken.unattempted > 0 {
-        app.store
-            .note_restored(&inbox.id, app.watch.gap())
-            .await?;
+        app.store.note_restored(&inbox.id, app.watch.gap()).await?;
     }
     let n_found = app.watch.note_found(&inbox.id, taken.unattempted);
     let is_whole = app.watch.note_whole(&inbox.id, shown.is_whole);
@@ -64,11 +62,22 @@ pub(super) async fn compare(
         app.watch.settle(&inbox.id);
         return Ok(());
     };
-    let submission = app.providers.find(&inbox.provider).map(|(_, p)| p.submission);
+    let submission = app
+        .providers
+        .find(&inbox.provider)
+        .map(|(_, p)| p.submission);
     if !is_over(app, &restored, n_found, submission.as_ref()) {
         return Ok(());
     }
-    conclude(app, inbox, &restored, n_found, submission.as_ref(), is_whole).await
+    conclude(
+        app,
+        inbox,
+        &restored,
+        n_found,
+        submission.as_ref(),
+        is_whole,
+    )
+    .await
 }
 
 /// The same before INBOX is read, so that no answer is met before its message can be known by it. A sent folder that
@@ -118,25 +127,22 @@ pub(super) fn not_before(app: &App, inbox: &Inbox) -> Option<Timestamp> {
     if app.watch.is_settled(&inbox.id) {
         return None;
     }
-    let submission = app.providers.find(&inbox.provider).map(|(_, p)| p.submission);
-    let left = copies_within(submission.as_ref()).saturating_sub(app.watch.lived(app.clock.uptime()));
+    let submission = app
+        .providers
+        .find(&inbox.provider)
+        .map(|(_, p)| p.submission);
+    let left =
+        copies_within(submission.as_ref()).saturating_sub(app.watch.lived(app.clock.uptime()));
     Some(app.clock.now() + left)
 }
 
 /// How long after an acceptance its copy may come.
 fn copies_within(submission: Option<&Submission>) -> Duration {
-    submission
-        .and_then(conclusive_after)
-        .unwrap_or_default()
+    submission.and_then(conclusive_after).unwrap_or_default()
 }
 
 /// Whether nothing more can be learned: all that is missing was found, or the last copy has had its time.
-fn is_over(
-    app: &App,
-    restored: &Restored,
-    n_found: u64,
-    submission: Option<&Submission>,
-) -> bool {
+fn is_over(app: &App, restored: &Restored, n_found: u64, submission: Option<&Submission>) -> bool {
     restored.missing.is_some_and(|missing| n_found >= missing)
         || app.watch.lived(app.clock.uptime()) >= copies_within(submission)
 }
@@ -176,7 +182,10 @@ async fn meet_another(
     inbox: &Inbox,
     made_at: Option<Timestamp>,
 ) -> Result<(), WorkError> {
-    let submission = app.providers.find(&inbox.provider).map(|(_, p)| p.submission);
+    let submission = app
+        .providers
+        .find(&inbox.provider)
+        .map(|(_, p)| p.submission);
     let own_from = app.watch.started_at() + copies_within(submission.as_ref());
     if made_at.is_some_and(|at| at > own_from) {
         app.store
@@ -246,7 +255,13 @@ async fn read(
         let _ = reader.session.take_passed_over();
         let taken = app
             .store
-            .take_copies(&inbox.id, &inbox.address, &copies, app.keys.tags(), app.clock.now())
+            .take_copies(
+                &inbox.id,
+                &inbox.address,
+                &copies,
+                app.keys.tags(),
+                app.clock.now(),
+            )
             .await?;
         shown.taken.found += taken.found;
         shown.taken.strays += taken.strays;

@@ -23,12 +23,7 @@ pub struct Message {
 
 impl Message {
     /// A message of a story; `None` for any other.
-    pub fn of(
-        recipient: &str,
-        tag: Option<&str>,
-        body: &str,
-        at_ms: Option<i64>,
-    ) -> Option<Self> {
+    pub fn of(recipient: &str, tag: Option<&str>, body: &str, at_ms: Option<i64>) -> Option<Self> {
         let step = MARKS.iter().position(|mark| body.contains(mark))? + 1;
         Some(Self {
             recipient: recipient.to_owned(),

@@ -89,7 +89,10 @@ async fn what_was_sent_after_the_database_was_saved_is_not_sent_again() {
     wait_accepted(&ground, &relay, &campaign, 2).await;
     let accepted = relay.list(&campaign, Some("accepted")).await;
     let sent = ground.sandbox.control().delivered();
-    let second = accepted.iter().find(|one| one.to.as_str() == LEADS[1]).unwrap();
+    let second = accepted
+        .iter()
+        .find(|one| one.to.as_str() == LEADS[1])
+        .unwrap();
     // The restored ledger gives it the id that it had.
     let id = format!("<{}>", second.message_id.clone().unwrap());
     assert_eq!(sent[1].message_id.as_deref(), Some(id.as_str()));
@@ -132,6 +135,7 @@ async fn what_nothing_shows_is_held_for_a_person_who_says_what_was_sent() {
     app.bell.wake_inboxes();
     ground
         .drive_until("the third message", async || {
+            ground.clock.advance(Duration::from_mins(5));
             (recipients(&ground).len() >= 3).then_some(())
         })
         .await;
@@ -160,14 +164,28 @@ async fn who_was_stopped_after_the_database_was_saved_stays_stopped() {
     let relay = ground.start().await;
     ground.clock.advance(Duration::from_mins(1));
     let planned = relay.list(&campaign, Some("planned")).await;
-    let second = planned.iter().find(|one| one.to.as_str() == LEADS[1]).unwrap();
+    let second = planned
+        .iter()
+        .find(|one| one.to.as_str() == LEADS[1])
+        .unwrap();
     let now = relay.app().clock.now();
-    assert!(relay.app().store.note_complaint(&second.lead, now).await.unwrap());
+    assert!(
+        relay
+            .app()
+            .store
+            .note_complaint(&second.lead, now)
+            .await
+            .unwrap()
+    );
     relay.stop().await;
     copy(&ground.path("saved"), &ground.path("data"));
 
     let relay = ground.start().await;
-    let suppressed = relay.list(&campaign, Some("suppressed")).await.pop().unwrap();
+    let suppressed = relay
+        .list(&campaign, Some("suppressed"))
+        .await
+        .pop()
+        .unwrap();
     assert_eq!(suppressed.to.as_str(), LEADS[1]);
     let why = Suppression::Complained;
     assert_eq!(suppressed.status, State::Suppressed { why });
@@ -180,7 +198,10 @@ async fn a_copy_that_another_relay_makes_stops_everything_until_a_person_says_wh
     let (relay, inbox, campaign) = first_sent(&ground).await;
     let app = relay.app();
     let planned = relay.list(&campaign, Some("planned")).await;
-    let second = planned.iter().find(|one| one.to.as_str() == LEADS[1]).unwrap();
+    let second = planned
+        .iter()
+        .find(|one| one.to.as_str() == LEADS[1])
+        .unwrap();
     let named = Named {
         campaign: &campaign,
         lead: &second.lead,
