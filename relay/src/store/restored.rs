@@ -589,29 +589,26 @@ async fn accept_match(
             .bind(found.step)
             .fetch_optional(&mut *tx)
             .await?;
-    let id = match row {
-        Some(row) => {
-            let id = DeliveryId::new(text(&row, "id")?);
-            if is_open(&text(&row, "state")?) && number(&row, "resends")? < found.resends {
-                sqlx::query("UPDATE deliveries SET resends = $1, message_id = NULL WHERE id = $2")
-                    .bind(found.resends)
-                    .bind(id.to_string())
-                    .execute(&mut *tx)
-                    .await?;
-            }
-            id
+    let id = if let Some(row) = row {
+        let id = DeliveryId::new(text(&row, "id")?);
+        if is_open(&text(&row, "state")?) && number(&row, "resends")? < found.resends {
+            sqlx::query("UPDATE deliveries SET resends = $1, message_id = NULL WHERE id = $2")
+                .bind(found.resends)
+                .bind(id.to_string())
+                .execute(&mut *tx)
+                .await?;
         }
-        None => {
-            let due = load_clock(tx, &found.campaign, inbox).await?.read(now);
-            let new = campaign::NewDelivery {
-                campaign: found.campaign.clone(),
-                lead: found.lead.clone(),
-                inbox: inbox.clone(),
-                step: found.step,
-                place: found.place,
-            };
-            campaign::plan(tx, &new, due).await?
-        }
+        id
+    } else {
+        let due = load_clock(tx, &found.campaign, inbox).await?.read(now);
+        let new = campaign::NewDelivery {
+            campaign: found.campaign.clone(),
+            lead: found.lead.clone(),
+            inbox: inbox.clone(),
+            step: found.step,
+            place: found.place,
+        };
+        campaign::plan(tx, &new, due).await?
     };
     accept(tx, &id, copy, domain, now).await
 }

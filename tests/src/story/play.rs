@@ -196,11 +196,11 @@ pub async fn create_campaign(
     create_campaign_of(operator, inbox, "lead", leads, wait).await
 }
 
-/// The same, whose leads are named after `stem`.
+/// The same, whose leads are named so.
 pub async fn create_campaign_of(
     operator: &Api,
     inbox: &InboxId,
-    stem: &str,
+    called: &str,
     leads: u64,
     wait: Duration,
 ) -> Result<CampaignId> {
@@ -221,7 +221,7 @@ pub async fn create_campaign_of(
     let campaign = operator.call(&request).await?.id;
     let mut csv = "email,first_name\n".to_owned();
     for number in 1..=leads {
-        writeln!(csv, "{stem}{number}@leads.example,Lead {number}")?;
+        writeln!(csv, "{called}{number}@leads.example,Lead {number}")?;
     }
     let imported = operator
         .call_with_csv(
