@@ -22,6 +22,7 @@ mod serve;
 mod settings;
 mod setup;
 mod steps;
+mod suppression;
 
 use print::Printer;
 
@@ -62,6 +63,9 @@ enum Command {
     /// Paired devices
     #[command(subcommand)]
     Device(access::Command),
+    /// Who is not written to, in any campaign
+    #[command(subcommand)]
+    Suppression(suppression::Command),
     /// Print the OpenAPI document of the API
     Openapi,
     /// Look at the settings
@@ -160,6 +164,7 @@ fn perform(arguments: Arguments) -> Result<(), CliError> {
             }
             Command::Ledger(command) => command.run(&client()?, &printer).await,
             Command::Device(command) => command.run(&client()?, &printer).await,
+            Command::Suppression(command) => command.run(&client()?, &printer).await,
             // It also mends a configuration that lacks what it writes, so it does its own loading.
             Command::Setup(arguments) => {
                 setup::set_up(arguments, config.as_deref(), &environment, &printer).await

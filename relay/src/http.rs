@@ -40,6 +40,7 @@ mod ledger;
 mod reconnect;
 mod session;
 mod status;
+mod suppression;
 
 use attempts::Attempts;
 use endpoints::Endpoints;
@@ -100,6 +101,9 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::inbox::AnswerInbox>()
         .mount::<api::ledger::GetLedger>()
         .mount::<api::ledger::KeepRelay>()
+        .mount::<api::suppression::CreateSuppression>()
+        .mount::<api::suppression::ListSuppressions>()
+        .mount::<api::suppression::DeleteSuppression>()
         .mount::<api::status::GetStatus>()
 }
 

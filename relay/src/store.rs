@@ -28,6 +28,7 @@ pub mod hold;
 pub mod hosted;
 pub mod inbox;
 pub mod lead;
+pub mod person;
 pub mod reconnect;
 pub mod restored;
 pub mod resume;

@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use self::saved::{How, Saved, What};
 use crate::story::mailboxes::{MARKS, count};
-use crate::story::play::{connect, create_campaign_of};
+use crate::story::play::{connect, create_list};
 use crate::story::reconnecting::Device;
 use crate::story::relay::Relay;
 use crate::story::servers::Servers;
@@ -82,7 +82,7 @@ pub async fn run(servers: &Servers, times: u32, seed: u64, telling: &Telling) ->
     let leads = LEADS_AT_LEAST.max(LEADS_PER_RESTORE * u64::from(times));
     let mut campaigns = Vec::new();
     for name in ["spring", "autumn"] {
-        campaigns.push(create_campaign_of(&operator, &inbox, name, leads, WAIT).await?);
+        campaigns.push(create_list(&operator, &inbox, name, name, leads, WAIT).await?);
     }
     for campaign_id in campaigns.clone() {
         operator.call(&StartCampaign { campaign_id }).await?;

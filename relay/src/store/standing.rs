@@ -13,14 +13,17 @@ use sqlx::AnyConnection;
 
 use super::clocks::{Moment, Of, Pair, settle_clocks};
 use super::delivery::{self, Ended};
-use super::{Store, StoreError, campaign, json, lead, number, number_or_null, text, to_json};
+use super::{
+    Store, StoreError, campaign, json, lead, number, number_or_null, person, text, text_or_null,
+    to_json,
+};
 
 mod choice;
+mod gate;
+
+use gate::{blocked_until, list_open_doubts};
 
 pub(super) use choice::{Chosen, choose};
-
-/// Deliveries in doubt or unsettled of one inbox at which nothing more is attempted.
-const OPEN_DOUBTS_AT_MOST: usize = 2;
 
 /// An attempt's end as the standing learns it, and how long the inbox rests.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -238,7 +241,7 @@ pub(super) async fn hold_up(
         }
         Wish::Next | Wish::Control { .. } => due,
     };
-    let doubts = list_open_doubts(reader, inbox).await?;
+    let doubts = list_open_doubts(reader, inbox, rests, now.at).await?;
     let blocked = blocked_until(&doubts, rests, now.at);
     Ok(at.map(|at| blocked.map_or(at, |until| at.max(until))))
 }
@@ -321,46 +324,6 @@ pub(super) async fn renew(
     put(tx, inbox, &standing, now).await
 }
 
-/// Since when the open doubts of an inbox are in doubt, newest first. What is held after a restore says nothing of the
-/// connection.
-async fn list_open_doubts(
-    reader: &mut AnyConnection,
-    inbox: &InboxId,
-) -> Result<Vec<Timestamp>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT in_doubt_since_ms FROM deliveries WHERE inbox_id = $1 \
-         AND state IN ('in_doubt', 'unsettled') AND may_be_sent_ms IS NULL \
-         ORDER BY in_doubt_since_ms DESC LIMIT $2",
-    )
-    .bind(inbox.to_string())
-    .bind(i64::try_from(OPEN_DOUBTS_AT_MOST).unwrap_or(i64::MAX))
-    .fetch_all(reader)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            let since = number_or_null(row, "in_doubt_since_ms")?;
-            since.map(Timestamp::from_ms).ok_or(StoreError::Corrupt {
-                what: "in_doubt_since_ms",
-            })
-        })
-        .collect()
-}
-
-/// Until when doubts keep the inbox from trying more: as many as may be open are, or one is of the last minute.
-fn blocked_until(doubts: &[Timestamp], rests: &Rests, now: Timestamp) -> Option<Timestamp> {
-    // What lies ahead was noted by a clock that was set back since.
-    let ago = |since: &&Timestamp| **since <= now;
-    let newest = doubts
-        .first()
-        .filter(ago)
-        .map(|since| *since + rests.first_doubt());
-    let full = doubts
-        .get(OPEN_DOUBTS_AT_MOST - 1)
-        .filter(ago)
-        .map(|since| *since + rests.first_doubt() * 24 * 60);
-    newest.max(full).filter(|until| *until > now)
-}
-
 /// Does what the standing decided to other deliveries than the one whose attempt has just ended.
 pub(super) async fn apply(
     tx: &mut AnyConnection,
@@ -432,7 +395,28 @@ async fn set_aside(
     now: Moment,
 ) -> Result<(), StoreError> {
     set_held(tx, delivery, false).await?;
-    ignore_conflict(delivery::transition(tx, delivery, Event::Rejected { cause }, now).await)
+    ignore_conflict(delivery::transition(tx, delivery, Event::Rejected { cause }, now).await)?;
+    if met_no_such_address(tx, delivery).await? {
+        let lead = delivery::load_lead_id(tx, delivery).await?;
+        person::note_suppressed(tx, &lead, Suppression::Bounced, now).await?;
+    }
+    Ok(())
+}
+
+/// Whether what a delivery met says by its code that there is no such address, now and for every campaign (RFC 3463
+/// §3.2: x.1.1 no such mailbox, x.1.2 no such domain, x.1.6 moved away, x.1.10 takes no mail, RFC 7505 §4.2).
+async fn met_no_such_address(
+    tx: &mut AnyConnection,
+    delivery: &DeliveryId,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query("SELECT alike FROM deliveries WHERE id = $1")
+        .bind(delivery.to_string())
+        .fetch_one(tx)
+        .await?;
+    let alike = text_or_null(&row, "alike")?.unwrap_or_default();
+    Ok(["5.1.1", "5.1.2", "5.1.6", "5.1.10"]
+        .iter()
+        .any(|code| alike.rsplit('-').next() == Some(code)))
 }
 
 /// A bounce that is the lead's own: the lead stops. A delivery in doubt is thereby found, since nobody bounces what
@@ -444,6 +428,9 @@ async fn bounce(
 ) -> Result<(), StoreError> {
     let lead = delivery::load_lead_id(tx, delivery).await?;
     lead::stop(tx, &lead, Suppression::Bounced, now).await?;
+    if met_no_such_address(tx, delivery).await? {
+        person::note_suppressed(tx, &lead, Suppression::Bounced, now).await?;
+    }
     for event in [Event::Found { at: now.at }, Event::Bounced] {
         ignore_conflict(delivery::transition(tx, delivery, event, now).await)?;
     }

@@ -14,7 +14,7 @@ use protocol::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::restored::{Stray, add_stray};
-use super::{Store, StoreError, lead, text};
+use super::{Store, StoreError, lead, person, text};
 
 /// One stop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,7 +124,15 @@ impl Store {
             let mut tx = self.writer.begin().await?;
             let moment = self.moment(line.at);
             match lead::stop(&mut tx, &line.lead, line.why, moment).await {
-                Ok(is_new) => n_new += u64::from(is_new),
+                Ok(is_new) => {
+                    n_new += u64::from(is_new);
+                    if line.why == Suppression::Complained {
+                        person::note_suppressed(&mut tx, &line.lead, line.why, moment).await?;
+                    }
+                    if is_new {
+                        person::stop_others(&mut tx, &line.lead, line.why, moment).await?;
+                    }
+                }
                 Err(StoreError::NotFound { .. }) => {
                     let stray = Stray {
                         tag: format!("stop of {}", line.lead),

@@ -193,14 +193,15 @@ pub async fn create_campaign(
     leads: u64,
     wait: Duration,
 ) -> Result<CampaignId> {
-    create_campaign_of(operator, inbox, "lead", leads, wait).await
+    create_list(operator, inbox, "Spring outreach", "lead", leads, wait).await
 }
 
-/// The same, whose leads are named so.
-pub async fn create_campaign_of(
+/// The same by this name; the leads' addresses begin with `prefix`.
+pub async fn create_list(
     operator: &Api,
     inbox: &InboxId,
-    called: &str,
+    name: &str,
+    prefix: &str,
     leads: u64,
     wait: Duration,
 ) -> Result<CampaignId> {
@@ -211,7 +212,7 @@ pub async fn create_campaign_of(
     };
     let [first, second] = MARKS;
     let request = CreateCampaign {
-        name: "Spring outreach".to_owned(),
+        name: name.to_owned(),
         inboxes: vec![inbox.clone()],
         steps: vec![
             step("A question, {{first_name}}", first, 0),
@@ -221,7 +222,7 @@ pub async fn create_campaign_of(
     let campaign = operator.call(&request).await?.id;
     let mut csv = "email,first_name\n".to_owned();
     for number in 1..=leads {
-        writeln!(csv, "{called}{number}@leads.example,Lead {number}")?;
+        writeln!(csv, "{prefix}{number}@leads.example,Lead {number}")?;
     }
     let imported = operator
         .call_with_csv(

@@ -12,10 +12,15 @@ use sqlx::AnyConnection;
 
 use super::super::clocks::{Moment, note_running_time};
 use super::super::standing::{self, Chosen};
-use super::super::{Store, StoreError, json, number, number_or_null, small, text, text_or_null};
+use super::super::{
+    Store, StoreError, json, lead, number, number_or_null, small, text, text_or_null,
+};
 use super::{ATTEMPTING_AT_MOST, put_state, state_from};
 use crate::record::{Queue, SentPlace, Turn};
 use crate::tag::{Named, Tags};
+
+/// Leads that one claim stops because their person is not written to; the next claim goes on.
+const STOPPED_AT_ONCE: usize = 50;
 
 /// A claimed delivery with everything that its message is made of.
 #[derive(Clone, Debug)]
@@ -93,7 +98,7 @@ pub(super) async fn claim_in(
         return Ok(None);
     }
     let served = number_or_null(&row, "served")?.unwrap_or(0);
-    let Some(chosen) = standing::choose(tx, claim, served, now).await? else {
+    let Some(chosen) = choose_one_to_write_to(tx, claim, served, now).await? else {
         return Ok(None);
     };
     let Chosen { row, pair, turn } = chosen;
@@ -165,6 +170,26 @@ pub(super) async fn claim_in(
         lead,
         id,
     }))
+}
+
+/// The delivery that is to be claimed. Leads of people who are not written to any more are stopped on the way.
+async fn choose_one_to_write_to(
+    tx: &mut AnyConnection,
+    claim: &Claim,
+    served: i64,
+    now: Moment,
+) -> Result<Option<Chosen>, StoreError> {
+    for _ in 0..STOPPED_AT_ONCE {
+        let Some(chosen) = standing::choose(tx, claim, served, now).await? else {
+            return Ok(None);
+        };
+        let Some(why) = text_or_null(&chosen.row, "suppressed_why")? else {
+            return Ok(Some(chosen));
+        };
+        let lead = LeadId::new(text(&chosen.row, "lead_id")?);
+        lead::stop(tx, &lead, lead::parse_why(&why)?, now).await?;
+    }
+    Ok(None)
 }
 
 /// The ids of the steps before `step`, oldest first: for each what we wrote, then what the server made of
