@@ -335,7 +335,10 @@ impl Run<'_> {
             telling.say(&words);
         }
         let (unsettled, cases) = self.count_unsettled(&messages).await?;
-        let written_on = self.count_written_on(&messages);
+        let written_on = self.list_written_on(&messages);
+        for words in &written_on {
+            telling.say(words);
+        }
         self.relay.end()?;
         let summary = &mut self.summary;
         summary.planned = counts.planned;
@@ -355,7 +358,7 @@ impl Run<'_> {
             counted.disordered + counted.hurried + summary.displaced.saturating_sub(held_up);
         summary.answered = arriving::count_heard(&self.heard, Heard::Answered);
         summary.bounced = arriving::count_heard(&self.heard, Heard::Bounced);
-        summary.written_on = written_on;
+        summary.written_on = written_on.len() as u64;
         telling.say(&format!(
             "{} messages have arrived at the provider",
             messages.len()

@@ -148,7 +148,10 @@ pub fn decide(
         return Verdict::Unsettled(NoEvidence::FolderChanged);
     }
     let Some(conclusive_after) = conclusive_after(submission) else {
-        return match LOOKS.into_iter().find(|after| *after > watched_for) {
+        let settles_within = submission.settles_within;
+        let looks = LOOKS.into_iter().filter(|after| *after < settles_within);
+        let mut looks = looks.chain([settles_within]);
+        return match looks.find(|after| *after > watched_for) {
             Some(next) => Verdict::LookAgain {
                 at: look.at + next.saturating_sub(watched_for),
             },
@@ -221,14 +224,13 @@ pub const SIZES_APART: u64 = 10;
 pub const QUIET_FOR: Duration = Duration::from_mins(10);
 /// How long a canary is waited for.
 pub const PATIENCE: Duration = Duration::from_hours(24);
-/// When a copy is looked for that nobody promised, after the doubt became known. Servers that make copies were seen
-/// to take seconds.
-const LOOKS: [Duration; 5] = [
+/// When a copy is looked for that nobody promised, after the doubt became known, until the server's own time is over.
+/// Servers that make copies were seen to take seconds.
+const LOOKS: [Duration; 4] = [
     Duration::from_secs(2),
     Duration::from_secs(10),
     Duration::from_mins(1),
     Duration::from_mins(5),
-    Duration::from_mins(10),
 ];
 /// Between two looks while a canary is waited for: ever more seldom, within these.
 const AGAIN_AT_LEAST: Duration = Duration::from_secs(1);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use sandbox::Control;
+use sandbox::{Control, Delivered};
 
 use super::Run;
 use crate::story::mailboxes::{MARKS, Message};
@@ -24,40 +24,40 @@ impl Run<'_> {
     /// ones, so that none of them is on the wire.
     pub(super) fn let_some_be_heard_of(&mut self, control: &Control, n: usize) {
         let delivered = control.delivered();
-        let mut open: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
+        let mut open: BTreeMap<&str, (usize, &Delivered)> = BTreeMap::new();
         for (place, one) in delivered.iter().enumerate() {
             let text = String::from_utf8_lossy(&one.raw);
             let is_first = MARKS.first().is_some_and(|mark| text.contains(mark));
-            match (&one.message_id, is_first) {
-                (Some(id), true) => {
-                    open.insert(&one.recipient, (place, id));
-                }
-                _ => {
-                    open.remove(one.recipient.as_str());
-                }
+            if is_first {
+                open.insert(&one.recipient, (place, one));
+            } else {
+                open.remove(one.recipient.as_str());
             }
         }
         open.retain(|recipient, _| !self.heard.contains_key(*recipient));
         let mut newest: Vec<_> = open.into_iter().collect();
         newest.sort_by_key(|(_, (place, _))| std::cmp::Reverse(*place));
         newest.truncate(newest.len().saturating_sub(NEXT));
-        for (number, (recipient, (_, id))) in newest.into_iter().take(n + 1).enumerate() {
+        for (number, (recipient, (_, of))) in newest.into_iter().take(n + 1).enumerate() {
             let (heard, raw) = if number == n {
-                (Heard::Bounced, failure(recipient, id))
+                (Heard::Bounced, failure(recipient, of))
             } else {
-                (Heard::Answered, answer(recipient, id))
+                (Heard::Answered, answer(recipient, of))
             };
             control.deliver(&jane().address, raw);
             self.heard.insert(recipient.to_owned(), heard);
         }
     }
 
-    /// Second steps that reached somebody who had been heard of before.
-    pub(super) fn count_written_on(&self, messages: &[Message]) -> u64 {
+    /// The second steps that reached somebody who had been heard of before, with how that was.
+    pub(super) fn list_written_on(&self, messages: &[Message]) -> Vec<String> {
         let seconds = messages.iter().filter(|message| message.step > 1);
         seconds
-            .filter(|message| self.heard.contains_key(&message.recipient))
-            .count() as u64
+            .filter_map(|message| {
+                let heard = self.heard.get(&message.recipient)?;
+                Some(format!("{} {heard:?}: written on", message.recipient))
+            })
+            .collect()
     }
 }
 
@@ -66,16 +66,20 @@ pub(super) fn count_heard(heard: &BTreeMap<String, Heard>, wanted: Heard) -> u64
     heard.values().filter(|heard| **heard == wanted).count() as u64
 }
 
-fn answer(from: &str, id: &str) -> String {
+/// As mail programs answer: the subject, and the id as the recipient sees it.
+fn answer(from: &str, to: &Delivered) -> String {
+    let id = to.message_id.as_deref().unwrap_or_default();
+    let subject = to.header("Subject").unwrap_or_default();
     format!(
-        "From: {from}\nTo: {}\nSubject: Re: A question\nMessage-ID: <answer.{from}>\n\
+        "From: {from}\nTo: {}\nSubject: Re: {subject}\nMessage-ID: <answer.{from}>\n\
          In-Reply-To: {id}\nReferences: {id}\n\nThank you, not now.\n",
         jane().address
     )
 }
 
 /// A DSN (RFC 3464) of the recipient's own server.
-fn failure(recipient: &str, id: &str) -> String {
+fn failure(recipient: &str, of: &Delivered) -> String {
+    let id = of.message_id.as_deref().unwrap_or_default();
     format!(
         "From: MAILER-DAEMON@leads.example\nTo: {}\nSubject: Undelivered\nMessage-ID: <failure.{recipient}>\n\
          MIME-Version: 1.0\n\
