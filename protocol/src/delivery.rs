@@ -8,6 +8,7 @@
 //!    └───────────────┼────────── refuted ─┤
 //!    ↑ returned: from Rejected and Bounced, and from what was suppressed with them
 //!                    └ interrupted ↗      └→ Unsettled → (a person) Accepted, Planned, Cancelled
+//! After a restore: Planned, Deferred → Accepted (a copy shows it) | Unsettled (it may have been sent)
 //! ```
 
 use serde::{Deserialize, Serialize};
@@ -146,6 +147,16 @@ pub enum Event {
         /// When it was seen there: the server may have taken it long after the connection ended.
         at: Timestamp,
     },
+    /// The ledger was put back, and a copy shows that the message was sent after it had been saved.
+    Copied {
+        /// When the copy was made, at the latest.
+        at: Timestamp,
+    },
+    /// The ledger was put back, and the message may have been sent after it had been saved.
+    MayBeSent {
+        /// When that became known.
+        at: Timestamp,
+    },
     /// The server cannot have taken the message: it is due again, as the same message, in its old place.
     Refuted,
     /// No evidence can come.
@@ -180,6 +191,8 @@ pub enum NoEvidence {
     SignedInAnew,
     /// In a day no later message showed that the server makes copies still.
     NoCanary,
+    /// The ledger was put back from a copy of its own: it may have been sent after that copy was made.
+    Restored,
 }
 
 /// A person's word on an unsettled delivery.
@@ -270,6 +283,10 @@ impl State {
             (Self::Attempting { .. }, Event::Accepted { at })
             | (Self::InDoubt { .. } | Self::Unsettled { .. }, Event::Found { at })
             | (
+                Self::Planned { .. } | Self::Deferred { .. } | Self::Unsettled { .. },
+                Event::Copied { at },
+            )
+            | (
                 Self::Unsettled { .. },
                 Event::Decided {
                     decision: Decision::Leave,
@@ -277,6 +294,9 @@ impl State {
                 },
             ) => Self::Accepted { at },
             (Self::InDoubt { since, due }, Event::Unsettled) => Self::Unsettled { since, due },
+            (Self::Planned { due } | Self::Deferred { due, .. }, Event::MayBeSent { at }) => {
+                Self::Unsettled { since: at, due }
+            }
             (Self::Attempting { due, .. }, Event::PutBack)
             | (Self::InDoubt { due, .. }, Event::Refuted)
             | (
@@ -316,6 +336,8 @@ impl Event {
             Self::Returned { .. } => "returned",
             Self::Doubted { .. } => "doubted",
             Self::Found { .. } => "found",
+            Self::Copied { .. } => "copied",
+            Self::MayBeSent { .. } => "may_be_sent",
             Self::Refuted => "refuted",
             Self::Unsettled => "unsettled",
             Self::Decided { .. } => "decided",
@@ -358,6 +380,8 @@ mod tests {
             reading().prop_map(|due| Event::Returned { due }),
             instant().prop_map(|at| Event::Doubted { at }),
             instant().prop_map(|at| Event::Found { at }),
+            instant().prop_map(|at| Event::Copied { at }),
+            instant().prop_map(|at| Event::MayBeSent { at }),
             Just(Event::Refuted),
             Just(Event::Unsettled),
             prop_oneof![

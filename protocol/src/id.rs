@@ -42,7 +42,7 @@ ids! {
     CampaignId = "cmp_";
     /// A lead of a campaign.
     LeadId = "lea_";
-    /// A delivery: one step to one lead. Also the value of the header `X-Unpause-Delivery`.
+    /// A delivery: one step to one lead.
     DeliveryId = "dlv_";
     /// A reconnect.
     ReconnectId = "rec_";

@@ -13,6 +13,7 @@ pub mod campaign;
 pub mod delivery;
 pub mod device;
 pub mod inbox;
+pub mod ledger;
 pub mod pace;
 pub mod reconnect;
 pub mod session;

@@ -1,8 +1,11 @@
 //! What every part of the relay shares. It is put together in `running`, and knows nobody who uses it.
 
+use std::sync::Arc;
+
 use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::mark::{Mark, Watch};
 use crate::oauth;
 use crate::provider::Providers;
 use crate::secret::Keys;
@@ -21,6 +24,10 @@ pub struct App {
     pub clock: Clock,
     /// What lasts.
     pub store: Store,
+    /// How far the relay has come, outside the database.
+    pub mark: Arc<Mark>,
+    /// What was compared with the sent folders since the start.
+    pub watch: Watch,
     /// What seals.
     pub keys: Keys,
     /// How connections are opened.

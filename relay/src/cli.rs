@@ -15,6 +15,7 @@ use crate::running::StartError;
 mod access;
 mod campaign;
 mod inbox;
+mod ledger;
 mod pace;
 mod print;
 mod reconnect;
@@ -57,6 +58,9 @@ enum Command {
     /// Reconnects and their receipts
     #[command(subcommand)]
     Reconnect(reconnect::Command),
+    /// What a restore of the database has left open
+    #[command(subcommand)]
+    Ledger(ledger::Command),
     /// Paired devices
     #[command(subcommand)]
     Device(access::Command),
@@ -159,6 +163,7 @@ fn perform(arguments: Arguments) -> Result<(), CliError> {
                 let config = load()?;
                 command.run(&Client::new(&config)?, &config, &printer).await
             }
+            Command::Ledger(command) => command.run(&client()?, &printer).await,
             Command::Device(command) => command.run(&client()?, &printer).await,
             Command::Suppression(command) => command.run(&client()?, &printer).await,
             // It also mends a configuration that lacks what it writes, so it does its own loading.

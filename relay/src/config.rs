@@ -35,6 +35,8 @@ pub struct Config {
     pub data: PathBuf,
     /// The file with the keys that seal credentials; not in `data` unless told so.
     pub key_file: PathBuf,
+    /// The file that says how far the relay has come; outside of what is put back from backups.
+    pub mark_file: PathBuf,
     /// Root certificates to trust beside those that the binary brings, PEM.
     pub extra_roots_file: Option<PathBuf>,
     /// Which log lines are written, in the words of `tracing`.
@@ -260,6 +262,9 @@ fn finish(draft: Draft, environment: &Environment) -> Result<Config, ConfigError
         None => base_folder(environment, "key_file", "XDG_CONFIG_HOME", ".config")?
             .join("unpause/unpause.key"),
     };
+    let mark_file = draft
+        .mark_file
+        .unwrap_or_else(|| key_file.with_extension("mark"));
     let providers = draft.providers.into_iter().map(|(id, draft)| {
         let provider = finish_provider(&id, draft)?;
         Ok((id, provider))
@@ -268,6 +273,7 @@ fn finish(draft: Draft, environment: &Environment) -> Result<Config, ConfigError
         listen: draft.listen,
         data,
         key_file,
+        mark_file,
         extra_roots_file: draft.extra_roots_file,
         log: draft.log,
         log_json: draft.log_json,

@@ -38,6 +38,7 @@ mod device;
 mod hosted;
 mod inbox;
 mod leads;
+mod ledger;
 mod reconnect;
 mod session;
 mod status;
@@ -103,6 +104,8 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::pace::ListPaces>()
         .mount::<api::pace::GetPace>()
         .mount::<api::pace::UpdatePace>()
+        .mount::<api::ledger::GetLedger>()
+        .mount::<api::ledger::KeepRelay>()
         .mount::<api::suppression::CreateSuppression>()
         .mount::<api::suppression::ListSuppressions>()
         .mount::<api::suppression::DeleteSuppression>()

@@ -16,6 +16,7 @@ use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::operator::OPERATOR_FILE;
+use crate::mark::Mark;
 use crate::oauth;
 use crate::provider::Providers;
 use crate::secret::{self, KeyError, Keys};
@@ -136,6 +137,7 @@ impl RunningApp {
             address: config.listen,
             source,
         })?;
+        let (mark, watch) = Mark::begin(&config.mark_file, &store, &clock).await?;
         let operator_hash = write_operator_token(&config.data.join(OPERATOR_FILE))?;
         let providers = Providers::new(&config, oauth.clone());
         let (bell, wanted) = Bell::new();
@@ -143,6 +145,8 @@ impl RunningApp {
             config,
             clock,
             store,
+            mark,
+            watch,
             keys,
             dialer,
             oauth,
@@ -183,6 +187,10 @@ impl RunningApp {
         self.workers.stop().await;
         if let Err(error) = self.app.store.beat().await {
             tracing::warn!(%error, "the time since the last beat is not on record");
+        }
+        let lived_ms = self.app.store.lived_ms(self.app.clock.now());
+        if let Err(error) = self.app.mark.sync(lived_ms).await {
+            tracing::warn!(%error, "the mark is not written");
         }
         self.app.store.close().await;
         let _ = std::fs::remove_file(self.app.config.data.join(OPERATOR_FILE));

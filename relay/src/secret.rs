@@ -17,6 +17,8 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use crate::tag::Tags;
+
 /// Bytes of randomness in a token, a code and an id.
 const TOKEN_BYTES: usize = 24;
 /// First line of a key file, so that another file is not taken for one.
@@ -70,6 +72,7 @@ fn random_bytes<const N: usize>() -> [u8; N] {
 pub struct Keys {
     at_rest: ChaCha20Poly1305,
     opening: OpeningKey,
+    tags: Tags,
     id: String,
 }
 
@@ -200,6 +203,7 @@ impl Keys {
         Self {
             at_rest: ChaCha20Poly1305::new(&Key::from(*at_rest)),
             opening: OpeningKey::derive(&opening),
+            tags: Tags::new(derive("unpause message tags v1")),
             id,
         }
     }
@@ -212,6 +216,11 @@ impl Keys {
     /// The key that opens what browsers seal.
     pub fn opening(&self) -> &OpeningKey {
         &self.opening
+    }
+
+    /// Makes and knows the tags of our messages.
+    pub fn tags(&self) -> &Tags {
+        &self.tags
     }
 
     /// Seals a value for storage; it opens only with the same `context`, so that a sealed column cannot

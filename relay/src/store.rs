@@ -31,10 +31,13 @@ pub mod inbox;
 pub mod lead;
 pub mod person;
 pub mod reconnect;
+pub mod restored;
 pub mod resume;
+pub mod runs;
 pub mod set_back;
 pub mod stall;
 pub mod standing;
+mod stops;
 
 /// The tables, in the order in which they came.
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
@@ -54,6 +57,8 @@ pub struct Store {
     r_ms_at_open: i64,
     /// Known outcomes that the database did not take.
     aside: Arc<aside::Aside>,
+    /// Whoever is not to be written to any more, outside the database.
+    stops: stops::Stops,
     /// The attempts that are under way here.
     holds: hold::Holds,
     /// Campaigns that leads are being added to.
@@ -208,6 +213,7 @@ impl Store {
             lived_at_open: clock.lived(),
             r_ms_at_open,
             aside: Arc::new(aside::Aside::beside(path)),
+            stops: stops::Stops::default(),
             holds: hold::Holds::default(),
             importing: Arc::default(),
             _lock: Arc::new(lock),

@@ -28,6 +28,7 @@ mod mailbox;
 mod memory;
 mod reading;
 mod reconnect;
+mod restored;
 mod returned;
 mod sending;
 mod settling;
@@ -211,6 +212,7 @@ async fn beat(app: Arc<App>, mut stop: watch::Receiver<bool>) {
                 "cannot keep the running time"
             );
         }
+        restored::sync_mark(&app).await;
     }
 }
 

@@ -405,9 +405,9 @@ impl Run<'_> {
 
     /// Steps that a person must decide and that reached nobody, with the steps that wait behind them.
     async fn count_unsettled(&self, messages: &[Message]) -> Result<(u64, Vec<UnsettledCase>)> {
-        let arrived: BTreeSet<&str> = messages
+        let arrived: BTreeSet<(&str, usize)> = messages
             .iter()
-            .map(|message| message.delivery.as_str())
+            .map(|message| (message.recipient.as_str(), message.step))
             .collect();
         let unsettled = self.list_unsettled().await?;
         let cases: Vec<_> = unsettled
@@ -415,7 +415,7 @@ impl Run<'_> {
             .map(|one| UnsettledCase {
                 lead: one.to.to_string(),
                 step: one.step,
-                arrived: arrived.contains(one.id.as_str()),
+                arrived: arrived.contains(&(one.to.as_str(), one.step as usize)),
             })
             .collect();
         let unknown = cases.iter().filter(|one| !one.arrived).count() as u64;

@@ -23,6 +23,7 @@ pub mod page_server;
 pub mod pages;
 pub mod person;
 pub mod programs;
+pub mod restore;
 pub mod score;
 pub mod secrets;
 pub mod smtp_sink;

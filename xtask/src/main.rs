@@ -21,6 +21,7 @@ mod faults;
 mod fuzz;
 mod gzip;
 mod npm;
+mod restore;
 mod score;
 mod secrets;
 mod shell;
@@ -42,6 +43,7 @@ const COMMANDS: &[Command] = &[
     crash::COMMAND,
     faults::COMMAND,
     burn::COMMAND,
+    restore::COMMAND,
     score::COMMAND,
     secrets::COMMAND,
     fuzz::COMMAND,

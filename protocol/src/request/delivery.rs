@@ -47,7 +47,7 @@ pub struct Deliveries {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Delivery {
-    /// Its name, and its header `X-Unpause-Delivery`.
+    /// Its name.
     pub id: DeliveryId,
     /// The lead.
     pub lead: LeadId,

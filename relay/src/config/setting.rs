@@ -102,6 +102,15 @@ pub static SETTINGS: &[Setting] = &[
         apply: Apply::Relay(|draft, text| put_some(&mut draft.key_file, read_path(text), "a path")),
     },
     Setting {
+        key: "mark_file",
+        kind: Kind::Text,
+        default: "`key_file` with the ending `.mark`",
+        meaning: "File that says how far the relay has come, so that a database that was put back is recognised. Leave it out of backups, and keep it apart from `data`.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.mark_file, read_path(text), "a path")
+        }),
+    },
+    Setting {
         key: "extra_roots_file",
         kind: Kind::Text,
         default: "none",
@@ -340,6 +349,7 @@ pub(super) struct Draft {
     pub(super) listen: SocketAddr,
     pub(super) data: Option<PathBuf>,
     pub(super) key_file: Option<PathBuf>,
+    pub(super) mark_file: Option<PathBuf>,
     pub(super) extra_roots_file: Option<PathBuf>,
     pub(super) log: String,
     pub(super) log_json: bool,
@@ -354,6 +364,7 @@ impl Default for Draft {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7411)),
             data: None,
             key_file: None,
+            mark_file: None,
             extra_roots_file: None,
             log: "info".to_owned(),
             log_json: false,

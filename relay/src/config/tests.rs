@@ -238,6 +238,7 @@ fn every_field_has_its_setting() {
         listen,
         data,
         key_file,
+        mark_file,
         extra_roots_file,
         log,
         log_json,
@@ -248,6 +249,7 @@ fn every_field_has_its_setting() {
     assert_ne!(listen, default.listen);
     assert_ne!(data, default.data);
     assert_ne!(key_file, default.key_file);
+    assert_ne!(mark_file, default.mark_file);
     assert_ne!(extra_roots_file, default.extra_roots_file);
     assert_ne!(log, default.log);
     assert_ne!(log_json, default.log_json);

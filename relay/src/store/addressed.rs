@@ -118,6 +118,11 @@ impl Store {
                 .transpose()?
                 .map(|found| found.addressed));
         }
+        if let Some(tag) = &named.tag
+            && let Some(found) = self.find_by_tag(inbox, tag).await?
+        {
+            return Ok(Some(found.addressed));
+        }
         for address in &named.addresses {
             let sent = self.list_sent_to(inbox, address, arrived_at).await?;
             let found = match &named.subject {
@@ -170,6 +175,26 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// The delivery of this inbox whose message bears this tag.
+    async fn find_by_tag(
+        &self,
+        inbox: &InboxId,
+        tag: &str,
+    ) -> Result<Option<Candidate>, StoreError> {
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM deliveries d JOIN leads l ON l.id = d.lead_id \
+             JOIN campaigns c ON c.id = d.campaign_id \
+             WHERE d.inbox_id = $1 AND d.attempt > 0 AND LOWER(d.message_id) >= $2 AND LOWER(d.message_id) < $3 LIMIT 1"
+        )))
+        .bind(inbox.to_string())
+        // Of the ids that begin with it: `A` follows `@`.
+        .bind(format!("{}@", tag.to_ascii_lowercase()))
+        .bind(format!("{}A", tag.to_ascii_lowercase()))
+        .fetch_optional(&self.reader)
+        .await?;
+        row.as_ref().map(candidate).transpose()
     }
 
     /// What this inbox may have sent to an address before then, the latest first.

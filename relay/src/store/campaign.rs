@@ -9,7 +9,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::clocks::{Moment, Of, PairClock, settle_clocks};
-use super::{Store, StoreError, json, lead, number, small, text, to_json};
+use super::{Store, StoreError, json, lead, number, restored, small, text, to_json};
 use crate::secret::random_text;
 
 impl Store {
@@ -107,6 +107,7 @@ impl Store {
         loop {
             let mut tx = self.writer.begin().await?;
             let Some(position) = plan_first_steps(&mut tx, id, planned_to, now).await? else {
+                restored::hold_written_to(&mut tx, id, now).await?;
                 apply(&mut tx, id, Event::Start, now).await?;
                 return Ok(tx.commit().await?);
             };

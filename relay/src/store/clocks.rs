@@ -201,8 +201,9 @@ pub(super) async fn note_running_time(
     tx: &mut AnyConnection,
     now: Moment,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE running_time SET r_ms = $1 WHERE id = 1 AND r_ms < $1")
+    sqlx::query("UPDATE running_time SET r_ms = $1, at_ms = $2 WHERE id = 1 AND r_ms < $1")
         .bind(now.r_ms)
+        .bind(now.at.as_ms())
         .execute(tx)
         .await?;
     Ok(())

@@ -16,7 +16,8 @@ use super::budget::note_lost_attempt;
 use super::clocks::{Moment, load_clock, note_running_time, rest_from};
 use super::standing::{self, Told};
 use super::{
-    Store, StoreError, campaign, json, lead, number, number_or_null, small, text, text_or_null,
+    Store, StoreError, campaign, json, lead, number, number_or_null, restored, small, text,
+    text_or_null,
 };
 
 mod claim;
@@ -180,7 +181,11 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut tx = self.writer.begin().await?;
         decide(&mut tx, id, decision, self.moment(now)).await?;
+        let lead = load_lead_id(&mut tx, id).await?;
         tx.commit().await?;
+        if decision == Decision::Cancel {
+            self.note_stop(&lead, Suppression::Person, now).await;
+        }
         Ok(())
     }
 }
@@ -197,6 +202,7 @@ pub(super) async fn decide(
         at: now.at,
     };
     transition(tx, id, event, now).await?;
+    restored::follow_decision(tx, id, decision, now).await?;
     if decision == Decision::Cancel {
         let lead = load_lead_id(tx, id).await?;
         lead::stop(tx, &lead, Suppression::Person, now).await?;
@@ -257,6 +263,8 @@ enum Base {
     Now,
     /// From when it came into doubt: a copy shows that it was taken by then, whenever it was found.
     Doubt,
+    /// From now: it was sent after the ledger had been saved, and nothing was tried now.
+    Restore,
 }
 
 /// Moves a delivery by an event that is no attempt's, and does what follows from its new state.
@@ -269,13 +277,21 @@ pub(super) async fn transition(
     let attempt = load_attempt(tx, id).await?;
     let base = match &event {
         Event::Found { .. } => Base::Doubt,
+        Event::Copied { .. } => Base::Restore,
         _ => Base::Now,
     };
-    let state = load_state(tx, id)
-        .await?
+    let before = load_state(tx, id).await?;
+    let is_sent_anew = matches!(
+        (&before, &event),
+        (State::Bounced { .. }, Event::Returned { .. })
+    );
+    let state = before
         .apply(event)
         .map_err(|refused| StoreError::Conflict(refused.to_string()))?;
     put_state(tx, id, attempt, &state, None, now).await?;
+    if is_sent_anew {
+        restored::note_resend(tx, id).await?;
+    }
     follow(tx, id, &state, base, now).await?;
     Ok(state)
 }
@@ -375,7 +391,7 @@ async fn plan_next(
         let reading = load_clock(tx, &campaign, &inbox).await?.read(now);
         let doubted = number_or_null(&row, "doubted_ms")?.map(Reading::from_ms);
         let from = match base {
-            Base::Now => reading,
+            Base::Now | Base::Restore => reading,
             Base::Doubt => doubted.unwrap_or(reading),
         };
         let mut new = campaign::NewDelivery {

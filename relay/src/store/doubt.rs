@@ -109,6 +109,10 @@ impl Store {
         let found = Event::Found { at: now };
         apply_where_it_fits(&mut tx, &addressed.delivery, found, moment).await?;
         tx.commit().await?;
+        if stopped {
+            self.note_stop(&addressed.lead, Suppression::Replied, now)
+                .await;
+        }
         Ok(stopped)
     }
 
@@ -120,6 +124,9 @@ impl Store {
         person::note_suppressed(&mut tx, lead, why, moment).await?;
         person::stop_others(&mut tx, lead, why, moment).await?;
         tx.commit().await?;
+        if stopped {
+            self.note_stop(lead, Suppression::Complained, now).await;
+        }
         Ok(stopped)
     }
 

@@ -99,11 +99,19 @@ impl Store {
         .bind(campaign.to_string())
         .fetch_all(&mut *tx)
         .await?;
-        let now = self.moment(now);
+        let moment = self.moment(now);
+        let mut leads = Vec::new();
         for row in &rows {
-            delivery::decide(&mut tx, &DeliveryId::new(text(row, "id")?), decision, now).await?;
+            let id = DeliveryId::new(text(row, "id")?);
+            delivery::decide(&mut tx, &id, decision, moment).await?;
+            if decision == Decision::Cancel {
+                leads.push(delivery::load_lead_id(&mut tx, &id).await?);
+            }
         }
         tx.commit().await?;
+        for lead in &leads {
+            self.note_stop(lead, Suppression::Person, now).await;
+        }
         Ok(rows.len() as u64)
     }
 

@@ -32,6 +32,8 @@ use bounce::{Form, Found};
 use head::Head;
 use parts::Body;
 
+use crate::tag::{self, Tags};
+
 /// Ids of one message that are looked up. Threads have some dozens; each look-up costs a query, and anybody may
 /// send a message that names thousands.
 const IDS_MAX: usize = 100;
@@ -57,8 +59,10 @@ pub enum Arrival {
 pub struct Named {
     /// Its ids, and those of its thread, without angle brackets.
     pub ids: Vec<String>,
-    /// Our delivery header.
+    /// The delivery header of earlier versions.
     pub delivery: Option<String>,
+    /// What may be a tag of ours.
+    pub tag: Option<String>,
     /// The recipients that the report is about, in small letters.
     pub addresses: Vec<String>,
     /// Its subject; `None` where none is shown.
@@ -72,8 +76,12 @@ pub struct Copy {
     pub message_id: Option<String>,
     /// What the server keeps of an id that it replaced.
     pub original_ids: Vec<String>,
-    /// Our own header.
+    /// The header of earlier versions, with the delivery's id.
     pub delivery: Option<String>,
+    /// The header that may bear a tag of ours.
+    pub tag: Option<String>,
+    /// The recipients, in small letters.
+    pub to: Vec<String>,
 }
 
 /// Headers in which servers keep an id that they replaced: Exchange Online and Gmail.
@@ -87,6 +95,7 @@ impl Copy {
     pub fn is_ours(&self, message_ids: &HashSet<&str>) -> bool {
         let known = |id: &String| message_ids.contains(id.as_str());
         self.delivery.is_some()
+            || self.tag.as_deref().is_some_and(tag::has_form)
             || self.message_id.as_ref().is_some_and(known)
             || self.original_ids.iter().any(known)
     }
@@ -96,6 +105,18 @@ impl Copy {
         self.message_id.as_deref() == Some(message_id)
             || self.original_ids.iter().any(|kept| kept == message_id)
             || self.delivery.as_deref() == Some(id.as_str())
+            || self.tag.as_ref().is_some_and(|tag| {
+                let local = message_id.split_once('@').map(|(local, _)| local);
+                tag::has_form(tag) && local.is_some_and(|local| local.eq_ignore_ascii_case(tag))
+            })
+    }
+
+    /// The tag of ours that it bears, wherever it stands.
+    pub fn find_tag(&self, tags: &Tags) -> Option<String> {
+        let texts = self.tag.iter().chain(&self.message_id);
+        texts
+            .chain(&self.original_ids)
+            .find_map(|text| tags.find(text))
     }
 }
 
@@ -200,5 +221,7 @@ pub fn parse_copy(headers: &[u8]) -> Copy {
             .filter_map(|name| text(name))
             .collect(),
         delivery: text(super::message::DELIVERY_HEADER),
+        tag: text(super::message::TAG_HEADER),
+        to: Head::parse(headers).map_or_else(Vec::new, |head| head.addresses("To")),
     }
 }

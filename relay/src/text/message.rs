@@ -10,9 +10,14 @@ use protocol::inbox::Address;
 use protocol::timestamp::Timestamp;
 
 use super::template::{self, TemplateError};
+use crate::tag;
 
-/// The header by which a delivery is recognised wherever its message turns up. Its value is the
-/// delivery's id, which is random.
+/// The header by which a message is recognised where its id was replaced. Its value is the message's tag. Many mailers
+/// write a header of this name, so that a value is ours only where the tag says so.
+pub const TAG_HEADER: &str = "X-Correlation-ID";
+
+/// The header that earlier versions wrote, with the delivery's id; messages whose ids are of those versions bear it
+/// still.
 pub const DELIVERY_HEADER: &str = "X-Unpause-Delivery";
 
 /// The longest subject. A line is at most 998 bytes (RFC 5322 §2.1.1), and a subject without a space cannot be
@@ -92,8 +97,12 @@ pub fn compose(parts: &Parts<'_>) -> Result<Vec<u8>, MessageError> {
         .date(date)
         .message_id(Some(format!("<{}>", parts.message_id)))
         // RFC 2045 §4: without it the type and the encoding below mean nothing.
-        .header(MIME_VERSION_1_0)
-        .header(Delivery(parts.delivery.to_string()));
+        .header(MIME_VERSION_1_0);
+    // The same message bears the same marks at every attempt, also where an earlier version made the first one.
+    builder = match tag_of(parts.message_id) {
+        Some(tag) => builder.header(TagHeader(tag.to_owned())),
+        None => builder.header(DeliveryHeader(parts.delivery.to_string())),
+    };
     // Of some ids only the left side is known, which no header can bear.
     let thread = parts.thread.iter().filter(|id| id.contains('@'));
     if let Some(parent) = thread.clone().next_back() {
@@ -190,11 +199,35 @@ fn mailbox(address: &Address) -> Result<Mailbox, MessageError> {
     Ok(Mailbox::new(None, parsed))
 }
 
+/// The tag in a message id that has one.
+fn tag_of(message_id: &str) -> Option<&str> {
+    let (local, _) = message_id.split_once('@')?;
+    tag::has_form(local).then_some(local)
+}
+
+/// [`TAG_HEADER`] as the builder wants it.
+#[derive(Clone)]
+struct TagHeader(String);
+
+impl Header for TagHeader {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str(TAG_HEADER)
+    }
+
+    fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self(text.to_owned()))
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), self.0.clone())
+    }
+}
+
 /// [`DELIVERY_HEADER`] as the builder wants it.
 #[derive(Clone)]
-struct Delivery(String);
+struct DeliveryHeader(String);
 
-impl Header for Delivery {
+impl Header for DeliveryHeader {
     fn name() -> HeaderName {
         HeaderName::new_from_ascii_str(DELIVERY_HEADER)
     }

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, watch};
 use super::confirming::{look_for_correction, meet, note_worked, perform, probe};
 use super::memory::{Memory, grown, spread};
 use super::reading::read_inbox;
+use super::restored::not_before;
 use super::settling::settle;
 use super::{WorkError, sending};
 use crate::app::App;
@@ -160,10 +161,13 @@ async fn work(
     keep_rest(app, &inbox.id, memory).await?;
     if inbox.gap_open || memory.read_at.is_none_or(|at| at <= now) {
         read_inbox(app, inbox, &mut memory.mailbox).await?;
-        app.store.close_gap(&inbox.id, app.clock.now()).await?;
         // From its beginning: where the clock jumped meanwhile, what came then is read next.
-        let poll_every = spread(app, &inbox.id, "poll", app.config.timing.poll_every);
-        memory.read_at = Some(now + poll_every);
+        let read_at = now + spread(app, &inbox.id, "poll", app.config.timing.poll_every);
+        let not_before = not_before(app, inbox);
+        if not_before.is_none() {
+            app.store.close_gap(&inbox.id, app.clock.now()).await?;
+        }
+        memory.read_at = Some(not_before.map_or(read_at, |at| at.min(read_at)));
         memory.worked.read = true;
         note_worked(app, inbox, memory, Worked::Read).await?;
     }

@@ -7,6 +7,7 @@ use protocol::connection::is_alarming;
 use protocol::timestamp::Timestamp;
 
 use super::WorkError;
+use super::restored::compare;
 use super::token::{Freshness, load_sign_in};
 use crate::app::App;
 use crate::engine::doubt::{Look, Seen};
@@ -43,6 +44,8 @@ pub(super) struct Reader {
     awaits_names: bool,
     /// Up to where the sent folder was searched for names.
     names_read_to: Option<FolderPosition>,
+    /// Up to where the sent folder was compared with the ledger.
+    compared_to: Option<FolderPosition>,
 }
 
 /// Folders in which an answer may stand.
@@ -130,6 +133,7 @@ impl Mailbox {
             };
             // Noted before the first byte of a message can be sent over the new session.
             let place = reader.find_sent_place().await?;
+            compare(app, inbox, &mut reader, place.as_ref()).await?;
             Ok::<_, WorkError>((reader, place))
         });
         let alarms = |failure: &Failure| {
@@ -201,6 +205,7 @@ impl Reader {
             opened: None,
             awaits_names: true,
             names_read_to: None,
+            compared_to: None,
         })
     }
 
@@ -247,7 +252,35 @@ impl Reader {
         Places { near, others }
     }
 
-    async fn find_sent_place(&mut self) -> Result<Option<SentPlace>, WorkError> {
+    /// The sent folder, where there is one.
+    pub(super) fn sent_folder(&self) -> Option<&Folder> {
+        self.sent_folder.as_ref()
+    }
+
+    /// Up to where the sent folder was compared with the ledger over this connection.
+    pub(super) fn compared_to(&self) -> Option<FolderPosition> {
+        self.compared_to
+    }
+
+    /// Whether nothing came to the sent folder since it was compared, as far as the server tells without opening it.
+    pub(super) async fn has_compared_all(&mut self) -> Result<bool, WorkError> {
+        let (Some(compared), Some(folder)) = (self.compared_to, self.sent_folder.clone()) else {
+            return Ok(false);
+        };
+        // RFC 9051 §6.3.11: not of the folder that is open.
+        if self.is_in(&folder, compared.uid_validity) {
+            return Ok(false);
+        }
+        let status = self.session.find_status(&folder).await?;
+        Ok(status == Some((compared.uid_validity, compared.uid_next)))
+    }
+
+    /// It was compared up to here.
+    pub(super) fn note_compared(&mut self, position: FolderPosition) {
+        self.compared_to = Some(position);
+    }
+
+    pub(super) async fn find_sent_place(&mut self) -> Result<Option<SentPlace>, WorkError> {
         let Some(folder) = self.sent_folder.clone() else {
             return Ok(None);
         };

@@ -9,6 +9,7 @@ use protocol::timestamp::Timestamp;
 
 use super::WorkError;
 use super::mailbox::{Mailbox, Places, Reader, learn_names};
+use super::restored::compare_where_changed;
 use super::returned::read_failure;
 use crate::app::App;
 use crate::failure::Failure;
@@ -83,6 +84,7 @@ pub(super) async fn read_inbox(
 ) -> Result<Found, WorkError> {
     let began_at = app.clock.now();
     let reader = mailbox.reader(app, inbox).await?;
+    compare_where_changed(app, inbox, reader).await?;
     learn_names(app, inbox, reader).await?;
     let places = reader.list_places();
     let mut found = Found::default();
@@ -214,7 +216,13 @@ impl Task<'_> {
                 if begin.is_before(&header) {
                     continue;
                 }
-                if is_inbox || !own::is_own(&header.bytes, &self.inbox.address) {
+                let tags = self.app.keys.tags();
+                let is_ours = if is_inbox {
+                    own::is_tagged(&header.bytes, tags)
+                } else {
+                    own::is_own(&header.bytes, &self.inbox.address, tags)
+                };
+                if !is_ours {
                     self.read_one(mailbox, position, &header, found).await?;
                 }
             }

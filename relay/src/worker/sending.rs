@@ -16,6 +16,7 @@ use super::WorkError;
 use super::confirming::{note_failing, note_worked, suspect};
 use super::keeping::{Kept, keep};
 use super::memory::Memory;
+use super::restored::not_before;
 use super::settling::keep_copy;
 use crate::app::App;
 use crate::engine::outcome::{InboxDoes, decide_refused, find_end};
@@ -58,7 +59,10 @@ pub(super) async fn send_due(
     }
     let (_, sent) = memory.mailbox.sender(app, inbox).await?;
     note_worked(app, inbox, memory, Worked::SignedIn).await?;
-    if memory.has_gap(app.clock.now()) {
+    if memory.has_gap(app.clock.now()) || not_before(app, inbox).is_some() {
+        return Ok(());
+    }
+    if app.store.find_another_relay().await?.is_some() {
         return Ok(());
     }
     let mut next = app
@@ -69,6 +73,7 @@ pub(super) async fn send_due(
     let mut accepted_any = false;
     while let Some(job) = next {
         let _hold = app.store.hold(&job.id);
+        app.mark.note_attempt(&inbox.id, sent.as_ref()).await;
         let (end, message) = match attempt(app, inbox, memory, &job).await {
             Ok(done) => done,
             Err(error) => {
@@ -333,6 +338,7 @@ fn claim(app: &App, inbox: &Inbox, sent: Option<SentPlace>) -> Claim {
     Claim {
         inbox: inbox.id.clone(),
         domain: inbox.address.domain().to_owned(),
+        tags: app.keys.tags().clone(),
         now,
         lease_until: now + app.config.timing.lease_for,
         sent,

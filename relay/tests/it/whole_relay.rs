@@ -21,6 +21,7 @@ mod people;
 mod reconnects;
 mod refused;
 mod restarts;
+mod restored;
 mod servers;
 mod set_back;
 mod stall;

@@ -63,7 +63,7 @@ mod tests {
     fn message(recipient: &str, step: usize) -> Message {
         Message {
             recipient: format!("{recipient}@leads.example"),
-            delivery: String::new(),
+            tag: String::new(),
             step,
             at_ms: None,
         }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// The header that names a delivery.
-const DELIVERY_HEADER: &str = "X-Unpause-Delivery";
+/// The header by which a message of the relay is known.
+const TAG_HEADER: &str = "X-Correlation-ID";
 /// What the body of each step of a story contains, first to last.
 pub const MARKS: [&str; 2] = ["This is the first note.", "This is the second note."];
 
@@ -13,8 +13,8 @@ pub const MARKS: [&str; 2] = ["This is the first note.", "This is the second not
 pub struct Message {
     /// The recipient.
     pub recipient: String,
-    /// The delivery that its header names.
-    pub delivery: String,
+    /// The value of its header; the same message bears the same.
+    pub tag: String,
     /// The step, from 1, by the words of its body.
     pub step: usize,
     /// When it arrived, by the server's clock; `None` where the server does not tell.
@@ -23,16 +23,11 @@ pub struct Message {
 
 impl Message {
     /// A message of a story; `None` for any other.
-    pub fn of(
-        recipient: &str,
-        delivery: Option<&str>,
-        body: &str,
-        at_ms: Option<i64>,
-    ) -> Option<Self> {
+    pub fn of(recipient: &str, tag: Option<&str>, body: &str, at_ms: Option<i64>) -> Option<Self> {
         let step = MARKS.iter().position(|mark| body.contains(mark))? + 1;
         Some(Self {
             recipient: recipient.to_owned(),
-            delivery: delivery?.to_owned(),
+            tag: tag?.to_owned(),
             step,
             at_ms,
         })
@@ -42,12 +37,12 @@ impl Message {
     pub fn parse(recipient: &str, raw: &[u8], at_ms: Option<i64>) -> Option<Self> {
         let text = String::from_utf8_lossy(raw);
         let (head, body) = text.split_once("\r\n\r\n")?;
-        let delivery = head.lines().find_map(|line| {
+        let tag = head.lines().find_map(|line| {
             let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case(DELIVERY_HEADER)
+            name.eq_ignore_ascii_case(TAG_HEADER)
                 .then(|| value.trim().to_owned())
         });
-        Self::of(recipient, delivery.as_deref(), body, at_ms)
+        Self::of(recipient, tag.as_deref(), body, at_ms)
     }
 }
 
@@ -56,7 +51,7 @@ impl Message {
 pub struct Count {
     /// Recipients that have each step, by step.
     pub accepted: [u64; 2],
-    /// Messages beyond the first of a delivery, and deliveries beyond the first of a recipient's step.
+    /// Messages beyond the first of a recipient's step.
     pub duplicated: u64,
     /// Recipients whose second step came before their first.
     pub disordered: u64,
@@ -132,10 +127,10 @@ pub fn list_hurried(messages: &[Message], wait: Duration) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn message(recipient: &str, delivery: &str, step: usize, at_ms: i64) -> Message {
+    fn message(recipient: &str, tag: &str, step: usize, at_ms: i64) -> Message {
         Message {
             recipient: recipient.to_owned(),
-            delivery: delivery.to_owned(),
+            tag: tag.to_owned(),
             step,
             at_ms: Some(at_ms),
         }

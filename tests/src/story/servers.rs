@@ -284,7 +284,7 @@ impl Servers {
                 .filter_map(|one| {
                     Message::of(
                         &one.recipient,
-                        one.header("X-Unpause-Delivery"),
+                        one.header("X-Correlation-ID"),
                         &one.body,
                         None,
                     )

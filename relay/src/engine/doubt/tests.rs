@@ -56,6 +56,7 @@ fn copy(message_id: &str, delivery: Option<&str>) -> Copy {
         message_id: Some(message_id.to_owned()),
         original_ids: Vec::new(),
         delivery: delivery.map(str::to_owned),
+        ..Copy::default()
     }
 }
 
@@ -92,7 +93,7 @@ fn a_copy_settles_it_under_either_of_its_ids() {
     let rewritten = Copy {
         message_id: Some("theirs@mail.example".to_owned()),
         original_ids: vec!["one@acme.example".to_owned()],
-        delivery: None,
+        ..Copy::default()
     };
     let theirs = Some("theirs@mail.example".to_owned());
     for submission in [SERVER, CLIENT] {

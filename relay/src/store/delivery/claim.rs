@@ -16,7 +16,7 @@ use super::super::standing::{self, Chosen};
 use super::super::{Store, StoreError, json, lead, number, small, text, text_or_null};
 use super::{ATTEMPTING_AT_MOST, put_state, state_from};
 use crate::record::{Budgets, Pace, Queue, SentPlace, Turn};
-use crate::secret::random_text;
+use crate::tag::{Named, Tags};
 
 /// Leads that one claim stops because their person is not written to; the next claim goes on.
 const STOPPED_AT_ONCE: usize = 50;
@@ -55,6 +55,8 @@ pub struct Claim {
     pub inbox: InboxId,
     /// Its domain, for a new message id.
     pub domain: String,
+    /// Makes new message ids.
+    pub tags: Tags,
     /// The present instant, by the database's clock; with SQLite that is the relay's own.
     pub now: Timestamp,
     /// Until when the attempt is ours alone.
@@ -109,8 +111,17 @@ pub(super) async fn claim_in(
     let state = state_from(&row)?
         .apply(event)
         .map_err(|refused| StoreError::Conflict(refused.to_string()))?;
+    let lead = LeadId::new(text(&row, "lead_id")?);
+    let step = number(&row, "step")?;
+    let named = Named {
+        campaign: &pair.campaign,
+        lead: &lead,
+        step,
+        resends: number(&row, "resends")?,
+    };
+    // What an earlier version gave it stays its id.
     let message_id = text_or_null(&row, "message_id")?
-        .unwrap_or_else(|| format!("{}@{}", random_text(), claim.domain));
+        .unwrap_or_else(|| claim.tags.make_message_id(&named, &claim.domain));
     put_state(tx, &id, before, &state, Some(attempt), now).await?;
     let sent = claim.sent.as_ref();
     sqlx::query(
@@ -135,8 +146,6 @@ pub(super) async fn claim_in(
             .await?;
     }
     note_running_time(tx, now).await?;
-    let lead = LeadId::new(text(&row, "lead_id")?);
-    let step = number(&row, "step")?;
     let deferrals = sqlx::query(
         "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM attempts WHERE delivery_id = $1 AND outcome = 'deferred'",
     )

@@ -250,6 +250,7 @@ async fn claim(store: &Store, inbox: &InboxId) -> bool {
     let claim = Claim {
         inbox: inbox.clone(),
         domain: "acme.example".to_owned(),
+        tags: crate::tag::Tags::new([7; 32]),
         now: NOW,
         lease_until: NOW + Duration::from_mins(1),
         sent: None,

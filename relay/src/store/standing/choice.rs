@@ -27,7 +27,7 @@ const CHANGES_AT_MOST: usize = 8;
 
 /// What a claim needs of a delivery.
 const CLAIMED: &str = "SELECT d.id AS id, d.campaign_id AS campaign_id, d.lead_id AS lead_id, d.step AS step, \
-     d.attempt AS attempt, d.message_id AS message_id, d.state AS state, d.due_ms AS due_ms, \
+     d.attempt AS attempt, d.resends AS resends, d.message_id AS message_id, d.state AS state, d.due_ms AS due_ms, \
      d.rest_until_ms AS rest_until_ms, d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, \
      d.in_doubt_since_ms AS in_doubt_since_ms, d.cause AS cause, d.why AS why, \
      l.address AS address, l.fields AS fields, c.steps AS steps, \

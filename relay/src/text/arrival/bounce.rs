@@ -289,6 +289,8 @@ pub(super) fn named(returned: &[Vec<u8>]) -> Named {
         }
         let delivery = head.value(crate::text::message::DELIVERY_HEADER);
         of.delivery = of.delivery.or(delivery);
+        let tag = head.value(crate::text::message::TAG_HEADER);
+        of.tag = of.tag.or(tag.filter(|tag| crate::tag::has_form(tag)));
         let subject = Some(head.subject().to_owned()).filter(|subject| !subject.is_empty());
         of.subject = of.subject.or(subject);
         of.addresses.extend(head.addresses("To"));

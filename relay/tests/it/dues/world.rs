@@ -281,6 +281,7 @@ impl World {
         let claim = Claim {
             inbox: id,
             domain: "acme.example".to_owned(),
+            tags: relay::tag::Tags::new([7; 32]),
             now,
             lease_until: now + Duration::from_mins(30),
             sent: None,

@@ -29,6 +29,7 @@ impl World {
         Claim {
             inbox: self.inboxes[inbox].clone(),
             domain: "acme.example".to_owned(),
+            tags: relay::tag::Tags::new([7; 32]),
             now: self.now,
             lease_until: self.now + LEASE_FOR,
             sent: Some(SentPlace {

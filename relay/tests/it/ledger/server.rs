@@ -112,6 +112,7 @@ impl Server {
             message_id: Some(message_id.to_owned()),
             original_ids: Vec::new(),
             delivery: Some(id.to_string()),
+            ..Copy::default()
         };
         let copied_at = match fate {
             Fate::Late => stored_at + within,

@@ -41,6 +41,7 @@ async fn an_attempt_whose_lease_runs_out_is_doubted_and_then_settled() {
     let claim = Claim {
         inbox: inbox.clone(),
         domain: "acme.example".to_owned(),
+        tags: relay::tag::Tags::new([7; 32]),
         now,
         lease_until: now + Duration::from_mins(1),
         sent: None,

@@ -125,6 +125,7 @@ async fn an_attempt_that_nobody_ends_is_settled_after_one_lease_by_the_new_clock
     let claim = Claim {
         inbox: inbox.clone(),
         domain: "acme.example".to_owned(),
+        tags: relay::tag::Tags::new([7; 32]),
         now,
         lease_until: now + Duration::from_mins(1),
         sent: None,

@@ -15,11 +15,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("failure", &[]),
     ("greeting", &[]),
     ("record", &[]),
-    ("secret", &[]),
+    ("tag", &[]),
+    ("secret", &["tag"]),
     ("sign_in", &[]),
     ("credentials", &["sign_in"]),
     // What texts say, and what follows.
-    ("text", &["record"]),
+    ("text", &["record", "tag"]),
     ("engine", &["record", "text"]),
     // Adapters: the network, the database, the log.
     ("tls", &["failure"]),
@@ -28,7 +29,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("oauth", &["failure", "secret", "tls"]),
     // Dues are readings of what the process lives, and every write keeps that; what an arrived message names is looked
     // up as it was read.
-    ("store", &["clock", "record", "secret", "text"]),
+    ("store", &["clock", "record", "secret", "tag", "text"]),
+    ("mark", &["clock", "record", "secret", "store"]),
     ("notify", &["store"]),
     ("log", &["config"]),
     // What is shared.
@@ -37,7 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "bell", "clock", "config", "oauth", "provider", "secret", "store", "tls",
+            "bell", "clock", "config", "mark", "oauth", "provider", "secret", "store", "tls",
         ],
     ),
     ("reconnect", &["app", "bell", "store"]),
@@ -91,6 +93,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "config",
             "credentials",
             "http",
+            "mark",
             "oauth",
             "provider",
             "record",

@@ -1,0 +1,454 @@
+//! The mark: a small file outside the database that says how far this relay has come. A database that is behind it was
+//! put back from a copy of its own. It is written at each attempt without waiting for the disk, and through to the
+//! disk at every beat and at an orderly end; it holds no secret. What follows is done in `worker::restored`.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use protocol::id::InboxId;
+use protocol::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Clock;
+use crate::record::SentPlace;
+use crate::secret::random_text;
+use crate::store::runs::Run;
+use crate::store::{Store, StoreError};
+
+/// The ending of the file of stops, which stands beside the mark.
+const STOPS: &str = "stops";
+/// Stops that are read again although the database may know them: it notes its own time by beats.
+const STOPS_BEFORE: Duration = Duration::from_hours(1);
+
+/// What the file says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Lines {
+    /// Of the process that wrote it: random at each start.
+    run: String,
+    /// The run that the database had then; `None` in the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<String>,
+    /// How long relays had lived on the database.
+    r_ms: i64,
+    inboxes: BTreeMap<InboxId, Line>,
+}
+
+/// What it says of an inbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Line {
+    /// Attempts that were begun.
+    attempts: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    folder: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    uid_validity: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    uid_next: Option<u32>,
+}
+
+/// How a database stands to the mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// It knows of all that was attempted.
+    Newest,
+    /// It was put back, and so many attempts are missing.
+    Behind(u64),
+    /// It was put back or carried elsewhere, and nobody knows what is missing.
+    Unknown,
+}
+
+/// The mark of a relay that runs.
+#[derive(Debug)]
+pub struct Mark {
+    path: PathBuf,
+    lines: Mutex<Lines>,
+}
+
+/// The file is another relay's by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("another relay writes the mark of this one")]
+pub struct Another;
+
+impl Mark {
+    /// Compares the database with the mark, notes in it what follows, and begins a run of its own.
+    pub async fn begin(
+        path: &Path,
+        store: &Store,
+        clock: &Clock,
+    ) -> Result<(Arc<Self>, Watch), StoreError> {
+        let found = read(path);
+        let ledger = store.load_run().await?;
+        let gap = ledger.at.map_or(Duration::ZERO, |at| clock.now().since(at));
+        let mut verdicts = BTreeMap::new();
+        for inbox in ledger.attempts.keys() {
+            let missing = match judge(found.as_ref(), &ledger, inbox) {
+                Verdict::Newest => continue,
+                Verdict::Behind(missing) => i64::try_from(missing).unwrap_or(i64::MAX),
+                Verdict::Unknown => -1,
+            };
+            verdicts.insert(inbox.clone(), missing);
+        }
+        if !verdicts.is_empty() {
+            tracing::warn!(
+                n_inboxes = verdicts.len(),
+                "the database is behind its mark: it was put back; what was sent since is looked for first"
+            );
+        }
+        let line = |(inbox, attempts): (&InboxId, &u64)| {
+            let line = Line {
+                attempts: *attempts,
+                ..Line::default()
+            };
+            (inbox.clone(), line)
+        };
+        let lines = Lines {
+            run: random_text(),
+            before: ledger.run.clone(),
+            r_ms: ledger.r_ms,
+            inboxes: ledger.attempts.iter().map(line).collect(),
+        };
+        // The file first: a database without this run then has attempted nothing in it.
+        let is_marked = match write(path, &lines, true) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(
+                    path = %path.display(), %error,
+                    "the mark cannot be written: a database that is put back will not be recognised by it"
+                );
+                false
+            }
+        };
+        let run = is_marked.then_some(lines.run.as_str());
+        store.begin_run(run, &verdicts, gap, clock.now()).await?;
+        store.keep_stops_in(path.with_extension(STOPS));
+        // What the database knows already changes nothing.
+        let from = ledger.at.unwrap_or(Timestamp::from_ms(0)) - STOPS_BEFORE;
+        let n_stopped = store.replay_stops(from).await?;
+        if n_stopped > 0 {
+            tracing::warn!(
+                n_stopped,
+                "people were stopped after the database had been saved: they are stopped again"
+            );
+        }
+        let mark = Self {
+            path: path.to_owned(),
+            lines: Mutex::new(lines),
+        };
+        Ok((Arc::new(mark), Watch::begin(clock, gap)))
+    }
+
+    /// An attempt of an inbox begins; `place` is where its sent folder stood before.
+    pub async fn note_attempt(self: &Arc<Self>, inbox: &InboxId, place: Option<&SentPlace>) {
+        let lines = {
+            let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            let line = lines.inboxes.entry(inbox.clone()).or_default();
+            line.attempts += 1;
+            if let Some(place) = place {
+                line.folder = Some(place.folder.clone());
+                line.uid_validity = Some(place.position.uid_validity);
+                line.uid_next = Some(place.position.uid_next);
+            }
+            lines.clone()
+        };
+        self.keep(lines, false).await;
+    }
+
+    /// The relay lives, or ends in order: what is marked goes through to the disk. Not where another relay writes the
+    /// mark by now.
+    pub async fn sync(self: &Arc<Self>, r_ms: i64) -> Result<(), Another> {
+        let lines = {
+            let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            lines.r_ms = r_ms;
+            lines.clone()
+        };
+        if read(&self.path).is_some_and(|found| found.run != lines.run) {
+            return Err(Another);
+        }
+        self.keep(lines, true).await;
+        Ok(())
+    }
+
+    /// A person says that this relay stays: the mark is its own again.
+    pub async fn take_over(self: &Arc<Self>) {
+        let lines = self
+            .lines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        self.keep(lines, true).await;
+    }
+
+    async fn keep(self: &Arc<Self>, lines: Lines, through: bool) {
+        let path = self.path.clone();
+        let written = tokio::task::spawn_blocking(move || write(&path, &lines, through)).await;
+        let written = written.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        if let Err(error) = written {
+            tracing::debug!(%error, "the mark is not written");
+        }
+    }
+}
+
+/// How the database stands to the mark, as far as an inbox is concerned.
+fn judge(found: Option<&Lines>, ledger: &Run, inbox: &InboxId) -> Verdict {
+    let Some(lines) = found else {
+        // A database that never had a mark is as new as it can be known to be.
+        return match ledger.run {
+            None => Verdict::Newest,
+            Some(_) => Verdict::Unknown,
+        };
+    };
+    let known = ledger.attempts.get(inbox).copied().unwrap_or(0);
+    let marked = lines.inboxes.get(inbox).map_or(0, |line| line.attempts);
+    let is_of_this_run = ledger.run.as_ref() == Some(&lines.run);
+    // The process that began this run ended before the database knew of it.
+    let is_of_the_next = lines.before.is_some() && lines.before == ledger.run;
+    match marked.checked_sub(known) {
+        Some(missing) if missing > 0 => Verdict::Behind(missing),
+        _ if is_of_this_run || is_of_the_next => Verdict::Newest,
+        // The first start with a mark that is somebody else's, or was written before this version.
+        _ if ledger.run.is_none() && lines.before.is_none() && known == 0 => Verdict::Newest,
+        _ => Verdict::Unknown,
+    }
+}
+
+/// The mark in the file; `None` where there is none, or what is there is no mark.
+fn read(path: &Path) -> Option<Lines> {
+    match std::fs::read(path) {
+        Ok(bytes) => match serde_json::from_slice(&bytes) {
+            Ok(lines) => Some(lines),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "the mark cannot be read: it is made anew");
+                None
+            }
+        },
+        Err(error) => {
+            if error.kind() != ErrorKind::NotFound {
+                tracing::warn!(path = %path.display(), %error, "the mark cannot be read: it is made anew");
+            }
+            None
+        }
+    }
+}
+
+/// Replaces the file whole; `through` waits for the disk.
+fn write(path: &Path, lines: &Lines, through: bool) -> std::io::Result<()> {
+    let bytes = serde_json::to_vec(lines).map_err(std::io::Error::other)?;
+    let new = path.with_extension("mark.new");
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+    }
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&new)?;
+    file.write_all(&bytes)?;
+    if through {
+        file.sync_all()?;
+    }
+    std::fs::rename(&new, path)?;
+    if let Some(folder) = folder.filter(|_| through) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// What of each inbox was compared with its sent folder since this process began.
+#[derive(Debug)]
+pub struct Watch {
+    started: Duration,
+    started_at: Timestamp,
+    gap: Duration,
+    inboxes: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    settled: HashSet<InboxId>,
+    found: HashMap<InboxId, u64>,
+    /// Where messages of the sent folder were not shown.
+    torn: HashSet<InboxId>,
+}
+
+impl Watch {
+    fn begin(clock: &Clock, gap: Duration) -> Self {
+        Self {
+            started: clock.uptime(),
+            started_at: clock.now(),
+            gap,
+            inboxes: Mutex::default(),
+        }
+    }
+
+    /// How long this process has watched at this uptime.
+    pub fn lived(&self, uptime: Duration) -> Duration {
+        uptime.saturating_sub(self.started)
+    }
+
+    /// When it began, by the wall.
+    pub fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+
+    /// The time on the wall between the last sign of life in the database and the start of this process.
+    pub fn gap(&self) -> Duration {
+        self.gap
+    }
+
+    /// Whether it is known of an inbox what was sent before this process began.
+    pub fn is_settled(&self, inbox: &InboxId) -> bool {
+        self.with(|seen| seen.settled.contains(inbox))
+    }
+
+    /// It is known now.
+    pub fn settle(&self, inbox: &InboxId) {
+        self.with(|seen| seen.settled.insert(inbox.clone()));
+    }
+
+    /// So many more messages were found that the ledger did not know; how many it were since the start.
+    pub fn note_found(&self, inbox: &InboxId, n: u64) -> u64 {
+        self.with(|seen| {
+            let found = seen.found.entry(inbox.clone()).or_default();
+            *found += n;
+            *found
+        })
+    }
+
+    /// Whether the sent folder showed everything, this time and each time before.
+    pub fn note_whole(&self, inbox: &InboxId, is_whole: bool) -> bool {
+        self.with(|seen| {
+            if !is_whole {
+                seen.torn.insert(inbox.clone());
+            }
+            !seen.torn.contains(inbox)
+        })
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Seen) -> T) -> T {
+        let mut seen = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&mut seen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inbox() -> InboxId {
+        InboxId::new("inb_1")
+    }
+
+    fn ledger(run: Option<&str>, attempts: u64) -> Run {
+        Run {
+            run: run.map(str::to_owned),
+            r_ms: 0,
+            at: None,
+            attempts: BTreeMap::from([(inbox(), attempts)]),
+        }
+    }
+
+    fn marked(run: &str, before: Option<&str>, attempts: u64) -> Lines {
+        let line = Line {
+            attempts,
+            ..Line::default()
+        };
+        Lines {
+            run: run.to_owned(),
+            before: before.map(str::to_owned),
+            r_ms: 0,
+            inboxes: BTreeMap::from([(inbox(), line)]),
+        }
+    }
+
+    #[test]
+    fn a_database_is_the_newest_behind_or_a_stranger_to_its_mark() {
+        for (name, mark, ledger, expected) in [
+            ("the first start", None, ledger(None, 9), Verdict::Newest),
+            (
+                "the mark is gone",
+                None,
+                ledger(Some("a"), 9),
+                Verdict::Unknown,
+            ),
+            (
+                "after a crash",
+                Some(marked("a", None, 9)),
+                ledger(Some("a"), 9),
+                Verdict::Newest,
+            ),
+            (
+                "the machine lost the mark's last writes",
+                Some(marked("a", None, 7)),
+                ledger(Some("a"), 9),
+                Verdict::Newest,
+            ),
+            (
+                "put back",
+                Some(marked("a", None, 12)),
+                ledger(Some("a"), 9),
+                Verdict::Behind(3),
+            ),
+            (
+                "put back from before the last start",
+                Some(marked("b", Some("a"), 12)),
+                ledger(Some("a"), 9),
+                Verdict::Behind(3),
+            ),
+            (
+                "ended between the mark and the database",
+                Some(marked("b", Some("a"), 9)),
+                ledger(Some("a"), 9),
+                Verdict::Newest,
+            ),
+            (
+                "put back from long ago",
+                Some(marked("c", Some("b"), 12)),
+                ledger(Some("a"), 9),
+                Verdict::Behind(3),
+            ),
+            (
+                "another branch of its life",
+                Some(marked("c", Some("b"), 8)),
+                ledger(Some("a"), 9),
+                Verdict::Unknown,
+            ),
+            (
+                "a backup of a version without a mark",
+                Some(marked("c", Some("b"), 8)),
+                ledger(None, 8),
+                Verdict::Unknown,
+            ),
+        ] {
+            assert_eq!(judge(mark.as_ref(), &ledger, &inbox()), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_file_is_replaced_whole_and_kept_from_others() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state/unpause.mark");
+        assert_eq!(read(&path), None);
+        for attempts in [1, 2] {
+            let lines = marked("a", None, attempts);
+            write(&path, &lines, attempts == 2).unwrap();
+            assert_eq!(read(&path), Some(lines));
+        }
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        std::fs::write(&path, "{\"run\":").unwrap();
+        assert_eq!(read(&path), None);
+    }
+}

@@ -1,0 +1,709 @@
+//! A ledger that was put back from a copy of its own: what was sent after that copy was made is taken from the sent
+//! folder, and what may have been sent, and nothing shows, is held for a person. Whether the ledger was put back is
+//! found in `mark`; what is read for it in `worker::restored`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use protocol::delivery::{Decision, Event, NoEvidence, State};
+use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
+use protocol::inbox::Address;
+use protocol::reading::Reading;
+use protocol::timestamp::{Timestamp, duration_ms};
+use sqlx::AnyConnection;
+
+use super::clocks::{Moment, load_clock};
+use super::inbox::position;
+use super::{
+    Store, StoreError, campaign, delivery, number, number_or_null, text, text_or_null, to_json,
+};
+use crate::record::SentPlace;
+use crate::tag::{Named, Tags};
+
+/// Leads that are looked at with one statement.
+const SLICE: i64 = 1_000;
+/// Deliveries that are held in one transaction.
+const HELD_SLICE: i64 = 500;
+/// How often more than the ledger knows a message may have been sent anew since.
+const RESENDS_AHEAD: i64 = 2;
+/// What stands on record of an attempt that only a copy shows.
+const COPY_WORDS: &str =
+    "its copy was found in the sent folder after the database had been put back";
+
+/// A copy of one of our messages.
+#[derive(Clone, Debug)]
+pub struct SeenCopy {
+    /// Its tag, in small letters.
+    pub tag: String,
+    /// Its `Message-ID`, without angle brackets.
+    pub message_id: Option<String>,
+    /// Its recipient, in small letters; empty where it does not tell.
+    pub to: String,
+    /// When the server took the copy; `None` where it tells no date.
+    pub at: Option<Timestamp>,
+}
+
+/// What copies told that the ledger did not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Deliveries that are accepted by it.
+    pub found: u64,
+    /// Copies without a delivery.
+    pub strays: u64,
+    /// Of both, those that this ledger never attempted: another process sent them.
+    pub unattempted: u64,
+    /// When the last of these was made, by the server's clock.
+    pub unattempted_at: Option<Timestamp>,
+}
+
+/// Where the sent folder stood when the ledger last wrote of it.
+#[derive(Clone, Debug)]
+pub struct Compared {
+    /// The place before the last attempts; `None` where none is noted.
+    pub place: Option<SentPlace>,
+    /// Nothing that the ledger does not know was sent before.
+    pub since: Timestamp,
+}
+
+/// That an inbox's part of the ledger was put back, until it is settled what of it was sent since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// Attempts that are known to be missing; `None` where nobody knows.
+    pub missing: Option<u64>,
+    /// The time on the wall that is missing.
+    pub gap: Duration,
+}
+
+/// A lead's step whose copy was seen.
+struct Match {
+    campaign: CampaignId,
+    lead: LeadId,
+    place: i64,
+    step: i64,
+    resends: i64,
+}
+
+impl Store {
+    /// Where comparing the sent folder of an inbox with the ledger begins.
+    pub async fn find_compared(&self, inbox: &InboxId) -> Result<Compared, StoreError> {
+        let row = sqlx::query("SELECT created_at_ms, last_tried_at_ms FROM inboxes WHERE id = $1")
+            .bind(inbox.to_string())
+            .fetch_one(&self.reader)
+            .await?;
+        let tried = number_or_null(&row, "last_tried_at_ms")?;
+        let since = tried.map_or_else(|| number(&row, "created_at_ms"), Ok)?;
+        let row = sqlx::query(
+            "SELECT sent_folder, sent_uid_validity, sent_uid_next FROM deliveries \
+             WHERE inbox_id = $1 AND claim_no IS NOT NULL ORDER BY claim_no DESC LIMIT 1",
+        )
+        .bind(inbox.to_string())
+        .fetch_optional(&self.reader)
+        .await?;
+        let place = match &row {
+            Some(row) => match (
+                text_or_null(row, "sent_folder")?,
+                position(row, "sent_uid_validity", "sent_uid_next")?,
+            ) {
+                (Some(folder), Some(position)) => Some(SentPlace { folder, position }),
+                _ => None,
+            },
+            None => None,
+        };
+        Ok(Compared {
+            place,
+            since: Timestamp::from_ms(since),
+        })
+    }
+
+    /// Takes over what copies of the sent folder show: a message that the ledger holds for unsent is accepted, and a
+    /// copy without a delivery is kept as a stray.
+    pub async fn take_copies(
+        &self,
+        inbox: &InboxId,
+        address: &Address,
+        copies: &[SeenCopy],
+        tags: &Tags,
+        now: Timestamp,
+    ) -> Result<Taken, StoreError> {
+        let mut taken = Taken::default();
+        let mut unknown: HashMap<&str, &SeenCopy> = HashMap::new();
+        let mut open: Vec<(DeliveryId, Option<Timestamp>, &SeenCopy)> = Vec::new();
+        for copy in copies {
+            let row = sqlx::query(
+                "SELECT id, state, (SELECT MAX(a.ended_at_ms) FROM attempts a WHERE a.delivery_id = deliveries.id) \
+                 AS ended_at_ms FROM deliveries WHERE LOWER(message_id) >= $1 AND LOWER(message_id) < $2 LIMIT 1",
+            )
+            // Of the ids that begin with it: `A` follows `@`.
+            .bind(format!("{}@", copy.tag))
+            .bind(format!("{}A", copy.tag))
+            .fetch_optional(&self.reader)
+            .await?;
+            match row {
+                Some(row) if is_open(&text(&row, "state")?) => {
+                    let ended = number_or_null(&row, "ended_at_ms")?.map(Timestamp::from_ms);
+                    let refused =
+                        ended.filter(|_| text(&row, "state").is_ok_and(|s| s != "unsettled"));
+                    open.push((DeliveryId::new(text(&row, "id")?), refused, copy));
+                }
+                Some(_) => {}
+                None => {
+                    unknown.insert(copy.tag.as_str(), copy);
+                }
+            }
+        }
+        let matches = if unknown.is_empty() {
+            Vec::new()
+        } else {
+            self.match_tags(inbox, &mut unknown, tags).await?
+        };
+        if open.is_empty() && matches.is_empty() && unknown.is_empty() {
+            return Ok(taken);
+        }
+        let domain = address.domain();
+        let moment = self.moment(now);
+        let is_restored = !matches.is_empty()
+            || !unknown.is_empty()
+            || self.find_restored(inbox).await?.is_some();
+        let mut tx = self.writer.begin().await?;
+        for (id, refused, copy) in open {
+            // The reply to an attempt says more of it than a copy that a server kept all the same.
+            if refused.is_some_and(|ended| !is_later(copy, ended, is_restored)) {
+                continue;
+            }
+            taken.found += u64::from(accept(&mut tx, &id, copy, domain, moment).await?);
+        }
+        for (found, copy) in matches {
+            if accept_match(&mut tx, inbox, &found, copy, domain, moment).await? {
+                taken.found += 1;
+                taken.unattempted += 1;
+                taken.unattempted_at = taken.unattempted_at.max(copy.at);
+            }
+        }
+        for copy in unknown.values() {
+            let stray = Stray {
+                tag: copy.tag.clone(),
+                inbox,
+                address: &copy.to,
+            };
+            if add_stray(&mut tx, &stray, now).await? {
+                taken.strays += 1;
+                taken.unattempted += 1;
+                taken.unattempted_at = taken.unattempted_at.max(copy.at);
+            }
+        }
+        tx.commit().await?;
+        Ok(taken)
+    }
+
+    /// The leads' steps that bear one of these tags, which are taken out of `unknown`; a lead's steps in their order.
+    async fn match_tags<'c>(
+        &self,
+        inbox: &InboxId,
+        unknown: &mut HashMap<&str, &'c SeenCopy>,
+        tags: &Tags,
+    ) -> Result<Vec<(Match, &'c SeenCopy)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT lead_id, step, resends FROM deliveries WHERE inbox_id = $1 AND resends > 0",
+        )
+        .bind(inbox.to_string())
+        .fetch_all(&self.reader)
+        .await?;
+        let mut resent = BTreeMap::new();
+        for row in &rows {
+            let key = (text(row, "lead_id")?, number(row, "step")?);
+            resent.insert(key, number(row, "resends")?);
+        }
+        let mut matches = Vec::new();
+        let mut after = String::new();
+        while !unknown.is_empty() {
+            let leads = sqlx::query(
+                "SELECT l.id AS id, l.campaign_id AS campaign_id, l.position AS position, c.n_steps AS n_steps \
+                 FROM leads l JOIN campaigns c ON c.id = l.campaign_id \
+                 WHERE l.inbox_id = $1 AND l.id > $2 ORDER BY l.id LIMIT $3",
+            )
+            .bind(inbox.to_string())
+            .bind(after.clone())
+            .bind(SLICE)
+            .fetch_all(&self.reader)
+            .await?;
+            let Some(last) = leads.last() else { break };
+            after = text(last, "id")?;
+            for row in &leads {
+                let (campaign, lead) = (
+                    CampaignId::new(text(row, "campaign_id")?),
+                    LeadId::new(text(row, "id")?),
+                );
+                for step in 1..=number(row, "n_steps")? {
+                    let known = resent.get(&(lead.to_string(), step)).copied().unwrap_or(0);
+                    for resends in known..=known + RESENDS_AHEAD {
+                        let named = Named {
+                            campaign: &campaign,
+                            lead: &lead,
+                            step,
+                            resends,
+                        };
+                        let Some(copy) = unknown.remove(tags.make(&named).as_str()) else {
+                            continue;
+                        };
+                        matches.push((
+                            Match {
+                                campaign: campaign.clone(),
+                                lead: lead.clone(),
+                                place: number(row, "position")?,
+                                step,
+                                resends,
+                            },
+                            copy,
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(matches)
+    }
+
+    /// Whether an inbox's part of the ledger was put back, and that is not settled yet.
+    pub async fn find_restored(&self, inbox: &InboxId) -> Result<Option<Restored>, StoreError> {
+        let row =
+            sqlx::query("SELECT restored_missing, restored_gap_ms FROM inboxes WHERE id = $1")
+                .bind(inbox.to_string())
+                .fetch_one(&self.reader)
+                .await?;
+        let gap_ms = number(&row, "restored_gap_ms")?;
+        Ok(
+            number_or_null(&row, "restored_missing")?.map(|missing| Restored {
+                missing: u64::try_from(missing).ok(),
+                gap: Duration::from_millis(u64::try_from(gap_ms).unwrap_or(0)),
+            }),
+        )
+    }
+
+    /// Copies show that the ledger of an inbox was put back, which nothing else had told.
+    pub async fn note_restored(&self, inbox: &InboxId, gap: Duration) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE inboxes SET restored_missing = -1, restored_gap_ms = $1 \
+             WHERE id = $2 AND restored_missing IS NULL",
+        )
+        .bind(duration_ms(gap))
+        .bind(inbox.to_string())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// It is settled what of an inbox was sent since.
+    pub async fn settle_restored(&self, inbox: &InboxId) -> Result<(), StoreError> {
+        sqlx::query("UPDATE inboxes SET restored_missing = NULL WHERE id = $1")
+            .bind(inbox.to_string())
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// What was being attempted when the ledger was saved: nobody is left who could make its copy.
+    async fn hold_doubts(
+        &self,
+        inbox: &InboxId,
+        gap: Duration,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let moment = self.moment(now);
+        let mut tx = self.writer.begin().await?;
+        let rows = sqlx::query(
+            "SELECT id FROM deliveries WHERE inbox_id = $1 AND state = 'in_doubt' ORDER BY id",
+        )
+        .bind(inbox.to_string())
+        .fetch_all(&mut *tx)
+        .await?;
+        for row in &rows {
+            let id = DeliveryId::new(text(row, "id")?);
+            delivery::transition(&mut tx, &id, Event::Unsettled, moment).await?;
+            note_held(&mut tx, &id, gap).await?;
+        }
+        tx.commit().await?;
+        Ok(rows.len() as u64)
+    }
+
+    /// Holds for a person what of an inbox may have been sent in the time that the ledger lost: all that was due by
+    /// then. Answers how many.
+    pub async fn hold_what_may_be_sent(
+        &self,
+        inbox: &InboxId,
+        gap: Duration,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let mut n_held = self.hold_doubts(inbox, gap, now).await?;
+        loop {
+            let moment = self.moment(now);
+            let mut tx = self.writer.begin().await?;
+            let rows = sqlx::query(
+                "SELECT d.id AS id, d.due_ms AS due_ms, d.campaign_id AS campaign_id FROM deliveries d \
+                 JOIN campaigns c ON c.id = d.campaign_id \
+                 JOIN campaign_inboxes p ON p.campaign_id = d.campaign_id AND p.inbox_id = d.inbox_id \
+                 WHERE d.inbox_id = $1 AND d.state IN ('planned', 'deferred') AND c.state <> 'draft' \
+                 AND d.may_be_sent_ms IS NULL AND d.due_ms <= $2 + p.ran_ms + \
+                   CASE WHEN p.since_r_ms IS NULL THEN 0 ELSE $3 - p.since_r_ms END \
+                 ORDER BY d.id LIMIT $4",
+            )
+            .bind(inbox.to_string())
+            .bind(duration_ms(gap))
+            .bind(moment.r_ms)
+            .bind(HELD_SLICE)
+            .fetch_all(&mut *tx)
+            .await?;
+            for row in &rows {
+                let id = DeliveryId::new(text(row, "id")?);
+                let campaign = CampaignId::new(text(row, "campaign_id")?);
+                let end = load_clock(&mut tx, &campaign, inbox).await?.read(moment) + gap;
+                let due = Reading::from_ms(number(row, "due_ms")?);
+                hold(&mut tx, &id, end.since(due), moment).await?;
+            }
+            tx.commit().await?;
+            n_held += rows.len() as u64;
+            if rows.is_empty() {
+                return Ok(n_held);
+            }
+        }
+    }
+}
+
+/// Somebody who was written to without a delivery.
+pub(super) struct Stray<'a> {
+    /// Names the message, or what else shows it.
+    pub(super) tag: String,
+    pub(super) inbox: &'a InboxId,
+    /// In small letters.
+    pub(super) address: &'a str,
+}
+
+/// Keeps a stray; whether it was not known.
+pub(super) async fn add_stray(
+    tx: &mut AnyConnection,
+    stray: &Stray<'_>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "INSERT INTO strays (tag, inbox_id, address, found_at_ms) VALUES ($1, $2, $3, $4) ON CONFLICT (tag) DO NOTHING",
+    )
+    .bind(stray.tag.clone())
+    .bind(stray.inbox.to_string())
+    .bind(stray.address.to_owned())
+    .bind(now.as_ms())
+    .execute(tx)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Holds the first messages of a campaign that is started to people who were written to by messages that the ledger
+/// has lost: they may stand in the list because it was imported again.
+pub(super) async fn hold_written_to(
+    tx: &mut AnyConnection,
+    campaign: &CampaignId,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let rows = sqlx::query(
+        "SELECT DISTINCT d.id AS id FROM strays s \
+         JOIN leads l ON l.campaign_id = $1 AND LOWER(l.address) = s.address \
+         JOIN deliveries d ON d.lead_id = l.id AND d.step = 1 AND d.state = 'planned' WHERE s.address <> ''",
+    )
+    .bind(campaign.to_string())
+    .fetch_all(&mut *tx)
+    .await?;
+    for row in &rows {
+        let id = DeliveryId::new(text(row, "id")?);
+        hold(tx, &id, Duration::ZERO, now).await?;
+    }
+    Ok(())
+}
+
+/// Whether a copy is of a later attempt than the one that ended then. Servers tell whole seconds (RFC 9051 §9).
+fn is_later(copy: &SeenCopy, ended: Timestamp, is_restored: bool) -> bool {
+    copy.at.is_some_and(|at| {
+        if is_restored {
+            at + Duration::from_secs(1) > ended
+        } else {
+            at > ended + Duration::from_secs(2)
+        }
+    })
+}
+
+/// Whether a delivery in this state is taken for unsent, or waits for somebody who knows.
+fn is_open(state: &str) -> bool {
+    matches!(state, "planned" | "deferred" | "unsettled")
+}
+
+/// A delivery that was accepted and came back is sent anew: as another message, so that the copy of the first one says
+/// nothing of it.
+pub(super) async fn note_resend(tx: &mut AnyConnection, id: &DeliveryId) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE deliveries SET resends = resends + 1, message_id = NULL, wire_id = NULL WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Holds a delivery for a person; the ledger that was lost may have sent later steps up to `later` after its due.
+async fn hold(
+    tx: &mut AnyConnection,
+    id: &DeliveryId,
+    later: Duration,
+    now: Moment,
+) -> Result<(), StoreError> {
+    delivery::transition(tx, id, Event::MayBeSent { at: now.at }, now).await?;
+    note_held(tx, id, later).await
+}
+
+async fn note_held(
+    tx: &mut AnyConnection,
+    id: &DeliveryId,
+    later: Duration,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE deliveries SET may_be_sent_ms = $1, no_evidence = $2, is_held = 0 WHERE id = $3",
+    )
+    .bind(duration_ms(later))
+    .bind(to_json("no_evidence", &NoEvidence::Restored)?)
+    .bind(id.to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// A person has decided what was held after a restore. Where it was sent, the step after it may have been sent as well.
+pub(super) async fn follow_decision(
+    tx: &mut AnyConnection,
+    id: &DeliveryId,
+    decision: Decision,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let row =
+        sqlx::query("SELECT lead_id, due_ms, step, may_be_sent_ms FROM deliveries WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_one(&mut *tx)
+            .await?;
+    let Some(later_ms) = number_or_null(&row, "may_be_sent_ms")? else {
+        return Ok(());
+    };
+    sqlx::query("UPDATE deliveries SET may_be_sent_ms = NULL, no_evidence = NULL WHERE id = $1")
+        .bind(id.to_string())
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query(
+        "DELETE FROM strays WHERE address = (SELECT LOWER(l.address) FROM leads l WHERE l.id = $1)",
+    )
+    .bind(text(&row, "lead_id")?)
+    .execute(&mut *tx)
+    .await?;
+    if decision != Decision::Leave {
+        return Ok(());
+    }
+    let next = sqlx::query(
+        "SELECT d.id AS id, c.steps AS steps, d.step AS step FROM deliveries d JOIN campaigns c ON c.id = d.campaign_id \
+         WHERE d.lead_id = $1 AND d.step > $2 AND d.state IN ('planned', 'deferred') ORDER BY d.step LIMIT 1",
+    )
+    .bind(text(&row, "lead_id")?)
+    .bind(number(&row, "step")?)
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(next) = next else { return Ok(()) };
+    let steps: Vec<protocol::campaign::Step> = super::json(&next, "steps")?;
+    let step = usize::try_from(number(&next, "step")?).unwrap_or(usize::MAX);
+    let wait_ms = steps
+        .get(step.saturating_sub(1))
+        .map_or(0, |step| step.wait_ms);
+    let later = u64::try_from(later_ms).unwrap_or(0);
+    match later.checked_sub(wait_ms) {
+        Some(later) => {
+            let id = DeliveryId::new(text(&next, "id")?);
+            hold(tx, &id, Duration::from_millis(later), now).await
+        }
+        None => Ok(()),
+    }
+}
+
+/// A delivery whose copy was seen is accepted. Answers whether it was not known to be.
+async fn accept(
+    tx: &mut AnyConnection,
+    id: &DeliveryId,
+    copy: &SeenCopy,
+    domain: &str,
+    now: Moment,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query("SELECT state, attempt FROM deliveries WHERE id = $1")
+        .bind(id.to_string())
+        .fetch_one(&mut *tx)
+        .await?;
+    let state = text(&row, "state")?;
+    if !is_open(&state) {
+        return Ok(false);
+    }
+    let ours = format!("{}@{domain}", copy.tag);
+    let theirs = copy
+        .message_id
+        .clone()
+        .filter(|id| !id.eq_ignore_ascii_case(&ours));
+    // It was attempted, though not by this ledger: what arrives for it is looked up among what was.
+    let attempt = number(&row, "attempt")? + i64::from(state != "unsettled");
+    sqlx::query(
+        "UPDATE deliveries SET attempt = $1, message_id = COALESCE(message_id, $2), \
+         wire_id = COALESCE(wire_id, $3), is_held = 0, no_evidence = NULL, may_be_sent_ms = NULL WHERE id = $4",
+    )
+    .bind(attempt)
+    .bind(ours)
+    .bind(theirs)
+    .bind(id.to_string())
+    .execute(&mut *tx)
+    .await?;
+    let at = copy.at.filter(|at| *at < now.at).unwrap_or(now.at);
+    match delivery::transition(tx, id, Event::Copied { at }, now).await? {
+        State::Accepted { .. } => {}
+        _ => return Ok(false),
+    }
+    sqlx::query(
+        "INSERT INTO attempts (delivery_id, attempt, outcome, words, ended_at_ms) VALUES ($1, $2, 'copied', $3, $4) \
+         ON CONFLICT (delivery_id, attempt) DO NOTHING",
+    )
+    .bind(id.to_string())
+    .bind(attempt)
+    .bind(COPY_WORDS)
+    .bind(at.as_ms())
+    .execute(tx)
+    .await?;
+    Ok(true)
+}
+
+/// The same for a step that may have no row yet.
+async fn accept_match(
+    tx: &mut AnyConnection,
+    inbox: &InboxId,
+    found: &Match,
+    copy: &SeenCopy,
+    domain: &str,
+    now: Moment,
+) -> Result<bool, StoreError> {
+    let row =
+        sqlx::query("SELECT id, resends, state FROM deliveries WHERE lead_id = $1 AND step = $2")
+            .bind(found.lead.to_string())
+            .bind(found.step)
+            .fetch_optional(&mut *tx)
+            .await?;
+    let id = if let Some(row) = row {
+        let id = DeliveryId::new(text(&row, "id")?);
+        if is_open(&text(&row, "state")?) && number(&row, "resends")? < found.resends {
+            sqlx::query("UPDATE deliveries SET resends = $1, message_id = NULL WHERE id = $2")
+                .bind(found.resends)
+                .bind(id.to_string())
+                .execute(&mut *tx)
+                .await?;
+        }
+        id
+    } else {
+        let due = load_clock(tx, &found.campaign, inbox).await?.read(now);
+        let new = campaign::NewDelivery {
+            campaign: found.campaign.clone(),
+            lead: found.lead.clone(),
+            inbox: inbox.clone(),
+            step: found.step,
+            place: found.place,
+        };
+        campaign::plan(tx, &new, due).await?
+    };
+    accept(tx, &id, copy, domain, now).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use sqlx::migrate::Migrator;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::store::{MIGRATIONS, connect};
+
+    /// Rows of the last version: one delivery that it has attempted, and one that it has planned.
+    const ROWS: [&str; 6] = [
+        "INSERT INTO inboxes (id, address, provider, smtp, imap, gap_ms, connection, connection_state, \
+         credentials_fence, refresh_until_ms, gap_open, created_at_ms) \
+         VALUES ('i', 'jane@acme.example', 'imap', '{}', '{}', 0, '{}', 'connected', 0, 0, 0, 1)",
+        "INSERT INTO campaigns (id, name, steps, n_steps, state, status, created_at_ms) \
+         VALUES ('c', 'c', '[]', 1, 'running', '{\"state\":\"running\"}', 1)",
+        "INSERT INTO campaign_inboxes (campaign_id, inbox_id, position, ran_ms) VALUES ('c', 'i', 0, 0)",
+        "INSERT INTO leads (id, campaign_id, inbox_id, position, address, fields, state) \
+         VALUES ('a', 'c', 'i', 1, 'ann@a.example', '{}', 'active'), ('b', 'c', 'i', 2, 'bob@b.example', '{}', 'active')",
+        "INSERT INTO deliveries (id, campaign_id, lead_id, inbox_id, step, state, due_ms, attempt, message_id, claim_no) \
+         VALUES ('tried', 'c', 'a', 'i', 1, 'planned', 0, 1, 'old-random-id@acme.example', 1)",
+        "INSERT INTO deliveries (id, campaign_id, lead_id, inbox_id, step, state, due_ms, attempt) \
+         VALUES ('planned', 'c', 'b', 'i', 1, 'planned', 0, 0)",
+    ];
+
+    #[tokio::test]
+    async fn what_the_last_version_has_attempted_keeps_its_id_and_what_it_planned_is_known_by_its_tag()
+     {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("unpause.db");
+        sqlx::any::install_default_drivers();
+        let url = format!("sqlite://{}?mode=rwc", path.display());
+        let before = connect(&url, 1).await.unwrap();
+        let old = MIGRATIONS.iter().filter(|one| one.version < 11).cloned();
+        Migrator {
+            migrations: Cow::Owned(old.collect()),
+            ..Migrator::DEFAULT
+        }
+        .run(&before)
+        .await
+        .unwrap();
+        for row in ROWS {
+            sqlx::query(row).execute(&before).await.unwrap();
+        }
+        before.close().await;
+
+        let clock = Clock::manual(Timestamp::from_ms(1_795_417_920_000));
+        let store = Store::open(&path, &clock).await.unwrap();
+        let run = store.load_run().await.unwrap();
+        assert_eq!(run.run, None);
+        assert_eq!(run.attempts, BTreeMap::from([(InboxId::new("i"), 1)]));
+        let tried = store
+            .load_delivery(&DeliveryId::new("tried"))
+            .await
+            .unwrap();
+        assert_eq!(
+            tried.message_id.as_deref(),
+            Some("old-random-id@acme.example")
+        );
+
+        // A copy of the planned one, which this ledger never sent.
+        let (inbox, tags) = (InboxId::new("i"), Tags::new([7; 32]));
+        let tag = tags.make(&Named {
+            campaign: &CampaignId::new("c"),
+            lead: &LeadId::new("b"),
+            step: 1,
+            resends: 0,
+        });
+        let copies = [SeenCopy {
+            tag: tag.clone(),
+            message_id: Some("theirs@mail.example".to_owned()),
+            to: "bob@b.example".to_owned(),
+            at: None,
+        }];
+        let address: Address = "jane@acme.example".parse().unwrap();
+        let take = || store.take_copies(&inbox, &address, &copies, &tags, clock.now());
+        let taken = take().await.unwrap();
+        assert_eq!((taken.found, taken.strays, taken.unattempted), (1, 0, 1));
+        let planned = store
+            .load_delivery(&DeliveryId::new("planned"))
+            .await
+            .unwrap();
+        assert!(
+            matches!(planned.status, State::Accepted { .. }),
+            "{planned:?}"
+        );
+        assert_eq!(planned.message_id, Some(format!("{tag}@acme.example")));
+        assert_eq!(planned.wire_id.as_deref(), Some("theirs@mail.example"));
+        // Seen again, it says nothing new.
+        assert_eq!(take().await.unwrap(), Taken::default());
+        store.close().await;
+    }
+}

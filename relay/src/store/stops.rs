@@ -1,0 +1,180 @@
+//! The file of stops: whoever is not to be written to any more, on a line of JSON each, outside the database and only
+//! ever added to. A database that was put back learns from it what answers, complaints and persons have said since.
+//! It names people, so nobody else may read it; it holds no secret.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use protocol::delivery::Suppression;
+use protocol::id::{InboxId, LeadId};
+use protocol::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::restored::{Stray, add_stray};
+use super::{Store, StoreError, lead, person, text};
+
+/// One stop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Line {
+    lead: LeadId,
+    inbox: InboxId,
+    address: String,
+    why: Suppression,
+    at: Timestamp,
+}
+
+/// Where the file is, once it is known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stops {
+    path: Arc<OnceLock<PathBuf>>,
+    /// One writer at a time, so that no line is torn by another.
+    writing: Arc<Mutex<()>>,
+}
+
+impl Stops {
+    fn append(&self, line: &Line) -> std::io::Result<()> {
+        let Some(path) = self.path.get() else {
+            return Ok(());
+        };
+        let mut bytes = serde_json::to_vec(line).map_err(std::io::Error::other)?;
+        bytes.push(b'\n');
+        let _alone = self.writing.lock();
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(path)?;
+        file.write_all(&bytes)?;
+        file.sync_data()
+    }
+}
+
+/// The whole lines of the file; one that was torn was never promised to anybody.
+fn read(path: &Path) -> std::io::Result<Vec<Line>> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let lines = bytes.split(|byte| *byte == b'\n');
+    Ok(lines
+        .filter_map(|line| serde_json::from_slice(line).ok())
+        .collect())
+}
+
+impl Store {
+    /// From now on stops are kept in this file too.
+    pub fn keep_stops_in(&self, path: PathBuf) {
+        // A second file would be another relay's.
+        let _ = self.stops.path.set(path);
+    }
+
+    /// Notes in the file that a lead was stopped. What cannot be noted stands in the database all the same.
+    pub(super) async fn note_stop(&self, lead: &LeadId, why: Suppression, at: Timestamp) {
+        if self.stops.path.get().is_none() {
+            return;
+        }
+        if let Err(error) = self.append_stop(lead, why, at).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error, %lead,
+                "the stop of a lead is not kept outside the database"
+            );
+        }
+    }
+
+    async fn append_stop(
+        &self,
+        lead: &LeadId,
+        why: Suppression,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let row = sqlx::query("SELECT inbox_id, address FROM leads WHERE id = $1")
+            .bind(lead.to_string())
+            .fetch_one(&self.reader)
+            .await?;
+        let line = Line {
+            lead: lead.clone(),
+            inbox: InboxId::new(text(&row, "inbox_id")?),
+            address: text(&row, "address")?.to_lowercase(),
+            why,
+            at,
+        };
+        let stops = self.stops.clone();
+        tokio::task::spawn_blocking(move || stops.append(&line))
+            .await
+            .map_err(|error| StoreError::Aside(std::io::Error::other(error)))?
+            .map_err(StoreError::Aside)
+    }
+
+    /// Stops the leads that the file names since `from`, in a database that was put back. One that the database does
+    /// not have is kept as somebody who was written to. Answers how many it did not know.
+    pub async fn replay_stops(&self, from: Timestamp) -> Result<u64, StoreError> {
+        let Some(path) = self.stops.path.get().cloned() else {
+            return Ok(0);
+        };
+        let lines = tokio::task::spawn_blocking(move || read(&path))
+            .await
+            .map_err(|error| StoreError::Aside(std::io::Error::other(error)))?
+            .map_err(StoreError::Aside)?;
+        let mut n_new = 0;
+        for line in lines.iter().filter(|line| line.at >= from) {
+            let mut tx = self.writer.begin().await?;
+            let moment = self.moment(line.at);
+            match lead::stop(&mut tx, &line.lead, line.why, moment).await {
+                Ok(is_new) => {
+                    n_new += u64::from(is_new);
+                    if line.why == Suppression::Complained {
+                        person::note_suppressed(&mut tx, &line.lead, line.why, moment).await?;
+                    }
+                    if is_new {
+                        person::stop_others(&mut tx, &line.lead, line.why, moment).await?;
+                    }
+                }
+                Err(StoreError::NotFound { .. }) => {
+                    let stray = Stray {
+                        tag: format!("stop of {}", line.lead),
+                        inbox: &line.inbox,
+                        address: &line.address,
+                    };
+                    n_new += u64::from(add_stray(&mut tx, &stray, line.at).await?);
+                }
+                Err(error) => return Err(error),
+            }
+            tx.commit().await?;
+        }
+        Ok(n_new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stops_are_read_as_they_were_written_and_a_torn_one_is_none() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("unpause.stops");
+        let stops = Stops::default();
+        let line = |n: i64| Line {
+            lead: LeadId::new(format!("led_{n}")),
+            inbox: InboxId::new("inb_1"),
+            address: "ann@a.example".to_owned(),
+            why: Suppression::Replied,
+            at: Timestamp::from_ms(n),
+        };
+        stops.append(&line(0)).unwrap();
+        assert_eq!(read(&path).unwrap(), []);
+        stops.path.set(path.clone()).unwrap();
+        stops.append(&line(1)).unwrap();
+        stops.append(&line(2)).unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(b"{\"lead\":\"led_3\",").unwrap();
+        assert_eq!(read(&path).unwrap(), [line(1), line(2)]);
+    }
+}
