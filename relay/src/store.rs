@@ -24,10 +24,12 @@ mod clocks;
 pub mod delivery;
 pub mod doubt;
 pub mod folder;
+pub mod held;
 pub mod hold;
 pub mod hosted;
 pub mod inbox;
 pub mod lead;
+pub mod receipt;
 pub mod reconnect;
 pub mod resume;
 pub mod set_back;
@@ -210,6 +212,7 @@ impl Store {
             _lock: Arc::new(lock),
         };
         store.carry_clocks_over().await.map_err(sql)?;
+        store.carry_receipts_over().await.map_err(sql)?;
         Ok(store)
     }
 
@@ -250,6 +253,12 @@ impl Store {
     pub async fn close(&self) {
         self.reader.close().await;
         self.writer.close().await;
+    }
+
+    /// Begins a transaction of the one that writes. It has the right to write from its beginning: one that read first
+    /// and then wanted to write would be refused at once, instead of waiting, where somebody else writes.
+    async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Any>, StoreError> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 
     /// Whether the database answers.
@@ -348,6 +357,8 @@ async fn connect(url: &str, n_connections: u32) -> Result<AnyPool, sqlx::Error> 
                     "PRAGMA synchronous = FULL",
                     "PRAGMA foreign_keys = ON",
                     "PRAGMA busy_timeout = 5000",
+                    // In KiB: the indexes of a long list stay in memory; of a short one it takes no more than there is.
+                    "PRAGMA cache_size = -32768",
                 ] {
                     sqlx::query(pragma).execute(&mut *connection).await?;
                 }

@@ -319,6 +319,7 @@ impl Run<'_> {
             campaign_id: self.campaign.clone(),
             state: Some("unsettled".to_owned()),
             limit: Some(UNSETTLED_AT_MOST),
+            after: None,
         };
         let found = self.relay.operator()?.call(&request).await?.deliveries;
         if found.len() >= UNSETTLED_AT_MOST as usize {

@@ -16,6 +16,7 @@ use url::Url;
 use super::{Context, Serve, ServeError};
 use crate::app::App;
 use crate::config::Config;
+use crate::store::held::Waits;
 use crate::store::inbox::{Inbox as StoredInbox, NewInbox};
 
 /// The longest pause between two messages: a day.
@@ -71,11 +72,16 @@ impl Serve for GetInbox {
 
 /// Every inbox, by address.
 pub(super) async fn list(context: &Context) -> Result<Vec<Inbox>, ServeError> {
-    let mut inboxes = Vec::new();
-    for inbox in context.app().store.list_inboxes().await? {
-        inboxes.push(view(context, inbox).await?);
-    }
-    Ok(inboxes)
+    let store = &context.app().store;
+    let inboxes = store.list_inboxes().await?;
+    let waits = store.list_waits(None).await?;
+    Ok(inboxes
+        .into_iter()
+        .map(|inbox| {
+            let waits = waits.get(&inbox.id).copied().unwrap_or_default();
+            view_with(context, inbox, waits)
+        })
+        .collect())
 }
 
 /// How somebody signs in for an inbox.
@@ -130,11 +136,15 @@ impl Serve for AnswerInbox {
 }
 
 async fn view(context: &Context, inbox: StoredInbox) -> Result<Inbox, ServeError> {
-    let (held, unsettled) = context.app().store.count_waiting(&inbox.id).await?;
+    let waits = context.app().store.list_waits(Some(&inbox.id)).await?;
+    let waits = waits.get(&inbox.id).copied().unwrap_or_default();
+    Ok(view_with(context, inbox, waits))
+}
+
+fn view_with(context: &Context, inbox: StoredInbox, waits: Waits) -> Inbox {
+    let Waits { held, unsettled } = waits;
     let connection = show(&inbox);
-    let app = context.app();
-    let standing = app.store.load_standing(&inbox.id).await?;
-    let refused = standing.show(app.clock.now());
+    let refused = inbox.standing.show(context.app().clock.now());
     let at_provider = at_provider(
         &context.app().config,
         &inbox.provider,
@@ -150,7 +160,7 @@ async fn view(context: &Context, inbox: StoredInbox) -> Result<Inbox, ServeError
         password_user,
         ..
     } = inbox;
-    Ok(Inbox {
+    Inbox {
         id,
         user: password_user.filter(|user| user != address.as_str()),
         address,
@@ -163,7 +173,7 @@ async fn view(context: &Context, inbox: StoredInbox) -> Result<Inbox, ServeError
         held,
         unsettled,
         at_provider,
-    })
+    }
 }
 
 /// What a person meets at a provider that is asked with this redirect URI.

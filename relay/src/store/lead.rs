@@ -47,7 +47,7 @@ impl Store {
         leads: &[NewLead],
     ) -> Result<u64, ImportError> {
         let _alone = self.import_alone(campaign)?;
-        let mut tx = self.writer.begin().await.map_err(StoreError::from)?;
+        let mut tx = self.begin().await.map_err(StoreError::from)?;
         check_draft(&mut tx, campaign).await?;
         let inboxes = list_inbox_ids(&mut tx, campaign).await?;
         let before = load_leads_up_to(&mut tx, campaign).await?;
@@ -72,15 +72,16 @@ impl Store {
     ) -> Result<u64, ImportError> {
         let mut dealt = inboxes.iter().cycle();
         for slice in leads.chunks(SLICE) {
-            let mut tx = self.writer.begin().await.map_err(StoreError::from)?;
+            let mut tx = self.begin().await.map_err(StoreError::from)?;
             insert_leads(&mut tx, campaign, before, slice, &mut dealt).await?;
             tx.commit().await.map_err(StoreError::from)?;
         }
         let last = leads.iter().map(|lead| lead.row).max().unwrap_or(0);
-        let mut tx = self.writer.begin().await.map_err(StoreError::from)?;
+        let mut tx = self.begin().await.map_err(StoreError::from)?;
         check_draft(&mut tx, campaign).await?;
-        sqlx::query("UPDATE campaigns SET leads_up_to = $1 WHERE id = $2")
+        sqlx::query("UPDATE campaigns SET leads_up_to = $1, n_leads = n_leads + $2 WHERE id = $3")
             .bind(place(before, last))
+            .bind(i64::try_from(leads.len()).unwrap_or(i64::MAX))
             .bind(campaign.to_string())
             .execute(&mut *tx)
             .await
@@ -189,8 +190,6 @@ async fn insert_leads<'a>(
     }
     Ok(())
 }
-
-impl Store {}
 
 /// Stops a lead for good: what was planned for it, and its steps that are not planned yet, are suppressed.
 /// What may have been sent is left to be settled. Answers whether the lead was still active.

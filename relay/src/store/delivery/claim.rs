@@ -11,8 +11,8 @@ use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 
 use super::super::clocks::{Moment, note_running_time};
-use super::super::standing::{self, Chosen};
-use super::super::{Store, StoreError, json, number, number_or_null, small, text, text_or_null};
+use super::super::standing::{self, Chosen, DOUBTS};
+use super::super::{Store, StoreError, json, number, small, text, text_or_null};
 use super::{ATTEMPTING_AT_MOST, put_state, state_from};
 use crate::record::{Queue, SentPlace, Turn};
 use crate::secret::random_text;
@@ -67,7 +67,7 @@ impl Store {
     /// Claims the next delivery of an inbox that is due, may be sent now, and whose lead has no earlier
     /// step that is not accepted. `None` when there is none.
     pub async fn claim_delivery(&self, claim: &Claim) -> Result<Option<Job>, StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         let job = claim_in(&mut tx, claim, self.moment(claim.now)).await?;
         tx.commit().await?;
         Ok(job)
@@ -79,19 +79,20 @@ pub(super) async fn claim_in(
     claim: &Claim,
     now: Moment,
 ) -> Result<Option<Job>, StoreError> {
-    let row = sqlx::query(
-        "SELECT CAST(COUNT(*) AS BIGINT) AS n, \
-         (SELECT served FROM inboxes WHERE id = $1) AS served \
-         FROM deliveries WHERE inbox_id = $1 AND state = 'attempting'",
-    )
+    let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "SELECT i.served AS served, i.standing AS standing, i.standing_rests AS standing_rests, \
+         (SELECT COUNT(*) FROM deliveries d WHERE d.inbox_id = $1 AND d.state = 'attempting') AS n_attempting, \
+         {DOUBTS} FROM inboxes i WHERE i.id = $1"
+    )))
     .bind(claim.inbox.to_string())
-    .fetch_one(&mut *tx)
+    .fetch_optional(&mut *tx)
     .await?;
-    if number(&row, "n")? >= ATTEMPTING_AT_MOST {
+    let Some(row) = row else { return Ok(None) };
+    if number(&row, "n_attempting")? >= ATTEMPTING_AT_MOST {
         return Ok(None);
     }
-    let served = number_or_null(&row, "served")?.unwrap_or(0);
-    let Some(chosen) = standing::choose(tx, claim, served, now).await? else {
+    let served = number(&row, "served")?;
+    let Some(chosen) = standing::choose(tx, claim, &row, now).await? else {
         return Ok(None);
     };
     let Chosen { row, pair, turn } = chosen;
@@ -125,7 +126,7 @@ pub(super) async fn claim_in(
     .execute(&mut *tx)
     .await?;
     // What goes out of its turn takes none.
-    if let Some(turn) = turn {
+    if let Some(turn) = turn.filter(|turn| turn.served != served) {
         sqlx::query("UPDATE inboxes SET served = $1 WHERE id = $2")
             .bind(turn.served)
             .bind(claim.inbox.to_string())
@@ -135,15 +136,13 @@ pub(super) async fn claim_in(
     note_running_time(tx, now).await?;
     let lead = LeadId::new(text(&row, "lead_id")?);
     let step = number(&row, "step")?;
-    let deferrals = sqlx::query(
-        "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM attempts WHERE delivery_id = $1 AND outcome = 'deferred'",
-    )
-    .bind(id.to_string())
-    .fetch_one(&mut *tx)
-    .await?;
+    let thread = match step {
+        1 => Vec::new(),
+        _ => list_thread(tx, &lead, step).await?,
+    };
     Ok(Some(Job {
         attempt,
-        deferrals: small(&deferrals, "n")?,
+        deferrals: small(&row, "n_deferrals")?,
         to: text(&row, "address")?
             .parse()
             .map_err(|_| StoreError::Corrupt { what: "address" })?,
@@ -151,7 +150,7 @@ pub(super) async fn claim_in(
         step_idx: usize::try_from(step - 1).map_err(|_| StoreError::Corrupt { what: "step" })?,
         steps: json(&row, "steps")?,
         message_id,
-        thread: list_thread(tx, &lead, step).await?,
+        thread,
         campaign: pair.campaign,
         lead,
         id,
