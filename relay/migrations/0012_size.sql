@@ -104,8 +104,10 @@ CREATE INDEX deliveries_of_campaign ON deliveries (campaign_id, state, place, st
 -- What an arrived message names.
 DROP INDEX deliveries_message_id_lower;
 DROP INDEX deliveries_wire_id_lower;
-CREATE INDEX deliveries_message_id_lower ON deliveries (inbox_id, LOWER(message_id));
-CREATE INDEX deliveries_wire_id_lower ON deliveries (inbox_id, LOWER(wire_id));
+CREATE INDEX deliveries_message_id_lower ON deliveries (inbox_id, LOWER(message_id)) WHERE message_id IS NOT NULL;
+CREATE INDEX deliveries_wire_id_lower ON deliveries (inbox_id, LOWER(wire_id)) WHERE wire_id IS NOT NULL;
+DROP INDEX deliveries_claims;
+CREATE INDEX deliveries_claims ON deliveries (inbox_id, claim_no) WHERE claim_no IS NOT NULL;
 
 -- What is open.
 DROP INDEX deliveries_attempting;

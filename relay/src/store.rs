@@ -357,8 +357,8 @@ async fn connect(url: &str, n_connections: u32) -> Result<AnyPool, sqlx::Error> 
                     "PRAGMA synchronous = FULL",
                     "PRAGMA foreign_keys = ON",
                     "PRAGMA busy_timeout = 5000",
-                    // In KiB: the indexes of a long list stay in memory; of a short one it takes no more than there is.
-                    "PRAGMA cache_size = -32768",
+                    // In KiB: the indexes of a long list stay in memory; a short one takes no more than it has.
+                    "PRAGMA cache_size = -65536",
                 ] {
                     sqlx::query(pragma).execute(&mut *connection).await?;
                 }

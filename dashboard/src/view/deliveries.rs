@@ -66,7 +66,7 @@ pub(super) fn list(campaign: &Campaign, model: &Model, send: &Callback<Event>) -
             let command = format!("unpause campaign import {} leads.csv", campaign.id);
             return part::empty(words, Some(&command));
         }
-        let is_full = deliveries.len() % SHOWN_AT_MOST as usize == 0;
+        let is_full = deliveries.len().is_multiple_of(SHOWN_AT_MOST as usize);
         let note = is_full.then(|| part::more(deliveries.len(), None, send));
         let rows = deliveries.iter().map(|delivery| row(delivery, model));
         html! {

@@ -161,8 +161,8 @@ impl Store {
             };
             let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
                 "{} UNION ALL {}",
-                by("LOWER(d.message_id) = $2"),
-                by("LOWER(d.wire_id) IN ($2, $3)")
+                by("d.message_id IS NOT NULL AND LOWER(d.message_id) = $2"),
+                by("d.wire_id IS NOT NULL AND LOWER(d.wire_id) IN ($2, $3)")
             )))
             .bind(inbox.to_string())
             .bind(id.clone())

@@ -251,7 +251,7 @@ impl Store {
         sqlx::query(
             "INSERT INTO canaries (id, inbox_id, message_id, adoption, claim_no, begun_at_ms) \
              VALUES ($1, $2, $3, $4, (SELECT CAST(COALESCE(MAX(d.claim_no), 0) + 1 AS BIGINT) FROM deliveries d \
-             WHERE d.inbox_id = $2), $5)",
+             WHERE d.inbox_id = $2 AND d.claim_no IS NOT NULL), $5)",
         )
         .bind(canary.id.to_string())
         .bind(canary.inbox.to_string())

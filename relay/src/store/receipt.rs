@@ -111,7 +111,7 @@ impl Writing {
             &self.lost.until_ms(stop, self.now).to_string(),
             self.now,
         );
-        let (behind, place, step) = self.behind;
+        let (behind, place, step_no) = self.behind;
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
             "SELECT d.id AS id, d.lead_id AS lead_id, d.step AS step, d.place AS place, d.due_ms AS due_ms, \
              d.rest_until_ms AS rest_until_ms, d.why AS why, {key} AS key_ms FROM deliveries d \
@@ -123,7 +123,7 @@ impl Writing {
         .bind(stop.campaign.to_string())
         .bind(behind)
         .bind(place)
-        .bind(step)
+        .bind(step_no)
         .bind(i64::try_from(at_most).unwrap_or(i64::MAX))
         .fetch_all(tx)
         .await?;
@@ -365,4 +365,134 @@ fn line_from(row: &AnyRow) -> Result<Line, StoreError> {
         step: small(row, "step")?,
         fate,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use protocol::delivery::Suppression;
+    use protocol::id::{CampaignId, InboxId};
+    use sqlx::migrate::Migrator;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::store::{MIGRATIONS, connect};
+
+    /// A receipt of the last version, with all its lines in it.
+    fn old_receipt() -> Receipt {
+        let at = Timestamp::from_ms(1_795_417_920_123);
+        let fates = [
+            Fate::Shifted {
+                was_due_at: at,
+                due_at: at + std::time::Duration::from_millis(7),
+            },
+            Fate::Skipped {
+                why: Suppression::Replied,
+            },
+            Fate::InDoubt,
+        ];
+        let lines: Vec<_> = (0..240)
+            .map(|n| Line {
+                delivery: DeliveryId::new(format!("dlv_{n}")),
+                lead: LeadId::new(format!("led_{n}")),
+                step: 2,
+                fate: fates[n % 3].clone(),
+            })
+            .collect();
+        Receipt {
+            id: ReceiptId::new("rcp_1"),
+            reconnect: ReconnectId::new("rec_1"),
+            inbox: InboxId::new("inb_1"),
+            campaigns: vec![CampaignId::new("cmp_1")],
+            cause: protocol::cause::Cause::PermissionEnded,
+            lost_at: at,
+            resumed_at: at,
+            shifted_by_ms: 0,
+            held: 240,
+            to_send: 80,
+            skipped: 80,
+            in_doubt: 80,
+            lines,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_last_version_stored_is_carried_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("unpause.db");
+        sqlx::any::install_default_drivers();
+        let url = format!("sqlite://{}?mode=rwc", path.display());
+        let before = connect(&url, 1).await.unwrap();
+        let old = MIGRATIONS.iter().filter(|one| one.version < 11).cloned();
+        Migrator {
+            migrations: Cow::Owned(old.collect()),
+            ..Migrator::DEFAULT
+        }
+        .run(&before)
+        .await
+        .unwrap();
+        let receipt = old_receipt();
+        let server = r#"{"host":"h","port":1,"tls":"implicit"}"#;
+        let connected = r#"{"state":"connected","since":"2026-11-29T00:00:00Z"}"#;
+        let mut rows = vec![
+            format!(
+                "INSERT INTO inboxes (id, address, provider, smtp, imap, gap_ms, connection, connection_state, \
+                 credentials_fence, refresh_until_ms, gap_open, created_at_ms) VALUES ('inb_1', 'jane@acme.example', \
+                 'imap', '{server}', '{server}', 0, '{connected}', 'connected', 0, 0, 0, 1)"
+            ),
+            "INSERT INTO campaigns (id, name, steps, n_steps, state, status, created_at_ms, leads_up_to) VALUES \
+             ('cmp_1', 'Old', '[{\"subject\":\"a\",\"body\":\"b\"}]', 1, 'running', '{\"state\":\"running\"}', 1, 3)"
+                .to_owned(),
+            "INSERT INTO campaign_inboxes (campaign_id, inbox_id, position, ran_ms) \
+             VALUES ('cmp_1', 'inb_1', 0, 0)"
+                .to_owned(),
+            format!(
+                "INSERT INTO standings (inbox_id, body) VALUES ('inb_1', '{}')",
+                to_json("standing", &protocol::standing::Standing::default()).unwrap()
+            ),
+            format!(
+                "INSERT INTO receipts (id, inbox_id, body, created_at_ms) VALUES ('rcp_1', 'inb_1', '{}', 1)",
+                to_json("receipt", &receipt).unwrap()
+            ),
+        ];
+        for (n, state) in [(1, "accepted"), (2, "accepted"), (3, "planned")] {
+            let rank = if state == "planned" { "3" } else { "NULL" };
+            rows.push(format!(
+                "INSERT INTO leads (id, campaign_id, inbox_id, position, address, fields, state) \
+                 VALUES ('led_{n}', 'cmp_1', 'inb_1', {n}, 'l{n}@lead.example', '{{}}', 'active')"
+            ));
+            rows.push(format!(
+                "INSERT INTO deliveries (id, campaign_id, lead_id, inbox_id, step, state, attempt, due_ms, is_first, \
+                 place, rank, accepted_at_ms) \
+                 VALUES ('dlv_{n}', 'cmp_1', 'led_{n}', 'inb_1', 1, '{state}', 0, 0, 1, {n}, {rank}, 5)"
+            ));
+        }
+        for row in rows {
+            sqlx::query(sqlx::AssertSqlSafe(row))
+                .execute(&before)
+                .await
+                .unwrap();
+        }
+        before.close().await;
+
+        let clock = Clock::manual(Timestamp::from_ms(1_795_417_920_000));
+        let store = Store::open(&path, &clock).await.unwrap();
+        let listed = store.list_receipts(None).await.unwrap();
+        let bare = Receipt {
+            lines: Vec::new(),
+            ..receipt.clone()
+        };
+        assert_eq!(listed, [bare]);
+        let loaded = store.load_receipt(&receipt.id).await.unwrap();
+        assert_eq!(loaded.lines[..], receipt.lines[..100]);
+        let rest = store.list_receipt_lines(&receipt.id, 100, 1_000).await;
+        assert_eq!(rest.unwrap()[..], receipt.lines[100..]);
+        let campaign = store.load_campaign(&CampaignId::new("cmp_1")).await;
+        let counts = campaign.unwrap().counts;
+        assert_eq!((counts.leads, counts.accepted, counts.waiting), (3, 2, 1));
+        let inbox = store.load_inbox(&InboxId::new("inb_1")).await.unwrap();
+        assert_eq!(inbox.standing, protocol::standing::Standing::default());
+        store.close().await;
+    }
 }

@@ -114,7 +114,8 @@ pub(super) async fn claim_in(
     let sent = claim.sent.as_ref();
     sqlx::query(
         "UPDATE deliveries SET message_id = $1, sent_uid_validity = $2, sent_uid_next = $3, sent_folder = $4, is_held = 0, \
-         claim_no = (SELECT CAST(COALESCE(MAX(o.claim_no), 0) + 1 AS BIGINT) FROM deliveries o WHERE o.inbox_id = $5), \
+         claim_no = (SELECT CAST(COALESCE(MAX(o.claim_no), 0) + 1 AS BIGINT) FROM deliveries o \
+         WHERE o.inbox_id = $5 AND o.claim_no IS NOT NULL), \
          adoption = (SELECT i.adoption FROM inboxes i WHERE i.id = $5) WHERE id = $6",
     )
     .bind(message_id.clone())
