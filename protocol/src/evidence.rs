@@ -151,6 +151,8 @@ impl fmt::Display for Said {
 pub enum IoFault {
     /// The name of the server has no address.
     UnknownHost,
+    /// No server can bear this name ([`may_be_host`]), whatever the name service says.
+    ImpossibleName,
     /// Nothing listens there.
     Refused,
     /// No answer in time.
@@ -159,6 +161,28 @@ pub enum IoFault {
     Closed,
     /// Anything else.
     Other,
+}
+
+/// Whether a server can bear this name: labels of letters, digits, hyphens and underscores with dots between them, the
+/// last one not of digits alone (RFC 1123 §2.1, RFC 3696 §2), or an address. A name of one label is one of a local
+/// network.
+pub fn may_be_host(name: &str) -> bool {
+    if name.parse::<std::net::IpAddr>().is_ok() {
+        return true;
+    }
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .chars()
+                .all(|c| c.is_alphanumeric() || c == '-' || c == '_')
+    };
+    let numeric = |label: &str| label.bytes().all(|b| b.is_ascii_digit());
+    name.len() <= 253
+        && name.split('.').all(is_label)
+        && !name.rsplit('.').next().is_some_and(numeric)
 }
 
 /// What the relay found without being told by a server.
@@ -232,6 +256,40 @@ impl fmt::Display for Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_no_server_can_bear_is_told_from_one_that_is_not_found() {
+        for name in [
+            "mail.example.com",
+            "mail.example.com.",
+            "mail",
+            "mx-1.example",
+            "_dc.example",
+            "bücher.example",
+            "192.0.2.7",
+            "2001:db8::1",
+            "4chan.example",
+        ] {
+            assert!(may_be_host(name), "{name}");
+        }
+        let long = "a".repeat(64);
+        for name in [
+            "",
+            ".",
+            "1234",
+            "mail.1234",
+            "mail..example",
+            "-mail.example",
+            "mail-.example",
+            "ma il.example",
+            "https://mail.example",
+            "mail.example:993",
+            "192.0.2.300",
+            long.as_str(),
+        ] {
+            assert!(!may_be_host(name), "{name}");
+        }
+    }
 
     #[test]
     fn what_the_relay_found_by_itself_is_nobodys_words() {

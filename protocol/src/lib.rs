@@ -24,3 +24,4 @@ pub mod sealed;
 pub mod secret;
 pub mod standing;
 pub mod timestamp;
+pub mod visit;

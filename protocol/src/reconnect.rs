@@ -404,7 +404,7 @@ pub struct Authorization {
     /// The address to preselect.
     pub login_hint: String,
     /// The visits to make, first to last, until one succeeds.
-    pub attempts: Vec<Visit>,
+    pub attempts: Vec<Attempt>,
     /// How the code is exchanged.
     pub exchange: Exchange,
 }
@@ -412,7 +412,7 @@ pub struct Authorization {
 /// One visit at the authorization endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Visit {
+pub struct Attempt {
     /// Whether the person sees it.
     pub interactive: bool,
     /// Parameters of this visit.

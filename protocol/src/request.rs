@@ -16,6 +16,7 @@ pub mod inbox;
 pub mod reconnect;
 pub mod session;
 pub mod status;
+pub mod suppression;
 
 /// What a type must have to be described in the OpenAPI document.
 #[cfg(feature = "schema")]

@@ -21,6 +21,7 @@ mod serve;
 mod settings;
 mod setup;
 mod steps;
+mod suppression;
 
 use print::Printer;
 
@@ -58,6 +59,9 @@ enum Command {
     /// Paired devices
     #[command(subcommand)]
     Device(access::Command),
+    /// Who is not written to, in any campaign
+    #[command(subcommand)]
+    Suppression(suppression::Command),
     /// Print the OpenAPI document of the API
     Openapi,
     /// Look at the settings
@@ -155,6 +159,7 @@ fn perform(arguments: Arguments) -> Result<(), CliError> {
                 command.run(&Client::new(&config)?, &config, &printer).await
             }
             Command::Device(command) => command.run(&client()?, &printer).await,
+            Command::Suppression(command) => command.run(&client()?, &printer).await,
             // It also mends a configuration that lacks what it writes, so it does its own loading.
             Command::Setup(arguments) => {
                 setup::set_up(arguments, config.as_deref(), &environment, &printer).await

@@ -39,6 +39,7 @@ mod inbox;
 mod reconnect;
 mod session;
 mod status;
+mod suppression;
 
 use attempts::Attempts;
 use endpoints::Endpoints;
@@ -98,6 +99,9 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::delivery::SettleDeliveries>()
         .mount::<api::delivery::PutBackDeliveries>()
         .mount::<api::inbox::AnswerInbox>()
+        .mount::<api::suppression::CreateSuppression>()
+        .mount::<api::suppression::ListSuppressions>()
+        .mount::<api::suppression::DeleteSuppression>()
         .mount::<api::status::GetStatus>()
 }
 

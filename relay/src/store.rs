@@ -29,6 +29,7 @@ pub mod hold;
 pub mod hosted;
 pub mod inbox;
 pub mod lead;
+pub mod person;
 pub mod receipt;
 pub mod reconnect;
 pub mod resume;

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::evidence::{IoFault, Party, Said, Stage};
+use protocol::evidence::{IoFault, Party, Said, Stage, may_be_host};
 use protocol::inbox::MailServer;
 use protocol::timestamp::Timestamp;
 use rustls::pki_types::pem::PemObject;
@@ -200,6 +200,8 @@ pub fn said_of_lookup(host: &str, error: &io::Error) -> Said {
         .any(|words| text.contains(words));
     let fault = if not_asked {
         IoFault::Other
+    } else if !may_be_host(host) {
+        IoFault::ImpossibleName
     } else {
         IoFault::UnknownHost
     };

@@ -4,15 +4,17 @@
 //! Against the sandbox the kills come at chosen points of the wire, and the provider drops connections after
 //! DATA. Against Dovecot and `smtp-sink`, which nobody can hold, they come at moments that the seed decides.
 
+mod arriving;
 mod at_moments;
 mod at_points;
+mod order;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use protocol::id::{CampaignId, InboxId, ReconnectId};
-use protocol::request::campaign::{Campaign, Counts, GetCampaign, StartCampaign};
+use protocol::request::campaign::{Counts, GetCampaign, StartCampaign};
 use protocol::request::delivery::{Delivery, ListDeliveries};
 use protocol::request::inbox::{ConnectionState, GetInbox};
 use protocol::request::reconnect::{Reconnect, ReconnectState};
@@ -21,8 +23,10 @@ use rand::rngs::StdRng;
 use sandbox::control::DropAfterData;
 use serde::Serialize;
 
-use crate::story::mailboxes::{Message, count};
-use crate::story::play::{connect, create_campaign, sign_in};
+use arriving::Heard;
+
+use crate::story::mailboxes::{Message, count, list_hurried};
+use crate::story::play::{connect, create_list, sign_in};
 use crate::story::reconnecting::Device;
 use crate::story::relay::Relay;
 use crate::story::servers::{Servers, jane};
@@ -36,7 +40,13 @@ const LEADS_AT_LEAST: u64 = 60;
 /// Between the acceptance of the first step and the second.
 const WAIT: Duration = Duration::from_millis(500);
 /// The least time between two messages: slow enough that a run outlasts its kills.
-const GAP: Duration = Duration::from_millis(15);
+const GAP: Duration = Duration::from_millis(30);
+/// The campaigns that share the inbox: their names, and how their leads are called.
+const LISTS: [(&str, &str); 2] = [("Spring outreach", "lead"), ("Second list", "friend")];
+/// Leads that answer while an inbox is lost, each time; one more message comes back.
+const ANSWERS_IN_AN_OUTAGE: usize = 2;
+/// One kill while sending in so many finds an answer when the relay is back.
+const HEARD_SHARE: u32 = 7;
 /// How often the provider drops the connection after DATA.
 const DROPS: DropAfterData = DropAfterData {
     chance: 0.04,
@@ -67,8 +77,17 @@ pub struct Summary {
     pub lost: u64,
     /// Messages too many.
     pub duplicated: u64,
-    /// Second steps that came before the first, or sooner than its wait.
+    /// Second steps that came before the first, or sooner than its wait, and messages out of their place beyond those
+    /// that a doubt held up.
     pub disordered: u64,
+    /// Messages that came out of their place, whatever held them up.
+    pub displaced: u64,
+    /// Leads that answered while the relay could not read.
+    pub answered: u64,
+    /// Leads whose message came back while the relay could not read.
+    pub bounced: u64,
+    /// Second steps to leads that had been heard of.
+    pub written_on: u64,
     /// Kills.
     pub kills: u32,
     /// Kills by what the relay was at.
@@ -150,17 +169,20 @@ pub async fn run(servers: &Servers, kills: u32, seed: u64, telling: &Telling) ->
     let quiet = Telling::begin(true);
     let inbox = connect(&operator, &device, servers, GAP, &quiet).await?;
     let leads = LEADS_AT_LEAST.max(LEADS_PER_KILL * u64::from(kills));
-    let campaign = create_campaign(&operator, &inbox, leads, WAIT).await?;
+    let mut campaigns = Vec::new();
+    for (name, prefix) in LISTS {
+        let n_leads = leads / LISTS.len() as u64;
+        campaigns.push(create_list(&operator, &inbox, name, prefix, n_leads, WAIT).await?);
+    }
     if let Some(sandbox) = servers.sandbox() {
         sandbox.control().drop_after_data(DROPS);
     }
-    operator
-        .call(&StartCampaign {
-            campaign_id: campaign.clone(),
-        })
-        .await?;
+    for campaign_id in &campaigns {
+        let campaign_id = campaign_id.clone();
+        operator.call(&StartCampaign { campaign_id }).await?;
+    }
     telling.say(&format!(
-        "{leads} leads, two steps, seed {seed}: {kills} kills follow"
+        "{leads} leads in two campaigns of one inbox, two steps, seed {seed}: {kills} kills follow"
     ));
     let mut run = Run {
         servers,
@@ -168,7 +190,8 @@ pub async fn run(servers: &Servers, kills: u32, seed: u64, telling: &Telling) ->
         relay,
         device,
         inbox,
-        campaign,
+        campaigns,
+        heard: BTreeMap::new(),
         summary: Summary {
             profile: servers.profile(),
             ..Summary::default()
@@ -196,7 +219,9 @@ struct Run<'a> {
     relay: Relay,
     device: Device,
     inbox: InboxId,
-    campaign: CampaignId,
+    campaigns: Vec<CampaignId>,
+    /// Who was heard of while the relay could not read, and how.
+    heard: BTreeMap<String, Heard>,
     summary: Summary,
     quiet: Telling,
 }
@@ -246,22 +271,34 @@ impl Run<'_> {
         .await?)
     }
 
-    async fn campaign(&self) -> Result<Campaign> {
-        let request = GetCampaign {
-            campaign_id: self.campaign.clone(),
-        };
-        self.relay.operator()?.call(&request).await
+    /// What the campaigns say together.
+    async fn counts(&self) -> Result<Counts> {
+        let mut all = Counts::default();
+        let operator = self.relay.operator()?;
+        for campaign_id in &self.campaigns {
+            let campaign_id = campaign_id.clone();
+            let counts = operator.call(&GetCampaign { campaign_id }).await?.counts;
+            all.planned += counts.planned;
+            all.waiting += counts.waiting;
+            all.attempting += counts.attempting;
+            all.accepted += counts.accepted;
+            all.bounced += counts.bounced;
+            all.in_doubt += counts.in_doubt;
+            all.unsettled += counts.unsettled;
+            all.suppressed += counts.suppressed;
+        }
+        Ok(all)
     }
 
     /// Sends and settles what is left, for as long as anything moves.
     async fn wait_for_rest(&self) -> Result<Counts> {
-        let mut last = self.campaign().await?.counts;
+        let mut last = self.counts().await?;
         loop {
             if self.is_over(&last).await? {
                 return Ok(last);
             }
             let moved = async || {
-                let counts = self.campaign().await.ok()?.counts;
+                let counts = self.counts().await.ok()?;
                 (counts != last).then_some(counts)
             };
             last = wait_for("the rest of the campaign to move", moved, STILL_FOR)
@@ -288,12 +325,17 @@ impl Run<'_> {
             Ok(counts) => counts,
             Err(error) => {
                 telling.say(&format!("{error:#}"));
-                self.campaign().await?.counts
+                telling.say(&self.describe_inbox().await?);
+                self.counts().await?
             }
         };
         let messages = self.servers.delivered()?;
         let counted = count(&messages, WAIT);
+        for words in list_hurried(&messages, WAIT) {
+            telling.say(&words);
+        }
         let (unsettled, cases) = self.count_unsettled(&messages).await?;
+        let written_on = self.count_written_on(&messages);
         self.relay.end()?;
         let summary = &mut self.summary;
         summary.planned = counts.planned;
@@ -305,8 +347,15 @@ impl Run<'_> {
             .planned
             .saturating_sub(summary.accepted + summary.suppressed + summary.unsettled);
         summary.duplicated = counted.duplicated;
-        summary.disordered = counted.disordered + counted.hurried;
         summary.in_doubt = count_verdicts(&self.relay);
+        summary.displaced = order::count_displaced(&messages);
+        // A message in doubt rests while others go on; the second one counts from when it came into doubt.
+        let held_up = summary.in_doubt.found + summary.in_doubt.refuted;
+        summary.disordered =
+            counted.disordered + counted.hurried + summary.displaced.saturating_sub(held_up);
+        summary.answered = arriving::count_heard(&self.heard, Heard::Answered);
+        summary.bounced = arriving::count_heard(&self.heard, Heard::Bounced);
+        summary.written_on = written_on;
         telling.say(&format!(
             "{} messages have arrived at the provider",
             messages.len()
@@ -314,21 +363,42 @@ impl Run<'_> {
         Ok(self.summary)
     }
 
-    async fn list_unsettled(&self) -> Result<Vec<Delivery>> {
-        let request = ListDeliveries {
-            campaign_id: self.campaign.clone(),
-            state: Some("unsettled".to_owned()),
-            limit: Some(UNSETTLED_AT_MOST),
-            after: None,
+    /// What the relay says of the inbox, and the last lines of its log.
+    async fn describe_inbox(&self) -> Result<String> {
+        let request = GetInbox {
+            inbox_id: self.inbox.clone(),
         };
-        let found = self.relay.operator()?.call(&request).await?.deliveries;
-        if found.len() >= UNSETTLED_AT_MOST as usize {
-            bail!(
-                "{} unsettled deliveries are more than one page",
-                found.len()
-            );
+        let inbox = self.relay.operator()?.call(&request).await?;
+        let log = self.relay.log();
+        let last: Vec<_> = log
+            .iter()
+            .rev()
+            .take(20)
+            .rev()
+            .map(ToString::to_string)
+            .collect();
+        Ok(format!("{inbox:?}\n{}", last.join("\n")))
+    }
+
+    async fn list_unsettled(&self) -> Result<Vec<Delivery>> {
+        let mut all = Vec::new();
+        for campaign_id in &self.campaigns {
+            let request = ListDeliveries {
+                campaign_id: campaign_id.clone(),
+                state: Some("unsettled".to_owned()),
+                limit: Some(UNSETTLED_AT_MOST),
+                after: None,
+            };
+            let found = self.relay.operator()?.call(&request).await?.deliveries;
+            if found.len() >= UNSETTLED_AT_MOST as usize {
+                bail!(
+                    "{} unsettled deliveries are more than one page",
+                    found.len()
+                );
+            }
+            all.extend(found);
         }
-        Ok(found)
+        Ok(all)
     }
 
     /// Steps that a person must decide and that reached nobody, with the steps that wait behind them.

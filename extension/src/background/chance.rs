@@ -5,8 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use getrandom::SysRng;
 use hpke::rand_core::{TryRng as _, UnwrapErr};
 
-use crate::flow::authorization::Chance;
 use protocol::secret::Secret;
+use protocol::visit::Chance;
 
 /// 256 bits: nobody guesses it.
 const BYTES: usize = 32;

@@ -1,19 +1,18 @@
 //! One visit at the provider (RFC 6749 §4.1, RFC 7636): the address to open, what its answer is worth, and for a
 //! public client the exchange. Randomness and the way to the network are arguments; the window is the browser's.
 
-use std::fmt;
 use std::future::Future;
 
 use oauth2::basic::{BasicClient, BasicErrorResponseType, BasicTokenResponse};
 use oauth2::{
-    AuthType, AuthUrl, AuthorizationCode, ClientId, CsrfToken, HttpRequest, HttpResponse,
-    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope,
-    StandardErrorResponse, TokenResponse as _, TokenUrl,
+    AuthType, AuthorizationCode, ClientId, HttpRequest, HttpResponse, PkceCodeVerifier,
+    RedirectUrl, RequestTokenError, StandardErrorResponse, TokenResponse as _, TokenUrl,
 };
 use protocol::hush::Hush;
 use protocol::provider::{FirefoxRedirect, Provider, ProviderId};
 use protocol::reconnect::{Authorization, Exchange, Grant};
 use protocol::secret::Secret;
+use protocol::visit::{self, Chance, find_state};
 use url::Url;
 
 /// Where Firefox lets every answer go that is not for `identity.getRedirectURL`.
@@ -22,15 +21,8 @@ const FIREFOX_LOOPBACK: &str = "http://127.0.0.1/mozoauth2/";
 const FIREFOX_DOMAIN: &str = ".extensions.allizom.org";
 
 /// One visit, from the address to the grant. It is in memory only.
-#[derive(Clone)]
-pub struct Visit {
-    url: Url,
-    state: Secret,
-    verifier: Secret,
-    redirect_uri: String,
-    /// The issuer that the answer must name; `None` where the provider does not promise that.
-    issuer: Option<String>,
-}
+#[derive(Clone, Debug)]
+pub struct Visit(visit::Visit);
 
 /// What came back with the redirect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,15 +44,6 @@ pub enum Answer {
         /// What does not match.
         words: String,
     },
-}
-
-/// Two fresh texts that nobody can guess.
-#[derive(Debug)]
-pub struct Chance {
-    /// For `state`.
-    pub state: Secret,
-    /// For the verifier: 43 to 128 characters of base64url (RFC 7636 §4.1).
-    pub verifier: Secret,
 }
 
 /// Why a code did not become a grant.
@@ -103,41 +86,19 @@ impl Visit {
         redirect_uri: String,
         chance: Chance,
     ) -> Option<Self> {
-        let visit = authorization.attempts.get(visit)?;
-        let challenge = PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(
-            chance.verifier.expose().to_owned(),
-        ));
-        let client = BasicClient::new(ClientId::new(authorization.client_id.clone()))
-            .set_auth_uri(AuthUrl::new(authorization.authorization_endpoint.clone()).ok()?)
-            .set_redirect_uri(RedirectUrl::new(redirect_uri.clone()).ok()?);
-        let mut request = client
-            .authorize_url(|| CsrfToken::new(chance.state.expose().to_owned()))
-            .add_scopes(authorization.scopes.iter().cloned().map(Scope::new))
-            .set_pkce_challenge(challenge)
-            .add_extra_param("login_hint", &authorization.login_hint);
-        for (name, value) in &visit.parameters {
-            request = request.add_extra_param(name, value);
-        }
-        let (url, _) = request.url();
-        Some(Self {
-            url,
-            state: chance.state,
-            verifier: chance.verifier,
-            redirect_uri,
-            issuer: authorization
-                .names_issuer
-                .then(|| authorization.issuer.clone()),
-        })
+        let attempt = authorization.attempts.get(visit)?;
+        let visit = visit::Visit::begin(authorization, attempt, &redirect_uri, chance).ok()?;
+        Some(Self(visit))
     }
 
     /// The address to open.
     pub fn url(&self) -> &str {
-        self.url.as_str()
+        self.0.url.as_str()
     }
 
     /// Whether the other is the very same visit.
     pub fn is(&self, other: &Self) -> bool {
-        self.state == other.state
+        self.0.state == other.0.state
     }
 
     /// What the address that the window ended at is worth.
@@ -151,29 +112,17 @@ impl Visit {
         if !self.is_redirect(&url) {
             return not_ours("the answer came to another address than the one that was named");
         }
-        let find = |name: &str| {
-            url.query_pairs()
-                .find(|(found, _)| found == name)
-                .map(|(_, value)| value.into_owned())
-        };
+        let query = url.query().unwrap_or_default();
         // RFC 6749 §10.12.
-        if find("state").map(Secret::new).as_ref() != Some(&self.state) {
+        if find_state(query).as_ref() != Some(&self.0.state) {
             return not_ours("the answer does not bear the state of the question");
         }
-        // RFC 9207 §2.4, for refusals too.
-        if self.issuer.is_some() && find("iss") != self.issuer {
-            return not_ours("the answer is another provider's");
-        }
-        if let Some(error) = find("error") {
-            return Answer::Refused {
-                error,
-                description: find("error_description"),
-            };
-        }
-        match find("code").filter(|code| !code.is_empty()) {
-            Some(code) => Answer::Granted {
-                code: Secret::new(code),
-            },
+        match visit::Answer::read(query, self.0.issuer.as_deref()) {
+            Some(visit::Answer::Granted { code }) => Answer::Granted { code },
+            Some(visit::Answer::Refused { error, description }) => {
+                Answer::Refused { error, description }
+            }
+            Some(visit::Answer::OtherIssuer { .. }) => not_ours("the answer is another provider's"),
             None => not_ours("the answer holds neither a code nor an error"),
         }
     }
@@ -193,8 +142,8 @@ impl Visit {
         if authorization.exchange == Exchange::Confidential {
             return Ok(Grant::Code {
                 code,
-                verifier: self.verifier,
-                redirect_uri: self.redirect_uri,
+                verifier: self.0.verifier,
+                redirect_uri: self.0.redirect_uri,
             });
         }
         let not_an_address = |_| ExchangeError::NotAnAddress;
@@ -204,12 +153,12 @@ impl Visit {
             .set_token_uri(
                 TokenUrl::new(authorization.token_endpoint.clone()).map_err(not_an_address)?,
             )
-            .set_redirect_uri(RedirectUrl::new(self.redirect_uri).map_err(not_an_address)?);
+            .set_redirect_uri(RedirectUrl::new(self.0.redirect_uri).map_err(not_an_address)?);
         // These words are shown and kept, and an endpoint may repeat what it refuses.
-        let hush = Hush::new([code.expose(), self.verifier.expose()]);
+        let hush = Hush::new([code.expose(), self.0.verifier.expose()]);
         let tokens: BasicTokenResponse = client
             .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
-            .set_pkce_verifier(PkceCodeVerifier::new(self.verifier.expose().to_owned()))
+            .set_pkce_verifier(PkceCodeVerifier::new(self.0.verifier.expose().to_owned()))
             .request_async(&http)
             .await
             .map_err(|error| ExchangeError::Refused {
@@ -238,19 +187,10 @@ impl Visit {
 
     /// Whether an address is the redirect address, whatever its query.
     fn is_redirect(&self, url: &Url) -> bool {
-        Url::parse(&self.redirect_uri).is_ok_and(|ours| {
+        Url::parse(&self.0.redirect_uri).is_ok_and(|ours| {
             ours.origin() == url.origin()
                 && ours.path().trim_end_matches('/') == url.path().trim_end_matches('/')
         })
-    }
-}
-
-impl fmt::Debug for Visit {
-    /// Without state and verifier.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Visit")
-            .field("redirect_uri", &self.redirect_uri)
-            .finish_non_exhaustive()
     }
 }
 

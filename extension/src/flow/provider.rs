@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use protocol::id::ReconnectId;
-use protocol::reconnect::{Authorization, Visit};
+use protocol::reconnect::{Attempt, Authorization};
 use protocol::request::reconnect::{ReconnectState, StartedReconnect};
 use protocol::timestamp::Timestamp;
 use web::card::Stopped;
@@ -110,7 +110,7 @@ pub(super) fn begin(
     if wish.place == Place::Tab {
         return host(reconnect.id, authorization, deadline);
     }
-    let is_asking = |visit: &Visit| visit.interactive || !wish.skip_silent;
+    let is_asking = |attempt: &Attempt| attempt.interactive || !wish.skip_silent;
     let attempts = &authorization.attempts;
     let first = attempts.iter().position(is_asking);
     let first = first.unwrap_or(attempts.len());

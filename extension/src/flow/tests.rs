@@ -5,7 +5,7 @@ use protocol::card::{Acts, Remedy};
 use protocol::cause::Cause;
 use protocol::id::{DeliveryId, InboxId, LeadId};
 use protocol::receipt::{Fate, Line};
-use protocol::reconnect::{Exchange, Grant, Visit};
+use protocol::reconnect::{Attempt, Exchange, Grant};
 use protocol::request::reconnect::ReconnectState;
 use protocol::sealed::OpeningKey;
 
@@ -34,7 +34,7 @@ fn authorization(attempts: &[bool]) -> Authorization {
         login_hint: "jane@acme.example".to_owned(),
         attempts: attempts
             .iter()
-            .map(|&interactive| Visit {
+            .map(|&interactive| Attempt {
                 interactive,
                 parameters: Vec::new(),
             })

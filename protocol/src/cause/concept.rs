@@ -33,7 +33,7 @@ pub(super) const ACCOUNT: Concept = &[
 pub(super) const SHUT: Concept = &[
     "lock* | suspen* | disabl* | deactivat* | delet* | closed | inactive | terminat* | frozen",
     "freez* | blocked | restrict* | banned | paused | on hold | under review | not approved",
-    "unpaid | overdue | expired | probation | canceled | cancelled | abandoned | quarantin*",
+    "unpaid | overdue | expired | probation | flag* | canceled | cancelled | abandoned | quarantin*",
     "gesperrt | deaktiviert | bloqu* | suspendid* | desactiv* | deshabilit* | заблокирован*",
     "冻 结 | 封",
 ];
@@ -121,6 +121,16 @@ pub(super) const UNUSUAL: Concept = &[
 /// The network address that one comes from.
 pub(super) const ADDRESS_OF_ORIGIN: Concept =
     &["ip | ips | ip address* | ipv4 | ipv6 | host | hostname | network*"];
+/// What a person sets in a mail program.
+pub(super) const SETTINGS: Concept = &[
+    "settings | configuration | configured | server settings | setup | einstellungen",
+    "parametres | configuracion | configuracao | impostazioni | настройки",
+];
+/// A person is asked to look at something, or told that it is not right.
+pub(super) const TO_CHECK: Concept = &[
+    "verify | check | review | correct | incorrect | wrong | invalid | change | adjust | update",
+    "prufen | uberprufen | verifiez | verifique | compruebe | revise | controlla* | проверьте",
+];
 /// A rule that somebody in charge made.
 pub(super) const RULE: Concept = &[
     "polic* | rule* | administrator* | admin | admins | administrative* | organization*",
@@ -301,6 +311,7 @@ pub(super) const NOT_OWNED: Concept = &[
     "not owned | not own | does not own | doesnt own | not belong* | doesnt belong",
     "not verified | not been verified | unverified | not a verified | not match",
     "not matching | doesnt match | mismatch* | must match | must be same | must be the same",
+    "must be one of | must be verified | must be a verified | must be owned | must be your",
     "same as | different from | not allowed | isnt allowed | not permitted | not authori*",
     "unauthori* | not registered | not valid | disallow* | permission* | rights to | denied",
     "spoof* | forged | not your | not one of | unconfigured | not configured | verify failed",

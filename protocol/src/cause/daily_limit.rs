@@ -41,5 +41,11 @@ pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
         ),
         smtp(Stage::Mail, 550, "Message limit for this account reached"),
         smtp(Stage::Body, 554, "5.2.2 The submission quota is used up"),
+        smtp(
+            Stage::Rcpt,
+            554,
+            "Recipient address rejected: your allowance is exhausted",
+        ),
+        smtp(Stage::Rcpt, 550, "Versandlimit erreicht"),
     ]
 }

@@ -25,10 +25,16 @@ pub(super) static CAUSE: Definition = Definition {
                     .then_some(Claim::Worded)
             };
         }
+        // Exchange's word for room is quota; what may be sent it calls a limit, and other providers a quota too.
+        if evidence.oauth().is_some() {
+            let room = evidence.says(FULL) && evidence.provider.as_str() == "microsoft";
+            return room.then_some(Claim::Worded);
+        }
         // RFC 3463 §3.3: x.2.2 mailbox full. Before RCPT it can only be the sender's own.
         let own = matches!(evidence.stage, Stage::Auth | Stage::Mail);
-        (own && evidence.has_enhanced(&[(2, 2)]) && !evidence.says(OUTGOING))
-            .then_some(Claim::Coded)
+        (own && evidence.has_enhanced(&[(2, 2)])
+            && (evidence.says(FULL) || !evidence.says(OUTGOING)))
+        .then_some(Claim::Coded)
     },
 };
 
@@ -44,5 +50,10 @@ pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
             "Quota exceeded",
         ),
         smtp(Stage::Mail, 552, "5.2.2 Mailbox full"),
+        smtp(
+            Stage::Mail,
+            452,
+            "4.2.2 The mailbox is full, nothing can be sent",
+        ),
     ]
 }

@@ -2,7 +2,7 @@
 
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
-use crate::evidence::Said;
+use crate::evidence::{IoFault, Said};
 
 pub(super) static CAUSE: Definition = Definition {
     card: Card {
@@ -13,13 +13,16 @@ pub(super) static CAUSE: Definition = Definition {
         explanation: "The connection did not open or broke. The relay tries again by itself; nothing is lost.",
         remedy: Remedy::Wait,
     },
-    claim: |evidence| matches!(evidence.said, Said::Io { .. }).then_some(Claim::Coded),
+    claim: |evidence| match &evidence.said {
+        Said::Io { fault, .. } => (*fault != IoFault::ImpossibleName).then_some(Claim::Coded),
+        _ => None,
+    },
 };
 
 #[cfg(test)]
 pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
     use super::said::example::*;
-    use crate::evidence::{IoFault, Party, Stage};
+    use crate::evidence::{Party, Stage};
     vec![
         io(Party::Smtp, Stage::Connect, IoFault::Refused),
         io(Party::Imap, Stage::Folder, IoFault::Closed),

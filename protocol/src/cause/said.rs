@@ -7,7 +7,7 @@ use super::concept::{
     self as of, ABLE, ACCOUNT, APP_PASSWORD, ASKED, AT_ONCE, CONNECTIONS, CREDENTIAL, DAY,
     DOMAIN_PROOF, ENCRYPTION, FAILED_ATTEMPT, FULL, HELLO, LATER, LIMIT, LOST, OFF, OUTGOING, OVER,
     RATE, READER, RECEIVES, RECIPIENTS_OWN, REPEATED, SENDER, SENDING, SERVERS, SHUT, SIGN_IN,
-    SIZE, SLOWED, TEMPORARY, TO_ACTIVATE, TOO_MANY, TROUBLE, WRONG,
+    SIZE, SLOWED, TEMPORARY, TO_ACTIVATE, TOO_MANY, TROUBLE, UNUSUAL, WRONG,
 };
 use super::words::{Concept, Text};
 use crate::evidence::{Evidence, Finding, Said, Stage};
@@ -278,6 +278,7 @@ impl<'a> Reading<'a> {
             || let_send && !limited && !self.says(SENDER);
         sends && !of_recipient
             || self.relates(YOURS, SHUT)
+            || self.relates(YOURS, UNUSUAL)
             || self.stage != Stage::Rcpt && self.relates(THIS, SHUT)
             || self.says(TO_ACTIVATE)
     }
@@ -311,8 +312,13 @@ impl<'a> Reading<'a> {
                 "sending quota",
                 "versandlimit",
             ]);
-        let of_messages = self.relates(LIMIT, SENDING) && !self.relates(LIMIT, CONNECTIONS);
-        over_time || is_used_up && (of_messages || self.says(&["credit*"]))
+        let of_messages = self.says(&["versandlimit* | submissionquota"])
+            || self.relates(LIMIT, SENDING) && !self.relates(LIMIT, CONNECTIONS);
+        // What is said to have been used up by the reader is the reader's own; room is another matter.
+        let of_reader = self.relates(LIMIT, &["you | your | youve"])
+            && !self.relates(LIMIT, CONNECTIONS)
+            && !self.says(&["mailbox* | storage | disk | space"]);
+        over_time || is_used_up && (of_messages || of_reader || self.says(&["credit*"]))
     }
 
     /// Whether something is said to come too fast, or to be more than is taken at once.

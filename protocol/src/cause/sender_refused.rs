@@ -32,7 +32,11 @@ pub(super) static CAUSE: Definition = Definition {
             evidence.says(DOMAIN_PROOF) || evidence.says(LISTED) || evidence.says(NOT_SIGNED_IN);
         let owned = evidence.relates(SENDER, NOT_OWNED)
             || evidence.relates(SENDER, &["incorrect", "wrong"])
-            || evidence.relates(ADDRESS, NOT_PROVED);
+            || evidence.relates(ADDRESS, NOT_PROVED)
+                && evidence.names_refused() != Some(Refused::Recipient);
+        if !judged && owned && evidence.says(&["your | you"]) {
+            return Some(Claim::Named);
+        }
         if !judged && owned || evidence.says(SEND_AS) {
             return Some(Claim::Worded);
         }
@@ -40,7 +44,9 @@ pub(super) static CAUSE: Definition = Definition {
         if reply.is_permanent() && coded {
             return Some(Claim::Hinted);
         }
-        if reply.is_permanent() && !judged && evidence.names_refused() == Some(Refused::Sender) {
+        let named = evidence.names_refused() == Some(Refused::Sender)
+            || evidence.relates(&["sender"], &["rejected | refused | blocked | denied"]);
+        if reply.is_permanent() && !judged && named {
             return Some(Claim::Worded);
         }
         let usual = at_sender && reply.is_permanent() && !evidence.is_coded_for_sign_in();
@@ -59,6 +65,13 @@ pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
             "5.7.1 Sender address rejected: not owned by user",
         ),
         smtp(Stage::Mail, 550, "sender denied"),
+        smtp(Stage::Body, 550, "this sender is refused here"),
+        smtp(
+            Stage::Rcpt,
+            550,
+            "Your name is not permitted in the From header",
+        ),
+        smtp(Stage::Body, 554, "The sending address must be one of yours"),
         smtp(
             Stage::Mail,
             550,

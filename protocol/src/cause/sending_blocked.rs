@@ -36,7 +36,12 @@ pub(super) static CAUSE: Definition = Definition {
         {
             return Some(Claim::Coded);
         }
-        let ours = evidence.is_sending_shut() || evidence.relates(OUTGOING, &["spam*", "abuse"]);
+        let ours = evidence.is_sending_shut()
+            || evidence.relates(OUTGOING, &["spam*", "abuse"])
+            || evidence.relates(
+                &["bounce* | complaint* | abuse"],
+                &["your account | your domain | your mailbox"],
+            );
         let others = evidence.is_of_receiving() || evidence.says(DOMAIN_PROOF);
         // What passes is not said to be shut; the server's own word for it counts more than the first digit.
         if ours && !others && evidence.is_final() {
@@ -58,5 +63,16 @@ pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
         ),
         smtp(Stage::Rcpt, 550, "5.7.1 Your account has been blocked"),
         smtp(Stage::Body, 550, "5.7.708 Not from there"),
+        smtp(
+            Stage::Body,
+            550,
+            "Strange: suspicious traffic from your account",
+        ),
+        smtp(Stage::Body, 550, "Your mailbox is flagged"),
+        smtp(
+            Stage::Body,
+            554,
+            "More complaints about your domain than we take",
+        ),
     ]
 }

@@ -1,14 +1,14 @@
 //! The server, its port, its encryption or the way to sign in does not fit.
 
 use super::concept::{
-    ABLE, DOMAIN_PROOF, ENCRYPTION, MECHANISM, NOT_SIGNED_IN, RELAYING, REQUIRED, SEND_AS, SIGN_IN,
-    STOPPED,
+    ABLE, DOMAIN_PROOF, ENCRYPTION, MECHANISM, NOT_SIGNED_IN, RELAYING, REQUIRED, SEND_AS,
+    SETTINGS, SIGN_IN, STOPPED, TO_CHECK,
 };
 use super::said::Refused;
 use super::words::Concept;
 use super::{Claim, Definition};
 use crate::card::{Acts, Card, Persistence, Remedy, Scope};
-use crate::evidence::{Finding, Stage};
+use crate::evidence::{Finding, IoFault, Said, Stage};
 use crate::reply::ImapStatus;
 
 pub(super) static CAUSE: Definition = Definition {
@@ -27,6 +27,9 @@ pub(super) static CAUSE: Definition = Definition {
                 Finding::NoSignInOffered { .. } | Finding::OtherService { .. }
             )
             .then_some(Claim::Coded);
+        }
+        if let Said::Io { fault, .. } = &evidence.said {
+            return (*fault == IoFault::ImpossibleName).then_some(Claim::Coded);
         }
         let encryption = evidence.relates(ENCRYPTION, REQUIRED)
             || evidence.is_off(ENCRYPTION)
@@ -95,6 +98,11 @@ pub(super) static CAUSE: Definition = Definition {
             // RFC 3207 §4: some ask for STARTTLS with a code of their own.
             Stage::Mail if encryption => Some(Claim::Named),
             // Whoever may not pass mail on may not do it later either, whatever the first digit says.
+            // Postfix's code for what it does not pass on, where it defers in place of refusing (postconf(5),
+            // `relay_domains_reject_code`, `defer_unauth_destination`): no other matter of RCPT has both numbers.
+            Stage::Rcpt if reply.code == 454 && evidence.has_enhanced(&[(7, 1)]) => {
+                Some(Claim::Hinted)
+            }
             Stage::Mail | Stage::Rcpt if !permanent => {
                 (evidence.relates(RELAYING, STOPPED) && evidence.is_final()).then_some(Claim::Named)
             }
@@ -111,9 +119,17 @@ pub(super) static CAUSE: Definition = Definition {
                 if evidence.says(SEND_AS) {
                     return None;
                 }
+                if evidence.relates(SETTINGS, TO_CHECK) {
+                    return Some(Claim::Named);
+                }
                 if stranger
                     || relays
-                    || evidence.says(&["we do not relay", "unable to relay", "not a relay"])
+                    || evidence.says(&[
+                        "we do not relay",
+                        "unable to relay",
+                        "not a relay",
+                        "rcpthosts",
+                    ])
                 {
                     return Some(Claim::Named);
                 }
@@ -136,12 +152,20 @@ pub(super) static CAUSE: Definition = Definition {
 #[cfg(test)]
 pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
     use super::said::example::*;
+    use crate::evidence::Party;
     vec![
         smtp(Stage::Greeting, 554, "No mail service here"),
         smtp(Stage::Auth, 504, "5.7.4 That mechanism is not known"),
         smtp(Stage::Auth, 538, "5.7.11 Encryption needed"),
         smtp(Stage::Mail, 530, "5.7.0 Authentication required"),
         smtp(Stage::Rcpt, 550, "5.7.1 Relaying denied"),
+        smtp(Stage::Rcpt, 454, "4.7.1"),
+        smtp(
+            Stage::Body,
+            554,
+            "Nothing was taken: review the configuration of your program and try again",
+        ),
+        io(Party::Smtp, Stage::Connect, IoFault::ImpossibleName),
         imap(
             Stage::Auth,
             ImapStatus::No,

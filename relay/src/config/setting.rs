@@ -182,7 +182,7 @@ pub static SETTINGS: &[Setting] = &[
         default: "`60000`",
         meaning: "What counts as a minute where an inbox rests: 15 and then 60 of them between two tries of an inbox \
                   whose mail is refused, 5, 15 and 60 where its server puts everybody off, 1, 5, 15 and 60 after \
-                  messages whose outcome is not known.",
+                  messages whose outcome is not known, 60 between two messages of an inbox to itself.",
         apply: Apply::Relay(|draft, text| put_ms(&mut draft.timing.rest_minute, text)),
     },
     Setting {

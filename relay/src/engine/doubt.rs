@@ -195,17 +195,23 @@ pub struct Silence {
     pub accepted_since: bool,
     /// How long ago the last message of the inbox to itself was; `None` before the first.
     pub last_canary: Option<Duration>,
+    /// As many doubts are open as may be, so that nothing else leaves; some of them nobody can settle any more.
+    pub is_shut: bool,
+    /// The least time between two messages of the inbox to itself.
+    pub every: Duration,
 }
 
 impl Silence {
     /// Whether a message of the inbox to itself is needed as a canary.
     pub fn wants_canary(&self) -> bool {
-        let Some(over_for) = self.over_for else {
-            return false;
+        let rested = self.last_canary.is_none_or(|ago| ago >= self.every);
+        let is_needed = match self.over_for {
+            Some(over_for) => {
+                self.n_doubts >= 2 || over_for >= QUIET_FOR && !self.accepted_since || self.is_shut
+            }
+            None => self.is_shut && self.n_doubts == 0,
         };
-        let is_quiet = over_for >= QUIET_FOR && !self.accepted_since;
-        let rested = self.last_canary.is_none_or(|ago| ago >= CANARY_EVERY);
-        (self.n_doubts >= 2 || is_quiet) && rested
+        is_needed && rested
     }
 }
 
@@ -213,8 +219,6 @@ impl Silence {
 pub const SIZES_APART: u64 = 10;
 /// How long nothing may be accepted before the inbox writes to itself.
 pub const QUIET_FOR: Duration = Duration::from_mins(10);
-/// Between two messages of an inbox to itself.
-const CANARY_EVERY: Duration = Duration::from_hours(1);
 /// How long a canary is waited for.
 pub const PATIENCE: Duration = Duration::from_hours(24);
 /// When a copy is looked for that nobody promised, after the doubt became known. Servers that make copies were seen

@@ -20,6 +20,7 @@ use protocol::reconnect::Grant;
 use protocol::request::reconnect::{HostReconnect, HostedSignIn};
 use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
+use protocol::visit::{Answer, find_state};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use url::{Url, form_urlencoded};
@@ -28,7 +29,7 @@ use super::page::Page;
 use super::reconnect::{load_authorization, load_waiting, refuse, said_of, take};
 use super::{Api, Context, Serve, ServeError, problem, relay_url};
 use crate::app::App;
-use crate::oauth::visit::{self, Answer, Visit};
+use crate::oauth::visit;
 use crate::secret::{hash, random_secret};
 use crate::store::hosted::HostedVisit;
 
@@ -123,11 +124,11 @@ async fn start(api: &Api, query: &str) -> Result<Response, ServeError> {
     let inbox = app.store.load_inbox(&reconnect.inbox).await?;
     let authorization = load_authorization(app, &inbox).await?;
     let redirect_uri = callback_address(api.listen, inbox.provider.as_str());
-    let visit = Visit::begin(&authorization, &redirect_uri).map_err(ServeError::internal)?;
+    let visit = visit::begin(&authorization, &redirect_uri).map_err(ServeError::internal)?;
     let awaited = Awaited {
         verifier: visit.verifier,
         redirect_uri,
-        issuer: visit::expected_issuer(&authorization),
+        issuer: visit.issuer,
     };
     let cookie = random_secret();
     let sealed = app.keys.seal(&visit_context(&id), &awaited);
@@ -157,7 +158,7 @@ async fn start(api: &Api, query: &str) -> Result<Response, ServeError> {
 /// Takes the provider's answer, if it is one that a visit waits for.
 async fn receive(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<Response, ServeError> {
     let query = uri.query().unwrap_or_default();
-    let Some(state) = visit::find_state(query) else {
+    let Some(state) = find_state(query) else {
         return Ok(not_awaited().render());
     };
     let Some(visit) = app.store.find_visit(&state).await? else {

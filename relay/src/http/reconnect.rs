@@ -8,7 +8,7 @@ use protocol::id::ReconnectId;
 use protocol::problem::{Code, Problem};
 use protocol::receipt::Receipt;
 use protocol::reconnect::{
-    Authorization, Exchange, Grant, InvalidTransition, State, Visit, sealing_context,
+    Attempt, Authorization, Exchange, Grant, InvalidTransition, State, sealing_context,
 };
 use protocol::reply::OAuthReply;
 use protocol::request::inbox::SignsInBy;
@@ -284,7 +284,7 @@ async fn deny(app: &App, reconnect: StoredReconnect) -> Result<Reconnect, ServeE
 /// own (RFC 6749 §4.1.2.1), so whoever closes that page is asked for nothing; the provider is.
 async fn find_redirect_fault(app: &App, inbox: &Inbox, redirect_uri: &str) -> Option<OAuthReply> {
     let authorization = load_authorization(app, inbox).await.ok()?;
-    let visit = crate::oauth::visit::Visit::begin(&authorization, redirect_uri).ok()?;
+    let visit = crate::oauth::visit::begin(&authorization, redirect_uri).ok()?;
     app.oauth.find_redirect_fault(visit.url, redirect_uri).await
 }
 
@@ -313,7 +313,7 @@ pub(super) async fn load_authorization(
             );
             Problem::new(Code::Unavailable, detail)
         })?;
-    let visits = oauth.attempts.iter().map(|attempt| Visit {
+    let visits = oauth.attempts.iter().map(|attempt| Attempt {
         interactive: attempt.interactive,
         parameters: attempt
             .parameters

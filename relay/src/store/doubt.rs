@@ -15,8 +15,8 @@ use super::addressed::Addressed;
 use super::clocks::Moment;
 use super::inbox::{self, position};
 use super::{
-    Store, StoreError, delivery, json, lead, number, number_or_null, standing, text, text_or_null,
-    to_json,
+    Store, StoreError, delivery, json, lead, number, number_or_null, person, standing, text,
+    text_or_null, to_json,
 };
 use crate::record::{Doubt, Sent};
 
@@ -102,6 +102,10 @@ impl Store {
         let moment = self.moment(now);
         let mut tx = self.begin().await?;
         let stopped = lead::stop(&mut tx, &addressed.lead, Suppression::Replied, moment).await?;
+        if stopped {
+            let why = Suppression::Replied;
+            person::stop_others(&mut tx, &addressed.lead, why, moment).await?;
+        }
         let found = Event::Found { at: now };
         apply_where_it_fits(&mut tx, &addressed.delivery, found, moment).await?;
         tx.commit().await?;
@@ -111,7 +115,10 @@ impl Store {
     /// The lead complained about a message: it is not written to any more. Again changes nothing.
     pub async fn note_complaint(&self, lead: &LeadId, now: Timestamp) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let stopped = lead::stop(&mut tx, lead, Suppression::Complained, self.moment(now)).await?;
+        let (why, moment) = (Suppression::Complained, self.moment(now));
+        let stopped = lead::stop(&mut tx, lead, why, moment).await?;
+        person::note_suppressed(&mut tx, lead, why, moment).await?;
+        person::stop_others(&mut tx, lead, why, moment).await?;
         tx.commit().await?;
         Ok(stopped)
     }

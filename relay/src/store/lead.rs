@@ -16,7 +16,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::clocks::Moment;
-use super::{Store, StoreError, number, text, to_json};
+use super::{Store, StoreError, number, person, text, to_json};
 use crate::record::NewLead;
 use crate::secret::random_text;
 
@@ -165,9 +165,10 @@ async fn insert_leads<'a>(
     dealt: &mut impl Iterator<Item = &'a String>,
 ) -> Result<(), ImportError> {
     for (lead, inbox) in leads.iter().zip(dealt) {
+        let person = person::person_of(&lead.address);
         let inserted = sqlx::query(
-            "INSERT INTO leads (id, campaign_id, inbox_id, position, address, fields, state) \
-                 VALUES ($1, $2, $3, $4, $5, $6, 'active')",
+            "INSERT INTO leads (id, campaign_id, inbox_id, position, address, fields, state, person, domain) \
+                 VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $8)",
         )
         // In the order of the list, so that a long one is written where the last lead was.
         .bind(format!(
@@ -181,6 +182,8 @@ async fn insert_leads<'a>(
         .bind(place(before, lead.row))
         .bind(lead.address.to_string())
         .bind(to_json("fields", &lead.fields)?)
+        .bind(person.clone())
+        .bind(person::domain_of(&person).to_owned())
         .execute(&mut *tx)
         .await;
         match inserted {
@@ -260,6 +263,7 @@ pub(super) async fn revive(tx: &mut AnyConnection, lead: &LeadId) -> Result<(), 
         .bind(lead.to_string())
         .fetch_one(&mut *tx)
         .await?;
+    person::forget_suppressed(tx, lead).await?;
     // One that is active goes on anyway.
     if let Ok(after) = state_from(&row, "state")?.apply(Event::Revived) {
         put_state(tx, lead, after).await?;

@@ -19,10 +19,14 @@ use super::delivery::{self, Ended, Said};
 use super::inbox::{self, Noted};
 use super::lead::SLICE;
 use super::{
-    Store, StoreError, campaign, json, lead, number, number_or_null, text, text_or_null, to_json,
+    Store, StoreError, campaign, json, lead, number, number_or_null, person, text, text_or_null,
+    to_json,
 };
 
 mod choice;
+mod gate;
+
+use gate::{blocked_until, list_open_doubts};
 
 pub(super) use choice::{Chosen, choose};
 
@@ -261,8 +265,8 @@ pub(super) async fn hold_up(
         }
         Wish::Next | Wish::Control { .. } => due,
     };
-    let doubts = list_open_doubts(reader, inbox).await?;
-    let blocked = blocked_until(doubts, rests, now.at);
+    let doubts = list_open_doubts(reader, inbox, rests, now.at).await?;
+    let blocked = blocked_until(&doubts, rests, now.at);
     Ok(at.map(|at| blocked.map_or(at, |until| at.max(until))))
 }
 
@@ -382,43 +386,6 @@ pub(super) async fn renew(
     put(tx, inbox, &standing, now).await
 }
 
-/// The instants of the last two open doubts of the inbox `$1`, newest first: a column each.
-pub(super) const DOUBTS: &str = "(SELECT d.in_doubt_since_ms FROM deliveries d WHERE d.inbox_id = $1 \
-     AND d.state IN ('in_doubt', 'unsettled') ORDER BY d.in_doubt_since_ms DESC LIMIT 1) AS newest_doubt_ms, \
-     (SELECT d.in_doubt_since_ms FROM deliveries d WHERE d.inbox_id = $1 \
-     AND d.state IN ('in_doubt', 'unsettled') ORDER BY d.in_doubt_since_ms DESC LIMIT 1 OFFSET 1) AS second_doubt_ms";
-
-/// The last two deliveries in doubt or unsettled of an inbox, newest first: with two of them nothing more is attempted.
-pub(super) type Doubts = [Option<Timestamp>; 2];
-
-/// Since when the open doubts are in doubt, of the columns of [`DOUBTS`].
-pub(super) fn doubts_from(row: &AnyRow) -> Result<Doubts, StoreError> {
-    let since = |column| Ok::<_, StoreError>(number_or_null(row, column)?.map(Timestamp::from_ms));
-    Ok([since("newest_doubt_ms")?, since("second_doubt_ms")?])
-}
-
-async fn list_open_doubts(
-    reader: &mut AnyConnection,
-    inbox: &InboxId,
-) -> Result<Doubts, StoreError> {
-    let row = sqlx::query(sqlx::AssertSqlSafe(format!("SELECT {DOUBTS}")))
-        .bind(inbox.to_string())
-        .fetch_one(reader)
-        .await?;
-    doubts_from(&row)
-}
-
-/// Until when doubts keep the inbox from trying more: as many as may be open are, or one is of the last minute.
-fn blocked_until([newest, second]: Doubts, rests: &Rests, now: Timestamp) -> Option<Timestamp> {
-    // What lies ahead was noted by a clock that was set back since.
-    let ago = |since: &Timestamp| *since <= now;
-    let newest = newest.filter(ago).map(|since| since + rests.first_doubt());
-    let full = second
-        .filter(ago)
-        .map(|since| since + rests.first_doubt() * 24 * 60);
-    newest.max(full).filter(|until| *until > now)
-}
-
 /// Does what the standing decided to other deliveries than the one whose attempt has just ended.
 pub(super) async fn apply(
     tx: &mut AnyConnection,
@@ -490,7 +457,28 @@ async fn set_aside(
     now: Moment,
 ) -> Result<(), StoreError> {
     set_held(tx, delivery, false).await?;
-    ignore_conflict(delivery::transition(tx, delivery, Event::Rejected { cause }, now).await)
+    ignore_conflict(delivery::transition(tx, delivery, Event::Rejected { cause }, now).await)?;
+    if met_no_such_address(tx, delivery).await? {
+        let lead = delivery::load_lead_id(tx, delivery).await?;
+        person::note_suppressed(tx, &lead, Suppression::Bounced, now).await?;
+    }
+    Ok(())
+}
+
+/// Whether what a delivery met says by its code that there is no such address, now and for every campaign (RFC 3463
+/// §3.2: x.1.1 no such mailbox, x.1.2 no such domain, x.1.6 moved away, x.1.10 takes no mail, RFC 7505 §4.2).
+async fn met_no_such_address(
+    tx: &mut AnyConnection,
+    delivery: &DeliveryId,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query("SELECT alike FROM deliveries WHERE id = $1")
+        .bind(delivery.to_string())
+        .fetch_one(tx)
+        .await?;
+    let alike = text_or_null(&row, "alike")?.unwrap_or_default();
+    Ok(["5.1.1", "5.1.2", "5.1.6", "5.1.10"]
+        .iter()
+        .any(|code| alike.rsplit('-').next() == Some(code)))
 }
 
 /// A bounce that is the lead's own: the lead stops. A delivery in doubt is thereby found, since nobody bounces what
@@ -502,6 +490,9 @@ async fn bounce(
 ) -> Result<(), StoreError> {
     let lead = delivery::load_lead_id(tx, delivery).await?;
     lead::stop(tx, &lead, Suppression::Bounced, now).await?;
+    if met_no_such_address(tx, delivery).await? {
+        person::note_suppressed(tx, &lead, Suppression::Bounced, now).await?;
+    }
     for event in [Event::Found { at: now.at }, Event::Bounced] {
         ignore_conflict(delivery::transition(tx, delivery, event, now).await)?;
     }

@@ -169,6 +169,17 @@ pub fn to_wire(address: &Address) -> Address {
         .unwrap_or_else(|| address.clone())
 }
 
+/// An address or a domain as the list of those who are not written to has it: small letters, the domain as an A-label.
+pub fn to_listed(whom: &str) -> String {
+    let (local, domain) = match whom.rsplit_once('@') {
+        Some((local, domain)) => (format!("{}@", local.to_lowercase()), domain),
+        None => (String::new(), whom),
+    };
+    let domain = domain.trim_end_matches('.');
+    let ascii = idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_lowercase());
+    format!("{local}{ascii}")
+}
+
 fn mailbox(address: &Address) -> Result<Mailbox, MessageError> {
     let parsed = to_wire(address)
         .as_str()

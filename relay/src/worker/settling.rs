@@ -13,6 +13,7 @@ use protocol::timestamp::Timestamp;
 use super::WorkError;
 use super::mailbox::Mailbox;
 use super::memory::Memory;
+use super::sending::rests;
 use crate::app::App;
 use crate::engine::doubt::{self, SIZES_APART, Silence, Verdict};
 use crate::record::{Doubt, SentPlace};
@@ -52,6 +53,10 @@ struct Open {
     again: Option<Timestamp>,
     /// The least size of the message that the inbox must write to itself; `None` where it need not.
     canary_bytes: Option<u64>,
+    /// What is known of the doubts that are left.
+    silence: Option<Silence>,
+    /// The size of the greatest message in doubt.
+    greatest: u64,
 }
 
 /// Looks into the sent folder and does what follows.
@@ -62,7 +67,10 @@ pub(super) async fn settle(
     memory: &mut Memory,
 ) -> Result<(), WorkError> {
     let copies = learn_copies(app, inbox, memory).await?;
-    let open = settle_doubts(app, inbox, submission, memory).await?;
+    let mut open = settle_doubts(app, inbox, submission, memory).await?;
+    if app.config.canary {
+        ask_for_canary(app, inbox, &mut open).await?;
+    }
     memory.look_at = [copies, open.again].into_iter().flatten().min();
     if let Some(bytes) = open.canary_bytes {
         send_canary(app, inbox, memory, bytes).await?;
@@ -110,6 +118,8 @@ async fn settle_doubts(
         over_for: None,
         accepted_since: false,
         last_canary: None,
+        is_shut: false,
+        every: canary_every(app),
     };
     let mut greatest = 0;
     for doubt in &mut doubts {
@@ -140,12 +150,45 @@ async fn settle_doubts(
             verdict => put(app, inbox, doubt, verdict).await?,
         }
     }
-    if silence.over_for.is_some() && app.config.canary {
-        let last = app.store.find_last_canary(&inbox.id).await?;
-        silence.last_canary = last.map(|at| app.clock.now().since(at));
-        open.canary_bytes = silence.wants_canary().then_some(greatest / SIZES_APART);
-    }
+    open.silence = Some(silence);
+    open.greatest = greatest;
     Ok(open)
+}
+
+/// Whether the inbox must write to itself, and if not yet, when.
+async fn ask_for_canary(app: &App, inbox: &Inbox, open: &mut Open) -> Result<(), WorkError> {
+    let now = app.clock.now();
+    let shut_until = app.store.find_gate(&inbox.id, &rests(app), now).await?;
+    let mut silence = open.silence.unwrap_or(Silence {
+        n_doubts: 0,
+        over_for: None,
+        accepted_since: false,
+        last_canary: None,
+        is_shut: false,
+        every: canary_every(app),
+    });
+    silence.is_shut = shut_until.is_some();
+    if silence.over_for.is_none() && !silence.is_shut {
+        return Ok(());
+    }
+    let last = app.store.find_last_canary(&inbox.id).await?;
+    silence.last_canary = last.map(|at| now.since(at));
+    open.canary_bytes = silence
+        .wants_canary()
+        .then_some(open.greatest / SIZES_APART);
+    if let (true, Some(last)) = (silence.is_shut, last) {
+        let next = last + silence.every;
+        open.again = [open.again, (next > now).then_some(next)]
+            .into_iter()
+            .flatten()
+            .min();
+    }
+    Ok(())
+}
+
+/// An hour, of what counts as a minute where an inbox rests.
+fn canary_every(app: &App) -> Duration {
+    app.config.timing.rest_minute * 60
 }
 
 /// The size of a delivery's message: what is on record makes the same one.

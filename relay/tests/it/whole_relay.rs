@@ -15,6 +15,7 @@ mod leases;
 mod names;
 mod one_offs;
 mod passwords;
+mod people;
 mod reconnects;
 mod refused;
 mod restarts;

@@ -76,7 +76,10 @@ async fn run_it(arguments: Arguments) -> anyhow::Result<ExitCode> {
     };
     let summary = run(&servers, kills, seed, &telling).await?;
     writeln!(std::io::stdout(), "{}", serde_json::to_string(&summary)?)?;
-    let exact = summary.lost == 0 && summary.duplicated == 0 && summary.disordered == 0;
+    let exact = summary.lost == 0
+        && summary.duplicated == 0
+        && summary.disordered == 0
+        && summary.written_on == 0;
     let at_work = summary.kills_by_state.at_work() * 2 >= summary.kills;
     Ok(if exact && at_work {
         ExitCode::SUCCESS

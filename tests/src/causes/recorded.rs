@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use protocol::evidence::{Evidence, Finding, IoFault, Party, Said, Stage};
+use protocol::evidence::{Evidence, Finding, IoFault, Party, Said, Stage, may_be_host};
 use protocol::provider::ProviderId;
 use protocol::reply::{EnhancedCode, ImapReply, ImapStatus, OAuthReply, SmtpReply};
 use protocol::timestamp::Timestamp;
@@ -278,6 +278,14 @@ fn io(text: &str) -> Said {
     .into_iter()
     .find(|(words, _)| words.iter().any(|word| text.contains(word)))
     .map_or(IoFault::Other, |(_, fault)| fault);
+    // Node.js names the host behind its word for it.
+    let host = text
+        .split_once("ENOTFOUND ")
+        .and_then(|(_, after)| after.split_whitespace().next());
+    let fault = match host {
+        Some(host) if !may_be_host(host) => IoFault::ImpossibleName,
+        _ => fault,
+    };
     Said::Io {
         fault,
         detail: text.to_owned(),

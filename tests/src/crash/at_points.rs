@@ -8,7 +8,7 @@ use rand::RngExt as _;
 use sandbox::control::{GrantType, Held, Point, Stage as SmtpStage};
 use sandbox::{Control, Sandbox};
 
-use super::{POINT_WITHIN, Run};
+use super::{ANSWERS_IN_AN_OUTAGE, HEARD_SHARE, POINT_WITHIN, Run};
 use crate::story::servers::jane;
 use crate::wait::wait_for;
 
@@ -46,6 +46,9 @@ impl Run<'_> {
             // The reply is on its way: its record is made within these microseconds, or just was.
             tokio::time::sleep(Duration::from_micros(self.rng.random_range(0..1_500))).await;
         }
+        if reached && self.summary.kills % HEARD_SHARE == 0 {
+            self.let_some_be_heard_of(control, 1);
+        }
         self.kill_and_restart(held).await?;
         let states = &mut self.summary.kills_by_state;
         let (counter, words) = match point {
@@ -73,6 +76,7 @@ impl Run<'_> {
         self.servers.revoke(&jane().address).await?;
         self.wait_disconnected().await?;
         let control = sandbox.control();
+        self.let_some_be_heard_of(control, ANSWERS_IN_AN_OUTAGE);
         let mail = [
             Point::SmtpAuthenticating,
             Point::ImapAuthenticating,

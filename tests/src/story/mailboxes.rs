@@ -104,6 +104,30 @@ pub fn count(messages: &[Message], wait: Duration) -> Count {
     count
 }
 
+/// The second steps that [`count`] finds disordered or hurried, for people.
+pub fn list_hurried(messages: &[Message], wait: Duration) -> Vec<String> {
+    let mut firsts: BTreeMap<&str, i64> = BTreeMap::new();
+    for message in messages.iter().filter(|message| message.step == 1) {
+        if let Some(at_ms) = message.at_ms {
+            firsts.entry(&message.recipient).or_insert(at_ms);
+        }
+    }
+    let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+    let mut found = Vec::new();
+    for message in messages.iter().filter(|message| message.step == 2) {
+        let (to, at_ms) = (&message.recipient, message.at_ms.unwrap_or_default());
+        match firsts.get(to.as_str()) {
+            Some(first) if at_ms - first >= wait_ms => {}
+            Some(first) => found.push(format!(
+                "{to}: the second step came {} ms after the first, wanted {wait_ms}",
+                at_ms - first
+            )),
+            None => found.push(format!("{to}: the second step came without the first")),
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -193,6 +193,18 @@ pub async fn create_campaign(
     leads: u64,
     wait: Duration,
 ) -> Result<CampaignId> {
+    create_list(operator, inbox, "Spring outreach", "lead", leads, wait).await
+}
+
+/// The same by this name; the leads' addresses begin with `prefix`.
+pub async fn create_list(
+    operator: &Api,
+    inbox: &InboxId,
+    name: &str,
+    prefix: &str,
+    leads: u64,
+    wait: Duration,
+) -> Result<CampaignId> {
     let step = |subject: &str, mark: &str, wait_ms| Step {
         subject: subject.to_owned(),
         body: format!("Hello {{{{first_name}}}},\n\n{mark}\n"),
@@ -200,7 +212,7 @@ pub async fn create_campaign(
     };
     let [first, second] = MARKS;
     let request = CreateCampaign {
-        name: "Spring outreach".to_owned(),
+        name: name.to_owned(),
         inboxes: vec![inbox.clone()],
         steps: vec![
             step("A question, {{first_name}}", first, 0),
@@ -210,7 +222,7 @@ pub async fn create_campaign(
     let campaign = operator.call(&request).await?.id;
     let mut csv = "email,first_name\n".to_owned();
     for number in 1..=leads {
-        writeln!(csv, "lead{number}@leads.example,Lead {number}")?;
+        writeln!(csv, "{prefix}{number}@leads.example,Lead {number}")?;
     }
     let imported = operator
         .call_with_csv(

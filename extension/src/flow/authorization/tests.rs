@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::ready;
 
-use protocol::reconnect::Visit as Attempt;
+use protocol::reconnect::Attempt;
 
 use super::*;
 
@@ -40,7 +40,7 @@ fn visit(names_issuer: bool) -> Visit {
 #[test]
 fn the_address_holds_what_the_provider_needs_and_no_verifier() {
     let visit = visit(true);
-    let mut pairs: Vec<(String, String)> = visit.url.query_pairs().into_owned().collect();
+    let mut pairs: Vec<(String, String)> = visit.0.url.query_pairs().into_owned().collect();
     pairs.sort();
     let pairs: Vec<(&str, &str)> = pairs
         .iter()

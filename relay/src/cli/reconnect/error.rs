@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use protocol::evidence::Said;
 use protocol::id::ReconnectId;
 use protocol::sealed::SealError;
+use protocol::visit::NotAUrl;
 
 use super::password::PasswordError;
 use crate::api::ApiError;
@@ -110,7 +111,7 @@ impl From<VisitError> for ReconnectError {
     fn from(error: VisitError) -> Self {
         match error {
             VisitError::NoneAsks => Self::NoVisit,
-            VisitError::NotAUrl(source) => Self::NotAUrl(source),
+            VisitError::NotAUrl(NotAUrl(source)) => Self::NotAUrl(source),
         }
     }
 }

@@ -11,6 +11,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
+use protocol::visit::Answer;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -18,7 +19,6 @@ use tokio::time::timeout;
 
 use super::ReconnectError;
 use super::sign_in::Expected;
-use crate::oauth::visit::Answer;
 
 /// The path of the redirect URI. One of its own, so that nothing else that visits the port is taken for an
 /// answer.

@@ -5,21 +5,19 @@ use std::fmt;
 
 use protocol::reconnect::{Authorization, Exchange, Grant};
 use protocol::secret::Secret;
+use protocol::visit::{Answer, Visit, find_state};
 use url::Url;
 
 use super::ReconnectError;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::oauth::visit::{self, Answer};
+use crate::oauth::visit;
 use crate::oauth::{self, Metadata, Registration};
 use crate::tls::Dialer;
 
 /// One sign-in, from the address to the grant.
 pub(super) struct SignIn {
-    visit: visit::Visit,
-    redirect_uri: String,
-    /// The issuer that the answer must name; `None` where the provider does not promise that.
-    issuer: Option<String>,
+    visit: Visit,
     exchanger: Option<Exchanger>,
 }
 
@@ -44,17 +42,12 @@ impl SignIn {
         redirect_uri: &str,
         config: &Config,
     ) -> Result<Self, ReconnectError> {
-        let visit = visit::Visit::begin(authorization, redirect_uri)?;
+        let visit = visit::begin(authorization, redirect_uri)?;
         let exchanger = match authorization.exchange {
             Exchange::Public => Some(Exchanger::load(authorization, config).await?),
             Exchange::Confidential => None,
         };
-        Ok(Self {
-            visit,
-            redirect_uri: redirect_uri.to_owned(),
-            issuer: visit::expected_issuer(authorization),
-            exchanger,
-        })
+        Ok(Self { visit, exchanger })
     }
 
     /// The address to open.
@@ -64,14 +57,14 @@ impl SignIn {
 
     /// Where the answer is to come.
     pub(super) fn redirect_uri(&self) -> &str {
-        &self.redirect_uri
+        &self.visit.redirect_uri
     }
 
     /// What the answer must bear.
     pub(super) fn expected(&self) -> Expected {
         Expected {
             state: self.visit.state.clone(),
-            issuer: self.issuer.clone(),
+            issuer: self.visit.issuer.clone(),
         }
     }
 
@@ -81,7 +74,7 @@ impl SignIn {
             return Ok(Grant::Code {
                 code,
                 verifier: self.visit.verifier,
-                redirect_uri: self.redirect_uri,
+                redirect_uri: self.visit.redirect_uri,
             });
         };
         let tokens = exchanger
@@ -91,7 +84,7 @@ impl SignIn {
                 &exchanger.registration,
                 &code,
                 &self.visit.verifier,
-                &self.redirect_uri,
+                &self.visit.redirect_uri,
             )
             .await?;
         let expires_in_ms = tokens
@@ -110,7 +103,7 @@ impl fmt::Debug for SignIn {
     /// Without state and verifier.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignIn")
-            .field("redirect_uri", &self.redirect_uri)
+            .field("visit", &self.visit)
             .finish_non_exhaustive()
     }
 }
@@ -118,7 +111,7 @@ impl fmt::Debug for SignIn {
 impl Expected {
     /// Reads the query of a redirect; `None` where it is no answer to this visit (RFC 6749 §10.12).
     pub(super) fn read(&self, query: &str) -> Option<Answer> {
-        (visit::find_state(query)? == self.state)
+        (find_state(query)? == self.state)
             .then(|| Answer::read(query, self.issuer.as_deref()))
             .flatten()
     }

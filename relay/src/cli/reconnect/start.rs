@@ -14,6 +14,7 @@ use protocol::request::reconnect::{
     StartReconnect, StartedReconnect,
 };
 use protocol::secret::Secret;
+use protocol::visit::Answer;
 use serde_json::json;
 
 use super::interrupt::Interrupt;
@@ -29,7 +30,6 @@ use crate::cli::inbox::find_inbox;
 use crate::cli::print::Printer;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::oauth::visit::Answer;
 
 /// How often the relay is asked how far it is. Quicker than a person reads, and nothing for the relay.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);

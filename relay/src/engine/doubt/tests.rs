@@ -339,6 +339,8 @@ fn the_inbox_writes_to_itself_only_where_nothing_else_can_speak() {
         over_for: Some(QUIET_FOR),
         accepted_since: false,
         last_canary: None,
+        is_shut: false,
+        every: Duration::from_hours(1),
     };
     let minutes = Duration::from_mins;
     for (name, silence, wanted) in [
@@ -379,6 +381,36 @@ fn the_inbox_writes_to_itself_only_where_nothing_else_can_speak() {
             "just now",
             Silence {
                 last_canary: Some(minutes(59)),
+                ..silence
+            },
+            false,
+        ),
+        (
+            "nothing leaves, and nobody can settle why",
+            Silence {
+                n_doubts: 0,
+                over_for: None,
+                is_shut: true,
+                ..silence
+            },
+            true,
+        ),
+        (
+            "the same, just after one",
+            Silence {
+                n_doubts: 0,
+                over_for: None,
+                is_shut: true,
+                last_canary: Some(minutes(59)),
+                ..silence
+            },
+            false,
+        ),
+        (
+            "nothing leaves, and one may still be found",
+            Silence {
+                over_for: None,
+                is_shut: true,
                 ..silence
             },
             false,

@@ -9,13 +9,17 @@ use protocol::inbox::Address;
 use protocol::standing::Rests;
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 
 use super::super::clocks::{Moment, note_running_time};
-use super::super::standing::{self, Chosen, DOUBTS};
-use super::super::{Store, StoreError, json, number, small, text, text_or_null};
+use super::super::standing::{self, Chosen};
+use super::super::{Store, StoreError, json, lead, number, small, text, text_or_null};
 use super::{ATTEMPTING_AT_MOST, put_state, state_from};
 use crate::record::{Queue, SentPlace, Turn};
 use crate::secret::random_text;
+
+/// Leads that one claim stops because their person is not written to; the next claim goes on.
+const STOPPED_AT_ONCE: usize = 50;
 
 /// A claimed delivery with everything that its message is made of.
 #[derive(Clone, Debug)]
@@ -79,11 +83,11 @@ pub(super) async fn claim_in(
     claim: &Claim,
     now: Moment,
 ) -> Result<Option<Job>, StoreError> {
-    let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+    let row = sqlx::query(
         "SELECT i.served AS served, i.standing AS standing, i.standing_rests AS standing_rests, \
-         (SELECT COUNT(*) FROM deliveries d WHERE d.inbox_id = $1 AND d.state = 'attempting') AS n_attempting, \
-         {DOUBTS} FROM inboxes i WHERE i.id = $1"
-    )))
+         (SELECT COUNT(*) FROM deliveries d WHERE d.inbox_id = $1 AND d.state = 'attempting') AS n_attempting \
+         FROM inboxes i WHERE i.id = $1",
+    )
     .bind(claim.inbox.to_string())
     .fetch_optional(&mut *tx)
     .await?;
@@ -92,7 +96,7 @@ pub(super) async fn claim_in(
         return Ok(None);
     }
     let served = number(&row, "served")?;
-    let Some(chosen) = standing::choose(tx, claim, &row, now).await? else {
+    let Some(chosen) = choose_one_to_write_to(tx, claim, &row, now).await? else {
         return Ok(None);
     };
     let Chosen { row, pair, turn } = chosen;
@@ -156,6 +160,26 @@ pub(super) async fn claim_in(
         lead,
         id,
     }))
+}
+
+/// The delivery that is to be claimed. Leads of people who are not written to any more are stopped on the way.
+async fn choose_one_to_write_to(
+    tx: &mut AnyConnection,
+    claim: &Claim,
+    row: &AnyRow,
+    now: Moment,
+) -> Result<Option<Chosen>, StoreError> {
+    for _ in 0..STOPPED_AT_ONCE {
+        let Some(chosen) = standing::choose(tx, claim, row, now).await? else {
+            return Ok(None);
+        };
+        let Some(why) = text_or_null(&chosen.row, "suppressed_why")? else {
+            return Ok(Some(chosen));
+        };
+        let lead = LeadId::new(text(&chosen.row, "lead_id")?);
+        lead::stop(tx, &lead, lead::parse_why(&why)?, now).await?;
+    }
+    Ok(None)
 }
 
 /// The ids of the steps before `step`, oldest first: for each what we wrote, then what the server made of

@@ -13,7 +13,9 @@ use sqlx::any::AnyRow;
 use super::super::clocks::{Moment, Pair, list_pairs, put_queues};
 use super::super::delivery::{Claim, find_due};
 use super::super::{StoreError, number, text, text_or_null};
-use super::{apply, blocked_until, domain_of, doubts_from, from_row, put, set_held, settle_rest};
+use super::{
+    apply, blocked_until, domain_of, from_row, list_open_doubts, put, set_held, settle_rest,
+};
 use crate::record::{Class, Queue, Turn};
 
 /// Deliveries that are looked at for a control, from either end of what is due.
@@ -31,7 +33,8 @@ const CLAIMED: &str = "SELECT d.id AS id, d.campaign_id AS campaign_id, d.lead_i
      d.rest_until_ms AS rest_until_ms, d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, \
      d.in_doubt_since_ms AS in_doubt_since_ms, d.cause AS cause, d.why AS why, \
      l.address AS address, l.fields AS fields, c.steps AS steps, \
-     (SELECT COUNT(*) FROM attempts a WHERE a.delivery_id = d.id AND a.outcome = 'deferred') AS n_deferrals \
+     (SELECT COUNT(*) FROM attempts a WHERE a.delivery_id = d.id AND a.outcome = 'deferred') AS n_deferrals, \
+     (SELECT MIN(s.why) FROM suppressions s WHERE s.whom IN (l.person, l.domain)) AS suppressed_why \
      FROM deliveries d JOIN campaigns c ON c.id = d.campaign_id JOIN leads l ON l.id = d.lead_id";
 
 /// The delivery that is to be claimed.
@@ -44,15 +47,15 @@ pub(in crate::store) struct Chosen {
     pub(in crate::store) turn: Option<Turn>,
 }
 
-/// Chooses the delivery that is to be claimed; `row` has the last turn that was taken, how the inbox stands, and its
-/// open doubts.
+/// Chooses the delivery that is to be claimed; `row` has the last turn that was taken and how the inbox stands.
 pub(in crate::store) async fn choose(
     tx: &mut AnyConnection,
     claim: &Claim,
     row: &AnyRow,
     now: Moment,
 ) -> Result<Option<Chosen>, StoreError> {
-    if blocked_until(doubts_from(row)?, &claim.rests, now.at).is_some() {
+    let doubts = list_open_doubts(tx, &claim.inbox, &claim.rests, now.at).await?;
+    if blocked_until(&doubts, &claim.rests, now.at).is_some() {
         return Ok(None);
     }
     let served = number(row, "served")?;

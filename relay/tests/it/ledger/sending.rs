@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use protocol::delivery::Event;
 use protocol::evidence::{Evidence, IoFault, Party, Said, Stage as At};
-use protocol::id::DeliveryId;
+use protocol::id::{DeliveryId, InboxId};
 use protocol::reply::SmtpReply;
 use protocol::standing::{End, Tried};
 use protocol::timestamp::Timestamp;
@@ -234,6 +234,7 @@ impl World {
         let mut doubts = self.store().list_doubts(&id).await.unwrap();
         let noted = doubts.iter().filter_map(|doubt| doubt.sent);
         let Some(from_uid) = noted.map(|position| position.uid_next).min() else {
+            self.open_gate(inbox, &id).await;
             return;
         };
         let look = self.server.look(inbox, from_uid, self.now);
@@ -247,6 +248,8 @@ impl World {
             over_for: None,
             accepted_since: !accepted.is_empty(),
             last_canary: None,
+            is_shut: false,
+            every: Duration::from_hours(1),
         };
         self.look_at[inbox] = None;
         for doubt in &mut doubts {
@@ -283,6 +286,25 @@ impl World {
         let last = self.store().find_last_canary(&id).await.unwrap();
         silence.last_canary = last.map(|at| self.now.since(at));
         if silence.wants_canary() {
+            self.send_canary(inbox, adoption).await;
+        }
+    }
+
+    /// Where unsettled doubts keep the inbox from sending, it writes to itself.
+    async fn open_gate(&mut self, inbox: usize, id: &InboxId) {
+        let store = self.store();
+        let is_shut = store.find_gate(id, &rests(), self.now).await.unwrap();
+        let last = store.find_last_canary(id).await.unwrap();
+        let silence = Silence {
+            n_doubts: 0,
+            over_for: None,
+            accepted_since: false,
+            last_canary: last.map(|at| self.now.since(at)),
+            is_shut: is_shut.is_some(),
+            every: Duration::from_hours(1),
+        };
+        if silence.wants_canary() {
+            let adoption = store.load_inbox(id).await.unwrap().adoption;
             self.send_canary(inbox, adoption).await;
         }
     }

@@ -1,0 +1,60 @@
+//! Who is not written to.
+
+use protocol::request::Done;
+use protocol::request::suppression::{
+    CreateSuppression, DeleteSuppression, ListSuppressions, Stopped, Suppressions, Whom,
+};
+
+use super::{Context, Serve, ServeError};
+use crate::store::StoreError;
+
+/// The longest page.
+const LIMIT_AT_MOST: u32 = 1_000;
+/// A page where nothing is said.
+const LIMIT: u32 = 100;
+
+impl Serve for CreateSuppression {
+    async fn serve(self, context: Context) -> Result<Stopped, ServeError> {
+        let app = context.app();
+        let whom = as_listed(self.whom)?;
+        let leads = app.store.suppress(&whom, app.clock.now()).await?;
+        tracing::info!(%whom, leads, "is never written to again");
+        Ok(Stopped { leads })
+    }
+}
+
+impl Serve for ListSuppressions {
+    async fn serve(self, context: Context) -> Result<Suppressions, ServeError> {
+        let limit = self.limit.unwrap_or(LIMIT);
+        if !(1..=LIMIT_AT_MOST).contains(&limit) {
+            let detail = format!("expected 1 to {LIMIT_AT_MOST}, found {limit}");
+            return Err(ServeError::invalid("limit", detail));
+        }
+        let after = self.after.as_ref().map(Whom::as_str);
+        let suppressions = context.app().store.list_suppressed(after, limit).await?;
+        Ok(Suppressions { suppressions })
+    }
+}
+
+impl Serve for DeleteSuppression {
+    async fn serve(self, context: Context) -> Result<Done, ServeError> {
+        let whom = as_listed(self.whom)?;
+        if context.app().store.allow_again(&whom).await? {
+            return Ok(Done {});
+        }
+        Err(StoreError::NotFound {
+            what: "suppression",
+            id: whom.to_string(),
+        }
+        .into())
+    }
+}
+
+/// As it stands on the list: the domain as an A-label.
+fn as_listed(whom: Whom) -> Result<Whom, ServeError> {
+    crate::text::message::to_listed(whom.as_str())
+        .parse()
+        .map_err(|error: protocol::request::suppression::NobodyError| {
+            ServeError::invalid("whom", error.to_string())
+        })
+}

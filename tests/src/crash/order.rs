@@ -1,0 +1,90 @@
+//! How many messages of a list came out of their place, in the recipients' mailboxes.
+
+use std::collections::BTreeMap;
+
+use crate::story::mailboxes::Message;
+
+/// How many messages must be taken out so that the rest stands in order: in each campaign the first steps by the list,
+/// and the second ones as their first ones came.
+pub(super) fn count_displaced(messages: &[Message]) -> u64 {
+    let mut firsts: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    let mut seconds: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    let mut came: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut seen: BTreeMap<(&str, usize), ()> = BTreeMap::new();
+    for message in messages {
+        let recipient = message.recipient.as_str();
+        if seen.insert((recipient, message.step), ()).is_some() {
+            continue;
+        }
+        let Some((list, place)) = place(recipient) else {
+            continue;
+        };
+        if message.step == 1 {
+            let n_before = came.len() as u64;
+            came.insert(recipient, n_before);
+            firsts.entry(list).or_default().push(place);
+        } else if let Some(&place) = came.get(recipient) {
+            seconds.entry(list).or_default().push(place);
+        }
+    }
+    firsts
+        .values()
+        .chain(seconds.values())
+        .map(|places| (places.len() - longest_rising(places)) as u64)
+        .sum()
+}
+
+/// The list and the place in it: `lead17@…` is the 17th of `lead`.
+fn place(recipient: &str) -> Option<(&str, u64)> {
+    let local = recipient.split('@').next()?;
+    let at = local.find(|c: char| c.is_ascii_digit())?;
+    let (list, number) = local.split_at_checked(at)?;
+    Some((list, number.parse().ok()?))
+}
+
+/// The length of the longest rising part, whose members need not stand next to each other.
+fn longest_rising(places: &[u64]) -> usize {
+    // The least last member of a rising part of each length.
+    let mut ends: Vec<u64> = Vec::new();
+    for &place in places {
+        let at = ends.partition_point(|&end| end < place);
+        match ends.get_mut(at) {
+            Some(end) => *end = place,
+            None => ends.push(place),
+        }
+    }
+    ends.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(recipient: &str, step: usize) -> Message {
+        Message {
+            recipient: format!("{recipient}@leads.example"),
+            delivery: String::new(),
+            step,
+            at_ms: None,
+        }
+    }
+
+    #[test]
+    fn what_came_out_of_its_place_is_counted_in_each_list_apart() {
+        let all = |sent: &[(&str, usize)]| {
+            let messages: Vec<_> = sent.iter().map(|(who, step)| message(who, *step)).collect();
+            count_displaced(&messages)
+        };
+        assert_eq!(
+            all(&[("a1", 1), ("b1", 1), ("a2", 1), ("b2", 1), ("a1", 2)]),
+            0
+        );
+        assert_eq!(all(&[("a1", 1), ("a3", 1), ("a4", 1), ("a2", 1)]), 1);
+        assert_eq!(all(&[("a4", 1), ("a3", 1), ("a2", 1), ("a1", 1)]), 3);
+        // The second step follows the first ones as they came.
+        assert_eq!(all(&[("a2", 1), ("a1", 1), ("a2", 2), ("a1", 2)]), 1);
+        assert_eq!(all(&[("a1", 1), ("a2", 1), ("a2", 2), ("a1", 2)]), 1);
+        // A second copy is another matter.
+        assert_eq!(all(&[("a1", 1), ("a2", 1), ("a1", 1)]), 0);
+    }
+}
