@@ -52,6 +52,10 @@ impl Model {
             }
             Event::Looked(answer) => self.look(answer),
             Event::Loaded(loaded) => self.load(loaded),
+            Event::MoreWanted => {
+                self.page.more_pages += 1;
+                self.wants()
+            }
             Event::Asked(deed) => {
                 if self.doing.is_some() {
                     return Vec::new();
@@ -172,11 +176,13 @@ impl Model {
     fn wants(&self) -> Vec<Effect> {
         let wanted = match &self.route {
             Route::Campaign(id) => vec![
-                Wanted::Deliveries(id.clone()),
+                Wanted::Deliveries(id.clone(), 1 + self.page.more_pages),
                 Wanted::Unsettled(id.clone()),
             ],
             Route::Receipts => vec![Wanted::Receipts],
-            Route::Receipt(id) => vec![Wanted::Receipt(id.clone())],
+            Route::Receipt(id) => {
+                vec![Wanted::Receipt(id.clone(), 1 + self.page.more_pages)]
+            }
             Route::Settings => vec![Wanted::Devices, Wanted::Fingerprint],
             Route::Inboxes => vec![Wanted::Paces],
             Route::Login | Route::Campaigns | Route::Missing => Vec::new(),

@@ -64,6 +64,8 @@ pub enum Event {
     Proved(InboxId, Box<Result<Receipt, CallError>>),
     /// A person asks to revoke a device, or takes it back.
     Confirming(Option<DeviceId>),
+    /// A person wants to see more of a long list.
+    MoreWanted,
     /// A person wants to read the page again.
     Again,
     /// A person has read what went wrong.
@@ -103,16 +105,16 @@ pub struct Begun {
 /// What a page needs beyond the status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// Deliveries of a campaign, from the first lead on.
-    Deliveries(CampaignId),
+    /// Deliveries of a campaign, from the first lead on: so many pages.
+    Deliveries(CampaignId, u32),
     /// Those that a person must decide.
     Unsettled(CampaignId),
     /// How fast each inbox sends.
     Paces,
     /// The receipts.
     Receipts,
-    /// One receipt.
-    Receipt(ReceiptId),
+    /// One receipt, with so many pages of its lines.
+    Receipt(ReceiptId, u32),
     /// To whom the deliveries of a receipt's campaigns go.
     Recipients(CampaignId),
     /// The paired devices.

@@ -114,6 +114,8 @@ impl Reconnecting {
 /// What one page needs beyond the status; all of it goes when the page does.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
+    /// Pages of its long list that are shown beyond the first.
+    pub more_pages: u32,
     /// Deliveries of the campaign, from the first lead on.
     pub deliveries: Slot<Vec<Delivery>>,
     /// Those that a person must decide.

@@ -27,7 +27,8 @@ pub struct Receipt {
     pub resumed_at: Timestamp,
     /// Milliseconds by which the waits were shifted.
     pub shifted_by_ms: u64,
-    /// Deliveries that waited for the inbox.
+    /// Deliveries that would have left between the loss and the resume, each once; where the inbox keeps a distance
+    /// between its messages, as many as fit into that time.
     pub held: u64,
     /// Of those, still to be sent.
     pub to_send: u64,
@@ -35,7 +36,7 @@ pub struct Receipt {
     pub skipped: u64,
     /// Of those, neither: their fate is being settled.
     pub in_doubt: u64,
-    /// One line for each delivery that was held.
+    /// The first of the lines, 100 at the most; there is one for each delivery that was held.
     pub lines: Vec<Line>,
 }
 

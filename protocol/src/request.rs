@@ -158,6 +158,7 @@ mod tests {
             campaign_id: CampaignId::new("cmp_a/b c+d"),
             state: None,
             limit: Some(7),
+            after: None,
         };
         let encoded = encode(&request).unwrap();
         assert_eq!(encoded.path, "/v1/campaigns/cmp_a%2Fb%20c%2Bd/deliveries");

@@ -89,6 +89,7 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::reconnect::GetReconnect>()
         .mount::<api::reconnect::GetReceipt>()
         .mount::<api::reconnect::ListReceipts>()
+        .mount::<api::reconnect::ListReceiptLines>()
         .mount::<api::campaign::CreateCampaign>()
         .mount::<api::campaign::ListCampaigns>()
         .mount::<api::campaign::GetCampaign>()

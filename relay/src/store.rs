@@ -25,11 +25,13 @@ mod clocks;
 pub mod delivery;
 pub mod doubt;
 pub mod folder;
+pub mod held;
 pub mod hold;
 pub mod hosted;
 pub mod inbox;
 pub mod lead;
 pub mod person;
+pub mod receipt;
 pub mod reconnect;
 pub mod restored;
 pub mod resume;
@@ -219,6 +221,7 @@ impl Store {
             _lock: Arc::new(lock),
         };
         store.carry_clocks_over().await.map_err(sql)?;
+        store.carry_receipts_over().await.map_err(sql)?;
         Ok(store)
     }
 
@@ -259,6 +262,12 @@ impl Store {
     pub async fn close(&self) {
         self.reader.close().await;
         self.writer.close().await;
+    }
+
+    /// Begins a transaction of the one that writes. It has the right to write from its beginning: one that read first
+    /// and then wanted to write would be refused at once, instead of waiting, where somebody else writes.
+    async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Any>, StoreError> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 
     /// Whether the database answers.
@@ -357,6 +366,8 @@ async fn connect(url: &str, n_connections: u32) -> Result<AnyPool, sqlx::Error> 
                     "PRAGMA synchronous = FULL",
                     "PRAGMA foreign_keys = ON",
                     "PRAGMA busy_timeout = 5000",
+                    // In KiB: the indexes of a long list stay in memory; a short one takes no more than it has.
+                    "PRAGMA cache_size = -65536",
                 ] {
                     sqlx::query(pragma).execute(&mut *connection).await?;
                 }

@@ -390,6 +390,7 @@ impl Run<'_> {
                 campaign_id: campaign_id.clone(),
                 state: Some("unsettled".to_owned()),
                 limit: Some(UNSETTLED_AT_MOST),
+                after: None,
             };
             let found = self.relay.operator()?.call(&request).await?.deliveries;
             if found.len() >= UNSETTLED_AT_MOST as usize {

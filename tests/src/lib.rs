@@ -17,6 +17,7 @@ pub mod faults;
 mod free_port;
 pub mod http_client;
 pub mod lines;
+pub mod lists;
 pub mod oauth_client;
 pub mod oidc;
 pub mod page_server;

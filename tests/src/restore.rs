@@ -210,12 +210,21 @@ impl Run<'_> {
     async fn list_unsettled(&self) -> Result<Vec<Delivery>> {
         let mut all = Vec::new();
         for campaign_id in self.campaigns.clone() {
-            let request = ListDeliveries {
-                campaign_id,
-                state: Some("unsettled".to_owned()),
-                limit: Some(LIST_AT_MOST),
-            };
-            all.extend(self.relay.operator()?.call(&request).await?.deliveries);
+            let mut after = None;
+            loop {
+                let request = ListDeliveries {
+                    campaign_id: campaign_id.clone(),
+                    state: Some("unsettled".to_owned()),
+                    limit: Some(LIST_AT_MOST),
+                    after,
+                };
+                let page = self.relay.operator()?.call(&request).await?;
+                all.extend(page.deliveries);
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
         }
         Ok(all)
     }

@@ -239,6 +239,7 @@ mod tests {
             campaign_id: CampaignId::new("cmp_a/b"),
             state: Some("in doubt".to_owned()),
             limit: Some(7),
+            after: None,
         };
         let url = "https://relay.example/v1/campaigns/cmp_a%2Fb/deliveries?limit=7&state=in+doubt";
         let question = |method, url: &str, body: Option<&str>| Question {

@@ -5,6 +5,7 @@
 mod causes;
 mod extension;
 mod figure;
+mod lists;
 mod pages;
 
 use std::process::ExitCode;
@@ -19,7 +20,7 @@ use figure::Figure;
 /// The command.
 pub(crate) const COMMAND: Command = Command {
     name: "bench",
-    summary: "measures against the budgets: extension (sizes), pages (times), causes (named right)",
+    summary: "measures against the budgets: extension (sizes), pages (times), causes (named right), lists (long ones)",
     about: "\
 Prints a table and, as the last line, one JSON object with every figure, its budget and whether it
 is within. The exit status says whether it could be measured, not how it went.",
@@ -30,6 +31,10 @@ is within. The exit status says whether it could be measured, not how it went.",
             "causes FILE",
             "how often the cause of a recorded failure is named right",
         ),
+        (
+            lists::NAME,
+            "what 1,000, 10,000 and 100,000 leads cost beside one another",
+        ),
     ]),
     run,
 };
@@ -38,6 +43,9 @@ fn run(given: &Given) -> anyhow::Result<ExitCode> {
     let name = given.name().context("no bench was named")?;
     if name == causes::NAME {
         return causes::run(given);
+    }
+    if name == lists::NAME {
+        return lists::run(given);
     }
     let workspace = Workspace::find()?;
     let is_of_pages = name == pages::NAME;

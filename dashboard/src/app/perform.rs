@@ -2,14 +2,15 @@
 
 use gloo::timers::callback::Timeout;
 use gloo::utils::window;
-use protocol::id::InboxId;
+use protocol::id::{CampaignId, InboxId, ReceiptId};
+use protocol::receipt::Receipt;
 use protocol::request::campaign::{PauseCampaign, ResumeCampaign, StartCampaign};
-use protocol::request::delivery::{ListDeliveries, SettleDelivery};
+use protocol::request::delivery::{Delivery, ListDeliveries, SettleDelivery};
 use protocol::request::device::{CreatePairing, DeleteDevice, GetRelayKey, ListDevices};
 use protocol::request::pace::ListPaces;
 use protocol::request::reconnect::{
-    ConfirmReconnect, GetReceipt, GetReconnect, HostReconnect, ListReceipts, ReconnectState,
-    RefuseReconnect, StartReconnect,
+    ConfirmReconnect, GetReceipt, GetReconnect, HostReconnect, ListReceiptLines, ListReceipts,
+    ReconnectState, RefuseReconnect, StartReconnect,
 };
 use protocol::request::session::CreateSession;
 use protocol::request::status::GetStatus;
@@ -131,12 +132,13 @@ async fn load(door: &Door, wanted: Wanted) -> Loaded {
             campaign_id,
             state: state.map(str::to_owned),
             limit: Some(limit),
+            after: None,
         };
         call(door, &list).await.map(|answer| answer.deliveries)
     };
     match wanted {
-        Wanted::Deliveries(id) => {
-            let answer = deliveries(id.clone(), None, SHOWN_AT_MOST).await;
+        Wanted::Deliveries(id, n_pages) => {
+            let answer = list_deliveries(door, &id, n_pages).await;
             Loaded::Deliveries(id, answer)
         }
         Wanted::Unsettled(id) => {
@@ -149,15 +151,13 @@ async fn load(door: &Door, wanted: Wanted) -> Loaded {
         }
         Wanted::Paces => Loaded::Paces(call(door, &ListPaces {}).await.map(|answer| answer.paces)),
         Wanted::Receipts => Loaded::Receipts(
-            call(door, &ListReceipts {})
+            call(door, &ListReceipts { after: None })
                 .await
                 .map(|answer| answer.receipts),
         ),
-        Wanted::Receipt(id) => {
-            let get = GetReceipt {
-                receipt_id: id.clone(),
-            };
-            Loaded::Receipt(id, Box::new(call(door, &get).await))
+        Wanted::Receipt(id, n_pages) => {
+            let answer = get_receipt(door, &id, n_pages).await;
+            Loaded::Receipt(id, Box::new(answer))
         }
         Wanted::Fingerprint => Loaded::Fingerprint(
             call(door, &GetRelayKey {})
@@ -170,6 +170,50 @@ async fn load(door: &Door, wanted: Wanted) -> Loaded {
                 .map(|answer| answer.devices),
         ),
     }
+}
+
+/// So many pages of a campaign's deliveries, from the first lead on.
+async fn list_deliveries(
+    door: &Door,
+    id: &CampaignId,
+    n_pages: u32,
+) -> Result<Vec<Delivery>, CallError> {
+    let mut listed = Vec::new();
+    let mut after = None;
+    for _ in 0..n_pages {
+        let list = ListDeliveries {
+            campaign_id: id.clone(),
+            state: None,
+            limit: Some(SHOWN_AT_MOST),
+            after,
+        };
+        let page = call(door, &list).await?;
+        listed.extend(page.deliveries);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(listed)
+}
+
+/// A receipt with so many pages of its lines; the first comes with it.
+async fn get_receipt(door: &Door, id: &ReceiptId, n_pages: u32) -> Result<Receipt, CallError> {
+    let receipt_id = id.clone();
+    let mut receipt = call(door, &GetReceipt { receipt_id }).await?;
+    for _ in 1..n_pages {
+        let list = ListReceiptLines {
+            receipt_id: id.clone(),
+            after: u32::try_from(receipt.lines.len()).ok(),
+            limit: Some(SHOWN_AT_MOST),
+        };
+        let page = call(door, &list).await?;
+        receipt.lines.extend(page.lines);
+        if page.next.is_none() {
+            break;
+        }
+    }
+    Ok(receipt)
 }
 
 async fn ask(door: &Door, deed: &Deed) -> Result<(), CallError> {

@@ -204,7 +204,7 @@ fn deliveries_are_read_again_when_their_counts_change() {
     assert_eq!(
         model.decide(looked(status)),
         [
-            Effect::Load(Wanted::Deliveries(id.clone())),
+            Effect::Load(Wanted::Deliveries(id.clone(), 1)),
             Effect::Load(Wanted::Unsettled(id)),
             Effect::TickAfter(500)
         ]

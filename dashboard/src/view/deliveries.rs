@@ -54,7 +54,6 @@ fn decide(delivery: &Delivery, model: &Model, send: &Callback<Event>) -> Html {
 }
 
 pub(super) fn list(campaign: &Campaign, model: &Model, send: &Callback<Event>) -> Html {
-    let all = campaign.counts.planned;
     let draw = |deliveries: &Vec<Delivery>| {
         if deliveries.is_empty() && campaign.counts.leads > 0 {
             return part::empty(
@@ -67,9 +66,8 @@ pub(super) fn list(campaign: &Campaign, model: &Model, send: &Callback<Event>) -
             let command = format!("unpause campaign import {} leads.csv", campaign.id);
             return part::empty(words, Some(&command));
         }
-        let note = (all > u64::from(SHOWN_AT_MOST)).then(|| {
-            html! { <p class="quiet">{ format!("The first {} of {all} are shown.", deliveries.len()) }</p> }
-        });
+        let is_full = deliveries.len().is_multiple_of(SHOWN_AT_MOST as usize);
+        let note = is_full.then(|| part::more(deliveries.len(), None, send));
         let rows = deliveries.iter().map(|delivery| row(delivery, model));
         html! {
             <>

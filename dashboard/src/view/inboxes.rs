@@ -37,7 +37,7 @@ fn list(model: &Model, send: &Callback<Event>) -> Html {
         .iter()
         .filter(|inbox| model.find_card(inbox).is_none())
         .collect();
-    let columns = ["Inbox", "Provider", "State", "Since", "Sends", "#Waiting"];
+    let columns = ["Inbox", "Provider", "State", "Since", "Sends", "#Held"];
     let rows = quiet.iter().map(|inbox| row(inbox, model));
     html! {
         <>

@@ -83,6 +83,21 @@ pub(super) fn waiting(model: &Model) -> Html {
     html! { <p class="quiet">{ "Asking the relay …" }</p> }
 }
 
+/// What of a long list is shown, and the button for more of it.
+pub(super) fn more(n_shown: usize, n_all: Option<u64>, send: &Callback<Event>) -> Html {
+    let onclick = send.reform(|_| Event::MoreWanted);
+    let told = match n_all {
+        Some(n_all) => format!("The first {n_shown} of {n_all} are shown. "),
+        None => format!("The first {n_shown} are shown. "),
+    };
+    html! {
+        <p class="quiet">
+            { told }
+            <button type="button" {onclick}>{ "Show more" }</button>
+        </p>
+    }
+}
+
 /// Nothing is here yet, and this is what to do first.
 pub(super) fn empty(words: &str, command: Option<&str>) -> Html {
     html! {

@@ -12,9 +12,6 @@ use crate::event::Event;
 use crate::model::Model;
 use crate::route::Route;
 
-/// The most lines that the page shows.
-const LINES_AT_MOST: usize = 500;
-
 pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
     html! {
         <>
@@ -66,19 +63,18 @@ fn show(receipt: &Receipt, model: &Model, send: &Callback<Event>) -> Html {
                     <ul>{ for campaigns }</ul>
                 </section>
             }
-            { lines(receipt, model) }
+            { lines(receipt, model, send) }
         </>
     }
 }
 
-fn lines(receipt: &Receipt, model: &Model) -> Html {
+fn lines(receipt: &Receipt, model: &Model, send: &Callback<Event>) -> Html {
     if receipt.lines.is_empty() {
         return part::empty("No message had waited.", None);
     }
-    let rows = receipt.lines.iter().take(LINES_AT_MOST);
-    let cut = (receipt.lines.len() > LINES_AT_MOST).then(|| {
-        html! { <p class="quiet">{ format!("The first {LINES_AT_MOST} of {} are shown.", receipt.lines.len()) }</p> }
-    });
+    let rows = receipt.lines.iter();
+    let cut = (receipt.held > receipt.lines.len() as u64)
+        .then(|| part::more(receipt.lines.len(), Some(receipt.held), send));
     html! {
         <section aria-labelledby="lines">
             <h2 id="lines">{ "Each message that was held" }</h2>

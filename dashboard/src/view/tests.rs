@@ -163,7 +163,6 @@ async fn a_paused_campaign_has_one_banner_and_the_card() {
             "3 days after the one before",
             "Answers in the thread",
             "Not sent: answered",
-            "The first 3 of 120 are shown.",
         ],
     );
     assert!(!html.contains("Pause the campaign"), "{html}");

@@ -24,6 +24,9 @@ pub struct ListDeliveries {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(deserialize_with = "number_or_text")]
     pub limit: Option<u32>,
+    /// Only those behind this delivery: the `next` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<DeliveryId>,
 }
 
 impl Request for ListDeliveries {
@@ -41,6 +44,9 @@ impl Request for ListDeliveries {
 pub struct Deliveries {
     /// Oldest lead first, then by step.
     pub deliveries: Vec<Delivery>,
+    /// With what the next page is asked for; `None` where this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<DeliveryId>,
 }
 
 /// One step to one lead.
@@ -160,7 +166,7 @@ pub struct Moved {
 }
 
 /// A number, also where it arrives as text: the query has no other form.
-fn number_or_text<'de, D: serde::Deserializer<'de>>(
+pub(super) fn number_or_text<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<u32>, D::Error> {
     #[derive(Deserialize)]

@@ -131,7 +131,7 @@ pub struct Inbox {
     /// What its server refuses to everybody, although both sign-ins pass; `None` where nothing is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Shown>,
-    /// Deliveries that wait for it.
+    /// Deliveries that would have left since it was lost, each once: what its receipt would say now. 0 while it works.
     pub held: u64,
     /// Deliveries that a person must decide.
     pub unsettled: u64,

@@ -3,11 +3,12 @@
 use http::Method;
 use serde::{Deserialize, Serialize};
 
+use super::delivery::number_or_text;
 use super::{Caller, Request};
 use crate::card::Words;
 use crate::cause::Cause;
 use crate::id::{InboxId, ReceiptId, ReconnectId};
-use crate::receipt::Receipt;
+use crate::receipt::{Line, Receipt};
 use crate::reconnect::{Authorization, Stage};
 use crate::sealed::Sealed;
 use crate::secret::Secret;
@@ -234,15 +235,57 @@ impl Request for GetReceipt {
     type Response = Receipt;
 }
 
-/// Lists receipts, newest first, without their lines.
+/// Lists the lines of a receipt, in its order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct ListReceipts {}
+pub struct ListReceiptLines {
+    /// The receipt.
+    pub receipt_id: ReceiptId,
+    /// Only those behind so many: the `next` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "number_or_text")]
+    pub after: Option<u32>,
+    /// At most so many; 100 when absent, 1,000 at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "number_or_text")]
+    pub limit: Option<u32>,
+}
+
+impl Request for ListReceiptLines {
+    const NAME: &'static str = "listReceiptLines";
+    const SUMMARY: &'static str = "Lists the lines of a receipt, in its order.";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/receipts/{receipt_id}/lines";
+    const CALLER: Caller = Caller::Device;
+    type Response = ReceiptLines;
+}
+
+/// Lines of a receipt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ReceiptLines {
+    /// In the order of the receipt.
+    pub lines: Vec<Line>,
+    /// With what the next page is asked for; `None` where this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u32>,
+}
+
+/// Lists receipts, newest first, a hundred at a time, without their lines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ListReceipts {
+    /// Only those behind this one: the last of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<ReceiptId>,
+}
 
 impl Request for ListReceipts {
     const NAME: &'static str = "listReceipts";
-    const SUMMARY: &'static str = "Lists receipts, newest first, without their lines.";
+    const SUMMARY: &'static str =
+        "Lists receipts, newest first, a hundred at a time, without their lines.";
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/receipts";
     const CALLER: Caller = Caller::Device;

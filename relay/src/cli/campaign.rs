@@ -78,6 +78,9 @@ pub(super) enum Command {
         /// At most so many
         #[arg(long)]
         limit: Option<u32>,
+        /// Only those behind this delivery, dlv_…, as the end of a list names it
+        #[arg(long)]
+        after: Option<String>,
     },
     /// Decide a delivery that no evidence can settle
     Settle {
@@ -222,19 +225,25 @@ impl Command {
                 campaign,
                 state,
                 limit,
+                after,
             } => {
                 let request = ListDeliveries {
                     campaign_id: CampaignId::new(campaign),
                     state,
                     limit,
+                    after: after.map(DeliveryId::new),
                 };
                 let deliveries = client.call(&request).await?;
                 printer.answer(&deliveries, |answer| {
                     let rows: Vec<_> = answer.deliveries.iter().map(row_of).collect();
-                    none_or(
+                    let listed = none_or(
                         columns(&rows),
                         "There is no such delivery; a campaign has them once it is started.",
-                    )
+                    );
+                    match &answer.next {
+                        Some(next) => format!("{listed}\nThere may be more: --after {next}"),
+                        None => listed,
+                    }
                 })?;
             }
             Self::Settle { delivery, decision } => {

@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 use clap::Subcommand;
 use protocol::id::{ReceiptId, ReconnectId};
-use protocol::receipt::Receipt;
+use protocol::receipt::{Fate, Line, Receipt};
 use protocol::request::reconnect::{
-    ConfirmReconnect, GetReceipt, GetReconnect, Reconnect, ReconnectState, RefuseReconnect,
+    ConfirmReconnect, GetReceipt, GetReconnect, ListReceiptLines, ReceiptLines, Reconnect,
+    ReconnectState, RefuseReconnect,
 };
 
 use super::CliError;
-use super::print::Printer;
+use super::print::{Printer, columns};
 use crate::api::Client;
 use crate::config::Config;
 
@@ -49,6 +50,9 @@ pub(super) enum Command {
     Receipt {
         /// The receipt, rcp_…
         receipt: String,
+        /// List what it held, behind so many lines
+        #[arg(long, value_name = "LINES")]
+        after: Option<u32>,
     },
 }
 
@@ -84,7 +88,21 @@ impl Command {
                 };
                 printer.answer(&client.call(&cancel).await?, describe)?;
             }
-            Self::Receipt { receipt } => {
+            Self::Receipt {
+                receipt,
+                after: Some(after),
+            } => {
+                let list = ListReceiptLines {
+                    receipt_id: ReceiptId::new(receipt),
+                    after: Some(after),
+                    limit: None,
+                };
+                printer.answer(&client.call(&list).await?, describe_lines)?;
+            }
+            Self::Receipt {
+                receipt,
+                after: None,
+            } => {
                 let receipt = client
                     .call(&GetReceipt {
                         receipt_id: ReceiptId::new(receipt),
@@ -133,6 +151,24 @@ fn describe_refusal(reconnect: &Reconnect) -> Option<String> {
         let _ = write!(text, "\nWhat was said: {}", evidence.replace('\n', " "));
     }
     Some(text)
+}
+
+fn describe_lines(page: &ReceiptLines) -> String {
+    let row = |line: &Line| {
+        let (fate, due_at) = match &line.fate {
+            Fate::Shifted { due_at, .. } => ("to be sent", due_at.to_string()),
+            Fate::Skipped { .. } => ("not sent", String::new()),
+            Fate::InDoubt => ("in doubt", String::new()),
+        };
+        let step = format!("step {}", line.step);
+        vec![line.delivery.to_string(), step, fate.to_owned(), due_at]
+    };
+    let listed = columns(&page.lines.iter().map(row).collect::<Vec<_>>());
+    match page.next {
+        Some(next) => format!("{listed}\nThere are more: --after {next}"),
+        None if page.lines.is_empty() => "There are no more lines.".to_owned(),
+        None => listed,
+    }
 }
 
 fn describe_receipt(receipt: &Receipt) -> String {

@@ -8,6 +8,7 @@ use protocol::request::delivery::{
 };
 
 use super::{Context, Serve, ServeError};
+use crate::store::StoreError;
 use crate::store::standing::Which;
 
 /// How many are listed where nothing is said.
@@ -44,16 +45,31 @@ impl Serve for ListDeliveries {
         let store = &context.app().store;
         // An unknown campaign has no deliveries either; the caller is told which of the two it is.
         let campaign = store.load_campaign(&self.campaign_id).await?;
-        let deliveries = store
-            .list_deliveries(&self.campaign_id, self.state.as_deref(), limit)
-            .await?;
+        let state = self.state.as_deref();
+        let listed = match &self.after {
+            None => store.list_deliveries(&self.campaign_id, state, limit).await,
+            Some(after) => {
+                let id = &self.campaign_id;
+                store.list_deliveries_after(id, state, after, limit).await
+            }
+        };
+        let deliveries = match listed {
+            Err(StoreError::NotFound { .. }) => {
+                let detail = "expected the id of a delivery of this campaign, as `next` gives it";
+                return Err(ServeError::invalid("after", detail));
+            }
+            listed => listed?,
+        };
         let in_doubt = |delivery: &Delivery| matches!(delivery.status, State::InDoubt { .. });
         if deliveries.iter().any(in_doubt) {
             for inbox in &campaign.inboxes {
                 context.app().bell.ask_for_look(inbox);
             }
         }
-        Ok(Deliveries { deliveries })
+        let is_full = deliveries.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+        let next = deliveries.last().filter(|_| is_full);
+        let next = next.map(|last| last.id.clone());
+        Ok(Deliveries { deliveries, next })
     }
 }
 

@@ -17,6 +17,7 @@ use super::pace::read_budget;
 use super::{Context, Serve, ServeError};
 use crate::app::App;
 use crate::config::Config;
+use crate::store::held::Waits;
 use crate::store::inbox::{Inbox as StoredInbox, NewInbox};
 
 impl Serve for CreateInbox {
@@ -84,11 +85,16 @@ impl Serve for GetInbox {
 
 /// Every inbox, by address.
 pub(super) async fn list(context: &Context) -> Result<Vec<Inbox>, ServeError> {
-    let mut inboxes = Vec::new();
-    for inbox in context.app().store.list_inboxes().await? {
-        inboxes.push(view(context, inbox).await?);
+    let store = &context.app().store;
+    let inboxes = store.list_inboxes().await?;
+    let waits = store.list_waits(None).await?;
+    let mut all = Vec::with_capacity(inboxes.len());
+    for inbox in inboxes {
+        let waits = waits.get(&inbox.id).copied().unwrap_or_default();
+        let stall = find_stall(context, &inbox).await?;
+        all.push(view_with(context, inbox, waits, stall.as_ref()));
     }
-    Ok(inboxes)
+    Ok(all)
 }
 
 /// How somebody signs in for an inbox.
@@ -147,12 +153,34 @@ impl Serve for AnswerInbox {
 }
 
 async fn view(context: &Context, inbox: StoredInbox) -> Result<Inbox, ServeError> {
-    let (held, unsettled) = context.app().store.count_waiting(&inbox.id).await?;
     let app = context.app();
-    let stall = app.store.find_stall(&inbox.id, app.clock.now()).await?;
-    let connection = show(&inbox, stall.as_ref());
-    let standing = app.store.load_standing(&inbox.id).await?;
-    let refused = standing.show(app.clock.now());
+    let waits = app.store.list_waits(Some(&inbox.id)).await?;
+    let waits = waits.get(&inbox.id).copied().unwrap_or_default();
+    let stall = find_stall(context, &inbox).await?;
+    Ok(view_with(context, inbox, waits, stall.as_ref()))
+}
+
+/// What an inbox fails with; asked only where a failure is on record.
+async fn find_stall(
+    context: &Context,
+    inbox: &StoredInbox,
+) -> Result<Option<(Failing, Stall)>, ServeError> {
+    if !inbox.is_failing {
+        return Ok(None);
+    }
+    let app = context.app();
+    Ok(app.store.find_stall(&inbox.id, app.clock.now()).await?)
+}
+
+fn view_with(
+    context: &Context,
+    inbox: StoredInbox,
+    waits: Waits,
+    stall: Option<&(Failing, Stall)>,
+) -> Inbox {
+    let Waits { held, unsettled } = waits;
+    let connection = show(&inbox, stall);
+    let refused = inbox.standing.show(context.app().clock.now());
     let at_provider = at_provider(
         &context.app().config,
         &inbox.provider,
@@ -168,7 +196,7 @@ async fn view(context: &Context, inbox: StoredInbox) -> Result<Inbox, ServeError
         password_user,
         ..
     } = inbox;
-    Ok(Inbox {
+    Inbox {
         id,
         user: password_user.filter(|user| user != address.as_str()),
         address,
@@ -181,7 +209,7 @@ async fn view(context: &Context, inbox: StoredInbox) -> Result<Inbox, ServeError
         held,
         unsettled,
         at_provider,
-    })
+    }
 }
 
 /// What a person meets at a provider that is asked with this redirect URI.

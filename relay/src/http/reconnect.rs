@@ -13,8 +13,9 @@ use protocol::reconnect::{
 use protocol::reply::OAuthReply;
 use protocol::request::inbox::SignsInBy;
 use protocol::request::reconnect::{
-    ConfirmReconnect, GetReceipt, GetReconnect, GrantReconnect, ListReceipts, Receipts, Reconnect,
-    ReconnectState, RefuseReconnect, StartReconnect, StartedReconnect,
+    ConfirmReconnect, GetReceipt, GetReconnect, GrantReconnect, ListReceiptLines, ListReceipts,
+    ReceiptLines, Receipts, Reconnect, ReconnectState, RefuseReconnect, StartReconnect,
+    StartedReconnect,
 };
 use protocol::sealed::Sealed;
 
@@ -26,6 +27,10 @@ use crate::store::StoreError;
 use crate::store::inbox::Inbox;
 use crate::store::reconnect::{Reconnect as StoredReconnect, Refusal};
 
+/// How many lines of a receipt are listed where nothing is said.
+const LINES: u32 = 100;
+/// How many are listed at the most.
+const LINES_AT_MOST: u32 = 1_000;
 /// The most of a provider's words that is kept, in characters: RFC 6749 §4.1.2.1 sets no limit.
 const WORDS_AT_MOST: usize = 500;
 /// What only a token endpoint says (RFC 6749 §5.2), to a browser that asked it.
@@ -137,13 +142,35 @@ impl Serve for GetReceipt {
     }
 }
 
+impl Serve for ListReceiptLines {
+    async fn serve(self, context: Context) -> Result<ReceiptLines, ServeError> {
+        let limit = self.limit.unwrap_or(LINES);
+        if !(1..=LINES_AT_MOST).contains(&limit) {
+            let detail = format!("expected 1 to {LINES_AT_MOST}, found {limit}");
+            return Err(ServeError::invalid("limit", detail));
+        }
+        let store = &context.app().store;
+        let receipt = store.load_receipt(&self.receipt_id).await?;
+        let behind = self.after.unwrap_or(0);
+        let lines = store.list_receipt_lines(&receipt.id, behind, limit).await?;
+        let read = u64::from(behind) + lines.len() as u64;
+        let next = (!lines.is_empty() && read < receipt.held)
+            .then(|| u32::try_from(read).ok())
+            .flatten();
+        Ok(ReceiptLines { lines, next })
+    }
+}
+
 impl Serve for ListReceipts {
     async fn serve(self, context: Context) -> Result<Receipts, ServeError> {
-        let mut receipts = context.app().store.list_receipts().await?;
-        for receipt in &mut receipts {
-            receipt.lines.clear();
+        let listed = context.app().store.list_receipts(self.after.as_ref()).await;
+        match listed {
+            Err(StoreError::NotFound { .. }) => {
+                let detail = "expected the id of a receipt, as the last one of a list is";
+                Err(ServeError::invalid("after", detail))
+            }
+            listed => Ok(Receipts { receipts: listed? }),
         }
-        Ok(Receipts { receipts })
     }
 }
 

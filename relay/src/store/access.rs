@@ -38,7 +38,7 @@ impl Store {
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         sqlx::query("DELETE FROM codes WHERE expires_at_ms <= $1")
             .bind(now.as_ms())
             .execute(&mut *tx)
@@ -61,7 +61,7 @@ impl Store {
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         if !use_up(&mut tx, Purpose::Login, code, now).await? {
             return Ok(false);
         }
@@ -96,7 +96,7 @@ impl Store {
         device: &Device,
         token: &Secret,
     ) -> Result<bool, StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         if !use_up(&mut tx, Purpose::Pairing, code, device.paired_at).await? {
             return Ok(false);
         }

@@ -9,7 +9,7 @@ use protocol::id::{DeliveryId, InboxId, LeadId};
 use protocol::timestamp::Timestamp;
 use sqlx::any::AnyRow;
 
-use super::{Store, StoreError, json, small, text};
+use super::{Store, StoreError, json, number, small, text};
 use crate::text::arrival::{Answer, Bounce, Failure, Named, is_about};
 use crate::text::message;
 
@@ -21,7 +21,7 @@ const BARE_ID_CHARS_MIN: usize = 16;
 const CLOCK_LEEWAY: Duration = Duration::from_mins(5);
 
 /// Deliveries to one address that are compared with a subject.
-const COMPARED_MAX: i64 = 20;
+const COMPARED_MAX: usize = 20;
 
 const COLUMNS: &str = "d.id AS id, d.lead_id AS lead_id, d.step AS step, l.address AS address, \
      l.fields AS fields, c.steps AS steps";
@@ -156,22 +156,29 @@ impl Store {
                 .map(|(local, _)| local)
                 .filter(|local| local.chars().count() >= BARE_ID_CHARS_MIN)
                 .unwrap_or(&id);
-            let row = sqlx::query(sqlx::AssertSqlSafe(format!(
-                "SELECT {COLUMNS} FROM deliveries d JOIN leads l ON l.id = d.lead_id \
-                 JOIN campaigns c ON c.id = d.campaign_id \
-                 WHERE d.inbox_id = $1 AND d.attempt > 0 \
-                 AND (LOWER(d.message_id) = $2 OR LOWER(d.wire_id) = $2 OR LOWER(d.wire_id) = $3) \
-                 ORDER BY d.step DESC LIMIT 1"
+            // Each id along its own index: an OR of them would go through all that the inbox has sent.
+            let by = |named: &str| {
+                format!(
+                    "SELECT {COLUMNS} FROM deliveries d JOIN leads l ON l.id = d.lead_id \
+                     JOIN campaigns c ON c.id = d.campaign_id \
+                     WHERE d.inbox_id = $1 AND d.attempt > 0 AND {named}"
+                )
+            };
+            let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+                "{} UNION ALL {}",
+                by("d.message_id IS NOT NULL AND LOWER(d.message_id) = $2"),
+                by("d.wire_id IS NOT NULL AND LOWER(d.wire_id) IN ($2, $3)")
             )))
             .bind(inbox.to_string())
             .bind(id.clone())
             .bind(bare.to_owned())
-            .fetch_optional(&self.reader)
+            .fetch_all(&self.reader)
             .await?;
-            let Some(row) = row else { continue };
-            let next = candidate(&row)?;
-            if found.as_ref().is_none_or(|best| next.step > best.step) {
-                found = Some(next);
+            for row in &rows {
+                let next = candidate(row)?;
+                if found.as_ref().is_none_or(|best| next.step > best.step) {
+                    found = Some(next);
+                }
             }
         }
         Ok(found)
@@ -205,21 +212,29 @@ impl Store {
         before: Timestamp,
     ) -> Result<Vec<Candidate>, StoreError> {
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM campaign_inboxes ci JOIN campaigns c ON c.id = ci.campaign_id \
+            "SELECT {COLUMNS}, d.inbox_id AS inbox_id, COALESCE(d.accepted_at_ms, d.in_doubt_since_ms) AS sent_at_ms \
+             FROM campaign_inboxes ci JOIN campaigns c ON c.id = ci.campaign_id \
              JOIN leads l ON l.campaign_id = c.id AND LOWER(l.address) = $2 \
-             JOIN deliveries d ON d.lead_id = l.id \
-             WHERE ci.inbox_id = $1 AND d.inbox_id = $1 AND d.attempt > 0 \
+             JOIN deliveries d ON d.lead_id = l.id WHERE ci.inbox_id = $1 AND d.attempt > 0 \
              AND d.state IN ('accepted', 'bounced', 'in_doubt', 'unsettled') \
-             AND COALESCE(d.accepted_at_ms, d.in_doubt_since_ms) <= $3 \
-             ORDER BY COALESCE(d.accepted_at_ms, d.in_doubt_since_ms) DESC, d.step DESC LIMIT $4"
+             AND COALESCE(d.accepted_at_ms, d.in_doubt_since_ms) <= $3"
         )))
         .bind(inbox.to_string())
         .bind(address.to_ascii_lowercase())
         .bind((before + CLOCK_LEEWAY).as_ms())
-        .bind(COMPARED_MAX)
         .fetch_all(&self.reader)
         .await?;
-        rows.iter().map(candidate).collect()
+        // A few, since it is one person's.
+        let mut sent = Vec::new();
+        for row in &rows {
+            // Another of the campaign's inboxes may write to them.
+            if text(row, "inbox_id")? == inbox.as_str() {
+                sent.push((number(row, "sent_at_ms")?, candidate(row)?));
+            }
+        }
+        sent.sort_by_key(|(at_ms, found)| std::cmp::Reverse((*at_ms, found.step)));
+        sent.truncate(COMPARED_MAX);
+        Ok(sent.into_iter().map(|(_, found)| found).collect())
     }
 }
 

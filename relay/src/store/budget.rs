@@ -5,13 +5,12 @@ use std::time::Duration;
 use protocol::budget::Budget;
 use protocol::id::{DeliveryId, InboxId};
 use protocol::provider::{Provider, ProviderId};
-use protocol::standing::Standing;
 use protocol::timestamp::{Timestamp, duration_ms};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::clocks::Moment;
-use super::{Store, StoreError, json, number, number_or_null, text, text_or_null};
+use super::{Store, StoreError, number, number_or_null, text};
 use crate::record::{Budgets, LastTry};
 
 /// A cap counts the tries of as long a time.
@@ -25,6 +24,8 @@ pub(super) struct Allowance {
     pub(super) n_attempting: i64,
     /// The last turn that was taken.
     pub(super) served: i64,
+    /// The columns `served`, `standing` and `standing_rests` of the inbox.
+    pub(super) row: AnyRow,
 }
 
 impl Store {
@@ -72,21 +73,29 @@ pub(super) async fn load_allowance(
     id: &InboxId,
     now: Moment,
 ) -> Result<Allowance, StoreError> {
+    let since = day_before(now);
+    // What no cap asks for is not counted; under a cap there are no more rows than it lets through.
     let row = sqlx::query(
         "SELECT i.provider AS provider, i.gap_ms AS gap_ms, i.daily_cap AS daily_cap, i.served AS served, \
          i.last_tried_at_ms AS last_tried_at_ms, i.last_tried_r_ms AS last_tried_r_ms, \
-         (SELECT s.body FROM standings s WHERE s.inbox_id = i.id) AS standing, \
-         (SELECT CAST(COUNT(*) AS BIGINT) FROM deliveries d WHERE d.inbox_id = i.id AND d.state = 'attempting') \
-           AS n_attempting FROM inboxes i WHERE i.id = $1",
+         i.standing AS standing, i.standing_rests AS standing_rests, \
+         (SELECT COUNT(*) FROM deliveries d WHERE d.inbox_id = i.id AND d.state = 'attempting') AS n_attempting, \
+         CASE WHEN i.daily_cap IS NULL THEN 0 ELSE \
+           (SELECT COUNT(*) FROM attempts a WHERE a.inbox_id = i.id AND a.tried_r_ms > $2) \
+           + (SELECT COUNT(*) FROM canaries k WHERE k.inbox_id = i.id AND k.begun_r_ms > $2) END AS n_tried \
+         FROM inboxes i WHERE i.id = $1",
     )
     .bind(id.to_string())
+    .bind(since)
     .fetch_optional(&mut *connection)
     .await?
     .ok_or_else(|| super::inbox::not_found(id))?;
     let budget = budget_from(&row)?;
     let full_for = match budget.daily_cap {
-        None => Duration::ZERO,
-        Some(cap) => full_for(connection, id, cap, now).await?,
+        Some(cap) if number(&row, "n_tried")? >= i64::from(cap) => {
+            full_for(connection, id, cap, now).await?
+        }
+        _ => Duration::ZERO,
     };
     let provider = ProviderId::new(text(&row, "provider")?);
     Ok(Allowance {
@@ -96,14 +105,12 @@ pub(super) async fn load_allowance(
             least_distance: Provider::find(&provider)
                 .map_or(Duration::ZERO, |known| known.usual.least_distance),
             last_try: last_try_from(&row, now)?,
-            is_at_half_pace: text_or_null(&row, "standing")?
-                .map(|_| json::<Standing>(&row, "standing"))
-                .transpose()?
-                .is_some_and(|standing| standing.is_at_half_pace(now.at)),
+            is_at_half_pace: super::standing::from_row(&row)?.is_at_half_pace(now.at),
             full_for,
         },
         n_attempting: number(&row, "n_attempting")?,
         served: number(&row, "served")?,
+        row,
     })
 }
 

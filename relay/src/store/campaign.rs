@@ -1,12 +1,13 @@
 //! Campaigns: their steps, their state, and what became of their deliveries.
 
+use std::collections::HashMap;
+
 use protocol::campaign::{Event, PausedBy, State, Step};
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
 use protocol::reading::Reading;
 use protocol::request::campaign::{Campaign, Counts};
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
-use sqlx::any::AnyRow;
 
 use super::clocks::{Moment, Of, PairClock, settle_clocks};
 use super::{Store, StoreError, json, lead, number, restored, small, text, to_json};
@@ -22,7 +23,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Campaign, StoreError> {
         let id = CampaignId::new(format!("{}{}", CampaignId::PREFIX, random_text()));
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         sqlx::query(
             "INSERT INTO campaigns (id, name, steps, n_steps, state, status, created_at_ms) \
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -60,37 +61,79 @@ impl Store {
 
     /// Every campaign, newest first.
     pub async fn list_campaigns(&self) -> Result<Vec<Campaign>, StoreError> {
-        let rows = sqlx::query("SELECT id FROM campaigns ORDER BY created_at_ms DESC, id")
-            .fetch_all(&self.reader)
-            .await?;
-        let mut campaigns = Vec::with_capacity(rows.len());
-        for row in &rows {
-            campaigns.push(
-                self.load_campaign(&CampaignId::new(text(row, "id")?))
-                    .await?,
-            );
-        }
-        Ok(campaigns)
+        self.list_campaigns_of(None).await
     }
 
     /// One campaign with its counts.
     pub async fn load_campaign(&self, id: &CampaignId) -> Result<Campaign, StoreError> {
+        let found = self.list_campaigns_of(Some(id)).await?;
+        found.into_iter().next().ok_or_else(|| not_found(id))
+    }
+
+    /// All of them, or this one: in as many statements for a hundred as for one.
+    async fn list_campaigns_of(
+        &self,
+        id: Option<&CampaignId>,
+    ) -> Result<Vec<Campaign>, StoreError> {
         let mut reader = self.reader.acquire().await?;
-        let row = sqlx::query("SELECT id, name, steps, status FROM campaigns WHERE id = $1")
-            .bind(id.to_string())
-            .fetch_optional(&mut *reader)
-            .await?
-            .ok_or_else(|| not_found(id))?;
-        let steps: Vec<Step> = json(&row, "steps")?;
-        let counts = count(&mut reader, id, steps.len()).await?;
-        Ok(Campaign {
-            id: id.clone(),
-            name: text(&row, "name")?,
-            inboxes: list_inboxes_of(&mut reader, id).await?,
-            steps,
-            status: json(&row, "status")?,
-            counts,
-        })
+        let of = |column: &str| id.map_or(String::new(), |_| format!("WHERE {column} = $1"));
+        let statements = [
+            format!(
+                "SELECT id, name, steps, status, n_leads FROM campaigns {} ORDER BY created_at_ms DESC, id",
+                of("id")
+            ),
+            format!(
+                "SELECT campaign_id, inbox_id FROM campaign_inboxes {} ORDER BY campaign_id, position",
+                of("campaign_id")
+            ),
+            format!(
+                "SELECT campaign_id, what, CAST(SUM(n) AS BIGINT) AS n FROM tallies {} GROUP BY campaign_id, what",
+                of("campaign_id")
+            ),
+        ];
+        let mut answers = Vec::new();
+        for statement in statements {
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
+            if let Some(id) = id {
+                query = query.bind(id.to_string());
+            }
+            answers.push(query.fetch_all(&mut *reader).await?);
+        }
+        let [campaigns, inboxes, tallies] = answers.as_slice() else {
+            return Ok(Vec::new());
+        };
+        let mut inboxes_of: HashMap<String, Vec<InboxId>> = HashMap::new();
+        for row in inboxes {
+            let inbox = InboxId::new(text(row, "inbox_id")?);
+            inboxes_of
+                .entry(text(row, "campaign_id")?)
+                .or_default()
+                .push(inbox);
+        }
+        let mut tallies_of: HashMap<String, Vec<(String, u64)>> = HashMap::new();
+        for row in tallies {
+            let tally = (text(row, "what")?, small(row, "n")?);
+            tallies_of
+                .entry(text(row, "campaign_id")?)
+                .or_default()
+                .push(tally);
+        }
+        campaigns
+            .iter()
+            .map(|row| {
+                let id = text(row, "id")?;
+                let steps: Vec<Step> = json(row, "steps")?;
+                let tallies = tallies_of.remove(&id).unwrap_or_default();
+                Ok(Campaign {
+                    name: text(row, "name")?,
+                    inboxes: inboxes_of.remove(&id).unwrap_or_default(),
+                    counts: count(small(row, "n_leads")?, steps.len() as u64, &tallies),
+                    steps,
+                    status: json(row, "status")?,
+                    id: CampaignId::new(id),
+                })
+            })
+            .collect()
     }
 
     /// Starts a draft: the first step of every lead is planned for now, in slices; with the last one it runs. Where
@@ -99,13 +142,13 @@ impl Store {
         let _alone = self.import_alone(id)?;
         let now = self.moment(now);
         // Refused before anything is planned, where it cannot be started.
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         apply(&mut tx, id, Event::Start, now).await?;
         tx.rollback().await?;
         self.remove_unfinished(id).await?;
         let mut planned_to = -1;
         loop {
-            let mut tx = self.writer.begin().await?;
+            let mut tx = self.begin().await?;
             let Some(position) = plan_first_steps(&mut tx, id, planned_to, now).await? else {
                 restored::hold_written_to(&mut tx, id, now).await?;
                 apply(&mut tx, id, Event::Start, now).await?;
@@ -118,7 +161,7 @@ impl Store {
 
     /// Pauses a campaign for a person.
     pub async fn pause_campaign(&self, id: &CampaignId, now: Timestamp) -> Result<(), StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         apply(&mut tx, id, Event::Pause, self.moment(now)).await?;
         tx.commit().await?;
         Ok(())
@@ -127,7 +170,7 @@ impl Store {
     /// Resumes a campaign that a person paused: its clocks stood meanwhile.
     pub async fn resume_campaign(&self, id: &CampaignId, now: Timestamp) -> Result<(), StoreError> {
         let now = self.moment(now);
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         apply(&mut tx, id, Event::Resume, now).await?;
         finish_if_done(&mut tx, id, now).await?;
         tx.commit().await?;
@@ -317,49 +360,25 @@ pub(super) async fn reopen(
     Ok(())
 }
 
-async fn list_inboxes_of(
-    reader: &mut AnyConnection,
-    id: &CampaignId,
-) -> Result<Vec<InboxId>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT inbox_id FROM campaign_inboxes WHERE campaign_id = $1 ORDER BY position",
-    )
-    .bind(id.to_string())
-    .fetch_all(reader)
-    .await?;
-    rows.iter()
-        .map(|row| Ok(InboxId::new(text(row, "inbox_id")?)))
-        .collect()
-}
-
-async fn count(
-    reader: &mut AnyConnection,
-    id: &CampaignId,
-    n_steps: usize,
-) -> Result<Counts, StoreError> {
-    let row = sqlx::query(
-        "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM leads l JOIN campaigns c ON c.id = l.campaign_id \
-         WHERE l.campaign_id = $1 AND l.position <= c.leads_up_to",
-    )
-    .bind(id.to_string())
-        .fetch_one(&mut *reader)
-        .await?;
-    let leads: u64 = small(&row, "n")?;
-    let planned = leads.saturating_mul(n_steps as u64);
+/// What became of a campaign's deliveries, by its tallies.
+fn count(leads: u64, n_steps: u64, tallies: &[(String, u64)]) -> Counts {
+    let of = |what: &str| {
+        let tally = tallies.iter().find(|(name, _)| name == what);
+        tally.map_or(0, |(_, n)| *n)
+    };
     let mut counts = Counts {
         leads,
-        planned,
-        ..Counts::default()
+        planned: leads.saturating_mul(n_steps),
+        waiting: 0,
+        attempting: of("attempting"),
+        accepted: of("accepted"),
+        bounced: of("bounced"),
+        rejected: of("rejected"),
+        in_doubt: of("in_doubt"),
+        unsettled: of("unsettled"),
+        suppressed: of("suppressed"),
+        cancelled: of("cancelled"),
     };
-    let rows = sqlx::query(
-        "SELECT state, CAST(COUNT(*) AS BIGINT) AS n FROM deliveries WHERE campaign_id = $1 GROUP BY state",
-    )
-    .bind(id.to_string())
-    .fetch_all(&mut *reader)
-    .await?;
-    for row in &rows {
-        tally(&mut counts, row)?;
-    }
     let settled = counts.attempting
         + counts.accepted
         + counts.bounced
@@ -369,25 +388,8 @@ async fn count(
         + counts.suppressed
         + counts.cancelled;
     // Steps that have no row yet wait for the step before them.
-    counts.waiting = planned.saturating_sub(settled);
-    Ok(counts)
-}
-
-fn tally(counts: &mut Counts, row: &AnyRow) -> Result<(), StoreError> {
-    let n: u64 = small(row, "n")?;
-    match text(row, "state")?.as_str() {
-        "planned" | "deferred" => {}
-        "attempting" => counts.attempting = n,
-        "accepted" => counts.accepted = n,
-        "bounced" => counts.bounced = n,
-        "rejected" => counts.rejected = n,
-        "in_doubt" => counts.in_doubt = n,
-        "unsettled" => counts.unsettled = n,
-        "suppressed" => counts.suppressed = n,
-        "cancelled" => counts.cancelled = n,
-        _ => return Err(StoreError::Corrupt { what: "state" }),
-    }
-    Ok(())
+    counts.waiting = counts.planned.saturating_sub(settled);
+    counts
 }
 
 fn not_found(id: &CampaignId) -> StoreError {

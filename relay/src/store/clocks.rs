@@ -102,7 +102,7 @@ impl Store {
         is_resting: bool,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         sqlx::query("UPDATE inboxes SET resting = $1 WHERE id = $2")
             .bind(i64::from(is_resting))
             .bind(inbox.to_string())
@@ -125,7 +125,7 @@ impl Store {
     /// instant at which it was stopped: the loss of the inbox, the pause of the campaign, or the last sign of life,
     /// whichever came first.
     pub(super) async fn carry_clocks_over(&self) -> Result<(), StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         let rows = sqlx::query(
             "SELECT p.campaign_id AS campaign_id, p.inbox_id AS inbox_id, c.status AS status, \
              i.connection AS connection, i.last_read_at_ms AS read_at_ms, i.last_tried_at_ms AS tried_at_ms, \
@@ -178,21 +178,23 @@ pub(super) async fn settle_clocks(
         Of::Campaign(id) => ("campaign_id = $2", id.to_string()),
         Of::Everybody => ("$2 = ''", String::new()),
     };
-    for change in [
-        format!(
-            "UPDATE campaign_inboxes SET ran_ms = ran_ms + ($1 - since_r_ms), since_r_ms = NULL \
-             WHERE {whose} AND since_r_ms IS NOT NULL AND NOT {MAY_RUN}"
-        ),
-        format!(
-            "UPDATE campaign_inboxes SET since_r_ms = $1 WHERE {whose} AND since_r_ms IS NULL AND {MAY_RUN}"
-        ),
-    ] {
-        sqlx::query(sqlx::AssertSqlSafe(change))
-            .bind(now.r_ms)
-            .bind(id.clone())
-            .execute(&mut *tx)
-            .await?;
-    }
+    sqlx::query(sqlx::AssertSqlSafe(format!(
+        "UPDATE campaign_inboxes SET ran_ms = ran_ms + COALESCE($1 - since_r_ms, 0), since_r_ms = NULL, \
+         stood_since_ms = $3 WHERE {whose} AND (since_r_ms IS NOT NULL OR stood_since_ms IS NULL) AND NOT {MAY_RUN}"
+    )))
+    .bind(now.r_ms)
+    .bind(id.clone())
+    .bind(now.at.as_ms())
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query(sqlx::AssertSqlSafe(format!(
+        "UPDATE campaign_inboxes SET since_r_ms = $1, stood_since_ms = NULL \
+         WHERE {whose} AND since_r_ms IS NULL AND {MAY_RUN}"
+    )))
+    .bind(now.r_ms)
+    .bind(id)
+    .execute(&mut *tx)
+    .await?;
     note_running_time(tx, now).await
 }
 
@@ -233,19 +235,21 @@ pub(super) async fn list_pairs(
     let rows = sqlx::query(
         "SELECT p.campaign_id AS campaign_id, p.ran_ms AS ran_ms, p.since_r_ms AS since_r_ms, p.turn AS turn, \
          p.was_waiting AS was_waiting, p.follow_ups AS follow_ups, c.n_steps AS n_steps, \
+         c.created_at_ms AS created_at_ms, \
          (SELECT MIN(d.rank) FROM deliveries d WHERE d.inbox_id = p.inbox_id AND d.campaign_id = p.campaign_id \
            AND d.is_first = 0 AND d.rank IS NOT NULL) AS follow_up_due_ms, \
          (SELECT MIN(d.rank) FROM deliveries d WHERE d.inbox_id = p.inbox_id AND d.campaign_id = p.campaign_id \
            AND d.is_first = 1 AND d.rank IS NOT NULL) AS first_place \
          FROM campaign_inboxes p JOIN campaigns c ON c.id = p.campaign_id \
-         WHERE p.inbox_id = $1 AND c.state = 'running' ORDER BY c.created_at_ms, c.id",
+         WHERE p.inbox_id = $1 AND c.state = 'running'",
     )
     .bind(inbox.to_string())
     .fetch_all(tx)
     .await?;
-    rows.iter()
+    let mut pairs = rows
+        .iter()
         .map(|row| {
-            Ok(Pair {
+            let pair = Pair {
                 campaign: CampaignId::new(text(row, "campaign_id")?),
                 clock: PairClock::from_row(row)?,
                 follow_up_due: number_or_null(row, "follow_up_due_ms")?.map(Reading::from_ms),
@@ -257,9 +261,12 @@ pub(super) async fn list_pairs(
                     has_follow_up: false,
                     has_first: number_or_null(row, "first_place")?.is_some(),
                 },
-            })
+            };
+            Ok((number(row, "created_at_ms")?, pair))
         })
-        .collect()
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    pairs.sort_by(|(a_ms, a), (b_ms, b)| (a_ms, &a.campaign).cmp(&(b_ms, &b.campaign)));
+    Ok(pairs.into_iter().map(|(_, pair)| pair).collect())
 }
 
 impl Pair {
@@ -337,6 +344,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::store::{MIGRATIONS, connect};
+
 
     const HOUR_MS: i64 = 3_600_000;
     /// When the last version ended.

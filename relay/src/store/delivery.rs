@@ -13,10 +13,10 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::budget::note_lost_attempt;
-use super::clocks::{Moment, load_clock, note_running_time, rest_from};
+use super::clocks::{Moment, PairClock, note_running_time, rest_from};
 use super::standing::{self, Told};
 use super::{
-    Store, StoreError, campaign, json, lead, number, number_or_null, restored, small, text,
+    Store, StoreError, campaign, inbox, json, lead, number, number_or_null, restored, small, text,
     text_or_null,
 };
 
@@ -74,7 +74,7 @@ impl Store {
         now: Timestamp,
         next: Option<&Claim>,
     ) -> Result<Finished, StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         let is_suspect = finish_in(&mut tx, &job.id, job.attempt, ended, self.moment(now)).await?;
         let next = match next {
             Some(claim) => claim_in(&mut tx, claim, self.moment(claim.now)).await?,
@@ -92,7 +92,7 @@ impl Store {
         ended: &Ended,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         finish_in(&mut tx, id, attempt, ended, self.moment(now)).await?;
         tx.commit().await?;
         Ok(())
@@ -136,20 +136,26 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let expired_at = expired_at.map_or(i64::MAX, Timestamp::as_ms);
         let rows = sqlx::query(
-            "SELECT id FROM deliveries WHERE state = 'attempting' AND lease_until_ms <= $1",
+            "SELECT id, inbox_id FROM deliveries WHERE state = 'attempting' AND lease_until_ms <= $1",
         )
         .bind(expired_at)
         .fetch_all(&self.reader)
         .await?;
-        // The transaction begins by writing: so it waits for whoever writes, instead of being refused at once.
-        let mut tx = self.writer.begin().await?;
-        let moment = self.moment(now);
-        let mut n_doubts = 0;
+        let mut orphans = Vec::new();
         for row in &rows {
             let id = DeliveryId::new(text(row, "id")?);
-            if self.holds.contains(&id) {
-                continue;
+            if !self.holds.contains(&id) {
+                orphans.push((id, InboxId::new(text(row, "inbox_id")?)));
             }
+        }
+        if orphans.is_empty() {
+            // A database that takes no writes is not asked for one.
+            return Ok(0);
+        }
+        let mut tx = self.begin().await?;
+        let moment = self.moment(now);
+        let mut n_doubts = 0;
+        for (id, inbox) in &orphans {
             let done = sqlx::query(sqlx::AssertSqlSafe(format!(
                 "UPDATE deliveries SET state = 'in_doubt', in_doubt_since_ms = $2, lease_until_ms = NULL, \
                  doubted_ms = {READING} WHERE id = $3 AND state = 'attempting' AND lease_until_ms <= $4"
@@ -164,7 +170,7 @@ impl Store {
                 continue;
             }
             // It may have been sent, so its inbox keeps its distance to it.
-            note_tried(&mut tx, &id, moment).await?;
+            inbox::note_tried(&mut tx, inbox, moment).await?;
             note_lost_attempt(&mut tx, &id, moment).await?;
             n_doubts += 1;
         }
@@ -179,7 +185,7 @@ impl Store {
         decision: Decision,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         decide(&mut tx, id, decision, self.moment(now)).await?;
         let lead = load_lead_id(&mut tx, id).await?;
         tx.commit().await?;
@@ -210,6 +216,46 @@ pub(super) async fn decide(
     Ok(())
 }
 
+/// What the end of an attempt leaves on its row beside the state; `None` leaves what is there.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// The server's words.
+    pub(super) words: Option<String>,
+    /// What the server made of the id.
+    pub(super) wire_id: Option<String>,
+    /// Its number among the accepted messages of its inbox: nothing that it met before counts any more.
+    pub(super) sent_no: Option<i64>,
+    /// What its refusal is like.
+    pub(super) alike: Option<String>,
+}
+
+/// Everything that the end of an attempt asks for: the delivery `$1` with its lead, its campaign, its clock, its inbox,
+/// and when the domain `$2` last took mail from that.
+const ENDING: &str = "SELECT d.inbox_id AS inbox_id, d.lead_id AS lead_id, d.campaign_id AS campaign_id, d.step AS step, \
+     d.place AS place, d.state AS state, d.due_ms AS due_ms, d.rest_until_ms AS rest_until_ms, \
+     d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, d.in_doubt_since_ms AS in_doubt_since_ms, \
+     d.cause AS cause, d.why AS why, d.attempt AS attempt, d.doubted_ms AS doubted_ms, l.state AS lead_state, \
+     c.steps AS steps, p.ran_ms AS ran_ms, p.since_r_ms AS since_r_ms, i.standing AS standing, \
+     i.standing_rests AS standing_rests, a.accepted_at_ms AS domain_accepted_at_ms, \
+     (SELECT COUNT(*) FROM deliveries n WHERE n.lead_id = d.lead_id AND n.step > d.step) AS n_later \
+     FROM deliveries d JOIN leads l ON l.id = d.lead_id JOIN campaigns c ON c.id = d.campaign_id \
+     JOIN campaign_inboxes p ON p.campaign_id = d.campaign_id AND p.inbox_id = d.inbox_id \
+     JOIN inboxes i ON i.id = d.inbox_id \
+     LEFT JOIN accepting_domains a ON a.inbox_id = d.inbox_id AND a.domain = $2 WHERE d.id = $1";
+
+async fn load_ending(
+    tx: &mut AnyConnection,
+    id: &DeliveryId,
+    domain: &str,
+) -> Result<AnyRow, StoreError> {
+    sqlx::query(ENDING)
+        .bind(id.to_string())
+        .bind(domain.to_owned())
+        .fetch_optional(tx)
+        .await?
+        .ok_or_else(|| not_found(id))
+}
+
 /// Answers whether the inbox became suspect by it.
 async fn finish_in(
     tx: &mut AnyConnection,
@@ -218,40 +264,42 @@ async fn finish_in(
     ended: &Ended,
     now: Moment,
 ) -> Result<bool, StoreError> {
-    let before = load_state(tx, id).await?;
+    let domain = ended.told.as_ref().map(|told| told.tried.domain.as_str());
+    let row = load_ending(tx, id, domain.unwrap_or_default()).await?;
+    let before = state_from(&row)?;
     let fenced = matches!(before, State::Attempting { attempt: held, .. } if held == attempt);
     if !fenced {
         return Err(fence_lost(id, attempt));
     }
-    let verdict = standing::judge(tx, id, ended, now).await?;
+    let verdict = standing::judge(&row, id, ended, now)?;
     let state = before
-        .apply(verdict.own)
+        .apply(verdict.own.clone())
         .map_err(|refused| StoreError::Conflict(refused.to_string()))?;
-    put_state(tx, id, attempt, &state, None, now).await?;
-    sqlx::query("UPDATE deliveries SET words = $1, wire_id = COALESCE($2, wire_id) WHERE id = $3")
-        .bind(ended.words.clone())
-        .bind(ended.wire_id.clone())
-        .bind(id.to_string())
-        .execute(&mut *tx)
-        .await?;
+    let put = Put {
+        attempt,
+        raised: None,
+        holds: verdict.holds_own,
+        said: Some(&verdict.said),
+    };
+    put_state_and(tx, id, put, &state, now).await?;
     // A connection that took nothing is no try; an answer of the server is one, also where the delivery is due again.
     let is_try = ended.told.is_some() || !matches!(state, State::Planned { .. });
     sqlx::query(
         "INSERT INTO attempts (delivery_id, attempt, outcome, words, ended_at_ms, inbox_id, tried_r_ms) \
-         VALUES ($1, $2, $3, $4, $5, (SELECT d.inbox_id FROM deliveries d WHERE d.id = $1), $6)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(id.to_string())
     .bind(i64::from(attempt))
     .bind(verdict.outcome)
     .bind(ended.words.clone())
     .bind(now.at.as_ms())
+    .bind(verdict.inbox.to_string())
     .bind(is_try.then_some(now.r_ms))
     .execute(&mut *tx)
     .await?;
-    if ended.told.is_some() && matches!(state, State::Planned { .. }) {
-        note_tried(tx, id, now).await?;
-    }
-    follow(tx, id, &state, Base::Now, now).await?;
+    let (lead, ahead) = (LeadId::new(text(&row, "lead_id")?), Ahead::from_row(&row)?);
+    follow(tx, id, &state, (&lead, &ahead), Base::Now, now).await?;
+    standing::note_end(tx, &verdict, is_try, now).await?;
     standing::apply(tx, &verdict.inbox, &verdict.others, now).await?;
     Ok(verdict.others.contains(&Effect::Suspect))
 }
@@ -274,13 +322,13 @@ pub(super) async fn transition(
     event: Event,
     now: Moment,
 ) -> Result<State, StoreError> {
-    let attempt = load_attempt(tx, id).await?;
     let base = match &event {
         Event::Found { .. } => Base::Doubt,
         Event::Copied { .. } => Base::Restore,
         _ => Base::Now,
     };
-    let before = load_state(tx, id).await?;
+    let row = load_ending(tx, id, "").await?;
+    let before = state_from(&row)?;
     let is_sent_anew = matches!(
         (&before, &event),
         (State::Bounced { .. }, Event::Returned { .. })
@@ -288,46 +336,48 @@ pub(super) async fn transition(
     let state = before
         .apply(event)
         .map_err(|refused| StoreError::Conflict(refused.to_string()))?;
-    put_state(tx, id, attempt, &state, None, now).await?;
+    put_state(tx, id, small(&row, "attempt")?, &state, None, now).await?;
     if is_sent_anew {
         restored::note_resend(tx, id).await?;
     }
-    follow(tx, id, &state, base, now).await?;
+    let (lead, ahead) = (LeadId::new(text(&row, "lead_id")?), Ahead::from_row(&row)?);
+    follow(tx, id, &state, (&lead, &ahead), base, now).await?;
+    if is_try(&state) && base == Base::Now {
+        inbox::note_tried(tx, &ahead.inbox, now).await?;
+    }
     Ok(state)
 }
 
+/// Whether a delivery that came into this state was tried: its inbox keeps its distance to it.
+fn is_try(state: &State) -> bool {
+    matches!(
+        state,
+        State::Accepted { .. }
+            // It may have been sent.
+            | State::InDoubt { .. }
+            | State::Rejected { .. }
+            | State::Deferred { .. }
+    )
+}
+
 /// What a new state means for the lead and the campaign: an accepted step plans the next, a rejected one
-/// stops the lead, the last one finishes it. An inbox keeps its distance to whatever was tried through it.
+/// stops the lead, the last one finishes it.
 async fn follow(
     tx: &mut AnyConnection,
     id: &DeliveryId,
     state: &State,
+    (lead, ahead): (&LeadId, &Ahead),
     base: Base,
     now: Moment,
 ) -> Result<(), StoreError> {
     match state {
-        State::Accepted { .. } => {
-            if base == Base::Now {
-                note_tried(tx, id, now).await?;
-            }
-            plan_next(tx, id, base, now).await
-        }
-        // It may have been sent.
-        State::InDoubt { .. } => {
-            note_doubt(tx, id, now).await?;
-            note_tried(tx, id, now).await
-        }
+        State::Accepted { .. } => plan_next(tx, lead, ahead, base, now).await,
+        State::InDoubt { .. } => note_doubt(tx, id, now).await,
         State::Rejected { .. } => {
-            note_tried(tx, id, now).await?;
-            let lead = load_lead_id(tx, id).await?;
-            lead::stop(tx, &lead, Suppression::Rejected, now).await?;
+            lead::stop(tx, lead, Suppression::Rejected, now).await?;
             Ok(())
         }
-        State::Deferred { .. } => {
-            note_tried(tx, id, now).await?;
-            suppress_if_stopped(tx, id, now).await
-        }
-        State::Planned { .. } => suppress_if_stopped(tx, id, now).await,
+        State::Deferred { .. } | State::Planned { .. } => suppress_if_stopped(tx, id, now).await,
         _ => Ok(()),
     }
 }
@@ -348,70 +398,83 @@ async fn note_doubt(
     Ok(())
 }
 
-async fn note_tried(
-    tx: &mut AnyConnection,
-    id: &DeliveryId,
-    now: Moment,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE inboxes SET last_tried_at_ms = $1, last_tried_r_ms = $2 \
-         WHERE id = (SELECT inbox_id FROM deliveries WHERE id = $3)",
-    )
-    .bind(now.at.as_ms())
-    .bind(now.r_ms)
-    .bind(id.to_string())
-    .execute(&mut *tx)
-    .await?;
-    note_running_time(tx, now).await
+/// What the step after a delivery is planned by.
+struct Ahead {
+    campaign: CampaignId,
+    inbox: InboxId,
+    /// Of the delivery, from 1.
+    step: i64,
+    place: i64,
+    clock: PairClock,
+    /// What the clock showed when it came into doubt.
+    doubted: Option<Reading>,
+    lead_state: LeadState,
+    steps: Vec<Step>,
+    /// Whether a later step has a row: it was tried before this one came back.
+    has_later: bool,
+}
+
+impl Ahead {
+    fn from_row(row: &AnyRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            campaign: CampaignId::new(text(row, "campaign_id")?),
+            inbox: InboxId::new(text(row, "inbox_id")?),
+            step: number(row, "step")?,
+            place: number(row, "place")?,
+            clock: PairClock::from_row(row)?,
+            doubted: number_or_null(row, "doubted_ms")?.map(Reading::from_ms),
+            lead_state: lead::state_from(row, "lead_state")?,
+            steps: json(row, "steps")?,
+            has_later: number(row, "n_later")? > 0,
+        })
+    }
 }
 
 /// Plans the step after an accepted one; after the last step the lead is done.
 async fn plan_next(
     tx: &mut AnyConnection,
-    id: &DeliveryId,
+    lead: &LeadId,
+    ahead: &Ahead,
     base: Base,
     now: Moment,
 ) -> Result<(), StoreError> {
-    let row = sqlx::query(
-        "SELECT d.lead_id AS lead_id, d.campaign_id AS campaign_id, d.inbox_id AS inbox_id, d.step AS step, \
-         d.place AS place, d.doubted_ms AS doubted_ms, l.state AS lead_state, c.steps AS steps \
-         FROM deliveries d JOIN leads l ON l.id = d.lead_id \
-         JOIN campaigns c ON c.id = d.campaign_id WHERE d.id = $1",
-    )
-    .bind(id.to_string())
-    .fetch_one(&mut *tx)
-    .await?;
-    let campaign = CampaignId::new(text(&row, "campaign_id")?);
-    let inbox = InboxId::new(text(&row, "inbox_id")?);
-    let step: usize = small(&row, "step")?;
-    let steps: Vec<Step> = json(&row, "steps")?;
-    let lead = LeadId::new(text(&row, "lead_id")?);
-    let lead_state = lead::state_from(&row, "lead_state")?;
-    if let Ok(after) = lead_state.apply(LeadEvent::Finished) {
-        let reading = load_clock(tx, &campaign, &inbox).await?.read(now);
-        let doubted = number_or_null(&row, "doubted_ms")?.map(Reading::from_ms);
+    if let Ok(after) = ahead.lead_state.apply(LeadEvent::Finished) {
+        let reading = ahead.clock.read(now);
         let from = match base {
             Base::Now | Base::Restore => reading,
-            Base::Doubt => doubted.unwrap_or(reading),
+            Base::Doubt => ahead.doubted.unwrap_or(reading),
         };
         let mut new = campaign::NewDelivery {
-            campaign: campaign.clone(),
+            campaign: ahead.campaign.clone(),
             lead: lead.clone(),
-            inbox,
-            step: number(&row, "step")?,
-            place: number(&row, "place")?,
+            inbox: ahead.inbox.clone(),
+            step: ahead.step,
+            place: ahead.place,
         };
         // Steps are numbered from 1, so the next one stands at the index `step`.
-        for next in steps.iter().skip(step) {
+        let behind = usize::try_from(ahead.step).unwrap_or(usize::MAX);
+        for next in ahead.steps.iter().skip(behind) {
             new.step += 1;
-            let wait = std::time::Duration::from_millis(next.wait_ms);
-            if plan_or_return(tx, &new, from + wait, now).await? {
-                return note_running_time(tx, now).await;
+            let due = from + std::time::Duration::from_millis(next.wait_ms);
+            if !ahead.has_later {
+                campaign::plan(tx, &new, due).await?;
+                return note_reading(tx, base, now).await;
+            }
+            if plan_or_return(tx, &new, due, now).await? {
+                return note_reading(tx, base, now).await;
             }
         }
-        lead::put_state(tx, &lead, after).await?;
+        lead::put_state(tx, lead, after).await?;
     }
-    campaign::finish_if_done(tx, &campaign, now).await
+    campaign::finish_if_done(tx, &ahead.campaign, now).await
+}
+
+/// Keeps the running time that a due was read from; where it is a try's, that is done with it.
+async fn note_reading(tx: &mut AnyConnection, base: Base, now: Moment) -> Result<(), StoreError> {
+    match base {
+        Base::Now => Ok(()),
+        Base::Doubt | Base::Restore => note_running_time(tx, now).await,
+    }
 }
 
 /// Plans a step. It has a row where it was tried before a step in front of it came back: then it is due again. Answers
@@ -479,6 +542,19 @@ async fn suppress_if_stopped(
     campaign::finish_if_done(tx, &CampaignId::new(text(&row, "campaign_id")?), now).await
 }
 
+/// How a state is written.
+#[derive(Clone, Copy, Debug)]
+struct Put<'a> {
+    /// The number of the attempt that left the state before.
+    attempt: u32,
+    /// The new number of a claim.
+    raised: Option<u32>,
+    /// It is held from now on.
+    holds: bool,
+    /// What else is known by the end of an attempt.
+    said: Option<&'a Said>,
+}
+
 /// Writes a state over the one that attempt number `attempt` left; `raised` is the new number of a claim.
 async fn put_state(
     tx: &mut AnyConnection,
@@ -488,9 +564,31 @@ async fn put_state(
     raised: Option<u32>,
     now: Moment,
 ) -> Result<(), StoreError> {
+    let put = Put {
+        attempt,
+        raised,
+        holds: false,
+        said: None,
+    };
+    put_state_and(tx, id, put, state, now).await
+}
+
+async fn put_state_and(
+    tx: &mut AnyConnection,
+    id: &DeliveryId,
+    put: Put<'_>,
+    state: &State,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let Put {
+        attempt,
+        raised,
+        holds,
+        said,
+    } = put;
     let mut columns = Columns::default();
     match state {
-        State::Planned { .. } => columns.is_ready = true,
+        State::Planned { .. } => columns.is_ready = !holds,
         State::Attempting { lease_until, .. } => columns.lease_until = Some(*lease_until),
         State::Accepted { at } | State::Bounced { accepted_at: at } => {
             columns.accepted_at = Some(*at);
@@ -511,8 +609,9 @@ async fn put_state(
     let done = sqlx::query(sqlx::AssertSqlSafe(format!(
         "UPDATE deliveries SET state = $1, lease_until_ms = $2, accepted_at_ms = $3, in_doubt_since_ms = $4, \
          cause = $5, why = $6, attempt = $7, rest_until_ms = $8, rest_until_r_ms = $9, \
-         rank = CASE WHEN $10 = 0 THEN NULL ELSE {RANK} END \
-         WHERE id = $11 AND attempt = $12"
+         rank = CASE WHEN $10 = 0 THEN NULL ELSE {RANK} END, is_held = CASE WHEN $11 = 1 THEN 1 ELSE is_held END, \
+         words = COALESCE($12, words), wire_id = COALESCE($13, wire_id), sent_no = COALESCE($14, sent_no), \
+         alike = CASE WHEN $14 IS NULL THEN COALESCE($15, alike) ELSE NULL END WHERE id = $16 AND attempt = $17"
     )))
     .bind(state.name())
     .bind(columns.lease_until.map(Timestamp::as_ms))
@@ -524,6 +623,11 @@ async fn put_state(
     .bind(columns.rest_until.map(|(by_wall, _)| by_wall))
     .bind(columns.rest_until.map(|(_, by_running_time)| by_running_time))
     .bind(i64::from(columns.is_ready))
+    .bind(i64::from(holds))
+    .bind(said.and_then(|said| said.words.clone()))
+    .bind(said.and_then(|said| said.wire_id.clone()))
+    .bind(said.and_then(|said| said.sent_no))
+    .bind(said.and_then(|said| said.alike.clone()))
     .bind(id.to_string())
     .bind(i64::from(attempt))
     .execute(tx)

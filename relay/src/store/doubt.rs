@@ -51,7 +51,7 @@ impl Store {
         why: Option<NoEvidence>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         delivery::transition(&mut tx, id, event, self.moment(now)).await?;
         sqlx::query("UPDATE deliveries SET no_evidence = $1 WHERE id = $2")
             .bind(why.map(|why| to_json("no_evidence", &why)).transpose()?)
@@ -67,7 +67,7 @@ impl Store {
 
     /// Notes what the server made of an accepted message's id, as its sent copy shows.
     pub async fn note_wire_id(&self, id: &DeliveryId, wire_id: &str) -> Result<(), StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         put_wire_id(&mut tx, id, wire_id).await?;
         tx.commit().await?;
         Ok(())
@@ -100,7 +100,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let moment = self.moment(now);
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         let stopped = lead::stop(&mut tx, &addressed.lead, Suppression::Replied, moment).await?;
         if stopped {
             let why = Suppression::Replied;
@@ -118,7 +118,7 @@ impl Store {
 
     /// The lead complained about a message: it is not written to any more. Again changes nothing.
     pub async fn note_complaint(&self, lead: &LeadId, now: Timestamp) -> Result<bool, StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         let (why, moment) = (Suppression::Complained, self.moment(now));
         let stopped = lead::stop(&mut tx, lead, why, moment).await?;
         person::note_suppressed(&mut tx, lead, why, moment).await?;
@@ -139,7 +139,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let moment = self.moment(now);
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         let row =
             sqlx::query("SELECT inbox_id, sent_no, state, alike FROM deliveries WHERE id = $1")
                 .bind(addressed.delivery.to_string())
@@ -265,7 +265,7 @@ impl Store {
         sqlx::query(
             "INSERT INTO canaries (id, inbox_id, message_id, adoption, claim_no, begun_at_ms, begun_r_ms) \
              VALUES ($1, $2, $3, $4, (SELECT CAST(COALESCE(MAX(d.claim_no), 0) + 1 AS BIGINT) FROM deliveries d \
-             WHERE d.inbox_id = $2), $5, $6)",
+             WHERE d.inbox_id = $2 AND d.claim_no IS NOT NULL), $5, $6)",
         )
         .bind(canary.id.to_string())
         .bind(canary.inbox.to_string())
@@ -285,7 +285,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let moment = self.moment(now);
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         sqlx::query("UPDATE canaries SET accepted_at_ms = $1 WHERE id = $2")
             .bind(now.as_ms())
             .bind(canary.id.to_string())

@@ -29,7 +29,7 @@ impl Store {
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         sqlx::query(
             "DELETE FROM hosted_visits \
              WHERE expires_at_ms <= $1 OR (reconnect_id = $2 AND cookie_hash IS NULL)",

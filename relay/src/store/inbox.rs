@@ -6,12 +6,13 @@ use protocol::connection::{Connection, Effect, Event, Patience};
 use protocol::id::{CampaignId, InboxId};
 use protocol::inbox::{Address, MailServer};
 use protocol::provider::ProviderId;
+use protocol::standing::Standing;
 use protocol::timestamp::{Timestamp, duration_ms};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::budget::budget_from;
-use super::clocks::{Moment, Of, note_running_time, settle_clocks};
+use super::clocks::{Moment, Of, settle_clocks};
 use super::{Store, StoreError, json, number, number_or_null, text, text_or_null, to_json};
 use crate::record::FolderPosition;
 use crate::secret::random_text;
@@ -55,6 +56,8 @@ pub struct Inbox {
     pub is_resting: bool,
     /// Whether a failure is on record that nothing has ended yet.
     pub is_failing: bool,
+    /// How it stands with its server.
+    pub standing: Standing,
 }
 
 /// Who puts copies of accepted messages into an inbox's sent folder, as far as it was seen with its present
@@ -120,7 +123,7 @@ pub struct SealedCredentials {
 
 const COLUMNS: &str = "id, address, provider, smtp, imap, gap_ms, connection, identity_iss, identity_sub, \
      password_user, credentials_fence, inbox_uid_validity, inbox_uid_next, last_read_at_ms, gap_open, adoption, copies_found, \
-     copies_missing, daily_cap, resting, failing_since_ms";
+     copies_missing, daily_cap, resting, failing_since_ms, standing";
 
 impl Store {
     /// Adds an inbox that is not connected yet.
@@ -132,7 +135,7 @@ impl Store {
     ) -> Result<Inbox, StoreError> {
         let id = InboxId::new(format!("{}{}", InboxId::PREFIX, random_text()));
         let taken = || StoreError::Conflict(format!("there is an inbox {} already", new.address));
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         // No provider tells addresses apart by capital letters, and neither does the import of leads.
         let same = sqlx::query("SELECT id FROM inboxes WHERE LOWER(address) = LOWER($1)")
             .bind(new.address.to_string())
@@ -192,29 +195,6 @@ impl Store {
             .ok_or_else(|| not_found(id))
     }
 
-    /// How many deliveries wait for each inbox (`held`) and how many a person must decide (`unsettled`).
-    pub async fn count_waiting(&self, id: &InboxId) -> Result<(u64, u64), StoreError> {
-        let rows = sqlx::query(
-            "SELECT d.state AS state, CAST(COUNT(*) AS BIGINT) AS n FROM deliveries d \
-             JOIN campaigns c ON c.id = d.campaign_id \
-             WHERE d.inbox_id = $1 AND d.state IN ('planned', 'deferred', 'unsettled') \
-             AND c.state IN ('running', 'paused') GROUP BY d.state",
-        )
-        .bind(id.to_string())
-        .fetch_all(&self.reader)
-        .await?;
-        let (mut held, mut unsettled) = (0, 0);
-        for row in &rows {
-            let n: u64 = super::small(row, "n")?;
-            if text(row, "state")? == "unsettled" {
-                unsettled += n;
-            } else {
-                held += n;
-            }
-        }
-        Ok((held, unsettled))
-    }
-
     /// Lets the connection decide about an event, and makes the outcome durable together with what
     /// follows from it: campaigns that cannot go on are paused in the same transaction, and the change is
     /// noted once.
@@ -226,7 +206,7 @@ impl Store {
         patience: Patience,
     ) -> Result<(Connection, Vec<Effect>), StoreError> {
         let moment = self.moment(now);
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         let before = load_connection(&mut tx, id).await?;
         let (after, effects) = before.clone().decide(event, now, patience);
         if after != before {
@@ -348,7 +328,7 @@ impl Store {
 
     /// Everything that arrived was read: sending may begin.
     pub async fn close_gap(&self, id: &InboxId, now: Timestamp) -> Result<(), StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         sqlx::query("UPDATE inboxes SET gap_open = 0 WHERE id = $1")
             .bind(id.to_string())
             .execute(&mut *tx)
@@ -360,7 +340,7 @@ impl Store {
 
     /// Something may arrive unread from now on, for every inbox: at start, and after a lost connection.
     pub async fn open_gaps(&self, now: Timestamp) -> Result<(), StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         sqlx::query("UPDATE inboxes SET gap_open = 1, refresh_until_ms = 0, resting = 0")
             .execute(&mut *tx)
             .await?;
@@ -391,19 +371,49 @@ impl Store {
     }
 }
 
-/// Something was tried through an inbox: it keeps its distance to it.
+/// What a transaction notes of an inbox; `None` leaves what is there.
+#[derive(Debug, Default)]
+pub(super) struct Noted {
+    /// Something was tried through it: it keeps its distance to that.
+    pub(super) tried: Option<Moment>,
+    /// How it stands with its server, as JSON, and whether it rests because of that.
+    pub(super) standing: Option<(String, bool)>,
+}
+
+/// Notes it in one statement. A try keeps the running time too, by a trigger.
+pub(super) async fn note(
+    tx: &mut AnyConnection,
+    id: &InboxId,
+    noted: Noted,
+) -> Result<(), StoreError> {
+    let (standing, rests) = noted.standing.unzip();
+    sqlx::query(
+        "UPDATE inboxes SET last_tried_at_ms = COALESCE($1, last_tried_at_ms), \
+         last_tried_r_ms = COALESCE($2, last_tried_r_ms), standing = COALESCE($3, standing), \
+         standing_rests = COALESCE($4, standing_rests) WHERE id = $5",
+    )
+    .bind(noted.tried.map(|now| now.at.as_ms()))
+    .bind(noted.tried.map(|now| now.r_ms))
+    .bind(standing)
+    .bind(rests.map(i64::from))
+    .bind(id.to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Something was tried through an inbox.
 pub(super) async fn note_tried(
     tx: &mut AnyConnection,
     id: &InboxId,
     now: Moment,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE inboxes SET last_tried_at_ms = $1, last_tried_r_ms = $2 WHERE id = $3")
-        .bind(now.at.as_ms())
-        .bind(now.r_ms)
-        .bind(id.to_string())
-        .execute(&mut *tx)
-        .await?;
-    note_running_time(tx, now).await
+    let tried = Some(now);
+    let noted = Noted {
+        tried,
+        standing: None,
+    };
+    note(tx, id, noted).await
 }
 
 /// The connection of an inbox, read inside a transaction.
@@ -512,6 +522,7 @@ fn from_row(row: &AnyRow) -> Result<Inbox, StoreError> {
         copies_missing: number(row, "copies_missing")?,
         is_resting: number(row, "resting")? != 0,
         is_failing: number_or_null(row, "failing_since_ms")?.is_some(),
+        standing: super::standing::from_row(row)?,
     })
 }
 

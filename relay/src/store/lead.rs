@@ -47,7 +47,7 @@ impl Store {
         leads: &[NewLead],
     ) -> Result<u64, ImportError> {
         let _alone = self.import_alone(campaign)?;
-        let mut tx = self.writer.begin().await.map_err(StoreError::from)?;
+        let mut tx = self.begin().await?;
         check_draft(&mut tx, campaign).await?;
         let inboxes = list_inbox_ids(&mut tx, campaign).await?;
         let before = load_leads_up_to(&mut tx, campaign).await?;
@@ -84,15 +84,16 @@ impl Store {
     ) -> Result<u64, ImportError> {
         let mut dealt = inboxes.iter().cycle();
         for slice in leads.chunks(SLICE) {
-            let mut tx = self.writer.begin().await.map_err(StoreError::from)?;
+            let mut tx = self.begin().await?;
             insert_leads(&mut tx, campaign, before, slice, &mut dealt).await?;
             tx.commit().await.map_err(StoreError::from)?;
         }
         let last = leads.iter().map(|lead| lead.row).max().unwrap_or(0);
-        let mut tx = self.writer.begin().await.map_err(StoreError::from)?;
+        let mut tx = self.begin().await?;
         check_draft(&mut tx, campaign).await?;
-        sqlx::query("UPDATE campaigns SET leads_up_to = $1 WHERE id = $2")
+        sqlx::query("UPDATE campaigns SET leads_up_to = $1, n_leads = n_leads + $2 WHERE id = $3")
             .bind(place(before, last))
+            .bind(i64::try_from(leads.len()).unwrap_or(i64::MAX))
             .bind(campaign.to_string())
             .execute(&mut *tx)
             .await
@@ -181,7 +182,13 @@ async fn insert_leads<'a>(
             "INSERT INTO leads (id, campaign_id, inbox_id, position, address, fields, state, person, domain) \
                  VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $8)",
         )
-        .bind(format!("{}{}", LeadId::PREFIX, random_text()))
+        // In the order of the list, so that a long one is written where the last lead was.
+        .bind(format!(
+            "{}{:010x}{}",
+            LeadId::PREFIX,
+            place(before, lead.row),
+            random_text()
+        ))
         .bind(campaign.to_string())
         .bind(inbox.clone())
         .bind(place(before, lead.row))

@@ -39,12 +39,12 @@ impl Store {
         } else {
             "domain"
         };
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         put(&mut tx, whom, Suppression::Person, None, moment).await?;
         tx.commit().await?;
         let mut n_stopped = 0;
         loop {
-            let mut tx = self.writer.begin().await?;
+            let mut tx = self.begin().await?;
             let leads = list_active(&mut tx, column, whom, SLICE).await?;
             for lead in &leads {
                 stop(&mut tx, lead, Suppression::Person, moment).await?;

@@ -87,7 +87,7 @@ impl Store {
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<(Reconnect, bool), StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         inbox::load_connection(&mut tx, inbox).await?;
         let open = sqlx::query(sqlx::AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM reconnects WHERE inbox_id = $1 AND is_open = 1"
@@ -213,7 +213,7 @@ impl Store {
         id: &ReconnectId,
         now: Timestamp,
     ) -> Result<Changed, StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         check_unconfirmed(&mut tx, id, now).await?;
         let changed = apply(&mut tx, id, Event::Confirmed, Put::default()).await?;
         tx.commit().await?;
@@ -227,7 +227,7 @@ impl Store {
         evidence: &Evidence,
         now: Timestamp,
     ) -> Result<Changed, StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         check_unconfirmed(&mut tx, id, now).await?;
         let changed = apply(&mut tx, id, refusal(evidence, now), Put::default()).await?;
         tx.commit().await?;
@@ -269,7 +269,7 @@ impl Store {
         event: Event,
         put: Put,
     ) -> Result<Changed, StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         let changed = apply(&mut tx, id, event, put).await?;
         tx.commit().await?;
         Ok(changed)
@@ -287,7 +287,7 @@ impl Store {
         now: Timestamp,
         patience: protocol::connection::Patience,
     ) -> Result<Changed, StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         let reconnect = load(&mut tx, id).await?;
         let before: Connection = inbox::load_connection(&mut tx, &reconnect.inbox).await?;
         let (after, _) = before

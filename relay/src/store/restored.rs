@@ -164,7 +164,7 @@ impl Store {
         let is_restored = !matches.is_empty()
             || !unknown.is_empty()
             || self.find_restored(inbox).await?.is_some();
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         for (id, refused, copy) in open {
             // The reply to an attempt says more of it than a copy that a server kept all the same.
             if refused.is_some_and(|ended| !is_later(copy, ended, is_restored)) {
@@ -308,7 +308,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let moment = self.moment(now);
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         let rows = sqlx::query(
             "SELECT id FROM deliveries WHERE inbox_id = $1 AND state = 'in_doubt' ORDER BY id",
         )
@@ -335,7 +335,7 @@ impl Store {
         let mut n_held = self.hold_doubts(inbox, gap, now).await?;
         loop {
             let moment = self.moment(now);
-            let mut tx = self.writer.begin().await?;
+            let mut tx = self.begin().await?;
             let rows = sqlx::query(
                 "SELECT d.id AS id, d.due_ms AS due_ms, d.campaign_id AS campaign_id FROM deliveries d \
                  JOIN campaigns c ON c.id = d.campaign_id \

@@ -1,19 +1,18 @@
 //! The one transaction that lets campaigns go on: their clocks run again, receipt written.
 
-use protocol::campaign::{Event as CampaignEvent, PausedBy, State as CampaignState};
+use protocol::campaign::{Event as CampaignEvent, State as CampaignState};
 use protocol::cause::Cause;
 use protocol::connection::Connection;
-use protocol::delivery::State as DeliveryState;
-use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId, ReceiptId, ReconnectId};
-use protocol::reading::Reading;
-use protocol::receipt::{Fate, Line, Receipt};
+use protocol::id::{ReceiptId, ReconnectId};
+use protocol::receipt::Receipt;
 use protocol::reconnect::Event;
 use protocol::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
-use sqlx::AnyConnection;
 
-use super::clocks::{Moment, Of, load_clock, settle_clocks};
-use super::{Store, StoreError, campaign, delivery, json, reconnect, small, text, to_json};
+use super::clocks::{Of, settle_clocks};
+use super::lead::SLICE;
+use super::receipt::Writing;
+use super::{Store, StoreError, campaign, held, receipt, reconnect};
 use crate::secret::random_text;
 
 /// The outage that a reconnect ends.
@@ -56,71 +55,72 @@ impl Outage {
 
 impl Store {
     /// Lets an inbox's campaigns go on after its gap was read, exactly once: its clocks, which stood in the outage, and
-    /// its campaigns run again, and the receipt says what became of everything.
+    /// its campaigns run again, and the receipt says what became of what was held. Where that is much, its lines are
+    /// written in slices before; nothing of them is sent meanwhile, since the clocks stand.
     pub async fn resume(
         &self,
         id: &ReconnectId,
         now: Timestamp,
     ) -> Result<(Receipt, reconnect::Changed), StoreError> {
-        let mut tx = self.writer.begin().await?;
-        let receipt = ReceiptId::new(format!("{}{}", ReceiptId::PREFIX, random_text()));
+        let moment = self.moment(now);
+        let mut receipt = ReceiptId::new(format!("{}{}", ReceiptId::PREFIX, random_text()));
+        let mut tx = self.begin().await?;
+        let reconnect = reconnect::load(&mut tx, id).await?;
+        // Refused before anything is written, where it cannot be resumed.
+        let outage = outage_of(&reconnect, &receipt, now)?;
+        let (lost, held) = held::load(&mut tx, &reconnect.inbox, &outage, now).await?;
+        let is_much = held.total() > SLICE as u64;
+        if is_much {
+            tx.commit().await?;
+            receipt = self
+                .open_receipt(&receipt, id, &reconnect.inbox, now)
+                .await?;
+            tx = self.begin().await?;
+        }
+        let (lost_at, campaigns) = (lost.at, lost.stops.clone());
+        let mut writing = Writing::new(receipt.clone(), lost, now);
+        while is_much && writing.write_slice(&mut tx).await? {
+            tx.commit().await?;
+            tx = self.begin().await?;
+        }
         let event = Event::GapRead {
             receipt: receipt.clone(),
             at: now,
         };
         let changed = reconnect::apply(&mut tx, id, event, reconnect::Put::default()).await?;
-        let reconnect = &changed.before;
-        let outage: Outage = serde_json::from_str(reconnect.payload.as_deref().unwrap_or_default())
-            .map_err(|_| StoreError::Corrupt { what: "outage" })?;
-        let campaigns = list_campaigns_of(&mut tx, &reconnect.inbox).await?;
-        let moment = self.moment(now);
-        // A campaign may have waited for longer than the last failure: an earlier reconnect that did not
-        // last did not let it go on.
-        let paused = campaigns.iter().filter_map(|(_, status)| match status {
-            CampaignState::Paused { since, .. } => Some(*since),
-            _ => None,
-        });
-        let lost_at = paused.chain(outage.since).min().unwrap_or(now);
-        let shift = now.since(lost_at);
-        let mut lines = Vec::new();
-        for (campaign, status) in &campaigns {
-            let outage = (lost_at, moment);
-            lines.extend(list_lines(&mut tx, &reconnect.inbox, campaign, outage).await?);
-            if let CampaignState::Paused { .. } = status {
-                campaign::apply(&mut tx, campaign, CampaignEvent::Reconnected, moment).await?;
-                campaign::finish_if_done(&mut tx, campaign, moment).await?;
-            }
-        }
-        let count = |wanted: fn(&Fate) -> bool| {
-            lines.iter().filter(|line| wanted(&line.fate)).count() as u64
-        };
-        let receipt = Receipt {
+        let mut receipt = Receipt {
             id: receipt,
             reconnect: id.clone(),
-            inbox: reconnect.inbox.clone(),
-            campaigns: campaigns
-                .into_iter()
-                .map(|(campaign, _)| campaign)
-                .collect(),
+            inbox: reconnect.inbox,
+            campaigns: campaigns.iter().map(|stop| stop.campaign.clone()).collect(),
             cause: outage.cause,
             lost_at,
             resumed_at: now,
-            shifted_by_ms: u64::try_from(shift.as_millis()).unwrap_or(u64::MAX),
-            held: lines.len() as u64,
-            to_send: count(|fate| matches!(fate, Fate::Shifted { .. })),
-            skipped: count(|fate| matches!(fate, Fate::Skipped { .. })),
-            in_doubt: count(|fate| matches!(fate, Fate::InDoubt)),
-            lines,
+            shifted_by_ms: u64::try_from(now.since(lost_at).as_millis()).unwrap_or(u64::MAX),
+            held: 0,
+            to_send: 0,
+            skipped: 0,
+            in_doubt: 0,
+            lines: Vec::new(),
         };
-        sqlx::query(
-            "INSERT INTO receipts (id, inbox_id, body, created_at_ms) VALUES ($1, $2, $3, $4)",
-        )
-        .bind(receipt.id.to_string())
-        .bind(receipt.inbox.to_string())
-        .bind(to_json("receipt", &receipt)?)
-        .bind(now.as_ms())
-        .execute(&mut *tx)
-        .await?;
+        if !is_much {
+            // Its lines name it.
+            receipt::put(&mut tx, &receipt).await?;
+            while writing.write_slice(&mut tx).await? {}
+        }
+        let written = writing.written();
+        receipt.held = written.total();
+        receipt.to_send = written.to_send;
+        receipt.skipped = written.skipped;
+        receipt.in_doubt = written.in_doubt;
+        receipt::put(&mut tx, &receipt).await?;
+        for stop in &campaigns {
+            if let CampaignState::Paused { .. } = stop.status {
+                let id = &stop.campaign;
+                campaign::apply(&mut tx, id, CampaignEvent::Reconnected, moment).await?;
+                campaign::finish_if_done(&mut tx, id, moment).await?;
+            }
+        }
         sqlx::query("UPDATE inboxes SET gap_open = 0 WHERE id = $1")
             .bind(receipt.inbox.to_string())
             .execute(&mut *tx)
@@ -129,109 +129,20 @@ impl Store {
         tx.commit().await?;
         Ok((receipt, changed))
     }
-
-    /// One receipt.
-    pub async fn load_receipt(&self, id: &ReceiptId) -> Result<Receipt, StoreError> {
-        let row = sqlx::query("SELECT body FROM receipts WHERE id = $1")
-            .bind(id.to_string())
-            .fetch_optional(&self.reader)
-            .await?
-            .ok_or_else(|| StoreError::NotFound {
-                what: "receipt",
-                id: id.to_string(),
-            })?;
-        json(&row, "body")
-    }
-
-    /// Receipts, newest first, without their lines.
-    pub async fn list_receipts(&self) -> Result<Vec<Receipt>, StoreError> {
-        let rows =
-            sqlx::query("SELECT body FROM receipts ORDER BY created_at_ms DESC, id LIMIT 100")
-                .fetch_all(&self.reader)
-                .await?;
-        rows.iter()
-            .map(|row| {
-                json::<Receipt>(row, "body").map(|receipt| Receipt {
-                    lines: Vec::new(),
-                    ..receipt
-                })
-            })
-            .collect()
-    }
 }
 
-/// The campaigns that this inbox sends for, without those that a person paused.
-async fn list_campaigns_of(
-    tx: &mut AnyConnection,
-    inbox: &InboxId,
-) -> Result<Vec<(CampaignId, CampaignState)>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT c.id AS id, c.status AS status FROM campaigns c \
-         JOIN campaign_inboxes ci ON ci.campaign_id = c.id \
-         WHERE ci.inbox_id = $1 AND c.state IN ('running', 'paused') ORDER BY c.created_at_ms, c.id",
-    )
-    .bind(inbox.to_string())
-    .fetch_all(tx)
-    .await?;
-    let mut campaigns = Vec::new();
-    for row in &rows {
-        let status: CampaignState = json(row, "status")?;
-        let is_a_persons = matches!(
-            &status,
-            CampaignState::Paused {
-                by: PausedBy::Person,
-                ..
-            }
-        );
-        if !is_a_persons {
-            campaigns.push((CampaignId::new(text(row, "id")?), status));
-        }
-    }
-    Ok(campaigns)
-}
-
-/// A line for each delivery of the campaign that this inbox held when it was lost.
-async fn list_lines(
-    tx: &mut AnyConnection,
-    inbox: &InboxId,
-    campaign: &CampaignId,
-    (lost_at, now): (Timestamp, Moment),
-) -> Result<Vec<Line>, StoreError> {
-    // It stands since the loss, and shows what it showed then.
-    let reading = load_clock(tx, campaign, inbox).await?.read(now);
-    let rows = sqlx::query(
-        "SELECT d.id AS id, d.lead_id AS lead_id, d.step AS step, d.state AS state, d.due_ms AS due_ms, d.rest_until_ms AS rest_until_ms, \
-         d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, \
-         d.in_doubt_since_ms AS in_doubt_since_ms, d.cause AS cause, d.why AS why, d.attempt AS attempt \
-         FROM deliveries d JOIN leads l ON l.id = d.lead_id WHERE d.campaign_id = $1 AND d.inbox_id = $2 AND ( \
-           d.state IN ('planned', 'deferred', 'attempting', 'in_doubt', 'unsettled') \
-           OR (d.state = 'suppressed' AND d.suppressed_at_ms >= $3)) ORDER BY l.position, d.step",
-    )
-    .bind(campaign.to_string())
-    .bind(inbox.to_string())
-    .bind(lost_at.as_ms())
-    .fetch_all(tx)
-    .await?;
-    let shifted = |due: Reading, from: Timestamp| Fate::Shifted {
-        was_due_at: lost_at + due.since(reading) - reading.since(due),
-        due_at: from.max(now.at + due.since(reading)),
+/// The outage that a reconnect ends, as it was noted when what was handed over was adopted.
+fn outage_of(
+    reconnect: &reconnect::Reconnect,
+    receipt: &ReceiptId,
+    now: Timestamp,
+) -> Result<Outage, StoreError> {
+    let event = Event::GapRead {
+        receipt: receipt.clone(),
+        at: now,
     };
-    rows.iter()
-        .map(|row| {
-            let fate = match delivery::state_from(row)? {
-                DeliveryState::Planned { due } => shifted(due, now.at),
-                DeliveryState::Deferred {
-                    due, rest_until, ..
-                } => shifted(due, now.at.max(rest_until)),
-                DeliveryState::Suppressed { why } => Fate::Skipped { why },
-                _ => Fate::InDoubt,
-            };
-            Ok(Line {
-                delivery: DeliveryId::new(text(row, "id")?),
-                lead: LeadId::new(text(row, "lead_id")?),
-                step: small(row, "step")?,
-                fate,
-            })
-        })
-        .collect()
+    let resumed = reconnect.state.clone().apply(event);
+    resumed.map_err(reconnect::Refusal::from)?;
+    serde_json::from_str(reconnect.payload.as_deref().unwrap_or_default())
+        .map_err(|_| StoreError::Corrupt { what: "outage" })
 }

@@ -59,7 +59,7 @@ impl Store {
         gap: Duration,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         sqlx::query("UPDATE running_time SET run = COALESCE($1, run), at_ms = $2 WHERE id = 1")
             .bind(run.map(str::to_owned))
             .bind(now.as_ms())

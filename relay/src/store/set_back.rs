@@ -37,7 +37,7 @@ impl Store {
     /// Brings everything back that lies farther in the future than it can by a clock that is right: what has
     /// happened lies no later than now, and what waits is off by no more than its wait.
     pub async fn set_back(&self, now: Timestamp, longest: Longest) -> Result<(), StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         for (text, latest) in [
             (
                 "UPDATE inboxes SET last_tried_at_ms = $1 WHERE last_tried_at_ms > $1",

@@ -19,7 +19,7 @@ impl Store {
         evidence: Evidence,
         now: Timestamp,
     ) -> Result<(Failing, Option<Stall>), StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         let before = load(&mut tx, id).await?;
         let waits = has_waiting(&mut tx, id, self.moment(now)).await?;
         let (failing, news) = Failing::note(before, evidence, waits, now);
@@ -30,7 +30,7 @@ impl Store {
 
     /// Something worked: what it ends is over.
     pub async fn note_worked(&self, id: &InboxId, worked: Worked) -> Result<(), StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         if load(&mut tx, id)
             .await?
             .is_some_and(|failing| failing.is_over(worked))

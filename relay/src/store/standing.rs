@@ -1,6 +1,8 @@
 //! How an inbox stands with its server, kept beside its ledger: which delivery may be claimed next, and what the end
 //! of an attempt, a bounce or a person's answer does to others. What is decided stands in `protocol::standing`.
 
+use std::time::Duration;
+
 use protocol::cause::Cause;
 use protocol::delivery::{Decision, Event, State, Suppression};
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
@@ -10,9 +12,12 @@ use protocol::standing::{Alike, Answer, DAY, Effect, End, Refusal, Rests, Standi
 use protocol::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 
 use super::clocks::{Moment, Of, Pair, settle_clocks};
-use super::delivery::{self, Ended};
+use super::delivery::{self, Ended, Said};
+use super::inbox::{self, Noted};
+use super::lead::SLICE;
 use super::{
     Store, StoreError, campaign, json, lead, number, number_or_null, person, text, text_or_null,
     to_json,
@@ -51,12 +56,6 @@ pub fn domain_of(address: &Address) -> String {
 }
 
 impl Store {
-    /// How an inbox stands with its server.
-    pub async fn load_standing(&self, inbox: &InboxId) -> Result<Standing, StoreError> {
-        let mut reader = self.reader.acquire().await?;
-        load(&mut reader, inbox).await
-    }
-
     /// A person puts back what was set aside or bounced in a campaign: one delivery, those of a cause, those that met
     /// the same, or all. Answers how many are due again.
     pub async fn put_back_deliveries(
@@ -65,23 +64,36 @@ impl Store {
         which: &Which,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let mut tx = self.writer.begin().await?;
-        let rows = sqlx::query(
-            "SELECT id FROM deliveries WHERE campaign_id = $1 AND state IN ('rejected', 'bounced') \
-             AND ($2 = '' OR id = $2) AND ($3 = '' OR cause = $3) AND ($4 = '' OR alike = $4) ORDER BY id",
-        )
-        .bind(campaign.to_string())
-        .bind(which.delivery.as_ref().map(ToString::to_string).unwrap_or_default())
-        .bind(which.cause.map(|cause| cause.code().to_owned()).unwrap_or_default())
-        .bind(which.alike.clone().unwrap_or_default())
-        .fetch_all(&mut *tx)
-        .await?;
         let now = self.moment(now);
         let mut n = 0;
-        for row in &rows {
-            n += u64::from(put_back(&mut tx, &DeliveryId::new(text(row, "id")?), now).await?);
+        for state in ["rejected", "bounced"] {
+            let mut behind = (i64::MIN, 0);
+            loop {
+                let mut tx = self.begin().await?;
+                let rows = sqlx::query(
+                    "SELECT id, place, step FROM deliveries WHERE campaign_id = $1 AND state = $2 \
+                     AND (place, step) > ($3, $4) AND ($5 = '' OR id = $5) AND ($6 = '' OR cause = $6) \
+                     AND ($7 = '' OR alike = $7) ORDER BY place, step LIMIT $8",
+                )
+                .bind(campaign.to_string())
+                .bind(state)
+                .bind(behind.0)
+                .bind(behind.1)
+                .bind(which.delivery.as_ref().map(ToString::to_string).unwrap_or_default())
+                .bind(which.cause.map(|cause| cause.code().to_owned()).unwrap_or_default())
+                .bind(which.alike.clone().unwrap_or_default())
+                .bind(i64::try_from(SLICE).unwrap_or(i64::MAX))
+                .fetch_all(&mut *tx)
+                .await?;
+                let Some(last) = rows.last() else { break };
+                behind = (number(last, "place")?, number(last, "step")?);
+                for row in &rows {
+                    let id = DeliveryId::new(text(row, "id")?);
+                    n += u64::from(put_back(&mut tx, &id, now).await?);
+                }
+                tx.commit().await?;
+            }
         }
-        tx.commit().await?;
         Ok(n)
     }
 
@@ -92,27 +104,36 @@ impl Store {
         decision: Decision,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let mut tx = self.writer.begin().await?;
-        let rows = sqlx::query(
-            "SELECT id FROM deliveries WHERE campaign_id = $1 AND state = 'unsettled' ORDER BY id",
-        )
-        .bind(campaign.to_string())
-        .fetch_all(&mut *tx)
-        .await?;
         let moment = self.moment(now);
-        let mut leads = Vec::new();
-        for row in &rows {
-            let id = DeliveryId::new(text(row, "id")?);
-            delivery::decide(&mut tx, &id, decision, moment).await?;
-            if decision == Decision::Cancel {
-                leads.push(delivery::load_lead_id(&mut tx, &id).await?);
+        let mut n = 0;
+        loop {
+            let mut tx = self.begin().await?;
+            // Those that are decided are no longer among them.
+            let rows = sqlx::query(
+                "SELECT id FROM deliveries WHERE campaign_id = $1 AND state = 'unsettled' \
+                 ORDER BY place, step LIMIT $2",
+            )
+            .bind(campaign.to_string())
+            .bind(i64::try_from(SLICE).unwrap_or(i64::MAX))
+            .fetch_all(&mut *tx)
+            .await?;
+            if rows.is_empty() {
+                return Ok(n);
             }
+            let mut leads = Vec::new();
+            for row in &rows {
+                let id = DeliveryId::new(text(row, "id")?);
+                delivery::decide(&mut tx, &id, decision, moment).await?;
+                if decision == Decision::Cancel {
+                    leads.push(delivery::load_lead_id(&mut tx, &id).await?);
+                }
+            }
+            tx.commit().await?;
+            for lead in &leads {
+                self.note_stop(lead, Suppression::Person, now).await;
+            }
+            n += rows.len() as u64;
         }
-        tx.commit().await?;
-        for lead in &leads {
-            self.note_stop(lead, Suppression::Person, now).await;
-        }
-        Ok(rows.len() as u64)
     }
 
     /// A person's answer to what an inbox asks; a conflict where it asks nothing.
@@ -122,7 +143,7 @@ impl Store {
         answer: Answer,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         let mut standing = load(&mut tx, inbox).await?;
         if !standing.asks() {
             return Err(StoreError::Conflict(
@@ -141,12 +162,20 @@ impl Store {
 
 /// How an inbox stands, read inside a transaction.
 pub(super) async fn load(tx: &mut AnyConnection, inbox: &InboxId) -> Result<Standing, StoreError> {
-    let row = sqlx::query("SELECT body FROM standings WHERE inbox_id = $1")
+    let row = sqlx::query("SELECT standing FROM inboxes WHERE id = $1")
         .bind(inbox.to_string())
         .fetch_optional(tx)
         .await?;
     row.as_ref()
-        .map_or_else(|| Ok(Standing::default()), |row| json(row, "body"))
+        .map_or_else(|| Ok(Standing::default()), from_row)
+}
+
+/// How an inbox stands, as the column `standing` says; `NULL` before its first try.
+pub(super) fn from_row(row: &AnyRow) -> Result<Standing, StoreError> {
+    if text_or_null(row, "standing")?.is_none() {
+        return Ok(Standing::default());
+    }
+    json(row, "standing")
 }
 
 /// Stores how an inbox stands; while it may try nothing, the clocks of its campaigns stand.
@@ -156,40 +185,42 @@ pub(super) async fn put(
     standing: &Standing,
     now: Moment,
 ) -> Result<(), StoreError> {
-    let body = to_json("standing", standing)?;
-    let done = sqlx::query("UPDATE standings SET body = $1 WHERE inbox_id = $2")
-        .bind(body.clone())
-        .bind(inbox.to_string())
-        .execute(&mut *tx)
-        .await?;
-    if done.rows_affected() == 0 {
-        sqlx::query("INSERT INTO standings (inbox_id, body) VALUES ($1, $2)")
-            .bind(inbox.to_string())
-            .bind(body)
-            .execute(&mut *tx)
-            .await?;
-    }
-    settle_rest(tx, inbox, standing, now).await
+    let did_rest = is_resting_on_record(tx, inbox).await?;
+    put_over(tx, inbox, standing, did_rest, None, now).await
 }
 
+/// Stores how an inbox stands that rested by its row, or did not; with it, in the same statement, that something was
+/// `tried` through it.
+async fn put_over(
+    tx: &mut AnyConnection,
+    inbox: &InboxId,
+    standing: &Standing,
+    did_rest: bool,
+    tried: Option<Moment>,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let rests = matches!(standing.wish(now.at), Wish::Nothing { .. });
+    let standing = Some((to_json("standing", standing)?, rests));
+    inbox::note(tx, inbox, Noted { tried, standing }).await?;
+    if rests != did_rest {
+        settle_clocks(tx, Of::Inbox(inbox), now).await?;
+    }
+    Ok(())
+}
+
+/// Lets the clocks follow a rest that began or is over, where its row does not say so yet.
 async fn settle_rest(
     tx: &mut AnyConnection,
     inbox: &InboxId,
     standing: &Standing,
+    did_rest: bool,
     now: Moment,
 ) -> Result<(), StoreError> {
     let rests = matches!(standing.wish(now.at), Wish::Nothing { .. });
-    let done = sqlx::query(
-        "UPDATE inboxes SET standing_rests = $1 WHERE id = $2 AND standing_rests <> $1",
-    )
-    .bind(i64::from(rests))
-    .bind(inbox.to_string())
-    .execute(&mut *tx)
-    .await?;
-    if done.rows_affected() > 0 {
-        settle_clocks(tx, Of::Inbox(inbox), now).await?;
+    if rests == did_rest {
+        return Ok(());
     }
-    Ok(())
+    put_over(tx, inbox, standing, did_rest, None, now).await
 }
 
 /// Lets the clocks of an inbox that has rested run.
@@ -200,7 +231,7 @@ pub(super) async fn wake(
 ) -> Result<(), StoreError> {
     if is_resting_on_record(tx, inbox).await? {
         let standing = load(tx, inbox).await?;
-        settle_rest(tx, inbox, &standing, now).await?;
+        settle_rest(tx, inbox, &standing, true, now).await?;
     }
     Ok(())
 }
@@ -253,38 +284,53 @@ pub(super) struct Verdict {
     pub(super) own: Event,
     /// How the attempt stands on record.
     pub(super) outcome: &'static str,
+    /// Whether the delivery is held.
+    pub(super) holds_own: bool,
+    /// What is noted of the delivery.
+    pub(super) said: Said,
     /// What is done once the delivery has moved.
     pub(super) others: Vec<Effect>,
+    /// How the inbox stands now, and whether its row says that it rests; `None` where no server answered.
+    standing: Option<(Standing, bool)>,
+    /// The domain that has just taken mail, where that is not on record.
+    accepting: Option<String>,
 }
 
-/// Feeds the standing of its inbox with an attempt's end.
-pub(super) async fn judge(
-    tx: &mut AnyConnection,
+/// How precisely it is on record when a domain last took mail. It is asked for by the month.
+const ACCEPTING_WITHIN: Duration = Duration::from_hours(1);
+
+/// Feeds the standing of its inbox with an attempt's end. `row` has the inbox, its standing and when the domain last
+/// took mail.
+pub(super) fn judge(
+    row: &AnyRow,
     id: &DeliveryId,
     ended: &Ended,
     now: Moment,
 ) -> Result<Verdict, StoreError> {
-    let row = sqlx::query("SELECT inbox_id FROM deliveries WHERE id = $1")
-        .bind(id.to_string())
-        .fetch_one(&mut *tx)
-        .await?;
-    let inbox = InboxId::new(text(&row, "inbox_id")?);
     let mut verdict = Verdict {
-        inbox,
+        inbox: InboxId::new(text(row, "inbox_id")?),
         own: ended.event.clone(),
         outcome: ended.event.name(),
+        holds_own: false,
+        said: Said {
+            words: Some(ended.words.clone()),
+            wire_id: ended.wire_id.clone(),
+            ..Said::default()
+        },
         others: Vec::new(),
+        standing: None,
+        accepting: None,
     };
     let Some(Told { tried, rests }) = &ended.told else {
         return Ok(verdict);
     };
-    let mut standing = load(tx, &verdict.inbox).await?;
+    let mut standing = from_row(row)?;
     for effect in standing.note(tried, rests, now.at) {
         match effect {
             Effect::Hold(held) if held == *id => {
                 verdict.own = Event::PutBack;
                 verdict.outcome = "refused";
-                set_held(tx, id, true).await?;
+                verdict.holds_own = true;
             }
             Effect::PutBack(back) if back == *id => {
                 verdict.own = Event::PutBack;
@@ -301,15 +347,38 @@ pub(super) async fn judge(
     }
     match &tried.end {
         End::Accepted => {
-            note_accepted(tx, &verdict.inbox, tried, standing.n_sent(), now.at).await?;
+            verdict.said.sent_no = Some(i64::try_from(standing.n_sent()).unwrap_or(i64::MAX));
+            let known = number_or_null(row, "domain_accepted_at_ms")?.map(Timestamp::from_ms);
+            let is_known =
+                known.is_some_and(|at| at <= now.at && now.at.since(at) < ACCEPTING_WITHIN);
+            verdict.accepting = (!is_known).then(|| tried.domain.clone());
         }
         End::Refused(refusal) | End::Deferred { refusal, .. } => {
-            note_alike(tx, id, refusal.alike).await?;
+            verdict.said.alike = Some(refusal.alike.key());
         }
         End::Doubted => {}
     }
-    put(tx, &verdict.inbox, &standing, now).await?;
+    verdict.standing = Some((standing, number(row, "standing_rests")? != 0));
     Ok(verdict)
+}
+
+/// Stores what an attempt's end did to its inbox, and whether something was tried through it.
+pub(super) async fn note_end(
+    tx: &mut AnyConnection,
+    verdict: &Verdict,
+    is_try: bool,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let tried = is_try.then_some(now);
+    if let Some((standing, did_rest)) = &verdict.standing {
+        put_over(tx, &verdict.inbox, standing, *did_rest, tried, now).await?;
+    } else if is_try {
+        inbox::note_tried(tx, &verdict.inbox, now).await?;
+    }
+    if let Some(domain) = &verdict.accepting {
+        note_accepting(tx, &verdict.inbox, domain, now.at).await?;
+    }
+    Ok(())
 }
 
 /// An inbox that was reconnected begins anew with its server.
@@ -530,37 +599,22 @@ pub(super) async fn note_bounced(
     note_alike(tx, delivery, refusal.alike).await
 }
 
-/// Notes that a message was accepted as the `sent_no`-th of its inbox, and that its domain takes mail.
-pub(super) async fn note_accepted(
+/// Notes that a domain takes mail from an inbox.
+async fn note_accepting(
     tx: &mut AnyConnection,
     inbox: &InboxId,
-    tried: &Tried,
-    sent_no: u64,
+    domain: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE deliveries SET sent_no = $1, alike = NULL WHERE id = $2")
-        .bind(i64::try_from(sent_no).unwrap_or(i64::MAX))
-        .bind(tried.delivery.to_string())
-        .execute(&mut *tx)
-        .await?;
-    let done = sqlx::query(
-        "UPDATE accepting_domains SET accepted_at_ms = $1 WHERE inbox_id = $2 AND domain = $3",
+    sqlx::query(
+        "INSERT INTO accepting_domains (inbox_id, domain, accepted_at_ms) VALUES ($1, $2, $3) \
+         ON CONFLICT (inbox_id, domain) DO UPDATE SET accepted_at_ms = excluded.accepted_at_ms",
     )
-    .bind(now.as_ms())
     .bind(inbox.to_string())
-    .bind(tried.domain.clone())
-    .execute(&mut *tx)
+    .bind(domain.to_owned())
+    .bind(now.as_ms())
+    .execute(tx)
     .await?;
-    if done.rows_affected() == 0 {
-        sqlx::query(
-            "INSERT INTO accepting_domains (inbox_id, domain, accepted_at_ms) VALUES ($1, $2, $3)",
-        )
-        .bind(inbox.to_string())
-        .bind(tried.domain.clone())
-        .bind(now.as_ms())
-        .execute(tx)
-        .await?;
-    }
     Ok(())
 }
 

@@ -121,7 +121,7 @@ impl Store {
             .map_err(StoreError::Aside)?;
         let mut n_new = 0;
         for line in lines.iter().filter(|line| line.at >= from) {
-            let mut tx = self.writer.begin().await?;
+            let mut tx = self.begin().await?;
             let moment = self.moment(line.at);
             match lead::stop(&mut tx, &line.lead, line.why, moment).await {
                 Ok(is_new) => {

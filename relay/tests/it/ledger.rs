@@ -14,9 +14,9 @@ mod connecting;
 mod drained;
 mod invariants;
 mod people;
-mod sending;
-mod server;
-mod world;
+pub(crate) mod sending;
+pub(crate) mod server;
+pub(crate) mod world;
 
 /// Orders of events that are tried, and events in each at the most.
 const ORDERS: u32 = 48;

@@ -108,6 +108,7 @@ impl World {
             subject: "Hello".to_owned(),
             body: "Hello".to_owned(),
             wait_ms: 0,
+            literal: false,
         };
         let inboxes = std::slice::from_ref(&inbox);
         let campaign = store
@@ -145,6 +146,7 @@ impl World {
             sent: None,
             take_turn,
             pace,
+            tags: relay::tag::Tags::new([7; 32]),
             // Neither doubts nor refusals hold anything up here: it is all about the pace.
             rests: Rests::default(),
         };

@@ -359,6 +359,7 @@ impl Subject {
             campaign_id: campaign.clone(),
             state: None,
             limit: Some(LIST_AT_MOST),
+            after: None,
         };
         Ok(self.world.operator.call(&request).await?.deliveries)
     }

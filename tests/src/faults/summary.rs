@@ -144,6 +144,7 @@ async fn list_missing(world: &World, reports: &[Report]) -> Result<Vec<String>> 
                 campaign_id: campaign_id.clone(),
                 state: None,
                 limit: None,
+                after: None,
             };
             let deliveries = world.operator.call(&request).await?.deliveries;
             let has_arrived = |delivery: &Delivery| {

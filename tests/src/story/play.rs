@@ -280,7 +280,7 @@ pub(super) fn tell_pause(
         cause.code()
     ));
     telling.say(&format!(
-        "{} messages are held, none is lost",
+        "{} messages are still to be sent, none is lost",
         paused.counts.waiting
     ));
     Ok(Some(cause.code().to_owned()))

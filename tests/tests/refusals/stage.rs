@@ -254,7 +254,7 @@ impl Stage {
                 serde_json::to_value(operator.call(&ListInboxes {}).await?)?,
                 serde_json::to_value(operator.call(&ListCampaigns {}).await?)?,
                 serde_json::to_value(operator.call(&ListDevices {}).await?)?,
-                serde_json::to_value(operator.call(&ListReceipts {}).await?)?,
+                serde_json::to_value(operator.call(&ListReceipts { after: None }).await?)?,
             ],
             n_delivered: self.n_delivered(),
         })

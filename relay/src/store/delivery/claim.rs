@@ -9,8 +9,9 @@ use protocol::inbox::Address;
 use protocol::standing::Rests;
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 
-use super::super::budget::{Allowance, load_allowance};
+use super::super::budget::load_allowance;
 use super::super::clocks::{Moment, note_running_time};
 use super::super::standing::{self, Chosen};
 use super::super::{Store, StoreError, json, lead, number, small, text, text_or_null};
@@ -75,7 +76,7 @@ impl Store {
     /// Claims the next delivery of an inbox that is due, may be sent now, and whose lead has no earlier
     /// step that is not accepted. `None` when there is none.
     pub async fn claim_delivery(&self, claim: &Claim) -> Result<Option<Job>, StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = self.begin().await?;
         let job = claim_in(&mut tx, claim, self.moment(claim.now)).await?;
         tx.commit().await?;
         Ok(job)
@@ -87,15 +88,13 @@ pub(super) async fn claim_in(
     claim: &Claim,
     now: Moment,
 ) -> Result<Option<Job>, StoreError> {
-    let Allowance {
-        budgets,
-        n_attempting,
-        served,
-    } = load_allowance(tx, &claim.inbox, now).await?;
-    if n_attempting >= ATTEMPTING_AT_MOST || (claim.pace)(&budgets, now.at) != Pace::Go {
+    let allowance = load_allowance(tx, &claim.inbox, now).await?;
+    if allowance.n_attempting >= ATTEMPTING_AT_MOST
+        || (claim.pace)(&allowance.budgets, now.at) != Pace::Go
+    {
         return Ok(None);
     }
-    let Some(chosen) = choose_one_to_write_to(tx, claim, served, now).await? else {
+    let Some(chosen) = choose_one_to_write_to(tx, claim, &allowance.row, now).await? else {
         return Ok(None);
     };
     let Chosen { row, pair, turn } = chosen;
@@ -126,7 +125,8 @@ pub(super) async fn claim_in(
     let sent = claim.sent.as_ref();
     sqlx::query(
         "UPDATE deliveries SET message_id = $1, sent_uid_validity = $2, sent_uid_next = $3, sent_folder = $4, is_held = 0, \
-         claim_no = (SELECT CAST(COALESCE(MAX(o.claim_no), 0) + 1 AS BIGINT) FROM deliveries o WHERE o.inbox_id = $5), \
+         claim_no = (SELECT CAST(COALESCE(MAX(o.claim_no), 0) + 1 AS BIGINT) FROM deliveries o \
+         WHERE o.inbox_id = $5 AND o.claim_no IS NOT NULL), \
          adoption = (SELECT i.adoption FROM inboxes i WHERE i.id = $5) WHERE id = $6",
     )
     .bind(message_id.clone())
@@ -138,7 +138,7 @@ pub(super) async fn claim_in(
     .execute(&mut *tx)
     .await?;
     // What goes out of its turn takes none.
-    if let Some(turn) = turn {
+    if let Some(turn) = turn.filter(|turn| turn.served != allowance.served) {
         sqlx::query("UPDATE inboxes SET served = $1 WHERE id = $2")
             .bind(turn.served)
             .bind(claim.inbox.to_string())
@@ -146,15 +146,13 @@ pub(super) async fn claim_in(
             .await?;
     }
     note_running_time(tx, now).await?;
-    let deferrals = sqlx::query(
-        "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM attempts WHERE delivery_id = $1 AND outcome = 'deferred'",
-    )
-    .bind(id.to_string())
-    .fetch_one(&mut *tx)
-    .await?;
+    let thread = match step {
+        1 => Vec::new(),
+        _ => list_thread(tx, &lead, step).await?,
+    };
     Ok(Some(Job {
         attempt,
-        deferrals: small(&deferrals, "n")?,
+        deferrals: small(&row, "n_deferrals")?,
         to: text(&row, "address")?
             .parse()
             .map_err(|_| StoreError::Corrupt { what: "address" })?,
@@ -162,7 +160,7 @@ pub(super) async fn claim_in(
         step_idx: usize::try_from(step - 1).map_err(|_| StoreError::Corrupt { what: "step" })?,
         steps: json(&row, "steps")?,
         message_id,
-        thread: list_thread(tx, &lead, step).await?,
+        thread,
         campaign: pair.campaign,
         lead,
         id,
@@ -173,11 +171,11 @@ pub(super) async fn claim_in(
 async fn choose_one_to_write_to(
     tx: &mut AnyConnection,
     claim: &Claim,
-    served: i64,
+    row: &AnyRow,
     now: Moment,
 ) -> Result<Option<Chosen>, StoreError> {
     for _ in 0..STOPPED_AT_ONCE {
-        let Some(chosen) = standing::choose(tx, claim, served, now).await? else {
+        let Some(chosen) = standing::choose(tx, claim, row, now).await? else {
             return Ok(None);
         };
         let Some(why) = text_or_null(&chosen.row, "suppressed_why")? else {

@@ -8,6 +8,7 @@ use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 
 use super::super::clocks::{Moment, Pair, list_pairs};
+use super::super::lead::SLICE;
 use super::super::{Store, StoreError, number_or_null, standing};
 use super::RANK;
 
@@ -31,21 +32,33 @@ impl Store {
     /// that has rested run. Answers how many deliveries.
     pub async fn wake_rested(&self, inbox: &InboxId, now: Timestamp) -> Result<u64, StoreError> {
         let now = self.moment(now);
-        // The transaction begins by writing: so it waits for whoever writes, instead of being refused at once.
-        let mut tx = self.writer.begin().await?;
-        let done = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "UPDATE deliveries SET rest_until_ms = NULL, rest_until_r_ms = NULL, rank = {RANK} \
-             WHERE inbox_id = $1 AND rest_until_ms IS NOT NULL \
-             AND (rest_until_ms <= $2 OR rest_until_r_ms <= $3)"
-        )))
-        .bind(inbox.to_string())
-        .bind(now.at.as_ms())
-        .bind(now.r_ms)
-        .execute(&mut *tx)
-        .await?;
+        let mut n_woken = 0;
+        // By either clock, in slices.
+        for (column, until) in [
+            ("rest_until_ms", now.at.as_ms()),
+            ("rest_until_r_ms", now.r_ms),
+        ] {
+            loop {
+                let done = sqlx::query(sqlx::AssertSqlSafe(format!(
+                    "UPDATE deliveries SET rest_until_ms = NULL, rest_until_r_ms = NULL, rank = {RANK} \
+                     WHERE id IN (SELECT r.id FROM deliveries r WHERE r.inbox_id = $1 AND r.{column} IS NOT NULL \
+                     AND r.{column} <= $2 ORDER BY r.{column} LIMIT $3)"
+                )))
+                .bind(inbox.to_string())
+                .bind(until)
+                .bind(i64::try_from(SLICE).unwrap_or(i64::MAX))
+                .execute(&self.writer)
+                .await?;
+                n_woken += done.rows_affected();
+                if done.rows_affected() < SLICE as u64 {
+                    break;
+                }
+            }
+        }
+        let mut tx = self.begin().await?;
         standing::wake(&mut tx, inbox, now).await?;
         tx.commit().await?;
-        Ok(done.rows_affected())
+        Ok(n_woken)
     }
 }
 
@@ -58,8 +71,9 @@ pub(in crate::store) async fn find_due(
     now: Moment,
 ) -> Result<Option<Timestamp>, StoreError> {
     let row = sqlx::query(
-        "SELECT MIN(rest_until_ms) AS until_ms, MIN(rest_until_r_ms) AS until_r_ms FROM deliveries \
-         WHERE inbox_id = $1 AND rest_until_ms IS NOT NULL",
+        "SELECT (SELECT MIN(d.rest_until_ms) FROM deliveries d WHERE d.inbox_id = $1 AND d.rest_until_ms IS NOT NULL) \
+         AS until_ms, (SELECT MIN(d.rest_until_r_ms) FROM deliveries d WHERE d.inbox_id = $1 \
+         AND d.rest_until_r_ms IS NOT NULL) AS until_r_ms",
     )
     .bind(inbox.to_string())
     .fetch_one(reader)

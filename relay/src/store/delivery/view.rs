@@ -6,29 +6,65 @@ use protocol::request::delivery::Delivery;
 use sqlx::any::AnyRow;
 
 use super::super::clocks::{Moment, PairClock};
-use super::super::{Store, StoreError, small, text, text_or_null};
+use super::super::{Store, StoreError, number, small, text, text_or_null};
 use super::{not_found, state_from};
 
 /// Deliveries in one answer, at most.
 const LIST_AT_MOST: u32 = 1_000;
 
 impl Store {
-    /// Deliveries of a campaign, oldest lead first.
+    /// Deliveries of a campaign, oldest lead first, then by step: the first of them.
     pub async fn list_deliveries(
         &self,
         campaign: &CampaignId,
         state: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "SELECT {VIEW} WHERE d.campaign_id = $1 AND ($2 = '' OR d.state = $2) \
-             ORDER BY l.position, d.step LIMIT $3"
+        self.list_deliveries_behind(campaign, state, (i64::MIN, 0), limit)
+            .await
+    }
+
+    /// Those behind this delivery.
+    pub async fn list_deliveries_after(
+        &self,
+        campaign: &CampaignId,
+        state: Option<&str>,
+        after: &DeliveryId,
+        limit: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let row =
+            sqlx::query("SELECT place, step FROM deliveries WHERE id = $1 AND campaign_id = $2")
+                .bind(after.to_string())
+                .bind(campaign.to_string())
+                .fetch_optional(&self.reader)
+                .await?
+                .ok_or_else(|| not_found(after))?;
+        let behind = (number(&row, "place")?, number(&row, "step")?);
+        self.list_deliveries_behind(campaign, state, behind, limit)
+            .await
+    }
+
+    async fn list_deliveries_behind(
+        &self,
+        campaign: &CampaignId,
+        state: Option<&str>,
+        (place, step): (i64, i64),
+        limit: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let of_state = state.map_or("", |_| "AND d.state = $5");
+        let query = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT {VIEW} WHERE d.campaign_id = $1 AND (d.place, d.step) > ($2, $3) {of_state} \
+             ORDER BY d.place, d.step LIMIT $4"
         )))
         .bind(campaign.to_string())
-        .bind(state.unwrap_or_default().to_owned())
-        .bind(i64::from(limit.min(LIST_AT_MOST)))
-        .fetch_all(&self.reader)
-        .await?;
+        .bind(place)
+        .bind(step)
+        .bind(i64::from(limit.min(LIST_AT_MOST)));
+        let query = match state {
+            Some(state) => query.bind(state.to_owned()),
+            None => query,
+        };
+        let rows = query.fetch_all(&self.reader).await?;
         let now = self.moment(self.clock.now());
         rows.iter().map(|row| view(row, now)).collect()
     }

@@ -12,8 +12,10 @@ use sqlx::any::AnyRow;
 
 use super::super::clocks::{Moment, Pair, list_pairs, put_queues};
 use super::super::delivery::{Claim, find_due};
-use super::super::{StoreError, text, text_or_null};
-use super::{apply, blocked_until, domain_of, list_open_doubts, load, put, set_held, settle_rest};
+use super::super::{StoreError, number, text, text_or_null};
+use super::{
+    apply, blocked_until, domain_of, from_row, list_open_doubts, put, set_held, settle_rest,
+};
 use crate::record::{Class, Queue, Turn};
 
 /// Deliveries that are looked at for a control, from either end of what is due.
@@ -31,6 +33,7 @@ const CLAIMED: &str = "SELECT d.id AS id, d.campaign_id AS campaign_id, d.lead_i
      d.rest_until_ms AS rest_until_ms, d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, \
      d.in_doubt_since_ms AS in_doubt_since_ms, d.cause AS cause, d.why AS why, \
      l.address AS address, l.fields AS fields, c.steps AS steps, \
+     (SELECT COUNT(*) FROM attempts a WHERE a.delivery_id = d.id AND a.outcome = 'deferred') AS n_deferrals, \
      (SELECT MIN(s.why) FROM suppressions s WHERE s.whom IN (l.person, l.domain)) AS suppressed_why \
      FROM deliveries d JOIN campaigns c ON c.id = d.campaign_id JOIN leads l ON l.id = d.lead_id";
 
@@ -44,19 +47,21 @@ pub(in crate::store) struct Chosen {
     pub(in crate::store) turn: Option<Turn>,
 }
 
-/// Chooses the delivery that is to be claimed; `served` is the last turn that was taken.
+/// Chooses the delivery that is to be claimed; `row` has the last turn that was taken and how the inbox stands.
 pub(in crate::store) async fn choose(
     tx: &mut AnyConnection,
     claim: &Claim,
-    served: i64,
+    row: &AnyRow,
     now: Moment,
 ) -> Result<Option<Chosen>, StoreError> {
     let doubts = list_open_doubts(tx, &claim.inbox, &claim.rests, now.at).await?;
     if blocked_until(&doubts, &claim.rests, now.at).is_some() {
         return Ok(None);
     }
-    let mut standing = load(tx, &claim.inbox).await?;
-    settle_rest(tx, &claim.inbox, &standing, now).await?;
+    let served = number(row, "served")?;
+    let mut standing = from_row(row)?;
+    let did_rest = number(row, "standing_rests")? != 0;
+    settle_rest(tx, &claim.inbox, &standing, did_rest, now).await?;
     for _ in 0..CHANGES_AT_MOST {
         let pairs = list_pairs(tx, &claim.inbox).await?;
         if !pairs.iter().any(|pair| pair.clock.runs()) {
@@ -185,7 +190,7 @@ async fn choose_for_control(
     let own = claim.domain.to_ascii_lowercase();
     let (mut ids, mut candidates) = (Vec::new(), Vec::new());
     let mut seen = HashSet::new();
-    for row in list_ends(tx, claim, now).await? {
+    for row in list_ends(tx, claim, pairs, now).await? {
         let id = text(&row, "id")?;
         if !seen.insert(id.clone()) {
             continue;
@@ -215,32 +220,53 @@ async fn choose_for_control(
 }
 
 /// What is due and waits for its turn alone, from either end: follow-ups before first messages, each in their order.
+/// Each campaign's are read along their index, so many from either end.
 async fn list_ends(
     tx: &mut AnyConnection,
     claim: &Claim,
+    pairs: &[Pair],
     now: Moment,
 ) -> Result<Vec<AnyRow>, StoreError> {
-    let mut all = Vec::new();
-    for (is_far, order) in [
-        (false, "d.is_first, d.rank, d.place"),
-        (true, "d.is_first DESC, d.rank DESC, d.place DESC"),
-    ] {
-        let mut rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "SELECT d.id AS id, d.alike AS alike, l.address AS address FROM deliveries d \
-             JOIN leads l ON l.id = d.lead_id JOIN campaigns c ON c.id = d.campaign_id \
-             JOIN campaign_inboxes p ON p.campaign_id = d.campaign_id AND p.inbox_id = d.inbox_id \
-             WHERE d.inbox_id = $1 AND d.rank IS NOT NULL AND c.state = 'running' AND p.since_r_ms IS NOT NULL \
-             AND (d.is_first = 1 OR d.due_ms <= p.ran_ms + ($2 - p.since_r_ms)) ORDER BY {order} LIMIT $3"
-        )))
-        .bind(claim.inbox.to_string())
-        .bind(now.r_ms)
-        .bind(CANDIDATES)
-        .fetch_all(&mut *tx)
-        .await?;
-        if is_far {
-            rows.reverse();
+    let running: Vec<_> = pairs.iter().filter(|pair| pair.clock.runs()).collect();
+    let share = CANDIDATES / i64::try_from(running.len().max(1)).unwrap_or(CANDIDATES);
+    let (mut near, mut far) = (Vec::new(), Vec::new());
+    for pair in running {
+        for is_first in [0_i64, 1] {
+            // First messages are due when they are planned, and their rank is their place.
+            let up_to = if is_first == 1 {
+                i64::MAX
+            } else {
+                pair.clock.read(now).as_ms()
+            };
+            for (rows, order) in [
+                (&mut near, "d.rank, d.place"),
+                (&mut far, "d.rank DESC, d.place DESC"),
+            ] {
+                let found = sqlx::query(sqlx::AssertSqlSafe(format!(
+                    "SELECT d.id AS id, d.alike AS alike, d.rank AS rank, d.place AS place, l.address AS address \
+                     FROM deliveries d JOIN leads l ON l.id = d.lead_id WHERE d.inbox_id = $1 AND d.campaign_id = $2 \
+                     AND d.is_first = $3 AND d.rank IS NOT NULL AND d.rank <= $4 ORDER BY {order} LIMIT $5"
+                )))
+                .bind(claim.inbox.to_string())
+                .bind(pair.campaign.to_string())
+                .bind(is_first)
+                .bind(up_to)
+                .bind(share.max(1))
+                .fetch_all(&mut *tx)
+                .await?;
+                for row in found {
+                    let key = (is_first, number(&row, "rank")?, number(&row, "place")?);
+                    rows.push((key, row));
+                }
+            }
         }
-        all.extend(rows);
     }
-    Ok(all)
+    near.sort_by_key(|(key, _)| *key);
+    near.truncate(usize::try_from(CANDIDATES).unwrap_or(usize::MAX));
+    far.sort_by_key(|(key, _)| *key);
+    let n_too_many = far
+        .len()
+        .saturating_sub(usize::try_from(CANDIDATES).unwrap_or(usize::MAX));
+    let far = far.into_iter().skip(n_too_many);
+    Ok(near.into_iter().chain(far).map(|(_, row)| row).collect())
 }

@@ -39,7 +39,7 @@ pub(super) async fn list_open_doubts(
 ) -> Result<Vec<Timestamp>, StoreError> {
     let rows = sqlx::query(
         "SELECT d.in_doubt_since_ms AS since_ms FROM deliveries d WHERE d.inbox_id = $1 AND d.may_be_sent_ms IS NULL \
-         AND (d.state = 'in_doubt' \
+           AND d.state IN ('in_doubt', 'unsettled') AND (d.state = 'in_doubt' \
            OR d.state = 'unsettled' AND d.in_doubt_since_ms >= $2 \
              AND NOT EXISTS (SELECT 1 FROM deliveries a WHERE a.inbox_id = d.inbox_id \
                AND a.claim_no > d.claim_no AND a.state = 'accepted') \

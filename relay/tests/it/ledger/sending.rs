@@ -8,6 +8,7 @@ use protocol::delivery::Event;
 use protocol::evidence::{Evidence, IoFault, Party, Said, Stage as At};
 use protocol::id::{DeliveryId, InboxId};
 use protocol::reply::SmtpReply;
+use protocol::standing::{End, Tried};
 use protocol::timestamp::Timestamp;
 use relay::engine::doubt::{self, Silence, Verdict};
 use relay::engine::outcome::{InboxDoes, decide_refused};
@@ -16,6 +17,7 @@ use relay::engine::turns::take_turn;
 use relay::record::SentPlace;
 use relay::store::delivery::{Claim, Ended, Job};
 use relay::store::doubt::NewCanary;
+use relay::store::standing::Told;
 use relay::store::{Store, StoreError};
 
 use super::connecting::evidence;
@@ -25,7 +27,24 @@ use super::world::{Flight, Refusal, World, database, rests};
 const LEASE_FOR: Duration = Duration::from_mins(30);
 
 impl World {
-    pub(super) fn new_claim(&self, inbox: usize) -> Claim {
+    /// An acceptance as a sender tells it.
+    pub(crate) fn accepted(&self, job: &Job) -> Ended {
+        let told = Told {
+            tried: Tried {
+                delivery: job.id.clone(),
+                domain: job.to.domain().to_owned(),
+                is_own: false,
+                end: End::Accepted,
+            },
+            rests: rests(),
+        };
+        Ended {
+            told: Some(told),
+            ..ended(Event::Accepted { at: self.now })
+        }
+    }
+
+    pub(crate) fn new_claim(&self, inbox: usize) -> Claim {
         Claim {
             inbox: self.inboxes[inbox].clone(),
             domain: "acme.example".to_owned(),
@@ -340,7 +359,7 @@ fn ended(event: Event) -> Ended {
 }
 
 /// Lets some work begin and drops it where it stands.
-async fn abandon_after<T>(n_polls: usize, work: impl Future<Output = T>) {
+pub(crate) async fn abandon_after<T>(n_polls: usize, work: impl Future<Output = T>) {
     tokio::pin!(work);
     for _ in 0..n_polls {
         tokio::select! {

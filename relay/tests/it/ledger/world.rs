@@ -155,18 +155,7 @@ impl World {
         let store = Store::open(&database(&folder), &clock).await.unwrap();
         let mut inboxes = Vec::new();
         for name in ["jane", "june"] {
-            let server = MailServer {
-                host: "127.0.0.1".to_owned(),
-                port: 1,
-                tls: TlsMode::Implicit,
-            };
-            let new = NewInbox {
-                address: format!("{name}@acme.example").parse().unwrap(),
-                provider: ProviderId::new("sandbox"),
-                smtp: server.clone(),
-                imap: server,
-                budget: Budget::default(),
-            };
+            let new = new_inbox(name);
             let connected = Connection::Connected {
                 since: now,
                 dismissed: None,
@@ -282,6 +271,30 @@ impl World {
         }
     }
 
+    /// Adds inboxes that are lost, with a running campaign each that they share with the first one.
+    pub(crate) async fn add_inboxes(&mut self, n: usize) {
+        for n in 0..n {
+            let mut new = new_inbox(&format!("more{n}"));
+            new.budget.distance = Duration::from_mins(1);
+            let connected = Connection::Connected {
+                since: self.now,
+                dismissed: None,
+            };
+            let store = self.store.as_ref().unwrap();
+            let inbox = store.create_inbox(new, &connected, self.now).await.unwrap();
+            let inboxes = [self.inboxes[0].clone(), inbox.id];
+            store
+                .create_campaign(&format!("More {n}"), &inboxes, &self.steps, self.now)
+                .await
+                .unwrap();
+        }
+    }
+
+    /// The file.
+    pub(crate) fn database(&self) -> PathBuf {
+        database(&self.folder)
+    }
+
     pub(crate) fn wait(&mut self, by: Duration) {
         self.clock.advance(by);
         self.now = self.clock.now();
@@ -315,6 +328,21 @@ impl World {
             .await
             .unwrap()
             .status
+    }
+}
+
+fn new_inbox(name: &str) -> NewInbox {
+    let server = MailServer {
+        host: "127.0.0.1".to_owned(),
+        port: 1,
+        tls: TlsMode::Implicit,
+    };
+    NewInbox {
+        address: format!("{name}@acme.example").parse().unwrap(),
+        provider: ProviderId::new("sandbox"),
+        smtp: server.clone(),
+        imap: server,
+        budget: Budget::default(),
     }
 }
 

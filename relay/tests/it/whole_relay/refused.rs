@@ -58,7 +58,7 @@ async fn an_account_that_is_refused_asks_keeps_every_lead_and_goes_on_when_it_is
     let campaign = relay.start_campaign(&inbox, &LEADS, 1).await;
     let store = relay.app().store.clone();
     let shown = wait_for("a person to be asked", async || {
-        let standing = store.load_standing(&inbox).await.unwrap();
+        let standing = store.load_inbox(&inbox).await.unwrap().standing;
         let shown = standing.show(relay.app().clock.now());
         shown.filter(|shown| shown.asks)
     })

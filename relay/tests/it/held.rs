@@ -1,0 +1,386 @@
+//! What an outage held: computed here from the instants alone, and compared with the card's number before the resume
+//! and with the receipt, its totals and its lines after it.
+
+#![cfg(test)]
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use protocol::campaign::Step;
+use protocol::budget::Budget;
+use protocol::connection::{CONFIRMATIONS, Connection, Event as ConnectionEvent, Patience, Probes};
+use protocol::delivery::Event;
+use protocol::evidence::{Evidence, Party, Said, Stage as At};
+use protocol::id::{CampaignId, InboxId, ReconnectId};
+use protocol::inbox::{MailServer, TlsMode};
+use protocol::provider::ProviderId;
+use protocol::receipt::{Fate, Line, Receipt};
+use protocol::reconnect::{self, Stage};
+use protocol::reply::OAuthReply;
+use protocol::standing::Rests;
+use protocol::timestamp::Timestamp;
+use relay::clock::Clock;
+use relay::engine::pace::pace;
+use relay::engine::turns::take_turn;
+use relay::record::NewLead;
+use relay::store::Store;
+use relay::store::addressed::Addressed;
+use relay::store::delivery::{Claim, Ended, Job};
+use relay::store::inbox::NewInbox;
+use relay::store::reconnect::Advance;
+use tempfile::TempDir;
+
+use crate::ledger::sending::abandon_after;
+
+const PATIENCE: Patience = Patience {
+    slow_retry_after: Duration::from_secs(20),
+    at_most: Duration::from_mins(10),
+};
+/// Between the first message and the second.
+const WAIT: Duration = Duration::from_mins(10);
+
+struct World {
+    store: Store,
+    clock: Clock,
+    inbox: InboxId,
+    campaign: CampaignId,
+    _folder: TempDir,
+}
+
+impl World {
+    async fn start(n_leads: u64, gap: Duration) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(Timestamp::from_ms(1_000_000_000));
+        let path = folder.path().join("unpause.db");
+        let store = Store::open(&path, &clock).await.unwrap();
+        let now = clock.now();
+        let server = MailServer {
+            host: "127.0.0.1".to_owned(),
+            port: 1,
+            tls: TlsMode::Implicit,
+        };
+        let new = NewInbox {
+            address: "jane@acme.example".parse().unwrap(),
+            provider: ProviderId::new("sandbox"),
+            smtp: server.clone(),
+            imap: server,
+            budget: Budget {
+                distance: gap,
+                daily_cap: None,
+            },
+        };
+        let connected = Connection::Connected {
+            since: now,
+            dismissed: None,
+        };
+        let inbox = store.create_inbox(new, &connected, now).await.unwrap().id;
+        store.close_gap(&inbox, now).await.unwrap();
+        let step = |wait: Duration| Step {
+            subject: "Hello".to_owned(),
+            body: "Hello".to_owned(),
+            wait_ms: u64::try_from(wait.as_millis()).unwrap(),
+            literal: false,
+        };
+        let steps = [step(Duration::ZERO), step(WAIT)];
+        let inboxes = std::slice::from_ref(&inbox);
+        let campaign = store
+            .create_campaign("Held", inboxes, &steps, now)
+            .await
+            .unwrap();
+        let leads: Vec<_> = (0..n_leads)
+            .map(|n| NewLead {
+                row: n + 2,
+                address: format!("lead{n}@example.org").parse().unwrap(),
+                fields: BTreeMap::new(),
+            })
+            .collect();
+        store.import_leads(&campaign.id, &leads).await.unwrap();
+        store.start_campaign(&campaign.id, now).await.unwrap();
+        Self {
+            store,
+            clock,
+            inbox,
+            campaign: campaign.id,
+            _folder: folder,
+        }
+    }
+
+    async fn claim(&self) -> Option<Job> {
+        let now = self.clock.now();
+        let claim = Claim {
+            inbox: self.inbox.clone(),
+            domain: "acme.example".to_owned(),
+            now,
+            lease_until: now + Duration::from_mins(30),
+            sent: None,
+            take_turn,
+            pace,
+            tags: relay::tag::Tags::new([7; 32]),
+            rests: Rests::of(Duration::from_mins(1)),
+        };
+        self.store.claim_delivery(&claim).await.unwrap()
+    }
+
+    async fn end(&self, job: &Job, event: Event) {
+        let ended = Ended {
+            event,
+            words: String::new(),
+            wire_id: None,
+            told: None,
+        };
+        let now = self.clock.now();
+        self.store
+            .finish_delivery(job, &ended, now, None)
+            .await
+            .unwrap();
+    }
+
+    async fn decide(&self, event: ConnectionEvent) {
+        let now = self.clock.now();
+        self.store
+            .decide_connection(&self.inbox, event, now, PATIENCE)
+            .await
+            .unwrap();
+    }
+
+    async fn lose(&self) {
+        let reply = OAuthReply {
+            http_status: Some(400),
+            error: Some("invalid_grant".to_owned()),
+            description: String::new(),
+        };
+        let evidence = Evidence {
+            party: Party::Oauth,
+            stage: At::Refresh,
+            said: Said::Oauth(reply),
+            provider: ProviderId::new("sandbox"),
+            seen_at: self.clock.now(),
+        };
+        self.decide(ConnectionEvent::Failed(evidence.clone())).await;
+        for _ in 0..CONFIRMATIONS {
+            let probes = Probes {
+                token: Some(evidence.clone()),
+                ..Probes::default()
+            };
+            self.decide(ConnectionEvent::Probed(Box::new(probes))).await;
+        }
+    }
+
+    /// What the card says.
+    async fn held(&self) -> u64 {
+        let waits = self.store.list_waits(None).await.unwrap();
+        let one = self.store.list_waits(Some(&self.inbox)).await.unwrap();
+        assert_eq!(waits, one);
+        waits.get(&self.inbox).map_or(0, |waits| waits.held)
+    }
+
+    async fn adopt(&self) -> ReconnectId {
+        let now = self.clock.now();
+        let until = now + Duration::from_mins(10);
+        let started = self.store.start_reconnect(&self.inbox, now, until).await;
+        let id = started.unwrap().0.id;
+        self.store.grant_reconnect(&id, "sealed").await.unwrap();
+        for stage in [Stage::Refreshed, Stage::SignedIn] {
+            let advance = Advance {
+                stage,
+                payload: None,
+                signed_in: None,
+            };
+            self.store.advance_reconnect(&id, advance).await.unwrap();
+        }
+        let by = reconnect::Event::Adopted;
+        self.store
+            .adopt_reconnect(&id, by, "sealed", None, now, PATIENCE)
+            .await
+            .unwrap();
+        id
+    }
+
+    async fn resume(&self, id: &ReconnectId) -> Receipt {
+        let resumed = self.store.resume(id, self.clock.now()).await;
+        resumed.unwrap().0
+    }
+
+    /// Every line, read in pages.
+    async fn read_lines(&self, receipt: &Receipt, page: u32) -> Vec<Line> {
+        let mut lines = Vec::new();
+        loop {
+            let behind = u32::try_from(lines.len()).unwrap();
+            let next = self
+                .store
+                .list_receipt_lines(&receipt.id, behind, page)
+                .await
+                .unwrap();
+            if next.is_empty() {
+                return lines;
+            }
+            lines.extend(next);
+        }
+    }
+}
+
+/// What happens before, in and at the end of an outage.
+#[derive(Clone, Debug)]
+struct Story {
+    n_leads: u64,
+    gap: Duration,
+    /// Minutes before each message that is accepted.
+    sent_after: Vec<u64>,
+    loses_reply: bool,
+    outage: Duration,
+    /// Of those that got their first message, who answers in the outage.
+    answers: Vec<bool>,
+}
+
+fn any_story() -> impl Strategy<Value = Story> {
+    (
+        1..25_u64,
+        prop_oneof![Just(0_u64), Just(1), Just(7)],
+        prop::collection::vec(0..4_u64, 0..20),
+        any::<bool>(),
+        1..30_u64,
+        prop::collection::vec(prop::bool::weighted(0.3), 20),
+    )
+        .prop_map(
+            |(n_leads, gap, sent_after, loses_reply, outage, answers)| Story {
+                n_leads,
+                gap: Duration::from_mins(gap),
+                sent_after,
+                loses_reply,
+                outage: Duration::from_mins(outage),
+                answers,
+            },
+        )
+}
+
+async fn play(story: Story) {
+    let world = World::start(story.n_leads, story.gap).await;
+    let mut firsts_open = story.n_leads;
+    // When the second message of each lead that has only the first is due.
+    let mut follow_ups: Vec<(Job, Timestamp)> = Vec::new();
+    for minutes in &story.sent_after {
+        world.clock.advance(Duration::from_mins(*minutes));
+        let Some(job) = world.claim().await else {
+            break;
+        };
+        let at = world.clock.now();
+        world.end(&job, Event::Accepted { at }).await;
+        if job.step_idx == 0 {
+            firsts_open -= 1;
+            follow_ups.push((job, at + WAIT));
+        } else {
+            follow_ups.retain(|(first, _)| first.lead != job.lead);
+        }
+    }
+    let mut in_doubt = 0;
+    if story.loses_reply
+        && let Some(job) = world.claim().await
+    {
+        let at = world.clock.now();
+        world.end(&job, Event::Doubted { at }).await;
+        in_doubt = 1;
+        if job.step_idx == 0 {
+            firsts_open -= 1;
+        } else {
+            follow_ups.retain(|(first, _)| first.lead != job.lead);
+        }
+    }
+    assert_eq!(world.held().await, 0, "it works");
+    world.lose().await;
+    world.clock.advance(story.outage);
+    let now = world.clock.now();
+    let (mut skipped, mut due) = (0, firsts_open);
+    for ((first, due_at), answers) in follow_ups.iter().zip(&story.answers) {
+        if *answers {
+            let addressed = Addressed {
+                delivery: first.id.clone(),
+                lead: first.lead.clone(),
+                address: first.to.to_string(),
+            };
+            world.store.note_reply(&addressed, now).await.unwrap();
+        }
+        if *due_at <= now {
+            *(if *answers { &mut skipped } else { &mut due }) += 1;
+        }
+    }
+    let room = if story.gap.is_zero() {
+        u64::MAX
+    } else {
+        1 + story.outage.as_secs() / story.gap.as_secs()
+    };
+    let skipped = skipped.min(room);
+    let to_send = due.min(room - skipped);
+    let campaign = world.store.load_campaign(&world.campaign).await.unwrap();
+    let is_over = matches!(campaign.status, protocol::campaign::State::Finished { .. });
+    let told = world.held().await;
+    let id = world.adopt().await;
+    let receipt = world.resume(&id).await;
+    if is_over {
+        assert_eq!((told, receipt.held), (0, 0));
+        return;
+    }
+    assert_eq!(
+        (receipt.to_send, receipt.skipped, receipt.in_doubt),
+        (to_send, skipped, in_doubt),
+        "{story:?}"
+    );
+    assert_eq!(receipt.held, to_send + skipped + in_doubt);
+    assert_eq!(told, receipt.held, "the card said something else");
+    let lines = world.read_lines(&receipt, 7).await;
+    let each: HashSet<_> = lines.iter().map(|line| &line.delivery).collect();
+    assert_eq!(each.len() as u64, receipt.held, "each once");
+    let of =
+        |wanted: fn(&Fate) -> bool| lines.iter().filter(|line| wanted(&line.fate)).count() as u64;
+    assert_eq!(of(|fate| matches!(fate, Fate::Shifted { .. })), to_send);
+    assert_eq!(of(|fate| matches!(fate, Fate::Skipped { .. })), skipped);
+    for line in &lines {
+        if let Fate::Shifted { was_due_at, due_at } = &line.fate {
+            assert!(*was_due_at <= now && *due_at >= now, "{line:?}");
+        }
+    }
+    assert_eq!(world.held().await, 0, "it is over");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(0x001d_4e1d),
+        max_shrink_iters: 200,
+        ..ProptestConfig::default()
+    })]
+
+    /// What would have left between loss and resume, each once: the same on the card and in the receipt.
+    #[test]
+    fn an_outage_holds_what_would_have_left_in_it(story in any_story()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(play(story));
+    }
+}
+
+#[tokio::test]
+async fn a_long_receipt_is_written_in_slices_and_goes_on_where_one_was_broken_off() {
+    const LEADS: u64 = 1_234;
+    for n_polls in [40, 400, 4_000] {
+        let world = World::start(LEADS, Duration::ZERO).await;
+        world.lose().await;
+        world.clock.advance(Duration::from_mins(1));
+        assert_eq!(world.held().await, LEADS);
+        let id = world.adopt().await;
+        abandon_after(n_polls, world.store.resume(&id, world.clock.now())).await;
+        let receipts = world.store.list_receipts(None).await.unwrap();
+        let receipt = match receipts.first() {
+            Some(receipt) => receipt.clone(),
+            None => world.resume(&id).await,
+        };
+        assert_eq!((receipt.held, receipt.to_send), (LEADS, LEADS));
+        let lines = world.read_lines(&receipt, 100).await;
+        let each: HashSet<_> = lines.iter().map(|line| &line.delivery).collect();
+        assert_eq!((lines.len(), each.len()), (1_234, 1_234));
+        let loaded = world.store.load_receipt(&receipt.id).await.unwrap();
+        assert_eq!(loaded.lines[..], lines[..100]);
+        assert!(world.claim().await.is_some(), "the campaign goes on");
+    }
+}
