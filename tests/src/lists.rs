@@ -5,12 +5,14 @@
 mod ground;
 
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::json;
 
 use ground::Ground;
+
+use crate::clock::Stopwatch;
 
 /// Leads of the lists, the first of which the others are compared with.
 pub const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
@@ -61,24 +63,24 @@ async fn measure_one(n_leads: u32) -> Result<Vec<(&'static str, bool, Duration)>
     let mut costs = Vec::new();
     let per_lead = |whole: Duration| whole.div_f64(f64::from(n_leads));
     let mut ground = Ground::new().await?;
-    let began = Instant::now();
+    let began = Stopwatch::begin();
     ground.import(n_leads).await?;
     costs.push(("import", true, per_lead(began.elapsed())));
-    let began = Instant::now();
+    let began = Stopwatch::begin();
     ground.start().await?;
     costs.push(("start", true, per_lead(began.elapsed())));
 
-    let began = Instant::now();
+    let began = Stopwatch::begin();
     ground.page_through().await?;
     costs.push(("pages of deliveries", true, per_lead(began.elapsed())));
 
     let mut claims = Vec::new();
     let mut ends = Vec::new();
     for _ in 0..ROUNDS {
-        let began = Instant::now();
+        let began = Stopwatch::begin();
         let job = ground.claim().await?;
         claims.push(began.elapsed());
-        let began = Instant::now();
+        let began = Stopwatch::begin();
         ground.accept(&job).await?;
         ends.push(began.elapsed());
     }
@@ -97,7 +99,7 @@ async fn measure_one(n_leads: u32) -> Result<Vec<(&'static str, bool, Duration)>
     ] {
         let mut arrivals = Vec::new();
         for nth in 0..ROUNDS / 2 {
-            let began = Instant::now();
+            let began = Stopwatch::begin();
             ground.arrive(what, nth).await?;
             arrivals.push(began.elapsed());
         }
@@ -107,13 +109,13 @@ async fn measure_one(n_leads: u32) -> Result<Vec<(&'static str, bool, Duration)>
     let mut pages = Vec::new();
     let mut lasts = Vec::new();
     for _ in 0..ROUNDS {
-        let began = Instant::now();
+        let began = Stopwatch::begin();
         ground.look().await?;
         looks.push(began.elapsed());
-        let began = Instant::now();
+        let began = Stopwatch::begin();
         ground.open_campaign().await?;
         pages.push(began.elapsed());
-        let began = Instant::now();
+        let began = Stopwatch::begin();
         ground.open_last_deliveries().await?;
         lasts.push(began.elapsed());
     }
@@ -124,26 +126,26 @@ async fn measure_one(n_leads: u32) -> Result<Vec<(&'static str, bool, Duration)>
     let mut resumes = Vec::new();
     let mut lost_looks = Vec::new();
     let mut receipts = Vec::new();
-    let mut lists = Vec::new();
+    let mut receipt_lists = Vec::new();
     for _ in 0..ROUNDS / 5 {
         ground.lose().await?;
-        let began = Instant::now();
+        let began = Stopwatch::begin();
         ground.look().await?;
         lost_looks.push(began.elapsed());
         ground.adopt().await?;
-        let began = Instant::now();
+        let began = Stopwatch::begin();
         let receipt = ground.resume().await?;
         resumes.push(began.elapsed());
         let (n_lines, took) = ground.read_receipt(&receipt).await?;
         receipts.push(took.div_f64(f64::from(n_lines.max(1))));
-        let began = Instant::now();
+        let began = Stopwatch::begin();
         ground.list_receipts().await?;
-        lists.push(began.elapsed());
+        receipt_lists.push(began.elapsed());
     }
     costs.push(("status in an outage", false, typical(lost_looks)));
     costs.push(("resume", false, typical(resumes)));
     costs.push(("receipt's pages", true, typical(receipts)));
-    costs.push(("list of receipts", false, typical(lists)));
+    costs.push(("list of receipts", false, typical(receipt_lists)));
     Ok(costs)
 }
 

@@ -166,7 +166,7 @@ impl Background {
             return failed("another sign-in has its window open");
         }
         let redirect_uri = redirect_uri(&base, &self.provider(inbox));
-        let begun = Visit::begin(authorization, number, redirect_uri, chance::for_visit());
+        let begun = Visit::begin(authorization, number, &redirect_uri, chance::for_visit());
         let Some(visit) = begun else {
             return failed("the provider's sign-in page has no web address");
         };

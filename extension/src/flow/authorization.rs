@@ -83,11 +83,11 @@ impl Visit {
     pub fn begin(
         authorization: &Authorization,
         visit: usize,
-        redirect_uri: String,
+        redirect_uri: &str,
         chance: Chance,
     ) -> Option<Self> {
         let attempt = authorization.attempts.get(visit)?;
-        let visit = visit::Visit::begin(authorization, attempt, &redirect_uri, chance).ok()?;
+        let visit = visit::Visit::begin(authorization, attempt, redirect_uri, chance).ok()?;
         Some(Self(visit))
     }
 

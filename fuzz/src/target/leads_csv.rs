@@ -61,8 +61,12 @@ pub(super) fn run(bytes: &[u8]) {
             lead.address
         );
         assert_eq!(lead.fields.keys().collect::<BTreeSet<_>>(), names);
-        let named = field::find(&lead.fields, ADDRESS_COLUMN);
-        assert!(named.is_some(), "no message can name {}", lead.address);
+        let address_field = field::find(&lead.fields, ADDRESS_COLUMN);
+        assert!(
+            address_field.is_some(),
+            "no message can name {}",
+            lead.address
+        );
         assert_eq!(
             lead.address.as_str().parse().as_ref(),
             Ok(&lead.address),

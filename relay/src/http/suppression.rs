@@ -16,7 +16,7 @@ const LIMIT: u32 = 100;
 impl Serve for CreateSuppression {
     async fn serve(self, context: Context) -> Result<Stopped, ServeError> {
         let app = context.app();
-        let whom = as_listed(self.whom)?;
+        let whom = as_listed(&self.whom)?;
         let leads = app.store.suppress(&whom, app.clock.now()).await?;
         tracing::info!(%whom, leads, "is never written to again");
         Ok(Stopped { leads })
@@ -38,7 +38,7 @@ impl Serve for ListSuppressions {
 
 impl Serve for DeleteSuppression {
     async fn serve(self, context: Context) -> Result<Done, ServeError> {
-        let whom = as_listed(self.whom)?;
+        let whom = as_listed(&self.whom)?;
         if context.app().store.allow_again(&whom).await? {
             return Ok(Done {});
         }
@@ -51,7 +51,7 @@ impl Serve for DeleteSuppression {
 }
 
 /// As it stands on the list: the domain as an A-label.
-fn as_listed(whom: Whom) -> Result<Whom, ServeError> {
+fn as_listed(whom: &Whom) -> Result<Whom, ServeError> {
     crate::text::message::to_listed(whom.as_str())
         .parse()
         .map_err(|error: protocol::request::suppression::NobodyError| {

@@ -345,7 +345,6 @@ mod tests {
     use crate::clock::Clock;
     use crate::store::{MIGRATIONS, connect};
 
-
     const HOUR_MS: i64 = 3_600_000;
     /// When the last version ended.
     const ENDED_MS: i64 = 1_795_417_920_000;

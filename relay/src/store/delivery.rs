@@ -171,7 +171,7 @@ impl Store {
             }
             // It may have been sent, so its inbox keeps its distance to it.
             inbox::note_tried(&mut tx, inbox, moment).await?;
-            note_lost_attempt(&mut tx, &id, moment).await?;
+            note_lost_attempt(&mut tx, id, moment).await?;
             n_doubts += 1;
         }
         tx.commit().await?;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use protocol::campaign::Step;
 use protocol::budget::Budget;
+use protocol::campaign::Step;
 use protocol::connection::{CONFIRMATIONS, Connection, Event as ConnectionEvent, Patience, Probes};
 use protocol::delivery::Event;
 use protocol::evidence::{Evidence, Party, Said, Stage as At};

@@ -46,7 +46,7 @@ impl Run<'_> {
             // The reply is on its way: its record is made within these microseconds, or just was.
             tokio::time::sleep(Duration::from_micros(self.rng.random_range(0..1_500))).await;
         }
-        if reached && self.summary.kills % HEARD_SHARE == 0 {
+        if reached && self.summary.kills.is_multiple_of(HEARD_SHARE) {
             self.let_some_be_heard_of(control, 1);
         }
         self.kill_and_restart(held).await?;

@@ -1,6 +1,6 @@
 //! How many messages of a list came out of their place, in the recipients' mailboxes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::story::mailboxes::Message;
 
@@ -10,10 +10,10 @@ pub(super) fn count_displaced(messages: &[Message]) -> u64 {
     let mut firsts: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     let mut seconds: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     let mut came: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut seen: BTreeMap<(&str, usize), ()> = BTreeMap::new();
+    let mut seen: BTreeSet<(&str, usize)> = BTreeSet::new();
     for message in messages {
         let recipient = message.recipient.as_str();
-        if seen.insert((recipient, message.step), ()).is_some() {
+        if !seen.insert((recipient, message.step)) {
             continue;
         }
         let Some((list, place)) = place(recipient) else {

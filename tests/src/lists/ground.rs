@@ -1,7 +1,7 @@
 //! A store with one inbox and one long campaign, and everything that is measured on it.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use protocol::budget::Budget;
@@ -29,6 +29,8 @@ use relay::store::standing::Told;
 use relay::tag::Tags;
 use relay::text::arrival::Answer;
 use tempfile::TempDir;
+
+use crate::clock::Stopwatch;
 
 /// The least time between two messages.
 const GAP: Duration = Duration::from_mins(1);
@@ -224,7 +226,7 @@ impl Ground {
                 }
             }
         }
-        let began = Instant::now();
+        let began = Stopwatch::begin();
         let job = self.claim().await?;
         let took = began.elapsed();
         self.accept(&job).await?;
@@ -346,7 +348,7 @@ impl Ground {
 
     /// How many lines a receipt has, and how long it took to read all of them.
     pub(super) async fn read_receipt(&self, id: &ReceiptId) -> Result<(u32, Duration)> {
-        let began = Instant::now();
+        let began = Stopwatch::begin();
         self.store.load_receipt(id).await?;
         let mut n_lines = 0;
         loop {

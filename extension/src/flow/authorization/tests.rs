@@ -34,7 +34,7 @@ fn visit(names_issuer: bool) -> Visit {
         verifier: Secret::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
     };
     let authorization = authorization(names_issuer, Exchange::Public);
-    Visit::begin(&authorization, 0, REDIRECT.to_owned(), chance).unwrap()
+    Visit::begin(&authorization, 0, REDIRECT, chance).unwrap()
 }
 
 #[test]
