@@ -39,7 +39,8 @@ impl Serve for ListSuppressions {
 impl Serve for DeleteSuppression {
     async fn serve(self, context: Context) -> Result<Done, ServeError> {
         let whom = as_listed(&self.whom)?;
-        if context.app().store.allow_again(&whom).await? {
+        let app = context.app();
+        if app.store.allow_again(&whom, app.clock.now()).await? {
             return Ok(Done {});
         }
         Err(StoreError::NotFound {

@@ -32,6 +32,12 @@ impl Store {
     /// Puts a person or a domain on the list, and stops every lead of theirs in a campaign that is started. One that
     /// stands there already keeps its reason. Answers how many leads were stopped.
     pub async fn suppress(&self, whom: &Whom, now: Timestamp) -> Result<u64, StoreError> {
+        let n_stopped = self.put_on(whom, now).await?;
+        self.note_said(whom, false, now).await;
+        Ok(n_stopped)
+    }
+
+    pub(super) async fn put_on(&self, whom: &Whom, now: Timestamp) -> Result<u64, StoreError> {
         let moment = self.moment(now);
         let whom = whom.as_str();
         let column = if whom.contains('@') {
@@ -58,7 +64,15 @@ impl Store {
     }
 
     /// Takes a person or a domain off the list; leads that were stopped stay it. Answers whether it stood there.
-    pub async fn allow_again(&self, whom: &Whom) -> Result<bool, StoreError> {
+    pub async fn allow_again(&self, whom: &Whom, now: Timestamp) -> Result<bool, StoreError> {
+        let stood_there = self.take_off(whom).await?;
+        if stood_there {
+            self.note_said(whom, true, now).await;
+        }
+        Ok(stood_there)
+    }
+
+    pub(super) async fn take_off(&self, whom: &Whom) -> Result<bool, StoreError> {
         let done = sqlx::query("DELETE FROM suppressions WHERE whom = $1")
             .bind(whom.as_str())
             .execute(&self.writer)

@@ -2,7 +2,7 @@
 //! folder, and what may have been sent, and nothing shows, is held for a person. Whether the ledger was put back is
 //! found in `mark`; what is read for it in `worker::restored`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use protocol::delivery::{Decision, Event, NoEvidence, State};
@@ -19,6 +19,7 @@ use super::{
 };
 use crate::record::SentPlace;
 use crate::tag::{Named, Tags};
+use crate::text::message::to_listed;
 
 /// Leads that are looked at with one statement.
 const SLICE: i64 = 1_000;
@@ -387,7 +388,7 @@ pub(super) async fn add_stray(
     )
     .bind(stray.tag.clone())
     .bind(stray.inbox.to_string())
-    .bind(stray.address.to_owned())
+    .bind(to_listed(stray.address))
     .bind(now.as_ms())
     .execute(tx)
     .await?;
@@ -402,16 +403,22 @@ pub(super) async fn hold_written_to(
     now: Moment,
 ) -> Result<(), StoreError> {
     let rows = sqlx::query(
-        "SELECT DISTINCT d.id AS id FROM strays s \
-         JOIN leads l ON l.campaign_id = $1 AND LOWER(l.address) = s.address \
-         JOIN deliveries d ON d.lead_id = l.id AND d.step = 1 AND d.state = 'planned' WHERE s.address <> ''",
+        // In this order, and along the person: SQLite keeps the order of a CROSS JOIN ("Query Planning"), and an
+        // expression has no index.
+        "SELECT d.id AS id FROM strays s CROSS JOIN leads l CROSS JOIN deliveries d \
+         WHERE s.address <> '' AND l.person = s.address AND l.campaign_id || '' = $1 \
+         AND d.lead_id = l.id AND d.step = 1 AND d.state = 'planned'",
     )
     .bind(campaign.to_string())
     .fetch_all(&mut *tx)
     .await?;
-    for row in &rows {
-        let id = DeliveryId::new(text(row, "id")?);
-        hold(tx, &id, Duration::ZERO, now).await?;
+    // Several strays may be of one person.
+    let ids: BTreeSet<String> = rows
+        .iter()
+        .map(|row| text(row, "id"))
+        .collect::<Result<_, _>>()?;
+    for id in ids {
+        hold(tx, &DeliveryId::new(id), Duration::ZERO, now).await?;
     }
     Ok(())
 }
@@ -491,7 +498,7 @@ pub(super) async fn follow_decision(
         .execute(&mut *tx)
         .await?;
     sqlx::query(
-        "DELETE FROM strays WHERE address = (SELECT LOWER(l.address) FROM leads l WHERE l.id = $1)",
+        "DELETE FROM strays WHERE address = (SELECT l.person FROM leads l WHERE l.id = $1)",
     )
     .bind(text(&row, "lead_id")?)
     .execute(&mut *tx)

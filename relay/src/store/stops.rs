@@ -10,15 +10,41 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use protocol::delivery::Suppression;
 use protocol::id::{InboxId, LeadId};
+use protocol::request::suppression::Whom;
 use protocol::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::restored::{Stray, add_stray};
 use super::{Store, StoreError, lead, person, text};
 
+/// What one line says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    /// A lead was stopped.
+    Stop(Stop),
+    /// A person said who is not written to, or may be again.
+    Said {
+        /// The person or the domain, as the list has it.
+        whom: Whom,
+        /// Whether it was taken off the list.
+        may_be_written_to: bool,
+        at: Timestamp,
+    },
+}
+
+impl Line {
+    fn at(&self) -> Timestamp {
+        match self {
+            Self::Stop(stop) => stop.at,
+            Self::Said { at, .. } => *at,
+        }
+    }
+}
+
 /// One stop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Line {
+struct Stop {
     lead: LeadId,
     inbox: InboxId,
     address: String,
@@ -95,13 +121,35 @@ impl Store {
             .bind(lead.to_string())
             .fetch_one(&self.reader)
             .await?;
-        let line = Line {
+        let stop = Stop {
             lead: lead.clone(),
             inbox: InboxId::new(text(&row, "inbox_id")?),
             address: text(&row, "address")?.to_lowercase(),
             why,
             at,
         };
+        self.append_line(Line::Stop(stop)).await
+    }
+
+    /// Notes in the file that a person said who is not written to, or may be again.
+    pub(super) async fn note_said(&self, whom: &Whom, may_be_written_to: bool, at: Timestamp) {
+        if self.stops.path.get().is_none() {
+            return;
+        }
+        let line = Line::Said {
+            whom: whom.clone(),
+            may_be_written_to,
+            at,
+        };
+        if let Err(error) = self.append_line(line).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error, %whom,
+                "who is not written to is not kept outside the database"
+            );
+        }
+    }
+
+    async fn append_line(&self, line: Line) -> Result<(), StoreError> {
         let stops = self.stops.clone();
         tokio::task::spawn_blocking(move || stops.append(&line))
             .await
@@ -120,32 +168,47 @@ impl Store {
             .map_err(|error| StoreError::Aside(std::io::Error::other(error)))?
             .map_err(StoreError::Aside)?;
         let mut n_new = 0;
-        for line in lines.iter().filter(|line| line.at >= from) {
-            let mut tx = self.begin().await?;
-            let moment = self.moment(line.at);
-            match lead::stop(&mut tx, &line.lead, line.why, moment).await {
-                Ok(is_new) => {
-                    n_new += u64::from(is_new);
-                    if line.why == Suppression::Complained {
-                        person::note_suppressed(&mut tx, &line.lead, line.why, moment).await?;
-                    }
-                    if is_new {
-                        person::stop_others(&mut tx, &line.lead, line.why, moment).await?;
-                    }
-                }
-                Err(StoreError::NotFound { .. }) => {
-                    let stray = Stray {
-                        tag: format!("stop of {}", line.lead),
-                        inbox: &line.inbox,
-                        address: &line.address,
-                    };
-                    n_new += u64::from(add_stray(&mut tx, &stray, line.at).await?);
-                }
-                Err(error) => return Err(error),
-            }
-            tx.commit().await?;
+        for line in lines.iter().filter(|line| line.at() >= from) {
+            let is_new = match line {
+                Line::Stop(stop) => self.replay_stop(stop).await?,
+                Line::Said {
+                    whom,
+                    may_be_written_to: true,
+                    ..
+                } => self.take_off(whom).await?,
+                Line::Said { whom, at, .. } => self.put_on(whom, *at).await? > 0,
+            };
+            n_new += u64::from(is_new);
         }
         Ok(n_new)
+    }
+
+    /// Answers whether the database did not know of it.
+    async fn replay_stop(&self, stop: &Stop) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let moment = self.moment(stop.at);
+        let is_new = match lead::stop(&mut tx, &stop.lead, stop.why, moment).await {
+            Ok(is_new) => {
+                if stop.why == Suppression::Complained {
+                    person::note_suppressed(&mut tx, &stop.lead, stop.why, moment).await?;
+                }
+                if is_new {
+                    person::stop_others(&mut tx, &stop.lead, stop.why, moment).await?;
+                }
+                is_new
+            }
+            Err(StoreError::NotFound { .. }) => {
+                let stray = Stray {
+                    tag: format!("stop of {}", stop.lead),
+                    inbox: &stop.inbox,
+                    address: &stop.address,
+                };
+                add_stray(&mut tx, &stray, stop.at).await?
+            }
+            Err(error) => return Err(error),
+        };
+        tx.commit().await?;
+        Ok(is_new)
     }
 }
 
@@ -159,22 +222,30 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("unpause.stops");
         let stops = Stops::default();
-        let line = |n: i64| Line {
-            lead: LeadId::new(format!("led_{n}")),
-            inbox: InboxId::new("inb_1"),
-            address: "ann@a.example".to_owned(),
-            why: Suppression::Replied,
-            at: Timestamp::from_ms(n),
+        let line = |n: i64| {
+            Line::Stop(Stop {
+                lead: LeadId::new(format!("led_{n}")),
+                inbox: InboxId::new("inb_1"),
+                address: "ann@a.example".to_owned(),
+                why: Suppression::Replied,
+                at: Timestamp::from_ms(n),
+            })
+        };
+        let said = Line::Said {
+            whom: "a.example".parse().unwrap(),
+            may_be_written_to: false,
+            at: Timestamp::from_ms(3),
         };
         stops.append(&line(0)).unwrap();
         assert_eq!(read(&path).unwrap(), []);
         stops.path.set(path.clone()).unwrap();
         stops.append(&line(1)).unwrap();
         stops.append(&line(2)).unwrap();
+        stops.append(&said).unwrap();
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(b"{\"lead\":\"led_3\",").unwrap();
-        assert_eq!(read(&path).unwrap(), [line(1), line(2)]);
+        assert_eq!(read(&path).unwrap(), [line(1), line(2), said]);
     }
 }

@@ -177,6 +177,11 @@ async fn who_was_stopped_after_the_database_was_saved_stays_stopped() {
             .await
             .unwrap()
     );
+    let [kept, taken_off] = ["never.example", "again.example"].map(|whom| whom.parse().unwrap());
+    let store = &relay.app().store;
+    store.suppress(&kept, now).await.unwrap();
+    store.suppress(&taken_off, now).await.unwrap();
+    assert!(store.allow_again(&taken_off, now).await.unwrap());
     relay.stop().await;
     copy(&ground.path("saved"), &ground.path("data"));
 
@@ -189,6 +194,9 @@ async fn who_was_stopped_after_the_database_was_saved_stays_stopped() {
     assert_eq!(suppressed.to.as_str(), LEADS[1]);
     let why = Suppression::Complained;
     assert_eq!(suppressed.status, State::Suppressed { why });
+    let listed = relay.app().store.list_suppressed(None, 10).await.unwrap();
+    let listed: Vec<_> = listed.iter().map(|one| one.whom.as_str()).collect();
+    assert_eq!(listed, [LEADS[1], "never.example"]);
     relay.stop().await;
 }
 
