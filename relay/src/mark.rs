@@ -41,14 +41,68 @@ struct Lines {
 /// What it says of an inbox.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Line {
-    /// Attempts that were begun.
+    /// Attempts that were begun, those included that a database which was put back does not know.
     attempts: u64,
+    /// How many of them the database of this run does not know.
+    #[serde(default, skip_serializing_if = "is_none")]
+    lost: u64,
+    /// The same of the database of the run before.
+    #[serde(default, skip_serializing_if = "is_none")]
+    lost_before: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     folder: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     uid_validity: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     uid_next: Option<u32>,
+}
+
+/// How serde asks whether a number is left out.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_none(n: &u64) -> bool {
+    *n == 0
+}
+
+impl Lines {
+    /// The mark of a process that begins on this database.
+    fn begin(found: Option<&Self>, ledger: &Run) -> Self {
+        let line = |(inbox, attempts): (&InboxId, &u64)| {
+            // What was once attempted stays so, whatever database is put back, and however often.
+            let lost = found.map_or(0, |lines| lines.lost_of(ledger.run.as_ref(), inbox));
+            let marked = found
+                .and_then(|lines| lines.inboxes.get(inbox))
+                .map_or(0, |line| line.attempts);
+            let all = marked.max(attempts.saturating_add(lost));
+            let line = Line {
+                attempts: all,
+                lost: all.saturating_sub(*attempts),
+                lost_before: lost,
+                ..Line::default()
+            };
+            (inbox.clone(), line)
+        };
+        Self {
+            run: random_text(),
+            before: ledger.run.clone(),
+            r_ms: ledger.r_ms,
+            inboxes: ledger.attempts.iter().map(line).collect(),
+        }
+    }
+
+    /// How many attempts of an inbox a database of this run does not know, as far as that is on record.
+    fn lost_of(&self, run: Option<&String>, inbox: &InboxId) -> u64 {
+        let line = self.inboxes.get(inbox);
+        if run == Some(&self.run) {
+            line.map_or(0, |line| line.lost)
+        } else if self.before.is_some() && run == self.before.as_ref() {
+            line.map_or(0, |line| line.lost_before)
+        } else {
+            0
+        }
+    }
 }
 
 /// How a database stands to the mark.
@@ -83,7 +137,14 @@ impl Mark {
     ) -> Result<(Arc<Self>, Watch), StoreError> {
         let found = read(path);
         let ledger = store.load_run().await?;
-        let gap = ledger.at.map_or(Duration::ZERO, |at| clock.now().since(at));
+        // A clock on the wall may have been set back meanwhile; what relays lived is counted by none.
+        let lived_ms = found.as_ref().map_or(0, |lines| lines.r_ms - ledger.r_ms);
+        let gap = ledger
+            .at
+            .map_or(Duration::ZERO, |at| clock.now().since(at))
+            .max(Duration::from_millis(
+                u64::try_from(lived_ms).unwrap_or_default(),
+            ));
         let mut verdicts = BTreeMap::new();
         for inbox in ledger.attempts.keys() {
             let missing = match judge(found.as_ref(), &ledger, inbox) {
@@ -99,19 +160,7 @@ impl Mark {
                 "the database is behind its mark: it was put back; what was sent since is looked for first"
             );
         }
-        let line = |(inbox, attempts): (&InboxId, &u64)| {
-            let line = Line {
-                attempts: *attempts,
-                ..Line::default()
-            };
-            (inbox.clone(), line)
-        };
-        let lines = Lines {
-            run: random_text(),
-            before: ledger.run.clone(),
-            r_ms: ledger.r_ms,
-            inboxes: ledger.attempts.iter().map(line).collect(),
-        };
+        let lines = Lines::begin(found.as_ref(), &ledger);
         // The file first: a database without this run then has attempted nothing in it.
         let is_marked = match write(path, &lines, true) {
             Ok(()) => true,
@@ -202,7 +251,8 @@ fn judge(found: Option<&Lines>, ledger: &Run, inbox: &InboxId) -> Verdict {
             Some(_) => Verdict::Unknown,
         };
     };
-    let known = ledger.attempts.get(inbox).copied().unwrap_or(0);
+    let known = ledger.attempts.get(inbox).copied().unwrap_or(0)
+        + lines.lost_of(ledger.run.as_ref(), inbox);
     let marked = lines.inboxes.get(inbox).map_or(0, |line| line.attempts);
     let is_of_this_run = ledger.run.as_ref() == Some(&lines.run);
     // The process that began this run ended before the database knew of it.
@@ -370,6 +420,30 @@ mod tests {
             r_ms: 0,
             inboxes: BTreeMap::from([(inbox(), line)]),
         }
+    }
+
+    #[test]
+    fn the_same_backup_is_behind_however_often_it_is_put_back() {
+        let verdict = |mark: &Lines, ledger: &Run| judge(Some(mark), ledger, &inbox());
+        let backup = ledger(Some("a"), 4);
+        let mut mark = Lines::begin(Some(&marked("a", None, 12)), &backup);
+        assert_eq!(verdict(&marked("a", None, 12), &backup), Verdict::Behind(8));
+        // Ended before the database knew of this start.
+        assert_eq!(verdict(&mark, &backup), Verdict::Behind(8));
+        // Three more are attempted.
+        mark.inboxes.get_mut(&inbox()).unwrap().attempts += 3;
+        assert_eq!(verdict(&mark, &backup), Verdict::Behind(11));
+        let grown = ledger(Some(&mark.run), 7);
+        assert_eq!(verdict(&mark, &grown), Verdict::Newest);
+        // And the start after that, before and after the database knows of it.
+        let next = Lines::begin(Some(&mark), &grown);
+        assert_eq!(verdict(&next, &grown), Verdict::Newest);
+        assert_eq!(verdict(&next, &ledger(Some(&next.run), 7)), Verdict::Newest);
+        assert_eq!(
+            verdict(&next, &ledger(Some(&next.run), 6)),
+            Verdict::Behind(1)
+        );
+        assert_eq!(verdict(&next, &backup), Verdict::Behind(11));
     }
 
     #[test]

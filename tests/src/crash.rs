@@ -352,6 +352,9 @@ impl Run<'_> {
         summary.duplicated = counted.duplicated;
         summary.in_doubt = count_verdicts(&self.relay);
         summary.displaced = order::count_displaced(&messages);
+        for words in order::list_breaks(&messages) {
+            telling.say(&words);
+        }
         // A message in doubt rests while others go on; the second one counts from when it came into doubt.
         let held_up = summary.in_doubt.found + summary.in_doubt.refuted;
         summary.disordered =

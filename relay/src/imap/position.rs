@@ -27,12 +27,15 @@ pub struct Position {
 struct Told {
     uid_validity: Option<u32>,
     uid_next: Option<u32>,
+    /// It was told, as a number that it cannot be.
+    is_uid_next_zero: bool,
 }
 
 impl Told {
     fn note_code(&mut self, code: &Code) {
         self.uid_validity = find_number(code, "UIDVALIDITY").or(self.uid_validity);
         self.uid_next = find_number(code, "UIDNEXT").or(self.uid_next);
+        self.is_uid_next_zero |= is_zero(code, "UIDNEXT");
     }
 
     /// What stands in a `STATUS` response (RFC 9051 §7.3.3).
@@ -41,6 +44,9 @@ impl Told {
         self.uid_next = find_status_item(data, "UIDNEXT").or(self.uid_next);
     }
 }
+
+/// A folder of so few messages is listed at once.
+const LISTED_AT_ONCE: u32 = 100;
 
 impl Session {
     /// Opens a folder read-only; the other reads are about this folder from now on.
@@ -52,7 +58,9 @@ impl Session {
         self.run_with_codes(command, |_| Ok(()), |code| told.note_code(code))
             .await?;
         // RFC 3501 §6.3.1: a server may leave both out of its answer to EXAMINE.
-        if told.uid_validity.is_none() || told.uid_next.is_none() {
+        // One that tells 0 there was not seen to know better elsewhere.
+        let may_know_more = told.uid_next.is_none() && !told.is_uid_next_zero;
+        if told.uid_validity.is_none() || may_know_more {
             let command = status(folder);
             let asked = self
                 .run(command, |data| {
@@ -104,6 +112,9 @@ impl Session {
         if n_messages == 0 {
             return Ok(0);
         }
+        if n_messages <= LISTED_AT_ONCE {
+            return Ok(self.list_uids(1).await?.last().copied().unwrap_or_default());
+        }
         for words in [
             "UID FETCH * (UID)".to_owned(),
             format!("FETCH {n_messages} (UID)"),
@@ -140,6 +151,13 @@ fn status(folder: &Folder) -> Command {
     Command::new("STATUS")
         .string(&folder.wire_name)
         .word("(UIDVALIDITY UIDNEXT)")
+}
+
+/// Whether a response code tells 0 as a number that is never 0.
+fn is_zero(code: &Code, name: &str) -> bool {
+    code.numbers(name)
+        .and_then(|numbers| numbers.first().copied())
+        == Some(0)
 }
 
 /// The one number of a code of this name.

@@ -102,10 +102,9 @@ impl Store {
         let moment = self.moment(now);
         let mut tx = self.begin().await?;
         let stopped = lead::stop(&mut tx, &addressed.lead, Suppression::Replied, moment).await?;
-        if stopped {
-            let why = Suppression::Replied;
-            person::stop_others(&mut tx, &addressed.lead, why, moment).await?;
-        }
+        // Also where this lead has had all of its steps, or was stopped before.
+        let why = Suppression::Replied;
+        person::stop_others(&mut tx, &addressed.lead, why, moment).await?;
         let found = Event::Found { at: now };
         apply_where_it_fits(&mut tx, &addressed.delivery, found, moment).await?;
         tx.commit().await?;
@@ -116,7 +115,7 @@ impl Store {
         Ok(stopped)
     }
 
-    /// The lead complained about a message: it is not written to any more. Again changes nothing.
+    /// The lead complained about a message: the person is not written to any more. Again changes nothing.
     pub async fn note_complaint(&self, lead: &LeadId, now: Timestamp) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         let (why, moment) = (Suppression::Complained, self.moment(now));
@@ -124,9 +123,8 @@ impl Store {
         person::note_suppressed(&mut tx, lead, why, moment).await?;
         person::stop_others(&mut tx, lead, why, moment).await?;
         tx.commit().await?;
-        if stopped {
-            self.note_stop(lead, Suppression::Complained, now).await;
-        }
+        // Also where nothing was left to stop: the person stands on the list.
+        self.note_stop(lead, why, now).await;
         Ok(stopped)
     }
 

@@ -236,7 +236,7 @@ impl Store {
                 );
                 for step in 1..=number(row, "n_steps")? {
                     let known = resent.get(&(lead.to_string(), step)).copied().unwrap_or(0);
-                    for resends in known..=known + RESENDS_AHEAD {
+                    for resends in 0..=known + RESENDS_AHEAD {
                         let named = Named {
                             campaign: &campaign,
                             lead: &lead,
@@ -246,6 +246,10 @@ impl Store {
                         let Some(copy) = unknown.remove(tags.make(&named).as_str()) else {
                             continue;
                         };
+                        // What came back is on record, and was sent anew since.
+                        if resends < known {
+                            continue;
+                        }
                         matches.push((
                             Match {
                                 campaign: campaign.clone(),
@@ -569,13 +573,16 @@ async fn accept(
         _ => return Ok(false),
     }
     sqlx::query(
-        "INSERT INTO attempts (delivery_id, attempt, outcome, words, ended_at_ms) VALUES ($1, $2, 'copied', $3, $4) \
+        // It was a try, so the cap of a day counts it.
+        "INSERT INTO attempts (delivery_id, attempt, outcome, words, ended_at_ms, inbox_id, tried_r_ms) \
+         VALUES ($1, $2, 'copied', $3, $4, (SELECT d.inbox_id FROM deliveries d WHERE d.id = $1), $5) \
          ON CONFLICT (delivery_id, attempt) DO NOTHING",
     )
     .bind(id.to_string())
     .bind(attempt)
     .bind(COPY_WORDS)
     .bind(at.as_ms())
+    .bind(now.r_ms)
     .execute(tx)
     .await?;
     Ok(true)

@@ -2,6 +2,7 @@
 //! ever added to. A database that was put back learns from it what answers, complaints and persons have said since.
 //! It names people, so nobody else may read it; it holds no secret.
 
+use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -168,7 +169,21 @@ impl Store {
             .map_err(|error| StoreError::Aside(std::io::Error::other(error)))?
             .map_err(StoreError::Aside)?;
         let mut n_new = 0;
-        for line in lines.iter().filter(|line| line.at() >= from) {
+        // Of what a person said of somebody the last word counts, or what was taken back would be done again.
+        let mut said_last: HashMap<&Whom, usize> = HashMap::new();
+        for (idx, line) in lines.iter().enumerate() {
+            if let Line::Said { whom, .. } = line {
+                said_last.insert(whom, idx);
+            }
+        }
+        for (idx, line) in lines
+            .iter()
+            .enumerate()
+            .filter(|(_, line)| line.at() >= from)
+        {
+            if matches!(line, Line::Said { whom, .. } if said_last.get(whom) != Some(&idx)) {
+                continue;
+            }
             let is_new = match line {
                 Line::Stop(stop) => self.replay_stop(stop).await?,
                 Line::Said {

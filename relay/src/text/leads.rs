@@ -320,7 +320,8 @@ impl Reader {
         let address = match parse_address(found) {
             Ok(address) => address,
             Err(why) => {
-                if self.table.header_row.is_some() && is_name(found, self.table.address_name()) {
+                let is_header = is_header(cells, &self.table.names);
+                if self.table.header_row.is_some() && is_header {
                     // Lists that were put together repeat their names.
                     self.list.form.n_passed_over += 1;
                     return;
@@ -338,9 +339,7 @@ impl Reader {
                 self.suspect(Suspect {
                     unusable: Unusable { row, column, fault },
                     may_begin: self.is_apart || n_names > 1 && cells.len() == 1,
-                    may_follow: n_filled <= 2
-                        && n_filled < n_names
-                        && !cells.iter().any(|cell| cell.contains('@')),
+                    may_follow: n_filled < n_names && is_footer(found, cells, n_filled),
                 });
                 return;
             }
@@ -429,6 +428,35 @@ impl Reader {
             }
         }
     }
+}
+
+/// Whether a row at the end may be a footer: words alone, or words with a figure. One word with a dot in it, where an
+/// address is due, is an address that was mistyped.
+fn is_footer(address: &str, cells: &[&str], n_filled: usize) -> bool {
+    let is_mistyped = address.contains('.')
+        && !address.contains(char::is_whitespace)
+        && !address.contains("://")
+        && !address.starts_with("www.");
+    let has_figure = || {
+        cells
+            .iter()
+            .any(|cell| cell.contains(|c: char| c.is_ascii_digit()))
+    };
+    !is_mistyped
+        && !cells.iter().any(|cell| cell.contains('@'))
+        && (n_filled <= 1 || n_filled == 2 && has_figure())
+}
+
+/// Whether a row says the names of the columns again, each in its place. A doubled name was numbered.
+fn is_header(cells: &[&str], names: &[Option<String>]) -> bool {
+    let is_said = |(cell, name): (&&str, &Option<String>)| match name {
+        None => cell.is_empty(),
+        Some(name) => {
+            let bare = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == ' ');
+            is_name(cell, name) || is_name(cell, bare)
+        }
+    };
+    cells.len() == names.len() && cells.iter().zip(names).all(is_said)
 }
 
 fn is_name(cell: &str, name: &str) -> bool {

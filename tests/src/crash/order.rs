@@ -34,6 +34,31 @@ pub(super) fn count_displaced(messages: &[Message]) -> u64 {
         .sum()
 }
 
+/// Where the order breaks, for people: a place that is less than the one in front of it.
+pub(super) fn list_breaks(messages: &[Message]) -> Vec<String> {
+    let mut last: BTreeMap<(&str, usize), u64> = BTreeMap::new();
+    let mut found = Vec::new();
+    let mut seen: BTreeSet<(&str, usize)> = BTreeSet::new();
+    for message in messages {
+        let recipient = message.recipient.as_str();
+        let Some((list, place)) = place(recipient) else {
+            continue;
+        };
+        if !seen.insert((recipient, message.step)) {
+            continue;
+        }
+        if let Some(before) = last.insert((list, message.step), place)
+            && before > place
+        {
+            found.push(format!(
+                "{recipient}, step {}, came behind {list}{before}, at {:?}",
+                message.step, message.at_ms
+            ));
+        }
+    }
+    found
+}
+
 /// The list and the place in it: `lead17@…` is the 17th of `lead`.
 fn place(recipient: &str) -> Option<(&str, u64)> {
     let local = recipient.split('@').next()?;

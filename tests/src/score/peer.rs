@@ -76,7 +76,8 @@ fn judge_imap(
     let is_expected = if expected.contains("101 and 102 are read") {
         met.read == [101, 102]
     } else if expected.contains("101 is read") {
-        failure.is_none() && met.read == [101]
+        // Reading the other one as well is no less than passing it over.
+        failure.is_none() && met.read.first() == Some(&101)
     } else if expected.contains("no imap server") {
         failure.is_some_and(is_lasting)
     } else if expected.contains("sent is found") {

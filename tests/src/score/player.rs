@@ -185,7 +185,13 @@ fn answer(steps: &[String], line: &str) -> Vec<u8> {
     }
     let mut said = Vec::new();
     let mut is_missing = false;
+    // A script that shows no message at all is not about messages: they are ordinary ones.
+    let shows_some = steps.iter().any(|step| step.starts_with("S!"));
     for uid in uids(word(3)) {
+        if !shows_some {
+            said.extend(ordinary(uid).into_bytes());
+            continue;
+        }
         let shown = steps
             .iter()
             .find(|step| step.starts_with("S!") && step.contains(&format!("(UID {uid} ")));
@@ -201,6 +207,17 @@ fn answer(steps: &[String], line: &str) -> Vec<u8> {
     };
     said.extend(format!("{tag} {status}\r\n").into_bytes());
     said
+}
+
+/// The header of an ordinary message.
+fn ordinary(uid: u32) -> String {
+    let header = format!("Message-ID: <{uid}@a.example>\r\nSubject: Hello\r\n\r\n");
+    format!(
+        "* {} FETCH (UID {uid} INTERNALDATE \"23-Nov-2026 10:00:00 +0000\" RFC822.SIZE {} BODY[HEADER]<0> {{{}}}\r\n{header})\r\n",
+        uid - 100,
+        header.len(),
+        header.len()
+    )
 }
 
 /// The numbers of a sequence set, of the two messages that there are.

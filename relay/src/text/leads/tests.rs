@@ -187,6 +187,16 @@ fn lists_as_programs_export_them_are_read() {
             "2 ann@a.example [first_name=Ann]\n4 bob@b.example [first_name=Bob]",
         ),
         (
+            "names in another order in the middle",
+            "email,first_name,company\nann@a.example,Ann,A\nemail,company,first_name\nbob@b.example,Contoso,Bob\n",
+            "2 ann@a.example [company=A; first_name=Ann]\n4 bob@b.example [company=Bob; first_name=Contoso]\n!row 3: expected a mail address such as jane@acme.example in column \"email\", found \"email\"; correct it or remove the row",
+        ),
+        (
+            "a mistyped address below a blank row is no footer",
+            "email,first_name\nann@a.example,Ann\n\nbob.b.example,Bob\n",
+            "2 ann@a.example [first_name=Ann]\n!row 4: expected a mail address such as jane@acme.example in column \"email\", found \"bob.b.example\"; correct it or remove the row",
+        ),
+        (
             "a table drawn with bars",
             "| email | first_name |\n|---|---|\n| ann@a.example | Ann |\n",
             "3 ann@a.example [first_name=Ann]",

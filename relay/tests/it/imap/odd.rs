@@ -315,40 +315,52 @@ async fn a_limit_of_messages_at_a_time_is_kept_from_whichever_end_the_server_goe
 
 #[tokio::test]
 async fn a_folders_end_is_found_where_the_server_does_not_tell_it() {
-    let examine = |told: &str| {
+    let examine = |n_messages: u32, told: &str| {
         format!(
             "C: U2 EXAMINE \"INBOX\"
-             S: * 2 EXISTS
+             S: * {n_messages} EXISTS
              {told}
-             S: U2 OK done
-             C: U3 STATUS \"INBOX\" (UIDVALIDITY UIDNEXT)"
+             S: U2 OK done"
         )
     };
-    for (script, uid_validity) in [
+    let status = "C: U3 STATUS \"INBOX\" (UIDVALIDITY UIDNEXT)";
+    for (script, uid_validity, n_messages) in [
         (
             format!(
-                "{}\nS: * STATUS \"INBOX\" ()\nS: U3 OK done
-                 C: U4 UID FETCH * (UID)\nS: * 2 FETCH (UID 102)\nS: U4 OK done",
-                examine("S: * OK [UIDVALIDITY 7] valid")
+                "{}\n{status}\nS: * STATUS \"INBOX\" ()\nS: U3 OK done
+                 C: U4 UID FETCH * (UID)\nS: * 2000 FETCH (UID 102)\nS: U4 OK done",
+                examine(2_000, "S: * OK [UIDVALIDITY 7] valid")
             ),
             7,
+            2_000,
         ),
         (
             format!(
-                "{}\nS: U3 NO not for an open folder
-                 C: U4 UID FETCH * (UID)\nS: U4 BAD what\nC: U5 FETCH 2 (UID)\nS: * 2 FETCH (UID 102)\nS: U5 OK done",
-                examine("S: * OK [UIDVALIDITY 7] valid\nS: * OK [UIDNEXT 0] next")
+                "{}\n{status}\nS: U3 NO not for an open folder
+                 C: U4 UID FETCH * (UID)\nS: U4 BAD what\nC: U5 FETCH 2000 (UID)\nS: * 2000 FETCH (UID 102)\nS: U5 OK done",
+                examine(2_000, "S: * OK [UIDVALIDITY 7] valid")
             ),
             7,
+            2_000,
         ),
         (
             format!(
-                "{}\nS: * STATUS \"INBOX\" (UIDVALIDITY)\nS: U3 OK done
-                 C: U4 UID FETCH * (UID)\nS: U4 OK done\nC: U5 FETCH 2 (UID)\nS: U5 OK done
-                 C: U6 UID FETCH 1:* (UID)\nS: * 1 FETCH (UID 101)\nS: * 2 FETCH (UID 102)\nS: U6 OK done",
-                examine("S: * OK [UIDNEXT 0] next")
+                "{}\n{status}\nS: * STATUS \"INBOX\" (UIDVALIDITY)\nS: U3 OK done
+                 C: U4 UID FETCH * (UID)\nS: U4 OK done\nC: U5 FETCH 2000 (UID)\nS: U5 OK done
+                 C: U6 UID FETCH 1:* (UID)\nS: * 1 FETCH (UID 101)\nS: * 2000 FETCH (UID 102)\nS: U6 OK done",
+                examine(2_000, "S: * OK [UIDNEXT 0] next")
             ),
             0,
+            2_000,
+        ),
+        // A small folder is listed at once, and one that tells 0 is not asked again.
+        (
+            format!(
+                "{}\nC: U3 UID FETCH 1:* (UID)\nS: * 1 FETCH (UID 101)\nS: * 2 FETCH (UID 102)\nS: U3 OK done",
+                examine(2, "S: * OK [UIDVALIDITY 7] valid\nS: * OK [UIDNEXT 0] next")
+            ),
+            7,
+            2,
         ),
     ] {
         let (mut session, peer) = signed_in("", &script).await;
@@ -356,7 +368,7 @@ async fn a_folders_end_is_found_where_the_server_does_not_tell_it() {
         let expected = Position {
             uid_validity,
             uid_next: 103,
-            n_messages: 2,
+            n_messages,
         };
         assert_eq!(position, Ok(expected));
         assert!(!session.tells_uid_next());

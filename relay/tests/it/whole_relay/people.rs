@@ -24,6 +24,8 @@ const FAY: [&str; 2] = ["fay@f.example", "fay@f.example"];
 const CY: [&str; 2] = ["cy@c.example", "cy@c.example"];
 /// A person says that nobody of this domain is written to any more.
 const DAN: [&str; 2] = ["dan@xn--bcher-kva.example", "dan@bücher.example"];
+/// Has had the one message of a third campaign, and answers that.
+const GIL: &str = "gil@g.example";
 /// Nothing is heard of.
 const EVE: [&str; 2] = ["eve@e.example", "eve@e.example"];
 
@@ -39,7 +41,8 @@ fn id(of: &Delivery) -> &str {
 
 fn answer(to: &Delivery) -> String {
     format!(
-        "From: {}\r\nTo: {JANE}\r\nMessage-ID: <answer@a.example>\r\nIn-Reply-To: <{}>\r\n\r\nYes, let us talk.\r\n",
+        "From: {}\r\nTo: {JANE}\r\nMessage-ID: <answer.{}>\r\nIn-Reply-To: <{}>\r\n\r\nYes, let us talk.\r\n",
+        to.to,
         to.to,
         id(to)
     )
@@ -118,12 +121,16 @@ async fn what_is_heard_of_a_person_in_one_campaign_counts_in_all() {
     let people = [ANN, BOB, FAY, CY, DAN, EVE];
     let [one, other] = [0, 1].map(|idx| people.map(|person| person[idx]));
     let one = relay.start_campaign(&inbox, &one, 2).await;
-    let other = relay.start_campaign(&inbox, &other, 2).await;
+    let short = relay.start_campaign(&inbox, &[GIL], 1).await;
+    let others: Vec<&str> = other.into_iter().chain([GIL]).collect();
+    let other = relay.start_campaign(&inbox, &others, 2).await;
     let firsts = wait_for_firsts(&relay, &one, people.len()).await;
-    wait_for_firsts(&relay, &other, people.len()).await;
+    wait_for_firsts(&relay, &other, others.len()).await;
+    let only = wait_for_firsts(&relay, &short, 1).await;
 
     let control = ground.sandbox.control();
     control.deliver(JANE, answer(first(&firsts, ANN)));
+    control.deliver(JANE, answer(first(&only, [GIL; 2])));
     control.deliver(
         JANE,
         failure(first(&firsts, BOB), "5.1.1", "no such mailbox"),
@@ -152,7 +159,7 @@ async fn what_is_heard_of_a_person_in_one_campaign_counts_in_all() {
                 .filter(|row| row.step == 2)
                 .filter(is_over)
                 .count();
-            (n_over == people.len()).then_some(())
+            (n_over == others.len()).then_some(())
         },
     )
     .await;
@@ -195,6 +202,7 @@ async fn what_is_heard_of_a_person_in_one_campaign_counts_in_all() {
         (CY[0], 2),
         (DAN[0], 2),
         (EVE[0], 5),
+        (GIL, 2),
     ];
     let wanted: BTreeMap<_, _> = wanted.map(|(who, n)| (who.to_owned(), n)).into();
     assert_eq!(count_by_person(&ground), wanted);
