@@ -6,6 +6,7 @@ use std::str::FromStr;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
+use super::delivery::number_or_text;
 use super::{Done, Request};
 use crate::delivery::Suppression;
 use crate::evidence::may_be_host;
@@ -110,7 +111,11 @@ pub struct ListSuppressions {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Whom>,
     /// At most so many, 1 to 1,000; without it 100.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "number_or_text"
+    )]
     pub limit: Option<u32>,
 }
 

@@ -9,6 +9,9 @@ use super::CliError;
 use super::print::{Printer, columns};
 use crate::api::Client;
 
+/// A page where nothing is said, as the API has it.
+const PAGE: u32 = 100;
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Never write to a person or a domain again, in any campaign
@@ -59,7 +62,14 @@ impl Command {
                         let why = format!("{:?}", one.why).to_lowercase();
                         vec![one.whom.to_string(), why, one.since.to_string(), met]
                     });
-                    columns(&rows.collect::<Vec<_>>())
+                    let listed = columns(&rows.collect::<Vec<_>>());
+                    let is_full = found.suppressions.len() >= limit.unwrap_or(PAGE) as usize;
+                    match found.suppressions.last().filter(|_| is_full) {
+                        Some(last) => {
+                            format!("{listed}\nThere may be more: --after {}", last.whom)
+                        }
+                        None => listed,
+                    }
                 })?;
             }
             Self::Remove { whom } => {

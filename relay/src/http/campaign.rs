@@ -18,6 +18,8 @@ use crate::text::template::{marker, parse_fields};
 
 /// The longest name, in characters.
 const NAME_AT_MOST: usize = 200;
+/// The longest wait between two steps: a year of 365 days.
+const WAIT_AT_MOST_MS: u64 = 365 * 24 * 3_600_000;
 
 impl Serve for CreateCampaign {
     async fn serve(self, context: Context) -> Result<Campaign, ServeError> {
@@ -153,6 +155,15 @@ fn check_steps(steps: &[Step]) -> Result<(), ServeError> {
         let detail = "the first step needs a subject; later ones answer in its thread";
         return Err(ServeError::invalid("steps.0.subject", detail));
     }
+    for (idx, step) in steps.iter().enumerate() {
+        if step.wait_ms > WAIT_AT_MOST_MS {
+            let detail = format!(
+                "expected at most {WAIT_AT_MOST_MS} milliseconds, a year, found {}",
+                step.wait_ms
+            );
+            return Err(ServeError::invalid(&format!("steps.{idx}.wait_ms"), detail));
+        }
+    }
     if first.wait_ms != 0 {
         let detail = format!(
             "the first step waits for nothing: expected 0, found {}",
@@ -216,6 +227,10 @@ mod tests {
             (vec![], "steps"),
             (vec![step("", "x", 0)], "steps.0.subject"),
             (vec![step("x", "x", 5)], "steps.0.wait_ms"),
+            (
+                vec![step("x", "x", 0), step("", "x", WAIT_AT_MOST_MS + 1)],
+                "steps.1.wait_ms",
+            ),
             (vec![step("x", "x", 0), step("", " ", 5)], "steps.1.body"),
             (
                 vec![step("x", "x", 0), step("", "{{name", 5)],

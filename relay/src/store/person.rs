@@ -65,16 +65,22 @@ impl Store {
 
     /// Takes a person or a domain off the list; leads that were stopped stay it. Answers whether it stood there.
     pub async fn allow_again(&self, whom: &Whom, now: Timestamp) -> Result<bool, StoreError> {
-        let stood_there = self.take_off(whom).await?;
+        let stood_there = self.take_off(whom, None).await?;
         if stood_there {
             self.note_said(whom, true, now).await;
         }
         Ok(stood_there)
     }
 
-    pub(super) async fn take_off(&self, whom: &Whom) -> Result<bool, StoreError> {
-        let done = sqlx::query("DELETE FROM suppressions WHERE whom = $1")
+    /// `until` leaves what came on the list later.
+    pub(super) async fn take_off(
+        &self,
+        whom: &Whom,
+        until: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query("DELETE FROM suppressions WHERE whom = $1 AND since_ms <= $2")
             .bind(whom.as_str())
+            .bind(until.map_or(i64::MAX, Timestamp::as_ms))
             .execute(&self.writer)
             .await?;
         Ok(done.rows_affected() > 0)

@@ -189,8 +189,8 @@ impl Store {
                 Line::Said {
                     whom,
                     may_be_written_to: true,
-                    ..
-                } => self.take_off(whom).await?,
+                    at,
+                } => self.take_off(whom, Some(*at)).await?,
                 Line::Said { whom, at, .. } => self.put_on(whom, *at).await? > 0,
             };
             n_new += u64::from(is_new);

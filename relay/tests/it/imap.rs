@@ -469,13 +469,13 @@ async fn a_folders_position_is_read_and_asked_for_where_it_is_not_told() {
            S: * STATUS INBOX (UIDNEXT 9 UIDVALIDITY 5 APPENDLIMIT 7)
            S: U4 OK done
            C: U5 EXAMINE "INBOX"
-           S: * 2 EXISTS
+           S: * 2000 EXISTS
            S: U5 OK done
            C: U6 STATUS "INBOX" (UIDVALIDITY UIDNEXT)
            S: U6 NO [UNAVAILABLE] not now
            C: U7 UID FETCH * (UID)
            S: U7 NO [UNAVAILABLE] not now
-           C: U8 FETCH 2 (UID)
+           C: U8 FETCH 2000 (UID)
            S: U8 NO [UNAVAILABLE] not now
            C: U9 UID FETCH 1:* (UID)
            S: U9 NO [UNAVAILABLE] not now"#,

@@ -36,19 +36,19 @@ pub(super) fn count_displaced(messages: &[Message]) -> u64 {
 
 /// Where the order breaks, for people: a place that is less than the one in front of it.
 pub(super) fn list_breaks(messages: &[Message]) -> Vec<String> {
-    let mut last: BTreeMap<(&str, usize), u64> = BTreeMap::new();
+    let mut newest: BTreeMap<(&str, usize), u64> = BTreeMap::new();
     let mut found = Vec::new();
-    let mut seen: BTreeSet<(&str, usize)> = BTreeSet::new();
+    let mut counted: BTreeSet<(&str, usize)> = BTreeSet::new();
     for message in messages {
         let recipient = message.recipient.as_str();
-        let Some((list, place)) = place(recipient) else {
+        let Some((list, at)) = place(recipient) else {
             continue;
         };
-        if !seen.insert((recipient, message.step)) {
+        if !counted.insert((recipient, message.step)) {
             continue;
         }
-        if let Some(before) = last.insert((list, message.step), place)
-            && before > place
+        if let Some(before) = newest.insert((list, message.step), at)
+            && before > at
         {
             found.push(format!(
                 "{recipient}, step {}, came behind {list}{before}, at {:?}",
