@@ -164,7 +164,8 @@ pub enum IoFault {
 }
 
 /// Whether a server can bear this name: labels of letters, digits, hyphens and underscores with dots between them, the
-/// last one not of digits alone (RFC 1123 §2.1, RFC 3696 §2), or an address. A name of one label is one of a local
+/// last one not of digits alone (RFC 1123 §2.1, RFC 3696 §2; letters of other scripts too, RFC 5890 §2.3.2.1), or an
+/// address. A name of one label is one of a local
 /// network.
 pub fn may_be_host(name: &str) -> bool {
     if name.parse::<std::net::IpAddr>().is_ok() {

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+use crate::evidence::may_be_host;
+
 /// A mail address, syntax checked (RFC 5321 §4.1.2), domain in lower case. Its local part is never quoted: nobody's
 /// inbox is called so, and what writes our messages would refuse it only when it is to be sent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -97,10 +99,10 @@ pub enum NotAServer {
 }
 
 impl MailServer {
-    /// Refuses what no server can be reached by: a host that is neither a name (RFC 1123 §2.1, letters of other scripts
-    /// allowed, RFC 5890 §2.3.2.1) nor an IP address, and port 0.
+    /// Refuses what no server can be reached by: a host that is neither a name nor an IP address
+    /// ([`may_be_host`]), and port 0.
     pub fn check(&self) -> Result<(), NotAServer> {
-        if !is_host(&self.host) {
+        if !may_be_host(&self.host) {
             return Err(NotAServer::Host {
                 found: self.host.clone(),
             });
@@ -110,21 +112,6 @@ impl MailServer {
         }
         Ok(())
     }
-}
-
-/// Whether this is a host name or an IP address.
-pub fn is_host(text: &str) -> bool {
-    let is_label = |label: &str| {
-        let is_part = |letter: char| letter.is_alphanumeric() || letter == '-' || letter == '_';
-        // RFC 1035 §2.3.4: 63 octets a label, 255 a name.
-        (1..=63).contains(&label.len())
-            && label.chars().all(is_part)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    let name = text.strip_suffix('.').unwrap_or(text);
-    text.parse::<std::net::IpAddr>().is_ok()
-        || (1..=253).contains(&name.len()) && name.split('.').all(is_label)
 }
 
 impl fmt::Display for MailServer {
@@ -178,7 +165,7 @@ mod tests {
             assert_eq!(server.check().is_ok(), fits, "{host}:{port}");
         }
         let long = format!("{}.example", "a".repeat(64));
-        assert!(!is_host(&long));
+        assert!(!may_be_host(&long));
     }
 
     #[test]

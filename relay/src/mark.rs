@@ -44,10 +44,10 @@ struct Line {
     /// Attempts that were begun, those included that a database which was put back does not know.
     attempts: u64,
     /// How many of them the database of this run does not know.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default)]
     lost: u64,
     /// The same of the database of the run before.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default)]
     lost_before: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     folder: Option<String>,
@@ -55,15 +55,6 @@ struct Line {
     uid_validity: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     uid_next: Option<u32>,
-}
-
-/// How serde asks whether a number is left out.
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-fn is_none(n: &u64) -> bool {
-    *n == 0
 }
 
 impl Lines {

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use clap::{Subcommand, ValueEnum};
+use protocol::evidence::may_be_host;
 use protocol::id::InboxId;
-use protocol::inbox::{Address, MailServer, TlsMode, is_host};
+use protocol::inbox::{Address, MailServer, TlsMode};
 use protocol::provider::ProviderId;
 use protocol::request::inbox::{
     AnswerInbox, ConnectionState, CreateInbox, GetInbox, Inbox, ListInboxes,
@@ -230,7 +231,7 @@ fn parse_server(text: &str) -> Result<MailServer, String> {
         .ok()
         .filter(|port| *port > 0)
         .ok_or_else(expected)?;
-    if !is_host(&host) {
+    if !may_be_host(&host) {
         return Err(expected());
     }
     Ok(MailServer { host, port, tls })

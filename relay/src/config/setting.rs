@@ -7,7 +7,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use protocol::inbox::{MailServer, TlsMode, is_host};
+use protocol::evidence::may_be_host;
+use protocol::inbox::{MailServer, TlsMode};
 use protocol::provider::{PROVIDERS, ProviderId};
 use protocol::secret::Secret;
 use serde::Deserialize as _;
@@ -470,7 +471,7 @@ fn read_text(text: &str) -> Option<String> {
 }
 
 fn read_host(text: &str) -> Option<String> {
-    is_host(text).then(|| text.to_owned())
+    may_be_host(text).then(|| text.to_owned())
 }
 
 fn read_path(text: &str) -> Option<PathBuf> {

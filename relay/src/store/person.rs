@@ -12,7 +12,7 @@ use sqlx::any::AnyRow;
 use super::clocks::Moment;
 use super::lead::{parse_why, stop, why_name};
 use super::{Store, StoreError, number, text, text_or_null};
-use crate::text::message::to_wire;
+use crate::text::message::to_listed;
 
 /// Leads of a person or a domain that are stopped in one transaction.
 const SLICE: i64 = 100;
@@ -20,7 +20,7 @@ const SLICE: i64 = 100;
 /// An address as people are told apart by it: small letters (RFC 5321 §2.4 lets local parts differ by case; nobody's
 /// mailbox does), the domain as an A-label.
 pub(super) fn person_of(address: &Address) -> String {
-    to_wire(address).as_str().to_lowercase()
+    to_listed(address.as_str())
 }
 
 /// The domain of a person, as it stands on the list.
@@ -215,6 +215,7 @@ mod tests {
             ("ANN@BÜCHER.example", "ann@xn--bcher-kva.example"),
             ("ann@xn--bcher-kva.example", "ann@xn--bcher-kva.example"),
             ("ann+news@a.example", "ann+news@a.example"),
+            ("jürg@bücher.example", "jürg@xn--bcher-kva.example"),
         ] {
             assert_eq!(person_of(&written.parse().unwrap()), person, "{written}");
         }

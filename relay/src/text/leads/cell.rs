@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use protocol::inbox::Address;
 
+use crate::text::message::to_listed;
+
 /// Why a cell is no address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoAddress {
@@ -124,7 +126,7 @@ fn narrow(c: char) -> char {
 /// What two forms of one address have in common. Local parts may be told apart by case in theory (RFC 5321 §2.4);
 /// nobody's mailbox is.
 pub fn key_of(address: &Address) -> String {
-    canonical(address).as_str().to_lowercase()
+    to_listed(address.as_str())
 }
 
 /// One domain has one form: that in Unicode, in small letters (UTS 46).
