@@ -6,6 +6,10 @@ ALTER TABLE deliveries ADD COLUMN resends BIGINT NOT NULL DEFAULT 0;
 -- may have sent something; the later steps of its lead are held as well where their waits end within that.
 ALTER TABLE deliveries ADD COLUMN may_be_sent_ms BIGINT;
 
+-- Of a draft that the ledger which was put back holds for not started, and that may have been since: how much time is
+-- missing. Its first messages are held when it is started.
+ALTER TABLE campaign_inboxes ADD COLUMN may_be_started_ms BIGINT;
+
 -- The relay process that wrote here last, and when by the wall. NULL before the first one that keeps a mark.
 ALTER TABLE running_time ADD COLUMN run TEXT;
 ALTER TABLE running_time ADD COLUMN at_ms BIGINT;

@@ -3,7 +3,7 @@
 //! disk at every beat and at an orderly end; it holds no secret. What follows is done in `worker::restored`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -112,6 +112,18 @@ enum Verdict {
 pub struct Mark {
     path: PathBuf,
     lines: Mutex<Lines>,
+    /// Held until the process ends, however it ends; `None` where the folder takes no file.
+    _lock: Option<File>,
+}
+
+/// Another process holds the mark: two relays that share one would each take the other's messages for their own.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "another relay is using the mark {path}: stop it first, or give this one a `key_file` or a `mark_file` of its own"
+)]
+pub struct InUse {
+    /// The file.
+    pub path: PathBuf,
 }
 
 /// The file is another relay's by now.
@@ -123,6 +135,7 @@ impl Mark {
     /// Compares the database with the mark, notes in it what follows, and begins a run of its own.
     pub async fn begin(
         path: &Path,
+        lock: Option<File>,
         store: &Store,
         clock: &Clock,
     ) -> Result<(Arc<Self>, Watch), StoreError> {
@@ -178,6 +191,7 @@ impl Mark {
         let mark = Self {
             path: path.to_owned(),
             lines: Mutex::new(lines),
+            _lock: lock,
         };
         Ok((Arc::new(mark), Watch::begin(clock, gap)))
     }
@@ -233,6 +247,26 @@ impl Mark {
     }
 }
 
+/// Takes the mark for this process. Where no file can be made beside it, there is no mark either.
+pub fn lock(path: &Path) -> Result<Option<File>, InUse> {
+    let file = make_folder(path).and_then(|()| {
+        OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(path.with_extension("mark.lock"))
+    });
+    let Ok(file) = file else { return Ok(None) };
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(InUse {
+            path: path.to_owned(),
+        }),
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
+}
+
 /// How the database stands to the mark, as far as an inbox is concerned.
 fn judge(found: Option<&Lines>, ledger: &Run, inbox: &InboxId) -> Verdict {
     let Some(lines) = found else {
@@ -280,15 +314,7 @@ fn read(path: &Path) -> Option<Lines> {
 fn write(path: &Path, lines: &Lines, through: bool) -> std::io::Result<()> {
     let bytes = serde_json::to_vec(lines).map_err(std::io::Error::other)?;
     let new = path.with_extension("mark.new");
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-    }
+    make_folder(path)?;
     let mut file = OpenOptions::new()
         .create(true)
         .truncate(true)
@@ -300,10 +326,25 @@ fn write(path: &Path, lines: &Lines, through: bool) -> std::io::Result<()> {
         file.sync_all()?;
     }
     std::fs::rename(&new, path)?;
-    if let Some(folder) = folder.filter(|_| through) {
+    if let Some(folder) = folder_of(path).filter(|_| through) {
         File::open(folder)?.sync_all()?;
     }
     Ok(())
+}
+
+fn folder_of(path: &Path) -> Option<&Path> {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+}
+
+fn make_folder(path: &Path) -> std::io::Result<()> {
+    let Some(folder) = folder_of(path) else {
+        return Ok(());
+    };
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
 }
 
 /// What of each inbox was compared with its sent folder since this process began.

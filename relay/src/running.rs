@@ -16,7 +16,7 @@ use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::operator::OPERATOR_FILE;
-use crate::mark::Mark;
+use crate::mark::{self, Mark};
 use crate::oauth;
 use crate::provider::Providers;
 use crate::secret::{self, KeyError, Keys};
@@ -43,6 +43,9 @@ pub enum StartError {
     /// The database did not open.
     #[error(transparent)]
     Database(#[from] OpenError),
+    /// Another relay has the mark.
+    #[error(transparent)]
+    Mark(#[from] mark::InUse),
     /// The database failed at start.
     #[error("the database failed at start")]
     Store(#[from] StoreError),
@@ -125,6 +128,8 @@ impl RunningApp {
                 return Err(taken);
             }
         };
+        Store::check_unused(&database)?;
+        let lock = mark::lock(&config.mark_file)?;
         let store = Store::open(&database, &clock).await?;
         let keys = match open_keys(&store, &config.key_file, found).await {
             Ok(keys) => keys,
@@ -137,7 +142,7 @@ impl RunningApp {
             address: config.listen,
             source,
         })?;
-        let (mark, watch) = Mark::begin(&config.mark_file, &store, &clock).await?;
+        let (mark, watch) = Mark::begin(&config.mark_file, lock, &store, &clock).await?;
         let operator_hash = write_operator_token(&config.data.join(OPERATOR_FILE))?;
         let providers = Providers::new(&config, oauth.clone());
         let (bell, wanted) = Bell::new();

@@ -1,6 +1,7 @@
 //! Campaigns: their steps, their state, and what became of their deliveries.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use protocol::campaign::{Event, PausedBy, State, Step};
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
@@ -10,7 +11,9 @@ use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 
 use super::clocks::{Moment, Of, PairClock, settle_clocks};
-use super::{Store, StoreError, json, lead, number, restored, small, text, to_json};
+use super::{
+    Store, StoreError, json, lead, number, number_or_null, restored, small, text, to_json,
+};
 use crate::secret::random_text;
 
 impl Store {
@@ -188,7 +191,7 @@ async fn plan_first_steps(
 ) -> Result<Option<i64>, StoreError> {
     let leads = sqlx::query(
         "SELECT l.id AS id, l.inbox_id AS inbox_id, l.position AS position, p.ran_ms AS ran_ms, \
-         p.since_r_ms AS since_r_ms FROM leads l \
+         p.since_r_ms AS since_r_ms, p.may_be_started_ms AS may_be_started_ms FROM leads l \
          JOIN campaign_inboxes p ON p.campaign_id = l.campaign_id AND p.inbox_id = l.inbox_id \
          WHERE l.campaign_id = $1 AND l.position > $2 AND NOT EXISTS ( \
            SELECT 1 FROM deliveries d WHERE d.lead_id = l.id AND d.step = 1) \
@@ -209,7 +212,11 @@ async fn plan_first_steps(
             step: 1,
             place: position,
         };
-        plan(tx, &new, PairClock::from_row(lead)?.read(now)).await?;
+        let id = plan(tx, &new, PairClock::from_row(lead)?.read(now)).await?;
+        if let Some(lost_ms) = number_or_null(lead, "may_be_started_ms")? {
+            let lost = Duration::from_millis(u64::try_from(lost_ms).unwrap_or(0));
+            restored::hold(tx, &id, lost, now).await?;
+        }
         planned_to = Some(position);
     }
     Ok(planned_to)

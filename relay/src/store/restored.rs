@@ -329,6 +329,19 @@ impl Store {
         Ok(rows.len() as u64)
     }
 
+    /// Drafts may have been started in the time that the ledger lost: it is asked when they are.
+    async fn note_drafts(&self, inbox: &InboxId, gap: Duration) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE campaign_inboxes SET may_be_started_ms = $1 WHERE inbox_id = $2 \
+             AND campaign_id IN (SELECT c.id FROM campaigns c WHERE c.state = 'draft')",
+        )
+        .bind(duration_ms(gap))
+        .bind(inbox.to_string())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
     /// Holds for a person what of an inbox may have been sent in the time that the ledger lost: all that was due by
     /// then. Answers how many.
     pub async fn hold_what_may_be_sent(
@@ -338,6 +351,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let mut n_held = self.hold_doubts(inbox, gap, now).await?;
+        self.note_drafts(inbox, gap).await?;
         loop {
             let moment = self.moment(now);
             let mut tx = self.begin().await?;
@@ -456,7 +470,7 @@ pub(super) async fn note_resend(tx: &mut AnyConnection, id: &DeliveryId) -> Resu
 }
 
 /// Holds a delivery for a person; the ledger that was lost may have sent later steps up to `later` after its due.
-async fn hold(
+pub(super) async fn hold(
     tx: &mut AnyConnection,
     id: &DeliveryId,
     later: Duration,

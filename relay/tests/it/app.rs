@@ -166,7 +166,7 @@ impl Ground {
         wait_for("the database to be free", async || {
             match self.try_start().await {
                 Ok(relay) => Some(relay),
-                Err(StartError::Database(OpenError::InUse { .. })) => None,
+                Err(StartError::Database(OpenError::InUse { .. }) | StartError::Mark(_)) => None,
                 Err(error) => panic!("{error}"),
             }
         })
@@ -182,7 +182,7 @@ impl Ground {
         self.try_start_with(config).await.unwrap()
     }
 
-    async fn try_start_with(&self, config: Config) -> Result<Relay, StartError> {
+    pub(crate) async fn try_start_with(&self, config: Config) -> Result<Relay, StartError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()

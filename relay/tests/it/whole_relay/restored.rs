@@ -1,14 +1,17 @@
 //! A database that was put back from a copy of its own: what was sent since is not sent again, what nothing shows is
 //! held, who was stopped stays stopped, and another relay on the same ledger is met.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use protocol::campaign::Step;
 use protocol::delivery::{Decision, NoEvidence, State, Suppression};
 use protocol::id::{CampaignId, InboxId};
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
+use relay::record::NewLead;
 use relay::tag::Named;
 use sandbox::profile::{GENERIC, SentCopy};
 use sandbox::{Options, Profile};
@@ -140,6 +143,83 @@ async fn what_nothing_shows_is_held_for_a_person_who_says_what_was_sent() {
         })
         .await;
     assert_eq!(recipients(&ground), LEADS);
+    relay.stop().await;
+}
+
+/// A draft to the leads, which nobody has started.
+async fn draft(relay: &Relay, inbox: &InboxId) -> CampaignId {
+    let app = relay.app();
+    let steps = [Step {
+        subject: "Hello".to_owned(),
+        body: "This is the message.".to_owned(),
+        wait_ms: 0,
+        literal: false,
+    }];
+    let inboxes = std::slice::from_ref(inbox);
+    let now = app.clock.now();
+    let campaign = app.store.create_campaign("Draft", inboxes, &steps, now);
+    let campaign = campaign.await.unwrap().id;
+    let leads: Vec<_> = (2..)
+        .zip(LEADS)
+        .map(|(row, address)| NewLead {
+            row,
+            address: address.parse().unwrap(),
+            fields: BTreeMap::new(),
+        })
+        .collect();
+    app.store.import_leads(&campaign, &leads).await.unwrap();
+    campaign
+}
+
+#[tokio::test]
+async fn a_draft_that_may_have_been_started_is_held_when_it_is_started() {
+    let ground = ground(&NO_COPY, "openid", manual()).await;
+    let relay = ground.start().await;
+    let inbox = relay.add_inbox(Duration::ZERO).await;
+    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
+    relay.outcome(&reconnect).await;
+    let campaign = draft(&relay, &inbox).await;
+    relay.stop().await;
+    copy(&ground.path("data"), &ground.path("saved"));
+
+    let relay = ground.start().await;
+    let start = async |relay: &Relay| {
+        let app = relay.app();
+        let now = app.clock.now();
+        app.store.start_campaign(&campaign, now).await.unwrap();
+        app.bell.wake_inboxes();
+    };
+    start(&relay).await;
+    wait_accepted(&ground, &relay, &campaign, LEADS.len()).await;
+    relay.stop().await;
+    copy(&ground.path("saved"), &ground.path("data"));
+
+    let relay = ground.start().await;
+    ground
+        .drive_until("what is missing to be asked", async || {
+            relay.app().watch.is_settled(&inbox).then_some(())
+        })
+        .await;
+    start(&relay).await;
+    let held = relay.list(&campaign, Some("unsettled")).await;
+    assert_eq!(held.len(), LEADS.len(), "{held:?}");
+    for _ in 0..20 {
+        ground.clock.advance(HOUR);
+    }
+    assert_eq!(recipients(&ground), LEADS);
+    let sent = held.iter().find(|one| one.to.as_str() == LEADS[2]).unwrap();
+    let (app, again) = (relay.app(), Decision::SendAgain);
+    let now = app.clock.now();
+    app.store
+        .decide_delivery(&sent.id, again, now)
+        .await
+        .unwrap();
+    app.bell.wake_inboxes();
+    ground
+        .drive_until("what a person wants sent", async || {
+            (recipients(&ground).len() > LEADS.len()).then_some(())
+        })
+        .await;
     relay.stop().await;
 }
 
@@ -283,6 +363,22 @@ async fn a_mark_that_another_relay_writes_stops_everything() {
         })
         .await;
     let _ = campaign;
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_second_relay_on_the_same_mark_does_not_start() {
+    let ground = ground(&GENERIC, "sandbox", manual()).await;
+    let relay = ground.start().await;
+    let mut config = ground.config();
+    config.data = ground.path("other");
+    let refused = ground.try_start_with(config).await.err().unwrap();
+    let words = refused.to_string();
+    assert!(
+        words.starts_with("another relay is using the mark ") && words.contains("`mark_file`"),
+        "{words}"
+    );
+    assert!(!ground.path("other").exists(), "it left a file behind");
     relay.stop().await;
 }
 
