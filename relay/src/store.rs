@@ -436,10 +436,29 @@ fn to_json<T: serde::Serialize>(what: &'static str, value: &T) -> Result<String,
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::borrow::Cow;
+
+    use sqlx::migrate::Migrator;
     use sqlx::{AnyConnection, Connection as _};
 
     use super::*;
+
+    /// A database as a version left it whose migrations went up to the one before `version`.
+    pub(crate) async fn open_older(path: &Path, version: i64) -> AnyPool {
+        sqlx::any::install_default_drivers();
+        let url = format!("sqlite://{}?mode=rwc", path.display());
+        let pool = connect(&url, 1).await.unwrap();
+        let older = MIGRATIONS.iter().filter(|one| one.version < version);
+        Migrator {
+            migrations: Cow::Owned(older.cloned().collect()),
+            ..Migrator::DEFAULT
+        }
+        .run(&pool)
+        .await
+        .unwrap();
+        pool
+    }
 
     #[tokio::test]
     async fn a_busy_database_passes_and_a_refused_write_does_not() {

@@ -202,30 +202,17 @@ pub(super) async fn note_lost_attempt(
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
-
-    use sqlx::migrate::Migrator;
 
     use super::*;
     use crate::clock::Clock;
-    use crate::store::{MIGRATIONS, connect};
+    use crate::store::tests::open_older;
 
     /// An upgrade makes nobody slower: an inbox keeps its distance, and has no cap until one is asked for.
     #[tokio::test]
     async fn inboxes_of_the_last_version_keep_their_pace() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("unpause.db");
-        sqlx::any::install_default_drivers();
-        let url = format!("sqlite://{}?mode=rwc", path.display());
-        let before = connect(&url, 1).await.unwrap();
-        let old = MIGRATIONS.iter().filter(|one| one.version < 13).cloned();
-        Migrator {
-            migrations: Cow::Owned(old.collect()),
-            ..Migrator::DEFAULT
-        }
-        .run(&before)
-        .await
-        .unwrap();
+        let before = open_older(&path, 13).await;
         for (name, gap_ms) in [("jane", 0), ("john", 42_000)] {
             let row = format!(
                 "INSERT INTO inboxes (id, address, provider, smtp, imap, gap_ms, connection, connection_state, \

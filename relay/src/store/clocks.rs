@@ -336,14 +336,12 @@ pub(super) fn rest_from(now: Moment, until: Timestamp) -> (i64, i64) {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
 
     use protocol::delivery::State;
-    use sqlx::migrate::Migrator;
 
     use super::*;
     use crate::clock::Clock;
-    use crate::store::{MIGRATIONS, connect};
+    use crate::store::tests::open_older;
 
     const HOUR_MS: i64 = 3_600_000;
     /// When the last version ended.
@@ -390,17 +388,7 @@ mod tests {
     async fn what_waited_in_the_last_version_waits_for_as_long_as_it_would_have() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("unpause.db");
-        sqlx::any::install_default_drivers();
-        let url = format!("sqlite://{}?mode=rwc", path.display());
-        let before = connect(&url, 1).await.unwrap();
-        let old = MIGRATIONS.iter().filter(|one| one.version < 9).cloned();
-        Migrator {
-            migrations: Cow::Owned(old.collect()),
-            ..Migrator::DEFAULT
-        }
-        .run(&before)
-        .await
-        .unwrap();
+        let before = open_older(&path, 9).await;
         let instant = |ms| Timestamp::from_ms(ms).to_string();
         let lost = format!(
             r#"{{"state":"disconnected","cause":"permission_ended","evidence":null,"since":"{}"}}"#,

@@ -369,15 +369,13 @@ fn line_from(row: &AnyRow) -> Result<Line, StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
 
     use protocol::delivery::Suppression;
     use protocol::id::{CampaignId, InboxId};
-    use sqlx::migrate::Migrator;
 
     use super::*;
     use crate::clock::Clock;
-    use crate::store::{MIGRATIONS, connect};
+    use crate::store::tests::open_older;
 
     /// A receipt of the last version, with all its lines in it.
     fn old_receipt() -> Receipt {
@@ -421,17 +419,7 @@ mod tests {
     async fn what_the_last_version_stored_is_carried_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("unpause.db");
-        sqlx::any::install_default_drivers();
-        let url = format!("sqlite://{}?mode=rwc", path.display());
-        let before = connect(&url, 1).await.unwrap();
-        let old = MIGRATIONS.iter().filter(|one| one.version < 11).cloned();
-        Migrator {
-            migrations: Cow::Owned(old.collect()),
-            ..Migrator::DEFAULT
-        }
-        .run(&before)
-        .await
-        .unwrap();
+        let before = open_older(&path, 11).await;
         let receipt = old_receipt();
         let server = r#"{"host":"h","port":1,"tls":"implicit"}"#;
         let connected = r#"{"state":"connected","since":"2026-11-29T00:00:00Z"}"#;

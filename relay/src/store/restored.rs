@@ -643,13 +643,10 @@ async fn accept_match(
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
-
-    use sqlx::migrate::Migrator;
 
     use super::*;
     use crate::clock::Clock;
-    use crate::store::{MIGRATIONS, connect};
+    use crate::store::tests::open_older;
 
     /// Rows of the last version: one delivery that it has attempted, and one that it has planned.
     const ROWS: [&str; 6] = [
@@ -672,17 +669,7 @@ mod tests {
      {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("unpause.db");
-        sqlx::any::install_default_drivers();
-        let url = format!("sqlite://{}?mode=rwc", path.display());
-        let before = connect(&url, 1).await.unwrap();
-        let old = MIGRATIONS.iter().filter(|one| one.version < 11).cloned();
-        Migrator {
-            migrations: Cow::Owned(old.collect()),
-            ..Migrator::DEFAULT
-        }
-        .run(&before)
-        .await
-        .unwrap();
+        let before = open_older(&path, 11).await;
         for row in ROWS {
             sqlx::query(row).execute(&before).await.unwrap();
         }

@@ -114,14 +114,7 @@ async fn settle_doubts(
     let uptime = app.clock.uptime();
     watched_since.retain(|id, _| doubts.iter().any(|doubt| doubt.id == *id));
     let mut open = Open::default();
-    let mut silence = Silence {
-        n_doubts: 0,
-        over_for: None,
-        accepted_since: false,
-        last_canary: None,
-        is_shut: false,
-        every: canary_every(app),
-    };
+    let mut silence = begin_silence(app);
     let mut greatest = 0;
     for doubt in &mut doubts {
         doubt.size_bytes = find_size(app, inbox, doubt).await?;
@@ -160,14 +153,7 @@ async fn settle_doubts(
 async fn ask_for_canary(app: &App, inbox: &Inbox, open: &mut Open) -> Result<(), WorkError> {
     let now = app.clock.now();
     let shut_until = app.store.find_gate(&inbox.id, &rests(app), now).await?;
-    let mut silence = open.silence.unwrap_or(Silence {
-        n_doubts: 0,
-        over_for: None,
-        accepted_since: false,
-        last_canary: None,
-        is_shut: false,
-        every: canary_every(app),
-    });
+    let mut silence = open.silence.unwrap_or_else(|| begin_silence(app));
     silence.is_shut = shut_until.is_some();
     if silence.over_for.is_none() && !silence.is_shut {
         return Ok(());
@@ -187,9 +173,17 @@ async fn ask_for_canary(app: &App, inbox: &Inbox, open: &mut Open) -> Result<(),
     Ok(())
 }
 
-/// An hour, of what counts as a minute where an inbox rests.
-fn canary_every(app: &App) -> Duration {
-    app.config.timing.rest_minute * 60
+/// What is known before any doubt was looked at. An hour lies between two messages of an inbox to itself, of what
+/// counts as a minute where it rests.
+fn begin_silence(app: &App) -> Silence {
+    Silence {
+        n_doubts: 0,
+        over_for: None,
+        accepted_since: false,
+        last_canary: None,
+        is_shut: false,
+        every: app.config.timing.rest_minute * 60,
+    }
 }
 
 /// The size of a delivery's message: what is on record makes the same one.
