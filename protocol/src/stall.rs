@@ -52,7 +52,8 @@ pub enum Worked {
 
 impl Failing {
     /// What is known after one more failure at `now`; `something_waits`: a message would leave if it worked. Answers
-    /// also what people are told now, each once.
+    /// also what people are told now, each once. While one party fails, what another one meets in passing hides
+    /// nothing of it.
     pub fn note(
         before: Option<Self>,
         evidence: Evidence,
@@ -60,6 +61,10 @@ impl Failing {
         now: Timestamp,
     ) -> (Self, Option<Stall>) {
         let before = before.filter(|before| !before.is_forgotten(now));
+        let evidence = match &before {
+            Some(before) if before.evidence.party != evidence.party => before.evidence.clone(),
+            _ => evidence,
+        };
         let mut failing = Self {
             since: before.as_ref().map_or(now, |before| before.since),
             told: before.and_then(|before| before.told),

@@ -159,3 +159,31 @@ proptest! {
         }
     }
 }
+
+/// Both servers fail, one for good and the other in passing: what was told, and with whose words.
+#[test]
+fn a_hiccup_of_one_server_hides_nothing_of_the_other() {
+    let minute = Duration::from_mins(1);
+    let mut failing: Option<Failing> = None;
+    let mut told = Vec::new();
+    // Six hours: submission refused every ten minutes, reading broken off every fifty and fine a minute later.
+    for n in 0..6 * 60_u32 {
+        let now = START + minute * n;
+        if n % 10 == 0 {
+            let (party, stage, said) = smtp(Stage::Greeting, 421, "not now");
+            let met = evidence(party, stage, said, now);
+            let (after, news) = Failing::note(failing.take(), met, true, now);
+            told.extend(news.map(|news| (n, news, after.evidence.party)));
+            failing = Some(after);
+        }
+        if n % 50 == 0 {
+            let (party, stage, said) = no_way(IoFault::Closed);
+            let met = evidence(party, stage, said, now);
+            let (after, news) = Failing::note(failing.take(), met, true, now);
+            told.extend(news.map(|news| (n, news, after.evidence.party)));
+            failing = Some(after);
+        }
+        failing = failing.filter(|failing| n % 50 == 0 || !failing.is_over(Worked::Read));
+    }
+    assert_eq!(told, [(60, Stall::Waits, Party::Smtp)]);
+}
