@@ -154,8 +154,8 @@ impl Browser {
     }
 
     /// What Chromium says of the manifest; the window in front shows its list of extensions afterwards.
-    pub async fn manifest_warnings(&self) -> Result<Vec<Value>> {
-        chromium::manifest_warnings(&self.session, &self.extension).await
+    pub async fn manifest_warnings(&self, at_least: usize) -> Result<Vec<Value>> {
+        chromium::manifest_warnings(&self.session, &self.extension, at_least).await
     }
 }
 

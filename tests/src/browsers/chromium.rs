@@ -115,19 +115,36 @@ pub(super) async fn stop_background(session: &Session) -> Result<()> {
 pub(super) async fn manifest_warnings(
     session: &Session,
     extension: &Extension,
+    at_least: usize,
 ) -> Result<Vec<Value>> {
     session.goto("chrome://extensions").await?;
     let script = "
-        const [id] = arguments;
+        const [id, atLeast] = arguments;
         const api = chrome.developerPrivate;
         await api.updateProfileConfiguration({ inDeveloperMode: true });
+        const told = new Promise((resolve) => {
+            api.onItemStateChanged.addListener((event) => {
+                if (event.item_id === id && event.event_type === 'LOADED') resolve();
+            });
+        });
         await api.reload(id, { failQuietly: true });
-        const info = await api.getExtensionInfo(id);
-        return info.manifestErrors.concat(info.runtimeErrors).map((error) => error.message);";
+        await told;
+        const read = async () => {
+            const info = await api.getExtensionInfo(id);
+            return info.manifestErrors.concat(info.runtimeErrors).map((error) => error.message);
+        };
+        // What Chromium has to say reaches its list after the extension is loaded.
+        const until = performance.now() + 10000;
+        let found = await read();
+        while (found.length < atLeast && performance.now() < until) {
+            await new Promise((resolve) => setTimeout(resolve, 50));
+            found = await read();
+        }
+        return found;";
     let found = session
         .execute(
             &format!("return (async (...arguments) => {{ {script} }})(...arguments);"),
-            json!([extension.chromium_id]),
+            json!([extension.chromium_id, at_least]),
         )
         .await?;
     serde_json::from_value(found).context("Chromium's list of warnings is no list")
