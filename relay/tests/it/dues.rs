@@ -44,6 +44,10 @@ fn any_happening() -> impl Strategy<Value = Happening> {
             Just(-365 * 86_400_i64), Just(365 * 86_400), Just(-14 * 3_600), -100..100_i64,
         ].prop_map(|seconds| Happening::SetClock { seconds }),
         2 => (0..10_000_u64).prop_map(|off_for| Happening::Restart { off_for }),
+        3 => Just(Happening::Save),
+        3 => (any::<bool>(), 0..10_000_u64)
+            .prop_map(|(makes_copies, off_for)| Happening::PutBack { makes_copies, off_for }),
+        2 => inbox().prop_map(|inbox| Happening::Decide { inbox }),
     ]
 }
 
@@ -56,9 +60,10 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
-    /// Outages, pauses, rests, sleeps, restarts, set clocks, decisions and reconnects in any order: after each, every
-    /// delivery may leave exactly when its campaign and inbox will have been able to send for as long as it waits,
-    /// what is claimed is first in its campaign, and nothing waits for longer than what stands before it takes.
+    /// Outages, pauses, rests, sleeps, restarts, set clocks, restored databases, decisions and reconnects in any order:
+    /// after each, every delivery may leave exactly when its campaign and inbox will have been able to send for as long
+    /// as it waits, what is claimed is first in its campaign, nothing waits for longer than what stands before it takes,
+    /// and nothing is sent that has arrived.
     #[test]
     fn a_delivery_may_leave_exactly_when_its_wait_was_lived(
         shape in any_shape(),
@@ -180,6 +185,35 @@ async fn the_next_wait_counts_from_when_a_doubt_began_whenever_its_copy_is_found
     )
     .await;
     world.finish().await;
+}
+
+/// The clock was a year ahead when a message was deferred, and right when it was accepted: its copy is older than the
+/// deferral, by what the database that is put back says.
+#[tokio::test]
+async fn a_copy_is_believed_whatever_the_clock_on_the_wall_was_set_to() {
+    const DEFERRED: usize = 2;
+    let year = 365 * 86_400;
+    let mut world = play(
+        vec![(1, vec![])],
+        [
+            Happening::Start { campaign: 0 },
+            Happening::SetClock { seconds: year },
+            Happening::Try {
+                inbox: 0,
+                end: DEFERRED,
+            },
+            Happening::Save,
+            Happening::SetClock { seconds: -year },
+            Happening::Run { slots: 8 },
+            Happening::PutBack {
+                makes_copies: true,
+                off_for: 60,
+            },
+        ],
+    )
+    .await;
+    world.finish().await;
+    assert_eq!(world.n_accepted(), 1);
 }
 
 /// A stop of the relay between two beats costs what it lived since the last, and nothing more.
