@@ -76,8 +76,12 @@ pub(crate) enum Happening {
     /// Somebody saves the database.
     Save,
     /// The relay is killed, the database is put back as it was saved last, and the relay starts again later: where the
-    /// server makes copies, each of what was sent since is seen.
-    PutBack { makes_copies: bool, off_for: u64 },
+    /// server makes copies, each of what was sent since is seen. Then what arrived is read, or not yet.
+    PutBack {
+        makes_copies: bool,
+        is_read: bool,
+        off_for: u64,
+    },
     /// A person, who has asked everybody, decides what was held since.
     Decide { inbox: usize },
 }
@@ -258,13 +262,7 @@ impl World {
             Happening::Settle { inbox, nth } => self.settle(inbox, nth).await,
             Happening::Lose { inbox } => self.lose(inbox).await,
             Happening::Reconnect { inbox } => self.reconnect(inbox).await,
-            Happening::ReadGap { inbox } => {
-                if !self.is_lost[inbox] {
-                    let id = &self.inboxes[inbox];
-                    self.store().close_gap(id, self.now()).await.unwrap();
-                    self.has_gap[inbox] = false;
-                }
-            }
+            Happening::ReadGap { inbox } => self.read_gap(inbox).await,
             Happening::Rest { inbox, rests } => {
                 let id = &self.inboxes[inbox];
                 let now = self.now();
@@ -284,10 +282,14 @@ impl World {
             Happening::Save => self.save().await,
             Happening::PutBack {
                 makes_copies,
+                is_read,
                 off_for,
             } => {
                 self.put_back(makes_copies, Duration::from_secs(off_for))
                     .await;
+                for inbox in (0..Self::INBOXES).filter(|_| is_read) {
+                    self.read_gap(inbox).await;
+                }
             }
             Happening::Decide { inbox } => self.decide(inbox).await,
         }
@@ -296,6 +298,14 @@ impl World {
     fn sleep(&mut self, by: Duration) {
         self.passed += by;
         self.clock.sleep(by);
+    }
+
+    async fn read_gap(&mut self, inbox: usize) {
+        if !self.is_lost[inbox] {
+            let id = &self.inboxes[inbox];
+            self.store().close_gap(id, self.now()).await.unwrap();
+            self.has_gap[inbox] = false;
+        }
     }
 
     async fn restart(&mut self, off_for: Duration) {
@@ -677,6 +687,13 @@ impl World {
             }
         }
         panic!("all went well, and something never left: {:?}", self.books);
+    }
+
+    /// Deliveries that wait for a person since a database was put back.
+    pub(crate) fn n_held(&self) -> usize {
+        let rows = self.books.rows.values();
+        rows.filter(|row| matches!(row.stand, Stand::Held { .. }))
+            .count()
     }
 
     pub(crate) fn n_accepted(&self) -> usize {
