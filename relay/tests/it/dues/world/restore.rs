@@ -75,7 +75,7 @@ impl World {
         self.is_lost.clone_from(&saved.is_lost);
         let saved_at = saved.at;
         self.restart(off_for).await;
-        let gap = self.passed - saved_at;
+        let gap = self.passed.saturating_sub(saved_at);
         for inbox in 0..Self::INBOXES {
             let id = self.inboxes[inbox].clone();
             self.store().note_restored(&id, gap).await.unwrap();
