@@ -151,6 +151,9 @@ fn find_other_format(bytes: &[u8]) -> Option<&'static str> {
 /// How much of a file is looked at for bytes that no text has.
 const BINARY_BYTES: usize = 4_096;
 
+/// So many strange bytes a text may have, as at its end where DOS marks it.
+const STRANGE_BYTES: usize = 3;
+
 /// Whether a file is none of text: a thirtieth of its beginning are controls that no text has in any encoding. Text of
 /// two bytes a letter (UTF-16) has a zero in every other place and nowhere else.
 fn is_binary(bytes: &[u8]) -> bool {
@@ -164,7 +167,7 @@ fn is_binary(bytes: &[u8]) -> bool {
     let (even, odd) = (n_zeros(0), n_zeros(1));
     let is_wide = even.max(odd) > start.len() / 8 && even.min(odd) <= start.len() / 64;
     let n_strange = n_controls + if is_wide { 0 } else { even + odd };
-    n_strange * 30 > start.len()
+    n_strange > STRANGE_BYTES && n_strange * 30 > start.len()
 }
 
 /// The first cell whose letters are wrong.
