@@ -76,7 +76,9 @@ pub(crate) static ROWS: &[Row] = &[
     },
     Row {
         case: "several people in one cell",
-        how: How::Import(b"email,name\nann@a.example,Ann\n\"Cy <cy@c.example>, Di <di@d.example>\",Cy\n"),
+        how: How::Import(
+            b"email,name\nann@a.example,Ann\n\"Cy <cy@c.example>, Di <di@d.example>\",Cy\n",
+        ),
         code: "422 invalid",
         place: "field email, row 3",
         words: "row 3: expected one mail address in column \"email\", found \"Cy <cy@c.example>, Di <di@d.example>\"; give each address a row of its own, or leave it out (--skip-unusable)",

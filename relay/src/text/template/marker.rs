@@ -246,7 +246,7 @@ impl Scan<'_> {
         if inner.contains('|') {
             let start = inner.trim_start();
             let is_code = start.starts_with(['"', '\''])
-                || ["||", ";", "=>", "=="]
+                || ["||", ";", "=>", "==", " > ", " < "]
                     .iter()
                     .any(|code| inner.contains(code));
             return (!is_code).then_some((end, Kind::Alternatives));
@@ -470,7 +470,9 @@ impl Scan<'_> {
         })?;
         let inner = self.slice(at + 1, to);
         let words = Words::parse(inner.rsplit('.').next()?, self.columns)?;
-        (words.is_strong() && (inner.contains(['.', '_']) || words.style == Style::Camel))
+        // `@TheCompany` is whom people follow.
+        let is_name = words.style == Style::Camel && inner.to_lowercase().ends_with("name");
+        (words.is_strong() && (inner.contains(['.', '_']) || is_name))
             .then(|| (to, self.field(at + 1, to)))
     }
 
