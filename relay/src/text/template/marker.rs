@@ -278,7 +278,7 @@ impl Scan<'_> {
             let has_sigil = bare != inner.trim() || matches!(before, Some('$' | '#' | '@' | '!'));
             let is_apart = !Self::is_letter(before) && !matches!(before, Some(')' | '\\' | ']'));
             let is_long = bare.chars().count() > 1;
-            // In an address of the web, as templates of addresses have them (RFC 6570).
+            // In an address of the web, as templates of such addresses have them.
             let is_own = !self.is_in_link(at)
                 && ((words.style == Style::Snake)
                     || (is_long && !words.is_prose && (has_sigil || (is_apart && !is_padded))));
