@@ -90,6 +90,8 @@ pub enum Event {
     Worked,
     /// A reconnect was verified.
     Verified,
+    /// Another server was put on record: what the old one showed says nothing of it, and somebody signs in anew.
+    Moved,
     /// A reconnect was verified, and in all the time it has what arrived meanwhile could not be read.
     Unread {
         /// What was met last.
@@ -238,6 +240,14 @@ impl Connection {
                 };
                 (state, vec![Effect::GoOn])
             }
+            (Self::Disconnected { since, .. }, Event::Moved) => {
+                let state = Self::Disconnected {
+                    cause: Cause::NeverConnected,
+                    evidence: None,
+                    since,
+                };
+                (state, Vec::new())
+            }
             // It has not worked since the sign-in: what it is still without is told, and somebody decides.
             (Self::Connected { .. }, Event::Unread { evidence, since }) => {
                 let cause = classify(&evidence);
@@ -248,9 +258,14 @@ impl Connection {
                 };
                 (state, vec![Effect::Disconnect(cause)])
             }
-            (state, Event::Failed(_) | Event::Probed(_) | Event::Worked | Event::Unread { .. }) => {
-                (state, Vec::new())
-            }
+            (
+                state,
+                Event::Failed(_)
+                | Event::Probed(_)
+                | Event::Worked
+                | Event::Unread { .. }
+                | Event::Moved,
+            ) => (state, Vec::new()),
         }
     }
 }

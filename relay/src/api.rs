@@ -59,6 +59,14 @@ pub enum ApiError {
         /// Why.
         source: std::io::Error,
     },
+    /// It is no file.
+    #[error("{path} is {found}: expected a file")]
+    NoFile {
+        /// What was named.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
     /// The file is larger than the endpoint takes.
     #[error("{path} is too large: expected at most {at_most_bytes} bytes, found {found}; split it")]
     TooLarge {
@@ -113,7 +121,18 @@ impl Client {
             source,
         };
         let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
-        let found = file.metadata().await.map_err(unreadable)?.len();
+        let metadata = file.metadata().await.map_err(unreadable)?;
+        if !metadata.is_file() {
+            return Err(ApiError::NoFile {
+                path: path.to_owned(),
+                found: if metadata.is_dir() {
+                    "a folder"
+                } else {
+                    "a device or a pipe"
+                },
+            });
+        }
+        let found = metadata.len();
         if let Body::Csv { at_most_bytes } = R::BODY
             && found > at_most_bytes
         {

@@ -1,10 +1,11 @@
-//! The bell: wakes a task by the id of what it looks after. Whoever changed something rings; who comes is
-//! not known here. The worker says which tasks there are, and starts those that are rung for and missing.
+//! The bell: wakes a task by the id of what it looks after, and tells until when one rests by itself. Whoever changed
+//! something rings; who comes is not known here. The worker says which tasks there are, and starts those that are rung for and missing.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::id::{InboxId, ReconnectId};
+use protocol::timestamp::Timestamp;
 use tokio::sync::{Notify, mpsc};
 
 /// Wakes tasks.
@@ -21,6 +22,19 @@ struct Tasks {
     reconnects: HashMap<ReconnectId, Arc<Notify>>,
     /// Inboxes whose sent folders somebody waits for.
     looks: HashSet<InboxId>,
+    /// Inboxes that rest.
+    rests: HashMap<InboxId, Rest>,
+}
+
+/// An inbox is left alone after a failure that passes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rest {
+    /// When it began; later failures prolong it.
+    pub since: Timestamp,
+    /// When it is tried again.
+    pub until: Timestamp,
+    /// What was met, in the server's words or those of the network.
+    pub words: String,
 }
 
 /// A task that is to be started.
@@ -114,6 +128,28 @@ impl Bell {
     /// The reconnect is over and has no task any more.
     pub fn forget_reconnect(&self, id: &ReconnectId) {
         self.lock().reconnects.remove(id);
+    }
+
+    /// The inbox was removed and has no task any more.
+    pub fn forget_inbox(&self, id: &InboxId) {
+        let mut tasks = self.lock();
+        tasks.inboxes.remove(id);
+        tasks.looks.remove(id);
+        tasks.rests.remove(id);
+    }
+
+    /// An inbox rests, or works again (`None`).
+    pub fn note_rest(&self, id: &InboxId, rest: Option<Rest>) {
+        let mut tasks = self.lock();
+        match rest {
+            Some(rest) => tasks.rests.insert(id.clone(), rest),
+            None => tasks.rests.remove(id),
+        };
+    }
+
+    /// Until when an inbox rests; `None` where it does not.
+    pub fn find_rest(&self, id: &InboxId) -> Option<Rest> {
+        self.lock().rests.get(id).cloned()
     }
 
     fn ask(&self, wanted: Wanted) {

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use protocol::problem::Problem;
+use serde_json::json;
 
 use crate::api::{ApiError, Client};
 use crate::config::{Config, ConfigError, Environment};
@@ -34,7 +36,7 @@ struct Arguments {
     /// The configuration file; else `UNPAUSE_CONFIG`, else ./unpause.toml if it is there
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Print the answer as JSON
+    /// Print the answer as JSON, and an error as a JSON object on standard error
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -109,7 +111,17 @@ pub fn run() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             // There is nowhere left to say that this failed.
-            let _ = error.print();
+            if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+                let words = error.to_string();
+                let words = words.strip_prefix("error: ").unwrap_or(&words);
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "{}",
+                    render_error(words.trim_end(), None)
+                );
+            } else {
+                let _ = error.print();
+            }
             return if error.use_stderr() {
                 ExitCode::from(2)
             } else {
@@ -117,13 +129,46 @@ pub fn run() -> ExitCode {
             };
         }
     };
+    let is_json = arguments.json;
     match perform(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "unpause: {}", chain(&error));
+            let words = chain(&error);
+            let told = if is_json {
+                render_error(&words, find_problem(&error))
+            } else {
+                format!("unpause: {words}")
+            };
+            let _ = writeln!(std::io::stderr(), "{told}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// What the relay answered, where it was the relay that refused.
+fn find_problem(error: &CliError) -> Option<&Problem> {
+    match error {
+        CliError::Api(ApiError::Refused(problem)) => Some(problem),
+        _ => None,
+    }
+}
+
+/// An error as a program reads it: `{"error": {"detail", "code", "field", "row"}}` in one line; the last three where the
+/// relay's answer has them.
+fn render_error(words: &str, problem: Option<&Problem>) -> String {
+    let mut error = serde_json::Map::new();
+    let detail = problem.map_or(words, |problem| problem.detail.as_str());
+    error.insert("detail".to_owned(), json!(detail));
+    if let Some(problem) = problem {
+        error.insert("code".to_owned(), json!(problem.code));
+        if let Some(field) = &problem.field {
+            error.insert("field".to_owned(), json!(field));
+        }
+        if let Some(row) = problem.row {
+            error.insert("row".to_owned(), json!(row));
+        }
+    }
+    json!({ "error": error }).to_string()
 }
 
 fn perform(arguments: Arguments) -> Result<(), CliError> {
@@ -187,8 +232,22 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_refused_by_name() {
-        let error = Arguments::try_parse_from(["unpause", "inbox", "remove"]).unwrap_err();
-        assert!(error.to_string().contains("remove"), "{error}");
+        let error = Arguments::try_parse_from(["unpause", "inbox", "rename"]).unwrap_err();
+        assert!(error.to_string().contains("rename"), "{error}");
+        let lines = [
+            ["campaign", "deliveries", "cmp_1", "--limit", "many"],
+            ["reconnect", "receipt", "rcp_1", "--after", "many"],
+        ];
+        for line in lines {
+            let error = Arguments::try_parse_from(["unpause"].iter().chain(&line)).unwrap_err();
+            let words = error.to_string();
+            assert!(
+                words.contains(line[3])
+                    && words.contains("expected a whole number")
+                    && words.contains("found \"many\""),
+                "{words}"
+            );
+        }
         let error = Arguments::try_parse_from(["unpause", "pair", "--colour"]).unwrap_err();
         assert!(error.to_string().contains("--colour"), "{error}");
     }

@@ -81,6 +81,8 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::inbox::CreateInbox>()
         .mount::<api::inbox::ListInboxes>()
         .mount::<api::inbox::GetInbox>()
+        .mount::<api::inbox::UpdateInbox>()
+        .mount::<api::inbox::DeleteInbox>()
         .mount::<api::reconnect::StartReconnect>()
         .mount::<api::reconnect::GrantReconnect>()
         .mount::<api::reconnect::RefuseReconnect>()

@@ -112,6 +112,8 @@ enum Verdict {
 pub struct Mark {
     path: PathBuf,
     lines: Mutex<Lines>,
+    /// What was attempted by the relay whose mark was here when this database was made.
+    attempts_before: u64,
     /// Held until the process ends, however it ends; `None` where the folder takes no file.
     _lock: Option<File>,
 }
@@ -164,6 +166,14 @@ impl Mark {
                 "the database is behind its mark: it was put back; what was sent since is looked for first"
             );
         }
+        let attempts_before = count_lost(found.as_ref(), &ledger);
+        if attempts_before > 0 {
+            tracing::error!(
+                path = %path.display(), attempts = attempts_before,
+                "the database is new, and the mark beside the key tells of one that was used: it was deleted, or `data` \
+                 names another folder; who was written to before is not known here"
+            );
+        }
         let lines = Lines::begin(found.as_ref(), &ledger);
         // The file first: a database without this run then has attempted nothing in it.
         let is_marked = match write(path, &lines, true) {
@@ -191,9 +201,15 @@ impl Mark {
         let mark = Self {
             path: path.to_owned(),
             lines: Mutex::new(lines),
+            attempts_before,
             _lock: lock,
         };
         Ok((Arc::new(mark), Watch::begin(clock, gap)))
+    }
+
+    /// How many attempts the mark told of when this process found a database that had never been used; 0 otherwise.
+    pub fn attempts_before(&self) -> u64 {
+        self.attempts_before
     }
 
     /// An attempt of an inbox begins; `place` is where its sent folder stood before.
@@ -265,6 +281,14 @@ pub fn lock(path: &Path) -> Result<Option<File>, InUse> {
         }),
         Err(TryLockError::Error(_)) => Ok(None),
     }
+}
+
+/// What a mark tells of attempts that a database which was never used cannot know.
+fn count_lost(found: Option<&Lines>, ledger: &Run) -> u64 {
+    let is_new = ledger.run.is_none() && ledger.attempts.values().all(|attempts| *attempts == 0);
+    found.filter(|_| is_new).map_or(0, |lines| {
+        lines.inboxes.values().map(|line| line.attempts).sum()
+    })
 }
 
 /// How the database stands to the mark, as far as an inbox is concerned.
@@ -451,6 +475,22 @@ mod tests {
             before: before.map(str::to_owned),
             r_ms: 0,
             inboxes: BTreeMap::from([(inbox(), line)]),
+        }
+    }
+
+    #[test]
+    fn a_new_database_beside_the_mark_of_a_used_one_is_told_of() {
+        let used = marked("a", None, 12);
+        let never = |attempts| ledger(None, attempts);
+        assert_eq!(count_lost(Some(&used), &never(0)), 12);
+        for (mark, ledger) in [
+            (None, never(0)),
+            (Some(&marked("a", None, 0)), never(0)),
+            // One of a version before there was a mark.
+            (Some(&used), never(3)),
+            (Some(&used), ledger(Some("a"), 4)),
+        ] {
+            assert_eq!(count_lost(mark, &ledger), 0);
         }
     }
 

@@ -4,9 +4,9 @@
 //!
 //! One connection writes, so that transactions never wait for one another in the middle; a few read.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Read as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +36,7 @@ pub mod reconnect;
 pub mod restored;
 pub mod resume;
 pub mod runs;
+pub mod servers;
 pub mod set_back;
 pub mod stall;
 pub mod standing;
@@ -185,6 +186,7 @@ impl Store {
     pub async fn open(path: &Path, clock: &Clock) -> Result<Self, OpenError> {
         let lock = lock(path)?;
         check_kind(path)?;
+        keep_to_owner(path)?;
         let sql = |source: StoreError| OpenError::Sql {
             path: path.to_owned(),
             source,
@@ -315,6 +317,7 @@ fn lock(path: &Path) -> Result<File, OpenError> {
         .create(true)
         .truncate(false)
         .write(true)
+        .mode(OWNERS)
         .open(lock_path(path))
         .map_err(io)?;
     match file.try_lock() {
@@ -324,6 +327,43 @@ fn lock(path: &Path) -> Result<File, OpenError> {
         }),
         Err(TryLockError::Error(source)) => Err(io(source)),
     }
+}
+
+/// Who reads and writes the database: its owner.
+const OWNERS: u32 = 0o600;
+
+/// Makes the database its owner's alone, also where its folder is open to others: SQLite gives the files beside it the
+/// same mode. One that others may read, as earlier versions made it, is mended and told of.
+fn keep_to_owner(path: &Path) -> Result<(), OpenError> {
+    let io = |source| OpenError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(OWNERS)
+        .open(path)
+        .map_err(io)?;
+    for ending in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        let file = PathBuf::from(name);
+        let mode = match std::fs::metadata(&file) {
+            Ok(metadata) => metadata.permissions().mode() & 0o777,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(source) => return Err(io(source)),
+        };
+        if mode & 0o077 != 0 {
+            std::fs::set_permissions(&file, Permissions::from_mode(OWNERS)).map_err(io)?;
+            tracing::warn!(
+                path = %file.display(), mode = %format!("{mode:o}"),
+                "others could read the database; it is its owner's alone now"
+            );
+        }
+    }
+    Ok(())
 }
 
 fn lock_path(path: &Path) -> PathBuf {

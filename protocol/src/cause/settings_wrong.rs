@@ -17,7 +17,7 @@ pub(super) static CAUSE: Definition = Definition {
         persistence: Persistence::Permanent,
         acts: Acts::Person,
         title: "{inbox} has settings that do not fit",
-        explanation: "The server answers, and does not take mail this way: its name, port, encryption or way to sign in must be another one. They stand as the inbox was added and cannot be changed here yet; whoever runs the relay, or the server, can look into it.",
+        explanation: "Nothing answers at the server's name and port, or what answers does not take mail this way: name, port, encryption or way to sign in must be another one. Whoever runs the relay corrects them: unpause inbox update.",
         remedy: Remedy::CorrectServers,
     },
     claim: |evidence| {

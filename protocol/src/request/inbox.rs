@@ -3,7 +3,7 @@
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, Request};
+use super::{Caller, Done, Request};
 use crate::card::Words;
 use crate::cause::Cause;
 use crate::id::InboxId;
@@ -43,6 +43,50 @@ impl Request for CreateInbox {
     const PATH: &'static str = "/v1/inboxes";
     const CALLER: Caller = Caller::Operator;
     type Response = Inbox;
+}
+
+/// Corrects the servers of an inbox that is not connected; its next reconnect proves them. What is kept of the old ones,
+/// and the sign-in on record, are forgotten.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct UpdateInbox {
+    /// The inbox.
+    pub inbox_id: InboxId,
+    /// The submission server; as it was when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smtp: Option<MailServer>,
+    /// The IMAP server; as it was when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imap: Option<MailServer>,
+}
+
+impl Request for UpdateInbox {
+    const NAME: &'static str = "updateInbox";
+    const SUMMARY: &'static str =
+        "Corrects the servers of an inbox that is not connected; its next reconnect proves them.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/inboxes/{inbox_id}/servers";
+    const CALLER: Caller = Caller::Operator;
+    type Response = Inbox;
+}
+
+/// Removes an inbox that no campaign has, and the sign-in on record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DeleteInbox {
+    /// The inbox.
+    pub inbox_id: InboxId,
+}
+
+impl Request for DeleteInbox {
+    const NAME: &'static str = "deleteInbox";
+    const SUMMARY: &'static str = "Removes an inbox that no campaign has.";
+    const METHOD: Method = Method::DELETE;
+    const PATH: &'static str = "/v1/inboxes/{inbox_id}";
+    const CALLER: Caller = Caller::Operator;
+    type Response = Done;
 }
 
 /// Lists the inboxes.

@@ -50,6 +50,10 @@ pub struct Ledger {
     /// People who were written to by messages that the database has no delivery for, 1,000 at most; a first message to
     /// one of them is held.
     pub written_to: Vec<WrittenTo>,
+    /// How many attempts the mark told of when the relay found a new database beside it, which was deleted since or lies
+    /// elsewhere; 0 where it knows its database, and after the next start.
+    #[serde(default)]
+    pub attempts_before: u64,
 }
 
 /// Somebody who was written to.

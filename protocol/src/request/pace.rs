@@ -96,4 +96,19 @@ pub struct Pace {
     /// What holds it until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_by: Option<HeldBy>,
+    /// Its rest after a failure that passes, in which nothing is tried; `None` where it does not rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<Rest>,
+}
+
+/// An inbox is left alone after a failure that passes; the rest grows with each failure in a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Rest {
+    /// Since when nothing has gone through.
+    pub since: Timestamp,
+    /// When it is tried again.
+    pub until: Timestamp,
+    /// What was met last: the server's words, or the network's.
+    pub words: String,
 }

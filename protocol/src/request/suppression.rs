@@ -6,8 +6,8 @@ use std::str::FromStr;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
+use super::Request;
 use super::delivery::number_or_text;
-use super::{Done, Request};
 use crate::delivery::Suppression;
 use crate::evidence::may_be_host;
 use crate::id::CampaignId;
@@ -167,7 +167,16 @@ impl Request for DeleteSuppression {
     const METHOD: Method = Method::DELETE;
     const PATH: &'static str = "/v1/suppressions/{whom}";
     const CALLER: Caller = Caller::Operator;
-    type Response = Done;
+    type Response = Allowed;
+}
+
+/// Somebody was taken off the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Allowed {
+    /// The person's domain, where that is on the list itself: nobody in it is written to. `None` where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain_stands: Option<Whom>,
 }
 
 #[cfg(test)]

@@ -18,9 +18,11 @@ use protocol::request::delivery::{
 
 use super::access::none_or;
 use super::inbox::find_inbox;
-use super::print::{Printer, columns};
+use super::print::{Printer, columns, parse_number};
 use super::{CliError, steps};
 use crate::api::Client;
+
+mod put_back;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -32,7 +34,8 @@ pub(super) enum Command {
         /// An inbox that sends it, inb_… or its address; may be given again
         #[arg(long = "inbox", value_name = "INBOX", required = true)]
         inboxes: Vec<String>,
-        /// Its messages: TOML tables `[[steps]]` or a JSON list, each with `subject`, `body` and `wait_ms`
+        /// Its messages, in a file of any name: TOML tables `[[steps]]` or a JSON list, each with `subject`, `body` and
+        /// `wait_ms`
         #[arg(long, value_name = "FILE")]
         steps: PathBuf,
     },
@@ -75,8 +78,8 @@ pub(super) enum Command {
         /// Only those in this state, as in unsettled
         #[arg(long)]
         state: Option<String>,
-        /// At most so many
-        #[arg(long)]
+        /// At most so many, 1 to 1000
+        #[arg(long, value_parser = parse_number)]
         limit: Option<u32>,
         /// Only those behind this delivery, dlv_…, as the end of a list names it
         #[arg(long)]
@@ -278,7 +281,11 @@ impl Command {
                     alike,
                 };
                 let moved = client.call(&request).await?;
-                printer.answer(&moved, |moved| format!("{} put back.", moved.moved))?;
+                let words = match moved.moved {
+                    0 => put_back::describe_nothing(client, &request).await?,
+                    n => format!("{n} put back."),
+                };
+                printer.answer(&moved, |_| words)?;
             }
         }
         Ok(())

@@ -8,9 +8,10 @@ use protocol::id::InboxId;
 use protocol::inbox::{Address, MailServer, TlsMode};
 use protocol::provider::ProviderId;
 use protocol::request::inbox::{
-    AnswerInbox, ConnectionState, CreateInbox, GetInbox, Inbox, ListInboxes,
+    AnswerInbox, ConnectionState, CreateInbox, DeleteInbox, GetInbox, Inbox, ListInboxes,
+    UpdateInbox,
 };
-use protocol::request::pace::GetPace;
+use protocol::request::pace::{GetPace, ListPaces};
 use protocol::standing::Answer;
 
 use super::CliError;
@@ -36,6 +37,22 @@ pub(super) enum Command {
         imap: Option<MailServer>,
         #[command(flatten)]
         asked: Asked,
+    },
+    /// Correct the servers of an inbox that is not connected; its next reconnect proves them
+    Update {
+        /// The inbox: inb_…, or its address
+        inbox: String,
+        /// The submission server: HOST:PORT, or starttls://HOST:PORT; as it was where it is left out
+        #[arg(long, value_name = "SERVER", value_parser = parse_server, required_unless_present = "imap")]
+        smtp: Option<MailServer>,
+        /// The IMAP server, in the same form
+        #[arg(long, value_name = "SERVER", value_parser = parse_server)]
+        imap: Option<MailServer>,
+    },
+    /// Remove an inbox that no campaign has
+    Remove {
+        /// The inbox: inb_…, or its address
+        inbox: String,
     },
     /// List the inboxes
     List,
@@ -102,8 +119,34 @@ impl Command {
                     )
                 })?;
             }
+            Self::Update { inbox, smtp, imap } => {
+                let inbox_id = find_inbox(client, &inbox).await?.id;
+                let request = UpdateInbox {
+                    inbox_id,
+                    smtp,
+                    imap,
+                };
+                let inbox = client.call(&request).await?;
+                printer.answer(&inbox, |inbox| {
+                    format!(
+                        "{}Connect it: unpause reconnect start {}",
+                        describe(inbox),
+                        inbox.address
+                    )
+                })?;
+            }
+            Self::Remove { inbox } => {
+                let inbox = find_inbox(client, &inbox).await?;
+                let inbox_id = inbox.id.clone();
+                let done = client.call(&DeleteInbox { inbox_id }).await?;
+                printer.answer(&done, |_| {
+                    let words = "is removed, with the sign-in that was on record; what it may at its provider is ended there.";
+                    format!("{} {words}", inbox.address)
+                })?;
+            }
             Self::List => {
                 let inboxes = client.call(&ListInboxes {}).await?;
+                let paces = client.call(&ListPaces {}).await?.paces;
                 printer.answer(&inboxes, |answer| {
                     let rows = answer.inboxes.iter().map(|inbox| {
                         let state = match inbox.connection.state {
@@ -111,6 +154,11 @@ impl Command {
                                 format!("waiting since {}", inbox.connection.since)
                             }
                             state => name_of(state).to_owned(),
+                        };
+                        let pace = paces.iter().find(|pace| pace.inbox_id == inbox.id);
+                        let state = match pace.and_then(|pace| pace.rest.as_ref()) {
+                            Some(rest) => format!("{state}, rests until {}", rest.until),
+                            None => state,
                         };
                         vec![inbox.id.to_string(), inbox.address.to_string(), state]
                     });

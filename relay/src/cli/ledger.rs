@@ -54,6 +54,14 @@ fn describe(ledger: &Ledger) -> String {
             columns(&rows.collect::<Vec<_>>())
         ));
     }
+    if ledger.attempts_before > 0 {
+        lines.push(format!(
+            "The database is new, and the mark beside the key tells of {} messages that were tried: the database was \
+             deleted, or `data` names another folder.\nWho was written to before is not known here. Put it back from your \
+             backup before you start a campaign.",
+            ledger.attempts_before
+        ));
+    }
     if lines.is_empty() {
         lines.push("The ledger knows of everything that was sent.".to_owned());
     }

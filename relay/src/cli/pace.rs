@@ -73,6 +73,15 @@ pub(super) fn describe(pace: &Pace) -> String {
         };
         let _ = writeln!(text, "            no message before {at}: {why}");
     }
+    if let Some(rest) = &pace.rest {
+        let _ = writeln!(
+            text,
+            "rests       since {}, tried again at {}: {}",
+            rest.since,
+            rest.until,
+            rest.words.replace(char::is_control, " ")
+        );
+    }
     text
 }
 

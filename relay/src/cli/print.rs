@@ -55,6 +55,16 @@ impl Printer {
     }
 }
 
+/// A number that a person typed.
+pub(super) fn parse_number(text: &str) -> Result<u32, String> {
+    text.trim().parse().map_err(|_| {
+        format!(
+            "expected a whole number from 0 to {}, found {text:?}",
+            u32::MAX
+        )
+    })
+}
+
 /// Rows in columns, each as wide as its widest cell.
 pub(super) fn columns(rows: &[Vec<String>]) -> String {
     let n_columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -81,6 +91,18 @@ pub(super) fn columns(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_that_is_none_is_told_with_what_was_expected() {
+        assert_eq!(parse_number(" 50 "), Ok(50));
+        for text in ["many", "", "-1", "1.5", "4294967296"] {
+            let error = parse_number(text).unwrap_err();
+            assert_eq!(
+                error,
+                format!("expected a whole number from 0 to 4294967295, found {text:?}")
+            );
+        }
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {

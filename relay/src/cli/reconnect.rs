@@ -11,7 +11,7 @@ use protocol::request::reconnect::{
 };
 
 use super::CliError;
-use super::print::{Printer, columns};
+use super::print::{Printer, columns, parse_number};
 use crate::api::Client;
 use crate::config::Config;
 
@@ -51,7 +51,7 @@ pub(super) enum Command {
         /// The receipt, rcp_…
         receipt: String,
         /// List what it held, behind so many lines
-        #[arg(long, value_name = "LINES")]
+        #[arg(long, value_name = "LINES", value_parser = parse_number)]
         after: Option<u32>,
     },
 }

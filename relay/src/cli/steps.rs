@@ -37,19 +37,26 @@ pub(super) fn load(path: &Path) -> Result<Vec<Step>, StepsError> {
         path: path.to_owned(),
         source,
     })?;
-    let is_json = path
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    let parsed = if is_json {
-        parse_json(&text)
+    let text = text.trim_start_matches('\u{FEFF}');
+    let parsed = if is_json(text) {
+        parse_json(text)
     } else {
-        parse_toml(&text)
+        parse_toml(text)
     };
     parsed.map_err(|(line, found)| StepsError::NotSteps {
         path: path.to_owned(),
         line,
         found,
     })
+}
+
+/// Whether it is JSON, whatever the file is called: a list or an object, where TOML begins with a table's name or a key.
+fn is_json(text: &str) -> bool {
+    let text = text.trim_start();
+    match text.strip_prefix('[') {
+        Some(rest) => rest.trim_start().starts_with(['{', ']']) || rest.trim().is_empty(),
+        None => text.starts_with('{'),
+    }
 }
 
 fn parse_toml(text: &str) -> Result<Vec<Step>, (usize, String)> {
@@ -85,6 +92,22 @@ mod tests {
         assert_eq!((steps.len(), steps[1].wait_ms), (2, 5));
         assert_eq!(parse_json(list).unwrap(), steps);
         assert_eq!(parse_json(&format!("{{\"steps\":{list}}}")).unwrap(), steps);
+    }
+
+    #[test]
+    fn json_is_known_by_what_stands_in_it() {
+        for json in ["[{\"body\":\"x\"}]", " [\n  {}]", "[]", "{\"steps\":[]}"] {
+            assert!(is_json(json), "{json}");
+        }
+        for toml in [
+            "[[steps]]\nbody = \"x\"",
+            "# mine\n[[steps]]",
+            "steps = []",
+            "[steps]",
+            "",
+        ] {
+            assert!(!is_json(toml), "{toml}");
+        }
     }
 
     #[test]

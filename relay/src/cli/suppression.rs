@@ -6,7 +6,7 @@ use protocol::request::suppression::{
 };
 
 use super::CliError;
-use super::print::{Printer, columns};
+use super::print::{Printer, columns, parse_number};
 use crate::api::Client;
 
 /// A page where nothing is said, as the API has it.
@@ -25,7 +25,7 @@ pub(super) enum Command {
         #[arg(long)]
         after: Option<Whom>,
         /// At most so many, 1 to 1000
-        #[arg(long)]
+        #[arg(long, value_parser = parse_number)]
         limit: Option<u32>,
     },
     /// Take a person or a domain off the list; leads that were stopped stay stopped
@@ -75,7 +75,14 @@ impl Command {
             Self::Remove { whom } => {
                 let request = DeleteSuppression { whom };
                 let done = client.call(&request).await?;
-                printer.answer(&done, |_| format!("{} may be written to.", request.whom))?;
+                printer.answer(&done, |done| match &done.domain_stands {
+                    Some(domain) => format!(
+                        "{} is off the list, and {domain} is still on it: nobody there is written to.\n\
+                         Take the domain off: unpause suppression remove {domain}",
+                        request.whom
+                    ),
+                    None => format!("{} may be written to.", request.whom),
+                })?;
             }
         }
         Ok(())

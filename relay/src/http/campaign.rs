@@ -31,6 +31,11 @@ impl Serve for CreateCampaign {
             );
             return Err(ServeError::invalid("name", detail));
         }
+        if let Some(found) = name.chars().find(|c| c.is_control()) {
+            let detail =
+                format!("expected a name of letters that can be shown, found {found:?} in it");
+            return Err(ServeError::invalid("name", detail));
+        }
         check_inboxes(&self.inboxes)?;
         check_steps(&self.steps)?;
         let app = context.app();

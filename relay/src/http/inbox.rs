@@ -6,9 +6,10 @@ use protocol::cause::{Cause, classify};
 use protocol::connection::Connection;
 use protocol::inbox::{MailServer, NotAServer};
 use protocol::provider::{Provider, ProviderId};
+use protocol::request::Done;
 use protocol::request::inbox::{
-    AnswerInbox, AtProvider, ConnectionState, ConnectionView, CreateInbox, GetInbox, Inbox,
-    Inboxes, ListInboxes, SignsInBy,
+    AnswerInbox, AtProvider, ConnectionState, ConnectionView, CreateInbox, DeleteInbox, GetInbox,
+    Inbox, Inboxes, ListInboxes, SignsInBy, UpdateInbox,
 };
 use protocol::stall::{Failing, Stall};
 use url::Url;
@@ -19,6 +20,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::store::held::Waits;
 use crate::store::inbox::{Inbox as StoredInbox, NewInbox};
+use crate::store::servers::Servers;
 
 impl Serve for CreateInbox {
     async fn serve(self, context: Context) -> Result<Inbox, ServeError> {
@@ -50,6 +52,40 @@ impl Serve for CreateInbox {
         let inbox = app.store.create_inbox(new, &connection, now).await?;
         app.bell.wake_inbox(&inbox.id);
         view(&context, inbox).await
+    }
+}
+
+impl Serve for UpdateInbox {
+    async fn serve(self, context: Context) -> Result<Inbox, ServeError> {
+        let app = context.app();
+        for (field, server) in [("smtp", &self.smtp), ("imap", &self.imap)] {
+            check_server(field, server.as_ref())?;
+        }
+        if self.smtp.is_none() && self.imap.is_none() {
+            let detail = "expected the submission server, the IMAP server or both, found neither";
+            return Err(ServeError::invalid("smtp", detail));
+        }
+        let servers = Servers {
+            smtp: self.smtp,
+            imap: self.imap,
+        };
+        let id = &self.inbox_id;
+        app.store.move_inbox(id, servers, app.clock.now()).await?;
+        let inbox = app.store.load_inbox(id).await?;
+        tracing::info!(inbox = %inbox.address, smtp = %inbox.smtp, imap = %inbox.imap, "the inbox has other servers");
+        app.bell.wake_inbox(id);
+        view(&context, inbox).await
+    }
+}
+
+impl Serve for DeleteInbox {
+    async fn serve(self, context: Context) -> Result<Done, ServeError> {
+        let app = context.app();
+        let address = app.store.delete_inbox(&self.inbox_id).await?;
+        tracing::info!(inbox = %address, "the inbox was removed");
+        // Its task finds it gone and ends.
+        app.bell.wake_inbox(&self.inbox_id);
+        Ok(Done {})
     }
 }
 

@@ -25,6 +25,9 @@ const TOLD_ROWS_MAX: usize = 100;
 /// How many of them the words name.
 const NAMED_ROWS_MAX: usize = 20;
 
+/// How much of a cell is told.
+const SHOWN_CHARS_MAX: usize = 80;
+
 impl Serve for ImportLeads {
     async fn serve(self, context: Context) -> Result<ImportedLeads, ServeError> {
         let store = &context.app().store;
@@ -165,7 +168,7 @@ fn named_columns(steps: &[Step], columns: &[String]) -> Vec<String> {
 fn find_fault(steps: &[Step], named: &[String], lead: &NewLead) -> Option<(Option<String>, Fault)> {
     for column in named {
         if let Some(found) = lead.fields.get(column).and_then(|cell| find_garbled(cell)) {
-            let found = found.chars().take(80).collect();
+            let found = found.chars().take(SHOWN_CHARS_MAX).collect();
             return Some((Some(column.clone()), Fault::Garbled { found }));
         }
     }
@@ -192,8 +195,11 @@ fn lacking(error: &TemplateError, lead: &NewLead) -> (Option<String>, Fault) {
         TemplateError::Unclosed { near } => near.clone(),
         TemplateError::NoField { found, .. } => found.clone(),
     };
-    let column = field::find(&lead.fields, &field).map(|(column, _)| column.to_owned());
-    (column, Fault::Empty { field })
+    let cell = field::find(&lead.fields, &field);
+    let column = cell.map(|(column, _)| column.to_owned());
+    let found = cell.map_or("", |(_, found)| found.trim());
+    let found = found.chars().take(SHOWN_CHARS_MAX).collect();
+    (column, Fault::Empty { field, found })
 }
 
 /// What is told of the rows that cannot be used.
@@ -255,7 +261,9 @@ fn told(error: &LeadsError) -> ServeError {
     problem.row = error.row();
     if matches!(
         error,
-        LeadsError::NoAddressColumn { .. } | LeadsError::Ambiguous { .. }
+        LeadsError::NoAddressColumn { .. }
+            | LeadsError::NotTheLeads { .. }
+            | LeadsError::Ambiguous { .. }
     ) {
         problem.field = Some(ADDRESS_COLUMN.to_owned());
     }

@@ -4,11 +4,19 @@ use protocol::problem::{Code, Problem};
 use protocol::request::ledger::{GetLedger, KeepRelay, Ledger};
 
 use super::{Context, Serve, ServeError};
+use crate::app::App;
 
 impl Serve for GetLedger {
     async fn serve(self, context: Context) -> Result<Ledger, ServeError> {
-        Ok(context.app().store.load_ledger().await?)
+        load(context.app()).await
     }
+}
+
+/// What a restore has left open, and what the mark told when the relay was started.
+async fn load(app: &App) -> Result<Ledger, ServeError> {
+    let mut ledger = app.store.load_ledger().await?;
+    ledger.attempts_before = app.mark.attempts_before();
+    Ok(ledger)
 }
 
 impl Serve for KeepRelay {
@@ -21,6 +29,6 @@ impl Serve for KeepRelay {
         }
         app.mark.take_over().await;
         app.bell.wake_inboxes();
-        Ok(app.store.load_ledger().await?)
+        load(app).await
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use protocol::budget::{Budget, DAILY_CAP_AT_MOST, DISTANCE_AT_MOST};
 use protocol::id::InboxId;
 use protocol::inbox::Address;
-use protocol::request::pace::{GetPace, ListPaces, Pace, Paces, UpdatePace};
+use protocol::request::pace::{GetPace, ListPaces, Pace, Paces, Rest, UpdatePace};
 
 use super::{Context, Serve, ServeError};
 use crate::engine::pace::pace;
@@ -82,11 +82,16 @@ async fn view(context: &Context, id: InboxId, address: Address) -> Result<Pace, 
     };
     Ok(Pace {
         tried: app.store.count_tried(&id, now).await?,
-        inbox_id: id,
         address,
         distance_ms: u64::try_from(budgets.budget.distance.as_millis()).unwrap_or(u64::MAX),
         daily_cap: budgets.budget.daily_cap,
         not_before,
         held_by,
+        rest: app.bell.find_rest(&id).map(|rest| Rest {
+            since: rest.since,
+            until: rest.until,
+            words: rest.words,
+        }),
+        inbox_id: id,
     })
 }

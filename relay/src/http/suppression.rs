@@ -1,8 +1,7 @@
 //! Who is not written to.
 
-use protocol::request::Done;
 use protocol::request::suppression::{
-    CreateSuppression, DeleteSuppression, ListSuppressions, Stopped, Suppressions, Whom,
+    Allowed, CreateSuppression, DeleteSuppression, ListSuppressions, Stopped, Suppressions, Whom,
 };
 
 use super::{Context, Serve, ServeError};
@@ -37,11 +36,12 @@ impl Serve for ListSuppressions {
 }
 
 impl Serve for DeleteSuppression {
-    async fn serve(self, context: Context) -> Result<Done, ServeError> {
+    async fn serve(self, context: Context) -> Result<Allowed, ServeError> {
         let whom = as_listed(&self.whom)?;
         let app = context.app();
         if app.store.allow_again(&whom, app.clock.now()).await? {
-            return Ok(Done {});
+            let domain_stands = app.store.find_domain_of(&whom).await?;
+            return Ok(Allowed { domain_stands });
         }
         Err(StoreError::NotFound {
             what: "suppression",

@@ -72,6 +72,20 @@ impl Store {
         Ok(stood_there)
     }
 
+    /// The domain of a person where it stands on the list itself; `None` for a domain.
+    pub async fn find_domain_of(&self, whom: &Whom) -> Result<Option<Whom>, StoreError> {
+        let row = sqlx::query("SELECT whom FROM suppressions WHERE whom = $1")
+            .bind(domain_of(whom.as_str()))
+            .fetch_optional(&self.writer)
+            .await?;
+        let parse = |row: &AnyRow| {
+            text(row, "whom")?
+                .parse()
+                .map_err(|_| StoreError::Corrupt { what: "whom" })
+        };
+        row.as_ref().map(parse).transpose()
+    }
+
     /// `until` leaves what came on the list later.
     pub(super) async fn take_off(
         &self,

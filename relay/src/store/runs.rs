@@ -138,6 +138,7 @@ impl Store {
             });
         }
         Ok(Ledger {
+            attempts_before: 0,
             another_relay_since: self.find_another_relay().await?,
             comparing,
             written_to,

@@ -27,6 +27,46 @@ pub fn find<'a>(fields: &'a BTreeMap<String, String>, name: &str) -> Option<(&'a
     found.map(|(known, value)| (known.as_str(), value.as_str()))
 }
 
+/// Whether a cell says nothing: it is empty, or holds what a program writes where it has no value. Spreadsheets begin
+/// the names of their errors with `#` and write them large (`#N/A`, `#NAME?`, `#DIV/0!`; ECMA-376 part 1 §18.17.3),
+/// `LibreOffice` numbers them (`Err:508`), languages and databases have a word in one spelling. People are called Null,
+/// Nan and Nil: only what no name is written like counts.
+pub fn is_void(cell: &str) -> bool {
+    let cell = cell.trim();
+    let is_error = cell.strip_prefix('#').is_some_and(|name| {
+        let is_large = name
+            .chars()
+            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || "/_!?".contains(c));
+        is_large
+            && name.starts_with(|c: char| c.is_ascii_uppercase())
+            && (name.ends_with(['!', '?']) || matches!(name, "N/A" | "NV" | "GETTING_DATA"))
+    });
+    let is_numbered = cell.strip_prefix("Err:").is_some_and(|number| {
+        number.len() == 3 && number.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    let is_word = matches!(
+        cell,
+        "NULL"
+            | "null"
+            | "(null)"
+            | "[null]"
+            | "<null>"
+            | "\\N"
+            | "nan"
+            | "NaN"
+            | "None"
+            | "undefined"
+            | "<NA>"
+            | "N/A"
+            | "n/a"
+            | "[object Object]"
+    );
+    let is_dash = cell
+        .chars()
+        .all(|c| matches!(c, '-' | '\u{2010}'..='\u{2015}'));
+    is_error || is_numbered || is_word || is_dash
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +103,66 @@ mod tests {
                 expected,
                 "{name}"
             );
+        }
+    }
+
+    #[test]
+    fn what_a_program_writes_for_no_value_is_none_and_names_of_people_are() {
+        for void in [
+            "",
+            " ",
+            "#N/A",
+            "#REF!",
+            "#VALUE!",
+            "#NAME?",
+            "#DIV/0!",
+            "#NUM!",
+            "#NULL!",
+            "#SPILL!",
+            "#ERROR!",
+            "#GETTING_DATA",
+            "#NV",
+            "#NOMBRE?",
+            " #N/A ",
+            "Err:508",
+            "NULL",
+            "null",
+            "nan",
+            "NaN",
+            "None",
+            "undefined",
+            "\\N",
+            "<NA>",
+            "N/A",
+            "n/a",
+            "-",
+            "--",
+            "—",
+        ] {
+            assert!(is_void(void), "{void:?}");
+        }
+        for value in [
+            "Null",
+            "Nan",
+            "Nil",
+            "NA",
+            "Na",
+            "none of them",
+            "#1",
+            "#growth",
+            "#",
+            "#MadeInBerlin!",
+            "# 5!",
+            "Err: we",
+            "0",
+            "No",
+            "-5",
+            "A-",
+            "?",
+            "Undefined Ltd",
+            "NULL & Co",
+        ] {
+            assert!(!is_void(value), "{value:?}");
         }
     }
 }

@@ -141,9 +141,33 @@ fn find_other_format(bytes: &[u8]) -> Option<&'static str> {
         b"{\"", b"[{", b"{\n", b"{\r", b"[\n", b"[\r", b"{ \"", b"[ {",
     ]) {
         Some("JSON")
+    } else if is_binary(bytes) {
+        Some("no text: a picture, a program or another file of bytes")
     } else {
         None
     }
+}
+
+/// How much of a file is looked at for bytes that no text has.
+const BINARY_BYTES: usize = 4_096;
+
+/// So many strange bytes a text may have, as at its end where DOS marks it.
+const STRANGE_BYTES: usize = 3;
+
+/// Whether a file is none of text: a thirtieth of its beginning are controls that no text has in any encoding. Text of
+/// two bytes a letter (UTF-16) has a zero in every other place and nowhere else.
+fn is_binary(bytes: &[u8]) -> bool {
+    let start = bytes.get(..bytes.len().min(BINARY_BYTES)).unwrap_or(bytes);
+    let is_control = |byte: &u8| matches!(byte, 1..=8 | 0x0E..=0x1A | 0x1C | 0x7F);
+    let n_controls = start.iter().filter(|byte| is_control(byte)).count();
+    let n_zeros = |first: usize| {
+        let places = start.iter().skip(first).step_by(2);
+        places.filter(|byte| **byte == 0).count()
+    };
+    let (even, odd) = (n_zeros(0), n_zeros(1));
+    let is_wide = even.max(odd) > start.len() / 8 && even.min(odd) <= start.len() / 64;
+    let n_strange = n_controls + if is_wide { 0 } else { even + odd };
+    n_strange > STRANGE_BYTES && n_strange * 30 > start.len()
 }
 
 /// The first cell whose letters are wrong.

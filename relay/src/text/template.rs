@@ -65,7 +65,7 @@ pub fn render(template: &str, fields: &BTreeMap<String, String>) -> Result<Strin
             Part::Field(field) => field,
         };
         let cell = field::find(fields, field.name).map(|(_, cell)| cell);
-        let cell = cell.filter(|cell| !cell.trim().is_empty());
+        let cell = cell.filter(|cell| !field::is_void(cell));
         let filled = cell
             .or(field.default)
             .ok_or_else(|| TemplateError::Missing {
@@ -179,6 +179,7 @@ mod tests {
             ("first_name".to_owned(), "Ann".to_owned()),
             ("last name".to_owned(), "Smith".to_owned()),
             ("company".to_owned(), " ".to_owned()),
+            ("town".to_owned(), "#N/A".to_owned()),
             ("price (eur)".to_owned(), "5".to_owned()),
         ]);
         let missing = |field: &str| {
@@ -210,6 +211,8 @@ mod tests {
             ("at {{company | default: \"a|b\"}}", Ok("at a|b")),
             ("at {{company | default: \"\"}}!", Ok("at !")),
             ("at {{company}}", missing("company")),
+            ("in {{town | default: \"your town\"}}", Ok("in your town")),
+            ("in {{town}}", missing("town")),
             ("at {{city}}", missing("city")),
             ("at {{city", unclosed("city")),
             ("at {{city\n}}", unclosed("city\n}}")),

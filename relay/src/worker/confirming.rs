@@ -41,8 +41,9 @@ pub(super) async fn meet(
         return suspect(app, inbox, memory, evidence).await;
     }
     memory.mailbox.close().await;
+    let words = evidence.words();
     note_failing(app, inbox, memory, evidence).await?;
-    memory.rest(app, &inbox.id, app.config.timing.first_retry_after);
+    memory.rest(app, inbox, app.config.timing.first_retry_after, words);
     Ok(memory.resting_until)
 }
 

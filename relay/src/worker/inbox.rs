@@ -18,6 +18,7 @@ use super::settling::settle;
 use super::{WorkError, sending};
 use crate::app::App;
 use crate::engine::pace::pace;
+use crate::store::StoreError;
 use crate::store::inbox::Inbox;
 
 /// How long a connection is kept for the next message: a server may close one that says nothing for longer than five
@@ -42,6 +43,7 @@ pub(super) async fn run(
                 own_faults = 0;
                 next
             }
+            Err(WorkError::Store(StoreError::NotFound { .. })) if !exists(&app, &id).await => break,
             Err(error) => {
                 tracing::error!(inbox = %id, error = &error as &dyn std::error::Error, "the inbox's work failed");
                 let delay = grown(
@@ -66,6 +68,17 @@ pub(super) async fn run(
         }
     }
     memory.mailbox.close().await;
+    if !exists(&app, &id).await {
+        app.bell.forget_inbox(&id);
+    }
+}
+
+/// Whether the inbox is still on record; a database that does not answer has not lost it.
+async fn exists(app: &App, id: &InboxId) -> bool {
+    !matches!(
+        app.store.load_inbox(id).await,
+        Err(StoreError::NotFound { .. })
+    )
 }
 
 /// One look at the inbox; answers when to look again. A failure of a server is dealt with here; what comes
@@ -88,6 +101,7 @@ async fn look(
 /// What waits for an inbox that rests is not due meanwhile, so the ledger has to know.
 async fn keep_rest(app: &App, id: &InboxId, memory: &mut Memory) -> Result<(), WorkError> {
     let is_resting = memory.resting_until.is_some();
+    app.bell.note_rest(id, memory.find_rest());
     if is_resting != memory.is_resting_on_record {
         app.store
             .put_resting(id, is_resting, app.clock.now())
@@ -135,6 +149,7 @@ async fn look_at(
             Ok(()) => {
                 if memory.resting_until.is_none() {
                     memory.faults = 0;
+                    memory.rested = None;
                 }
                 if dismissed.is_some() && memory.worked.both() {
                     perform(app, inbox, memory, Event::Worked).await?;
@@ -158,6 +173,9 @@ async fn work(
         return Ok(());
     }
     memory.resting_until = None;
+    if memory.faults == 0 {
+        memory.rested = None;
+    }
     keep_rest(app, &inbox.id, memory).await?;
     if inbox.gap_open || memory.read_at.is_none_or(|at| at <= now) {
         read_inbox(app, inbox, &mut memory.mailbox).await?;
@@ -173,7 +191,11 @@ async fn work(
     }
     let Some((_, provider)) = app.providers.find(&inbox.provider) else {
         tracing::error!(inbox = %inbox.address, provider = %inbox.provider, "the provider is not in the configuration");
-        memory.rest(app, &inbox.id, UNCONFIGURED_AGAIN_AFTER);
+        let words = format!(
+            "the provider {} is not in the configuration",
+            inbox.provider
+        );
+        memory.rest(app, inbox, UNCONFIGURED_AGAIN_AFTER, words);
         return Ok(());
     };
     if app.bell.take_look(&inbox.id) {

@@ -9,9 +9,11 @@ use protocol::timestamp::Timestamp;
 use super::mailbox::Mailbox;
 use super::settling::Copied;
 use crate::app::App;
+use crate::bell::Rest;
 use crate::clock::Mark;
 use crate::config::Timing;
 use crate::engine::jitter::jittered;
+use crate::store::inbox::Inbox;
 
 /// How late a reading may be before the time since the last one counts as a gap.
 const JUMP: Duration = Duration::from_mins(1);
@@ -22,6 +24,8 @@ pub(super) struct Memory {
     pub(super) mailbox: Mailbox,
     /// Nothing is tried before this instant, after a fault that passes.
     pub(super) resting_until: Option<Timestamp>,
+    /// Since when it rests, and what was met last.
+    pub(super) rested: Option<(Timestamp, String)>,
     /// Whether the ledger knows that the inbox rests.
     pub(super) is_resting_on_record: bool,
     /// Whether a failure is on record that nothing has ended yet.
@@ -94,10 +98,26 @@ impl Memory {
     }
 
     /// Nothing is tried for `delay`, and for twice as long each time the fault goes on, a fifth more or less.
-    pub(super) fn rest(&mut self, app: &App, inbox: &InboxId, delay: Duration) {
+    pub(super) fn rest(&mut self, app: &App, inbox: &Inbox, delay: Duration, words: String) {
         let delay = grown(&app.config.timing, delay, self.faults);
         self.faults = self.faults.saturating_add(1);
-        self.resting_until = Some(app.clock.now() + spread(app, inbox, "rest", delay));
+        let now = app.clock.now();
+        let until = now + spread(app, &inbox.id, "rest", delay);
+        tracing::info!(inbox = %inbox.address, %until, %words, "the inbox rests");
+        let since = self.rested.as_ref().map_or(now, |(since, _)| *since);
+        self.rested = Some((since, words));
+        self.resting_until = Some(until);
+    }
+
+    /// Until when it rests, as it is told.
+    pub(super) fn find_rest(&self) -> Option<Rest> {
+        let (since, words) = self.rested.clone()?;
+        let until = self.resting_until?;
+        Some(Rest {
+            since,
+            until,
+            words,
+        })
     }
 }
 

@@ -25,6 +25,7 @@ use crate::credentials::{Credentials, inbox_context, reconnect_context};
 use crate::engine::identity::{Claimed, is_owner};
 use crate::failure::Failure;
 use crate::oauth::{self, Tokens, id_token};
+use crate::store::StoreError;
 use crate::store::inbox::{Identity, Inbox};
 use crate::store::reconnect::{Advance, Reconnect, SignedIn};
 use crate::store::resume::Outage;
@@ -46,7 +47,8 @@ pub(super) async fn run(
     let mut delay = app.config.timing.first_retry_after;
     loop {
         let next = match Box::pin(advance(&app, &id)).await {
-            Ok(Next::Over) => break,
+            // Where it is not on record, its inbox was removed.
+            Ok(Next::Over) | Err(WorkError::Store(StoreError::NotFound { .. })) => break,
             Ok(Next::Stage) => {
                 if *stop.borrow() {
                     return;
@@ -152,6 +154,10 @@ async fn settle(
 ) -> Result<Next, WorkError> {
     let now = app.clock.now();
     let evidence = failure.clone().at(inbox.provider.clone(), now);
+    if is_mistyped(inbox, &failure) {
+        refuse(app, reconnect, inbox, &evidence, Some(Cause::SettingsWrong)).await?;
+        return Ok(Next::Over);
+    }
     let shown = cause.unwrap_or_else(|| classify(&evidence));
     let passes = shown.card().persistence == Persistence::Transient;
     if passes && now < reconnect.expires_at {
@@ -159,6 +165,22 @@ async fn settle(
     }
     refuse(app, reconnect, inbox, &evidence, cause).await?;
     Ok(Next::Over)
+}
+
+/// Whether nothing answers at a server that never answered before: then its name or its port is wrong sooner than that it
+/// is away, and the person who has just typed them is there to look.
+fn is_mistyped(inbox: &Inbox, failure: &Failure) -> bool {
+    let was_never_connected = matches!(
+        inbox.connection,
+        Connection::Disconnected {
+            cause: Cause::NeverConnected,
+            ..
+        }
+    );
+    was_never_connected
+        && matches!(failure.party, Party::Smtp | Party::Imap)
+        && failure.stage == At::Connect
+        && matches!(failure.said, Said::Io { .. })
 }
 
 /// Ends the reconnect, and says so.

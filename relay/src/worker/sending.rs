@@ -319,10 +319,11 @@ async fn conclude(
 ) -> Result<(), WorkError> {
     match (does, evidence) {
         (InboxDoes::GoOn, _) | (InboxDoes::BeProbed, None) => {}
-        (InboxDoes::WaitFor(delay), _) => {
+        (InboxDoes::WaitFor(delay), evidence) => {
             if !delay.is_zero() {
                 memory.mailbox.close_smtp().await;
-                memory.rest(app, &inbox.id, delay);
+                let words = evidence.map_or_else(String::new, |evidence| evidence.words());
+                memory.rest(app, inbox, delay, words);
             }
         }
         (InboxDoes::BeProbed, Some(evidence)) => {

@@ -5,6 +5,7 @@ mod app;
 mod causes;
 mod cli;
 mod cli_reconnect;
+mod cli_words;
 mod dues;
 mod held;
 mod hostile;

@@ -6,6 +6,7 @@
 mod arrivals;
 mod confirming;
 mod corrected;
+mod corrections;
 mod doors;
 mod endings;
 mod folders;

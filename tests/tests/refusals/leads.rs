@@ -75,6 +75,29 @@ pub(crate) static ROWS: &[Row] = &[
         words: "row 4: expected a mail address such as jane@acme.example in column \"email\", found \"nobody\"; correct it or remove the row, or leave it out (--skip-unusable)",
     },
     Row {
+        case: "several people in one cell",
+        how: How::Import(
+            b"email,name\nann@a.example,Ann\n\"Cy <cy@c.example>, Di <di@d.example>\",Cy\n",
+        ),
+        code: "422 invalid",
+        place: "field email, row 3",
+        words: "row 3: expected one mail address in column \"email\", found \"Cy <cy@c.example>, Di <di@d.example>\"; give each address a row of its own, or leave it out (--skip-unusable)",
+    },
+    Row {
+        case: "no address but that of who sells",
+        how: How::Import(b"name,owner email\nAnn,me@us.example\n"),
+        code: "422 invalid",
+        place: "field email, row 1",
+        words: "row 1: the only column with mail addresses is \"owner email\", which by its name is not the lead's: add the column with the leads' addresses, or name this one \"email\" if they are in it",
+    },
+    Row {
+        case: "error of a spreadsheet in a cell that a message names",
+        how: How::Import(b"email,name\nann@a.example,Ann\nbob@b.example,#N/A\n"),
+        code: "422 invalid",
+        place: "field name, row 3",
+        words: "row 3: expected something for {{name}}, which the messages name, found \"#N/A\", which programs write for no value; fill it, or give the message a default: {{name | default: \"there\"}}, or leave it out (--skip-unusable)",
+    },
+    Row {
         case: "letters in an encoding that is not known",
         how: How::Import(b"email,name\nann@a.example,Ann\nbjoern@b.example,Bj\x94rn\n"),
         code: "422 invalid",

@@ -130,36 +130,30 @@ impl Terminal<'_> {
         let started = start_or_join(self.client, self.inbox).await?;
         let reconnect = started.reconnect;
         let waits = reconnect.state == ReconnectState::Started;
-        let method = match (grant, started.authorization) {
-            (Some(grant), _) if waits => {
-                hand_over(self.client, &reconnect, &grant).await?;
-                Method::Other
-            }
-            (Some(_), _) => {
-                return Err(ReconnectError::UnderWay {
-                    reconnect: reconnect.id,
-                });
-            }
+        let begun = match (grant, started.authorization) {
+            (Some(grant), _) if waits => hand_over(self.client, &reconnect, &grant)
+                .await
+                .map(|()| Method::Other),
+            (Some(_), _) => Err(ReconnectError::UnderWay {
+                reconnect: reconnect.id.clone(),
+            }),
             (None, Some(_)) if arguments.link => {
-                self.send_link(&reconnect).await?;
-                Method::Page
+                self.send_link(&reconnect).await.map(|()| Method::Page)
             }
-            (None, Some(authorization)) => {
-                match self.visit(&reconnect, &authorization, config).await {
-                    Ok(method) => method,
-                    Err(error) => {
-                        // One that was under way may still be finished where it was begun.
-                        if !started.joined {
-                            self.give_up(&reconnect.id, &error).await?;
-                        }
-                        return Err(error);
-                    }
-                }
-            }
-            (None, None) if waits => return Err(ReconnectError::NoPage),
-            (None, None) => Method::Other,
+            (None, Some(authorization)) => self.visit(&reconnect, &authorization, config).await,
+            (None, None) if waits => Err(ReconnectError::NoPage),
+            (None, None) => Ok(Method::Other),
         };
-        self.follow(reconnect.id, method).await
+        match begun {
+            Ok(method) => self.follow(reconnect.id, method).await,
+            Err(error) => {
+                // One that was under way may still be finished where it was begun.
+                if !started.joined {
+                    self.give_up(&reconnect.id, &error).await?;
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Prints a link; whoever opens it is sent to the provider by the relay, which takes what comes of it.

@@ -56,7 +56,7 @@ pub(super) fn parse_address(cell: &str) -> Result<Address, NoAddress> {
     if let Some(address) = parse_one(text) {
         return Ok(address);
     }
-    let parts = text.split([',', ';', ' ', '\n', '/', '|', '<', '>']);
+    let parts = text.split(|c: char| c.is_whitespace() || ",;/|<>()[]&+".contains(c));
     let n_addresses = parts
         .filter(|part| parse_one(part.trim()).is_some())
         .count();

@@ -53,6 +53,16 @@ pub enum LeadsError {
         /// Its cells.
         found: Vec<String>,
     },
+    /// The column with addresses is somebody else's by its name.
+    #[error(
+        "row {row}: the only column with mail addresses is {name:?}, which by its name is not the lead's: add the column with the leads' addresses, or name this one \"email\" if they are in it"
+    )]
+    NotTheLeads {
+        /// The row of the header.
+        row: u64,
+        /// The column.
+        name: String,
+    },
     /// Several columns hold addresses, and no name says which one is the lead's.
     #[error(
         "row {row}: several columns hold mail addresses: {}; name the one to write to \"email\"",
@@ -93,6 +103,7 @@ impl LeadsError {
             | Self::Letters { row, .. }
             | Self::TooLarge { row }
             | Self::NoAddressColumn { row, .. }
+            | Self::NotTheLeads { row, .. }
             | Self::Ambiguous { row, .. } => Some(*row),
             Self::Empty | Self::NoLeads | Self::OtherFormat { .. } => None,
         }
@@ -146,6 +157,8 @@ pub enum Fault {
     Empty {
         /// The field, as the message names it.
         field: String,
+        /// What a program wrote there for no value, as `#N/A`; nothing where the cell is empty.
+        found: String,
     },
     /// Letters that were lost or read wrongly before the file was saved.
     Garbled {
@@ -192,12 +205,15 @@ impl Unusable {
                 format!("{address}, which is in this campaign already"),
                 "remove the row",
             ),
-            Fault::Empty { field } => (
+            Fault::Empty { field, found } => (
                 format!(
                     "something for {{{{{}}}}}, which the messages name",
                     shorten(field)
                 ),
-                "an empty cell".to_owned(),
+                match found.as_str() {
+                    "" => "an empty cell".to_owned(),
+                    found => format!("{found:?}, which programs write for no value"),
+                },
                 "fill it, or give the message a default: {{name | default: \"there\"}}",
             ),
             Fault::Garbled { found } => (

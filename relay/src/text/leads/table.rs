@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::cell::{clean, parse_address};
+use super::cell::{NoAddress, clean, parse_address};
 use super::{ADDRESS_COLUMN, LeadsError};
 use crate::text::field::fold;
 
@@ -34,7 +34,9 @@ enum Hint {
     Some,
     /// Nothing.
     None,
-    /// Somebody else's, or the second of several.
+    /// The second of several, or a copy.
+    Second,
+    /// Somebody else's: who sells to the lead, or wrote the list.
     Other,
 }
 
@@ -120,7 +122,7 @@ const ADDRESS: &[&str] = &[
     "contact",
 ];
 
-/// Words of a column that holds somebody else's address, or one beside another.
+/// Words of a column that holds somebody else's address.
 const OTHER: &[&str] = &[
     "owner",
     "manager",
@@ -131,6 +133,20 @@ const OTHER: &[&str] = &[
     "modified",
     "rep",
     "referrer",
+    "executive",
+    "seller",
+    "assigned",
+    "assignee",
+    "agent",
+    "besitzer",
+    "propriétaire",
+    "propietario",
+    "proprietario",
+    "verantwortlicher",
+];
+
+/// Words of a column that holds one address beside another.
+const SECOND: &[&str] = &[
     "cc",
     "bcc",
     "backup",
@@ -145,11 +161,6 @@ const OTHER: &[&str] = &[
     "3",
     "4",
     "5",
-    "besitzer",
-    "propriétaire",
-    "propietario",
-    "proprietario",
-    "verantwortlicher",
     "zweite",
     "autre",
     "otro",
@@ -163,8 +174,12 @@ impl Hint {
         }
         let is_mail = MAIL.iter().any(|word| folded.contains(word));
         let words: Vec<String> = words_of(name);
-        if words.iter().any(|word| OTHER.contains(&word.as_str())) {
+        let has = |of: &[&str]| words.iter().any(|word| of.contains(&word.as_str()));
+        if has(OTHER) {
             return Self::Other;
+        }
+        if has(SECOND) {
+            return Self::Second;
         }
         if !is_mail {
             return Self::None;
@@ -207,9 +222,19 @@ fn words_of(name: &str) -> Vec<String> {
 /// A column of the sample.
 #[derive(Default)]
 struct Column {
-    /// The places of its addresses among the rows, and what they are.
+    /// Its addresses; several in one cell count as one.
     addresses: HashSet<String>,
+    /// How many cells hold them.
+    n_cells: usize,
+    /// The place of the first among the rows.
     first: usize,
+}
+
+impl Column {
+    /// Whether its addresses come again and again, as those of the few who write to many do.
+    fn is_repeated(&self) -> bool {
+        self.addresses.len() < self.n_cells
+    }
 }
 
 /// Finds the table in the first rows of a list.
@@ -261,6 +286,16 @@ pub(super) fn find_table(sample: &[SampleRow]) -> Result<Table, LeadsError> {
     };
     let address_idx = choose(cells, &columns, best_idx)
         .map_err(|names| LeadsError::Ambiguous { row: *row, names })?;
+    let name = cells
+        .get(address_idx)
+        .map(String::as_str)
+        .unwrap_or_default();
+    if Hint::of(name) == Hint::Other {
+        return Err(LeadsError::NotTheLeads {
+            row: *row,
+            name: name.to_owned(),
+        });
+    }
     Ok(name_columns(Some(*row), cells, address_idx))
 }
 
@@ -292,13 +327,18 @@ fn read_columns(sample: &[SampleRow]) -> HashMap<usize, Column> {
             .enumerate()
             .filter(|(_, cell)| cell.contains(['@', '＠']))
         {
-            if let Ok(address) = parse_address(cell) {
-                let column = columns.entry(idx).or_insert_with(|| Column {
-                    first: at,
-                    ..Column::default()
-                });
-                column.addresses.insert(address.as_str().to_owned());
-            }
+            let held = match parse_address(cell) {
+                Ok(address) => address.as_str().to_owned(),
+                // The rows will be complained of; the column is the one all the same.
+                Err(NoAddress::Several) => cell.clone(),
+                Err(NoAddress::Other) => continue,
+            };
+            let column = columns.entry(idx).or_insert_with(|| Column {
+                first: at,
+                ..Column::default()
+            });
+            column.addresses.insert(held);
+            column.n_cells += 1;
         }
     }
     columns
@@ -330,15 +370,33 @@ fn choose(
     best_idx: Option<usize>,
 ) -> Result<usize, Vec<String>> {
     let n_addresses = |idx: usize| columns.get(&idx).map_or(0, |column| column.addresses.len());
+    // Leads are written to once; who writes to them stands in many rows, whatever the column is called.
+    let is_varied = |column: &Column| !column.is_repeated() && column.addresses.len() > 1;
+    let has_varied = columns.values().any(is_varied);
+    let hint_of = |idx: usize, name: &str| match Hint::of(name) {
+        hint @ (Hint::Some | Hint::None | Hint::Second)
+            if has_varied && columns.get(&idx).is_some_and(Column::is_repeated) =>
+        {
+            hint.max(Hint::Other)
+        }
+        hint => hint,
+    };
+    let is_somebodys = |idx: usize| {
+        names
+            .get(idx)
+            .is_some_and(|name| hint_of(idx, name) == Hint::Other)
+    };
+    let best_is_other = columns.keys().all(|idx| is_somebodys(*idx));
     let mut hinted: Vec<(Hint, usize)> = names
         .iter()
         .enumerate()
-        .map(|(idx, name)| (Hint::of(name), idx))
-        // A column that says "email" is the one, also where it holds none.
+        .map(|(idx, name)| (hint_of(idx, name), idx))
+        // A column that says "email" is the one, also where it holds none; so is any that says mail and nothing else
+        // where the others are somebody else's.
         .filter(|(hint, idx)| {
             *hint == Hint::Ours
                 || n_addresses(*idx) > 0
-                || best_idx.is_none() && *hint <= Hint::Mail
+                || (best_idx.is_none() || best_is_other) && *hint <= Hint::Mail
         })
         .collect();
     hinted.sort_by_key(|(hint, idx)| (*hint, usize::MAX - n_addresses(*idx), *idx));
@@ -348,7 +406,8 @@ fn choose(
     let rivals: Vec<usize> = hinted
         .iter()
         .filter(|(other, idx)| {
-            *other == hint
+            // Mail among other words says not whose: "account executive email" beside "contact".
+            (*other == hint || hint == Hint::Some && *other == Hint::None)
                 && 2 * n_addresses(*idx) > n_addresses(first)
                 && differ(columns, first, *idx)
         })

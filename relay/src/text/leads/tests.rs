@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod whose;
+
 /// The leads as `row address`, with the other cells behind it; or the words of the refusal.
 fn read(bytes: &[u8]) -> String {
     let list = match parse(bytes) {

@@ -4,6 +4,7 @@
 use super::super::field::fold;
 use words::{Style, Words, is_placeholder, words_of};
 
+mod forms;
 mod html;
 mod words;
 
@@ -33,6 +34,8 @@ pub struct Marker {
 pub enum Kind {
     /// A field; what to write for it.
     Field(String),
+    /// A place to be filled that says not with what: `{0}`, `%s`, `[____]`.
+    Blank,
     /// Alternatives of which one is to be chosen.
     Alternatives,
     /// A condition or another statement.
@@ -45,6 +48,9 @@ impl Kind {
     fn advice(&self) -> String {
         match self {
             Self::Field(name) => format!("write {{{{{name}}}}} for the cell of that column"),
+            Self::Blank => {
+                "nothing fills it: write the name of a column there, as in {{first_name}}".to_owned()
+            }
             Self::Alternatives => "nothing chooses among alternatives: write one of them".to_owned(),
             Self::Statement => {
                 "there are no conditions: write {{name | default: \"there\"}} for a cell that may be empty".to_owned()
@@ -121,26 +127,31 @@ impl Scan<'_> {
             '[' => self.brackets(at),
             '<' => self.angles(at),
             '«' => self.enclosed(at, "«", "»", Words::is_strong),
-            '(' => self.enclosed(at, "((", "))", |words| words.is_held),
+            '‹' => self.enclosed(at, "‹", "›", Words::is_strong),
+            '(' => self
+                .enclosed(at, "((", "))", |words| words.is_held)
+                .or_else(|| self.parentheses(at)),
             '*' if self.starts(at, "*|") => {
                 let end = self.find(at + 2, "|*")?;
                 Some((end + 2, self.field(at + 2, end)))
             }
-            '%' => self.percent(at),
+            '%' => self.conversion(at).or_else(|| self.percent(at)),
             '$' => self.dollar(at),
             '&' => html::entity(self.text, at).map(|end| (end, Kind::Html)),
             '@' => self
                 .doubled(at, |words| words.is_held)
                 .or_else(|| self.property(at)),
             '#' => self.doubled(at, |words| words.is_held || words.style == Style::Large),
-            '*' | '_' => self.doubled(at, |words| {
-                words.is_strong() || words.is_held && words.style == Style::Large
-            }),
+            '*' | '_' => self
+                .doubled(at, |words| {
+                    words.is_strong() || words.is_held && words.style == Style::Large
+                })
+                .or_else(|| self.gap(at)),
             '|' => self.doubled(at, |words| words.is_held && words.style == Style::Large),
             '-' | '~' | '^' | '!' | '=' | ':' | '+' | '§' | '¤' => {
                 self.doubled(at, |words| words.is_held)
             }
-            c if c.is_alphabetic() => self.bare(at),
+            c if c.is_alphabetic() => self.bare(at).or_else(|| self.gap(at)),
             _ => None,
         }
     }
@@ -235,13 +246,19 @@ impl Scan<'_> {
         if inner.contains('|') {
             let start = inner.trim_start();
             let is_code = start.starts_with(['"', '\''])
-                || ["||", ";", "=>", "=="]
+                || ["||", ";", "=>", "==", " > ", " < "]
                     .iter()
                     .any(|code| inner.contains(code));
             return (!is_code).then_some((end, Kind::Alternatives));
         }
         if inner.contains(['\n', OURS]) {
             return None;
+        }
+        if let Some(kind) = self.statement(&inner) {
+            return Some((end, kind));
+        }
+        if self.is_position(at, &inner) || inner.trim().is_empty() && self.is_salutation(at, end) {
+            return Some((end, Kind::Blank));
         }
         if self.before(at) == Some('$')
             && to > at + 2
@@ -261,10 +278,11 @@ impl Scan<'_> {
             let has_sigil = bare != inner.trim() || matches!(before, Some('$' | '#' | '@' | '!'));
             let is_apart = !Self::is_letter(before) && !matches!(before, Some(')' | '\\' | ']'));
             let is_long = bare.chars().count() > 1;
-            let is_one = !is_command
-                && (words.is_held
-                    || (words.style == Style::Snake)
-                    || (is_long && (has_sigil || (is_apart && !is_padded))));
+            // In an address of the web, as templates of such addresses have them.
+            let is_own = !self.is_in_link(at)
+                && ((words.style == Style::Snake)
+                    || (is_long && !words.is_prose && (has_sigil || (is_apart && !is_padded))));
+            let is_one = !is_command && (words.is_held || is_own);
             return is_one.then(|| (end, self.named(&inner)));
         }
         // `{name:there}`
@@ -313,6 +331,18 @@ impl Scan<'_> {
         if self.get(end) == Some('(') {
             return None;
         }
+        if let Some(kind) = self.statement(&inner) {
+            return Some((end, kind));
+        }
+        if forms::is_gap(&inner) || forms::is_open(&inner) && self.is_salutation(at, end) {
+            return Some((end, Kind::Blank));
+        }
+        if forms::are_slashed(&inner) && !Self::is_letter(self.before(at)) {
+            return Some((end, Kind::Alternatives));
+        }
+        if let Some(kind) = self.with_default(&inner) {
+            return Some((end, kind));
+        }
         let bare = inner.trim_matches(|c: char| " $#@!~^%:*-_=+|".contains(c));
         if bare.contains('|') {
             let mut parts = bare.split('|');
@@ -330,7 +360,13 @@ impl Scan<'_> {
         }
         let words = Words::parse(bare, self.columns)?;
         let is_index = Self::is_letter(self.before(at)) && !words.is_strong();
-        (!is_index && (words.is_held || (words.style == Style::Snake) || words.is_request))
+        // "[The company] grows" is what a writer puts into somebody's words.
+        let is_inserted = ["The ", "the ", "A ", "a "]
+            .iter()
+            .any(|article| bare.starts_with(article));
+        let is_held = words.is_held && !is_inserted;
+        (!is_index
+            && (is_held || words.is_noun || (words.style == Style::Snake) || words.is_request))
             .then(|| (end, self.named(&inner)))
     }
 
@@ -348,7 +384,7 @@ impl Scan<'_> {
         }
         if self.starts(at, "<<") {
             let to = self.find(at + 2, ">>")?;
-            let words = self.words(at + 2, to)?;
+            let words = Words::parse(self.slice(at + 2, to).trim(), self.columns)?;
             let is_tight = self.slice(at + 2, to).trim() == self.slice(at + 2, to);
             return (is_tight || words.is_held).then(|| (to + 2, self.field(at + 2, to)));
         }
@@ -434,7 +470,10 @@ impl Scan<'_> {
         })?;
         let inner = self.slice(at + 1, to);
         let words = Words::parse(inner.rsplit('.').next()?, self.columns)?;
-        (inner.contains(['.', '_']) && words.is_strong()).then(|| (to, self.field(at + 1, to)))
+        // `@TheCompany` is whom people follow.
+        let is_name = words.style == Style::Camel && inner.to_lowercase().ends_with("name");
+        (words.is_strong() && (inner.contains(['.', '_']) || is_name))
+            .then(|| (to, self.field(at + 1, to)))
     }
 
     /// The same sign, once or more, on both sides of a name: `#NAME#`, `-name-`, `__first_name__`.
@@ -476,6 +515,10 @@ impl Scan<'_> {
             return None;
         }
         if self.get(to) == Some('.') && Self::is_letter(self.get(to + 1)) {
+            return None;
+        }
+        // A key of JSON.
+        if self.starts(to, "\":") || self.starts(to, "\" :") {
             return None;
         }
         let written = self.slice(at, to);

@@ -41,7 +41,7 @@ pub(super) static FORM: Form = Form {
         "Microsoft's form does not take the last one, because it is http: add it in the manifest, as the guide shows.",
     ),
     missing: Some(
-        "A sign-in at Microsoft does not complete yet: the relay cannot tell who signed in there, and refuses.",
+        "Microsoft vouches for no address: at the first connection of an inbox you confirm which account signed in. SMTP AUTH must be on for its mailbox, also with this sign-in. Password sign-ins to SMTP go off by default at the end of December 2026 in tenants that are there already; an administrator may switch them on again.",
     ),
 };
 

@@ -88,7 +88,7 @@ pub(super) fn is_element(name: &str) -> bool {
 }
 
 /// The end of a tag that begins here and is meant as one: it ends an element, has attributes, or stands alone. A tag
-/// that only opens may be spoken about.
+/// that only opens may be spoken about, unless it begins a line or text follows it at once.
 pub(super) fn tag(text: &[char], at: usize) -> Option<usize> {
     let rest = text.get(at..)?;
     let len = rest.iter().take(2_000).position(|c| *c == '>')? + 1;
@@ -109,7 +109,15 @@ pub(super) fn tag(text: &[char], at: usize) -> Option<usize> {
         let attributes = attributes.trim();
         let stands_alone = is_end || VOID.contains(&name.as_str());
         let is_bare = attributes.is_empty() || attributes == "/";
-        ELEMENTS.contains(&name.as_str()) && (attributes.contains('=') || stands_alone && is_bare)
+        let begins = at == 0 || text.get(at - 1) == Some(&'\n');
+        let is_joined = text.get(at + len).is_some_and(|c| c.is_alphanumeric());
+        let is_apart = begins
+            || at
+                .checked_sub(1)
+                .and_then(|at| text.get(at))
+                .is_some_and(|c| !c.is_alphanumeric());
+        let is_meant = stands_alone || begins || is_joined && is_apart;
+        ELEMENTS.contains(&name.as_str()) && (attributes.contains('=') || is_meant && is_bare)
     };
     is_one.then_some(at + len)
 }

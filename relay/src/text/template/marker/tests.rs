@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod sets;
+
 fn columns() -> Vec<String> {
     ["email", "first_name", "company", "opening line"]
         .map(str::to_owned)
@@ -95,12 +97,12 @@ fn markers_of_other_tools_are_found_by_their_form() {
         ("on [DATE]", "[DATE]"),
         ("see [link]", "[link]"),
         ("Hi [Recipient's Name],", "[Recipient's Name]"),
-        ("[if company]x[/if]", "[/if]"),
+        ("[if company]x[/if]", "[if company]"),
         ("Hi __NAME__,", "__NAME__"),
         ("Hi %FIRSTNAME|there%,", "%FIRSTNAME|there%"),
         ("Hi ${contact.name!''},", "{contact.name!''}"),
         ("Hi |*FNAME*|,", "*FNAME*"),
-        ("Hi (FirstName),", "FirstName"),
+        ("Hi (FirstName),", "(FirstName)"),
         ("Hi {FNAME},", "{FNAME}"),
         ("Hi {first_name}},", "{first_name}"),
         ("Hi :first_name,", "first_name"),
@@ -110,14 +112,14 @@ fn markers_of_other_tools_are_found_by_their_form() {
         ("Dzień dobry [Imię],", "[Imię]"),
         ("Здравствуйте, {имя}!", "{имя}"),
         // HTML
-        ("<p>Hi Ann</p>", "</p>"),
+        ("<p>Hi Ann</p>", "<p>"),
         ("Hi Ann,<br>I saw", "<br>"),
         ("Hi Ann,<br/>I saw", "<br/>"),
         (
             "<a href=\"https://a.example\">here</a>",
             "<a href=\"https://a.example\">",
         ),
-        ("<b>now</b>", "</b>"),
+        ("<b>now</b>", "<b>"),
         ("Hi&nbsp;Ann", "&nbsp;"),
         ("J&ouml;rg", "&ouml;"),
         ("It&#39;s", "&#39;"),
@@ -172,7 +174,7 @@ fn ordinary_writing_is_no_marker() {
         "I read your title, your name and your company's city.",
         "LinkedIn, YouTube, FullContact, iPhone, GmbH, snake_case, MAX_VALUE",
         "| name | company |\n|---|---|\n| Ann | A |",
-        "{x} {0} {} ${} {1,2}",
+        "{x} {} ${} {1,2}",
         "She wrote: \"[Company news] is out\"",
         "!important! ^up^ =so= +1+ :smile: :) ;-} :-{",
         "a_b_c __init__ __main__ _x_",

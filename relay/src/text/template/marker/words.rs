@@ -122,6 +122,11 @@ const HELD: &[&str] = &[
     "datum",
     "lien",
     "enlace",
+    "topic",
+    "event",
+    "competitor",
+    "benefit",
+    "pain",
 ];
 
 /// Words that stand beside those.
@@ -173,25 +178,45 @@ const BESIDE: &[&str] = &[
     "model",
     "recipients",
     "data",
+    "point",
 ];
 
 /// Words that ask for a text to be put in.
-const REQUESTS: &[&str] = &[
+const COMMANDS: &[&str] = &[
     "insert",
     "enter",
-    "your",
     "fill",
     "todo",
     "tbd",
     "placeholder",
     "replace",
     "add",
-    "their",
+];
+
+/// Words that ask for one beside a noun, and stand in prose too.
+const POSSESSIVE: &[&str] = &["your", "their"];
+
+/// Words of sentences, and of no name of a field: articles, pronouns, prepositions, conjunctions, auxiliaries and
+/// adverbs of degree. Each class is closed: a language gets no new ones.
+const FUNCTION: &[&str] = &[
+    "a", "an", "the", "this", "that", "these", "those", "it", "they", "them", "we", "us", "i",
+    "he", "she", "one", "and", "or", "but", "nor", "if", "in", "on", "at", "by", "for", "from",
+    "to", "with", "as", "into", "than", "is", "are", "was", "were", "be", "been", "has", "have",
+    "had", "do", "does", "did", "can", "will", "not", "no", "so", "very", "too", "quite", "only",
+    "just", "even", "really", "what", "who", "which", "when", "where", "how", "see", "der", "die",
+    "das", "dem", "den", "des", "ein", "eine", "einen", "einer", "und", "oder", "le", "les", "un",
+    "une", "et", "ou", "el", "los", "las", "una", "y", "o", "il", "lo", "gli", "um", "uma", "het",
+    "een", "en",
 ];
 
 /// Whether a word only asks.
 pub(super) fn is_placeholder(word: &str) -> bool {
-    REQUESTS.contains(&word) || matches!(word, "here" | "the" | "my")
+    COMMANDS.contains(&word) || POSSESSIVE.contains(&word) || matches!(word, "here" | "the" | "my")
+}
+
+/// Whether a word is one of a sentence.
+pub(super) fn is_function(word: &str) -> bool {
+    FUNCTION.contains(&word)
 }
 
 /// The words of a name, in small letters: at what is no letter, and where a large letter follows a small one.
@@ -230,6 +255,10 @@ pub(super) enum Style {
 
 /// What may be the name of a field.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a mark of its own of one text, and any of them may go with any other"
+)]
 pub(super) struct Words {
     pub(super) style: Style,
     /// Every word speaks of what is known of a person, or it is the name of a column.
@@ -238,6 +267,14 @@ pub(super) struct Words {
     is_several: bool,
     /// It asks for a text to be put in.
     pub(super) is_request: bool,
+    /// It asks by a verb: "insert link".
+    pub(super) is_command: bool,
+    /// A word of sentences is among them.
+    pub(super) is_prose: bool,
+    /// Its last word is what a column holds, and those before it say which: "calendar link".
+    pub(super) is_noun: bool,
+    /// Each word begins with a capital letter.
+    pub(super) is_titled: bool,
 }
 
 impl Words {
@@ -259,18 +296,34 @@ impl Words {
         let folded = fold(name);
         let is_column =
             folded.chars().count() > 1 && columns.iter().any(|(column, _)| *column == folded);
-        let is_request = match words.as_slice() {
-            // Half a name, as a letter's fields are called.
-            [word] => matches!(word.as_str(), "first" | "last"),
-            words => words
-                .first()
-                .is_some_and(|word| REQUESTS.contains(&word.as_str())),
-        };
+        let first = words.first().map(String::as_str).unwrap_or_default();
+        let has_function = words.iter().any(|word| is_function(word));
+        let is_several = words.len() > 1;
+        let is_titled = name
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .all(|word| word.starts_with(char::is_uppercase));
+        // "your call" is prose, "your company", "Your Offer" and "your main problem" ask for a text.
+        let asks_for = is_several
+            && POSSESSIVE.contains(&first)
+            && (words.iter().any(is_held) || is_titled || words.len() > 2 && !has_function);
+        let is_command = is_several && COMMANDS.contains(&first);
+        // Half a name, as a letter's fields are called.
+        let is_half = !is_several && matches!(first, "first" | "last");
+        let is_noun = is_several
+            && words.len() < 5
+            && !has_function
+            && !POSSESSIVE.contains(&first)
+            && words.last().is_some_and(is_held);
         Some(Self {
             style: style(name),
             is_held: is_column || words.iter().all(is_word) && words.iter().any(is_held),
-            is_several: words.len() > 1 || words.iter().all(|word| is_fused(word)),
-            is_request,
+            is_several: is_several || words.iter().all(|word| is_fused(word)),
+            is_request: asks_for || is_command || is_half,
+            is_command,
+            is_prose: has_function,
+            is_noun,
+            is_titled,
         })
     }
 
