@@ -38,6 +38,9 @@ pub struct Doubt {
     pub size_bytes: Option<u64>,
 }
 
+/// Doubts of an inbox that may be open at a time.
+pub const OPEN_DOUBTS_AT_MOST: usize = 2;
+
 /// The sent folder, and where it stood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentPlace {

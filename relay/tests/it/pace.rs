@@ -25,6 +25,8 @@ use relay::store::delivery::{Claim, Ended, Job};
 use relay::store::inbox::NewInbox;
 use tempfile::TempDir;
 
+mod gate;
+
 const DAY: Duration = Duration::from_hours(24);
 const LEADS: u64 = 60;
 
