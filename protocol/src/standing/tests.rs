@@ -171,7 +171,10 @@ fn an_account_that_is_refused_as_a_dead_address_would_be_burns_no_lead_of_one_do
     for seed in 0..RUNS {
         let mut chance = Chance::new(seed);
         let mut world = list_of_few_domains(&mut chance, no_such_address(), true);
-        world.leads.iter_mut().for_each(|lead| lead.address = Address::Good);
+        world
+            .leads
+            .iter_mut()
+            .for_each(|lead| lead.address = Address::Good);
         world.block = Some(Block {
             from_try: 1 + usize::try_from(chance.below(30)).unwrap(),
             lasts: Duration::from_hours(1 + chance.below(48)),
@@ -179,7 +182,11 @@ fn an_account_that_is_refused_as_a_dead_address_would_be_burns_no_lead_of_one_do
             is_inbox_wide: false,
         });
         let told = play(&world);
-        assert_eq!((told.burnt, told.accepted), (0, 60), "seed {seed}: {told:?}");
+        assert_eq!(
+            (told.burnt, told.accepted),
+            (0, 60),
+            "seed {seed}: {told:?}"
+        );
         assert!(told.tried_in_block <= 3, "seed {seed}: {told:?}");
     }
 }

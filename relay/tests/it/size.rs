@@ -98,7 +98,10 @@ async fn live() -> World {
         is_marked: true,
     };
     let own = "jane@acme.example".parse().unwrap();
-    store.find_answered(inbox, &own, &answer, now).await.unwrap();
+    store
+        .find_answered(inbox, &own, &answer, now)
+        .await
+        .unwrap();
     let named = Named {
         delivery: Some("dlv_unknown".to_owned()),
         ..Named::default()

@@ -79,11 +79,7 @@ impl Gate {
     async fn send(&mut self, loses: bool, stores: &mut impl Iterator<Item = bool>) {
         while let Some(job) = self.claim().await {
             let now = self.world.clock.now();
-            let end = if loses {
-                End::Doubted
-            } else {
-                End::Accepted
-            };
+            let end = if loses { End::Doubted } else { End::Accepted };
             let event = if loses {
                 Event::Doubted { at: now }
             } else {
@@ -105,7 +101,10 @@ impl Gate {
                 told: Some(told),
             };
             let store = &self.world.store;
-            store.finish_delivery(&job, &ended, now, None).await.unwrap();
+            store
+                .finish_delivery(&job, &ended, now, None)
+                .await
+                .unwrap();
             let count = &mut self.count;
             if !loses || stores.next().unwrap_or_default() {
                 *count.stored.entry(job.id.clone()).or_default() += 1;
