@@ -117,9 +117,10 @@ fn list_of_few_domains(chance: &mut Chance, code: Alike, at_head: bool) -> World
         },
     });
     let leads = leads.collect();
-    let known = match chance.happens(30) {
-        true => ["d0.example".to_owned()].into(),
-        false => HashSet::new(),
+    let known = if chance.happens(30) {
+        HashSet::from(["d0.example".to_owned()])
+    } else {
+        HashSet::new()
     };
     World {
         leads,

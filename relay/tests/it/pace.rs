@@ -168,7 +168,7 @@ impl World {
         let Some((lived, absent)) = self.tries.last() else {
             return (false, true);
         };
-        let since = self.clock.lived() - *lived + (self.absent - *absent);
+        let since = (self.clock.lived() + self.absent).saturating_sub(*lived + *absent);
         let distance = self.budget.distance;
         (
             since < distance.mul_f64(0.8),

@@ -102,9 +102,10 @@ pub(super) fn find(head: &Head<'_>, answers_by_calendar: bool) -> Option<Answer>
     let answer = Answer {
         to: choose(named),
         from: head.from().filter(|_| !is_listed),
-        reply_to: match is_listed {
-            true => Vec::new(),
-            false => head.addresses("Reply-To"),
+        reply_to: if is_listed {
+            Vec::new()
+        } else {
+            head.addresses("Reply-To")
         },
         is_marked: answers_by_calendar
             || is_in_thread
