@@ -191,6 +191,8 @@ pub enum NoEvidence {
     SignedInAnew,
     /// In a day no later message showed that the server makes copies still.
     NoCanary,
+    /// The server refused the message that the inbox wrote to itself to show whether copies are made still.
+    CanaryRefused,
     /// The ledger was put back from a copy of its own: it may have been sent after that copy was made.
     Restored,
 }

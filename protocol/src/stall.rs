@@ -78,6 +78,13 @@ impl Failing {
         (failing, stall.filter(|_| is_news))
     }
 
+    /// The same failure, which still lasts at `now` although nothing met it again.
+    #[must_use]
+    pub fn seen_again(mut self, now: Timestamp) -> Self {
+        self.evidence.seen_at = now;
+        self
+    }
+
     /// Whether it is over because this worked. What a message was refused with is over when one is accepted; what
     /// hindered a sign-in or the reading, when that passes.
     pub fn is_over(&self, worked: Worked) -> bool {

@@ -45,6 +45,8 @@ const RUN_AT_MOST: usize = 5;
 const DEFERRED_IN_A_ROW: usize = 3;
 /// Controls that are refused before a person is asked.
 const CONTROLS_BEFORE_ASKING: u32 = 3;
+/// Controls within the first rest where what was met speaks of an address.
+const CONTROLS_IN_FIRST_REST: u32 = 3;
 /// Rests for the server before a person is asked: the first two take 20 minutes, the others an hour each.
 const SERVER_RESTS_BEFORE_ASKING: u32 = 26;
 /// Leads alike in a row that a person's "it is these addresses" covers before they are asked again.
@@ -74,6 +76,18 @@ impl Alike {
                 enhanced: reply.enhanced,
             }),
             _ => None,
+        }
+    }
+
+    /// Whether it speaks of the recipient's address: RFC 3463 §3.2, x.1.1 to x.1.3, x.1.6, x.1.10 (RFC 7505 §4.2), and
+    /// x.2.1, a mailbox that is switched off; without such a code 550 and 551 at RCPT (RFC 5321 §4.2.2). A server may
+    /// say so of what is the account's, so nothing more follows from it than how soon another address is tried.
+    fn speaks_of_an_address(&self) -> bool {
+        let enhanced = self.enhanced.map(|enhanced| enhanced.to_string());
+        match enhanced.as_deref() {
+            Some("5.1.1" | "5.1.2" | "5.1.3" | "5.1.6" | "5.1.10" | "5.2.1") => true,
+            Some(_) => false,
+            None => self.stage == Stage::Rcpt && matches!(self.code, Some(550 | 551)),
         }
     }
 
@@ -269,6 +283,21 @@ struct Judged {
     n_controls: u32,
     /// The domains that were tried last.
     domains: Vec<String>,
+}
+
+impl Judged {
+    /// How long the inbox rests before the next control. Where what it met speaks of an address it may be the leads'
+    /// all the same, and the first rest has several controls, from other places of the list each.
+    fn rest(&self, rests: &Rests) -> Duration {
+        let first = nth(&rests.control, 0);
+        if !self.refusal.alike.speaks_of_an_address() {
+            return nth(&rests.control, self.n_controls);
+        }
+        match self.n_controls.checked_sub(CONTROLS_IN_FIRST_REST) {
+            None => first / CONTROLS_IN_FIRST_REST,
+            Some(n) => nth(&rests.control, n.saturating_add(1)),
+        }
+    }
 }
 
 /// A rest of the inbox.
@@ -581,13 +610,14 @@ impl Standing {
         let mut domains = domains_of(&self.run);
         domains.truncate(RUN_AT_MOST);
         let effects = self.put_all_back();
-        self.judged = Some(Judged {
+        let judged = Judged {
             refusal,
             since: now,
             n_controls: 0,
             domains,
-        });
-        self.rest = Some(Rest::begin(nth(&rests.control, 0), now));
+        };
+        self.rest = Some(Rest::begin(judged.rest(rests), now));
+        self.judged = Some(judged);
         effects
     }
 
@@ -602,7 +632,7 @@ impl Standing {
             judged.domains.push(tried.domain.clone());
             let surplus = judged.domains.len().saturating_sub(RUN_AT_MOST);
             judged.domains.drain(..surplus);
-            self.rest = Some(Rest::begin(nth(&rests.control, judged.n_controls), now));
+            self.rest = Some(Rest::begin(judged.rest(rests), now));
             if judged.n_controls >= CONTROLS_BEFORE_ASKING && self.question.is_none() {
                 self.question = Some(Question::new(judged.refusal.clone(), false, now));
             }

@@ -38,6 +38,9 @@ pub struct Doubt {
     pub size_bytes: Option<u64>,
 }
 
+/// Doubts of an inbox that may be open at a time.
+pub const OPEN_DOUBTS_AT_MOST: usize = 2;
+
 /// The sent folder, and where it stood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentPlace {
@@ -133,8 +136,8 @@ pub struct Budgets {
 pub struct LastTry {
     /// The instant.
     pub at: Timestamp,
-    /// How long the relay had lived since then when it was loaded.
-    pub lived_since: Duration,
+    /// How long ago that is: what relays have lived since then, with the time on the wall in which none lived.
+    pub passed: Duration,
 }
 
 /// Whether an inbox may try a message now.

@@ -85,6 +85,8 @@ pub(super) struct Told {
     /// Tries that met the block before the first rest.
     pub(super) tried_in_block: usize,
     pub(super) suspected: bool,
+    /// The longest time from one acceptance to the next, or from the beginning to the first.
+    pub(super) stood: Duration,
     pub(super) tries: usize,
 }
 
@@ -126,6 +128,7 @@ pub(super) fn play(world: &World) -> Told {
     let mut known = world.known.clone();
     let (mut outside, mut block_since) = (0, None::<Timestamp>);
     let mut told = Told::default();
+    let mut accepted_at = start;
     while now < until {
         // A state that was stored is the state that goes on.
         if told.tries % 50 == 7 {
@@ -160,7 +163,7 @@ pub(super) fn play(world: &World) -> Told {
                         was_refused: met.contains_key(idx),
                     })
                     .collect();
-                choose_control(&candidates, &avoid)
+                choose_control(&candidates, &avoid, now.as_ms().unsigned_abs())
                     .map(|idx| due[idx])
                     .or_else(|| {
                         due.iter()
@@ -201,6 +204,8 @@ pub(super) fn play(world: &World) -> Told {
                 None => {
                     known.insert(lead.domain.clone());
                     places[idx] = Place::Accepted;
+                    told.stood = told.stood.max(now.since(accepted_at));
+                    accepted_at = now;
                     End::Accepted
                 }
                 Some((alike, wide)) => {

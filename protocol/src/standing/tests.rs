@@ -1,5 +1,7 @@
 //! What must hold of every random server, and single stories.
 
+use std::collections::HashSet;
+
 use super::simulation::{Address, Block, Chance, Lead, World, alike, list, play};
 use super::*;
 
@@ -90,6 +92,103 @@ fn dead_addresses_at_the_head_are_set_aside_and_the_others_accepted_without_a_re
             (0, n_dead, 300 - n_dead, 0),
             "seed {seed}: {told:?}"
         );
+    }
+}
+
+/// What a server says of an address that is not there.
+fn no_such_address() -> Alike {
+    Alike {
+        stage: Stage::Rcpt,
+        code: Some(550),
+        enhanced: Some(EnhancedCode::new(5, 1, 1)),
+    }
+}
+
+/// A list of one domain or of two, which begins with dead addresses or has them anywhere.
+fn list_of_few_domains(chance: &mut Chance, code: Alike, at_head: bool) -> World {
+    let n_domains = 1 + chance.below(2);
+    let (n_dead, dead) = (2 + chance.below(20), 10 + chance.below(30));
+    let leads = (0..60).map(|idx| Lead {
+        domain: format!("d{}.example", chance.below(n_domains)),
+        address: match at_head {
+            true if idx < n_dead => Address::Dead(code),
+            false if chance.happens(dead) => Address::Dead(code),
+            _ => Address::Good,
+        },
+    });
+    let leads = leads.collect();
+    let known = if chance.happens(30) {
+        HashSet::from(["d0.example".to_owned()])
+    } else {
+        HashSet::new()
+    };
+    World {
+        leads,
+        known,
+        ..World::default()
+    }
+}
+
+#[test]
+fn a_list_of_one_domain_that_begins_with_dead_addresses_hardly_stands() {
+    let mut stood = Vec::new();
+    for seed in 0..RUNS {
+        let mut chance = Chance::new(seed);
+        let code = alike(&mut chance, 5);
+        let world = list_of_few_domains(&mut chance, code, true);
+        let n_dead = count_dead(&world.leads);
+        let told = play(&world);
+        assert_eq!(told.burnt, 0, "seed {seed}: {told:?}");
+        assert_eq!(
+            (told.set_aside, told.accepted),
+            (n_dead, 60 - n_dead),
+            "seed {seed}: {told:?}"
+        );
+        stood.push(told.stood);
+    }
+    stood.sort();
+    let longest = stood.last().unwrap();
+    assert!(*longest < Duration::from_mins(15), "{longest:?}");
+}
+
+#[test]
+fn dead_addresses_anywhere_in_a_list_of_one_domain_seldom_hold_it_up_for_long() {
+    let mut stood = Vec::new();
+    for seed in 0..RUNS {
+        let mut chance = Chance::new(seed);
+        let world = list_of_few_domains(&mut chance, no_such_address(), false);
+        let told = play(&world);
+        assert_eq!(told.burnt, 0, "seed {seed}: {told:?}");
+        stood.push(told.stood);
+    }
+    stood.sort();
+    // Towards the end of such a list there may be none but dead ones.
+    let of_twenty = stood.get(stood.len() * 19 / 20).unwrap();
+    assert!(*of_twenty < Duration::from_mins(30), "{of_twenty:?}");
+}
+
+#[test]
+fn an_account_that_is_refused_as_a_dead_address_would_be_burns_no_lead_of_one_domain() {
+    for seed in 0..RUNS {
+        let mut chance = Chance::new(seed);
+        let mut world = list_of_few_domains(&mut chance, no_such_address(), true);
+        world
+            .leads
+            .iter_mut()
+            .for_each(|lead| lead.address = Address::Good);
+        world.block = Some(Block {
+            from_try: 1 + usize::try_from(chance.below(30)).unwrap(),
+            lasts: Duration::from_hours(1 + chance.below(48)),
+            alike: no_such_address(),
+            is_inbox_wide: false,
+        });
+        let told = play(&world);
+        assert_eq!(
+            (told.burnt, told.accepted),
+            (0, 60),
+            "seed {seed}: {told:?}"
+        );
+        assert!(told.tried_in_block <= 3, "seed {seed}: {told:?}");
     }
 }
 

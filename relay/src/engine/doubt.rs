@@ -8,7 +8,7 @@ use protocol::delivery::NoEvidence;
 use protocol::provider::{SentCopy, Submission};
 use protocol::timestamp::Timestamp;
 
-use crate::record::{Doubt, FolderPosition, Sent};
+use crate::record::{Doubt, FolderPosition, OPEN_DOUBTS_AT_MOST, Sent};
 use crate::text::arrival::Copy;
 
 /// What the sent folder showed.
@@ -210,7 +210,9 @@ impl Silence {
         let rested = self.last_canary.is_none_or(|ago| ago >= self.every);
         let is_needed = match self.over_for {
             Some(over_for) => {
-                self.n_doubts >= 2 || over_for >= QUIET_FOR && !self.accepted_since || self.is_shut
+                self.n_doubts >= OPEN_DOUBTS_AT_MOST
+                    || over_for >= QUIET_FOR && !self.accepted_since
+                    || self.is_shut
             }
             None => self.is_shut && self.n_doubts == 0,
         };

@@ -2,16 +2,16 @@
 //! each claim, at each wake, and by whoever wants to know why nothing is sent; nothing that is due is rewritten by it.
 
 use protocol::budget::HeldBy;
-use protocol::timestamp::{Timestamp, duration_ms};
+use protocol::timestamp::Timestamp;
 
 use super::jitter::jittered;
 use crate::record::{Budgets, Pace};
 
 /// Whether an inbox with these budgets may try a message at `now`, which is when they were loaded.
 ///
-/// The distance is a fifth more or less, never below what its provider's rate limit allows, and ends by the clock on
-/// the wall or by what the relay has lived, whichever is first: a clock that is set holds nothing up. The cap counts
-/// the tries of the last 24 hours that were lived, so a clock that is set opens nothing either.
+/// The distance is a fifth more or less, never below what its provider's rate limit allows. It is of time that was
+/// lived, with that on the wall in which no relay lived: a clock that is set holds nothing up and lets nothing leave
+/// early. The cap counts the tries of the last 24 hours that were lived.
 pub fn pace(budgets: &Budgets, now: Timestamp) -> Pace {
     let by_distance = distance_until(budgets, now).filter(|until| *until > now);
     let by_cap = Some(now + budgets.full_for).filter(|until| *until > now);
@@ -36,9 +36,7 @@ fn distance_until(budgets: &Budgets, now: Timestamp) -> Option<Timestamp> {
     } else {
         distance
     };
-    let by_life = now + distance.saturating_sub(last.lived_since);
-    let by_wall = Timestamp::from_ms(last.at.as_ms().saturating_add(duration_ms(distance)));
-    Some(by_life.min(by_wall))
+    Some(now + distance.saturating_sub(last.passed))
 }
 
 #[cfg(test)]
@@ -48,6 +46,7 @@ mod tests {
     use proptest::prelude::*;
     use protocol::budget::Budget;
     use protocol::id::InboxId;
+    use protocol::timestamp::duration_ms;
 
     use super::*;
     use crate::record::LastTry;
@@ -64,7 +63,7 @@ mod tests {
             least_distance: Duration::ZERO,
             last_try: Some(LastTry {
                 at: Timestamp::from_ms(NOW.as_ms() - duration_ms(ago)),
-                lived_since: ago,
+                passed: ago,
             }),
             is_at_half_pace: false,
             full_for: Duration::ZERO,
@@ -85,17 +84,27 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_holds_no_message_up_and_a_cap_does_not_look_at_it() {
+    fn a_clock_that_is_set_holds_no_message_up_and_lets_none_leave_early() {
         let distance = Duration::from_mins(1);
         let lived = Budgets {
             // The wall was set back by a day since.
             last_try: Some(LastTry {
                 at: NOW + Duration::from_hours(24),
-                lived_since: distance * 2,
+                passed: distance * 2,
             }),
             ..budgets(distance, Duration::ZERO)
         };
         assert_eq!(pace(&lived, NOW), Pace::Go);
+        let set_forward = Budgets {
+            last_try: Some(LastTry {
+                at: NOW - Duration::from_hours(24),
+                passed: distance / 2,
+            }),
+            ..lived.clone()
+        };
+        let at = pace(&set_forward, NOW).until().unwrap();
+        assert!(at >= NOW + distance.mul_f64(0.29), "{at}");
+        assert!(at <= NOW + distance.mul_f64(0.71), "{at}");
         let full = Budgets {
             full_for: Duration::from_hours(3),
             ..lived
@@ -134,7 +143,7 @@ mod tests {
                     prop_assert!(waits <= most + Duration::from_millis(2), "{waits:?} {most:?}");
                     // Asked again then, it goes.
                     let then = Budgets {
-                        last_try: asked.last_try.map(|last| LastTry { lived_since: waits, ..last }),
+                        last_try: asked.last_try.map(|last| LastTry { passed: waits, ..last }),
                         ..asked
                     };
                     prop_assert_eq!(pace(&then, at), Pace::Go);

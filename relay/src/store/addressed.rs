@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use protocol::campaign::Step;
 use protocol::id::{DeliveryId, InboxId, LeadId};
+use protocol::inbox::Address;
 use protocol::timestamp::Timestamp;
 use sqlx::any::AnyRow;
 
@@ -22,6 +23,9 @@ const CLOCK_LEEWAY: Duration = Duration::from_mins(5);
 
 /// Deliveries to one address that are compared with a subject.
 const COMPARED_MAX: usize = 20;
+
+/// Addresses of whoever wrote a message that are looked up.
+const WRITERS_MAX: usize = 5;
 
 const COLUMNS: &str = "d.id AS id, d.lead_id AS lead_id, d.step AS step, l.address AS address, \
      l.fields AS fields, c.steps AS steps";
@@ -45,36 +49,41 @@ struct Candidate {
 }
 
 impl Store {
-    /// The delivery that an answer is to. Its ids decide; where none is ours, it is the lead's own message that
-    /// counts, if it is marked as an answer and names no other thread, or bears the subject of ours. `arrived_at`
-    /// is when the server took it: an answer comes after what it answers.
+    /// The delivery that an answer is to. Its ids decide; where none is ours, what the person writes counts: with the
+    /// subject of ours, and where it names no other thread, whatever its subject, since whoever was written to and
+    /// writes has answered. What bears `own`, the inbox's address, must be marked as an answer. `arrived_at` is when
+    /// the server took it: an answer comes after what it answers.
     pub async fn find_answered(
         &self,
         inbox: &InboxId,
+        own: &Address,
         answer: &Answer,
         arrived_at: Timestamp,
     ) -> Result<Option<Addressed>, StoreError> {
         if let Some(found) = self.find_by_ids(inbox, &answer.to).await? {
             return Ok(Some(found.addressed));
         }
-        let (Some(from), false) = (
-            &answer.from,
-            answer.subjects.is_empty() && !answer.is_marked,
-        ) else {
+        let Some(from) = &answer.from else {
             return Ok(None);
         };
-        let sent = self.list_sent_to(inbox, from, arrived_at).await?;
+        let is_own = own.as_str().eq_ignore_ascii_case(from);
+        let writes_anew = answer.to.is_empty() && (answer.is_marked || !is_own);
         let is_ours = |candidate: &&Candidate| {
             candidate
                 .subject
                 .as_ref()
                 .is_some_and(|ours| answer.subjects.iter().any(|found| is_about(found, ours)))
         };
-        let by_subject = sent.iter().find(is_ours);
-        let by_mark = sent
-            .first()
-            .filter(|_| answer.is_marked && answer.to.is_empty());
-        Ok(by_subject.or(by_mark).map(|found| found.addressed.clone()))
+        let others = answer.reply_to.iter().filter(|address| *address != from);
+        for address in std::iter::once(from).chain(others).take(WRITERS_MAX) {
+            let sent = self.list_sent_to(inbox, address, arrived_at).await?;
+            let by_subject = sent.iter().find(is_ours);
+            let by_writer = sent.first().filter(|_| writes_anew);
+            if let Some(found) = by_subject.or(by_writer) {
+                return Ok(Some(found.addressed.clone()));
+            }
+        }
+        Ok(None)
     }
 
     /// The delivery that came back, and why; `None` where none of ours did.

@@ -130,13 +130,12 @@ fn last_try_from(row: &AnyRow, now: Moment) -> Result<Option<LastTry>, StoreErro
     let Some(at) = number_or_null(row, "last_tried_at_ms")? else {
         return Ok(None);
     };
-    // Rows of an older version do not have it; the wall alone tells then.
-    let lived_since = number_or_null(row, "last_tried_r_ms")?.map_or(Duration::ZERO, |r_ms| {
+    let passed = number_or_null(row, "last_tried_r_ms")?.map_or(Duration::ZERO, |r_ms| {
         Duration::from_millis(u64::try_from(now.r_ms.saturating_sub(r_ms)).unwrap_or(0))
     });
     Ok(Some(LastTry {
         at: Timestamp::from_ms(at),
-        lived_since,
+        passed,
     }))
 }
 
@@ -239,6 +238,66 @@ mod tests {
             let id = InboxId::new(name);
             assert_eq!(store.count_tried(&id, clock.now()).await.unwrap(), 0);
         }
+        store.close().await;
+    }
+
+    /// What passed while no relay lived counts for the distance, once however often one is started; what the wall says
+    /// while one lives does not.
+    #[tokio::test]
+    async fn an_older_database_keeps_its_last_try_and_absence_counts_for_the_distance_once() {
+        const ALIVE_MS: i64 = 1_795_417_920_000;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("unpause.db");
+        let before = open_older(&path, 17).await;
+        let server = r#"{"host":"h","port":1,"tls":"implicit"}"#;
+        for row in [
+            format!(
+                "INSERT INTO inboxes (id, address, provider, smtp, imap, gap_ms, connection, connection_state, \
+                 credentials_fence, refresh_until_ms, gap_open, created_at_ms, last_tried_at_ms, last_tried_r_ms) \
+                 VALUES ('jane', 'jane@acme.example', 'google', '{server}', '{server}', 600000, \
+                 '{{\"state\":\"connected\",\"since\":\"2026-11-01T00:00:00Z\"}}', 'connected', 0, 0, 0, 1, \
+                 {ALIVE_MS}, 1000)"
+            ),
+            format!("UPDATE running_time SET r_ms = 5000, at_ms = {ALIVE_MS}"),
+            format!(
+                "INSERT INTO canaries (id, inbox_id, message_id, adoption, claim_no, begun_at_ms) \
+                 VALUES ('c', 'jane', 'm', 0, 1, {ALIVE_MS})"
+            ),
+        ] {
+            sqlx::query(sqlx::AssertSqlSafe(row))
+                .execute(&before)
+                .await
+                .unwrap();
+        }
+        before.close().await;
+        let absent = Duration::from_mins(3);
+        let clock = Clock::manual(Timestamp::from_ms(ALIVE_MS) + absent);
+        let jane = InboxId::new("jane");
+        for _ in 0..2 {
+            let store = Store::open(&path, &clock).await.unwrap();
+            clock.set(clock.now() + Duration::from_hours(5));
+            let now = clock.now();
+            let last = store.load_budgets(&jane, now).await.unwrap().last_try;
+            assert_eq!(last.unwrap().passed, Duration::from_secs(4) + absent);
+            let canary = store.find_last_canary(&jane).await.unwrap();
+            assert_eq!(canary, Some(Timestamp::from_ms(ALIVE_MS)));
+            store.beat().await.unwrap();
+            store.close().await;
+        }
+        // A relay that ends between a try and its next beat was away since the try, and not since the beat before.
+        let store = Store::open(&path, &clock).await.unwrap();
+        clock.advance(Duration::from_secs(20));
+        let mut tx = store.begin().await.unwrap();
+        super::super::inbox::note_tried(&mut tx, &jane, store.moment(clock.now()))
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        store.close().await;
+        drop(store);
+        clock.sleep(Duration::from_secs(1));
+        let store = Store::open(&path, &clock).await.unwrap();
+        let last = store.load_budgets(&jane, clock.now()).await.unwrap();
+        assert_eq!(last.last_try.unwrap().passed, Duration::from_secs(1));
         store.close().await;
     }
 }

@@ -24,6 +24,14 @@ pub(super) struct Moment {
     pub(super) r_ms: i64,
 }
 
+impl Moment {
+    /// How long until the running time shows so much; nothing where it does.
+    pub(super) fn until(self, r_ms: i64) -> Duration {
+        let left = r_ms.saturating_sub(self.r_ms);
+        Duration::from_millis(u64::try_from(left).unwrap_or(0))
+    }
+}
+
 /// Whose clocks are meant.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Of<'a> {
@@ -121,6 +129,46 @@ impl Store {
         number(&row, "r_ms")
     }
 
+    /// Distances and rests go on while no relay lives: what passed on the wall since the last sign of life counts for
+    /// them, once. While a relay lives only what it lives counts, so that no setting of a clock ends one early.
+    pub(super) async fn bridge_absence(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let mut tx = self.begin().await?;
+        let row = sqlx::query("SELECT at_ms, bridged_at_ms FROM running_time WHERE id = 1")
+            .fetch_one(&mut *tx)
+            .await?;
+        let last = number_or_null(&row, "bridged_at_ms")?.or(number_or_null(&row, "at_ms")?);
+        let absent = last.map_or(Duration::ZERO, |last| now.since(Timestamp::from_ms(last)));
+        for bridges in [
+            "UPDATE deliveries SET rest_until_r_ms = rest_until_r_ms - $1 WHERE rest_until_r_ms IS NOT NULL",
+            "UPDATE inboxes SET last_tried_r_ms = last_tried_r_ms - $1 WHERE last_tried_r_ms IS NOT NULL",
+        ] {
+            sqlx::query(bridges)
+                .bind(duration_ms(absent))
+                .execute(&mut *tx)
+                .await?;
+        }
+        // Older versions knew the wall alone. $1 is now by the running time, $2 by the wall.
+        for carries_over in [
+            "UPDATE deliveries SET rest_until_r_ms = $1 + rest_until_ms - $2 \
+             WHERE rest_until_ms IS NOT NULL AND rest_until_r_ms IS NULL",
+            "UPDATE inboxes SET last_tried_r_ms = $1 - CASE WHEN last_tried_at_ms < $2 THEN $2 - last_tried_at_ms \
+             ELSE 0 END WHERE last_tried_at_ms IS NOT NULL AND last_tried_r_ms IS NULL",
+        ] {
+            sqlx::query(carries_over)
+                .bind(self.moment(now).r_ms)
+                .bind(now.as_ms())
+                .execute(&mut *tx)
+                .await?;
+        }
+        sqlx::query("UPDATE running_time SET bridged_at_ms = $1 WHERE id = 1")
+            .bind(now.as_ms())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// Gives the clocks of the last version's rows their first reading. Dues were instants there, so a clock shows the
     /// instant at which it was stopped: the loss of the inbox, the pause of the campaign, or the last sign of life,
     /// whichever came first.
@@ -203,7 +251,7 @@ pub(super) async fn note_running_time(
     tx: &mut AnyConnection,
     now: Moment,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE running_time SET r_ms = $1, at_ms = $2 WHERE id = 1 AND r_ms < $1")
+    sqlx::query("UPDATE running_time SET r_ms = $1, at_ms = $2, bridged_at_ms = NULL WHERE id = 1 AND r_ms <= $1")
         .bind(now.r_ms)
         .bind(now.at.as_ms())
         .execute(tx)

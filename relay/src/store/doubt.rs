@@ -294,6 +294,24 @@ impl Store {
         Ok(())
     }
 
+    /// The server refused it: an answer all the same, and the inbox keeps its distance to it.
+    pub async fn refuse_canary(
+        &self,
+        canary: &NewCanary,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let moment = self.moment(now);
+        let mut tx = self.begin().await?;
+        sqlx::query("UPDATE canaries SET refused_at_ms = $1 WHERE id = $2")
+            .bind(now.as_ms())
+            .bind(canary.id.to_string())
+            .execute(&mut *tx)
+            .await?;
+        inbox::note_tried(&mut tx, &canary.inbox, moment).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// When an inbox last wrote to itself.
     pub async fn find_last_canary(&self, inbox: &InboxId) -> Result<Option<Timestamp>, StoreError> {
         let row = sqlx::query("SELECT MAX(begun_at_ms) AS at_ms FROM canaries WHERE inbox_id = $1")

@@ -60,7 +60,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        sqlx::query("UPDATE running_time SET run = COALESCE($1, run), at_ms = $2 WHERE id = 1")
+        sqlx::query("UPDATE running_time SET run = COALESCE($1, run), at_ms = $2, bridged_at_ms = NULL WHERE id = 1")
             .bind(run.map(str::to_owned))
             .bind(now.as_ms())
             .execute(&mut *tx)

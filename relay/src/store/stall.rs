@@ -1,6 +1,8 @@
 //! What an inbox that is connected fails with, for as long as nothing works. What follows from a failure is decided in
 //! `protocol::stall`.
 
+use std::time::Duration;
+
 use protocol::evidence::Evidence;
 use protocol::id::InboxId;
 use protocol::stall::{Failing, Stall, Worked};
@@ -10,6 +12,9 @@ use sqlx::any::AnyRow;
 
 use super::clocks::{Moment, list_pairs};
 use super::{Store, StoreError, json, text_or_null, to_json};
+
+/// How often it is noted that what shuts an inbox goes on.
+const NOTED_EVERY: Duration = Duration::from_mins(5);
 
 impl Store {
     /// Notes a failure that passes, or may. Answers what it fails with now, and what people are told of it, each once.
@@ -26,6 +31,34 @@ impl Store {
         put(&mut tx, id, Some(&failing)).await?;
         tx.commit().await?;
         Ok((failing, news))
+    }
+
+    /// Doubts keep the inbox from trying anything since `shut_since`: what it failed with then goes on, however long ago
+    /// that was met; `unless_known` says it where nothing is on record. Answers as [`Store::note_failing`] does, and
+    /// nothing where it was noted a short while ago.
+    pub async fn note_shut(
+        &self,
+        id: &InboxId,
+        shut_since: Timestamp,
+        unless_known: Evidence,
+        now: Timestamp,
+    ) -> Result<Option<(Failing, Option<Stall>)>, StoreError> {
+        let mut tx = self.begin().await?;
+        let before = load(&mut tx, id).await?;
+        let of_this = before.filter(|failing| failing.evidence.seen_at >= shut_since);
+        let is_fresh = |failing: &Failing| now.since(failing.evidence.seen_at) < NOTED_EVERY;
+        if of_this.as_ref().is_some_and(is_fresh) {
+            return Ok(None);
+        }
+        let of_this = of_this.map(|failing| failing.seen_again(now));
+        let evidence = of_this
+            .as_ref()
+            .map_or(unless_known, |failing| failing.evidence.clone());
+        let waits = has_waiting(&mut tx, id, self.moment(now)).await?;
+        let (failing, news) = Failing::note(of_this, evidence, waits, now);
+        put(&mut tx, id, Some(&failing)).await?;
+        tx.commit().await?;
+        Ok(Some((failing, news)))
     }
 
     /// Something worked: what it ends is over.

@@ -406,7 +406,9 @@ async fn read_message(
     let store = &app.store;
     match arrival {
         Arrival::Reply(answer) => {
-            if let Some(addressed) = store.find_answered(&inbox.id, &answer, arrived_at).await?
+            if let Some(addressed) = store
+                .find_answered(&inbox.id, &inbox.address, &answer, arrived_at)
+                .await?
                 && store.note_reply(&addressed, now).await?
             {
                 tracing::info!(inbox = %inbox.address, lead = %addressed.lead, "the lead answered");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use protocol::campaign::Step;
 use protocol::delivery::{Event, NoEvidence};
+use protocol::evidence::{Evidence, IoFault, Party, Said, Stage};
 use protocol::id::DeliveryId;
 use protocol::provider::Submission;
 use protocol::timestamp::Timestamp;
@@ -17,7 +18,8 @@ use super::sending::rests;
 use crate::app::App;
 use crate::engine::doubt::{self, SIZES_APART, Silence, Verdict};
 use crate::engine::pace::pace;
-use crate::record::{Doubt, Pace, SentPlace};
+use crate::notify;
+use crate::record::{Doubt, OPEN_DOUBTS_AT_MOST, Pace, SentPlace};
 use crate::secret::random_text;
 use crate::smtp::{Envelope, Outcome};
 use crate::store::doubt::NewCanary;
@@ -48,7 +50,7 @@ pub(super) struct Copied {
 }
 
 /// What a look at the doubts leaves to do.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Open {
     /// When to look again; `None` where no doubt is open.
     again: Option<Timestamp>,
@@ -58,6 +60,8 @@ struct Open {
     silence: Option<Silence>,
     /// The size of the greatest message in doubt.
     greatest: u64,
+    /// The oldest of several doubts whose copy had its time: nothing settles it where the server refuses the canary.
+    last_to_go: Option<Doubt>,
 }
 
 /// Looks into the sent folder and does what follows.
@@ -69,15 +73,53 @@ pub(super) async fn settle(
 ) -> Result<(), WorkError> {
     let copies = learn_copies(app, inbox, memory).await?;
     let mut open = settle_doubts(app, inbox, submission, memory).await?;
+    let now = app.clock.now();
+    let shut_since = app.store.find_gate(&inbox.id, &rests(app), now).await?;
+    if let Some(since) = shut_since {
+        note_shut(app, inbox, memory, since).await?;
+    }
     if app.config.canary {
-        ask_for_canary(app, inbox, &mut open).await?;
+        ask_for_canary(app, inbox, &mut open, shut_since.is_some()).await?;
     }
     memory.look_at = [copies, open.again].into_iter().flatten().min();
     if let Some(bytes) = open.canary_bytes {
-        send_canary(app, inbox, memory, bytes).await?;
+        send_canary(app, inbox, memory, bytes, open.last_to_go).await?;
     }
     Ok(())
 }
+
+/// Nothing is tried while doubts shut the inbox, so nothing meets the failure again: it lasts all the same.
+async fn note_shut(
+    app: &App,
+    inbox: &Inbox,
+    memory: &mut Memory,
+    since: Timestamp,
+) -> Result<(), WorkError> {
+    let now = app.clock.now();
+    let unless_known = Evidence {
+        party: Party::Smtp,
+        stage: Stage::Body,
+        said: Said::Io {
+            fault: IoFault::Closed,
+            detail: SHUT.to_owned(),
+        },
+        provider: inbox.provider.clone(),
+        seen_at: now,
+    };
+    let noted = app
+        .store
+        .note_shut(&inbox.id, since, unless_known, now)
+        .await?;
+    memory.is_failing = true;
+    if let Some((failing, Some(stall))) = noted {
+        notify::tell_stalled(inbox, &failing, stall);
+    }
+    Ok(())
+}
+
+/// What is known of doubts whose beginning left no words, as where the relay was ended.
+const SHUT: &str = "two messages are on their way of which nobody knows whether they arrived; no more are sent until \
+     the server has answered";
 
 async fn settle_doubts(
     app: &App,
@@ -136,6 +178,9 @@ async fn settle_doubts(
                 let over_for = doubt::conclusive_after(submission)
                     .and_then(|after| watched_for.checked_sub(after));
                 silence.over_for = silence.over_for.max(over_for);
+                if over_for.is_some() && open.last_to_go.is_none() {
+                    open.last_to_go = Some(doubt.clone());
+                }
                 silence.accepted_since |= accepted
                     .iter()
                     .any(|sent| sent.claim_no > doubt.claim_no && sent.adoption == doubt.adoption);
@@ -144,17 +189,24 @@ async fn settle_doubts(
             verdict => put(app, inbox, doubt, verdict).await?,
         }
     }
+    open.last_to_go = open
+        .last_to_go
+        .filter(|_| silence.n_doubts >= OPEN_DOUBTS_AT_MOST);
     open.silence = Some(silence);
     open.greatest = greatest;
     Ok(open)
 }
 
 /// Whether the inbox must write to itself, and if not yet, when.
-async fn ask_for_canary(app: &App, inbox: &Inbox, open: &mut Open) -> Result<(), WorkError> {
+async fn ask_for_canary(
+    app: &App,
+    inbox: &Inbox,
+    open: &mut Open,
+    is_shut: bool,
+) -> Result<(), WorkError> {
     let now = app.clock.now();
-    let shut_until = app.store.find_gate(&inbox.id, &rests(app), now).await?;
     let mut silence = open.silence.unwrap_or_else(|| begin_silence(app));
-    silence.is_shut = shut_until.is_some();
+    silence.is_shut = is_shut;
     if silence.over_for.is_none() && !silence.is_shut {
         return Ok(());
     }
@@ -227,6 +279,7 @@ async fn send_canary(
     inbox: &Inbox,
     memory: &mut Memory,
     at_least_bytes: u64,
+    last_to_go: Option<Doubt>,
 ) -> Result<(), WorkError> {
     let now = app.clock.now();
     if pace(&app.store.load_budgets(&inbox.id, now).await?, now) != Pace::Go {
@@ -268,6 +321,15 @@ async fn send_canary(
     match session.send(&envelope, &message).await {
         Outcome::Accepted { .. } => {
             app.store.accept_canary(&canary, app.clock.now()).await?;
+        }
+        Outcome::Refused { stage, reply } => {
+            tracing::info!(inbox = %inbox.address, ?stage, %reply, "the server refused what the inbox wrote to itself");
+            // What nothing settles any more makes room for the message that shows whether others' mail is taken.
+            if let Some(doubt) = last_to_go {
+                let verdict = Verdict::Unsettled(NoEvidence::CanaryRefused);
+                put(app, inbox, &doubt, verdict).await?;
+            }
+            app.store.refuse_canary(&canary, app.clock.now()).await?;
         }
         outcome => {
             tracing::info!(inbox = %inbox.address, ?outcome, "the inbox could not write to itself");

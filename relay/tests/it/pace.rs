@@ -25,6 +25,8 @@ use relay::store::delivery::{Claim, Ended, Job};
 use relay::store::inbox::NewInbox;
 use tempfile::TempDir;
 
+mod gate;
+
 const DAY: Duration = Duration::from_hours(24);
 const LEADS: u64 = 60;
 
@@ -47,6 +49,10 @@ enum Happening {
     SetClock {
         minutes: i64,
     },
+    /// The relay ends and is started again later.
+    Restart {
+        off_minutes: u64,
+    },
     Change {
         distance_minutes: u64,
         cap: u32,
@@ -54,28 +60,31 @@ enum Happening {
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
-    use Happening::{Change, Crash, Live, SetClock, Sleep, Try, TryInVain};
+    use Happening::{Change, Crash, Live, Restart, SetClock, Sleep, Try, TryInVain};
     prop_oneof![
         10 => any::<bool>().prop_map(|accepted| Try { accepted }),
         1 => Just(TryInVain),
         1 => Just(Crash),
         8 => (1_u64..400).prop_map(|minutes| Live { minutes }),
         1 => (1_u64..3_000).prop_map(|minutes| Sleep { minutes }),
-        1 => (-3_000_i64..3_000).prop_map(|minutes| SetClock { minutes }),
+        2 => (-3_000_i64..3_000).prop_map(|minutes| SetClock { minutes }),
+        1 => (0_u64..120).prop_map(|off_minutes| Restart { off_minutes }),
         2 => (0_u64..90, 0_u32..5)
             .prop_map(|(distance_minutes, cap)| Change { distance_minutes, cap }),
     ]
 }
 
 struct World {
-    _folder: TempDir,
+    folder: TempDir,
     clock: Clock,
     store: Store,
     inbox: InboxId,
     budget: Budget,
     n_left: u64,
-    /// What was lived, and what the wall showed, at each try.
-    tries: Vec<(Duration, Timestamp)>,
+    /// For how long no relay lived.
+    absent: Duration,
+    /// What was lived, and for how long none lived, at each try.
+    tries: Vec<(Duration, Duration)>,
 }
 
 impl World {
@@ -126,12 +135,13 @@ impl World {
         store.import_leads(&campaign, &leads).await.unwrap();
         store.start_campaign(&campaign, now).await.unwrap();
         Self {
-            _folder: folder,
+            folder,
             clock,
             store,
             inbox,
             budget: Budget::default(),
             n_left: LEADS,
+            absent: Duration::ZERO,
             tries: Vec::new(),
         }
     }
@@ -155,12 +165,10 @@ impl World {
 
     /// Shorter than the shortest distance since the last try, and longer than the longest.
     fn distance_says(&self) -> (bool, bool) {
-        let Some((lived, at)) = self.tries.last() else {
+        let Some((lived, absent)) = self.tries.last() else {
             return (false, true);
         };
-        let by_life = self.clock.lived().saturating_sub(*lived);
-        let by_wall = self.clock.now().since(*at);
-        let since = by_life.max(by_wall);
+        let since = (self.clock.lived() + self.absent).saturating_sub(*lived + *absent);
         let distance = self.budget.distance;
         (
             since < distance.mul_f64(0.8),
@@ -170,7 +178,7 @@ impl World {
 
     fn tried_in_a_day(&self) -> usize {
         let lived = self.clock.lived();
-        let is_of_today = |try_at: &&(Duration, Timestamp)| try_at.0 + DAY > lived;
+        let is_of_today = |try_at: &&(Duration, Duration)| try_at.0 + DAY > lived;
         self.tries.iter().filter(is_of_today).count()
     }
 
@@ -188,6 +196,20 @@ impl World {
             Happening::SetClock { minutes } => {
                 let now_ms = self.clock.now().as_ms() + minutes * 60_000;
                 return self.clock.set(Timestamp::from_ms(now_ms));
+            }
+            Happening::Restart { off_minutes } => {
+                let off_for = Duration::from_mins(off_minutes);
+                self.store.beat().await.unwrap();
+                self.store.close().await;
+                self.clock.sleep(off_for);
+                self.absent += off_for;
+                let path = self.folder.path().join("unpause.db");
+                // The one before lets go of its file first.
+                let elsewhere = self.folder.path().join("other.db");
+                let elsewhere = Store::open(&elsewhere, &self.clock).await.unwrap();
+                drop(std::mem::replace(&mut self.store, elsewhere));
+                self.store = Store::open(&path, &self.clock).await.unwrap();
+                return;
             }
             Happening::Change {
                 distance_minutes,
@@ -257,7 +279,7 @@ impl World {
     }
 
     fn note_try(&mut self) {
-        self.tries.push((self.clock.lived(), self.clock.now()));
+        self.tries.push((self.clock.lived(), self.absent));
         self.n_left -= 1;
     }
 }

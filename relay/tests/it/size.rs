@@ -93,10 +93,15 @@ async fn live() -> World {
     let answer = Answer {
         to: vec!["a-long-enough-local-part@elsewhere.example".to_owned()],
         from: Some("lead0@example.org".to_owned()),
+        reply_to: Vec::new(),
         subjects: vec!["Re: Hello".to_owned()],
         is_marked: true,
     };
-    store.find_answered(inbox, &answer, now).await.unwrap();
+    let own = "jane@acme.example".parse().unwrap();
+    store
+        .find_answered(inbox, &own, &answer, now)
+        .await
+        .unwrap();
     let named = Named {
         delivery: Some("dlv_unknown".to_owned()),
         ..Named::default()

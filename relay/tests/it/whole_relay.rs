@@ -25,6 +25,7 @@ mod restarts;
 mod restored;
 mod servers;
 mod set_back;
+mod shut;
 mod stall;
 mod starting;
 mod tokens;

@@ -1,7 +1,5 @@
 //! When something of an inbox may be tried next, and what has rested until then.
 
-use std::time::Duration;
-
 use protocol::id::InboxId;
 use protocol::standing::Rests;
 use protocol::timestamp::Timestamp;
@@ -33,26 +31,21 @@ impl Store {
     pub async fn wake_rested(&self, inbox: &InboxId, now: Timestamp) -> Result<u64, StoreError> {
         let now = self.moment(now);
         let mut n_woken = 0;
-        // By either clock, in slices.
-        for (column, until) in [
-            ("rest_until_ms", now.at.as_ms()),
-            ("rest_until_r_ms", now.r_ms),
-        ] {
-            loop {
-                let done = sqlx::query(sqlx::AssertSqlSafe(format!(
-                    "UPDATE deliveries SET rest_until_ms = NULL, rest_until_r_ms = NULL, rank = {RANK} \
-                     WHERE id IN (SELECT r.id FROM deliveries r WHERE r.inbox_id = $1 AND r.{column} IS NOT NULL \
-                     AND r.{column} <= $2 ORDER BY r.{column} LIMIT $3)"
-                )))
-                .bind(inbox.to_string())
-                .bind(until)
-                .bind(i64::try_from(SLICE).unwrap_or(i64::MAX))
-                .execute(&self.writer)
-                .await?;
-                n_woken += done.rows_affected();
-                if done.rows_affected() < SLICE as u64 {
-                    break;
-                }
+        // In slices.
+        loop {
+            let done = sqlx::query(sqlx::AssertSqlSafe(format!(
+                "UPDATE deliveries SET rest_until_ms = NULL, rest_until_r_ms = NULL, rank = {RANK} \
+                 WHERE id IN (SELECT r.id FROM deliveries r WHERE r.inbox_id = $1 AND r.rest_until_r_ms IS NOT NULL \
+                 AND r.rest_until_r_ms <= $2 ORDER BY r.rest_until_r_ms LIMIT $3)"
+            )))
+            .bind(inbox.to_string())
+            .bind(now.r_ms)
+            .bind(i64::try_from(SLICE).unwrap_or(i64::MAX))
+            .execute(&self.writer)
+            .await?;
+            n_woken += done.rows_affected();
+            if done.rows_affected() < SLICE as u64 {
+                break;
             }
         }
         let mut tx = self.begin().await?;
@@ -71,23 +64,14 @@ pub(in crate::store) async fn find_due(
     now: Moment,
 ) -> Result<Option<Timestamp>, StoreError> {
     let row = sqlx::query(
-        "SELECT (SELECT MIN(d.rest_until_ms) FROM deliveries d WHERE d.inbox_id = $1 AND d.rest_until_ms IS NOT NULL) \
-         AS until_ms, (SELECT MIN(d.rest_until_r_ms) FROM deliveries d WHERE d.inbox_id = $1 \
-         AND d.rest_until_r_ms IS NOT NULL) AS until_r_ms",
+        "SELECT MIN(d.rest_until_r_ms) AS until_r_ms FROM deliveries d WHERE d.inbox_id = $1 \
+         AND d.rest_until_r_ms IS NOT NULL",
     )
     .bind(inbox.to_string())
     .fetch_one(reader)
     .await?;
-    let by_wall = number_or_null(&row, "until_ms")?.map(Timestamp::from_ms);
-    let by_running_time = number_or_null(&row, "until_r_ms")?
-        .map(|until| now.at + ms(until.saturating_sub(now.r_ms)));
-    let rested_at = [by_wall, by_running_time].into_iter().flatten().min();
+    let rested_at = number_or_null(&row, "until_r_ms")?.map(|until| now.at + now.until(until));
     let can_send = pairs.iter().any(|pair| pair.clock.runs());
     let due_at = pairs.iter().filter_map(|pair| pair.next_due_at(now));
     Ok(due_at.chain(rested_at.filter(|_| can_send)).min())
-}
-
-/// A duration of so many milliseconds; none at all where they are fewer than none.
-fn ms(ms: i64) -> Duration {
-    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }

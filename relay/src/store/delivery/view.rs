@@ -6,7 +6,7 @@ use protocol::request::delivery::Delivery;
 use sqlx::any::AnyRow;
 
 use super::super::clocks::{Moment, PairClock};
-use super::super::{Store, StoreError, number, small, text, text_or_null};
+use super::super::{Store, StoreError, number, number_or_null, small, text, text_or_null};
 use super::{not_found, state_from};
 
 /// Deliveries in one answer, at most.
@@ -83,7 +83,8 @@ impl Store {
 }
 
 const VIEW: &str = "d.id AS id, d.lead_id AS lead_id, d.step AS step, d.state AS state, \
-     d.due_ms AS due_ms, d.rest_until_ms AS rest_until_ms, p.ran_ms AS ran_ms, p.since_r_ms AS since_r_ms, \
+     d.due_ms AS due_ms, d.rest_until_ms AS rest_until_ms, \
+     d.rest_until_r_ms AS rest_until_r_ms, p.ran_ms AS ran_ms, p.since_r_ms AS since_r_ms, \
      d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, \
      d.in_doubt_since_ms AS in_doubt_since_ms, d.cause AS cause, d.why AS why, d.attempt AS attempt, \
      d.message_id AS message_id, d.wire_id AS wire_id, d.words AS words, d.alike AS alike, d.no_evidence AS no_evidence, l.address AS address \
@@ -102,7 +103,11 @@ fn view(row: &AnyRow, now: Moment) -> Result<Delivery, StoreError> {
         State::Planned { due } => clock.comes_at(*due, now),
         State::Deferred {
             due, rest_until, ..
-        } => clock.comes_at(*due, now).map(|at| at.max(*rest_until)),
+        } => {
+            let rested_at = number_or_null(row, "rest_until_r_ms")?
+                .map_or(*rest_until, |until| now.at + now.until(until));
+            clock.comes_at(*due, now).map(|at| at.max(rested_at))
+        }
         _ => None,
     };
     Ok(Delivery {

@@ -208,7 +208,8 @@ async fn choose_for_control(
         ids.push(id);
         candidates.push(candidate);
     }
-    let chosen = choose_control(&candidates, avoid).and_then(|idx| ids.get(idx));
+    let draw = now.at.as_ms().unsigned_abs();
+    let chosen = choose_control(&candidates, avoid, draw).and_then(|idx| ids.get(idx));
     let Some(id) = chosen else {
         return Ok(None);
     };

@@ -14,6 +14,8 @@ pub struct Answer {
     pub to: Vec<String>,
     /// Who wrote it, in small letters; `None` where nobody is named, and where a list hands it out.
     pub from: Option<String>,
+    /// Where whoever wrote it wants answers (RFC 5322 §3.6.2), in small letters: the same person.
+    pub reply_to: Vec<String>,
     /// Its subject and its thread's, as they stand.
     pub subjects: Vec<String>,
     /// Whether its form says that it answers something: its subject, its place in a thread of Outlook's, a calendar.
@@ -83,7 +85,11 @@ const THREAD_INDEX_BYTES: usize = 22;
 /// Reads what a message says of what it answers; `None` where nothing can.
 pub(super) fn find(head: &Head<'_>, answers_by_calendar: bool) -> Option<Answer> {
     let named = [head.ids("In-Reply-To"), head.ids("References")].concat();
-    let is_listed = head.has("List-Id") || head.has("List-Unsubscribe");
+    let is_listed = head.has("List-Id")
+        || head.has("List-Unsubscribe")
+        || head
+            .value("Precedence")
+            .is_some_and(|precedence| precedence.trim().eq_ignore_ascii_case("list"));
     let subject = head.subject().to_owned();
     let is_in_thread = head
         .value("Thread-Index")
@@ -96,6 +102,11 @@ pub(super) fn find(head: &Head<'_>, answers_by_calendar: bool) -> Option<Answer>
     let answer = Answer {
         to: choose(named),
         from: head.from().filter(|_| !is_listed),
+        reply_to: if is_listed {
+            Vec::new()
+        } else {
+            head.addresses("Reply-To")
+        },
         is_marked: answers_by_calendar
             || is_in_thread
             || strip_prefixes(&subject).len() < subject.len(),

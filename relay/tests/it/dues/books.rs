@@ -17,8 +17,8 @@ pub(crate) struct Place {
 pub(crate) enum Stand {
     /// Until its due and its turn.
     Waiting,
-    /// Until either has come: an instant on the wall, or milliseconds lived.
-    Resting { wall_ms: i64, lived_ms: i64 },
+    /// Until so many milliseconds were lived; what passes while no relay lives counts too.
+    Resting { lived_ms: i64 },
     /// Handed over, and nobody knows what became of it.
     Doubtful,
     /// It may have been sent by a database that is lost, and so may a step whose wait is no longer than this.
@@ -197,20 +197,26 @@ impl Books {
     }
 
     /// What has rested long enough waits for its turn again.
-    pub(crate) fn wake_rested(&mut self, inbox: usize, wall_ms: i64) {
+    pub(crate) fn wake_rested(&mut self, inbox: usize) {
         let lived = self.lived_ms;
         for (_, row) in self
             .rows
             .iter_mut()
             .filter(|(place, _)| place.inbox == inbox)
         {
-            if let Stand::Resting {
-                wall_ms: until,
-                lived_ms,
-            } = row.stand
-                && (until <= wall_ms || lived_ms <= lived)
+            if let Stand::Resting { lived_ms } = row.stand
+                && lived_ms <= lived
             {
                 row.stand = Stand::Waiting;
+            }
+        }
+    }
+
+    /// No relay has lived for so long.
+    pub(crate) fn bridge(&mut self, absent_ms: i64) {
+        for row in self.rows.values_mut() {
+            if let Stand::Resting { lived_ms } = &mut row.stand {
+                *lived_ms -= absent_ms;
             }
         }
     }

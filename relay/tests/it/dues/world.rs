@@ -277,7 +277,7 @@ impl World {
             Happening::Restart { off_for } => {
                 self.store().beat().await.unwrap();
                 self.store().close().await;
-                self.restart(Duration::from_secs(off_for)).await;
+                self.restart(Duration::from_secs(off_for), self.now()).await;
             }
             Happening::Save => self.save().await,
             Happening::PutBack {
@@ -308,9 +308,13 @@ impl World {
         }
     }
 
-    async fn restart(&mut self, off_for: Duration) {
+    /// `alive_at` is the last sign of life that the database has, by the wall of then.
+    async fn restart(&mut self, off_for: Duration, alive_at: Timestamp) {
         drop(self.store.take());
         self.sleep(off_for);
+        let absent = self.now().since(alive_at);
+        self.books
+            .bridge(i64::try_from(absent.as_millis()).unwrap());
         let store = open(&self.folder, &self.clock).await;
         store.doubt_orphans(self.now(), None).await.unwrap();
         store.open_gaps(self.now()).await.unwrap();
@@ -322,8 +326,9 @@ impl World {
     /// The relay is killed `after` its last beat, and started again at once; what arrived is read.
     pub(crate) async fn crash_after(&mut self, after: Duration) {
         self.store().beat().await.unwrap();
+        let alive_at = self.now();
         self.clock.advance(after);
-        self.restart(Duration::ZERO).await;
+        self.restart(Duration::ZERO, alive_at).await;
         for inbox in 0..Self::INBOXES {
             self.happen(Happening::ReadGap { inbox }).await;
         }
@@ -336,7 +341,7 @@ impl World {
             return;
         }
         self.store().wake_rested(&id, now).await.unwrap();
-        self.books.wake_rested(inbox, now.as_ms());
+        self.books.wake_rested(inbox);
         self.books.note_due();
         let claim = Claim {
             inbox: id,
@@ -386,10 +391,8 @@ impl World {
             2 => {
                 let rest_until = now + REST;
                 let rest_ms = i64::try_from(REST.as_millis()).unwrap();
-                let stand = Stand::Resting {
-                    wall_ms: rest_until.as_ms(),
-                    lived_ms: self.books.lived_ms + rest_ms,
-                };
+                let lived_ms = self.books.lived_ms + rest_ms;
+                let stand = Stand::Resting { lived_ms };
                 self.books.fail(place, stand, now.as_ms());
                 Event::Deferred {
                     cause: protocol::cause::Cause::RecipientDeferred,
@@ -590,12 +593,6 @@ impl World {
             deferral: LONGEST_REST,
         };
         self.store().set_back(now, longest).await.unwrap();
-        let latest = (now + LONGEST_REST).as_ms();
-        for row in self.books.rows.values_mut() {
-            if let Stand::Resting { wall_ms, .. } = &mut row.stand {
-                *wall_ms = latest.min(*wall_ms);
-            }
-        }
     }
 
     fn place_of(&self, inbox: usize, job: &Job) -> Place {
@@ -647,8 +644,9 @@ impl World {
                 let by_wait = Timestamp::from_ms(now.as_ms() + (booked.due_ms - ran).max(0));
                 let expected = match booked.stand {
                     Stand::Waiting => Some(by_wait),
-                    Stand::Resting { wall_ms, .. } => {
-                        Some(by_wait.max(Timestamp::from_ms(wall_ms)))
+                    Stand::Resting { lived_ms } => {
+                        let left = (lived_ms - self.books.lived_ms).max(0);
+                        Some(by_wait.max(Timestamp::from_ms(now.as_ms() + left)))
                     }
                     Stand::Doubtful | Stand::Held { .. } | Stand::Done => None,
                 };

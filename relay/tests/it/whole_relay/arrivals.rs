@@ -112,6 +112,64 @@ const CASES: &[Case] = &[
         Fate::WrittenTo,
     ),
     (
+        "anew@a.example",
+        |first| mail(first.to.as_str(), "Subject: Lunch on Friday?", "Call me."),
+        REPLIED,
+    ),
+    (
+        "fromhome@a.example",
+        |first| {
+            let fields = format!("Reply-To: <{}>\r\nSubject: Lunch on Friday?", first.to);
+            mail("home@h.example", &fields, "Call me.")
+        },
+        REPLIED,
+    ),
+    (
+        "newsletter@a.example",
+        |first| {
+            let fields = "Subject: News of spring\r\nList-Unsubscribe: <https://a.example/u>";
+            mail(first.to.as_str(), fields, "Much is new.")
+        },
+        Fate::WrittenTo,
+    ),
+    (
+        "listed@a.example",
+        |first| {
+            let fields = "Subject: News of spring\r\nList-Id: <news.a.example>";
+            mail(first.to.as_str(), fields, "Much is new.")
+        },
+        Fate::WrittenTo,
+    ),
+    (
+        "handedout@a.example",
+        |first| {
+            let fields = "Subject: News of spring\r\nPrecedence: list";
+            mail(first.to.as_str(), fields, "Much is new.")
+        },
+        Fate::WrittenTo,
+    ),
+    (
+        "bulk@a.example",
+        |first| {
+            let fields = "Subject: News of spring\r\nPrecedence: bulk";
+            mail(first.to.as_str(), fields, "Much is new.")
+        },
+        Fate::WrittenTo,
+    ),
+    (
+        "machine@a.example",
+        |first| {
+            let fields = "Subject: News of spring\r\nAuto-Submitted: auto-generated";
+            mail(first.to.as_str(), fields, "Much is new.")
+        },
+        Fate::WrittenTo,
+    ),
+    (
+        JANE,
+        |_| mail(JANE, "Subject: A note to myself", "Milk."),
+        Fate::WrittenTo,
+    ),
+    (
         "stranger@a.example",
         |_| mail("zoe@z.example", "Subject: Re: Hello", "Yes"),
         Fate::WrittenTo,

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::app::person::{ALL, browser};
 use crate::app::{Client, Ground, JANE, Relay, wait_for};
 
-async fn connection_of(ground: &Ground, relay: &Relay, inbox: &InboxId) -> Value {
+pub(super) async fn connection_of(ground: &Ground, relay: &Relay, inbox: &InboxId) -> Value {
     let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
     let asked = browser().get(relay.url(&format!("/v1/inboxes/{inbox}")));
     let answer = asked.bearer_auth(operator).send().await.unwrap();

@@ -21,6 +21,8 @@ pub(super) struct Saved {
     campaigns: Vec<Campaign>,
     is_lost: Vec<bool>,
     at: Duration,
+    /// What the wall showed.
+    alive_at: Timestamp,
 }
 
 impl World {
@@ -55,6 +57,7 @@ impl World {
             campaigns: self.campaigns.clone(),
             is_lost: self.is_lost.clone(),
             at: self.passed,
+            alive_at: self.now(),
         });
     }
 
@@ -73,8 +76,8 @@ impl World {
         self.books = saved.books.clone();
         self.campaigns.clone_from(&saved.campaigns);
         self.is_lost.clone_from(&saved.is_lost);
-        let saved_at = saved.at;
-        self.restart(off_for).await;
+        let (saved_at, alive_at) = (saved.at, saved.alive_at);
+        self.restart(off_for, alive_at).await;
         let gap = self.passed.saturating_sub(saved_at);
         for inbox in 0..Self::INBOXES {
             let id = self.inboxes[inbox].clone();
