@@ -335,7 +335,7 @@ impl Run<'_> {
         }
         let (unsettled, cases) = self.count_unsettled(&messages).await?;
         let doubted = self.list_doubted().await?;
-        let written_on = self.hearing.list_written_on(&messages);
+        let written_on = self.hearing.list_written_on(&messages, &doubted);
         for words in &written_on {
             telling.say(words);
         }

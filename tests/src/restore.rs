@@ -345,9 +345,12 @@ impl Run<'_> {
         let reached: u64 = counted.accepted.iter().sum();
         self.summary.duplicated = counted.duplicated;
         self.summary.heard = self.hearing.n_leads();
-        self.summary.written_on = self.hearing.count_written_on(&messages);
-        for words in self.hearing.list_written_on(&messages) {
-            telling.say(&words);
+        let written_on = self
+            .hearing
+            .list_written_on(&messages, &BTreeSet::default());
+        self.summary.written_on = written_on.len() as u64;
+        for words in &written_on {
+            telling.say(words);
         }
         // Their second steps are not to reach them.
         let not_meant = self.summary.heard - self.summary.written_on;

@@ -1,7 +1,7 @@
 //! What arrives at the inbox of a run: answers of leads, and failures of what was sent to them. Whoever is heard of so
 //! must be written to no more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sandbox::{Control, Delivered};
 
@@ -64,11 +64,6 @@ impl Hearing {
         self.of.remove(recipient);
     }
 
-    /// How many of these messages are second steps to leads that were heard of.
-    pub fn count_written_on(&self, messages: &[Message]) -> u64 {
-        self.list_written_on(messages).len() as u64
-    }
-
     /// How many were heard of.
     pub fn n_leads(&self) -> u64 {
         self.of.len() as u64
@@ -79,10 +74,16 @@ impl Hearing {
         self.of.values().filter(|heard| **heard == wanted).count() as u64
     }
 
-    /// The second steps that reached somebody who had been heard of before, with how that was.
-    pub fn list_written_on(&self, messages: &[Message]) -> Vec<String> {
+    /// The second steps that reached somebody who had been heard of before, with how that was. What was in doubt had been
+    /// handed over earlier, and its server took its time.
+    pub fn list_written_on(
+        &self,
+        messages: &[Message],
+        doubted: &BTreeSet<(String, usize)>,
+    ) -> Vec<String> {
         let seconds = messages.iter().filter(|message| message.step > 1);
         seconds
+            .filter(|message| !doubted.contains(&(message.recipient.clone(), message.step)))
             .filter_map(|message| {
                 let heard = self.of.get(&message.recipient)?;
                 Some(format!("{} {heard:?}: written on", message.recipient))
