@@ -38,6 +38,9 @@ pub enum HeldBy {
     Distance,
     /// Its daily cap is used up.
     DailyCap,
+    /// The relay was started a moment ago, or its database was put back: copies of what was sent before may still come
+    /// to the sent folder, and what has one is not sent again.
+    Copies,
 }
 
 /// What an inbox of a provider begins with that is known for nothing else: 50 messages a day, 90 seconds apart.

@@ -9,6 +9,7 @@
 //!    ↑ returned: from Rejected and Bounced, and from what was suppressed with them
 //!                    └ interrupted ↗      └→ Unsettled → (a person) Accepted, Planned, Cancelled
 //! After a restore: Planned, Deferred → Accepted (a copy shows it) | Unsettled (it may have been sent)
+//!                  Rejected, Bounced, Suppressed, Cancelled → Accepted (a copy shows that it was sent all the same)
 //! ```
 
 use serde::{Deserialize, Serialize};
@@ -285,7 +286,14 @@ impl State {
             (Self::Attempting { .. }, Event::Accepted { at })
             | (Self::InDoubt { .. } | Self::Unsettled { .. }, Event::Found { at })
             | (
-                Self::Planned { .. } | Self::Deferred { .. } | Self::Unsettled { .. },
+                Self::Planned { .. }
+                | Self::Deferred { .. }
+                | Self::Unsettled { .. }
+                // Of a later attempt than the one that ended it: somebody had it sent all the same.
+                | Self::Rejected { .. }
+                | Self::Bounced { .. }
+                | Self::Suppressed { .. }
+                | Self::Cancelled,
                 Event::Copied { at },
             )
             | (

@@ -9,6 +9,7 @@ pub mod bell;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod copies;
 pub mod credentials;
 pub mod engine;
 pub mod failure;

@@ -2,7 +2,7 @@
 //! put back from a copy of its own. It is written at each attempt without waiting for the disk, and through to the
 //! disk at every beat and at an orderly end; it holds no secret. What follows is done in `worker::restored`.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -204,7 +204,8 @@ impl Mark {
             attempts_before,
             _lock: lock,
         };
-        Ok((Arc::new(mark), Watch::begin(clock, gap)))
+        let inboxes = ledger.attempts.into_keys().collect();
+        Ok((Arc::new(mark), Watch::begin(clock, gap, inboxes)))
     }
 
     /// How many attempts the mark told of when this process found a database that had never been used; 0 otherwise.
@@ -377,6 +378,8 @@ pub struct Watch {
     started: Duration,
     started_at: Timestamp,
     gap: Duration,
+    /// Those that the ledger had then.
+    known: HashSet<InboxId>,
     inboxes: Mutex<Seen>,
 }
 
@@ -386,14 +389,32 @@ struct Seen {
     found: HashMap<InboxId, u64>,
     /// Where messages of the sent folder were not shown.
     torn: HashSet<InboxId>,
+    /// The last tags whose copies were seen, oldest first.
+    copies: HashMap<InboxId, VecDeque<Copies>>,
+}
+
+/// Tags of an inbox that are remembered: more than leave while a copy is late.
+const COPIES_KEPT: usize = 256;
+
+/// Copies of one tag.
+#[derive(Debug)]
+struct Copies {
+    tag: String,
+    /// What tells one message from another with the same tag.
+    messages: HashSet<String>,
+    /// How many stood in the folder at once.
+    at_once: u32,
+    /// Whether it was seen first when it was known what earlier processes had sent.
+    counts: bool,
 }
 
 impl Watch {
-    fn begin(clock: &Clock, gap: Duration) -> Self {
+    fn begin(clock: &Clock, gap: Duration, known: HashSet<InboxId>) -> Self {
         Self {
             started: clock.uptime(),
             started_at: clock.now(),
             gap,
+            known,
             inboxes: Mutex::default(),
         }
     }
@@ -413,9 +434,47 @@ impl Watch {
         self.gap
     }
 
+    /// Whether the ledger had this inbox when this process began.
+    pub fn knows_from_the_start(&self, inbox: &InboxId) -> bool {
+        self.known.contains(inbox)
+    }
+
     /// Whether it is known of an inbox what was sent before this process began.
     pub fn is_settled(&self, inbox: &InboxId) -> bool {
         self.with(|seen| seen.settled.contains(inbox))
+    }
+
+    /// It is not known after all.
+    pub fn unsettle(&self, inbox: &InboxId) {
+        self.with(|seen| seen.settled.remove(inbox));
+    }
+
+    /// Copies of a tag were seen: `message` tells one message from another with the same tag, `at_once` how many
+    /// copies were shown in one listing of what had come. Answers how many different ones this process has seen; 0
+    /// where earlier processes may have made them. One that a person moves is the same one.
+    pub fn note_copies(&self, inbox: &InboxId, tag: &str, message: &str, at_once: u32) -> u32 {
+        self.with(|seen| {
+            let counts = seen.settled.contains(inbox);
+            let all = seen.copies.entry(inbox.clone()).or_default();
+            if !all.iter().any(|one| one.tag == tag) {
+                if all.len() >= COPIES_KEPT {
+                    all.pop_front();
+                }
+                all.push_back(Copies {
+                    tag: tag.to_owned(),
+                    messages: HashSet::new(),
+                    at_once: 0,
+                    counts,
+                });
+            }
+            let Some(one) = all.iter_mut().find(|one| one.tag == tag) else {
+                return 0;
+            };
+            one.messages.insert(message.to_owned());
+            one.at_once = one.at_once.max(at_once);
+            let n = u32::try_from(one.messages.len()).unwrap_or(u32::MAX);
+            if one.counts { n.max(one.at_once) } else { 0 }
+        })
     }
 
     /// It is known now.
@@ -579,6 +638,24 @@ mod tests {
         ] {
             assert_eq!(judge(mark.as_ref(), &ledger, &inbox()), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn copies_of_a_tag_are_counted_by_message_and_by_how_many_stand_there_at_once() {
+        let clock = Clock::manual(Timestamp::from_ms(0));
+        let watch = Watch::begin(&clock, Duration::ZERO, HashSet::new());
+        let inbox = inbox();
+        assert_eq!(watch.note_copies(&inbox, "old", "a", 1), 0);
+        watch.settle(&inbox);
+        // Its first one may be an earlier process's.
+        assert_eq!(watch.note_copies(&inbox, "old", "b", 2), 0);
+        for (message, at_once, expected) in [("a", 1, 1), ("a", 1, 1), ("b", 1, 2), ("a", 3, 3)] {
+            assert_eq!(watch.note_copies(&inbox, "new", message, at_once), expected);
+        }
+        for n in 0..COPIES_KEPT {
+            assert_eq!(watch.note_copies(&inbox, &n.to_string(), "a", 1), 1);
+        }
+        assert_eq!(watch.note_copies(&inbox, "new", "c", 1), 1);
     }
 
     #[test]

@@ -4,12 +4,11 @@
 //! Against the sandbox the kills come at chosen points of the wire, and the provider drops connections after
 //! DATA. Against Dovecot and `smtp-sink`, which nobody can hold, they come at moments that the seed decides.
 
-mod arriving;
 mod at_moments;
 mod at_points;
 mod order;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -24,8 +23,7 @@ use rand::rngs::StdRng;
 use sandbox::control::DropAfterData;
 use serde::Serialize;
 
-use arriving::Heard;
-
+use crate::story::hearing::{Heard, Hearing};
 use crate::story::mailboxes::{Message, count, list_hurried};
 use crate::story::play::{connect, create_list, sign_in};
 use crate::story::reconnecting::Device;
@@ -192,7 +190,7 @@ pub async fn run(servers: &Servers, kills: u32, seed: u64, telling: &Telling) ->
         device,
         inbox,
         campaigns,
-        heard: BTreeMap::new(),
+        hearing: Hearing::default(),
         summary: Summary {
             profile: servers.profile(),
             ..Summary::default()
@@ -222,7 +220,7 @@ struct Run<'a> {
     inbox: InboxId,
     campaigns: Vec<CampaignId>,
     /// Who was heard of while the relay could not read, and how.
-    heard: BTreeMap<String, Heard>,
+    hearing: Hearing,
     summary: Summary,
     quiet: Telling,
 }
@@ -337,7 +335,7 @@ impl Run<'_> {
         }
         let (unsettled, cases) = self.count_unsettled(&messages).await?;
         let doubted = self.list_doubted().await?;
-        let written_on = self.list_written_on(&messages, &doubted);
+        let written_on = self.hearing.list_written_on(&messages, &doubted);
         for words in &written_on {
             telling.say(words);
         }
@@ -360,8 +358,8 @@ impl Run<'_> {
         // A message in doubt rests while others go on, and a server may take it after its connection was lost.
         let in_place = order::count_displaced(&order::leave_out(&messages, &doubted));
         summary.disordered = counted.disordered + counted.hurried + in_place;
-        summary.answered = arriving::count_heard(&self.heard, Heard::Answered);
-        summary.bounced = arriving::count_heard(&self.heard, Heard::Bounced);
+        summary.answered = self.hearing.count(Heard::Answered);
+        summary.bounced = self.hearing.count(Heard::Bounced);
         summary.written_on = written_on.len() as u64;
         telling.say(&format!(
             "{} messages have arrived at the provider",

@@ -1,6 +1,7 @@
 //! The restore run: while two campaigns send through an inbox, the relay's files are saved again and again, and put back
 //! later, when more has been sent. What the database has forgotten may not be sent again: counted in the recipients'
-//! mailboxes by recipient and words, never by an id of ours.
+//! mailboxes by recipient and words, never by an id of ours. Answers and failures arrive in the time that is lost, and
+//! while the relay is off: whoever is heard of so is written to no more.
 //!
 //! A person decides what the relay holds, by what truly arrived. Deliberately absent: any look into the relay but its
 //! API.
@@ -21,6 +22,7 @@ use sandbox::profile::SentCopy;
 use serde::Serialize;
 
 use self::saved::{How, Saved, What};
+use crate::story::hearing::Hearing;
 use crate::story::mailboxes::{MARKS, count};
 use crate::story::play::{connect, create_list};
 use crate::story::reconnecting::Device;
@@ -41,6 +43,8 @@ const GAP: Duration = Duration::from_millis(15);
 const SOME_WITHIN: Duration = Duration::from_secs(40);
 /// How long nothing may move at the end, before the rest is given up.
 const STILL_FOR: Duration = Duration::from_mins(1);
+/// Leads that answer at a time; one more message comes back.
+const ANSWERS: usize = 3;
 /// One page of a list.
 const LIST_AT_MOST: u32 = 1_000;
 
@@ -59,6 +63,10 @@ pub struct Summary {
     pub lost: u64,
     /// Messages that a restored database did not know.
     pub forgotten: u64,
+    /// Leads that answered or whose message came back, in the time that was lost or while the relay was off.
+    pub heard: u64,
+    /// Second steps to leads that had been heard of.
+    pub written_on: u64,
     /// The profile of the provider.
     pub profile: &'static str,
 }
@@ -66,7 +74,10 @@ pub struct Summary {
 impl Summary {
     /// Whether nobody was mailed twice and nobody forgotten.
     pub fn is_clean(&self) -> bool {
-        self.duplicated == 0 && self.lost == 0 && (self.held == 0) == (self.listed == 0)
+        self.duplicated == 0
+            && self.lost == 0
+            && self.written_on == 0
+            && (self.held == 0) == (self.listed == 0)
     }
 }
 
@@ -100,6 +111,7 @@ pub async fn run(servers: &Servers, times: u32, seed: u64, telling: &Telling) ->
             ..Summary::default()
         },
         held: BTreeSet::new(),
+        hearing: Hearing::default(),
     };
     for number in 1..=times {
         let what = run
@@ -112,6 +124,16 @@ pub async fn run(servers: &Servers, times: u32, seed: u64, telling: &Telling) ->
     run.finish(leads, telling).await
 }
 
+/// When leads are heard of that are written to no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    /// In the time that is lost with the database.
+    Lost,
+    /// While the relay is off.
+    Off,
+    Never,
+}
+
 struct Run<'a> {
     servers: &'a Servers,
     rng: StdRng,
@@ -119,6 +141,7 @@ struct Run<'a> {
     campaigns: Vec<CampaignId>,
     summary: Summary,
     held: BTreeSet<String>,
+    hearing: Hearing,
 }
 
 impl Run<'_> {
@@ -135,16 +158,66 @@ impl Run<'_> {
         let before = self.servers.delivered()?.len();
         let more = self.rng.random_range(2..14);
         self.wait_for_more(more).await?;
+        let when = *self.choose(&[Heard::Lost, Heard::Off, Heard::Never])?;
+        if when == Heard::Lost {
+            self.let_some_be_known().await?;
+        }
         if self.rng.random_bool(0.3) {
             self.relay.end()?;
         } else {
             self.relay.kill()?;
         }
+        if when == Heard::Off {
+            self.let_some_be_heard_of();
+        }
         let forgotten = self.servers.delivered()?.len() - before;
         self.summary.forgotten += forgotten as u64;
         saved.put_back(&self.relay, what)?;
         self.relay.start_again().await?;
-        Ok(format!("{what:?}, {how:?}, {forgotten} messages forgotten"))
+        Ok(format!(
+            "{what:?}, {how:?}, {forgotten} messages forgotten, heard of {when:?}"
+        ))
+    }
+
+    /// Lets some leads answer, and a message come back, where the servers can play it.
+    fn let_some_be_heard_of(&mut self) -> Vec<String> {
+        let Some(sandbox) = self.servers.sandbox() else {
+            return Vec::new();
+        };
+        self.hearing.let_some(sandbox.control(), ANSWERS)
+    }
+
+    /// The same, and waits until the relay knows of it. Whoever got the second step first is not meant.
+    async fn let_some_be_known(&mut self) -> Result<()> {
+        let mut open = self.let_some_be_heard_of();
+        let known = async || {
+            let stopped: BTreeSet<String> = self
+                .list_deliveries("suppressed")
+                .await
+                .ok()?
+                .into_iter()
+                .map(|one| one.to.to_string())
+                .collect();
+            let messages = self.servers.delivered().ok()?;
+            let is_written_on = |lead: &str| {
+                let mut seconds = messages.iter().filter(|one| one.step > 1);
+                seconds.any(|one| one.recipient == lead)
+            };
+            let mut written_on = Vec::new();
+            open.retain(|lead| {
+                if is_written_on(lead) {
+                    written_on.push(lead.clone());
+                    return false;
+                }
+                !stopped.contains(lead)
+            });
+            for lead in &written_on {
+                self.hearing.leave_out(lead);
+            }
+            open.is_empty().then_some(())
+        };
+        wait_for("what arrived to be known", known, SOME_WITHIN).await?;
+        Ok(())
     }
 
     fn makes_copies(&self) -> bool {
@@ -208,13 +281,17 @@ impl Run<'_> {
     }
 
     async fn list_unsettled(&self) -> Result<Vec<Delivery>> {
+        self.list_deliveries("unsettled").await
+    }
+
+    async fn list_deliveries(&self, state: &str) -> Result<Vec<Delivery>> {
         let mut all = Vec::new();
         for campaign_id in self.campaigns.clone() {
             let mut after = None;
             loop {
                 let request = ListDeliveries {
                     campaign_id: campaign_id.clone(),
-                    state: Some("unsettled".to_owned()),
+                    state: Some(state.to_owned()),
                     limit: Some(LIST_AT_MOST),
                     after,
                 };
@@ -267,7 +344,17 @@ impl Run<'_> {
         let planned = leads * (self.campaigns.len() * MARKS.len()) as u64;
         let reached: u64 = counted.accepted.iter().sum();
         self.summary.duplicated = counted.duplicated;
-        self.summary.lost = planned.saturating_sub(reached);
+        self.summary.heard = self.hearing.n_leads();
+        let written_on = self
+            .hearing
+            .list_written_on(&messages, &BTreeSet::default());
+        self.summary.written_on = written_on.len() as u64;
+        for words in &written_on {
+            telling.say(words);
+        }
+        // Their second steps are not to reach them.
+        let not_meant = self.summary.heard - self.summary.written_on;
+        self.summary.lost = planned.saturating_sub(reached + not_meant);
         self.summary.listed = self.held.len() as u64;
         self.summary.held = held_by_the_log(&self.relay);
         if self.summary.forgotten == 0 {

@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod desk;
+pub mod hearing;
 pub mod mailboxes;
 pub mod play;
 pub mod play_in_browser;

@@ -68,6 +68,9 @@ fn Row(props: &Props) -> Html {
         (Some(at), Some(HeldBy::DailyCap)) => html! {
             <>{ "The day is used up until " }{ when::element(at, when::near(at, *now)) }</>
         },
+        (Some(at), Some(HeldBy::Copies)) => html! {
+            <>{ "Copies of earlier messages may still come until " }{ when::element(at, when::near(at, *now)) }</>
+        },
         (Some(at), _) => when::element(at, when::near(at, *now)),
         (None, _) => html! { "When something is due" },
     };

@@ -90,7 +90,8 @@ pub struct Pace {
     pub daily_cap: Option<u32>,
     /// Messages that were tried in the last 24 hours in which the relay ran.
     pub tried: u64,
-    /// Before when it tries no other, as things stand; `None` where its pace holds nothing now.
+    /// Before when it tries no other, as things stand; `None` where neither its pace nor its sent folder holds
+    /// anything now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
     /// What holds it until then.

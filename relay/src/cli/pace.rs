@@ -69,6 +69,7 @@ pub(super) fn describe(pace: &Pace) -> String {
     if let Some(at) = pace.not_before {
         let why = match pace.held_by {
             Some(HeldBy::DailyCap) => "its daily cap is used up",
+            Some(HeldBy::Copies) => "copies of what was sent earlier may still come",
             _ => "it keeps its distance",
         };
         let _ = writeln!(text, "            no message before {at}: {why}");

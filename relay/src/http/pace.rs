@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use protocol::budget::{Budget, DAILY_CAP_AT_MOST, DISTANCE_AT_MOST};
-use protocol::id::InboxId;
-use protocol::inbox::Address;
+use protocol::budget::{Budget, DAILY_CAP_AT_MOST, DISTANCE_AT_MOST, HeldBy};
 use protocol::request::pace::{GetPace, ListPaces, Pace, Paces, Rest, UpdatePace};
 
 use super::{Context, Serve, ServeError};
+use crate::copies;
 use crate::engine::pace::pace;
 use crate::record::Pace as Decided;
+use crate::store::inbox::Inbox;
 
 impl Serve for ListPaces {
     async fn serve(self, context: Context) -> Result<Paces, ServeError> {
         let mut paces = Vec::new();
         for inbox in context.app().store.list_inboxes().await? {
-            paces.push(view(&context, inbox.id, inbox.address).await?);
+            paces.push(view(&context, inbox).await?);
         }
         Ok(Paces { paces })
     }
@@ -24,7 +24,7 @@ impl Serve for ListPaces {
 impl Serve for GetPace {
     async fn serve(self, context: Context) -> Result<Pace, ServeError> {
         let inbox = context.app().store.load_inbox(&self.inbox_id).await?;
-        view(&context, inbox.id, inbox.address).await
+        view(&context, inbox).await
     }
 }
 
@@ -36,7 +36,7 @@ impl Serve for UpdatePace {
         app.store.update_budget(&inbox.id, budget).await?;
         // What it waits for may come sooner now.
         app.bell.wake_inbox(&inbox.id);
-        view(&context, inbox.id, inbox.address).await
+        view(&context, inbox).await
     }
 }
 
@@ -72,26 +72,33 @@ pub(super) fn read_budget(
     })
 }
 
-async fn view(context: &Context, id: InboxId, address: Address) -> Result<Pace, ServeError> {
+async fn view(context: &Context, inbox: Inbox) -> Result<Pace, ServeError> {
     let app = context.app();
     let now = app.clock.now();
-    let budgets = app.store.load_budgets(&id, now).await?;
-    let (not_before, held_by) = match pace(&budgets, now) {
-        Decided::Go => (None, None),
-        Decided::NotBefore { at, by } => (Some(at), Some(by)),
+    let budgets = app.store.load_budgets(&inbox.id, now).await?;
+    let paced = match pace(&budgets, now) {
+        Decided::Go => None,
+        Decided::NotBefore { at, by } => Some((at, by)),
     };
+    let copied = copies::open_until(app, &inbox).await?;
+    let copied = copied.filter(|at| *at > now).map(|at| (at, HeldBy::Copies));
+    let (not_before, held_by) = [paced, copied]
+        .into_iter()
+        .flatten()
+        .max_by_key(|(at, _)| *at)
+        .unzip();
     Ok(Pace {
-        tried: app.store.count_tried(&id, now).await?,
-        address,
+        tried: app.store.count_tried(&inbox.id, now).await?,
         distance_ms: u64::try_from(budgets.budget.distance.as_millis()).unwrap_or(u64::MAX),
         daily_cap: budgets.budget.daily_cap,
         not_before,
         held_by,
-        rest: app.bell.find_rest(&id).map(|rest| Rest {
+        rest: app.bell.find_rest(&inbox.id).map(|rest| Rest {
             since: rest.since,
             until: rest.until,
             words: rest.words,
         }),
-        inbox_id: id,
+        inbox_id: inbox.id,
+        address: inbox.address,
     })
 }

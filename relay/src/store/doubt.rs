@@ -152,6 +152,10 @@ impl Store {
             let stopped = !is_known
                 && lead::stop(&mut tx, &addressed.lead, Suppression::Bounced, moment).await?;
             tx.commit().await?;
+            if stopped {
+                self.note_stop(&addressed.lead, Suppression::Bounced, now)
+                    .await;
+            }
             return Ok(stopped);
         }
         let inbox = InboxId::new(text(&row, "inbox_id")?);
@@ -167,9 +171,11 @@ impl Store {
         };
         standing::note_bounced(&mut tx, &addressed.delivery, &bounced.refusal).await?;
         let effects = standing.note_report(report, now);
+        let returned = standing::list_returned(&mut tx, &inbox, &effects, now).await?;
         standing::apply(&mut tx, &inbox, &effects, moment).await?;
         standing::put(&mut tx, &inbox, &standing, moment).await?;
         tx.commit().await?;
+        self.note_returned(&returned, now).await;
         let is_inboxes = |effect: &Effect| matches!(effect, Effect::SendAgain(_));
         Ok(!effects.iter().any(is_inboxes))
     }

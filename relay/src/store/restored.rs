@@ -15,7 +15,8 @@ use sqlx::AnyConnection;
 use super::clocks::{Moment, load_clock};
 use super::inbox::position;
 use super::{
-    Store, StoreError, campaign, delivery, number, number_or_null, text, text_or_null, to_json,
+    Store, StoreError, campaign, delivery, number, number_or_null, small, text, text_or_null,
+    to_json,
 };
 use crate::record::SentPlace;
 use crate::tag::{Named, Tags};
@@ -42,6 +43,22 @@ pub struct SeenCopy {
     pub to: String,
     /// When the server took the copy; `None` where it tells no date.
     pub at: Option<Timestamp>,
+    /// Which process may have sent it.
+    pub made: Made,
+    /// How many different copies of its tag were seen; 0 where that says nothing.
+    pub n_copies: u32,
+}
+
+/// Which process may have sent a message, by when it was written and copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Made {
+    /// One whose end this ledger knows of.
+    #[default]
+    Before,
+    /// One that this ledger may have forgotten.
+    Lately,
+    /// One that runs now.
+    Now,
 }
 
 /// What copies told that the ledger did not know.
@@ -53,8 +70,23 @@ pub struct Taken {
     pub strays: u64,
     /// Of both, those that this ledger never attempted: another process sent them.
     pub unattempted: u64,
-    /// When the last of these was made, by the server's clock.
-    pub unattempted_at: Option<Timestamp>,
+    /// Messages of which there are more copies than this ledger made attempts: another process sent them as well.
+    pub doubled: u64,
+    /// Which process sent the last of these two.
+    pub made: Made,
+}
+
+impl Taken {
+    /// What two parts of a folder told.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            found: self.found + other.found,
+            strays: self.strays + other.strays,
+            unattempted: self.unattempted + other.unattempted,
+            doubled: self.doubled + other.doubled,
+            made: self.made.max(other.made),
+        }
+    }
 }
 
 /// Where the sent folder stood when the ledger last wrote of it.
@@ -117,21 +149,22 @@ impl Store {
     }
 
     /// Takes over what copies of the sent folder show: a message that the ledger holds for unsent is accepted, and a
-    /// copy without a delivery is kept as a stray.
+    /// copy without a delivery is kept as a stray. `per_attempt` is how many copies one attempt may leave.
     pub async fn take_copies(
         &self,
         inbox: &InboxId,
         address: &Address,
         copies: &[SeenCopy],
+        per_attempt: u32,
         tags: &Tags,
         now: Timestamp,
     ) -> Result<Taken, StoreError> {
         let mut taken = Taken::default();
         let mut unknown: HashMap<&str, &SeenCopy> = HashMap::new();
-        let mut open: Vec<(DeliveryId, Option<Timestamp>, &SeenCopy)> = Vec::new();
+        let mut open = Vec::new();
         for copy in copies {
             let row = sqlx::query(
-                "SELECT id, state, (SELECT MAX(a.ended_at_ms) FROM attempts a WHERE a.delivery_id = deliveries.id) \
+                "SELECT id, state, attempt, (SELECT MAX(a.ended_at_ms) FROM attempts a WHERE a.delivery_id = deliveries.id) \
                  AS ended_at_ms FROM deliveries WHERE LOWER(message_id) >= $1 AND LOWER(message_id) < $2 LIMIT 1",
             )
             // Of the ids that begin with it: `A` follows `@`.
@@ -139,12 +172,20 @@ impl Store {
             .bind(format!("{}A", copy.tag))
             .fetch_optional(&self.reader)
             .await?;
+            if let Some(row) = &row {
+                let n_attempts: u64 = small(row, "attempt")?;
+                if u64::from(copy.n_copies) > n_attempts * u64::from(per_attempt) {
+                    taken.doubled += 1;
+                    taken.made = taken.made.max(copy.made);
+                }
+            }
             match row {
-                Some(row) if is_open(&text(&row, "state")?) => {
+                Some(row) if takes_copy(&text(&row, "state")?) => {
+                    let state = text(&row, "state")?;
                     let ended = number_or_null(&row, "ended_at_ms")?.map(Timestamp::from_ms);
-                    let refused =
-                        ended.filter(|_| text(&row, "state").is_ok_and(|s| s != "unsettled"));
-                    open.push((DeliveryId::new(text(&row, "id")?), refused, copy));
+                    let refused = ended.filter(|_| state != "unsettled");
+                    let is_due = matches!(state.as_str(), "planned" | "deferred");
+                    open.push((DeliveryId::new(text(&row, "id")?), refused, is_due, copy));
                 }
                 Some(_) => {}
                 None => {
@@ -166,11 +207,11 @@ impl Store {
         let is_restored = !matches.is_empty() || !unknown.is_empty() || restored.is_some();
         let restored_gap = restored.map_or(Duration::ZERO, |restored| restored.gap);
         let mut tx = self.begin().await?;
-        for (id, refused, copy) in open {
+        for (id, refused, is_due, copy) in open {
             // The reply to an attempt says more of it than a copy that a server kept all the same. Of which attempt it is
             // cannot be told where a clock was set meanwhile, and a ledger that was put back may have lost a later one.
             if refused.is_some_and(|ended| !is_later(copy, ended, is_restored)) {
-                if is_restored {
+                if is_restored && is_due {
                     hold(&mut tx, &id, restored_gap, moment).await?;
                 }
                 continue;
@@ -181,7 +222,7 @@ impl Store {
             if accept_match(&mut tx, inbox, &found, copy, domain, moment).await? {
                 taken.found += 1;
                 taken.unattempted += 1;
-                taken.unattempted_at = taken.unattempted_at.max(copy.at);
+                taken.made = taken.made.max(copy.made);
             }
         }
         for copy in unknown.values() {
@@ -193,7 +234,7 @@ impl Store {
             if add_stray(&mut tx, &stray, now).await? {
                 taken.strays += 1;
                 taken.unattempted += 1;
-                taken.unattempted_at = taken.unattempted_at.max(copy.at);
+                taken.made = taken.made.max(copy.made);
             }
         }
         tx.commit().await?;
@@ -456,9 +497,14 @@ fn is_later(copy: &SeenCopy, ended: Timestamp, is_restored: bool) -> bool {
     })
 }
 
-/// Whether a delivery in this state is taken for unsent, or waits for somebody who knows.
-fn is_open(state: &str) -> bool {
-    matches!(state, "planned" | "deferred" | "unsettled")
+/// Whether a delivery in this state is taken for unsent, waits for somebody who knows, or is not to be sent: its copy
+/// says more. One that is not to be sent may have been, by whom the ledger has forgotten, and is not sent again
+/// should it be put back.
+fn takes_copy(state: &str) -> bool {
+    matches!(
+        state,
+        "planned" | "deferred" | "unsettled" | "rejected" | "suppressed" | "cancelled"
+    )
 }
 
 /// A delivery that was accepted and came back is sent anew: as another message, so that the copy of the first one says
@@ -565,7 +611,7 @@ async fn accept(
         .fetch_one(&mut *tx)
         .await?;
     let state = text(&row, "state")?;
-    if !is_open(&state) {
+    if !takes_copy(&state) && state != "bounced" {
         return Ok(false);
     }
     let ours = format!("{}@{domain}", copy.tag);
@@ -577,7 +623,8 @@ async fn accept(
     let attempt = number(&row, "attempt")? + i64::from(state != "unsettled");
     sqlx::query(
         "UPDATE deliveries SET attempt = $1, message_id = COALESCE(message_id, $2), \
-         wire_id = COALESCE(wire_id, $3), is_held = 0, no_evidence = NULL, may_be_sent_ms = NULL WHERE id = $4",
+         wire_id = COALESCE(wire_id, $3), is_held = 0, no_evidence = NULL, may_be_sent_ms = NULL, \
+         suppressed_at_ms = NULL WHERE id = $4",
     )
     .bind(attempt)
     .bind(ours)
@@ -623,12 +670,20 @@ async fn accept_match(
             .await?;
     let id = if let Some(row) = row {
         let id = DeliveryId::new(text(&row, "id")?);
-        if is_open(&text(&row, "state")?) && number(&row, "resends")? < found.resends {
-            sqlx::query("UPDATE deliveries SET resends = $1, message_id = NULL WHERE id = $2")
-                .bind(found.resends)
-                .bind(id.to_string())
-                .execute(&mut *tx)
-                .await?;
+        let state = text(&row, "state")?;
+        let is_anew = number(&row, "resends")? < found.resends;
+        // What came back was sent anew only where its copy is another message's.
+        if !takes_copy(&state) && !(state == "bounced" && is_anew) {
+            return Ok(false);
+        }
+        if is_anew {
+            sqlx::query(
+                "UPDATE deliveries SET resends = $1, message_id = NULL, wire_id = NULL WHERE id = $2",
+            )
+            .bind(found.resends)
+            .bind(id.to_string())
+            .execute(&mut *tx)
+            .await?;
         }
         id
     } else {
@@ -646,83 +701,4 @@ async fn accept_match(
 }
 
 #[cfg(test)]
-mod tests {
-
-    use super::*;
-    use crate::clock::Clock;
-    use crate::store::tests::open_older;
-
-    /// Rows of the last version: one delivery that it has attempted, and one that it has planned.
-    const ROWS: [&str; 6] = [
-        "INSERT INTO inboxes (id, address, provider, smtp, imap, gap_ms, connection, connection_state, \
-         credentials_fence, refresh_until_ms, gap_open, created_at_ms) \
-         VALUES ('i', 'jane@acme.example', 'imap', '{}', '{}', 0, '{}', 'connected', 0, 0, 0, 1)",
-        "INSERT INTO campaigns (id, name, steps, n_steps, state, status, created_at_ms) \
-         VALUES ('c', 'c', '[]', 1, 'running', '{\"state\":\"running\"}', 1)",
-        "INSERT INTO campaign_inboxes (campaign_id, inbox_id, position, ran_ms) VALUES ('c', 'i', 0, 0)",
-        "INSERT INTO leads (id, campaign_id, inbox_id, position, address, fields, state) \
-         VALUES ('a', 'c', 'i', 1, 'ann@a.example', '{}', 'active'), ('b', 'c', 'i', 2, 'bob@b.example', '{}', 'active')",
-        "INSERT INTO deliveries (id, campaign_id, lead_id, inbox_id, step, state, due_ms, attempt, message_id, claim_no) \
-         VALUES ('tried', 'c', 'a', 'i', 1, 'planned', 0, 1, 'old-random-id@acme.example', 1)",
-        "INSERT INTO deliveries (id, campaign_id, lead_id, inbox_id, step, state, due_ms, attempt) \
-         VALUES ('planned', 'c', 'b', 'i', 1, 'planned', 0, 0)",
-    ];
-
-    #[tokio::test]
-    async fn what_the_last_version_has_attempted_keeps_its_id_and_what_it_planned_is_known_by_its_tag()
-     {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("unpause.db");
-        let before = open_older(&path, 11).await;
-        for row in ROWS {
-            sqlx::query(row).execute(&before).await.unwrap();
-        }
-        before.close().await;
-
-        let clock = Clock::manual(Timestamp::from_ms(1_795_417_920_000));
-        let store = Store::open(&path, &clock).await.unwrap();
-        let run = store.load_run().await.unwrap();
-        assert_eq!(run.run, None);
-        assert_eq!(run.attempts, BTreeMap::from([(InboxId::new("i"), 1)]));
-        let tried = store
-            .load_delivery(&DeliveryId::new("tried"))
-            .await
-            .unwrap();
-        assert_eq!(
-            tried.message_id.as_deref(),
-            Some("old-random-id@acme.example")
-        );
-
-        // A copy of the planned one, which this ledger never sent.
-        let (inbox, tags) = (InboxId::new("i"), Tags::new([7; 32]));
-        let tag = tags.make(&Named {
-            campaign: &CampaignId::new("c"),
-            lead: &LeadId::new("b"),
-            step: 1,
-            resends: 0,
-        });
-        let copies = [SeenCopy {
-            tag: tag.clone(),
-            message_id: Some("theirs@mail.example".to_owned()),
-            to: "bob@b.example".to_owned(),
-            at: None,
-        }];
-        let address: Address = "jane@acme.example".parse().unwrap();
-        let take = || store.take_copies(&inbox, &address, &copies, &tags, clock.now());
-        let taken = take().await.unwrap();
-        assert_eq!((taken.found, taken.strays, taken.unattempted), (1, 0, 1));
-        let planned = store
-            .load_delivery(&DeliveryId::new("planned"))
-            .await
-            .unwrap();
-        assert!(
-            matches!(planned.status, State::Accepted { .. }),
-            "{planned:?}"
-        );
-        assert_eq!(planned.message_id, Some(format!("{tag}@acme.example")));
-        assert_eq!(planned.wire_id.as_deref(), Some("theirs@mail.example"));
-        // Seen again, it says nothing new.
-        assert_eq!(take().await.unwrap(), Taken::default());
-        store.close().await;
-    }
-}
+mod tests;

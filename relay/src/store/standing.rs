@@ -1,6 +1,7 @@
 //! How an inbox stands with its server, kept beside its ledger: which delivery may be claimed next, and what the end
 //! of an attempt, a bounce or a person's answer does to others. What is decided stands in `protocol::standing`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use protocol::cause::Cause;
@@ -64,7 +65,7 @@ impl Store {
         which: &Which,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let now = self.moment(now);
+        let (at, now) = (now, self.moment(now));
         let mut n = 0;
         for state in ["rejected", "bounced"] {
             let mut behind = (i64::MIN, 0);
@@ -87,11 +88,17 @@ impl Store {
                 .await?;
                 let Some(last) = rows.last() else { break };
                 behind = (number(last, "place")?, number(last, "step")?);
+                let mut revived = Vec::new();
                 for row in &rows {
                     let id = DeliveryId::new(text(row, "id")?);
-                    n += u64::from(put_back(&mut tx, &id, now).await?);
+                    let is_back = put_back(&mut tx, &id, now).await?;
+                    n += u64::from(is_back);
+                    if is_back && state == "bounced" {
+                        revived.push(delivery::load_lead_id(&mut tx, &id).await?);
+                    }
                 }
                 tx.commit().await?;
+                self.note_returned(&revived, at).await;
             }
         }
         Ok(n)
@@ -420,6 +427,30 @@ pub(super) async fn apply(
         }
     }
     Ok(())
+}
+
+/// The leads that effects stop because something came back, and those that they let go on.
+pub(super) async fn list_returned(
+    tx: &mut AnyConnection,
+    inbox: &InboxId,
+    effects: &[Effect],
+    now: Timestamp,
+) -> Result<Vec<LeadId>, StoreError> {
+    let mut deliveries = Vec::new();
+    for effect in effects {
+        match effect {
+            Effect::Bounce(delivery) => deliveries.push(delivery.clone()),
+            Effect::SendAgain(alike) => {
+                deliveries.extend(list_alike(tx, inbox, *alike, "bounced", Some(now - DAY)).await?);
+            }
+            _ => {}
+        }
+    }
+    let mut leads = BTreeSet::new();
+    for delivery in &deliveries {
+        leads.insert(delivery::load_lead_id(tx, delivery).await?);
+    }
+    Ok(leads.into_iter().collect())
 }
 
 async fn set_aside_alike(

@@ -16,7 +16,7 @@ use protocol::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::restored::{Stray, add_stray};
-use super::{Store, StoreError, lead, person, text};
+use super::{Store, StoreError, lead, number, person, text};
 
 /// What one line says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ use super::{Store, StoreError, lead, person, text};
 enum Line {
     /// A lead was stopped.
     Stop(Stop),
+    /// What stopped a lead was not its own, or a person had it sent all the same: a bounce says nothing any more.
+    Revived { revived: LeadId, at: Timestamp },
     /// A person said who is not written to, or may be again.
     Said {
         /// The person or the domain, as the list has it.
@@ -38,7 +40,7 @@ impl Line {
     fn at(&self) -> Timestamp {
         match self {
             Self::Stop(stop) => stop.at,
-            Self::Said { at, .. } => *at,
+            Self::Revived { at, .. } | Self::Said { at, .. } => *at,
         }
     }
 }
@@ -50,7 +52,15 @@ struct Stop {
     inbox: InboxId,
     address: String,
     why: Suppression,
+    /// Whether the person is on the list because of it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    is_listed: bool,
     at: Timestamp,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Where the file is, once it is known.
@@ -62,12 +72,15 @@ pub(super) struct Stops {
 }
 
 impl Stops {
-    fn append(&self, line: &Line) -> std::io::Result<()> {
+    fn append(&self, lines: &[Line]) -> std::io::Result<()> {
         let Some(path) = self.path.get() else {
             return Ok(());
         };
-        let mut bytes = serde_json::to_vec(line).map_err(std::io::Error::other)?;
-        bytes.push(b'\n');
+        let mut bytes = Vec::new();
+        for line in lines {
+            serde_json::to_writer(&mut bytes, line).map_err(std::io::Error::other)?;
+            bytes.push(b'\n');
+        }
         let _alone = self.writing.lock();
         let mut file = OpenOptions::new()
             .create(true)
@@ -118,18 +131,60 @@ impl Store {
         why: Suppression,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let row = sqlx::query("SELECT inbox_id, address FROM leads WHERE id = $1")
-            .bind(lead.to_string())
-            .fetch_one(&self.reader)
-            .await?;
+        let row = sqlx::query(
+            "SELECT inbox_id, address, (SELECT COUNT(*) FROM suppressions s WHERE s.lead_id = leads.id) AS n_listed \
+             FROM leads WHERE id = $1",
+        )
+        .bind(lead.to_string())
+        .fetch_one(&self.reader)
+        .await?;
         let stop = Stop {
             lead: lead.clone(),
             inbox: InboxId::new(text(&row, "inbox_id")?),
             address: text(&row, "address")?.to_lowercase(),
             why,
+            is_listed: number(&row, "n_listed")? > 0,
             at,
         };
-        self.append_line(Line::Stop(stop)).await
+        self.append_lines(vec![Line::Stop(stop)]).await
+    }
+
+    /// Notes in the file what became of leads of whom something came back: those that are stopped, and those that are
+    /// not any more.
+    pub(super) async fn note_returned(&self, leads: &[LeadId], at: Timestamp) {
+        if self.stops.path.get().is_none() || leads.is_empty() {
+            return;
+        }
+        if let Err(error) = self.append_returned(leads, at).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                n_leads = leads.len(),
+                "what came back of leads is not kept outside the database"
+            );
+        }
+    }
+
+    async fn append_returned(&self, leads: &[LeadId], at: Timestamp) -> Result<(), StoreError> {
+        let mut revived = Vec::new();
+        for lead in leads {
+            let row = sqlx::query("SELECT state FROM leads WHERE id = $1")
+                .bind(lead.to_string())
+                .fetch_one(&self.reader)
+                .await?;
+            if lead::state_from(&row, "state")? == protocol::lead::State::Active {
+                let revived_lead = lead.clone();
+                revived.push(Line::Revived {
+                    revived: revived_lead,
+                    at,
+                });
+            } else {
+                self.append_stop(lead, Suppression::Bounced, at).await?;
+            }
+        }
+        if revived.is_empty() {
+            return Ok(());
+        }
+        self.append_lines(revived).await
     }
 
     /// Notes in the file that a person said who is not written to, or may be again.
@@ -142,7 +197,7 @@ impl Store {
             may_be_written_to,
             at,
         };
-        if let Err(error) = self.append_line(line).await {
+        if let Err(error) = self.append_lines(vec![line]).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error, %whom,
                 "who is not written to is not kept outside the database"
@@ -150,9 +205,9 @@ impl Store {
         }
     }
 
-    async fn append_line(&self, line: Line) -> Result<(), StoreError> {
+    async fn append_lines(&self, lines: Vec<Line>) -> Result<(), StoreError> {
         let stops = self.stops.clone();
-        tokio::task::spawn_blocking(move || stops.append(&line))
+        tokio::task::spawn_blocking(move || stops.append(&lines))
             .await
             .map_err(|error| StoreError::Aside(std::io::Error::other(error)))?
             .map_err(StoreError::Aside)
@@ -171,9 +226,16 @@ impl Store {
         let mut n_new = 0;
         // Of what a person said of somebody the last word counts, or what was taken back would be done again.
         let mut said_last: HashMap<&Whom, usize> = HashMap::new();
+        let mut revived_last: HashMap<&LeadId, usize> = HashMap::new();
         for (idx, line) in lines.iter().enumerate() {
-            if let Line::Said { whom, .. } = line {
-                said_last.insert(whom, idx);
+            match line {
+                Line::Said { whom, .. } => {
+                    said_last.insert(whom, idx);
+                }
+                Line::Revived { revived, .. } => {
+                    revived_last.insert(revived, idx);
+                }
+                Line::Stop(_) => {}
             }
         }
         for (idx, line) in lines
@@ -185,6 +247,14 @@ impl Store {
                 continue;
             }
             let is_new = match line {
+                // Nothing is sent because of it: whoever is stopped in the database stays it.
+                Line::Revived { .. } => false,
+                Line::Stop(stop)
+                    if stop.why == Suppression::Bounced
+                        && revived_last.get(&stop.lead) > Some(&idx) =>
+                {
+                    false
+                }
                 Line::Stop(stop) => self.replay_stop(stop).await?,
                 Line::Said {
                     whom,
@@ -204,10 +274,11 @@ impl Store {
         let moment = self.moment(stop.at);
         let is_new = match lead::stop(&mut tx, &stop.lead, stop.why, moment).await {
             Ok(is_new) => {
-                if stop.why == Suppression::Complained {
+                if stop.is_listed || stop.why == Suppression::Complained {
                     person::note_suppressed(&mut tx, &stop.lead, stop.why, moment).await?;
                 }
-                if is_new {
+                // An address of one campaign that came back may be right in another's list.
+                if is_new && stop.why != Suppression::Bounced {
                     person::stop_others(&mut tx, &stop.lead, stop.why, moment).await?;
                 }
                 is_new
@@ -243,6 +314,7 @@ mod tests {
                 inbox: InboxId::new("inb_1"),
                 address: "ann@a.example".to_owned(),
                 why: Suppression::Replied,
+                is_listed: n == 2,
                 at: Timestamp::from_ms(n),
             })
         };
@@ -251,16 +323,20 @@ mod tests {
             may_be_written_to: false,
             at: Timestamp::from_ms(3),
         };
-        stops.append(&line(0)).unwrap();
+        let revived = Line::Revived {
+            revived: LeadId::new("led_1"),
+            at: Timestamp::from_ms(2),
+        };
+        stops.append(&[line(0)]).unwrap();
         assert_eq!(read(&path).unwrap(), []);
         stops.path.set(path.clone()).unwrap();
-        stops.append(&line(1)).unwrap();
-        stops.append(&line(2)).unwrap();
-        stops.append(&said).unwrap();
+        stops.append(&[line(1), line(2)]).unwrap();
+        stops.append(&[revived.clone()]).unwrap();
+        stops.append(&[said.clone()]).unwrap();
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(b"{\"lead\":\"led_3\",").unwrap();
-        assert_eq!(read(&path).unwrap(), [line(1), line(2), said]);
+        assert_eq!(read(&path).unwrap(), [line(1), line(2), revived, said]);
     }
 }

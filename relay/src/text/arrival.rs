@@ -25,6 +25,7 @@ use std::collections::HashSet;
 
 use mail_parser::{HeaderValue, MessageParser};
 use protocol::id::DeliveryId;
+use protocol::timestamp::Timestamp;
 
 pub use answer::{Answer, is_about};
 pub use bounce::{Bounce, Diagnostic, Failure, Hardness};
@@ -82,6 +83,8 @@ pub struct Copy {
     pub tag: Option<String>,
     /// The recipients, in small letters.
     pub to: Vec<String>,
+    /// When it was written, by its sender's clock (RFC 5322 §3.6.1), in whole seconds; `None` where it does not tell.
+    pub written_at: Option<Timestamp>,
 }
 
 /// Headers in which servers keep an id that they replaced: Exchange Online and Gmail.
@@ -223,5 +226,8 @@ pub fn parse_copy(headers: &[u8]) -> Copy {
         delivery: text(super::message::DELIVERY_HEADER),
         tag: text(super::message::TAG_HEADER),
         to: Head::parse(headers).map_or_else(Vec::new, |head| head.addresses("To")),
+        written_at: message
+            .date()
+            .map(|date| Timestamp::from_ms(date.to_timestamp().saturating_mul(1_000))),
     }
 }

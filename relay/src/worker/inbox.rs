@@ -13,10 +13,10 @@ use tokio::sync::{Notify, watch};
 use super::confirming::{look_for_correction, meet, note_worked, perform, probe};
 use super::memory::{Memory, grown, spread};
 use super::reading::read_inbox;
-use super::restored::not_before;
 use super::settling::settle;
 use super::{WorkError, sending};
 use crate::app::App;
+use crate::copies;
 use crate::engine::pace::pace;
 use crate::store::StoreError;
 use crate::store::inbox::Inbox;
@@ -181,11 +181,10 @@ async fn work(
         read_inbox(app, inbox, &mut memory.mailbox).await?;
         // From its beginning: where the clock jumped meanwhile, what came then is read next.
         let read_at = now + spread(app, &inbox.id, "poll", app.config.timing.poll_every);
-        let not_before = not_before(app, inbox);
-        if not_before.is_none() {
+        if copies::open_until(app, inbox).await?.is_none() {
             app.store.close_gap(&inbox.id, app.clock.now()).await?;
         }
-        memory.read_at = Some(not_before.map_or(read_at, |at| at.min(read_at)));
+        memory.read_at = Some(read_at);
         memory.worked.read = true;
         note_worked(app, inbox, memory, Worked::Read).await?;
     }
@@ -226,6 +225,18 @@ async fn next_look(
     // A look whose delivery is still due found no way to send it just now; it is not asked again at once.
     let soon = now + Duration::from_millis(20);
     let due = due.map(|due| due.max(soon));
+    // Nothing leaves before the sent folder is compared, which is done when INBOX is read. One that has not settled it
+    // although its time has come was not shown.
+    let due = match copies::open_until(app, inbox).await? {
+        Some(at) => {
+            let again = now + app.config.timing.first_retry_after;
+            let at = if at > now { at } else { again };
+            let at = memory.read_at.map_or(at, |read_at| read_at.min(at));
+            memory.read_at = Some(at);
+            due.map(|due| due.max(at))
+        }
+        None => due,
+    };
     if due.is_none_or(|due| due > now + KEPT_OPEN_FOR) {
         memory.mailbox.close_smtp().await;
     }

@@ -7,7 +7,7 @@ use protocol::connection::is_alarming;
 use protocol::timestamp::Timestamp;
 
 use super::WorkError;
-use super::restored::compare;
+use super::restored::{compare, compare_where_changed};
 use super::token::{Freshness, load_sign_in};
 use crate::app::App;
 use crate::engine::doubt::{Look, Seen};
@@ -132,8 +132,7 @@ impl Mailbox {
                 None => Reader::open(app, inbox, &sign_in).await?,
             };
             // Noted before the first byte of a message can be sent over the new session.
-            let place = reader.find_sent_place().await?;
-            compare(app, inbox, &mut reader, place.as_ref()).await?;
+            let place = compare(app, inbox, &mut reader).await?;
             Ok::<_, WorkError>((reader, place))
         });
         let alarms = |failure: &Failure| {
@@ -148,6 +147,27 @@ impl Mailbox {
         self.imap = Some(reader);
         self.sent.clone_from(&place);
         Ok((self.smtp.insert(session?), place))
+    }
+
+    /// Whether the SMTP connection stands.
+    pub(super) fn has_usable_smtp(&self) -> bool {
+        self.smtp.as_ref().is_some_and(smtp::Session::is_usable)
+    }
+
+    /// Compares what came to the sent folder meanwhile with the ledger: where nothing did, that is one question.
+    pub(super) async fn compare_again(
+        &mut self,
+        app: &App,
+        inbox: &Inbox,
+    ) -> Result<(), WorkError> {
+        let reader = self.reader(app, inbox).await?;
+        let compared = compare_where_changed(app, inbox, reader).await;
+        if compared.is_ok() || self.has_usable_imap() {
+            return compared;
+        }
+        // The server had closed it meanwhile, as servers do with who says nothing.
+        let reader = self.reader(app, inbox).await?;
+        compare_where_changed(app, inbox, reader).await
     }
 
     /// Where the sent folder stood when the SMTP session was opened.

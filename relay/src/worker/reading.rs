@@ -74,6 +74,8 @@ struct Task<'a> {
     noted: Option<FolderPosition>,
     /// From when on it was not read; `None` before the first reading, when nothing was sent that could be answered.
     since: Option<Timestamp>,
+    /// Whether what is read needs no second reading.
+    is_final: bool,
 }
 
 /// Reads INBOX from where the last reading ended, then the other folders in which something has changed.
@@ -85,6 +87,8 @@ pub(super) async fn read_inbox(
     let began_at = app.clock.now();
     let reader = mailbox.reader(app, inbox).await?;
     compare_where_changed(app, inbox, reader).await?;
+    // While copies of what was sent may still come, answers to it are not known by it: they are read again after that.
+    let is_final = app.watch.is_settled(&inbox.id);
     learn_names(app, inbox, reader).await?;
     let places = reader.list_places();
     let mut found = Found::default();
@@ -95,12 +99,15 @@ pub(super) async fn read_inbox(
         folder: &Folder::inbox(),
         noted: inbox.read_position,
         since,
+        is_final,
     };
     let position = task.read(mailbox, &mut found).await?;
-    sweep(app, inbox, mailbox, places, &mut found).await?;
-    app.store
-        .update_read_position(&inbox.id, position, began_at)
-        .await?;
+    sweep(app, inbox, mailbox, places, is_final, &mut found).await?;
+    if is_final {
+        app.store
+            .update_read_position(&inbox.id, position, began_at)
+            .await?;
+    }
     Ok(found)
 }
 
@@ -110,6 +117,7 @@ async fn sweep(
     inbox: &Inbox,
     mailbox: &mut Mailbox,
     places: Places,
+    is_final: bool,
     found: &mut Found,
 ) -> Result<(), WorkError> {
     let began_at = app.clock.now();
@@ -141,15 +149,16 @@ async fn sweep(
                 .map(|place| place.read_at)
                 .or(inbox.last_read_at)
                 .map(|at| at - DAY),
+            is_final,
         };
         match task.read_where_changed(mailbox, found).await {
-            Ok(Some(position)) => {
+            Ok(Some(position)) if is_final => {
                 let read_at = began_at;
                 app.store
                     .update_place(&inbox.id, &key, Place { position, read_at })
                     .await?;
             }
-            Ok(None) => {}
+            Ok(_) => {}
             Err(WorkError::Failed(failure)) if failure.stage == Stage::Folder => {
                 let refused = mailbox.has_usable_imap();
                 tracing::debug!(inbox = %inbox.address, folder = folder.name, words = %failure.said, "a folder cannot be read");
@@ -161,7 +170,7 @@ async fn sweep(
             Err(error) => return Err(error),
         }
     }
-    if is_whole {
+    if is_whole && is_final {
         mailbox.swept_at = Some(began_at);
     }
     Ok(())
@@ -227,7 +236,7 @@ impl Task<'_> {
                 }
             }
             // By day the last ones come first in no order that a place could name.
-            if is_inbox && matches!(begin, Begin::At(_)) {
+            if is_inbox && self.is_final && matches!(begin, Begin::At(_)) {
                 let position = FolderPosition {
                     uid_validity: position.uid_validity,
                     uid_next: next_unread(from_uid, slice),

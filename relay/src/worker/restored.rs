@@ -3,25 +3,28 @@
 //! shows, is held for a person; a copy that another process made while this one runs stops everything until a person
 //! says which of the two stays.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use protocol::evidence::Stage;
-use protocol::provider::{SentCopy, Submission};
+use protocol::provider::SentCopy;
 use protocol::timestamp::Timestamp;
 
 use super::WorkError;
 use super::mailbox::Reader;
 use crate::app::App;
-use crate::engine::doubt::conclusive_after;
+use crate::copies;
 use crate::record::{FolderPosition, SentPlace};
 use crate::store::inbox::Inbox;
-use crate::store::restored::{Restored, SeenCopy, Taken};
+use crate::store::restored::{Made, Restored, SeenCopy, Taken};
 use crate::text::arrival::parse_copy;
 
 /// Headers of the sent folder that are held at a time.
 const SLICE: usize = 200;
 /// A server's days begin where it stands (RFC 9051 §6.4.4), at most 14 hours off.
 const DAY: Duration = Duration::from_hours(24);
+/// Servers tell whole seconds, and their clocks are not this machine's.
+const CLOCKS_DIFFER: Duration = Duration::from_mins(1);
 
 /// What the sent folder showed since the ledger last wrote of it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,15 +34,27 @@ struct Shown {
     is_whole: bool,
 }
 
-/// Compares what came to the sent folder since the last time with the ledger. `place` is where the folder stands, as it
-/// is open; `None` where there is none, or where the server does not tell.
+/// Compares what came to the sent folder since the last time with the ledger. Answers where the folder stood before;
+/// `None` where there is none, or where the server does not tell.
 pub(super) async fn compare(
     app: &App,
     inbox: &Inbox,
     reader: &mut Reader,
-    place: Option<&SentPlace>,
+) -> Result<Option<SentPlace>, WorkError> {
+    // Before the folder is opened: what comes later is not seen.
+    let lived = app.watch.lived(app.clock.uptime());
+    let place = reader.find_sent_place().await?;
+    let shown = read(app, inbox, reader, place.as_ref()).await?;
+    conclude_from(app, inbox, shown, lived).await?;
+    Ok(place)
+}
+
+async fn conclude_from(
+    app: &App,
+    inbox: &Inbox,
+    shown: Shown,
+    lived: Duration,
 ) -> Result<(), WorkError> {
-    let shown = read(app, inbox, reader, place).await?;
     let taken = shown.taken;
     if taken != Taken::default() {
         tracing::warn!(
@@ -48,8 +63,18 @@ pub(super) async fn compare(
         );
     }
     if app.watch.is_settled(&inbox.id) {
-        if taken.unattempted > 0 {
-            meet_another(app, inbox, taken.unattempted_at).await?;
+        match taken.made {
+            Made::Before => {}
+            Made::Now => meet_another(app, inbox).await?,
+            Made::Lately => {
+                // Later than is waited for at a start: the rest is waited for as after any restore.
+                app.watch.unsettle(&inbox.id);
+                app.store.note_restored(&inbox.id, app.watch.gap()).await?;
+                tracing::warn!(
+                    inbox = %inbox.address,
+                    "a copy shows that the database was put back: what was sent since is looked for first"
+                );
+            }
         }
         return Ok(());
     }
@@ -58,26 +83,21 @@ pub(super) async fn compare(
     }
     let n_found = app.watch.note_found(&inbox.id, taken.unattempted);
     let is_whole = app.watch.note_whole(&inbox.id, shown.is_whole);
-    let Some(restored) = app.store.find_restored(&inbox.id).await? else {
-        app.watch.settle(&inbox.id);
-        return Ok(());
-    };
-    let submission = app
-        .providers
-        .find(&inbox.provider)
-        .map(|(_, p)| p.submission);
-    if !is_over(app, &restored, n_found, submission.as_ref()) {
-        return Ok(());
+    let restored = app.store.find_restored(&inbox.id).await?;
+    let is_late = lived >= copies::wait_for(app, inbox, restored.is_some());
+    match restored {
+        // What is missing is on record, and all of it was found.
+        Some(restored) if is_late || is_accounted(&restored, n_found) => {
+            conclude(app, inbox, &restored, n_found, is_whole).await
+        }
+        Some(_) => Ok(()),
+        None => {
+            if is_late {
+                app.watch.settle(&inbox.id);
+            }
+            Ok(())
+        }
     }
-    conclude(
-        app,
-        inbox,
-        &restored,
-        n_found,
-        submission.as_ref(),
-        is_whole,
-    )
-    .await
 }
 
 /// The same before INBOX is read, so that no answer is met before its message can be known by it. A sent folder that
@@ -90,18 +110,14 @@ pub(super) async fn compare_where_changed(
     if reader.has_compared_all().await? && app.watch.is_settled(&inbox.id) {
         return Ok(());
     }
-    let compared = match reader.find_sent_place().await {
-        Ok(place) => compare(app, inbox, reader, place.as_ref()).await,
-        Err(error) => Err(error),
-    };
-    match compared {
+    match compare(app, inbox, reader).await {
         Err(WorkError::Failed(failure))
             if failure.stage == Stage::Folder && reader.session.is_usable() =>
         {
             tracing::debug!(inbox = %inbox.address, words = %failure.said, "the sent folder cannot be read");
             Ok(())
         }
-        compared => compared,
+        compared => compared.map(|_| ()),
     }
 }
 
@@ -122,29 +138,15 @@ pub(super) async fn sync_mark(app: &App) {
     }
 }
 
-/// When an inbox may claim, where it has to wait for copies that may still be made.
-pub(super) fn not_before(app: &App, inbox: &Inbox) -> Option<Timestamp> {
-    if app.watch.is_settled(&inbox.id) {
-        return None;
-    }
-    let submission = app
-        .providers
-        .find(&inbox.provider)
-        .map(|(_, p)| p.submission);
-    let left =
-        copies_within(submission.as_ref()).saturating_sub(app.watch.lived(app.clock.uptime()));
-    Some(app.clock.now() + left)
-}
-
-/// How long after an acceptance its copy may come.
-fn copies_within(submission: Option<&Submission>) -> Duration {
-    submission.and_then(conclusive_after).unwrap_or_default()
-}
-
-/// Whether nothing more can be learned: all that is missing was found, or the last copy has had its time.
-fn is_over(app: &App, restored: &Restored, n_found: u64, submission: Option<&Submission>) -> bool {
+/// Whether as many copies were found as messages are missing.
+fn is_accounted(restored: &Restored, n_found: u64) -> bool {
     restored.missing.is_some_and(|missing| n_found >= missing)
-        || app.watch.lived(app.clock.uptime()) >= copies_within(submission)
+}
+
+/// Whether the server promises to copy all that it takes.
+fn makes_copies(app: &App, inbox: &Inbox) -> bool {
+    copies::find_submission(app, inbox)
+        .is_some_and(|submission| matches!(submission.sent_copy, SentCopy::Server { .. }))
 }
 
 async fn conclude(
@@ -152,15 +154,11 @@ async fn conclude(
     inbox: &Inbox,
     restored: &Restored,
     n_found: u64,
-    submission: Option<&Submission>,
     is_whole: bool,
 ) -> Result<(), WorkError> {
-    let is_accounted = restored.missing.is_some_and(|missing| n_found >= missing);
     // The server copies all that it takes, and all that it copied was shown: what is absent has not left.
-    let is_copied = submission
-        .is_some_and(|submission| matches!(submission.sent_copy, SentCopy::Server { .. }))
-        && is_whole;
-    let n_held = if is_accounted || is_copied {
+    let is_copied = makes_copies(app, inbox) && is_whole;
+    let n_held = if is_accounted(restored, n_found) || is_copied {
         0
     } else {
         app.store
@@ -176,27 +174,41 @@ async fn conclude(
     Ok(())
 }
 
-/// A copy that nobody here made while this process runs.
-async fn meet_another(
+/// A message that nobody here sent, of a time in which this process runs.
+async fn meet_another(app: &App, inbox: &Inbox) -> Result<(), WorkError> {
+    app.store
+        .meet_another_relay(Some(&inbox.id), app.clock.now())
+        .await?;
+    tracing::error!(
+        inbox = %inbox.address,
+        "another relay sends the same campaigns: nothing is sent before a person says which one stays"
+    );
+    Ok(())
+}
+
+/// Which process may have sent a message. What was written after this one began, but for clocks that differ, no
+/// earlier one wrote; and none has a copy made after its time.
+fn find_made(
     app: &App,
     inbox: &Inbox,
-    made_at: Option<Timestamp>,
-) -> Result<(), WorkError> {
-    let submission = app
-        .providers
-        .find(&inbox.provider)
-        .map(|(_, p)| p.submission);
-    let own_from = app.watch.started_at() + copies_within(submission.as_ref());
-    if made_at.is_some_and(|at| at > own_from) {
-        app.store
-            .meet_another_relay(Some(&inbox.id), app.clock.now())
-            .await?;
-        tracing::error!(
-            inbox = %inbox.address,
-            "another relay sends the same campaigns: nothing is sent before a person says which one stays"
-        );
+    written_at: Option<Timestamp>,
+    at: Option<Timestamp>,
+) -> Made {
+    let started_at = app.watch.started_at();
+    let within = copies::within(app, inbox);
+    let is_after = |at: Option<Timestamp>, from: Timestamp| at.is_some_and(|at| at > from);
+    let lost_from = started_at - app.watch.gap() - CLOCKS_DIFFER;
+    // It is told in whole seconds.
+    let written_by = written_at.map(|at| at + Duration::from_secs(1));
+    if is_after(written_by, started_at + within.min(copies::AT_A_START))
+        || is_after(at, started_at + within)
+    {
+        Made::Now
+    } else if is_after(written_at.max(at), lost_from) {
+        Made::Lately
+    } else {
+        Made::Before
     }
-    Ok(())
 }
 
 async fn read(
@@ -234,8 +246,11 @@ async fn read(
             (reader.session.list_uids_since(since).await?, false)
         }
     };
+    // The server promises one; elsewhere this relay may have made one beside the server's.
+    let per_attempt = if makes_copies(app, inbox) { 1 } else { 2 };
     let mut shown = Shown::default();
     let mut n_shown = 0_usize;
+    let mut at_once: HashMap<String, u32> = HashMap::new();
     for slice in uids.chunks(SLICE) {
         let mut copies = Vec::new();
         for header in reader.session.fetch_headers_of(slice).await? {
@@ -244,7 +259,13 @@ async fn read(
             let Some(tag) = copy.find_tag(app.keys.tags()) else {
                 continue;
             };
+            let n_at_once = at_once.entry(tag.clone()).or_default();
+            *n_at_once += u32::from(is_continued);
+            // Attempts at one message differ by when it was written, or by what the server made of its id.
+            let message = format!("{:?} {:?}", copy.written_at, copy.message_id);
             copies.push(SeenCopy {
+                n_copies: app.watch.note_copies(&inbox.id, &tag, &message, *n_at_once),
+                made: find_made(app, inbox, copy.written_at, header.internal_date),
                 tag,
                 message_id: copy.message_id,
                 to: copy.to.into_iter().next().unwrap_or_default(),
@@ -259,14 +280,12 @@ async fn read(
                 &inbox.id,
                 &inbox.address,
                 &copies,
+                per_attempt,
                 app.keys.tags(),
                 app.clock.now(),
             )
             .await?;
-        shown.taken.found += taken.found;
-        shown.taken.strays += taken.strays;
-        shown.taken.unattempted += taken.unattempted;
-        shown.taken.unattempted_at = shown.taken.unattempted_at.max(taken.unattempted_at);
+        shown.taken = shown.taken.and(taken);
     }
     if let Some(place) = place {
         let came = noted.map_or(0, |noted| {

@@ -16,9 +16,9 @@ use super::WorkError;
 use super::confirming::{note_failing, note_worked, suspect};
 use super::keeping::{Kept, keep};
 use super::memory::Memory;
-use super::restored::not_before;
 use super::settling::keep_copy;
 use crate::app::App;
+use crate::copies;
 use crate::engine::outcome::{InboxDoes, decide_refused, find_end};
 use crate::engine::pace::pace;
 use crate::engine::turns::take_turn;
@@ -57,9 +57,19 @@ pub(super) async fn send_due(
     if pace(&app.store.load_budgets(&inbox.id, now).await?, now) != Pace::Go {
         return Ok(());
     }
+    let open_until = copies::open_until(app, inbox).await?;
+    if open_until.is_some_and(|at| at > now) {
+        return Ok(());
+    }
+    let stood_open = memory.mailbox.has_usable_smtp();
     let (_, sent) = memory.mailbox.sender(app, inbox).await?;
     note_worked(app, inbox, memory, Worked::SignedIn).await?;
-    if memory.has_gap(app.clock.now()) || not_before(app, inbox).is_some() {
+    // What another relay has sent since is seen before more is; one that has just been opened was compared.
+    if stood_open {
+        memory.mailbox.compare_again(app, inbox).await?;
+    }
+    let open_until = copies::open_until(app, inbox).await?;
+    if memory.has_gap(app.clock.now()) || open_until.is_some() {
         return Ok(());
     }
     if app.store.find_another_relay().await?.is_some() {

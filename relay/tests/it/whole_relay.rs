@@ -23,6 +23,7 @@ mod reconnects;
 mod refused;
 mod restarts;
 mod restored;
+mod rolled_back;
 mod servers;
 mod set_back;
 mod shut;

@@ -47,7 +47,7 @@ impl Run<'_> {
             tokio::time::sleep(Duration::from_micros(self.rng.random_range(0..1_500))).await;
         }
         if reached && self.summary.kills.is_multiple_of(HEARD_SHARE) {
-            self.let_some_be_heard_of(control, 1);
+            self.hearing.let_some(control, 1);
         }
         self.kill_and_restart(held).await?;
         let states = &mut self.summary.kills_by_state;
@@ -76,7 +76,7 @@ impl Run<'_> {
         self.servers.revoke(&jane().address).await?;
         self.wait_disconnected().await?;
         let control = sandbox.control();
-        self.let_some_be_heard_of(control, ANSWERS_IN_AN_OUTAGE);
+        self.hearing.let_some(control, ANSWERS_IN_AN_OUTAGE);
         let mail = [
             Point::SmtpAuthenticating,
             Point::ImapAuthenticating,

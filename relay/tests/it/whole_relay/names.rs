@@ -12,7 +12,7 @@ use relay::clock::Clock;
 use sandbox::profile::{GENERIC, MessageIds};
 use sandbox::{Options, Profile};
 
-use crate::app::{Client, Ground, JANE, PASSWORD, Relay, wait_for};
+use crate::app::{Client, Ground, JANE, PASSWORD, Relay};
 
 /// As Exchange does it, where its reply does not name the new id.
 static REPLACES: Profile = Profile {
@@ -127,10 +127,11 @@ async fn an_id_that_was_replaced_in_silence_is_learned_and_its_answers_are_known
         .find(|row| row.step == 1 && row.to.as_str() == LEADS[1])
         .unwrap();
     // The wait passes only while Jane's inbox can send: from when all that arrived is read.
-    wait_for("the gap to be read", async || {
-        (!relay.inbox(&inbox).await.gap_open).then_some(())
-    })
-    .await;
+    ground
+        .drive_until("the gap to be read", async || {
+            (!relay.inbox(&inbox).await.gap_open).then_some(())
+        })
+        .await;
     ground.clock.advance(Duration::from_hours(1));
     ground
         .drive_until("the follow-up", async || {

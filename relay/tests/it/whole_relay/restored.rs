@@ -19,16 +19,20 @@ use sandbox::{Options, Profile};
 use crate::app::person::{ALL, browser};
 use crate::app::{Client, Ground, JANE, Relay, wait_for};
 
-static NO_COPY: Profile = Profile {
+pub(super) static NO_COPY: Profile = Profile {
     sent_copy: SentCopy::ByClient,
     ..GENERIC
 };
 
 const TIMING: &str = "slow_retry_ms = 50\nfirst_retry_ms = 50\nretry_at_most_ms = 200\npoll_ms = 100\nrest_minute_ms = 20";
-const HOUR: Duration = Duration::from_hours(1);
-const LEADS: [&str; 3] = ["ann@a.example", "bob@b.example", "cat@c.example"];
+pub(super) const HOUR: Duration = Duration::from_hours(1);
+pub(super) const LEADS: [&str; 3] = ["ann@a.example", "bob@b.example", "cat@c.example"];
 
-async fn ground(profile: &'static Profile, provider: &'static str, clock: Clock) -> Ground {
+pub(super) async fn ground(
+    profile: &'static Profile,
+    provider: &'static str,
+    clock: Clock,
+) -> Ground {
     let options = Options {
         profile,
         // The credentials in a database that was put back are old as well: here they outlive it.
@@ -39,7 +43,7 @@ async fn ground(profile: &'static Profile, provider: &'static str, clock: Clock)
 }
 
 /// A campaign to three leads, an hour apart, of which one has its message.
-async fn first_sent(ground: &Ground) -> (Relay, InboxId, CampaignId) {
+pub(super) async fn first_sent(ground: &Ground) -> (Relay, InboxId, CampaignId) {
     let relay = ground.start().await;
     let inbox = relay.add_inbox(HOUR).await;
     let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
@@ -49,7 +53,7 @@ async fn first_sent(ground: &Ground) -> (Relay, InboxId, CampaignId) {
     (relay, inbox, campaign)
 }
 
-async fn wait_accepted(ground: &Ground, relay: &Relay, campaign: &CampaignId, n: usize) {
+pub(super) async fn wait_accepted(ground: &Ground, relay: &Relay, campaign: &CampaignId, n: usize) {
     ground
         .drive_until("a message to be accepted", async || {
             (relay.list(campaign, Some("accepted")).await.len() == n).then_some(())
@@ -58,7 +62,7 @@ async fn wait_accepted(ground: &Ground, relay: &Relay, campaign: &CampaignId, n:
 }
 
 /// Copies a folder of plain files.
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     let _ = fs::remove_dir_all(to);
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -79,7 +83,7 @@ async fn forget_the_second(ground: &Ground, relay: Relay, campaign: &CampaignId)
     ground.start().await
 }
 
-fn recipients(ground: &Ground) -> Vec<String> {
+pub(super) fn recipients(ground: &Ground) -> Vec<String> {
     let delivered = ground.sandbox.control().delivered();
     delivered.into_iter().map(|one| one.recipient).collect()
 }
@@ -146,21 +150,30 @@ async fn what_nothing_shows_is_held_for_a_person_who_says_what_was_sent() {
     relay.stop().await;
 }
 
-/// A draft to the leads, which nobody has started.
-async fn draft(relay: &Relay, inbox: &InboxId) -> CampaignId {
+/// A draft to these leads, which nobody has started.
+pub(super) async fn draft(
+    relay: &Relay,
+    inbox: &InboxId,
+    leads: &[&str],
+    n_steps: usize,
+) -> CampaignId {
     let app = relay.app();
-    let steps = [Step {
+    let first = Step {
         subject: "Hello".to_owned(),
         body: "This is the message.".to_owned(),
         wait_ms: 0,
         literal: false,
-    }];
+    };
+    let mut steps = vec![first; n_steps];
+    for later in steps.iter_mut().skip(1) {
+        later.wait_ms = 3_600_000;
+    }
     let inboxes = std::slice::from_ref(inbox);
     let now = app.clock.now();
     let campaign = app.store.create_campaign("Draft", inboxes, &steps, now);
     let campaign = campaign.await.unwrap().id;
     let leads: Vec<_> = (2..)
-        .zip(LEADS)
+        .zip(leads)
         .map(|(row, address)| NewLead {
             row,
             address: address.parse().unwrap(),
@@ -178,7 +191,7 @@ async fn a_draft_that_may_have_been_started_is_held_when_it_is_started() {
     let inbox = relay.add_inbox(Duration::ZERO).await;
     let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
     relay.outcome(&reconnect).await;
-    let campaign = draft(&relay, &inbox).await;
+    let campaign = draft(&relay, &inbox, &LEADS, 1).await;
     relay.stop().await;
     copy(&ground.path("data"), &ground.path("saved"));
 
@@ -417,6 +430,6 @@ async fn a_list_that_is_imported_again_holds_whom_lost_messages_went_to() {
     relay.stop().await;
 }
 
-fn manual() -> Clock {
+pub(super) fn manual() -> Clock {
     Clock::manual(Timestamp::from_ms(1_795_417_920_000))
 }

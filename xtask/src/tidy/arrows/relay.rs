@@ -43,6 +43,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("reconnect", &["app", "bell", "store"]),
+    ("copies", &["app", "engine", "store"]),
     // Who performs.
     // Why an inbox does not send now is said by what decides it.
     (
@@ -50,6 +51,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "app",
             "config",
+            "copies",
             "credentials",
             "engine",
             "log",
@@ -68,6 +70,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "bell",
             "clock",
             "config",
+            "copies",
             "credentials",
             "engine",
             "failure",

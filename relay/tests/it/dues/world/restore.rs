@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use protocol::delivery::Decision;
 use protocol::timestamp::{Timestamp, duration_ms};
-use relay::store::restored::SeenCopy;
+use relay::store::restored::{Made, SeenCopy};
 use relay::tag::Tags;
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
@@ -104,6 +104,8 @@ impl World {
                 message_id: Some(arrived.message_id.clone()),
                 to: format!("lead{}@example.org", place.lead),
                 at: Some(Timestamp::from_ms(START + duration_ms(arrived.at))),
+                made: Made::Before,
+                n_copies: 1,
             });
             places.push((*place, START + duration_ms(arrived.at)));
         }
@@ -111,7 +113,14 @@ impl World {
         let address = if inbox == 0 { "jane" } else { "june" };
         let address = format!("{address}@acme.example").parse().unwrap();
         self.store()
-            .take_copies(&self.inboxes[inbox], &address, &copies, &tags, self.now())
+            .take_copies(
+                &self.inboxes[inbox],
+                &address,
+                &copies,
+                1,
+                &tags,
+                self.now(),
+            )
             .await
             .unwrap();
         places.sort_by_key(|(place, _)| (place.campaign, place.lead, place.step));

@@ -1,28 +1,35 @@
-//! What arrives at the inbox while the relay cannot read it: answers of leads, and failures of what it sent. Whoever
-//! is heard of so must be written to no more.
+//! What arrives at the inbox of a run: answers of leads, and failures of what was sent to them. Whoever is heard of so
+//! must be written to no more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sandbox::{Control, Delivered};
 
-use super::Run;
-use crate::story::mailboxes::{MARKS, Message};
-use crate::story::servers::jane;
+use super::mailboxes::{MARKS, Message};
+use super::servers::jane;
 
 /// What arrived of a lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
+pub enum Heard {
+    /// It answered.
     Answered,
+    /// Its message came back.
     Bounced,
+}
+
+/// Who was heard of, and how.
+#[derive(Debug, Default)]
+pub struct Hearing {
+    of: BTreeMap<String, Heard>,
 }
 
 /// The oldest of those that wait may be on the wire.
 const NEXT: usize = 3;
 
-impl Run<'_> {
+impl Hearing {
     /// Lets `n` leads answer, and one more message come back, of those whose second step has not left: the newest
-    /// ones, so that none of them is on the wire.
-    pub(super) fn let_some_be_heard_of(&mut self, control: &Control, n: usize) {
+    /// ones, so that none of them is on the wire. Answers who they are.
+    pub fn let_some(&mut self, control: &Control, n: usize) -> Vec<String> {
         let delivered = control.delivered();
         let mut open: BTreeMap<&str, (usize, &Delivered)> = BTreeMap::new();
         for (place, one) in delivered.iter().enumerate() {
@@ -34,10 +41,11 @@ impl Run<'_> {
                 open.remove(one.recipient.as_str());
             }
         }
-        open.retain(|recipient, _| !self.heard.contains_key(*recipient));
+        open.retain(|recipient, _| !self.of.contains_key(*recipient));
         let mut newest: Vec<_> = open.into_iter().collect();
         newest.sort_by_key(|(_, (place, _))| std::cmp::Reverse(*place));
         newest.truncate(newest.len().saturating_sub(NEXT));
+        let mut some = Vec::new();
         for (number, (recipient, (_, of))) in newest.into_iter().take(n + 1).enumerate() {
             let (heard, raw) = if number == n {
                 (Heard::Bounced, failure(recipient, of))
@@ -45,13 +53,30 @@ impl Run<'_> {
                 (Heard::Answered, answer(recipient, of))
             };
             control.deliver(&jane().address, raw);
-            self.heard.insert(recipient.to_owned(), heard);
+            self.of.insert(recipient.to_owned(), heard);
+            some.push(recipient.to_owned());
         }
+        some
+    }
+
+    /// Whoever got the second step before the relay could know is not meant.
+    pub fn leave_out(&mut self, recipient: &str) {
+        self.of.remove(recipient);
+    }
+
+    /// How many were heard of.
+    pub fn n_leads(&self) -> u64 {
+        self.of.len() as u64
+    }
+
+    /// How many were heard of so.
+    pub fn count(&self, wanted: Heard) -> u64 {
+        self.of.values().filter(|heard| **heard == wanted).count() as u64
     }
 
     /// The second steps that reached somebody who had been heard of before, with how that was. What was in doubt had been
     /// handed over earlier, and its server took its time.
-    pub(super) fn list_written_on(
+    pub fn list_written_on(
         &self,
         messages: &[Message],
         doubted: &BTreeSet<(String, usize)>,
@@ -60,16 +85,11 @@ impl Run<'_> {
         seconds
             .filter(|message| !doubted.contains(&(message.recipient.clone(), message.step)))
             .filter_map(|message| {
-                let heard = self.heard.get(&message.recipient)?;
+                let heard = self.of.get(&message.recipient)?;
                 Some(format!("{} {heard:?}: written on", message.recipient))
             })
             .collect()
     }
-}
-
-/// How many were heard of so.
-pub(super) fn count_heard(heard: &BTreeMap<String, Heard>, wanted: Heard) -> u64 {
-    heard.values().filter(|heard| **heard == wanted).count() as u64
 }
 
 /// As mail programs answer: the subject, and the id as the recipient sees it.

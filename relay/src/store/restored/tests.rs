@@ -1,0 +1,180 @@
+//! Copies that a ledger which was put back does not know, and an upgrade of one.
+
+use super::*;
+use crate::clock::Clock;
+use crate::store::tests::open_older;
+
+/// Rows of the last version: one delivery that it has attempted, and one that it has planned.
+const ROWS: [&str; 6] = [
+    "INSERT INTO inboxes (id, address, provider, smtp, imap, gap_ms, connection, connection_state, \
+     credentials_fence, refresh_until_ms, gap_open, created_at_ms) \
+     VALUES ('i', 'jane@acme.example', 'imap', '{}', '{}', 0, '{}', 'connected', 0, 0, 0, 1)",
+    "INSERT INTO campaigns (id, name, steps, n_steps, state, status, created_at_ms) \
+     VALUES ('c', 'c', '[]', 1, 'running', '{\"state\":\"running\"}', 1)",
+    "INSERT INTO campaign_inboxes (campaign_id, inbox_id, position, ran_ms) VALUES ('c', 'i', 0, 0)",
+    "INSERT INTO leads (id, campaign_id, inbox_id, position, address, fields, state) \
+     VALUES ('a', 'c', 'i', 1, 'ann@a.example', '{}', 'active'), ('b', 'c', 'i', 2, 'bob@b.example', '{}', 'active')",
+    "INSERT INTO deliveries (id, campaign_id, lead_id, inbox_id, step, state, due_ms, attempt, message_id, claim_no) \
+     VALUES ('tried', 'c', 'a', 'i', 1, 'planned', 0, 1, 'old-random-id@acme.example', 1)",
+    "INSERT INTO deliveries (id, campaign_id, lead_id, inbox_id, step, state, due_ms, attempt) \
+     VALUES ('planned', 'c', 'b', 'i', 1, 'planned', 0, 0)",
+];
+
+#[tokio::test]
+async fn what_the_last_version_has_attempted_keeps_its_id_and_what_it_planned_is_known_by_its_tag()
+{
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("unpause.db");
+    let before = open_older(&path, 11).await;
+    for row in ROWS {
+        sqlx::query(row).execute(&before).await.unwrap();
+    }
+    before.close().await;
+
+    let clock = Clock::manual(Timestamp::from_ms(1_795_417_920_000));
+    let store = Store::open(&path, &clock).await.unwrap();
+    let run = store.load_run().await.unwrap();
+    assert_eq!(run.run, None);
+    assert_eq!(run.attempts, BTreeMap::from([(InboxId::new("i"), 1)]));
+    let tried = store
+        .load_delivery(&DeliveryId::new("tried"))
+        .await
+        .unwrap();
+    assert_eq!(
+        tried.message_id.as_deref(),
+        Some("old-random-id@acme.example")
+    );
+
+    // A copy of the planned one, which this ledger never sent.
+    let (inbox, tags) = (InboxId::new("i"), Tags::new([7; 32]));
+    let tag = tags.make(&Named {
+        campaign: &CampaignId::new("c"),
+        lead: &LeadId::new("b"),
+        step: 1,
+        resends: 0,
+    });
+    let copies = [SeenCopy {
+        tag: tag.clone(),
+        message_id: Some("theirs@mail.example".to_owned()),
+        to: "bob@b.example".to_owned(),
+        at: None,
+        made: Made::Before,
+        n_copies: 1,
+    }];
+    let address: Address = "jane@acme.example".parse().unwrap();
+    let take = || store.take_copies(&inbox, &address, &copies, 1, &tags, clock.now());
+    let taken = take().await.unwrap();
+    assert_eq!((taken.found, taken.strays, taken.unattempted), (1, 0, 1));
+    let planned = store
+        .load_delivery(&DeliveryId::new("planned"))
+        .await
+        .unwrap();
+    assert!(
+        matches!(planned.status, State::Accepted { .. }),
+        "{planned:?}"
+    );
+    assert_eq!(planned.message_id, Some(format!("{tag}@acme.example")));
+    assert_eq!(planned.wire_id.as_deref(), Some("theirs@mail.example"));
+    // Seen again, it says nothing new.
+    assert_eq!(take().await.unwrap(), Taken::default());
+    store.close().await;
+}
+
+/// A lead's step as the ledger that was put back has it, its copy, and what follows.
+struct Case {
+    lead: &'static str,
+    state: &'static str,
+    /// Whether this ledger attempted it; the copy is later than that.
+    was_attempted: bool,
+    /// Of the copy.
+    resends: i64,
+    follows: &'static str,
+}
+
+#[tokio::test]
+async fn what_is_not_to_be_sent_any_more_counts_as_sent_where_a_later_copy_shows_it() {
+    let case = |lead, state, was_attempted, resends, follows| Case {
+        lead,
+        state,
+        was_attempted,
+        resends,
+        follows,
+    };
+    let cases = [
+        case("l1", "rejected", true, 0, "accepted"),
+        case("l2", "suppressed", false, 0, "accepted"),
+        case("l3", "cancelled", false, 0, "accepted"),
+        case("l4", "bounced", true, 1, "accepted"),
+        // The copy of what came back says nothing new.
+        case("l5", "bounced", true, 0, "bounced"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("unpause.db");
+    let before = open_older(&path, 11).await;
+    for row in ROWS.into_iter().take(3) {
+        sqlx::query(row).execute(&before).await.unwrap();
+    }
+    let tags = Tags::new([7; 32]);
+    let tag = |lead: &str, resends| {
+        tags.make(&Named {
+            campaign: &CampaignId::new("c"),
+            lead: &LeadId::new(lead),
+            step: 1,
+            resends,
+        })
+    };
+    for (place, case) in cases.iter().enumerate() {
+        let (lead, state) = (case.lead, case.state);
+        let message_id = match case.was_attempted {
+            true => format!("'{}@acme.example'", tag(lead, 0)),
+            false => "NULL".to_owned(),
+        };
+        for row in [
+            format!(
+                "INSERT INTO leads (id, campaign_id, inbox_id, position, address, fields, state) \
+                 VALUES ('{lead}', 'c', 'i', {place}, '{lead}@a.example', '{{}}', 'stopped')"
+            ),
+            format!(
+                "INSERT INTO deliveries (id, campaign_id, lead_id, inbox_id, step, state, due_ms, attempt, message_id, \
+                 cause, why, accepted_at_ms) VALUES ('{lead}', 'c', '{lead}', 'i', 1, '{state}', 0, {}, {message_id}, \
+                 'recipient_rejected', 'replied', 1000)",
+                i64::from(case.was_attempted)
+            ),
+        ] {
+            sqlx::query(sqlx::AssertSqlSafe(row))
+                .execute(&before)
+                .await
+                .unwrap();
+        }
+    }
+    before.close().await;
+
+    let clock = Clock::manual(Timestamp::from_ms(1_795_417_920_000));
+    let store = Store::open(&path, &clock).await.unwrap();
+    let copies: Vec<SeenCopy> = cases
+        .iter()
+        .map(|case| SeenCopy {
+            tag: tag(case.lead, case.resends),
+            message_id: None,
+            to: format!("{}@a.example", case.lead),
+            at: Some(Timestamp::from_ms(1_795_417_900_000)),
+            made: Made::Before,
+            n_copies: 1,
+        })
+        .collect();
+    let (inbox, address) = (
+        InboxId::new("i"),
+        "jane@acme.example".parse::<Address>().unwrap(),
+    );
+    let taken = store.take_copies(&inbox, &address, &copies, 1, &tags, clock.now());
+    let taken = taken.await.unwrap();
+    // What this ledger had attempted itself is no other's.
+    assert_eq!((taken.found, taken.unattempted), (4, 3));
+    for case in &cases {
+        let found = store.load_delivery(&DeliveryId::new(case.lead)).await;
+        assert_eq!(found.unwrap().status.name(), case.follows, "{}", case.lead);
+    }
+    let taken = store.take_copies(&inbox, &address, &copies, 1, &tags, clock.now());
+    assert_eq!(taken.await.unwrap(), Taken::default());
+    store.close().await;
+}
