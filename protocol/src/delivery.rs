@@ -11,6 +11,9 @@
 //! After a restore: Planned, Deferred → Accepted (a copy shows it) | Unsettled (it may have been sent)
 //! ```
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::cause::Cause;
@@ -81,6 +84,87 @@ pub enum State {
         /// When it had been accepted.
         accepted_at: Timestamp,
     },
+}
+
+/// The name of a state, without what belongs to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum StateName {
+    /// As [`State::Planned`].
+    Planned,
+    /// As [`State::Attempting`].
+    Attempting,
+    /// As [`State::Accepted`].
+    Accepted,
+    /// As [`State::Deferred`].
+    Deferred,
+    /// As [`State::Rejected`].
+    Rejected,
+    /// As [`State::InDoubt`].
+    InDoubt,
+    /// As [`State::Unsettled`].
+    Unsettled,
+    /// As [`State::Suppressed`].
+    Suppressed,
+    /// As [`State::Cancelled`].
+    Cancelled,
+    /// As [`State::Bounced`].
+    Bounced,
+}
+
+/// Every state's name.
+pub static STATE_NAMES: [StateName; 10] = [
+    StateName::Planned,
+    StateName::Attempting,
+    StateName::Accepted,
+    StateName::Deferred,
+    StateName::Rejected,
+    StateName::InDoubt,
+    StateName::Unsettled,
+    StateName::Suppressed,
+    StateName::Cancelled,
+    StateName::Bounced,
+];
+
+impl StateName {
+    /// As it stands in rows and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Attempting => "attempting",
+            Self::Accepted => "accepted",
+            Self::Deferred => "deferred",
+            Self::Rejected => "rejected",
+            Self::InDoubt => "in_doubt",
+            Self::Unsettled => "unsettled",
+            Self::Suppressed => "suppressed",
+            Self::Cancelled => "cancelled",
+            Self::Bounced => "bounced",
+        }
+    }
+}
+
+/// The text names no state of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoState;
+
+impl fmt::Display for NoState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = STATE_NAMES.map(StateName::as_str).join(", ");
+        write!(f, "expected one of {names}")
+    }
+}
+
+impl std::error::Error for NoState {}
+
+impl FromStr for StateName {
+    type Err = NoState;
+
+    fn from_str(text: &str) -> Result<Self, NoState> {
+        let of_that_name = |name: &StateName| name.as_str() == text;
+        STATE_NAMES.into_iter().find(of_that_name).ok_or(NoState)
+    }
 }
 
 /// Why a delivery is not sent although nothing failed.
@@ -221,17 +305,22 @@ pub struct InvalidTransition {
 impl State {
     /// The state's name in rows and on the wire.
     pub fn name(&self) -> &'static str {
+        self.state_name().as_str()
+    }
+
+    /// The state without what belongs to it.
+    pub fn state_name(&self) -> StateName {
         match self {
-            Self::Planned { .. } => "planned",
-            Self::Attempting { .. } => "attempting",
-            Self::Accepted { .. } => "accepted",
-            Self::Deferred { .. } => "deferred",
-            Self::Rejected { .. } => "rejected",
-            Self::InDoubt { .. } => "in_doubt",
-            Self::Unsettled { .. } => "unsettled",
-            Self::Suppressed { .. } => "suppressed",
-            Self::Cancelled => "cancelled",
-            Self::Bounced { .. } => "bounced",
+            Self::Planned { .. } => StateName::Planned,
+            Self::Attempting { .. } => StateName::Attempting,
+            Self::Accepted { .. } => StateName::Accepted,
+            Self::Deferred { .. } => StateName::Deferred,
+            Self::Rejected { .. } => StateName::Rejected,
+            Self::InDoubt { .. } => StateName::InDoubt,
+            Self::Unsettled { .. } => StateName::Unsettled,
+            Self::Suppressed { .. } => StateName::Suppressed,
+            Self::Cancelled => StateName::Cancelled,
+            Self::Bounced { .. } => StateName::Bounced,
         }
     }
 
@@ -409,6 +498,18 @@ mod tests {
             | State::Unsettled { due, .. } => Some(*due),
             _ => None,
         }
+    }
+
+    #[test]
+    fn a_states_name_is_the_same_in_rows_on_the_wire_and_typed() {
+        for name in STATE_NAMES {
+            assert_eq!(serde_json::to_value(name).unwrap(), name.as_str());
+            assert_eq!(name.as_str().parse(), Ok(name));
+        }
+        let cancelled = serde_json::to_value(State::Cancelled).unwrap();
+        assert_eq!(cancelled["state"], State::Cancelled.name());
+        let refused = "sent".parse::<StateName>().unwrap_err().to_string();
+        assert!(refused.contains("in_doubt"), "{refused}");
     }
 
     proptest! {

@@ -20,6 +20,7 @@ use crate::app::App;
 mod answer;
 mod attempts;
 mod body;
+mod conflict;
 mod dashboard;
 pub mod decoding;
 mod endpoints;

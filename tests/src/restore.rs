@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use protocol::delivery::{Decision, NoEvidence};
+use protocol::delivery::{Decision, NoEvidence, StateName};
 use protocol::id::CampaignId;
 use protocol::request::campaign::{Counts, GetCampaign, StartCampaign};
 use protocol::request::delivery::{Delivery, ListDeliveries, SettleDelivery};
@@ -214,7 +214,7 @@ impl Run<'_> {
             loop {
                 let request = ListDeliveries {
                     campaign_id: campaign_id.clone(),
-                    state: Some("unsettled".to_owned()),
+                    state: Some(StateName::Unsettled),
                     limit: Some(LIST_AT_MOST),
                     after,
                 };

@@ -272,9 +272,7 @@ async fn finish_in(
         return Err(fence_lost(id, attempt));
     }
     let verdict = standing::judge(&row, id, ended, now)?;
-    let state = before
-        .apply(verdict.own.clone())
-        .map_err(|refused| StoreError::Conflict(refused.to_string()))?;
+    let state = before.apply(verdict.own.clone())?;
     let put = Put {
         attempt,
         raised: None,
@@ -333,9 +331,7 @@ pub(super) async fn transition(
         (&before, &event),
         (State::Bounced { .. }, Event::Returned { .. })
     );
-    let state = before
-        .apply(event)
-        .map_err(|refused| StoreError::Conflict(refused.to_string()))?;
+    let state = before.apply(event)?;
     put_state(tx, id, small(&row, "attempt")?, &state, None, now).await?;
     if is_sent_anew {
         restored::note_resend(tx, id).await?;

@@ -13,6 +13,7 @@ use sqlx::any::AnyRow;
 
 use super::budget::budget_from;
 use super::clocks::{Moment, Of, settle_clocks};
+use super::conflict::Conflict;
 use super::{Store, StoreError, json, number, number_or_null, text, text_or_null, to_json};
 use crate::record::FolderPosition;
 use crate::secret::random_text;
@@ -134,7 +135,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<Inbox, StoreError> {
         let id = InboxId::new(format!("{}{}", InboxId::PREFIX, random_text()));
-        let taken = || StoreError::Conflict(format!("there is an inbox {} already", new.address));
+        let address = new.address.clone();
+        let taken = StoreError::from(Conflict::AddressTaken { address });
         let mut tx = self.begin().await?;
         // No provider tells addresses apart by capital letters, and neither does the import of leads.
         let same = sqlx::query("SELECT id FROM inboxes WHERE LOWER(address) = LOWER($1)")
@@ -142,7 +144,7 @@ impl Store {
             .fetch_optional(&mut *tx)
             .await?;
         if same.is_some() {
-            return Err(taken());
+            return Err(taken);
         }
         let result = sqlx::query(
             "INSERT INTO inboxes (id, address, provider, smtp, imap, gap_ms, daily_cap, connection, connection_state, \
@@ -164,7 +166,7 @@ impl Store {
         match result {
             Ok(_) => tx.commit().await?,
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-                return Err(taken());
+                return Err(taken);
             }
             Err(error) => return Err(error.into()),
         }

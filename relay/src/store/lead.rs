@@ -16,6 +16,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::clocks::Moment;
+use super::conflict::Conflict;
 use super::{Store, StoreError, number, person, text, to_json};
 use crate::record::NewLead;
 use crate::secret::random_text;
@@ -132,9 +133,7 @@ impl Store {
                 campaign: campaign.clone(),
             });
         }
-        let words =
-            "leads are being added to this campaign, or it is being started: wait for that to end";
-        Err(StoreError::Conflict(words.to_owned()))
+        Err(Conflict::Importing.into())
     }
 }
 
@@ -158,10 +157,8 @@ async fn check_draft(tx: &mut AnyConnection, campaign: &CampaignId) -> Result<()
     if status == protocol::campaign::State::Draft {
         return Ok(());
     }
-    Err(StoreError::Conflict(format!(
-        "leads can be added to a draft only, and this campaign is {}: make another campaign for them",
-        status.name()
-    )))
+    let state = status.name();
+    Err(Conflict::NotADraft { state }.into())
 }
 
 /// Where a row of a file stands among all leads of a campaign.

@@ -15,6 +15,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::clocks::{Moment, Of, Pair, settle_clocks};
+use super::conflict::Conflict;
 use super::delivery::{self, Ended, Said};
 use super::inbox::{self, Noted};
 use super::lead::SLICE;
@@ -146,10 +147,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let mut standing = load(&mut tx, inbox).await?;
         if !standing.asks() {
-            return Err(StoreError::Conflict(
-                "this inbox asks nothing: its mail is taken, or it still tries by itself"
-                    .to_owned(),
-            ));
+            return Err(Conflict::AsksNothing.into());
         }
         let effects = standing.answer(answer, now);
         let now = self.moment(now);
@@ -552,7 +550,7 @@ pub(super) async fn put_back(
     .await?;
     match delivery::transition(tx, delivery, Event::Returned { due }, now).await {
         Ok(_) => Ok(true),
-        Err(StoreError::Conflict(_)) => Ok(false),
+        Err(StoreError::Conflict(Conflict::Delivery(_))) => Ok(false),
         Err(error) => Err(error),
     }
 }
@@ -621,7 +619,7 @@ async fn note_accepting(
 /// What moved meanwhile stays as it is.
 fn ignore_conflict(moved: Result<State, StoreError>) -> Result<(), StoreError> {
     match moved {
-        Ok(_) | Err(StoreError::Conflict(_)) => Ok(()),
+        Ok(_) | Err(StoreError::Conflict(Conflict::Delivery(_))) => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -356,6 +356,7 @@ impl Relay {
     }
 
     pub(crate) async fn list(&self, campaign: &CampaignId, state: Option<&str>) -> Vec<Delivery> {
+        let state = state.map(|name| name.parse().unwrap());
         self.app()
             .store
             .list_deliveries(campaign, state, 1_000)

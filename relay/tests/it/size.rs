@@ -3,7 +3,7 @@
 
 #![cfg(test)]
 
-use protocol::delivery::Decision;
+use protocol::delivery::{Decision, StateName};
 use relay::store::standing::Which;
 use relay::text::arrival::{Answer, Named};
 
@@ -110,7 +110,7 @@ async fn live() -> World {
         store.load_receipt(&receipt.id).await.unwrap();
         store.list_receipts(Some(&receipt.id)).await.unwrap();
     }
-    for state in [None, Some("accepted"), Some("unsettled")] {
+    for state in [None, Some(StateName::Accepted), Some(StateName::Unsettled)] {
         let id = &world.campaign;
         let page = store.list_deliveries(id, state, 3).await.unwrap();
         if let Some(last) = page.last() {
