@@ -10,6 +10,10 @@
 //!                    └ interrupted ↗      └→ Unsettled → (a person) Accepted, Planned, Cancelled
 //! After a restore: Planned, Deferred → Accepted (a copy shows it) | Unsettled (it may have been sent)
 //! ```
+//!
+//! The store gives three events to many deliveries in one statement each: [`Event::Suppressed`], [`Event::Rested`],
+//! [`Event::SetBack`] (`relay/src/store/delivery/many.rs`). A property there holds each equal to [`State::apply`], row
+//! by row. Every other event goes through that function alone.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cause::Cause;
 use crate::reading::Reading;
+pub use crate::suppression::Suppression;
 use crate::timestamp::Timestamp;
 
 /// Where a delivery stands.
@@ -167,23 +172,6 @@ impl FromStr for StateName {
     }
 }
 
-/// Why a delivery is not sent although nothing failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Suppression {
-    /// The lead answered.
-    Replied,
-    /// An earlier step bounced.
-    Bounced,
-    /// The lead reported a message as abuse (RFC 5965).
-    Complained,
-    /// An earlier step was refused.
-    Rejected,
-    /// A person ended the lead.
-    Person,
-}
-
 /// What happens to a delivery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -254,10 +242,23 @@ pub enum Event {
     },
     /// The lead is not to be written to any more.
     Suppressed(Suppression),
-    /// The campaign was cancelled.
-    Cancelled,
+    /// It has rested, by whichever clock: it waits for its turn again.
+    Rested,
+    /// The clock had run ahead when it was written: nothing of it lies later than it can.
+    SetBack(Latest),
     /// A DSN for it arrived.
     Bounced,
+}
+
+/// The latest instants that a clock that is right can have written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Latest {
+    /// Of what has happened: now.
+    pub happened: Timestamp,
+    /// Of the end of a lease.
+    pub lease_until: Timestamp,
+    /// Of the end of a rest.
+    pub rest_until: Timestamp,
 }
 
 /// Why no evidence settled a delivery in doubt.
@@ -303,6 +304,15 @@ pub struct InvalidTransition {
 }
 
 impl State {
+    /// The end of a rest that is over.
+    pub const RESTED: Timestamp = Timestamp::from_ms(0);
+
+    /// Whether the delivery has no row any more once its lead goes on: it was never tried, and was suppressed only by
+    /// what an earlier step met. It is planned anew when its turn comes.
+    pub fn is_unplanned(&self, attempts: u32) -> bool {
+        attempts == 0 && matches!(self, Self::Suppressed { why } if why.goes_back())
+    }
+
     /// The state's name in rows and on the wire.
     pub fn name(&self) -> &'static str {
         self.state_name().as_str()
@@ -355,14 +365,10 @@ impl State {
                 Event::Rejected { cause },
             ) => Self::Rejected { cause },
             // A step that was suppressed only because an earlier one was refused or bounced follows it back.
-            (
-                Self::Rejected { .. }
-                | Self::Bounced { .. }
-                | Self::Suppressed {
-                    why: Suppression::Rejected | Suppression::Bounced,
-                },
-                Event::Returned { due },
-            )
+            (Self::Suppressed { why }, Event::Returned { due }) if why.goes_back() => {
+                Self::Planned { due }
+            }
+            (Self::Rejected { .. } | Self::Bounced { .. }, Event::Returned { due })
             | (Self::Planned { due } | Self::Deferred { due, .. }, Event::Returned { .. }) => {
                 Self::Planned { due }
             }
@@ -403,13 +409,29 @@ impl State {
                 Event::Decided {
                     decision: Decision::Cancel,
                     ..
-                }
-                | Event::Cancelled,
-            )
-            | (Self::Planned { .. } | Self::Deferred { .. }, Event::Cancelled) => Self::Cancelled,
+                },
+            ) => Self::Cancelled,
+            (Self::Deferred { cause, due, .. }, Event::Rested) => Self::Deferred {
+                cause,
+                due,
+                rest_until: Self::RESTED,
+            },
+            (state, Event::SetBack(latest)) => return state.set_back(&latest).ok_or(refused),
             (Self::Accepted { at }, Event::Bounced) => Self::Bounced { accepted_at: at },
             _ => return Err(refused),
         })
+    }
+
+    /// `None` where the state has no instant that waits, or tells how long it lasts.
+    fn set_back(mut self, latest: &Latest) -> Option<Self> {
+        let (instant, latest) = match &mut self {
+            Self::Attempting { lease_until, .. } => (lease_until, latest.lease_until),
+            Self::Deferred { rest_until, .. } => (rest_until, latest.rest_until),
+            Self::InDoubt { since, .. } | Self::Unsettled { since, .. } => (since, latest.happened),
+            _ => return None,
+        };
+        *instant = latest.min(*instant);
+        Some(self)
     }
 }
 
@@ -431,7 +453,8 @@ impl Event {
             Self::Unsettled => "unsettled",
             Self::Decided { .. } => "decided",
             Self::Suppressed(_) => "suppressed",
-            Self::Cancelled => "cancelled",
+            Self::Rested => "rested",
+            Self::SetBack(_) => "set_back",
             Self::Bounced => "bounced",
         }
     }
@@ -483,7 +506,12 @@ mod tests {
                 at: at(0)
             }),
             Just(Event::Suppressed(Suppression::Replied)),
-            Just(Event::Cancelled),
+            Just(Event::Rested),
+            instant().prop_map(|latest| Event::SetBack(Latest {
+                happened: latest,
+                lease_until: latest,
+                rest_until: latest,
+            })),
             Just(Event::Bounced),
         ]
     }

@@ -39,8 +39,6 @@ fn advise(status: &State) -> String {
             "the inbox {inbox} was lost ({}); reconnect that inbox, and the campaign goes on by itself",
             cause.code()
         ),
-        State::Finished { .. } | State::Cancelled { .. } => {
-            "it is over; make another campaign".to_owned()
-        }
+        State::Finished { .. } => "it is over; make another campaign".to_owned(),
     }
 }
