@@ -18,7 +18,6 @@ use tokio::sync::watch;
 use crate::app::App;
 
 mod answer;
-mod attempts;
 mod body;
 mod conflict;
 mod dashboard;
@@ -26,6 +25,7 @@ pub mod decoding;
 mod endpoints;
 mod field;
 mod guard;
+mod guesses;
 mod health;
 mod openapi;
 pub mod operator;
@@ -45,8 +45,8 @@ mod session;
 mod status;
 mod suppression;
 
-use attempts::Attempts;
 use endpoints::Endpoints;
+use guesses::Guesses;
 pub use hosted::callback_address;
 pub use problem::ServeError;
 
@@ -82,6 +82,7 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::inbox::CreateInbox>()
         .mount::<api::inbox::ListInboxes>()
         .mount::<api::inbox::GetInbox>()
+        .mount::<api::inbox::ListChanges>()
         .mount::<api::reconnect::StartReconnect>()
         .mount::<api::reconnect::GrantReconnect>()
         .mount::<api::reconnect::RefuseReconnect>()
@@ -119,7 +120,7 @@ pub(crate) struct Api {
     app: Arc<App>,
     /// Where it listens: the real port, also where the configuration says 0.
     listen: SocketAddr,
-    attempts: Attempts,
+    guesses: Guesses,
     openapi: Bytes,
 }
 
@@ -214,7 +215,7 @@ fn router(app: Arc<App>, listen: SocketAddr) -> Router {
     let api = Arc::new(Api {
         app,
         listen,
-        attempts: Attempts::default(),
+        guesses: Guesses::default(),
         openapi,
     });
     endpoints

@@ -177,7 +177,7 @@ impl Background {
         let begun = Some((inbox.clone(), clock::now()));
         self.0.begun.borrow_mut().clone_from(&begun);
         let interactive = authorization
-            .attempts
+            .visits
             .get(number)
             .is_none_or(|visit| visit.interactive);
         let answer = identity::launch_web_auth_flow(visit.url(), interactive).await;

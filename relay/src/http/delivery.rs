@@ -66,7 +66,7 @@ impl Serve for SettleDelivery {
             return Err(Problem::new(Code::Conflict, detail).into());
         }
         app.store
-            .decide_delivery(&self.delivery_id, self.decision, app.clock.now())
+            .record_decision(&self.delivery_id, self.decision, app.clock.now())
             .await?;
         app.bell.wake_inboxes();
         Ok(app.store.load_delivery(&self.delivery_id).await?)
@@ -79,7 +79,7 @@ impl Serve for SettleDeliveries {
         app.store.load_campaign(&self.campaign_id).await?;
         let moved = app
             .store
-            .decide_deliveries(&self.campaign_id, self.decision, app.clock.now())
+            .record_decisions(&self.campaign_id, self.decision, app.clock.now())
             .await?;
         app.bell.wake_inboxes();
         Ok(Moved { moved })

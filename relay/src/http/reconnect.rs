@@ -8,7 +8,7 @@ use protocol::id::ReconnectId;
 use protocol::problem::{Code, Problem};
 use protocol::receipt::Receipt;
 use protocol::reconnect::{
-    Attempt, Authorization, Exchange, Grant, InvalidTransition, State, sealing_context,
+    Authorization, Exchange, Grant, InvalidTransition, State, VisitPlan, sealing_context,
 };
 use protocol::reply::OAuthReply;
 use protocol::request::inbox::SignsInBy;
@@ -311,9 +311,9 @@ pub(super) async fn load_authorization(
             );
             Problem::new(Code::Unavailable, detail)
         })?;
-    let visits = oauth.attempts.iter().map(|attempt| Attempt {
-        interactive: attempt.interactive,
-        parameters: attempt
+    let visits = oauth.visits.iter().map(|visit| VisitPlan {
+        interactive: visit.interactive,
+        parameters: visit
             .parameters
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -331,7 +331,7 @@ pub(super) async fn load_authorization(
             .map(|scope| (*scope).to_owned())
             .collect(),
         login_hint: inbox.address.to_string(),
-        attempts: visits.collect(),
+        visits: visits.collect(),
         exchange: if client.secret.is_some() || oauth.refuses_web_pages {
             Exchange::Confidential
         } else {

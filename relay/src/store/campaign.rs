@@ -10,7 +10,7 @@ use protocol::request::campaign::{Campaign, Counts};
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 
-use super::clocks::{Moment, Of, PairClock, settle_clocks};
+use super::clocks::{Moment, Of, PairClock, update_clocks};
 use super::conflict::Conflict;
 use super::{
     Store, StoreError, json, lead, number, number_or_null, restored, small, text, to_json,
@@ -291,7 +291,7 @@ pub(super) async fn put_status(
         .bind(id.to_string())
         .execute(&mut *tx)
         .await?;
-    settle_clocks(tx, Of::Campaign(id), now).await
+    update_clocks(tx, Of::Campaign(id), now).await
 }
 
 /// Where a campaign stands, read inside a transaction.

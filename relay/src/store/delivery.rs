@@ -175,14 +175,14 @@ impl Store {
     }
 
     /// A person's word on an unsettled delivery.
-    pub async fn decide_delivery(
+    pub async fn record_decision(
         &self,
         id: &DeliveryId,
         decision: Decision,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        decide(&mut tx, id, decision, self.moment(now)).await?;
+        record_decision_in(&mut tx, id, decision, self.moment(now)).await?;
         let lead = load_lead_id(&mut tx, id).await?;
         tx.commit().await?;
         if decision == Decision::Cancel {
@@ -193,7 +193,7 @@ impl Store {
 }
 
 /// A person's word on an unsettled delivery, inside a transaction.
-pub(super) async fn decide(
+pub(super) async fn record_decision_in(
     tx: &mut AnyConnection,
     id: &DeliveryId,
     decision: Decision,

@@ -12,7 +12,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::budget::budget_from;
-use super::clocks::{Moment, Of, settle_clocks};
+use super::clocks::{Moment, Of, update_clocks};
 use super::conflict::Conflict;
 use super::{Store, StoreError, json, number, number_or_null, text, text_or_null, to_json};
 use crate::record::FolderPosition;
@@ -173,6 +173,27 @@ impl Store {
         self.load_inbox(&id).await
     }
 
+    /// The last changes of an inbox's connection, newest first: when, and what it was from then on.
+    pub async fn list_changes(
+        &self,
+        id: &InboxId,
+        limit: u32,
+    ) -> Result<Vec<(Timestamp, Connection)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT at_ms, body FROM transitions WHERE inbox_id = $1 ORDER BY at_ms DESC LIMIT $2",
+        )
+        .bind(id.to_string())
+        .bind(i64::from(limit))
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let at = Timestamp::from_ms(number(row, "at_ms")?);
+                Ok((at, json(row, "body")?))
+            })
+            .collect()
+    }
+
     /// Every inbox, by address.
     pub async fn list_inboxes(&self) -> Result<Vec<Inbox>, StoreError> {
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
@@ -200,7 +221,7 @@ impl Store {
     /// Lets the connection decide about an event, and makes the outcome durable together with what
     /// follows from it: campaigns that cannot go on are paused in the same transaction, and the change is
     /// noted once.
-    pub async fn decide_connection(
+    pub async fn move_connection(
         &self,
         id: &InboxId,
         event: Event,
@@ -335,7 +356,7 @@ impl Store {
             .bind(id.to_string())
             .execute(&mut *tx)
             .await?;
-        settle_clocks(&mut tx, Of::Inbox(id), self.moment(now)).await?;
+        update_clocks(&mut tx, Of::Inbox(id), self.moment(now)).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -346,7 +367,7 @@ impl Store {
         sqlx::query("UPDATE inboxes SET gap_open = 1, refresh_until_ms = 0, resting = 0")
             .execute(&mut *tx)
             .await?;
-        settle_clocks(&mut tx, Of::Everybody, self.moment(now)).await?;
+        update_clocks(&mut tx, Of::Everybody, self.moment(now)).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -453,7 +474,7 @@ pub(super) async fn put_connection(
             .bind(to_json("connection", after)?)
             .execute(&mut *tx)
             .await?;
-        settle_clocks(tx, Of::Inbox(id), now).await?;
+        update_clocks(tx, Of::Inbox(id), now).await?;
     }
     Ok(())
 }

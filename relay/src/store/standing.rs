@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use super::clocks::{Moment, Of, Pair, settle_clocks};
+use super::clocks::{Moment, Of, Pair, update_clocks};
 use super::conflict::Conflict;
 use super::delivery::{self, Ended, Said};
 use super::inbox::{self, Noted};
@@ -99,7 +99,7 @@ impl Store {
     }
 
     /// A person decides every unsettled delivery of a campaign. Answers how many.
-    pub async fn decide_deliveries(
+    pub async fn record_decisions(
         &self,
         campaign: &CampaignId,
         decision: Decision,
@@ -124,7 +124,7 @@ impl Store {
             let mut leads = Vec::new();
             for row in &rows {
                 let id = DeliveryId::new(text(row, "id")?);
-                delivery::decide(&mut tx, &id, decision, moment).await?;
+                delivery::record_decision_in(&mut tx, &id, decision, moment).await?;
                 if decision == Decision::Cancel {
                     leads.push(delivery::load_lead_id(&mut tx, &id).await?);
                 }
@@ -201,13 +201,13 @@ async fn put_over(
     let standing = Some((to_json("standing", standing)?, rests));
     inbox::note(tx, inbox, Noted { tried, standing }).await?;
     if rests != did_rest {
-        settle_clocks(tx, Of::Inbox(inbox), now).await?;
+        update_clocks(tx, Of::Inbox(inbox), now).await?;
     }
     Ok(())
 }
 
 /// Lets the clocks follow a rest that began or is over, where its row does not say so yet.
-async fn settle_rest(
+async fn note_rest(
     tx: &mut AnyConnection,
     inbox: &InboxId,
     standing: &Standing,
@@ -229,7 +229,7 @@ pub(super) async fn wake(
 ) -> Result<(), StoreError> {
     if is_resting_on_record(tx, inbox).await? {
         let standing = load(tx, inbox).await?;
-        settle_rest(tx, inbox, &standing, true, now).await?;
+        note_rest(tx, inbox, &standing, true, now).await?;
     }
     Ok(())
 }

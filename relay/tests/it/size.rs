@@ -103,6 +103,7 @@ async fn live() -> World {
     };
     store.find_named(inbox, &named, now).await.unwrap();
     store.list_inboxes().await.unwrap();
+    store.list_changes(inbox, 100).await.unwrap();
     store.list_waits(None).await.unwrap();
     store.list_waits(Some(inbox)).await.unwrap();
     store.list_campaigns().await.unwrap();
@@ -128,7 +129,7 @@ async fn live() -> World {
         .await
         .unwrap();
     store
-        .decide_deliveries(&world.campaign, Decision::Leave, now)
+        .record_decisions(&world.campaign, Decision::Leave, now)
         .await
         .unwrap();
     world

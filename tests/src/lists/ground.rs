@@ -320,7 +320,7 @@ impl Ground {
     async fn decide(&self, event: ConnectionEvent) -> Result<()> {
         let now = self.clock.now();
         self.store
-            .decide_connection(&self.inbox, event, now, PATIENCE)
+            .move_connection(&self.inbox, event, now, PATIENCE)
             .await?;
         Ok(())
     }

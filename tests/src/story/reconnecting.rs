@@ -174,7 +174,7 @@ async fn visit(
 ) -> Result<Result<Grant, String>> {
     // Without a browser nobody is signed in anywhere, so only the visit that asks can succeed.
     let visit = authorization
-        .attempts
+        .visits
         .iter()
         .find(|visit| visit.interactive)
         .context("no visit asks the person")?;

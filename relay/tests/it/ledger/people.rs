@@ -50,7 +50,7 @@ impl World {
             }
         }
         self.store()
-            .decide_delivery(&id, decision, self.now)
+            .record_decision(&id, decision, self.now)
             .await
             .unwrap();
     }
