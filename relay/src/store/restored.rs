@@ -162,13 +162,17 @@ impl Store {
         }
         let domain = address.domain();
         let moment = self.moment(now);
-        let is_restored = !matches.is_empty()
-            || !unknown.is_empty()
-            || self.find_restored(inbox).await?.is_some();
+        let restored = self.find_restored(inbox).await?;
+        let is_restored = !matches.is_empty() || !unknown.is_empty() || restored.is_some();
+        let restored_gap = restored.map_or(Duration::ZERO, |restored| restored.gap);
         let mut tx = self.begin().await?;
         for (id, refused, copy) in open {
-            // The reply to an attempt says more of it than a copy that a server kept all the same.
+            // The reply to an attempt says more of it than a copy that a server kept all the same. Of which attempt it is
+            // cannot be told where a clock was set meanwhile, and a ledger that was put back may have lost a later one.
             if refused.is_some_and(|ended| !is_later(copy, ended, is_restored)) {
+                if is_restored {
+                    hold(&mut tx, &id, restored_gap, moment).await?;
+                }
                 continue;
             }
             taken.found += u64::from(accept(&mut tx, &id, copy, domain, moment).await?);

@@ -44,6 +44,11 @@ fn any_happening() -> impl Strategy<Value = Happening> {
             Just(-365 * 86_400_i64), Just(365 * 86_400), Just(-14 * 3_600), -100..100_i64,
         ].prop_map(|seconds| Happening::SetClock { seconds }),
         2 => (0..10_000_u64).prop_map(|off_for| Happening::Restart { off_for }),
+        3 => Just(Happening::Save),
+        4 => (any::<bool>(), any::<bool>(), 0..10_000_u64).prop_map(
+            |(makes_copies, is_read, off_for)| Happening::PutBack { makes_copies, is_read, off_for }
+        ),
+        2 => inbox().prop_map(|inbox| Happening::Decide { inbox }),
     ]
 }
 
@@ -56,17 +61,22 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
-    /// Outages, pauses, rests, sleeps, restarts, set clocks, decisions and reconnects in any order: after each, every
-    /// delivery may leave exactly when its campaign and inbox will have been able to send for as long as it waits,
-    /// what is claimed is first in its campaign, and nothing waits for longer than what stands before it takes.
+    /// Outages, pauses, rests, sleeps, restarts, set clocks, restored databases, decisions and reconnects in any order:
+    /// after each, every delivery may leave exactly when its campaign and inbox will have been able to send for as long
+    /// as it waits, what is claimed is first in its campaign, nothing waits for longer than what stands before it takes,
+    /// and nothing is sent that has arrived.
     #[test]
     fn a_delivery_may_leave_exactly_when_its_wait_was_lived(
         shape in any_shape(),
+        is_started in any::<bool>(),
         events in prop::collection::vec(any_happening(), 1..EVENTS_AT_MOST),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut world = World::new(shape).await;
+            if is_started {
+                world.happen(Happening::Start { campaign: 0 }).await;
+            }
             for event in events {
                 world.happen(event).await;
                 world.check().await;
@@ -180,6 +190,61 @@ async fn the_next_wait_counts_from_when_a_doubt_began_whenever_its_copy_is_found
     )
     .await;
     world.finish().await;
+}
+
+/// The clock was a year ahead when a message was deferred, and right when it was accepted: its copy is older than the
+/// deferral, by what the database that is put back says.
+#[tokio::test]
+async fn a_copy_is_believed_whatever_the_clock_on_the_wall_was_set_to() {
+    const DEFERRED: usize = 2;
+    let year = 365 * 86_400;
+    let mut world = play(
+        vec![(1, vec![])],
+        [
+            Happening::Start { campaign: 0 },
+            Happening::SetClock { seconds: year },
+            Happening::Try {
+                inbox: 0,
+                end: DEFERRED,
+            },
+            Happening::Save,
+            Happening::SetClock { seconds: -year },
+            Happening::Run { slots: 8 },
+            Happening::PutBack {
+                makes_copies: true,
+                is_read: true,
+                off_for: 60,
+            },
+        ],
+    )
+    .await;
+    world.finish().await;
+    assert_eq!(world.n_accepted(), 1);
+}
+
+/// Of a list that nobody copied, what was due by the time of the put-back is held, with the steps that a lost ledger
+/// may have come to; what was not yet due waits on.
+#[tokio::test]
+async fn what_may_have_been_sent_is_held_and_the_rest_waits_on() {
+    let mut world = play(
+        vec![(4, vec![100, 2_000])],
+        [
+            Happening::Start { campaign: 0 },
+            Happening::Run { slots: 1 },
+            Happening::Save,
+            Happening::Run { slots: 30 },
+            Happening::PutBack {
+                makes_copies: false,
+                is_read: true,
+                off_for: 60,
+            },
+        ],
+    )
+    .await;
+    // Of the two first leads the second step, of the others the first.
+    assert_eq!(world.n_held(), 4);
+    world.finish().await;
+    assert_eq!(world.n_accepted(), 12);
 }
 
 /// A stop of the relay between two beats costs what it lived since the last, and nothing more.

@@ -21,6 +21,8 @@ pub(crate) enum Stand {
     Resting { wall_ms: i64, lived_ms: i64 },
     /// Handed over, and nobody knows what became of it.
     Doubtful,
+    /// It may have been sent by a database that is lost, and so may a step whose wait is no longer than this.
+    Held { later_ms: i64 },
     /// Over, whatever came of it.
     Done,
 }
@@ -32,13 +34,15 @@ pub(crate) struct Row {
     /// What they had been when it was last attempted.
     pub(crate) attempted_ms: i64,
     pub(crate) stand: Stand,
+    /// The latest that the wall showed when a try of it ended.
+    pub(crate) ended_wall_ms: Option<i64>,
     /// Whether anything but its turn ever kept it: such a row has no bound.
     pub(crate) was_kept: bool,
     /// When it became due: what stood before it of its own class, and the tries of its inbox by then, all and failed.
     became_due: Option<(u64, u64, u64)>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Books {
     pub(crate) rows: BTreeMap<Place, Row>,
     /// Seconds from step to step, for each campaign; a campaign has one step more than waits.
@@ -62,7 +66,7 @@ impl Books {
         }
     }
 
-    fn ran(&self, place: Place) -> i64 {
+    pub(crate) fn ran(&self, place: Place) -> i64 {
         self.ran_ms[place.campaign][place.inbox]
     }
 
@@ -75,10 +79,24 @@ impl Books {
             due_ms,
             attempted_ms: 0,
             stand: Stand::Waiting,
+            ended_wall_ms: None,
             was_kept: false,
             became_due: None,
         };
         assert!(self.rows.insert(place, row).is_none(), "{place:?} twice");
+    }
+
+    /// The first step of a campaign that is started, which copies may have shown before.
+    pub(crate) fn start(&mut self, place: Place, may_be_started_ms: Option<i64>) {
+        if self.rows.contains_key(&place) {
+            return;
+        }
+        self.plan(place, 0);
+        if let Some(later_ms) = may_be_started_ms {
+            let row = self.rows.get_mut(&place).unwrap();
+            row.stand = Stand::Held { later_ms };
+            row.was_kept = true;
+        }
     }
 
     /// A step was taken at `from_ms`: the next one waits from then.
@@ -168,12 +186,13 @@ impl Books {
     }
 
     /// The try came to nothing.
-    pub(crate) fn fail(&mut self, place: Place, stand: Stand) {
+    pub(crate) fn fail(&mut self, place: Place, stand: Stand, wall_ms: i64) {
         for campaign in &mut self.tries {
             campaign[place.inbox].1 += 1;
         }
         let row = self.rows.get_mut(&place).unwrap();
         row.stand = stand;
+        row.ended_wall_ms = row.ended_wall_ms.max(Some(wall_ms));
         row.was_kept = true;
     }
 

@@ -26,8 +26,13 @@ use relay::store::reconnect::Advance;
 use relay::store::set_back::Longest;
 use tempfile::TempDir;
 
+use self::restore::Saved;
 use super::books::{Books, Place, Stand};
 
+mod restore;
+
+/// When all of it begins, in milliseconds of Unix time.
+const START: i64 = 1_795_417_920_000;
 /// Between two messages of an inbox.
 const SLOT: Duration = Duration::from_secs(10);
 /// How long what was deferred rests.
@@ -68,6 +73,17 @@ pub(crate) enum Happening {
     SetClock { seconds: i64 },
     /// The relay ends, and starts again later.
     Restart { off_for: u64 },
+    /// Somebody saves the database.
+    Save,
+    /// The relay is killed, the database is put back as it was saved last, and the relay starts again later: where the
+    /// server makes copies, each of what was sent since is seen. Then what arrived is read, or not yet.
+    PutBack {
+        makes_copies: bool,
+        is_read: bool,
+        off_for: u64,
+    },
+    /// A person, who has asked everybody, decides what was held since.
+    Decide { inbox: usize },
 }
 
 /// Leads and waits of each campaign, in seconds.
@@ -89,13 +105,31 @@ pub(crate) struct World {
     books: Books,
     /// The places in the list of those that were accepted, in the order in which they were, for each inbox.
     accepted: Vec<Vec<usize>>,
+    /// How long all of it has taken, whatever the clock on the wall was set to.
+    passed: Duration,
+    /// What has truly arrived, and when: no database has a say in it.
+    arrived: BTreeMap<Place, Arrived>,
+    /// What was claimed last for each, by the id on the message.
+    written: BTreeMap<Place, String>,
+    saved: Option<Saved>,
 }
 
+/// A message that has arrived.
+#[derive(Clone, Debug)]
+struct Arrived {
+    /// By [`World::passed`].
+    at: Duration,
+    message_id: String,
+}
+
+#[derive(Clone)]
 struct Campaign {
     id: CampaignId,
     n_leads: usize,
     is_started: bool,
     is_paused: bool,
+    /// For each inbox: what a database that is lost may have started and sent up to so long after it was saved.
+    may_be_started_ms: Vec<Option<i64>>,
 }
 
 impl World {
@@ -104,7 +138,7 @@ impl World {
     /// Two connected inboxes that share the campaigns, none of them started.
     pub(crate) async fn new(shape: Shape) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let now = Timestamp::from_ms(1_795_417_920_000);
+        let now = Timestamp::from_ms(START);
         let clock = Clock::manual(now);
         let store = open(&folder, &clock).await;
         let mut inboxes = Vec::new();
@@ -159,6 +193,7 @@ impl World {
                 n_leads: usize::try_from(n_leads).unwrap(),
                 is_started: false,
                 is_paused: false,
+                may_be_started_ms: vec![None; inboxes.len()],
             });
             waits.push(between);
         }
@@ -171,6 +206,10 @@ impl World {
             has_gap: vec![false; inboxes.len()],
             rests: vec![false; inboxes.len()],
             accepted: vec![Vec::new(); inboxes.len()],
+            passed: Duration::ZERO,
+            arrived: BTreeMap::new(),
+            written: BTreeMap::new(),
+            saved: None,
             inboxes,
             campaigns,
             books,
@@ -205,6 +244,7 @@ impl World {
             }
         }
         self.books.lived_ms += ms;
+        self.passed += by;
         self.clock.advance(by);
     }
 
@@ -222,13 +262,7 @@ impl World {
             Happening::Settle { inbox, nth } => self.settle(inbox, nth).await,
             Happening::Lose { inbox } => self.lose(inbox).await,
             Happening::Reconnect { inbox } => self.reconnect(inbox).await,
-            Happening::ReadGap { inbox } => {
-                if !self.is_lost[inbox] {
-                    let id = &self.inboxes[inbox];
-                    self.store().close_gap(id, self.now()).await.unwrap();
-                    self.has_gap[inbox] = false;
-                }
-            }
+            Happening::ReadGap { inbox } => self.read_gap(inbox).await,
             Happening::Rest { inbox, rests } => {
                 let id = &self.inboxes[inbox];
                 let now = self.now();
@@ -238,19 +272,45 @@ impl World {
             Happening::Pause { campaign } => self.pause(campaign).await,
             Happening::Resume { campaign } => self.resume(campaign).await,
             Happening::Start { campaign } => self.start(campaign).await,
-            Happening::Sleep { seconds } => self.clock.sleep(Duration::from_secs(seconds)),
+            Happening::Sleep { seconds } => self.sleep(Duration::from_secs(seconds)),
             Happening::SetClock { seconds } => self.set_clock(seconds).await,
             Happening::Restart { off_for } => {
                 self.store().beat().await.unwrap();
                 self.store().close().await;
                 self.restart(Duration::from_secs(off_for)).await;
             }
+            Happening::Save => self.save().await,
+            Happening::PutBack {
+                makes_copies,
+                is_read,
+                off_for,
+            } => {
+                self.put_back(makes_copies, Duration::from_secs(off_for))
+                    .await;
+                for inbox in (0..Self::INBOXES).filter(|_| is_read) {
+                    self.read_gap(inbox).await;
+                }
+            }
+            Happening::Decide { inbox } => self.decide(inbox).await,
+        }
+    }
+
+    fn sleep(&mut self, by: Duration) {
+        self.passed += by;
+        self.clock.sleep(by);
+    }
+
+    async fn read_gap(&mut self, inbox: usize) {
+        if !self.is_lost[inbox] {
+            let id = &self.inboxes[inbox];
+            self.store().close_gap(id, self.now()).await.unwrap();
+            self.has_gap[inbox] = false;
         }
     }
 
     async fn restart(&mut self, off_for: Duration) {
         drop(self.store.take());
-        self.clock.sleep(off_for);
+        self.sleep(off_for);
         let store = open(&self.folder, &self.clock).await;
         store.doubt_orphans(self.now(), None).await.unwrap();
         store.open_gaps(self.now()).await.unwrap();
@@ -305,6 +365,7 @@ impl World {
         let place = self.place_of(inbox, &job);
         self.books
             .check_claimed(place, |campaign| running[campaign]);
+        self.written.insert(place, job.message_id.clone());
         self.end(place, &job, end).await;
     }
 
@@ -313,12 +374,13 @@ impl World {
         let event = match end {
             0 => {
                 self.accepted[place.inbox].push(place.lead);
+                self.arrive(place);
                 let ran = self.books.ran_ms[place.campaign][place.inbox];
                 self.books.plan_next(place, ran);
                 Event::Accepted { at: now }
             }
             1 => {
-                self.books.fail(place, Stand::Waiting);
+                self.books.fail(place, Stand::Waiting, now.as_ms());
                 Event::PutBack
             }
             2 => {
@@ -328,20 +390,20 @@ impl World {
                     wall_ms: rest_until.as_ms(),
                     lived_ms: self.books.lived_ms + rest_ms,
                 };
-                self.books.fail(place, stand);
+                self.books.fail(place, stand, now.as_ms());
                 Event::Deferred {
                     cause: protocol::cause::Cause::RecipientDeferred,
                     rest_until,
                 }
             }
             3 => {
-                self.books.fail(place, Stand::Done);
+                self.books.fail(place, Stand::Done, now.as_ms());
                 Event::Rejected {
                     cause: protocol::cause::Cause::RecipientRejected,
                 }
             }
             _ => {
-                self.books.fail(place, Stand::Doubtful);
+                self.books.fail(place, Stand::Doubtful, now.as_ms());
                 Event::Doubted { at: now }
             }
         };
@@ -368,6 +430,12 @@ impl World {
         let ran = self.books.ran_ms[place.campaign][inbox];
         let id = self.find_id(place).await;
         let now = self.now();
+        // What is known to have arrived is found.
+        let nth = if self.arrived.contains_key(&place) {
+            0
+        } else {
+            nth
+        };
         let (event, decision) = match nth {
             0 => (Event::Found { at: now }, None),
             1 => (Event::Refuted, None),
@@ -383,7 +451,13 @@ impl World {
             store.record_decision(&id, decision, now).await.unwrap();
         }
         match nth {
-            0 => self.books.plan_next(place, attempted),
+            0 => {
+                self.arrived.entry(place).or_insert_with(|| Arrived {
+                    at: self.passed,
+                    message_id: self.written[&place].clone(),
+                });
+                self.books.plan_next(place, attempted);
+            }
             3 => self.books.plan_next(place, ran),
             _ => self.books.rows.get_mut(&place).unwrap().stand = Stand::Waiting,
         }
@@ -478,7 +552,8 @@ impl World {
                 lead,
                 step: 1,
             };
-            self.books.plan(place, 0);
+            self.books
+                .start(place, campaign.may_be_started_ms[place.inbox]);
         }
         self.campaigns[idx].is_started = true;
     }
@@ -575,7 +650,7 @@ impl World {
                     Stand::Resting { wall_ms, .. } => {
                         Some(by_wait.max(Timestamp::from_ms(wall_ms)))
                     }
-                    Stand::Doubtful | Stand::Done => None,
+                    Stand::Doubtful | Stand::Held { .. } | Stand::Done => None,
                 };
                 let expected = expected.filter(|_| self.can_send(idx, place.inbox));
                 assert_eq!(row.due_at, expected, "{place:?} {booked:?} {row:?}");
@@ -602,6 +677,7 @@ impl World {
         }
         for _ in 0..400 {
             for inbox in 0..Self::INBOXES {
+                self.decide(inbox).await;
                 self.settle(inbox, 0).await;
             }
             self.happen(Happening::Run { slots: 1 }).await;
@@ -611,6 +687,13 @@ impl World {
             }
         }
         panic!("all went well, and something never left: {:?}", self.books);
+    }
+
+    /// Deliveries that wait for a person since a database was put back.
+    pub(crate) fn n_held(&self) -> usize {
+        let rows = self.books.rows.values();
+        rows.filter(|row| matches!(row.stand, Stand::Held { .. }))
+            .count()
     }
 
     pub(crate) fn n_accepted(&self) -> usize {
