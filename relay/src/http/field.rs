@@ -1,6 +1,8 @@
 //! Which field of a refused request is at fault, as a path like `steps[1].body`, and serde's words without a long
 //! text of the caller's.
 
+use std::fmt::Write as _;
+
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
@@ -35,7 +37,10 @@ fn render(path: &Path) -> String {
     let mut field = String::new();
     for segment in path {
         match segment {
-            Segment::Seq { index } => field.push_str(&format!("[{index}]")),
+            Segment::Seq { index } => {
+                // Writing into a text cannot fail.
+                let _ = write!(field, "[{index}]");
+            }
             Segment::Map { key } => push_name(&mut field, key),
             // The variant stands in the tag, which is a field beside it.
             Segment::Enum { .. } | Segment::Unknown => {}

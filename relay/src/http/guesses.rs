@@ -52,18 +52,18 @@ mod tests {
     #[test]
     fn ten_failures_close_the_door_for_a_minute_to_that_address_alone() {
         let guesses = Guesses::default();
-        let [guesser, other] = [1, 2].map(|last| IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)));
+        let [stranger, other] = [1, 2].map(|last| IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)));
         for second in 0..10 {
             let now = Timestamp::from_ms(second * 1_000);
-            assert!(guesses.check(guesser, now).is_ok(), "{second}");
-            guesses.note_failure(guesser, now);
+            assert!(guesses.check(stranger, now).is_ok(), "{second}");
+            guesses.note_failure(stranger, now);
         }
         let now = Timestamp::from_ms(10_000);
         assert_eq!(
-            guesses.check(guesser, now).unwrap_err().code,
+            guesses.check(stranger, now).unwrap_err().code,
             Code::TooManyRequests
         );
         assert!(guesses.check(other, now).is_ok());
-        assert!(guesses.check(guesser, Timestamp::from_ms(60_000)).is_ok());
+        assert!(guesses.check(stranger, Timestamp::from_ms(60_000)).is_ok());
     }
 }

@@ -611,7 +611,7 @@ async fn put_state_and(
     .bind(columns.accepted_at.map(Timestamp::as_ms))
     .bind(columns.in_doubt_since.map(Timestamp::as_ms))
     .bind(columns.cause.map(|cause| cause.code().to_owned()))
-    .bind(columns.why.map(|why| why.code()))
+    .bind(columns.why.map(Suppression::code))
     .bind(i64::from(raised.unwrap_or(attempt)))
     .bind(columns.rest_until.map(|(by_wall, _)| by_wall))
     .bind(columns.rest_until.map(|(_, by_running_time)| by_running_time))
