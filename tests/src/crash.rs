@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use protocol::delivery::StateName;
+use protocol::delivery::{State, StateName};
 use protocol::id::{CampaignId, InboxId, ReconnectId};
 use protocol::request::campaign::{Counts, GetCampaign, StartCampaign};
 use protocol::request::delivery::{Delivery, ListDeliveries};
@@ -78,8 +78,8 @@ pub struct Summary {
     pub lost: u64,
     /// Messages too many.
     pub duplicated: u64,
-    /// Second steps that came before the first, or sooner than its wait, and messages out of their place beyond those
-    /// that a doubt held up.
+    /// Second steps that came before the first, or sooner than its wait, and messages out of their place among those
+    /// that were never in doubt.
     pub disordered: u64,
     /// Messages that came out of their place, whatever held them up.
     pub displaced: u64,
@@ -336,7 +336,8 @@ impl Run<'_> {
             telling.say(&words);
         }
         let (unsettled, cases) = self.count_unsettled(&messages).await?;
-        let written_on = self.list_written_on(&messages);
+        let doubted = self.list_doubted().await?;
+        let written_on = self.list_written_on(&messages, &doubted);
         for words in &written_on {
             telling.say(words);
         }
@@ -356,10 +357,9 @@ impl Run<'_> {
         for words in order::list_breaks(&messages) {
             telling.say(&words);
         }
-        // A message in doubt rests while others go on; the second one counts from when it came into doubt.
-        let held_up = summary.in_doubt.found + summary.in_doubt.refuted;
-        summary.disordered =
-            counted.disordered + counted.hurried + summary.displaced.saturating_sub(held_up);
+        // A message in doubt rests while others go on, and a server may take it after its connection was lost.
+        let in_place = order::count_displaced(&order::leave_out(&messages, &doubted));
+        summary.disordered = counted.disordered + counted.hurried + in_place;
         summary.answered = arriving::count_heard(&self.heard, Heard::Answered);
         summary.bounced = arriving::count_heard(&self.heard, Heard::Bounced);
         summary.written_on = written_on.len() as u64;
@@ -406,6 +406,45 @@ impl Run<'_> {
             all.extend(found);
         }
         Ok(all)
+    }
+
+    /// Whoever was in doubt, over all lives of the relay, with the step.
+    async fn list_doubted(&self) -> Result<BTreeSet<(String, usize)>> {
+        let is_verdict = |line: &serde_json::Value| line.pointer("/fields/verdict").is_some();
+        let ids: BTreeSet<String> = self
+            .relay
+            .log()
+            .iter()
+            .filter(|line| is_verdict(line))
+            .filter_map(|line| {
+                line.pointer("/fields/delivery")?
+                    .as_str()
+                    .map(str::to_owned)
+            })
+            .collect();
+        let mut doubted = BTreeSet::new();
+        for campaign_id in &self.campaigns {
+            let mut after = None;
+            loop {
+                let request = ListDeliveries {
+                    campaign_id: campaign_id.clone(),
+                    state: None,
+                    limit: Some(UNSETTLED_AT_MOST),
+                    after,
+                };
+                let page = self.relay.operator()?.call(&request).await?;
+                let is_doubted = |one: &&Delivery| {
+                    ids.contains(one.id.as_str()) || matches!(one.status, State::Unsettled { .. })
+                };
+                let found = page.deliveries.iter().filter(is_doubted);
+                doubted.extend(found.map(|one| (one.to.to_string(), one.step as usize)));
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(doubted)
     }
 
     /// Steps that a person must decide and that reached nobody, with the steps that wait behind them.

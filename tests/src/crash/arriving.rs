@@ -1,7 +1,7 @@
 //! What arrives at the inbox while the relay cannot read it: answers of leads, and failures of what it sent. Whoever
 //! is heard of so must be written to no more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sandbox::{Control, Delivered};
 
@@ -49,10 +49,16 @@ impl Run<'_> {
         }
     }
 
-    /// The second steps that reached somebody who had been heard of before, with how that was.
-    pub(super) fn list_written_on(&self, messages: &[Message]) -> Vec<String> {
+    /// The second steps that reached somebody who had been heard of before, with how that was. What was in doubt had been
+    /// handed over earlier, and its server took its time.
+    pub(super) fn list_written_on(
+        &self,
+        messages: &[Message],
+        doubted: &BTreeSet<(String, usize)>,
+    ) -> Vec<String> {
         let seconds = messages.iter().filter(|message| message.step > 1);
         seconds
+            .filter(|message| !doubted.contains(&(message.recipient.clone(), message.step)))
             .filter_map(|message| {
                 let heard = self.heard.get(&message.recipient)?;
                 Some(format!("{} {heard:?}: written on", message.recipient))
