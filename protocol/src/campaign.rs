@@ -48,11 +48,6 @@ pub enum State {
         /// Since when.
         at: Timestamp,
     },
-    /// A person ended it.
-    Cancelled {
-        /// When.
-        at: Timestamp,
-    },
 }
 
 /// Who or what paused a campaign.
@@ -80,8 +75,6 @@ pub enum Event {
     Pause,
     /// A person resumes it.
     Resume,
-    /// A person ends it.
-    Cancel,
     /// No inbox is left that can send; this one was lost last.
     Lost {
         /// The inbox.
@@ -115,7 +108,6 @@ impl State {
             Self::Running => "running",
             Self::Paused { .. } => "paused",
             Self::Finished { .. } => "finished",
-            Self::Cancelled { .. } => "cancelled",
         }
     }
 
@@ -152,9 +144,6 @@ impl State {
                 since: now,
             },
             (Self::Running, Event::Finish) => Self::Finished { at: now },
-            (Self::Draft | Self::Running | Self::Paused { .. }, Event::Cancel) => {
-                Self::Cancelled { at: now }
-            }
             _ => return Err(refused),
         })
     }
@@ -167,7 +156,6 @@ impl Event {
             Self::Start => "start",
             Self::Pause => "pause",
             Self::Resume => "resume",
-            Self::Cancel => "cancel",
             Self::Lost { .. } => "pause for a lost inbox",
             Self::Reconnected => "go on after a reconnect",
             Self::Finish => "finish",

@@ -11,11 +11,19 @@
 //! After a restore: Planned, Deferred → Accepted (a copy shows it) | Unsettled (it may have been sent)
 //!                  Rejected, Bounced, Suppressed, Cancelled → Accepted (a copy shows that it was sent all the same)
 //! ```
+//!
+//! The store gives three events to many deliveries in one statement each: [`Event::Suppressed`], [`Event::Rested`],
+//! [`Event::SetBack`] (`relay/src/store/delivery/many.rs`). A property there holds each equal to [`State::apply`], row
+//! by row. Every other event goes through that function alone.
+
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::cause::Cause;
 use crate::reading::Reading;
+pub use crate::suppression::Suppression;
 use crate::timestamp::Timestamp;
 
 /// Where a delivery stands.
@@ -84,21 +92,85 @@ pub enum State {
     },
 }
 
-/// Why a delivery is not sent although nothing failed.
+/// The name of a state, without what belongs to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum Suppression {
-    /// The lead answered.
-    Replied,
-    /// An earlier step bounced.
-    Bounced,
-    /// The lead reported a message as abuse (RFC 5965).
-    Complained,
-    /// An earlier step was refused.
+pub enum StateName {
+    /// As [`State::Planned`].
+    Planned,
+    /// As [`State::Attempting`].
+    Attempting,
+    /// As [`State::Accepted`].
+    Accepted,
+    /// As [`State::Deferred`].
+    Deferred,
+    /// As [`State::Rejected`].
     Rejected,
-    /// A person ended the lead.
-    Person,
+    /// As [`State::InDoubt`].
+    InDoubt,
+    /// As [`State::Unsettled`].
+    Unsettled,
+    /// As [`State::Suppressed`].
+    Suppressed,
+    /// As [`State::Cancelled`].
+    Cancelled,
+    /// As [`State::Bounced`].
+    Bounced,
+}
+
+/// Every state's name.
+pub static STATE_NAMES: [StateName; 10] = [
+    StateName::Planned,
+    StateName::Attempting,
+    StateName::Accepted,
+    StateName::Deferred,
+    StateName::Rejected,
+    StateName::InDoubt,
+    StateName::Unsettled,
+    StateName::Suppressed,
+    StateName::Cancelled,
+    StateName::Bounced,
+];
+
+impl StateName {
+    /// As it stands in rows and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Attempting => "attempting",
+            Self::Accepted => "accepted",
+            Self::Deferred => "deferred",
+            Self::Rejected => "rejected",
+            Self::InDoubt => "in_doubt",
+            Self::Unsettled => "unsettled",
+            Self::Suppressed => "suppressed",
+            Self::Cancelled => "cancelled",
+            Self::Bounced => "bounced",
+        }
+    }
+}
+
+/// The text names no state of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoState;
+
+impl fmt::Display for NoState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = STATE_NAMES.map(StateName::as_str).join(", ");
+        write!(f, "expected one of {names}")
+    }
+}
+
+impl std::error::Error for NoState {}
+
+impl FromStr for StateName {
+    type Err = NoState;
+
+    fn from_str(text: &str) -> Result<Self, NoState> {
+        let of_that_name = |name: &StateName| name.as_str() == text;
+        STATE_NAMES.into_iter().find(of_that_name).ok_or(NoState)
+    }
 }
 
 /// What happens to a delivery.
@@ -171,10 +243,23 @@ pub enum Event {
     },
     /// The lead is not to be written to any more.
     Suppressed(Suppression),
-    /// The campaign was cancelled.
-    Cancelled,
+    /// It has rested, by whichever clock: it waits for its turn again.
+    Rested,
+    /// The clock had run ahead when it was written: nothing of it lies later than it can.
+    SetBack(Latest),
     /// A DSN for it arrived.
     Bounced,
+}
+
+/// The latest instants that a clock that is right can have written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Latest {
+    /// Of what has happened: now.
+    pub happened: Timestamp,
+    /// Of the end of a lease.
+    pub lease_until: Timestamp,
+    /// Of the end of a rest.
+    pub rest_until: Timestamp,
 }
 
 /// Why no evidence settled a delivery in doubt.
@@ -222,19 +307,33 @@ pub struct InvalidTransition {
 }
 
 impl State {
+    /// The end of a rest that is over.
+    pub const RESTED: Timestamp = Timestamp::from_ms(0);
+
+    /// Whether the delivery has no row any more once its lead goes on: it was never tried, and was suppressed only by
+    /// what an earlier step met. It is planned anew when its turn comes.
+    pub fn is_unplanned(&self, attempts: u32) -> bool {
+        attempts == 0 && matches!(self, Self::Suppressed { why } if why.goes_back())
+    }
+
     /// The state's name in rows and on the wire.
     pub fn name(&self) -> &'static str {
+        self.state_name().as_str()
+    }
+
+    /// The state without what belongs to it.
+    pub fn state_name(&self) -> StateName {
         match self {
-            Self::Planned { .. } => "planned",
-            Self::Attempting { .. } => "attempting",
-            Self::Accepted { .. } => "accepted",
-            Self::Deferred { .. } => "deferred",
-            Self::Rejected { .. } => "rejected",
-            Self::InDoubt { .. } => "in_doubt",
-            Self::Unsettled { .. } => "unsettled",
-            Self::Suppressed { .. } => "suppressed",
-            Self::Cancelled => "cancelled",
-            Self::Bounced { .. } => "bounced",
+            Self::Planned { .. } => StateName::Planned,
+            Self::Attempting { .. } => StateName::Attempting,
+            Self::Accepted { .. } => StateName::Accepted,
+            Self::Deferred { .. } => StateName::Deferred,
+            Self::Rejected { .. } => StateName::Rejected,
+            Self::InDoubt { .. } => StateName::InDoubt,
+            Self::Unsettled { .. } => StateName::Unsettled,
+            Self::Suppressed { .. } => StateName::Suppressed,
+            Self::Cancelled => StateName::Cancelled,
+            Self::Bounced { .. } => StateName::Bounced,
         }
     }
 
@@ -269,14 +368,10 @@ impl State {
                 Event::Rejected { cause },
             ) => Self::Rejected { cause },
             // A step that was suppressed only because an earlier one was refused or bounced follows it back.
-            (
-                Self::Rejected { .. }
-                | Self::Bounced { .. }
-                | Self::Suppressed {
-                    why: Suppression::Rejected | Suppression::Bounced,
-                },
-                Event::Returned { due },
-            )
+            (Self::Suppressed { why }, Event::Returned { due }) if why.goes_back() => {
+                Self::Planned { due }
+            }
+            (Self::Rejected { .. } | Self::Bounced { .. }, Event::Returned { due })
             | (Self::Planned { due } | Self::Deferred { due, .. }, Event::Returned { .. }) => {
                 Self::Planned { due }
             }
@@ -324,13 +419,29 @@ impl State {
                 Event::Decided {
                     decision: Decision::Cancel,
                     ..
-                }
-                | Event::Cancelled,
-            )
-            | (Self::Planned { .. } | Self::Deferred { .. }, Event::Cancelled) => Self::Cancelled,
+                },
+            ) => Self::Cancelled,
+            (Self::Deferred { cause, due, .. }, Event::Rested) => Self::Deferred {
+                cause,
+                due,
+                rest_until: Self::RESTED,
+            },
+            (state, Event::SetBack(latest)) => return state.set_back(&latest).ok_or(refused),
             (Self::Accepted { at }, Event::Bounced) => Self::Bounced { accepted_at: at },
             _ => return Err(refused),
         })
+    }
+
+    /// `None` where the state has no instant that waits, or tells how long it lasts.
+    fn set_back(mut self, latest: &Latest) -> Option<Self> {
+        let (instant, latest) = match &mut self {
+            Self::Attempting { lease_until, .. } => (lease_until, latest.lease_until),
+            Self::Deferred { rest_until, .. } => (rest_until, latest.rest_until),
+            Self::InDoubt { since, .. } | Self::Unsettled { since, .. } => (since, latest.happened),
+            _ => return None,
+        };
+        *instant = latest.min(*instant);
+        Some(self)
     }
 }
 
@@ -352,7 +463,8 @@ impl Event {
             Self::Unsettled => "unsettled",
             Self::Decided { .. } => "decided",
             Self::Suppressed(_) => "suppressed",
-            Self::Cancelled => "cancelled",
+            Self::Rested => "rested",
+            Self::SetBack(_) => "set_back",
             Self::Bounced => "bounced",
         }
     }
@@ -404,7 +516,12 @@ mod tests {
                 at: at(0)
             }),
             Just(Event::Suppressed(Suppression::Replied)),
-            Just(Event::Cancelled),
+            Just(Event::Rested),
+            instant().prop_map(|latest| Event::SetBack(Latest {
+                happened: latest,
+                lease_until: latest,
+                rest_until: latest,
+            })),
             Just(Event::Bounced),
         ]
     }
@@ -419,6 +536,18 @@ mod tests {
             | State::Unsettled { due, .. } => Some(*due),
             _ => None,
         }
+    }
+
+    #[test]
+    fn a_states_name_is_the_same_in_rows_on_the_wire_and_typed() {
+        for name in STATE_NAMES {
+            assert_eq!(serde_json::to_value(name).unwrap(), name.as_str());
+            assert_eq!(name.as_str().parse(), Ok(name));
+        }
+        let cancelled = serde_json::to_value(State::Cancelled).unwrap();
+        assert_eq!(cancelled["state"], State::Cancelled.name());
+        let refused = "sent".parse::<StateName>().unwrap_err().to_string();
+        assert!(refused.contains("in_doubt"), "{refused}");
     }
 
     proptest! {

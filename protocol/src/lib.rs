@@ -25,5 +25,6 @@ pub mod sealed;
 pub mod secret;
 pub mod stall;
 pub mod standing;
+pub mod suppression;
 pub mod timestamp;
 pub mod visit;

@@ -105,7 +105,7 @@ pub struct OAuth {
     /// Where Firefox lets the answer go.
     pub firefox_redirect: FirefoxRedirect,
     /// The visits to make at the authorization endpoint, first to last, until one succeeds.
-    pub attempts: &'static [Attempt],
+    pub visits: &'static [VisitPlan],
 }
 
 /// Where a provider tells who signed in.
@@ -131,8 +131,8 @@ pub enum FirefoxRedirect {
 
 /// One visit at the authorization endpoint.
 #[derive(Debug)]
-pub struct Attempt {
-    /// Whether the person sees it. A silent attempt fails instead of asking.
+pub struct VisitPlan {
+    /// Whether the person sees it. A silent one fails instead of asking.
     pub interactive: bool,
     /// Parameters beyond those of RFC 6749 §4.1.1 and RFC 7636 §4.3.
     pub parameters: &'static [(&'static str, &'static str)],
@@ -207,11 +207,11 @@ mod tests {
             for scope in oauth.needed_scopes {
                 assert!(oauth.scopes.contains(scope), "{}: {scope}", provider.id);
             }
-            let last = oauth.attempts.last().map(|attempt| attempt.interactive);
+            let last = oauth.visits.last().map(|visit| visit.interactive);
             assert_eq!(
                 last,
                 Some(true),
-                "{}: the last attempt asks the person",
+                "{}: the last visit asks the person",
                 provider.id
             );
         }

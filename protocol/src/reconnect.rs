@@ -411,15 +411,15 @@ pub struct Authorization {
     /// The address to preselect.
     pub login_hint: String,
     /// The visits to make, first to last, until one succeeds.
-    pub attempts: Vec<Attempt>,
+    pub visits: Vec<VisitPlan>,
     /// How the code is exchanged.
     pub exchange: Exchange,
 }
 
-/// One visit at the authorization endpoint.
+/// How one visit at the authorization endpoint is made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Attempt {
+pub struct VisitPlan {
     /// Whether the person sees it.
     pub interactive: bool,
     /// Parameters of this visit.

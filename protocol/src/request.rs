@@ -134,18 +134,6 @@ pub fn encode<R: Request>(request: &R) -> Result<Encoded, EncodeError> {
     Ok(Encoded { path, fields })
 }
 
-/// Puts a request together again from the parameters of its path and its other fields. The error is
-/// serde's: it names the field.
-pub fn decode<R: Request>(
-    parameters: impl IntoIterator<Item = (String, String)>,
-    mut fields: serde_json::Map<String, serde_json::Value>,
-) -> Result<R, serde_json::Error> {
-    for (name, text) in parameters {
-        fields.insert(name, serde_json::Value::String(text));
-    }
-    serde_json::from_value(serde_json::Value::Object(fields))
-}
-
 #[cfg(test)]
 mod tests {
     use super::delivery::ListDeliveries;
@@ -163,8 +151,9 @@ mod tests {
         let encoded = encode(&request).unwrap();
         assert_eq!(encoded.path, "/v1/campaigns/cmp_a%2Fb%20c%2Bd/deliveries");
         assert_eq!(encoded.fields.len(), 1);
-        let parameters = [("campaign_id".to_owned(), "cmp_a/b c+d".to_owned())];
-        let decoded: ListDeliveries = decode(parameters, encoded.fields).unwrap();
+        let mut fields = encoded.fields;
+        fields.insert("campaign_id".to_owned(), "cmp_a/b c+d".into());
+        let decoded: ListDeliveries = serde_json::from_value(fields.into()).unwrap();
         assert_eq!(decoded, request);
     }
 
@@ -172,8 +161,8 @@ mod tests {
     fn an_unknown_field_is_refused_by_name() {
         let mut fields = serde_json::Map::new();
         fields.insert("colour".to_owned(), "red".into());
-        let parameters = [("campaign_id".to_owned(), "cmp_1".to_owned())];
-        let error = decode::<ListDeliveries>(parameters, fields).unwrap_err();
+        fields.insert("campaign_id".to_owned(), "cmp_1".into());
+        let error = serde_json::from_value::<ListDeliveries>(fields.into()).unwrap_err();
         assert!(error.to_string().contains("colour"), "{error}");
     }
 }

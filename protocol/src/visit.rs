@@ -10,7 +10,7 @@ use oauth2::{
 };
 use url::{Url, form_urlencoded};
 
-use crate::reconnect::{Attempt, Authorization};
+use crate::reconnect::{Authorization, VisitPlan};
 use crate::secret::Secret;
 
 /// Two fresh texts that nobody can guess.
@@ -68,7 +68,7 @@ impl Visit {
     /// Makes the challenge (S256), and the address that holds state and challenge.
     pub fn begin(
         authorization: &Authorization,
-        attempt: &Attempt,
+        plan: &VisitPlan,
         redirect_uri: &str,
         chance: Chance,
     ) -> Result<Self, NotAUrl> {
@@ -83,7 +83,7 @@ impl Visit {
             .add_scopes(authorization.scopes.iter().cloned().map(Scope::new))
             .set_pkce_challenge(challenge)
             .add_extra_param("login_hint", &authorization.login_hint);
-        for (name, value) in &attempt.parameters {
+        for (name, value) in &plan.parameters {
             request = request.add_extra_param(name, value);
         }
         let (url, _) = request.url();

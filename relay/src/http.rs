@@ -18,13 +18,14 @@ use tokio::sync::watch;
 use crate::app::App;
 
 mod answer;
-mod attempts;
 mod body;
+mod conflict;
 mod dashboard;
 pub mod decoding;
 mod endpoints;
 mod field;
 mod guard;
+mod guesses;
 mod health;
 mod openapi;
 pub mod operator;
@@ -44,8 +45,8 @@ mod session;
 mod status;
 mod suppression;
 
-use attempts::Attempts;
 use endpoints::Endpoints;
+use guesses::Guesses;
 pub use hosted::callback_address;
 pub use problem::ServeError;
 
@@ -83,6 +84,7 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::inbox::GetInbox>()
         .mount::<api::inbox::UpdateInbox>()
         .mount::<api::inbox::DeleteInbox>()
+        .mount::<api::inbox::ListChanges>()
         .mount::<api::reconnect::StartReconnect>()
         .mount::<api::reconnect::GrantReconnect>()
         .mount::<api::reconnect::RefuseReconnect>()
@@ -120,7 +122,7 @@ pub(crate) struct Api {
     app: Arc<App>,
     /// Where it listens: the real port, also where the configuration says 0.
     listen: SocketAddr,
-    attempts: Attempts,
+    guesses: Guesses,
     openapi: Bytes,
 }
 
@@ -215,7 +217,7 @@ fn router(app: Arc<App>, listen: SocketAddr) -> Router {
     let api = Arc::new(Api {
         app,
         listen,
-        attempts: Attempts::default(),
+        guesses: Guesses::default(),
         openapi,
     });
     endpoints

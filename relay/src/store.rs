@@ -22,6 +22,7 @@ pub mod aside;
 pub mod budget;
 pub mod campaign;
 mod clocks;
+pub mod conflict;
 pub mod delivery;
 pub mod doubt;
 pub mod folder;
@@ -146,8 +147,8 @@ pub enum StoreError {
     #[error("the file of outcomes beside the database failed")]
     Aside(#[source] std::io::Error),
     /// The present state does not allow it.
-    #[error("{0}")]
-    Conflict(String),
+    #[error("the present state does not allow it: {0:?}")]
+    Conflict(conflict::Conflict),
     /// A reconnect's present state does not allow it.
     #[error(transparent)]
     Reconnect(#[from] reconnect::Refusal),
@@ -164,6 +165,18 @@ pub enum StoreError {
 /// SQLite's primary codes (SQLite, "Result and Error Codes") that say nothing of what was asked: BUSY and LOCKED,
 /// somebody else writes; IOERR and FULL, the disk does not take it now.
 const PASSING: [u32; 4] = [5, 6, 10, 13];
+
+impl From<conflict::Conflict> for StoreError {
+    fn from(conflict: conflict::Conflict) -> Self {
+        Self::Conflict(conflict)
+    }
+}
+
+impl From<protocol::delivery::InvalidTransition> for StoreError {
+    fn from(refused: protocol::delivery::InvalidTransition) -> Self {
+        Self::Conflict(refused.into())
+    }
+}
 
 impl StoreError {
     /// Whether the same may succeed a little later.

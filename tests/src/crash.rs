@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use protocol::delivery::State;
+use protocol::delivery::{State, StateName};
 use protocol::id::{CampaignId, InboxId, ReconnectId};
 use protocol::request::campaign::{Counts, GetCampaign, StartCampaign};
 use protocol::request::delivery::{Delivery, ListDeliveries};
@@ -390,7 +390,7 @@ impl Run<'_> {
         for campaign_id in &self.campaigns {
             let request = ListDeliveries {
                 campaign_id: campaign_id.clone(),
-                state: Some("unsettled".to_owned()),
+                state: Some(StateName::Unsettled),
                 limit: Some(UNSETTLED_AT_MOST),
                 after: None,
             };

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use protocol::delivery::{Decision, NoEvidence};
+use protocol::delivery::{Decision, NoEvidence, StateName};
 use protocol::id::CampaignId;
 use protocol::request::campaign::{Counts, GetCampaign, StartCampaign};
 use protocol::request::delivery::{Delivery, ListDeliveries, SettleDelivery};
@@ -192,7 +192,7 @@ impl Run<'_> {
         let mut open = self.let_some_be_heard_of();
         let known = async || {
             let stopped: BTreeSet<String> = self
-                .list_deliveries("suppressed")
+                .list_deliveries(StateName::Suppressed)
                 .await
                 .ok()?
                 .into_iter()
@@ -281,17 +281,17 @@ impl Run<'_> {
     }
 
     async fn list_unsettled(&self) -> Result<Vec<Delivery>> {
-        self.list_deliveries("unsettled").await
+        self.list_deliveries(StateName::Unsettled).await
     }
 
-    async fn list_deliveries(&self, state: &str) -> Result<Vec<Delivery>> {
+    async fn list_deliveries(&self, state: StateName) -> Result<Vec<Delivery>> {
         let mut all = Vec::new();
         for campaign_id in self.campaigns.clone() {
             let mut after = None;
             loop {
                 let request = ListDeliveries {
                     campaign_id: campaign_id.clone(),
-                    state: Some(state.to_owned()),
+                    state: Some(state),
                     limit: Some(LIST_AT_MOST),
                     after,
                 };

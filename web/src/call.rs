@@ -218,6 +218,7 @@ async fn fetch(door: &Door, question: &Question, known: Option<&str>) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::delivery::StateName;
     use protocol::id::{CampaignId, DeviceId, InboxId};
     use protocol::problem::Code;
     use protocol::request::campaign::ListCampaigns;
@@ -237,11 +238,11 @@ mod tests {
     fn a_request_is_written_as_path_query_and_body() {
         let list = ListDeliveries {
             campaign_id: CampaignId::new("cmp_a/b"),
-            state: Some("in doubt".to_owned()),
+            state: Some(StateName::InDoubt),
             limit: Some(7),
             after: None,
         };
-        let url = "https://relay.example/v1/campaigns/cmp_a%2Fb/deliveries?limit=7&state=in+doubt";
+        let url = "https://relay.example/v1/campaigns/cmp_a%2Fb/deliveries?limit=7&state=in_doubt";
         let question = |method, url: &str, body: Option<&str>| Question {
             method,
             url: url.to_owned(),

@@ -87,6 +87,7 @@ const CHECKS: &[fn(&Tree) -> Vec<Finding>] = &[
     arrows::check_decisions_know_no_browser,
     pages::check,
     sql::check,
+    sql::check_states,
     security::check,
     standards::check,
     dependencies::check,

@@ -2,6 +2,7 @@
 
 use gloo::timers::callback::Timeout;
 use gloo::utils::window;
+use protocol::delivery::StateName;
 use protocol::id::{CampaignId, InboxId, ReceiptId};
 use protocol::receipt::Receipt;
 use protocol::request::campaign::{PauseCampaign, ResumeCampaign, StartCampaign};
@@ -10,7 +11,7 @@ use protocol::request::device::{CreatePairing, DeleteDevice, GetRelayKey, ListDe
 use protocol::request::pace::ListPaces;
 use protocol::request::reconnect::{
     ConfirmReconnect, GetReceipt, GetReconnect, HostReconnect, ListReceiptLines, ListReceipts,
-    ReconnectState, RefuseReconnect, StartReconnect,
+    NothingObtained, ReconnectState, RefuseReconnect, StartReconnect,
 };
 use protocol::request::session::CreateSession;
 use protocol::request::status::GetStatus;
@@ -85,16 +86,11 @@ impl App {
                 Event::Followed(inbox, Box::new(answer))
             }),
             Effect::CallOff(inbox, reconnect_id, why) => link.send_future(async move {
-                let word = match why {
-                    CallingOff::Cancelled => RefuseReconnect::CANCELLED,
-                    CallingOff::Closed => RefuseReconnect::CLOSED,
+                let why = match why {
+                    CallingOff::Cancelled => NothingObtained::Cancelled,
+                    CallingOff::Closed => NothingObtained::Closed { redirect_uri: None },
                 };
-                let refuse = RefuseReconnect {
-                    reconnect_id,
-                    error: word.to_owned(),
-                    description: None,
-                    redirect_uri: None,
-                };
+                let refuse = RefuseReconnect { reconnect_id, why };
                 let answer = call(&door, &refuse).await;
                 Event::Followed(inbox, Box::new(answer))
             }),
@@ -127,10 +123,10 @@ impl App {
 }
 
 async fn load(door: &Door, wanted: Wanted) -> Loaded {
-    let deliveries = async |campaign_id, state: Option<&str>, limit| {
+    let deliveries = async |campaign_id, state, limit| {
         let list = ListDeliveries {
             campaign_id,
-            state: state.map(str::to_owned),
+            state,
             limit: Some(limit),
             after: None,
         };
@@ -142,7 +138,7 @@ async fn load(door: &Door, wanted: Wanted) -> Loaded {
             Loaded::Deliveries(id, answer)
         }
         Wanted::Unsettled(id) => {
-            let answer = deliveries(id.clone(), Some("unsettled"), SHOWN_AT_MOST).await;
+            let answer = deliveries(id.clone(), Some(StateName::Unsettled), SHOWN_AT_MOST).await;
             Loaded::Unsettled(id, answer)
         }
         Wanted::Recipients(id) => {

@@ -60,7 +60,7 @@ fn head(campaign: &Campaign, model: &Model, send: &Callback<Event>) -> Html {
             by: PausedBy::Person,
             ..
         } => ("Resume the campaign", "primary", Some(Deed::Resume(id()))),
-        State::Paused { .. } | State::Finished { .. } | State::Cancelled { .. } => ("", "", None),
+        State::Paused { .. } | State::Finished { .. } => ("", "", None),
     };
     // Of a pause the banner says more.
     let is_paused = matches!(campaign.status, State::Paused { .. });

@@ -95,7 +95,7 @@ fn row(line: &Line, model: &Model) -> Html {
         Fate::Shifted { was_due_at, due_at } => {
             ("Kept, to be sent", Some(at(was_due_at)), Some(at(due_at)))
         }
-        Fate::Skipped { why } => (words::suppressed(why), None, None),
+        Fate::Skipped { why } => (why.words(), None, None),
         Fate::InDoubt => ("In doubt, being settled", None, None),
     };
     html! {

@@ -3,7 +3,7 @@
 use protocol::campaign::{PausedBy, State as CampaignState};
 use protocol::card::Facts;
 use protocol::cause::Cause;
-use protocol::delivery::{State as DeliveryState, Suppression};
+use protocol::delivery::State as DeliveryState;
 use protocol::provider::{Provider, ProviderId};
 use protocol::request::campaign::{Campaign, Counts};
 use protocol::request::delivery::Delivery;
@@ -25,7 +25,6 @@ pub(super) fn campaign(campaign: &Campaign) -> (&'static str, Icon, &'static str
             ..
         } => ("bad", Icon::Paused, "Paused"),
         CampaignState::Finished { .. } => ("quiet", Icon::Tick, "Finished"),
-        CampaignState::Cancelled { .. } => ("quiet", Icon::Cross, "Ended"),
     }
 }
 
@@ -39,20 +38,9 @@ pub(super) fn delivery(delivery: &Delivery) -> (&'static str, Option<Timestamp>)
         DeliveryState::Rejected { .. } => ("Refused", None),
         DeliveryState::InDoubt { since, .. } => ("In doubt, being settled", Some(*since)),
         DeliveryState::Unsettled { since, .. } => ("Needs a decision", Some(*since)),
-        DeliveryState::Suppressed { why } => (suppressed(*why), None),
+        DeliveryState::Suppressed { why } => (why.words(), None),
         DeliveryState::Cancelled => ("Ended", None),
         DeliveryState::Bounced { accepted_at } => ("Bounced", Some(*accepted_at)),
-    }
-}
-
-/// Why a delivery is not sent.
-pub(super) fn suppressed(why: Suppression) -> &'static str {
-    match why {
-        Suppression::Replied => "Not sent: answered",
-        Suppression::Bounced => "Not sent: an earlier message bounced",
-        Suppression::Complained => "Not sent: reported as abuse",
-        Suppression::Rejected => "Not sent: an earlier message was refused",
-        Suppression::Person => "Not sent: ended by a person",
     }
 }
 
@@ -104,12 +92,7 @@ pub(super) fn campaigns_of(inbox: &Inbox, campaigns: &[Campaign]) -> String {
     let sending = campaigns
         .iter()
         .filter(|campaign| campaign.inboxes.contains(&inbox.id))
-        .filter(|campaign| {
-            !matches!(
-                campaign.status,
-                CampaignState::Finished { .. } | CampaignState::Cancelled { .. }
-            )
-        });
+        .filter(|campaign| !matches!(campaign.status, CampaignState::Finished { .. }));
     match sending.count() {
         0 => "No campaign".to_owned(),
         1 => "1 campaign".to_owned(),

@@ -99,7 +99,7 @@ pub(super) fn waiting_elsewhere() -> State {
             client_id: "unpause".to_owned(),
             scopes: Vec::new(),
             login_hint: "jane@acme.example".to_owned(),
-            attempts: Vec::new(),
+            visits: Vec::new(),
             exchange: Exchange::Public,
         }),
         deadline: Timestamp::from_ms(600_000),

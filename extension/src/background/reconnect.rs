@@ -8,8 +8,8 @@ use protocol::provider::ProviderId;
 use protocol::reconnect::{Authorization, Grant};
 use protocol::request::device::GetRelayKey;
 use protocol::request::reconnect::{
-    ConfirmReconnect, GetReceipt, GetReconnect, GrantReconnect, HostReconnect, RefuseReconnect,
-    StartReconnect, StartedReconnect,
+    ConfirmReconnect, GetReceipt, GetReconnect, GrantReconnect, HostReconnect, NothingObtained,
+    RefuseReconnect, StartReconnect, StartedReconnect,
 };
 use protocol::sealed::Sealed;
 use protocol::secret::Secret;
@@ -177,7 +177,7 @@ impl Background {
         let begun = Some((inbox.clone(), clock::now()));
         self.0.begun.borrow_mut().clone_from(&begun);
         let interactive = authorization
-            .attempts
+            .visits
             .get(number)
             .is_none_or(|visit| visit.interactive);
         let answer = identity::launch_web_auth_flow(visit.url(), interactive).await;
@@ -288,12 +288,10 @@ impl Background {
     }
 
     async fn hand_over(&self, inbox: &InboxId, reconnect_id: ReconnectId, what: Handover) -> Event {
-        let refuse = async |error: &str, description, redirect_uri| {
+        let refuse = async |why| {
             let refusal = RefuseReconnect {
                 reconnect_id: reconnect_id.clone(),
-                error: error.to_owned(),
-                description,
-                redirect_uri,
+                why,
             };
             self.call(&refusal).await
         };
@@ -310,16 +308,18 @@ impl Background {
                 let reconnect_id = reconnect_id.clone();
                 self.call(&ConfirmReconnect { reconnect_id }).await
             }
-            Handover::Refusal { error, description } => refuse(&error, description, None).await,
-            Handover::MixUp { words } => refuse(RefuseReconnect::MIXED_UP, Some(words), None).await,
+            Handover::Refusal { error, description } => {
+                refuse(NothingObtained::Provider { error, description }).await
+            }
+            Handover::MixUp { .. } => refuse(NothingObtained::MixedUp).await,
             Handover::Closing { in_tab, .. } => {
                 // In a tab it was the relay's own.
                 let base = identity::redirect_url("").ok().filter(|_| !in_tab);
-                let asked_with = base.map(|base| redirect_uri(&base, &self.provider(inbox)));
-                refuse(RefuseReconnect::CLOSED, None, asked_with).await
+                let redirect_uri = base.map(|base| redirect_uri(&base, &self.provider(inbox)));
+                refuse(NothingObtained::Closed { redirect_uri }).await
             }
             Handover::Cancellation { .. } | Handover::Denial => {
-                refuse(RefuseReconnect::CANCELLED, None, None).await
+                refuse(NothingObtained::Cancelled).await
             }
         };
         match answer {

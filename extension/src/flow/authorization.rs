@@ -86,8 +86,8 @@ impl Visit {
         redirect_uri: &str,
         chance: Chance,
     ) -> Option<Self> {
-        let attempt = authorization.attempts.get(visit)?;
-        let visit = visit::Visit::begin(authorization, attempt, redirect_uri, chance).ok()?;
+        let plan = authorization.visits.get(visit)?;
+        let visit = visit::Visit::begin(authorization, plan, redirect_uri, chance).ok()?;
         Some(Self(visit))
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use protocol::id::ReconnectId;
-use protocol::reconnect::{Attempt, Authorization};
+use protocol::reconnect::{Authorization, VisitPlan};
 use protocol::request::reconnect::{ReconnectState, StartedReconnect};
 use protocol::timestamp::Timestamp;
 use web::card::Stopped;
@@ -110,10 +110,10 @@ pub(super) fn begin(
     if wish.place == Place::Tab {
         return host(reconnect.id, authorization, deadline);
     }
-    let is_asking = |attempt: &Attempt| attempt.interactive || !wish.skip_silent;
-    let attempts = &authorization.attempts;
-    let first = attempts.iter().position(is_asking);
-    let first = first.unwrap_or(attempts.len());
+    let is_asking = |plan: &VisitPlan| plan.interactive || !wish.skip_silent;
+    let visits = &authorization.visits;
+    let first = visits.iter().position(is_asking);
+    let first = first.unwrap_or(visits.len());
     let (state, mut effects) = visit(reconnect.id, first, authorization, deadline);
     if let State::AtProvider { reconnect, .. } = &state {
         effects.push(poll(reconnect, BETWEEN_LOOKS));
@@ -128,7 +128,7 @@ pub(super) fn visit(
     authorization: Box<Authorization>,
     deadline: Timestamp,
 ) -> (State, Vec<Effect>) {
-    if authorization.attempts.get(visit).is_none() {
+    if authorization.visits.get(visit).is_none() {
         return host(reconnect, authorization, deadline);
     }
     let effect = Effect::Visit {
@@ -275,7 +275,7 @@ pub(super) fn window_ended(state: State, end: &WindowEnd, now: Timestamp) -> (St
 
 pub(super) fn is_interactive(authorization: &Authorization, visit: usize) -> bool {
     authorization
-        .attempts
+        .visits
         .get(visit)
         .is_none_or(|visit| visit.interactive)
 }

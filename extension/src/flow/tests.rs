@@ -5,7 +5,7 @@ use protocol::card::{Acts, Remedy};
 use protocol::cause::Cause;
 use protocol::id::{DeliveryId, InboxId, LeadId};
 use protocol::receipt::{Fate, Line};
-use protocol::reconnect::{Attempt, Exchange, Grant};
+use protocol::reconnect::{Exchange, Grant, VisitPlan};
 use protocol::request::reconnect::ReconnectState;
 use protocol::sealed::OpeningKey;
 
@@ -23,7 +23,7 @@ fn id() -> ReconnectId {
     ReconnectId::new("rec_1")
 }
 
-fn authorization(attempts: &[bool]) -> Authorization {
+fn authorization(visits: &[bool]) -> Authorization {
     Authorization {
         authorization_endpoint: "https://id.acme.example/authorize".to_owned(),
         token_endpoint: "https://id.acme.example/token".to_owned(),
@@ -32,9 +32,9 @@ fn authorization(attempts: &[bool]) -> Authorization {
         client_id: "unpause".to_owned(),
         scopes: Vec::new(),
         login_hint: "jane@acme.example".to_owned(),
-        attempts: attempts
+        visits: visits
             .iter()
-            .map(|&interactive| Attempt {
+            .map(|&interactive| VisitPlan {
                 interactive,
                 parameters: Vec::new(),
             })
@@ -66,10 +66,10 @@ fn reconnect(state: ReconnectState) -> Reconnect {
     }
 }
 
-fn started(state: ReconnectState, attempts: &[bool]) -> Event {
+fn started(state: ReconnectState, visits: &[bool]) -> Event {
     Event::Started(Box::new(StartedReconnect {
         reconnect: reconnect(state),
-        authorization: (state == ReconnectState::Started).then(|| authorization(attempts)),
+        authorization: (state == ReconnectState::Started).then(|| authorization(visits)),
         joined: false,
     }))
 }
@@ -552,12 +552,12 @@ fn a_press_that_may_not_be_meant_signs_nobody_in_silently() {
             skip_silent: true,
         })
     };
-    for (attempts, first) in [
+    for (visits, first) in [
         ([false, true].as_slice(), 1),
         (&[true, false], 0),
         (&[true], 0),
     ] {
-        let events = [press(), started(ReconnectState::Started, attempts)];
+        let events = [press(), started(ReconnectState::Started, visits)];
         let (_, effects) = play(State::Idle, events);
         assert!(has_visit(&effects, first), "{effects:?}");
     }

@@ -42,6 +42,15 @@ fn a_cause_keeps_its_code_on_the_wire() {
 }
 
 #[test]
+fn a_cause_means_in_the_api_what_its_file_says() {
+    for (meaning, file) in MEANINGS {
+        let first = file.lines().next().unwrap_or_default();
+        assert_eq!(first.strip_prefix("//! "), Some(*meaning));
+    }
+    assert_eq!(MEANINGS.len() + 1, CAUSES.len());
+}
+
+#[test]
 fn a_card_offers_a_reconnect_only_where_a_person_can_help() {
     for cause in CAUSES {
         let card = cause.card();

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Attempt, DATA_TERMINATION, FirefoxRedirect, IdentitySource, OAuth, Provider, SentCopy,
-    Submission,
+    DATA_TERMINATION, FirefoxRedirect, IdentitySource, OAuth, Provider, SentCopy, Submission,
+    VisitPlan,
 };
 use crate::budget::{CAUTIOUS, Usual};
 
@@ -28,7 +28,7 @@ pub(super) static PROVIDER: Provider = Provider {
         firefox_redirect: FirefoxRedirect::Loopback,
         // "Using OAuth 2.0 for Web Server Applications": a refresh token comes with `access_type=offline`,
         // and with a repeated consent only when `prompt=consent` shows the page again.
-        attempts: &[Attempt {
+        visits: &[VisitPlan {
             interactive: true,
             parameters: &[("access_type", "offline"), ("prompt", "consent")],
         }],

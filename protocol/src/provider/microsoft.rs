@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::{
-    Attempt, DATA_TERMINATION, FirefoxRedirect, IdentitySource, OAuth, Provider, SentCopy,
-    Submission,
+    DATA_TERMINATION, FirefoxRedirect, IdentitySource, OAuth, Provider, SentCopy, Submission,
+    VisitPlan,
 };
 use crate::budget::{CAUTIOUS, Usual};
 
@@ -35,12 +35,12 @@ pub(super) static PROVIDER: Provider = Provider {
         // "Microsoft identity platform and OAuth 2.0 authorization code flow": `prompt=none` ends in an error
         // instead of a page. Without `prompt` it asks only for what is missing; `prompt=consent` would show "Need
         // admin approval" to people whose administrator has agreed already.
-        attempts: &[
-            Attempt {
+        visits: &[
+            VisitPlan {
                 interactive: false,
                 parameters: &[("prompt", "none")],
             },
-            Attempt {
+            VisitPlan {
                 interactive: true,
                 parameters: &[],
             },

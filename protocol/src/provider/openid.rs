@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::{
-    Attempt, DATA_TERMINATION, FirefoxRedirect, IdentitySource, OAuth, Provider, SentCopy,
-    Submission,
+    DATA_TERMINATION, FirefoxRedirect, IdentitySource, OAuth, Provider, SentCopy, Submission,
+    VisitPlan,
 };
 use crate::budget::{CAUTIOUS, Usual};
 
@@ -31,7 +31,7 @@ pub(super) static PROVIDER: Provider = Provider {
         admin_consent: None,
         firefox_redirect: FirefoxRedirect::Allizom,
         // OpenID Connect Core §11: without `prompt=consent` the request for offline access is ignored.
-        attempts: &[Attempt {
+        visits: &[VisitPlan {
             interactive: true,
             parameters: &[("prompt", "consent")],
         }],

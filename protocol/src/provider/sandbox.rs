@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Attempt, FirefoxRedirect, IdentitySource, OAuth, Provider, SentCopy, Submission};
+use super::{FirefoxRedirect, IdentitySource, OAuth, Provider, SentCopy, Submission, VisitPlan};
 use crate::budget::{Budget, Usual};
 
 pub(super) static PROVIDER: Provider = Provider {
@@ -27,7 +27,7 @@ pub(super) static PROVIDER: Provider = Provider {
         admin_consent: None,
         firefox_redirect: FirefoxRedirect::Allizom,
         // It shows the consent page only when asked to.
-        attempts: &[Attempt {
+        visits: &[VisitPlan {
             interactive: true,
             parameters: &[("prompt", "consent")],
         }],

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Caller, Request};
 use crate::cause::Cause;
-use crate::delivery::{Decision, NoEvidence, State};
+use crate::delivery::{Decision, NoEvidence, State, StateName};
 use crate::id::{CampaignId, DeliveryId, LeadId};
 use crate::inbox::Address;
 use crate::timestamp::Timestamp;
@@ -19,7 +19,7 @@ pub struct ListDeliveries {
     pub campaign_id: CampaignId,
     /// Only those in this state, as in `unsettled`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<String>,
+    pub state: Option<StateName>,
     /// At most so many; 100 when absent, 1,000 at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(deserialize_with = "number_or_text")]

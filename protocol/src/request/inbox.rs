@@ -130,6 +130,45 @@ impl Request for GetInbox {
     type Response = Inbox;
 }
 
+/// Lists how an inbox's connection changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ListChanges {
+    /// The inbox.
+    pub inbox_id: InboxId,
+}
+
+impl Request for ListChanges {
+    const NAME: &'static str = "listChanges";
+    const SUMMARY: &'static str = "Lists how an inbox's connection changed.";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/inboxes/{inbox_id}/changes";
+    const CALLER: Caller = Caller::Device;
+    type Response = Changes;
+}
+
+/// How an inbox's connection changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Changes {
+    /// The last hundred, newest first.
+    pub changes: Vec<Change>,
+}
+
+/// One change of a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Change {
+    /// When.
+    pub at: Timestamp,
+    /// What it was from then on.
+    pub state: ConnectionState,
+    /// Why: the cause that it was lost for, or that is being checked; `None` where it was connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+}
+
 /// Answers what an inbox asks whose mail is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

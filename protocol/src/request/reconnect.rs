@@ -65,37 +65,46 @@ impl Request for GrantReconnect {
     type Response = Reconnect;
 }
 
-/// Tells the relay that the provider or the person refused.
+/// Tells the relay that the sign-in brought nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RefuseReconnect {
     /// The reconnect.
     pub reconnect_id: ReconnectId,
-    /// The `error` of the redirect (RFC 6749 §4.1.2.1); or `cancelled` where the person called it off, `closed`
-    /// where the provider's page was closed without an answer, `mixed_up` where the answer was not this sign-in's.
-    pub error: String,
-    /// The `error_description`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// The redirect URI that was asked with, where the page was closed: the relay asks the provider whether it knows
-    /// it. Without it the relay's own is meant.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub redirect_uri: Option<String>,
+    /// Why not.
+    pub why: NothingObtained,
 }
 
-impl RefuseReconnect {
-    /// The person called it off.
-    pub const CANCELLED: &'static str = "cancelled";
+/// Why a sign-in brought nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum NothingObtained {
+    /// The person called it off, or does not confirm who signed in.
+    Cancelled,
     /// The provider's page was closed, and nothing came back from it.
-    pub const CLOSED: &'static str = "closed";
+    Closed {
+        /// The redirect URI that was asked with: the relay asks the provider whether it knows it. Without it the
+        /// relay's own is meant.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        redirect_uri: Option<String>,
+    },
     /// What came back was not the answer to this sign-in: `state` or `iss` were wrong, or missing where promised.
-    pub const MIXED_UP: &'static str = "mixed_up";
+    MixedUp,
+    /// The provider said no, at its page or at its token endpoint.
+    Provider {
+        /// Its `error` (RFC 6749 §4.1.2.1, §5.2).
+        error: String,
+        /// Its `error_description`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+    },
 }
 
 impl Request for RefuseReconnect {
     const NAME: &'static str = "refuseReconnect";
-    const SUMMARY: &'static str = "Tells the relay that the provider or the person refused.";
+    const SUMMARY: &'static str = "Tells the relay that the sign-in brought nothing.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/reconnects/{reconnect_id}/refuse";
     const CALLER: Caller = Caller::Device;

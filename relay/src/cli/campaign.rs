@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueEnum};
 use protocol::campaign::{PausedBy, State};
 use protocol::cause::{CAUSES, Cause};
-use protocol::delivery::Decision;
+use protocol::delivery::{Decision, StateName};
 use protocol::id::{CampaignId, DeliveryId, InboxId};
 use protocol::request::campaign::{
     Campaign, CreateCampaign, GetCampaign, ImportLeads, ImportedLeads, ListCampaigns,
@@ -77,7 +77,7 @@ pub(super) enum Command {
         campaign: String,
         /// Only those in this state, as in unsettled
         #[arg(long)]
-        state: Option<String>,
+        state: Option<StateName>,
         /// At most so many, 1 to 1000
         #[arg(long, value_parser = parse_number)]
         limit: Option<u32>,

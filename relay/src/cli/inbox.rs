@@ -8,8 +8,8 @@ use protocol::id::InboxId;
 use protocol::inbox::{Address, MailServer, TlsMode};
 use protocol::provider::ProviderId;
 use protocol::request::inbox::{
-    AnswerInbox, ConnectionState, CreateInbox, DeleteInbox, GetInbox, Inbox, ListInboxes,
-    UpdateInbox,
+    AnswerInbox, Change, ConnectionState, CreateInbox, DeleteInbox, GetInbox, Inbox, ListChanges,
+    ListInboxes, UpdateInbox,
 };
 use protocol::request::pace::{GetPace, ListPaces};
 use protocol::standing::Answer;
@@ -19,6 +19,9 @@ use super::access::none_or;
 use super::pace::{self, Asked};
 use super::print::{Printer, columns};
 use crate::api::Client;
+
+/// How many changes of a connection are shown.
+const CHANGES_SHOWN: usize = 5;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -172,7 +175,11 @@ impl Command {
                 let inbox = find_inbox(client, &inbox).await?;
                 let inbox_id = inbox.id.clone();
                 let pace = client.call(&GetPace { inbox_id }).await?;
-                printer.answer(&inbox, |inbox| describe(inbox) + &pace::describe(&pace))?;
+                let inbox_id = inbox.id.clone();
+                let changes = client.call(&ListChanges { inbox_id }).await?.changes;
+                printer.answer(&inbox, |inbox| {
+                    describe(inbox) + &pace::describe(&pace) + &describe_changes(&changes)
+                })?;
             }
             Self::Pace(arguments) => arguments.run(client, printer).await?,
             Self::Answer { inbox, answer } => {
@@ -251,6 +258,19 @@ fn describe(inbox: &Inbox) -> String {
         "deliveries  {} waiting, {} for you to decide",
         inbox.held, inbox.unsettled
     );
+    text
+}
+
+/// The last changes, newest first.
+fn describe_changes(changes: &[Change]) -> String {
+    let mut text = String::new();
+    for (idx, change) in changes.iter().take(CHANGES_SHOWN).enumerate() {
+        let label = if idx == 0 { "history" } else { "" };
+        let state = name_of(change.state);
+        let cause = change.cause.map(|cause| format!(" ({})", cause.code()));
+        let cause = cause.unwrap_or_default();
+        let _ = writeln!(text, "{label:<12}{} {state}{cause}", change.at);
+    }
     text
 }
 

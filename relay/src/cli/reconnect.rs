@@ -6,8 +6,8 @@ use clap::Subcommand;
 use protocol::id::{ReceiptId, ReconnectId};
 use protocol::receipt::{Fate, Line, Receipt};
 use protocol::request::reconnect::{
-    ConfirmReconnect, GetReceipt, GetReconnect, ListReceiptLines, ReceiptLines, Reconnect,
-    ReconnectState, RefuseReconnect,
+    ConfirmReconnect, GetReceipt, GetReconnect, ListReceiptLines, NothingObtained, ReceiptLines,
+    Reconnect, ReconnectState, RefuseReconnect,
 };
 
 use super::CliError;
@@ -82,9 +82,7 @@ impl Command {
             Self::Cancel { reconnect } => {
                 let cancel = RefuseReconnect {
                     reconnect_id: ReconnectId::new(reconnect),
-                    error: RefuseReconnect::CANCELLED.to_owned(),
-                    description: None,
-                    redirect_uri: None,
+                    why: NothingObtained::Cancelled,
                 };
                 printer.answer(&client.call(&cancel).await?, describe)?;
             }

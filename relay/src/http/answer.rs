@@ -59,10 +59,10 @@ async fn run<R: Serve>(
     };
     let response = if R::CALLER == Caller::Anyone {
         let (peer, now) = (peer_of(parts), api.app.clock.now());
-        api.attempts.check(peer, now)?;
+        api.guesses.check(peer, now)?;
         let served = request.serve(context).await;
         if served.as_ref().is_err_and(ServeError::is_refused) {
-            api.attempts.note_failure(peer, now);
+            api.guesses.note_failure(peer, now);
         }
         served?
     } else {

@@ -158,7 +158,7 @@ fn check_steps(steps: &[Step]) -> Result<(), ServeError> {
     };
     if first.subject.trim().is_empty() {
         let detail = "the first step needs a subject; later ones answer in its thread";
-        return Err(ServeError::invalid("steps.0.subject", detail));
+        return Err(ServeError::invalid("steps[0].subject", detail));
     }
     for (idx, step) in steps.iter().enumerate() {
         if step.wait_ms > WAIT_AT_MOST_MS {
@@ -166,7 +166,10 @@ fn check_steps(steps: &[Step]) -> Result<(), ServeError> {
                 "expected at most {WAIT_AT_MOST_MS} milliseconds, a year, found {}",
                 step.wait_ms
             );
-            return Err(ServeError::invalid(&format!("steps.{idx}.wait_ms"), detail));
+            return Err(ServeError::invalid(
+                &format!("steps[{idx}].wait_ms"),
+                detail,
+            ));
         }
     }
     if first.wait_ms != 0 {
@@ -174,18 +177,18 @@ fn check_steps(steps: &[Step]) -> Result<(), ServeError> {
             "the first step waits for nothing: expected 0, found {}",
             first.wait_ms
         );
-        return Err(ServeError::invalid("steps.0.wait_ms", detail));
+        return Err(ServeError::invalid("steps[0].wait_ms", detail));
     }
     for (idx, step) in steps.iter().enumerate() {
         if step.body.trim().is_empty() {
             return Err(ServeError::invalid(
-                &format!("steps.{idx}.body"),
+                &format!("steps[{idx}].body"),
                 "expected a text, found nothing",
             ));
         }
         for (part, template) in [("subject", &step.subject), ("body", &step.body)] {
             parse_fields(template).map_err(|error| {
-                ServeError::invalid(&format!("steps.{idx}.{part}"), error.to_string())
+                ServeError::invalid(&format!("steps[{idx}].{part}"), error.to_string())
             })?;
         }
     }
@@ -199,7 +202,7 @@ pub(super) fn check_markers(steps: &[Step], columns: &[String]) -> Result<(), Se
         for (part, template) in [("subject", &step.subject), ("body", &step.body)] {
             if let Some(marker) = marker::find(template, columns) {
                 let detail = format!("step {}, {part}, {marker}", idx + 1);
-                return Err(ServeError::invalid(&format!("steps.{idx}.{part}"), detail));
+                return Err(ServeError::invalid(&format!("steps[{idx}].{part}"), detail));
             }
         }
     }
@@ -230,16 +233,16 @@ mod tests {
     fn steps_that_cannot_be_sent_are_refused_at_their_field() {
         for (steps, field) in [
             (vec![], "steps"),
-            (vec![step("", "x", 0)], "steps.0.subject"),
-            (vec![step("x", "x", 5)], "steps.0.wait_ms"),
+            (vec![step("", "x", 0)], "steps[0].subject"),
+            (vec![step("x", "x", 5)], "steps[0].wait_ms"),
             (
                 vec![step("x", "x", 0), step("", "x", WAIT_AT_MOST_MS + 1)],
-                "steps.1.wait_ms",
+                "steps[1].wait_ms",
             ),
-            (vec![step("x", "x", 0), step("", " ", 5)], "steps.1.body"),
+            (vec![step("x", "x", 0), step("", " ", 5)], "steps[1].body"),
             (
                 vec![step("x", "x", 0), step("", "{{name", 5)],
-                "steps.1.body",
+                "steps[1].body",
             ),
         ] {
             assert_eq!(refused(check_steps(&steps)).field.as_deref(), Some(field));
@@ -251,7 +254,7 @@ mod tests {
     fn what_another_tool_would_replace_is_refused_at_its_step_unless_it_is_meant() {
         let mut steps = vec![step("Hi", "x", 0), step("", "a\nHi [First Name]", 5)];
         let problem = refused(check_steps(&steps));
-        assert_eq!(problem.field.as_deref(), Some("steps.1.body"));
+        assert_eq!(problem.field.as_deref(), Some("steps[1].body"));
         let words = "step 2, body, line 2: \"[First Name]\" would be sent as it stands: write {{first_name}}";
         assert!(problem.detail.starts_with(words), "{}", problem.detail);
         steps[1].literal = true;

@@ -2,11 +2,11 @@
 //! Pure. How many bytes are read is [`super::body`]'s, what is done about it the endpoint's.
 
 use protocol::problem::{Code, Problem};
-use protocol::request::{Request, decode};
+use protocol::request::Request;
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
-use super::field::{find_field, tell};
+use super::field::{read, tell};
 
 /// The fields of a body of this `Content-Type`; no bytes are no fields.
 pub fn parse_fields(content_type: &str, body: &[u8]) -> Result<Map<String, Value>, Problem> {
@@ -38,18 +38,13 @@ pub fn parse_request<R: Request>(
     parameters: &[(&str, &str)],
     fields: &Map<String, Value>,
 ) -> Result<R, Problem> {
-    let decode_with = |fields: Map<String, Value>| {
-        let parameters = parameters
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        decode::<R>(parameters, fields)
-    };
-    decode_with(fields.clone()).map_err(|error| {
-        let words = error.to_string();
-        let complain = |fields| decode_with(fields).err().map(|error| error.to_string());
-        let field = find_field(&words, fields, &complain);
-        let mut problem = Problem::new(Code::Invalid, tell(&words));
-        problem.field = field;
+    let mut fields = fields.clone();
+    for (name, value) in parameters {
+        fields.insert((*name).to_owned(), Value::String((*value).to_owned()));
+    }
+    read(fields).map_err(|fault| {
+        let mut problem = Problem::new(Code::Invalid, tell(&fault.words));
+        problem.field = fault.field;
         problem
     })
 }

@@ -15,28 +15,9 @@ use crate::store::standing::Which;
 const LIMIT: u32 = 100;
 /// How many are listed at the most.
 const LIMIT_AT_MOST: u32 = 1_000;
-/// The names of the states, as [`protocol::delivery::State::name`] gives them.
-const STATES: [&str; 10] = [
-    "planned",
-    "attempting",
-    "accepted",
-    "deferred",
-    "rejected",
-    "in_doubt",
-    "unsettled",
-    "suppressed",
-    "cancelled",
-    "bounced",
-];
 
 impl Serve for ListDeliveries {
     async fn serve(self, context: Context) -> Result<Deliveries, ServeError> {
-        if let Some(state) = &self.state
-            && !STATES.contains(&state.as_str())
-        {
-            let detail = format!("expected one of {}, found {state:?}", STATES.join(", "));
-            return Err(ServeError::invalid("state", detail));
-        }
         let limit = self.limit.unwrap_or(LIMIT);
         if !(1..=LIMIT_AT_MOST).contains(&limit) {
             let detail = format!("expected 1 to {LIMIT_AT_MOST}, found {limit}");
@@ -45,7 +26,7 @@ impl Serve for ListDeliveries {
         let store = &context.app().store;
         // An unknown campaign has no deliveries either; the caller is told which of the two it is.
         let campaign = store.load_campaign(&self.campaign_id).await?;
-        let state = self.state.as_deref();
+        let state = self.state;
         let listed = match &self.after {
             None => store.list_deliveries(&self.campaign_id, state, limit).await,
             Some(after) => {
@@ -85,7 +66,7 @@ impl Serve for SettleDelivery {
             return Err(Problem::new(Code::Conflict, detail).into());
         }
         app.store
-            .decide_delivery(&self.delivery_id, self.decision, app.clock.now())
+            .record_decision(&self.delivery_id, self.decision, app.clock.now())
             .await?;
         app.bell.wake_inboxes();
         Ok(app.store.load_delivery(&self.delivery_id).await?)
@@ -98,7 +79,7 @@ impl Serve for SettleDeliveries {
         app.store.load_campaign(&self.campaign_id).await?;
         let moved = app
             .store
-            .decide_deliveries(&self.campaign_id, self.decision, app.clock.now())
+            .record_decisions(&self.campaign_id, self.decision, app.clock.now())
             .await?;
         app.bell.wake_inboxes();
         Ok(Moved { moved })

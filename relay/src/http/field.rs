@@ -1,24 +1,64 @@
-//! Which field of a refused request is at fault. serde says what is wrong, and where only sometimes; the
-//! rest is found by asking again with one field changed. What stood there is told only where it is short.
+//! Which field of a refused request is at fault, as a path like `steps[1].body`, and serde's words without a long
+//! text of the caller's.
 
+use std::fmt::Write as _;
+
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use serde_path_to_error::{Path, Segment};
 
-/// The path of the field that `words`, serde's complaint about `fields`, is about. `complain` gives serde's
-/// complaint about other fields.
-pub(super) fn find_field(
-    words: &str,
-    fields: &Map<String, Value>,
-    complain: &dyn Fn(Map<String, Value>) -> Option<String>,
-) -> Option<String> {
-    let named = read_name(words);
-    if let Some(named) = named
-        && is_at_top(named, words, fields, complain)
-    {
-        return Some(named.to_owned());
+/// What serde says against some fields.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    /// Where it stopped; `None` for the object as a whole.
+    pub(super) field: Option<String>,
+    /// Its words.
+    pub(super) words: String,
+}
+
+/// Reads a value from an object of fields.
+pub(super) fn read<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, Fault> {
+    serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
+        let words = error.inner().to_string();
+        let mut field = render(error.path());
+        // A field that is missing has no place in the input: serde stops at the object that lacks it.
+        if let Some(missing) = find_missing(&words) {
+            push_name(&mut field, missing);
+        }
+        Fault {
+            field: (!field.is_empty()).then_some(field),
+            words,
+        }
+    })
+}
+
+/// The path in the form of the API: `imap.port`, `steps[1].wait_ms`.
+fn render(path: &Path) -> String {
+    let mut field = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => {
+                // Writing into a text cannot fail.
+                let _ = write!(field, "[{index}]");
+            }
+            Segment::Map { key } => push_name(&mut field, key),
+            // The variant stands in the tag, which is a field beside it.
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
     }
-    let is_at_fault = |name: &&String| differs_without(name, words, fields, complain);
-    let within = fields.keys().find(is_at_fault)?;
-    Some(named.map_or_else(|| within.clone(), |named| format!("{within}.{named}")))
+    field
+}
+
+fn push_name(field: &mut String, name: &str) {
+    if !field.is_empty() {
+        field.push('.');
+    }
+    field.push_str(name);
+}
+
+/// The name in ``missing field `name` ``, as [`serde::de::Error::missing_field`] says it for every format.
+fn find_missing(words: &str) -> Option<&str> {
+    words.strip_prefix("missing field `")?.strip_suffix('`')
 }
 
 /// The longest text of a caller that is told back: what is longer may be a token in the wrong field.
@@ -39,59 +79,22 @@ pub(super) fn tell(words: &str) -> String {
         .unwrap_or_else(|| words.to_owned())
 }
 
-/// The name in "missing field `name`" or "unknown field `nam`, expected …".
-fn read_name(words: &str) -> Option<&str> {
-    let rest = words
-        .strip_prefix("missing field `")
-        .or_else(|| words.strip_prefix("unknown field `"))?;
-    rest.split_once('`').map(|(name, _)| name)
-}
-
-/// Whether the named field belongs to the request itself and not to something within it. One that is
-/// missing there is no longer missing once it is null.
-fn is_at_top(
-    named: &str,
-    words: &str,
-    fields: &Map<String, Value>,
-    complain: &dyn Fn(Map<String, Value>) -> Option<String>,
-) -> bool {
-    if words.starts_with("unknown") {
-        return fields.contains_key(named) && differs_without(named, words, fields, complain);
-    }
-    let mut with = fields.clone();
-    with.insert(named.to_owned(), Value::Null);
-    complain(with).is_none_or(|words| read_name(&words) != Some(named))
-}
-
-/// Whether there is another complaint, or none, without this field.
-fn differs_without(
-    name: &str,
-    words: &str,
-    fields: &Map<String, Value>,
-    complain: &dyn Fn(Map<String, Value>) -> Option<String>,
-) -> bool {
-    let mut without = fields.clone();
-    without.remove(name);
-    complain(without).as_deref() != Some(words)
-}
-
 #[cfg(test)]
 mod tests {
-    use protocol::request::Request;
     use protocol::request::campaign::CreateCampaign;
-    use protocol::request::decode;
     use protocol::request::inbox::CreateInbox;
     use serde_json::json;
 
     use super::*;
 
-    fn fault_of<R: Request>(body: Value) -> Option<String> {
+    fn field_at_fault<T: DeserializeOwned>(body: Value) -> Option<String> {
         let Value::Object(fields) = body else {
             panic!("{body}")
         };
-        let complain = |fields| decode::<R>([], fields).err().map(|error| error.to_string());
-        let words = complain(fields.clone()).expect("the request is well formed");
-        find_field(&words, &fields, &complain)
+        match read::<T>(fields) {
+            Ok(_) => panic!("nothing is at fault"),
+            Err(fault) => fault.field,
+        }
     }
 
     #[test]
@@ -120,23 +123,29 @@ mod tests {
     }
 
     #[test]
-    fn the_field_at_fault_is_found_however_deep() {
+    fn the_field_at_fault_is_named_however_deep() {
         let inbox = |field: &str, value: Value| {
             let mut body = json!({ "address": "jane@acme.example", "provider": "sandbox" });
             body[field] = value;
-            fault_of::<CreateInbox>(body)
+            field_at_fault::<CreateInbox>(body)
         };
         for (field, value, expected) in [
             ("colour", json!("red"), "colour"),
             ("address", json!("jane"), "address"),
             ("provider", json!(5), "provider"),
+            ("smtp", json!("h"), "smtp"),
             ("smtp", json!({ "host": "h" }), "smtp.port"),
             (
                 "imap",
                 json!({ "host": "h", "port": 1, "address": "x" }),
                 "imap.address",
             ),
-            ("imap", json!({ "host": "h", "port": "x" }), "imap"),
+            ("imap", json!({ "host": "h", "port": "x" }), "imap.port"),
+            (
+                "imap",
+                json!({ "host": "h", "port": 1, "tls": "none" }),
+                "imap.tls",
+            ),
         ] {
             assert_eq!(
                 inbox(field, value.clone()).as_deref(),
@@ -148,16 +157,35 @@ mod tests {
             (json!({ "provider": "sandbox" }), "address"),
             (json!({ "address": "jane@acme.example" }), "provider"),
         ] {
-            assert_eq!(fault_of::<CreateInbox>(body).as_deref(), Some(expected));
+            assert_eq!(
+                field_at_fault::<CreateInbox>(body).as_deref(),
+                Some(expected)
+            );
         }
-        for (body, expected) in [
-            (json!({ "name": "x", "inboxes": [] }), "steps"),
+    }
+
+    #[test]
+    fn the_step_at_fault_is_named_among_several() {
+        let good = json!({ "subject": "x", "body": "x" });
+        for (step, expected) in [
+            (json!({ "subject": "x" }), "steps[1].body"),
             (
-                json!({ "name": "x", "inboxes": [], "steps": [{ "subject": "x" }] }),
-                "steps.body",
+                json!({ "body": "x", "wait_ms": "soon" }),
+                "steps[1].wait_ms",
             ),
+            (json!({ "body": "x", "wait": 3 }), "steps[1].wait"),
+            (json!("x"), "steps[1]"),
         ] {
-            assert_eq!(fault_of::<CreateCampaign>(body).as_deref(), Some(expected));
+            let steps = json!([good, step, { "subject": "x" }]);
+            let body = json!({ "name": "x", "inboxes": [], "steps": steps });
+            assert_eq!(
+                field_at_fault::<CreateCampaign>(body).as_deref(),
+                Some(expected),
+                "{step}"
+            );
         }
+        let body = json!({ "name": "x", "inboxes": ["inb_1", 2], "steps": [] });
+        let field = field_at_fault::<CreateCampaign>(body);
+        assert_eq!(field.as_deref(), Some("inboxes[1]"));
     }
 }

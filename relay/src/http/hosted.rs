@@ -188,7 +188,7 @@ async fn receive(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<Response, 
     if !app.store.end_visit(&state).await? {
         return Ok(not_awaited().render());
     }
-    let page = settle(app, &visit.reconnect, awaited, answer).await?;
+    let page = finish(app, &visit.reconnect, awaited, answer).await?;
     let mut response = page.render();
     let ended = HeaderValue::from_str(&write_cookie(&state, "", 0));
     response
@@ -198,7 +198,7 @@ async fn receive(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<Response, 
 }
 
 /// Does what the answer asks for, and says what the tab shows.
-async fn settle(
+async fn finish(
     app: &App,
     id: &ReconnectId,
     awaited: Awaited,

@@ -8,8 +8,8 @@ use protocol::inbox::{MailServer, NotAServer};
 use protocol::provider::{Provider, ProviderId};
 use protocol::request::Done;
 use protocol::request::inbox::{
-    AnswerInbox, AtProvider, ConnectionState, ConnectionView, CreateInbox, DeleteInbox, GetInbox,
-    Inbox, Inboxes, ListInboxes, SignsInBy, UpdateInbox,
+    AnswerInbox, AtProvider, Change, Changes, ConnectionState, ConnectionView, CreateInbox,
+    DeleteInbox, GetInbox, Inbox, Inboxes, ListChanges, ListInboxes, SignsInBy, UpdateInbox,
 };
 use protocol::stall::{Failing, Stall};
 use url::Url;
@@ -21,6 +21,9 @@ use crate::config::Config;
 use crate::store::held::Waits;
 use crate::store::inbox::{Inbox as StoredInbox, NewInbox};
 use crate::store::servers::Servers;
+
+/// How many changes of a connection are listed.
+const CHANGES: u32 = 100;
 
 impl Serve for CreateInbox {
     async fn serve(self, context: Context) -> Result<Inbox, ServeError> {
@@ -116,6 +119,30 @@ impl Serve for GetInbox {
     async fn serve(self, context: Context) -> Result<Inbox, ServeError> {
         let inbox = context.app().store.load_inbox(&self.inbox_id).await?;
         view(&context, inbox).await
+    }
+}
+
+impl Serve for ListChanges {
+    async fn serve(self, context: Context) -> Result<Changes, ServeError> {
+        let store = &context.app().store;
+        // An unknown inbox has no changes either; the caller is told which of the two it is.
+        store.load_inbox(&self.inbox_id).await?;
+        let changes = store.list_changes(&self.inbox_id, CHANGES).await?;
+        let changes = changes.into_iter().map(|(at, connection)| {
+            let (state, cause) = match connection {
+                Connection::Connected { .. } => (ConnectionState::Connected, None),
+                Connection::Suspect { evidence, .. } => {
+                    (ConnectionState::Checking, Some(classify(&evidence)))
+                }
+                Connection::Disconnected { cause, .. } => {
+                    (ConnectionState::Disconnected, Some(cause))
+                }
+            };
+            Change { at, state, cause }
+        });
+        Ok(Changes {
+            changes: changes.collect(),
+        })
     }
 }
 

@@ -387,7 +387,7 @@ mod tests {
             problem.detail
         );
         let problem = refused(read("about [Topic]", "email,topic\na@a.example,Ann\n"));
-        assert_eq!(problem.field.as_deref(), Some("steps.0.body"));
+        assert_eq!(problem.field.as_deref(), Some("steps[0].body"));
         assert!(
             problem.detail.contains("write {{topic}}"),
             "{}",

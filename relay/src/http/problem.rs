@@ -11,6 +11,7 @@ use protocol::id::RequestId;
 use protocol::problem::{Code, ListProblem, Problem};
 use serde::Serialize;
 
+use super::conflict;
 use super::page::Page;
 use crate::log::chain;
 use crate::store::StoreError;
@@ -88,9 +89,10 @@ impl From<StoreError> for ServeError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound { .. } => Problem::new(Code::NotFound, error.to_string()).into(),
-            StoreError::Conflict(_) | StoreError::Reconnect(_) => {
-                Problem::new(Code::Conflict, error.to_string()).into()
+            StoreError::Conflict(conflict) => {
+                Problem::new(Code::Conflict, conflict::tell(&conflict)).into()
             }
+            StoreError::Reconnect(_) => Problem::new(Code::Conflict, error.to_string()).into(),
             error => Self::internal(error),
         }
     }
@@ -161,6 +163,7 @@ fn respond(body: &impl Serialize, status: u16, code: Code) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::conflict::Conflict;
 
     #[test]
     fn an_internal_failure_is_told_without_its_words() {
@@ -176,7 +179,7 @@ mod tests {
             what: "inbox",
             id: "inb_1".to_owned(),
         };
-        let conflict = StoreError::Conflict("it runs already".to_owned());
+        let conflict = StoreError::from(Conflict::Importing);
         for (error, expected) in [(not_found, Code::NotFound), (conflict, Code::Conflict)] {
             let ServeError::Refused(problem) = ServeError::from(error) else {
                 panic!("internal")

@@ -8,14 +8,14 @@ use protocol::id::ReconnectId;
 use protocol::problem::{Code, Problem};
 use protocol::receipt::Receipt;
 use protocol::reconnect::{
-    Attempt, Authorization, Exchange, Grant, InvalidTransition, State, sealing_context,
+    Authorization, Exchange, Grant, InvalidTransition, State, VisitPlan, sealing_context,
 };
 use protocol::reply::OAuthReply;
 use protocol::request::inbox::SignsInBy;
 use protocol::request::reconnect::{
     ConfirmReconnect, GetReceipt, GetReconnect, GrantReconnect, ListReceiptLines, ListReceipts,
-    ReceiptLines, Receipts, Reconnect, ReconnectState, RefuseReconnect, StartReconnect,
-    StartedReconnect,
+    NothingObtained, ReceiptLines, Receipts, Reconnect, ReconnectState, RefuseReconnect,
+    StartReconnect, StartedReconnect,
 };
 use protocol::sealed::Sealed;
 
@@ -90,27 +90,25 @@ impl Serve for RefuseReconnect {
         }
         let reconnect = load_waiting(app, &self.reconnect_id).await?;
         let inbox = app.store.load_inbox(&reconnect.inbox).await?;
-        let (party, said) = match self.error.as_str() {
-            Self::CANCELLED => (Party::Relay, Said::Found(Finding::Cancelled)),
-            Self::MIXED_UP => (Party::Relay, Said::Found(Finding::MixedUp)),
-            Self::CLOSED => {
-                let redirect_uri = self
-                    .redirect_uri
-                    .unwrap_or_else(|| context.callback_address(&inbox.provider));
+        let mut stage = Stage::Authorize;
+        let (party, said) = match self.why {
+            NothingObtained::Cancelled => (Party::Relay, Said::Found(Finding::Cancelled)),
+            NothingObtained::MixedUp => (Party::Relay, Said::Found(Finding::MixedUp)),
+            NothingObtained::Closed { redirect_uri } => {
+                let redirect_uri =
+                    redirect_uri.unwrap_or_else(|| context.callback_address(&inbox.provider));
                 match find_redirect_fault(app, &inbox, &redirect_uri).await {
                     Some(reply) => (Party::Oauth, Said::Oauth(reply)),
                     None => (Party::Relay, Said::Found(Finding::Cancelled)),
                 }
             }
-            error => {
-                let description = self.description.unwrap_or_default();
-                (Party::Oauth, said_of(error, &description))
+            NothingObtained::Provider { error, description } => {
+                if OF_THE_EXCHANGE.contains(&error.as_str()) {
+                    stage = Stage::Exchange;
+                }
+                let description = description.unwrap_or_default();
+                (Party::Oauth, said_of(&error, &description))
             }
-        };
-        let stage = if OF_THE_EXCHANGE.contains(&self.error.as_str()) {
-            Stage::Exchange
-        } else {
-            Stage::Authorize
         };
         refuse(app, &inbox, &reconnect.id, party, stage, said).await
     }
@@ -313,9 +311,9 @@ pub(super) async fn load_authorization(
             );
             Problem::new(Code::Unavailable, detail)
         })?;
-    let visits = oauth.attempts.iter().map(|attempt| Attempt {
-        interactive: attempt.interactive,
-        parameters: attempt
+    let visits = oauth.visits.iter().map(|visit| VisitPlan {
+        interactive: visit.interactive,
+        parameters: visit
             .parameters
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -333,7 +331,7 @@ pub(super) async fn load_authorization(
             .map(|scope| (*scope).to_owned())
             .collect(),
         login_hint: inbox.address.to_string(),
-        attempts: visits.collect(),
+        visits: visits.collect(),
         exchange: if client.secret.is_some() || oauth.refuses_web_pages {
             Exchange::Confidential
         } else {

@@ -20,15 +20,15 @@ pub enum VisitError {
 
 /// Begins the provider's first visit that asks.
 pub fn begin(authorization: &Authorization, redirect_uri: &str) -> Result<Visit, VisitError> {
-    let attempt = authorization
-        .attempts
+    let plan = authorization
+        .visits
         .iter()
-        .find(|attempt| attempt.interactive)
+        .find(|visit| visit.interactive)
         .ok_or(VisitError::NoneAsks)?;
     let chance = Chance {
         state: Secret::new(random_text()),
         // 64 characters of base64url: between 43 and 128 of those that are allowed (RFC 7636 §4.1).
         verifier: Secret::new(random_text() + &random_text()),
     };
-    Ok(Visit::begin(authorization, attempt, redirect_uri, chance)?)
+    Ok(Visit::begin(authorization, plan, redirect_uri, chance)?)
 }

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use protocol::campaign::{Event, PausedBy, State, Step};
+use protocol::campaign::{Event, State, Step};
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
 use protocol::reading::Reading;
 use protocol::request::campaign::{Campaign, Counts};
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 
-use super::clocks::{Moment, Of, PairClock, settle_clocks};
+use super::clocks::{Moment, Of, PairClock, update_clocks};
+use super::conflict::Conflict;
 use super::{
     Store, StoreError, json, lead, number, number_or_null, restored, small, text, to_json,
 };
@@ -270,33 +271,11 @@ pub(super) async fn apply(
     now: Moment,
 ) -> Result<(), StoreError> {
     let status = load_status(tx, id).await?;
-    let advice = advise(&status);
-    let next = status
-        .apply(event, now.at)
-        .map_err(|refused| StoreError::Conflict(format!("{refused}: {advice}")))?;
+    let next = match status.clone().apply(event, now.at) {
+        Ok(next) => next,
+        Err(refused) => return Err(Conflict::Campaign { refused, status }.into()),
+    };
     put_status(tx, id, &next, now).await
-}
-
-/// What a person can do about a campaign that cannot be told what it was told.
-fn advise(status: &State) -> String {
-    match status {
-        State::Draft => "start it first".to_owned(),
-        State::Running => "it sends by itself what is due; pause it to hold it".to_owned(),
-        State::Paused {
-            by: PausedBy::Person,
-            ..
-        } => "a person paused it; resume it".to_owned(),
-        State::Paused {
-            by: PausedBy::Cause { inbox, cause },
-            ..
-        } => format!(
-            "the inbox {inbox} was lost ({}); reconnect that inbox, and the campaign goes on by itself",
-            cause.code()
-        ),
-        State::Finished { .. } | State::Cancelled { .. } => {
-            "it is over; make another campaign".to_owned()
-        }
-    }
 }
 
 /// Stores where a campaign stands, and lets its clocks follow.
@@ -312,7 +291,7 @@ pub(super) async fn put_status(
         .bind(id.to_string())
         .execute(&mut *tx)
         .await?;
-    settle_clocks(tx, Of::Campaign(id), now).await
+    update_clocks(tx, Of::Campaign(id), now).await
 }
 
 /// Where a campaign stands, read inside a transaction.

@@ -116,7 +116,7 @@ impl Store {
             .bind(inbox.to_string())
             .execute(&mut *tx)
             .await?;
-        settle_clocks(&mut tx, Of::Inbox(inbox), self.moment(now)).await?;
+        update_clocks(&mut tx, Of::Inbox(inbox), self.moment(now)).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -212,7 +212,7 @@ impl Store {
 }
 
 /// Stops the clocks that may not run any more and starts those that may, at `now`.
-pub(super) async fn settle_clocks(
+pub(super) async fn update_clocks(
     tx: &mut AnyConnection,
     of: Of<'_>,
     now: Moment,

@@ -22,6 +22,7 @@ use super::{
 
 mod claim;
 mod due;
+pub(super) mod many;
 mod view;
 
 use claim::claim_in;
@@ -136,7 +137,7 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let expired_at = expired_at.map_or(i64::MAX, Timestamp::as_ms);
         let rows = sqlx::query(
-            "SELECT id, inbox_id FROM deliveries WHERE state = 'attempting' AND lease_until_ms <= $1",
+            "SELECT id FROM deliveries WHERE state = 'attempting' AND lease_until_ms <= $1",
         )
         .bind(expired_at)
         .fetch_all(&self.reader)
@@ -145,7 +146,7 @@ impl Store {
         for row in &rows {
             let id = DeliveryId::new(text(row, "id")?);
             if !self.holds.contains(&id) {
-                orphans.push((id, InboxId::new(text(row, "inbox_id")?)));
+                orphans.push(id);
             }
         }
         if orphans.is_empty() {
@@ -155,22 +156,17 @@ impl Store {
         let mut tx = self.begin().await?;
         let moment = self.moment(now);
         let mut n_doubts = 0;
-        for (id, inbox) in &orphans {
-            let done = sqlx::query(sqlx::AssertSqlSafe(format!(
-                "UPDATE deliveries SET state = 'in_doubt', in_doubt_since_ms = $2, lease_until_ms = NULL, \
-                 doubted_ms = {READING} WHERE id = $3 AND state = 'attempting' AND lease_until_ms <= $4"
-            )))
-            .bind(moment.r_ms)
-            .bind(now.as_ms())
-            .bind(id.to_string())
-            .bind(expired_at)
-            .execute(&mut *tx)
-            .await?;
-            if done.rows_affected() == 0 {
+        for id in &orphans {
+            // Whoever was at it may have ended it meanwhile.
+            let state = load_state(&mut tx, id).await?;
+            let is_orphan = matches!(
+                state,
+                State::Attempting { lease_until, .. } if lease_until.as_ms() <= expired_at
+            );
+            if !is_orphan {
                 continue;
             }
-            // It may have been sent, so its inbox keeps its distance to it.
-            inbox::note_tried(&mut tx, inbox, moment).await?;
+            transition(&mut tx, id, Event::Doubted { at: now }, moment).await?;
             note_lost_attempt(&mut tx, id, moment).await?;
             n_doubts += 1;
         }
@@ -179,14 +175,14 @@ impl Store {
     }
 
     /// A person's word on an unsettled delivery.
-    pub async fn decide_delivery(
+    pub async fn record_decision(
         &self,
         id: &DeliveryId,
         decision: Decision,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        decide(&mut tx, id, decision, self.moment(now)).await?;
+        record_decision_in(&mut tx, id, decision, self.moment(now)).await?;
         let lead = load_lead_id(&mut tx, id).await?;
         tx.commit().await?;
         if decision == Decision::Cancel {
@@ -197,7 +193,7 @@ impl Store {
 }
 
 /// A person's word on an unsettled delivery, inside a transaction.
-pub(super) async fn decide(
+pub(super) async fn record_decision_in(
     tx: &mut AnyConnection,
     id: &DeliveryId,
     decision: Decision,
@@ -272,9 +268,7 @@ async fn finish_in(
         return Err(fence_lost(id, attempt));
     }
     let verdict = standing::judge(&row, id, ended, now)?;
-    let state = before
-        .apply(verdict.own.clone())
-        .map_err(|refused| StoreError::Conflict(refused.to_string()))?;
+    let state = before.apply(verdict.own.clone())?;
     let put = Put {
         attempt,
         raised: None,
@@ -333,9 +327,7 @@ pub(super) async fn transition(
         (&before, &event),
         (State::Bounced { .. }, Event::Returned { .. })
     );
-    let state = before
-        .apply(event)
-        .map_err(|refused| StoreError::Conflict(refused.to_string()))?;
+    let state = before.apply(event)?;
     put_state(tx, id, small(&row, "attempt")?, &state, None, now).await?;
     if is_sent_anew {
         restored::note_resend(tx, id).await?;
@@ -533,7 +525,8 @@ async fn suppress_if_stopped(
     let why =
         text_or_null(&row, "why")?.map_or(Ok(Suppression::Replied), |why| lead::parse_why(&why))?;
     let attempt = load_attempt(tx, id).await?;
-    put_state(tx, id, attempt, &State::Suppressed { why }, None, now).await?;
+    let state = load_state(tx, id).await?.apply(Event::Suppressed(why))?;
+    put_state(tx, id, attempt, &state, None, now).await?;
     sqlx::query("UPDATE deliveries SET suppressed_at_ms = $1 WHERE id = $2")
         .bind(now.at.as_ms())
         .bind(id.to_string())
@@ -618,7 +611,7 @@ async fn put_state_and(
     .bind(columns.accepted_at.map(Timestamp::as_ms))
     .bind(columns.in_doubt_since.map(Timestamp::as_ms))
     .bind(columns.cause.map(|cause| cause.code().to_owned()))
-    .bind(columns.why.map(|why| lead::why_name(why).to_owned()))
+    .bind(columns.why.map(Suppression::code))
     .bind(i64::from(raised.unwrap_or(attempt)))
     .bind(columns.rest_until.map(|(by_wall, _)| by_wall))
     .bind(columns.rest_until.map(|(_, by_running_time)| by_running_time))

@@ -13,6 +13,7 @@ use sqlx::any::AnyRow;
 
 use super::addressed::Addressed;
 use super::clocks::Moment;
+use super::conflict::Conflict;
 use super::inbox::{self, position};
 use super::{
     Store, StoreError, delivery, json, lead, number, number_or_null, person, standing, text,
@@ -360,7 +361,7 @@ async fn apply_where_it_fits(
     now: Moment,
 ) -> Result<(), StoreError> {
     match delivery::transition(tx, id, event, now).await {
-        Ok(_) | Err(StoreError::Conflict(_)) => Ok(()),
+        Ok(_) | Err(StoreError::Conflict(Conflict::Delivery(_))) => Ok(()),
         Err(error) => Err(error),
     }
 }

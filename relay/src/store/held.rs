@@ -112,7 +112,7 @@ pub(super) struct Stop {
     pub(super) ran_ms: i64,
     /// Since when it stands; `None` in a database of the last version.
     stood_since: Option<Timestamp>,
-    gap: Duration,
+    distance: Duration,
     outage: Outage,
     n_first: u64,
 }
@@ -139,8 +139,8 @@ impl Lost {
         });
         let since = paused.chain(outage.since).min();
         let at = since.unwrap_or(now);
-        let gap = stops.first().map_or(Duration::ZERO, |stop| stop.gap);
-        let fitting = now.since(at).as_millis().checked_div(gap.as_millis());
+        let distance = stops.first().map_or(Duration::ZERO, |stop| stop.distance);
+        let fitting = now.since(at).as_millis().checked_div(distance.as_millis());
         Self {
             at,
             is_outage: since.is_some_and(|at| at < now),
@@ -303,7 +303,7 @@ fn stops_from(rows: &[AnyRow]) -> Result<Vec<Stop>, StoreError> {
             status,
             ran_ms: number(row, "ran_ms")?,
             stood_since: number_or_null(row, "stood_since_ms")?.map(Timestamp::from_ms),
-            gap: Duration::from_millis(small(row, "gap_ms")?),
+            distance: Duration::from_millis(small(row, "gap_ms")?),
             outage: Outage::of(&connection),
             n_first: small(row, "n_first")?,
         });

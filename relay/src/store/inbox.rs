@@ -12,7 +12,8 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::budget::budget_from;
-use super::clocks::{Moment, Of, settle_clocks};
+use super::clocks::{Moment, Of, update_clocks};
+use super::conflict::Conflict;
 use super::{Store, StoreError, json, number, number_or_null, text, text_or_null, to_json};
 use crate::record::FolderPosition;
 use crate::secret::random_text;
@@ -134,7 +135,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<Inbox, StoreError> {
         let id = InboxId::new(format!("{}{}", InboxId::PREFIX, random_text()));
-        let taken = || StoreError::Conflict(format!("there is an inbox {} already", new.address));
+        let address = new.address.clone();
+        let taken = StoreError::from(Conflict::AddressTaken { address });
         let mut tx = self.begin().await?;
         // No provider tells addresses apart by capital letters, and neither does the import of leads.
         let same = sqlx::query("SELECT id FROM inboxes WHERE LOWER(address) = LOWER($1)")
@@ -142,7 +144,7 @@ impl Store {
             .fetch_optional(&mut *tx)
             .await?;
         if same.is_some() {
-            return Err(taken());
+            return Err(taken);
         }
         let result = sqlx::query(
             "INSERT INTO inboxes (id, address, provider, smtp, imap, gap_ms, daily_cap, connection, connection_state, \
@@ -164,11 +166,32 @@ impl Store {
         match result {
             Ok(_) => tx.commit().await?,
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-                return Err(taken());
+                return Err(taken);
             }
             Err(error) => return Err(error.into()),
         }
         self.load_inbox(&id).await
+    }
+
+    /// The last changes of an inbox's connection, newest first: when, and what it was from then on.
+    pub async fn list_changes(
+        &self,
+        id: &InboxId,
+        limit: u32,
+    ) -> Result<Vec<(Timestamp, Connection)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT at_ms, body FROM transitions WHERE inbox_id = $1 ORDER BY at_ms DESC LIMIT $2",
+        )
+        .bind(id.to_string())
+        .bind(i64::from(limit))
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let at = Timestamp::from_ms(number(row, "at_ms")?);
+                Ok((at, json(row, "body")?))
+            })
+            .collect()
     }
 
     /// Every inbox, by address.
@@ -198,7 +221,7 @@ impl Store {
     /// Lets the connection decide about an event, and makes the outcome durable together with what
     /// follows from it: campaigns that cannot go on are paused in the same transaction, and the change is
     /// noted once.
-    pub async fn decide_connection(
+    pub async fn move_connection(
         &self,
         id: &InboxId,
         event: Event,
@@ -333,7 +356,7 @@ impl Store {
             .bind(id.to_string())
             .execute(&mut *tx)
             .await?;
-        settle_clocks(&mut tx, Of::Inbox(id), self.moment(now)).await?;
+        update_clocks(&mut tx, Of::Inbox(id), self.moment(now)).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -344,7 +367,7 @@ impl Store {
         sqlx::query("UPDATE inboxes SET gap_open = 1, refresh_until_ms = 0, resting = 0")
             .execute(&mut *tx)
             .await?;
-        settle_clocks(&mut tx, Of::Everybody, self.moment(now)).await?;
+        update_clocks(&mut tx, Of::Everybody, self.moment(now)).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -451,7 +474,7 @@ pub(super) async fn put_connection(
             .bind(to_json("connection", after)?)
             .execute(&mut *tx)
             .await?;
-        settle_clocks(tx, Of::Inbox(id), now).await?;
+        update_clocks(tx, Of::Inbox(id), now).await?;
     }
     Ok(())
 }

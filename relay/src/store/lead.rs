@@ -16,7 +16,8 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::clocks::Moment;
-use super::{Store, StoreError, number, person, text, to_json};
+use super::conflict::Conflict;
+use super::{Store, StoreError, delivery, number, person, small, text, to_json};
 use crate::record::NewLead;
 use crate::secret::random_text;
 
@@ -132,9 +133,7 @@ impl Store {
                 campaign: campaign.clone(),
             });
         }
-        let words =
-            "leads are being added to this campaign, or it is being started: wait for that to end";
-        Err(StoreError::Conflict(words.to_owned()))
+        Err(Conflict::Importing.into())
     }
 }
 
@@ -158,10 +157,8 @@ async fn check_draft(tx: &mut AnyConnection, campaign: &CampaignId) -> Result<()
     if status == protocol::campaign::State::Draft {
         return Ok(());
     }
-    Err(StoreError::Conflict(format!(
-        "leads can be added to a draft only, and this campaign is {}: make another campaign for them",
-        status.name()
-    )))
+    let state = status.name();
+    Err(Conflict::NotADraft { state }.into())
 }
 
 /// Where a row of a file stands among all leads of a campaign.
@@ -237,16 +234,6 @@ pub(super) async fn stop(
         return Ok(false);
     };
     put_state(tx, lead, after).await?;
-    sqlx::query(
-        "UPDATE deliveries SET state = 'suppressed', why = $1, suppressed_at_ms = $2, rank = NULL, \
-         rest_until_ms = NULL, rest_until_r_ms = NULL, cause = NULL \
-         WHERE lead_id = $3 AND state IN ('planned', 'deferred')",
-    )
-    .bind(why_name(why))
-    .bind(now.at.as_ms())
-    .bind(lead.to_string())
-    .execute(&mut *tx)
-    .await?;
     for step in number(&row, "last_step")? + 1..=number(&row, "n_steps")? {
         let new = super::campaign::NewDelivery {
             campaign: campaign.clone(),
@@ -255,16 +242,9 @@ pub(super) async fn stop(
             step,
             place: number(&row, "position")?,
         };
-        let id = super::campaign::plan(tx, &new, Reading::default()).await?;
-        sqlx::query(
-            "UPDATE deliveries SET state = 'suppressed', why = $1, suppressed_at_ms = $2, rank = NULL WHERE id = $3",
-        )
-        .bind(why_name(why))
-        .bind(now.at.as_ms())
-        .bind(id.to_string())
-        .execute(&mut *tx)
-        .await?;
+        super::campaign::plan(tx, &new, Reading::default()).await?;
     }
+    delivery::many::suppress(tx, lead, why, now).await?;
     super::campaign::finish_if_done(tx, &campaign, now).await?;
     Ok(true)
 }
@@ -280,13 +260,20 @@ pub(super) async fn revive(tx: &mut AnyConnection, lead: &LeadId) -> Result<(), 
     if let Ok(after) = state_from(&row, "state")?.apply(Event::Revived) {
         put_state(tx, lead, after).await?;
     }
-    sqlx::query(
-        "DELETE FROM deliveries WHERE lead_id = $1 AND state = 'suppressed' AND attempt = 0 \
-         AND why IN ('rejected', 'bounced')",
+    let rows = sqlx::query(
+        "SELECT id, state, why, attempt FROM deliveries WHERE lead_id = $1 AND state = 'suppressed'",
     )
     .bind(lead.to_string())
-    .execute(tx)
+    .fetch_all(&mut *tx)
     .await?;
+    for row in &rows {
+        if delivery::state_from(row)?.is_unplanned(small(row, "attempt")?) {
+            sqlx::query("DELETE FROM deliveries WHERE id = $1")
+                .bind(text(row, "id")?)
+                .execute(&mut *tx)
+                .await?;
+        }
+    }
     Ok(())
 }
 
@@ -309,29 +296,9 @@ pub(super) async fn put_state(
     Ok(())
 }
 
-/// How a suppression stands in a row.
-pub(super) fn why_name(why: Suppression) -> &'static str {
-    match why {
-        Suppression::Replied => "replied",
-        Suppression::Bounced => "bounced",
-        Suppression::Complained => "complained",
-        Suppression::Rejected => "rejected",
-        Suppression::Person => "person",
-    }
-}
-
-/// The suppression of that name.
-pub(super) fn parse_why(name: &str) -> Result<Suppression, StoreError> {
-    [
-        Suppression::Replied,
-        Suppression::Bounced,
-        Suppression::Complained,
-        Suppression::Rejected,
-        Suppression::Person,
-    ]
-    .into_iter()
-    .find(|why| why_name(*why) == name)
-    .ok_or(StoreError::Corrupt { what: "why" })
+/// The suppression of that code in a row.
+pub(super) fn parse_why(code: &str) -> Result<Suppression, StoreError> {
+    Suppression::parse(code).ok_or(StoreError::Corrupt { what: "why" })
 }
 
 async fn list_inbox_ids(

@@ -10,7 +10,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::clocks::Moment;
-use super::lead::{parse_why, stop, why_name};
+use super::lead::{parse_why, stop};
 use super::{Store, StoreError, number, text, text_or_null};
 use crate::text::message::to_listed;
 
@@ -180,7 +180,7 @@ async fn put(
          ON CONFLICT (whom) DO NOTHING",
     )
     .bind(whom.to_owned())
-    .bind(why_name(why))
+    .bind(why.code())
     .bind(now.at.as_ms())
     .bind(lead.map(ToString::to_string))
     .execute(tx)

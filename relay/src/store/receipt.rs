@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection, QueryBuilder};
 
 use super::held::{Held, Kind, Lost, Stop};
-use super::lead::{SLICE, parse_why, why_name};
+use super::lead::{SLICE, parse_why};
 use super::{Store, StoreError, json, number, number_or_null, small, text, text_or_null, to_json};
 
 /// Lines that stand in the answer that has the totals.
@@ -175,7 +175,7 @@ async fn insert_lines(
                 Fate::Shifted { was_due_at, due_at } => {
                     ("shifted", Some(*was_due_at), Some(*due_at), None)
                 }
-                Fate::Skipped { why } => ("skipped", None, None, Some(why_name(*why))),
+                Fate::Skipped { why } => ("skipped", None, None, Some(why.code())),
                 Fate::InDoubt => ("in_doubt", None, None, None),
             };
             row.push_bind(receipt.to_string())

@@ -9,7 +9,7 @@ use protocol::reconnect::{Effect, Event, InvalidTransition, Stage, State};
 use protocol::timestamp::Timestamp;
 use sqlx::any::AnyRow;
 
-use super::clocks::{Of, settle_clocks};
+use super::clocks::{Of, update_clocks};
 use super::inbox::Identity;
 use super::{Store, StoreError, inbox, json, number, standing, text, text_or_null, to_json};
 use crate::secret::random_text;
@@ -316,7 +316,7 @@ impl Store {
         let now = self.moment(now);
         inbox::put_connection(&mut tx, &reconnect.inbox, &before, &after, now).await?;
         standing::renew(&mut tx, &reconnect.inbox, now).await?;
-        settle_clocks(&mut tx, Of::Inbox(&reconnect.inbox), now).await?;
+        update_clocks(&mut tx, Of::Inbox(&reconnect.inbox), now).await?;
         tx.commit().await?;
         Ok(changed)
     }

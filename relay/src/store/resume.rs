@@ -9,7 +9,7 @@ use protocol::reconnect::Event;
 use protocol::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::clocks::{Of, settle_clocks};
+use super::clocks::{Of, update_clocks};
 use super::lead::SLICE;
 use super::receipt::Writing;
 use super::{Store, StoreError, campaign, held, receipt, reconnect};
@@ -125,7 +125,7 @@ impl Store {
             .bind(receipt.inbox.to_string())
             .execute(&mut *tx)
             .await?;
-        settle_clocks(&mut tx, Of::Inbox(&receipt.inbox), moment).await?;
+        update_clocks(&mut tx, Of::Inbox(&receipt.inbox), moment).await?;
         tx.commit().await?;
         Ok((receipt, changed))
     }

@@ -1,12 +1,13 @@
 //! An inbox whose servers are corrected, and one that is removed. Both are refused where something would be lost by it.
 
 use protocol::connection::{Connection, Event, Patience};
-use protocol::id::InboxId;
+use protocol::id::{CampaignId, InboxId};
 use protocol::inbox::{Address, MailServer};
 use protocol::reconnect::State;
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 
+use super::conflict::Conflict;
 use super::inbox::{load_connection, not_found, put_connection};
 use super::{Store, StoreError, json, text, to_json};
 
@@ -50,8 +51,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let before = load_connection(&mut tx, id).await?;
         if !matches!(before, Connection::Disconnected { .. }) {
-            let words = "this inbox is connected, so its servers are right: they can be changed once it is not";
-            return Err(StoreError::Conflict(words.to_owned()));
+            return Err(Conflict::Connected.into());
         }
         check_no_proof(&mut tx, id).await?;
         let (after, _) = before.clone().decide(Event::Moved, now, NO_PATIENCE);
@@ -134,10 +134,7 @@ async fn check_no_proof(tx: &mut AnyConnection, id: &InboxId) -> Result<(), Stor
     let Some(row) = open else { return Ok(()) };
     match json(&row, "status")? {
         State::Started { .. } => Ok(()),
-        _ => Err(StoreError::Conflict(
-            "a sign-in for this inbox is being proved: wait until that reconnect is over"
-                .to_owned(),
-        )),
+        _ => Err(Conflict::Proving.into()),
     }
 }
 
@@ -154,15 +151,10 @@ async fn check_no_campaign(tx: &mut AnyConnection, id: &InboxId) -> Result<(), S
     if !rows.is_empty() {
         let mut named = Vec::new();
         for row in rows.iter().take(NAMED_MAX) {
-            named.push(format!("{:?} ({})", text(row, "name")?, text(row, "id")?));
+            named.push((text(row, "name")?, CampaignId::new(text(row, "id")?)));
         }
-        if rows.len() > NAMED_MAX {
-            named.push(format!("and {} more", rows.len() - NAMED_MAX));
-        }
-        return Err(StoreError::Conflict(format!(
-            "campaigns have this inbox: {}; what was sent through it is kept with them, so it stays",
-            named.join(", ")
-        )));
+        let n = rows.len();
+        return Err(Conflict::InCampaigns { named, n }.into());
     }
     let stray = sqlx::query("SELECT 1 FROM strays WHERE inbox_id = $1 LIMIT 1")
         .bind(id.to_string())
@@ -173,9 +165,7 @@ async fn check_no_campaign(tx: &mut AnyConnection, id: &InboxId) -> Result<(), S
         .fetch_optional(&mut *tx)
         .await?;
     if stray.is_some() || canary.is_some() {
-        return Err(StoreError::Conflict(
-            "messages were sent through this inbox, and who got them is known by it alone: it stays".to_owned(),
-        ));
+        return Err(Conflict::SentThrough.into());
     }
     Ok(())
 }

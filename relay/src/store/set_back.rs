@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use protocol::delivery::Latest;
 use protocol::timestamp::Timestamp;
 
-use super::{Store, StoreError, number_or_null};
+use super::{Store, StoreError, delivery, number_or_null};
 
 /// How far ahead of the clock what is on record may lie without a word: the clocks of two processes on one
 /// machine are the same, and time services set a clock by little.
@@ -55,25 +56,18 @@ impl Store {
                 "UPDATE inboxes SET refresh_until_ms = $1 WHERE refresh_until_ms > $1",
                 now + longest.refresh,
             ),
-            (
-                "UPDATE deliveries SET in_doubt_since_ms = $1 \
-                 WHERE state IN ('in_doubt', 'unsettled') AND in_doubt_since_ms > $1",
-                now,
-            ),
-            (
-                "UPDATE deliveries SET lease_until_ms = $1 WHERE state = 'attempting' AND lease_until_ms > $1",
-                now + longest.lease,
-            ),
-            (
-                "UPDATE deliveries SET rest_until_ms = $1 WHERE rest_until_ms > $1",
-                now + longest.deferral,
-            ),
         ] {
             sqlx::query(text)
                 .bind(latest.as_ms())
                 .execute(&mut *tx)
                 .await?;
         }
+        let latest = Latest {
+            happened: now,
+            lease_until: now + longest.lease,
+            rest_until: now + longest.deferral,
+        };
+        delivery::many::set_back(&mut tx, &latest).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use super::clocks::{Moment, Of, Pair, settle_clocks};
+use super::clocks::{Moment, Of, Pair, update_clocks};
+use super::conflict::Conflict;
 use super::delivery::{self, Ended, Said};
 use super::inbox::{self, Noted};
 use super::lead::SLICE;
@@ -105,7 +106,7 @@ impl Store {
     }
 
     /// A person decides every unsettled delivery of a campaign. Answers how many.
-    pub async fn decide_deliveries(
+    pub async fn record_decisions(
         &self,
         campaign: &CampaignId,
         decision: Decision,
@@ -130,7 +131,7 @@ impl Store {
             let mut leads = Vec::new();
             for row in &rows {
                 let id = DeliveryId::new(text(row, "id")?);
-                delivery::decide(&mut tx, &id, decision, moment).await?;
+                delivery::record_decision_in(&mut tx, &id, decision, moment).await?;
                 if decision == Decision::Cancel {
                     leads.push(delivery::load_lead_id(&mut tx, &id).await?);
                 }
@@ -153,10 +154,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let mut standing = load(&mut tx, inbox).await?;
         if !standing.asks() {
-            return Err(StoreError::Conflict(
-                "this inbox asks nothing: its mail is taken, or it still tries by itself"
-                    .to_owned(),
-            ));
+            return Err(Conflict::AsksNothing.into());
         }
         let effects = standing.answer(answer, now);
         let now = self.moment(now);
@@ -210,13 +208,13 @@ async fn put_over(
     let standing = Some((to_json("standing", standing)?, rests));
     inbox::note(tx, inbox, Noted { tried, standing }).await?;
     if rests != did_rest {
-        settle_clocks(tx, Of::Inbox(inbox), now).await?;
+        update_clocks(tx, Of::Inbox(inbox), now).await?;
     }
     Ok(())
 }
 
 /// Lets the clocks follow a rest that began or is over, where its row does not say so yet.
-async fn settle_rest(
+async fn note_rest(
     tx: &mut AnyConnection,
     inbox: &InboxId,
     standing: &Standing,
@@ -238,7 +236,7 @@ pub(super) async fn wake(
 ) -> Result<(), StoreError> {
     if is_resting_on_record(tx, inbox).await? {
         let standing = load(tx, inbox).await?;
-        settle_rest(tx, inbox, &standing, true, now).await?;
+        note_rest(tx, inbox, &standing, true, now).await?;
     }
     Ok(())
 }
@@ -583,7 +581,7 @@ pub(super) async fn put_back(
     .await?;
     match delivery::transition(tx, delivery, Event::Returned { due }, now).await {
         Ok(_) => Ok(true),
-        Err(StoreError::Conflict(_)) => Ok(false),
+        Err(StoreError::Conflict(Conflict::Delivery(_))) => Ok(false),
         Err(error) => Err(error),
     }
 }
@@ -652,7 +650,7 @@ async fn note_accepting(
 /// What moved meanwhile stays as it is.
 fn ignore_conflict(moved: Result<State, StoreError>) -> Result<(), StoreError> {
     match moved {
-        Ok(_) | Err(StoreError::Conflict(_)) => Ok(()),
+        Ok(_) | Err(StoreError::Conflict(Conflict::Delivery(_))) => Ok(()),
         Err(error) => Err(error),
     }
 }

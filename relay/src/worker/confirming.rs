@@ -204,7 +204,7 @@ pub(super) async fn perform(
     let now = app.clock.now();
     let (connection, effects) = app
         .store
-        .decide_connection(&inbox.id, event, now, patience)
+        .move_connection(&inbox.id, event, now, patience)
         .await?;
     notify::tell_decided(inbox, &connection, &effects);
     let mut next = Some(now);

@@ -126,7 +126,7 @@ async fn advance(app: &App, id: &ReconnectId) -> Result<Next, WorkError> {
             // From here on the credentials are the inbox's: whatever fails now, they are not given back.
             Ok(Doors::Open(imap)) => return go_on(app, &reconnect, &inbox, Some(*imap)).await,
             Ok(Doors::Shut { failure, cause }) => {
-                return settle(app, &reconnect, &inbox, failure, Some(cause)).await;
+                return conclude(app, &reconnect, &inbox, failure, Some(cause)).await;
             }
             Err(error) => Err(error),
         },
@@ -134,7 +134,7 @@ async fn advance(app: &App, id: &ReconnectId) -> Result<Next, WorkError> {
     };
     match done {
         Ok(next) => Ok(next),
-        Err(WorkError::Failed(failure)) => settle(app, &reconnect, &inbox, failure, None).await,
+        Err(WorkError::Failed(failure)) => conclude(app, &reconnect, &inbox, failure, None).await,
         Err(error) => Err(error),
     }
 }
@@ -145,7 +145,7 @@ fn found(stage: At, finding: Finding) -> WorkError {
 
 /// A failure ends the reconnect, unless it passes and nothing was used up: then the stage is tried again,
 /// until the reconnect expires.
-async fn settle(
+async fn conclude(
     app: &App,
     reconnect: &Reconnect,
     inbox: &Inbox,
@@ -581,7 +581,7 @@ async fn go_on(
         let event = Event::Failed(evidence);
         let (connection, effects) = app
             .store
-            .decide_connection(&inbox.id, event, now, patience(app))
+            .move_connection(&inbox.id, event, now, patience(app))
             .await?;
         notify::tell_decided(inbox, &connection, &effects);
         app.bell.wake_inbox(&inbox.id);
@@ -606,7 +606,7 @@ async fn end_unread(
     let event = Event::Unread { evidence, since };
     let (connection, effects) = app
         .store
-        .decide_connection(&inbox.id, event, now, patience(app))
+        .move_connection(&inbox.id, event, now, patience(app))
         .await?;
     notify::tell_decided(inbox, &connection, &effects);
     Ok(())

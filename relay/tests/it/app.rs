@@ -245,7 +245,7 @@ impl Relay {
     }
 
     /// Adds Jane's inbox, not connected yet.
-    pub(crate) async fn add_inbox(&self, gap: Duration) -> InboxId {
+    pub(crate) async fn add_inbox(&self, distance: Duration) -> InboxId {
         let app = self.app();
         let (id, provider) = app.config.providers.first_key_value().unwrap();
         let new = NewInbox {
@@ -254,7 +254,7 @@ impl Relay {
             smtp: provider.smtp.clone(),
             imap: provider.imap.clone(),
             budget: Budget {
-                distance: gap,
+                distance,
                 daily_cap: None,
             },
         };
@@ -356,6 +356,7 @@ impl Relay {
     }
 
     pub(crate) async fn list(&self, campaign: &CampaignId, state: Option<&str>) -> Vec<Delivery> {
+        let state = state.map(|name| name.parse().unwrap());
         self.app()
             .store
             .list_deliveries(campaign, state, 1_000)

@@ -140,7 +140,7 @@ impl World {
     async fn decide(&self, event: ConnectionEvent) {
         let now = self.clock.now();
         self.store
-            .decide_connection(&self.inbox, event, now, PATIENCE)
+            .move_connection(&self.inbox, event, now, PATIENCE)
             .await
             .unwrap();
     }

@@ -3,7 +3,7 @@
 
 #![cfg(test)]
 
-use protocol::delivery::Decision;
+use protocol::delivery::{Decision, StateName};
 use relay::store::standing::Which;
 use relay::text::arrival::{Answer, Named};
 
@@ -108,6 +108,7 @@ async fn live() -> World {
     };
     store.find_named(inbox, &named, now).await.unwrap();
     store.list_inboxes().await.unwrap();
+    store.list_changes(inbox, 100).await.unwrap();
     store.list_waits(None).await.unwrap();
     store.list_waits(Some(inbox)).await.unwrap();
     store.list_campaigns().await.unwrap();
@@ -115,7 +116,7 @@ async fn live() -> World {
         store.load_receipt(&receipt.id).await.unwrap();
         store.list_receipts(Some(&receipt.id)).await.unwrap();
     }
-    for state in [None, Some("accepted"), Some("unsettled")] {
+    for state in [None, Some(StateName::Accepted), Some(StateName::Unsettled)] {
         let id = &world.campaign;
         let page = store.list_deliveries(id, state, 3).await.unwrap();
         if let Some(last) = page.last() {
@@ -133,7 +134,7 @@ async fn live() -> World {
         .await
         .unwrap();
     store
-        .decide_deliveries(&world.campaign, Decision::Leave, now)
+        .record_decisions(&world.campaign, Decision::Leave, now)
         .await
         .unwrap();
     world

@@ -8,7 +8,7 @@ use protocol::budget::Budget;
 use protocol::campaign::Step;
 use protocol::cause::Cause;
 use protocol::connection::{CONFIRMATIONS, Connection, Event as ConnectionEvent, Patience, Probes};
-use protocol::delivery::Event;
+use protocol::delivery::{Event, StateName};
 use protocol::evidence::{Evidence, Party, Said, Stage as At};
 use protocol::id::{CampaignId, DeliveryId, InboxId, ReceiptId};
 use protocol::inbox::{MailServer, TlsMode};
@@ -272,7 +272,7 @@ impl Ground {
     /// What a campaign's page reads.
     pub(super) async fn open_campaign(&self) -> Result<()> {
         self.store.load_campaign(&self.campaign).await?;
-        for state in [None, Some("unsettled")] {
+        for state in [None, Some(StateName::Unsettled)] {
             self.store
                 .list_deliveries(&self.campaign, state, 100)
                 .await?;
@@ -320,7 +320,7 @@ impl Ground {
     async fn decide(&self, event: ConnectionEvent) -> Result<()> {
         let now = self.clock.now();
         self.store
-            .decide_connection(&self.inbox, event, now, PATIENCE)
+            .move_connection(&self.inbox, event, now, PATIENCE)
             .await?;
         Ok(())
     }

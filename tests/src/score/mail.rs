@@ -2,7 +2,7 @@
 //! her second step waits.
 
 use protocol::campaign::Step;
-use protocol::delivery::{State, Suppression};
+use protocol::delivery::{State, StateName, Suppression};
 use protocol::id::CampaignId;
 use relay::record::NewLead;
 
@@ -43,7 +43,7 @@ async fn arrive(world: &World, bytes: &[u8]) -> anyhow::Result<&'static str> {
         async || {
             let accepted = app
                 .store
-                .list_deliveries(&campaign, Some("accepted"), 10)
+                .list_deliveries(&campaign, Some(StateName::Accepted), 10)
                 .await;
             accepted.ok()?.into_iter().next()
         },

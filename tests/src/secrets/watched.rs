@@ -270,7 +270,7 @@ impl Watched {
             format!("{{\"name\":\"x\",\"inboxes\":{quoted},\"steps\":{quoted}}}"),
             format!("{{\"address\":\"a@b.cd\",\"provider\":\"sandbox\",\"smtp\":{quoted}}}"),
             format!("{{\"sealed\":{quoted}}}"),
-            format!("{{\"error\":{{\"a\":{quoted}}}}}"),
+            format!("{{\"why\":{{\"kind\":{quoted}}}}}"),
             quoted.clone(),
             format!("{{{quoted}"),
         ];

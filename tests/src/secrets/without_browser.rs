@@ -9,7 +9,9 @@ use protocol::id::{CampaignId, InboxId, ReconnectId};
 use protocol::reconnect::{Grant, sealing_context};
 use protocol::request::campaign::{CreateCampaign, StartCampaign};
 use protocol::request::inbox::{ConnectionState, GetInbox};
-use protocol::request::reconnect::{ReconnectState, RefuseReconnect, StartReconnect};
+use protocol::request::reconnect::{
+    NothingObtained, ReconnectState, RefuseReconnect, StartReconnect,
+};
 use rand::rngs::StdRng;
 use sandbox::{Control, GrantType, Point, Stage};
 
@@ -66,13 +68,15 @@ pub async fn play(how: How, rng: &mut StdRng, telling: &Telling) -> Result<Story
     let quiet = Telling::begin(true);
     let wrong = scene.device.hand_over(&scene.inbox, &john, &quiet).await?;
     scene.wait_over(&wrong, ReconnectState::Refused).await?;
-    for error in ["cancelled", "access_denied"] {
+    let refused = NothingObtained::Provider {
+        error: "access_denied".to_owned(),
+        description: Some("the person said no".to_owned()),
+    };
+    for why in [NothingObtained::Cancelled, refused] {
         let id = scene.start_reconnect().await?;
         let request = RefuseReconnect {
             reconnect_id: id.clone(),
-            error: error.to_owned(),
-            description: Some("the person said no".to_owned()),
-            redirect_uri: None,
+            why,
         };
         scene.device.api.call(&request).await?;
         scene.wait_over(&id, ReconnectState::Refused).await?;

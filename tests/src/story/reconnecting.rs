@@ -8,8 +8,8 @@ use protocol::id::{InboxId, ReconnectId};
 use protocol::reconnect::{Authorization, Exchange, Grant, sealing_context};
 use protocol::request::device::{CreateDevice, CreatePairing};
 use protocol::request::reconnect::{
-    ConfirmReconnect, GetReconnect, GrantReconnect, Reconnect, ReconnectState, RefuseReconnect,
-    StartReconnect,
+    ConfirmReconnect, GetReconnect, GrantReconnect, NothingObtained, Reconnect, ReconnectState,
+    RefuseReconnect, StartReconnect,
 };
 use protocol::sealed::RelayKey;
 use protocol::secret::Secret;
@@ -92,9 +92,10 @@ impl Device {
             Err(error) => {
                 let request = RefuseReconnect {
                     reconnect_id: id.clone(),
-                    error,
-                    description: None,
-                    redirect_uri: None,
+                    why: NothingObtained::Provider {
+                        error,
+                        description: None,
+                    },
                 };
                 self.api.call(&request).await?;
             }
@@ -173,7 +174,7 @@ async fn visit(
 ) -> Result<Result<Grant, String>> {
     // Without a browser nobody is signed in anywhere, so only the visit that asks can succeed.
     let visit = authorization
-        .attempts
+        .visits
         .iter()
         .find(|visit| visit.interactive)
         .context("no visit asks the person")?;

@@ -140,7 +140,7 @@ async fn as_device(stage: &Stage, line: &str, origin: Option<&str>) -> Result<Me
     let paired: Value = paired.json().await?;
     let text = |name: &str| paired[name].as_str().map(str::to_owned).context("a text");
     let (id, token) = (text("id")?, text("token")?);
-    let body = "{\"error\":\"cancelled\"}".to_owned();
+    let body = "{\"why\":{\"kind\":\"cancelled\"}}".to_owned();
     let met = ask(stage, line, &token, origin, body).await;
     let device_id = DeviceId::new(id);
     operator.call(&DeleteDevice { device_id }).await?;

@@ -104,6 +104,34 @@ pub(crate) static ROWS: &[Row] = &[
         words: "invalid type: string \"soon\", expected u64",
     },
     Row {
+        case: "field that does not exist, in the second of two steps",
+        how: How::Ask(Ask {
+            line: "POST /v1/campaigns",
+            who: Who::Operator,
+            host: None,
+            body: Content::Text(
+                "{\"name\":\"x\",\"inboxes\":[],\"steps\":[{\"subject\":\"Hi\",\"body\":\"Hello\"},{\"body\":\"Hello\",\"wait\":3}]}",
+            ),
+        }),
+        code: "422 invalid",
+        place: "field steps[1].wait",
+        words: "unknown field `wait`, expected one of `subject`, `body`, `wait_ms`, `literal`",
+    },
+    Row {
+        case: "port that is no number",
+        how: How::Ask(Ask {
+            line: "POST /v1/inboxes",
+            who: Who::Operator,
+            host: None,
+            body: Content::Text(
+                "{\"address\":\"eve@acme.example\",\"provider\":\"imap\",\"imap\":{\"host\":\"imap.acme.example\",\"port\":\"993\"}}",
+            ),
+        }),
+        code: "422 invalid",
+        place: "field imap.port",
+        words: "invalid type: string \"993\", expected u16",
+    },
+    Row {
         case: "malformed JSON",
         how: How::Ask(Ask {
             line: "POST /v1/inboxes",

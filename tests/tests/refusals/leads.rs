@@ -168,7 +168,7 @@ pub(crate) static ROWS: &[Row] = &[
         case: "template with a field that is not closed",
         how: How::Steps("[[steps]]\nsubject = \"Hi {{name\"\nbody = \"Hello\"\n"),
         code: "exit 1",
-        place: "field steps.0.subject",
+        place: "field steps[0].subject",
         words: "a field is opened with {{ and not closed with }}: found \"name\" after it",
     },
     Row {
@@ -189,14 +189,14 @@ pub(crate) static ROWS: &[Row] = &[
         case: "template with the field of another tool",
         how: How::Steps("[[steps]]\nsubject = \"Hi\"\nbody = \"Hi [First Name]\"\n"),
         code: "exit 1",
-        place: "field steps.0.body",
+        place: "field steps[0].body",
         words: "step 1, body, line 1: \"[First Name]\" would be sent as it stands: write {{first_name}} for the cell of that column; where that is meant, set literal = true for this step",
     },
     Row {
         case: "step without a text",
         how: How::Steps("[[steps]]\nsubject = \"Hi\"\nbody = \"Hello\"\n[[steps]]\nbody = \"\"\n"),
         code: "exit 1",
-        place: "field steps.1.body",
+        place: "field steps[1].body",
         words: "expected a text, found nothing",
     },
     Row {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::ready;
 
-use protocol::reconnect::Attempt;
+use protocol::reconnect::VisitPlan;
 
 use super::*;
 
@@ -19,7 +19,7 @@ fn authorization(names_issuer: bool, exchange: Exchange) -> Authorization {
         client_id: "unpause".to_owned(),
         scopes: vec!["openid".to_owned(), "mail.send".to_owned()],
         login_hint: "jane@acme.example".to_owned(),
-        attempts: vec![Attempt {
+        visits: vec![VisitPlan {
             interactive: true,
             parameters: vec![("prompt".to_owned(), "consent".to_owned())],
         }],

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use protocol::cause::Cause;
+use protocol::delivery::StateName;
 use protocol::request::campaign::GetCampaign;
 use protocol::request::delivery::{Delivery, ListDeliveries, PutBackDeliveries};
 
@@ -20,10 +21,10 @@ pub(super) async fn describe_nothing(
     let campaign_id = asked.campaign_id.clone();
     let campaign = client.call(&GetCampaign { campaign_id }).await?;
     let mut there = Vec::new();
-    for state in ["rejected", "bounced"] {
+    for state in [StateName::Rejected, StateName::Bounced] {
         let request = ListDeliveries {
             campaign_id: asked.campaign_id.clone(),
-            state: Some(state.to_owned()),
+            state: Some(state),
             limit: Some(LOOKED_AT),
             after: None,
         };

@@ -10,8 +10,8 @@ use protocol::id::ReconnectId;
 use protocol::reconnect::{Authorization, Grant};
 use protocol::request::inbox::Inbox;
 use protocol::request::reconnect::{
-    GetReceipt, GetReconnect, HostReconnect, Reconnect, ReconnectState, RefuseReconnect,
-    StartReconnect, StartedReconnect,
+    GetReceipt, GetReconnect, HostReconnect, NothingObtained, Reconnect, ReconnectState,
+    RefuseReconnect, StartReconnect, StartedReconnect,
 };
 use protocol::secret::Secret;
 use protocol::visit::Answer;
@@ -210,7 +210,8 @@ impl Terminal<'_> {
                 Ok(Method::Page)
             }
             Waited::Answered(Answer::Refused { error, description }) => {
-                self.refuse(&reconnect.id, error, description).await?;
+                let why = NothingObtained::Provider { error, description };
+                self.refuse(&reconnect.id, why).await?;
                 Ok(Method::Page)
             }
             Waited::Answered(Answer::OtherIssuer { found }) => Err(ReconnectError::OtherIssuer {
@@ -219,13 +220,10 @@ impl Terminal<'_> {
             }),
             Waited::Interrupted => {
                 // Perhaps the provider showed a page from which nobody comes back.
-                let closed = RefuseReconnect {
-                    reconnect_id: reconnect.id.clone(),
-                    error: RefuseReconnect::CLOSED.to_owned(),
-                    description: None,
+                let why = NothingObtained::Closed {
                     redirect_uri: Some(visit.redirect_uri().to_owned()),
                 };
-                self.client.call(&closed).await?;
+                self.refuse(&reconnect.id, why).await?;
                 Ok(Method::Page)
             }
             Waited::Elsewhere => Ok(Method::Other),
@@ -267,39 +265,34 @@ impl Terminal<'_> {
         };
         match said {
             Said::Oauth(reply) if reply.error.is_some() => {
-                let error = reply.error.unwrap_or_default();
-                self.refuse(&reconnect.id, error, Some(reply.description))
-                    .await?;
+                let why = NothingObtained::Provider {
+                    error: reply.error.unwrap_or_default(),
+                    description: Some(reply.description),
+                };
+                self.refuse(&reconnect.id, why).await?;
                 Ok(())
             }
             said => Err(ReconnectError::Provider { said }),
         }
     }
 
-    async fn refuse(
-        &self,
-        id: &ReconnectId,
-        error: String,
-        description: Option<String>,
-    ) -> Result<Reconnect, ApiError> {
+    async fn refuse(&self, id: &ReconnectId, why: NothingObtained) -> Result<Reconnect, ApiError> {
         self.client
             .call(&RefuseReconnect {
                 reconnect_id: id.clone(),
-                error,
-                description,
-                redirect_uri: None,
+                why,
             })
             .await
     }
 
     /// Ends what cannot be finished here, so that the next click starts anew.
     async fn give_up(&self, id: &ReconnectId, why: &ReconnectError) -> Result<(), ReconnectError> {
-        let word = match why {
-            ReconnectError::OtherIssuer { .. } => RefuseReconnect::MIXED_UP,
-            _ => RefuseReconnect::CANCELLED,
+        let told = match why {
+            ReconnectError::OtherIssuer { .. } => NothingObtained::MixedUp,
+            _ => NothingObtained::Cancelled,
         };
         // It may be over already, or the relay gone: what ended it here is what matters.
-        if let Ok(reconnect) = self.refuse(id, word.to_owned(), None).await {
+        if let Ok(reconnect) = self.refuse(id, told).await {
             self.printer.for_programs(&reconnect)?;
         }
         Ok(())
@@ -340,8 +333,8 @@ impl Terminal<'_> {
                     if reconnect.state != ReconnectState::Started {
                         return Err(ReconnectError::Unwatched { reconnect: id });
                     }
-                    self.refuse(&id, RefuseReconnect::CLOSED.to_owned(), None)
-                        .await?;
+                    let why = NothingObtained::Closed { redirect_uri: None };
+                    self.refuse(&id, why).await?;
                 }
             }
         };

@@ -107,9 +107,7 @@ pub(super) async fn claim_in(
         lease_until: claim.lease_until,
         attempt,
     };
-    let state = state_from(&row)?
-        .apply(event)
-        .map_err(|refused| StoreError::Conflict(refused.to_string()))?;
+    let state = state_from(&row)?.apply(event)?;
     let lead = LeadId::new(text(&row, "lead_id")?);
     let step = number(&row, "step")?;
     let named = Named {

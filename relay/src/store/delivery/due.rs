@@ -6,9 +6,7 @@ use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 
 use super::super::clocks::{Moment, Pair, list_pairs};
-use super::super::lead::SLICE;
 use super::super::{Store, StoreError, number_or_null, standing};
-use super::RANK;
 
 impl Store {
     /// When the next delivery of an inbox may be tried, as things stand; `None` when nothing waits in a campaign that
@@ -30,24 +28,7 @@ impl Store {
     /// that has rested run. Answers how many deliveries.
     pub async fn wake_rested(&self, inbox: &InboxId, now: Timestamp) -> Result<u64, StoreError> {
         let now = self.moment(now);
-        let mut n_woken = 0;
-        // In slices.
-        loop {
-            let done = sqlx::query(sqlx::AssertSqlSafe(format!(
-                "UPDATE deliveries SET rest_until_ms = NULL, rest_until_r_ms = NULL, rank = {RANK} \
-                 WHERE id IN (SELECT r.id FROM deliveries r WHERE r.inbox_id = $1 AND r.rest_until_r_ms IS NOT NULL \
-                 AND r.rest_until_r_ms <= $2 ORDER BY r.rest_until_r_ms LIMIT $3)"
-            )))
-            .bind(inbox.to_string())
-            .bind(now.r_ms)
-            .bind(i64::try_from(SLICE).unwrap_or(i64::MAX))
-            .execute(&self.writer)
-            .await?;
-            n_woken += done.rows_affected();
-            if done.rows_affected() < SLICE as u64 {
-                break;
-            }
-        }
+        let n_woken = super::many::rest(&self.writer, inbox, now).await?;
         let mut tx = self.begin().await?;
         standing::wake(&mut tx, inbox, now).await?;
         tx.commit().await?;

@@ -1,6 +1,6 @@
 //! How deliveries are shown: with their lead's address, and with the instant at which each can leave as things stand.
 
-use protocol::delivery::State;
+use protocol::delivery::{State, StateName};
 use protocol::id::{CampaignId, DeliveryId, LeadId};
 use protocol::request::delivery::Delivery;
 use sqlx::any::AnyRow;
@@ -17,7 +17,7 @@ impl Store {
     pub async fn list_deliveries(
         &self,
         campaign: &CampaignId,
-        state: Option<&str>,
+        state: Option<StateName>,
         limit: u32,
     ) -> Result<Vec<Delivery>, StoreError> {
         self.list_deliveries_behind(campaign, state, (i64::MIN, 0), limit)
@@ -28,7 +28,7 @@ impl Store {
     pub async fn list_deliveries_after(
         &self,
         campaign: &CampaignId,
-        state: Option<&str>,
+        state: Option<StateName>,
         after: &DeliveryId,
         limit: u32,
     ) -> Result<Vec<Delivery>, StoreError> {
@@ -47,7 +47,7 @@ impl Store {
     async fn list_deliveries_behind(
         &self,
         campaign: &CampaignId,
-        state: Option<&str>,
+        state: Option<StateName>,
         (place, step): (i64, i64),
         limit: u32,
     ) -> Result<Vec<Delivery>, StoreError> {
@@ -61,7 +61,7 @@ impl Store {
         .bind(step)
         .bind(i64::from(limit.min(LIST_AT_MOST)));
         let query = match state {
-            Some(state) => query.bind(state.to_owned()),
+            Some(state) => query.bind(state.as_str()),
             None => query,
         };
         let rows = query.fetch_all(&self.reader).await?;

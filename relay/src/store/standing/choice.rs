@@ -14,7 +14,7 @@ use super::super::clocks::{Moment, Pair, list_pairs, put_queues};
 use super::super::delivery::{Claim, find_due};
 use super::super::{StoreError, number, text, text_or_null};
 use super::{
-    apply, blocked_until, domain_of, from_row, list_open_doubts, put, set_held, settle_rest,
+    apply, blocked_until, domain_of, from_row, list_open_doubts, note_rest, put, set_held,
 };
 use crate::record::{Class, Queue, Turn};
 
@@ -61,7 +61,7 @@ pub(in crate::store) async fn choose(
     let served = number(row, "served")?;
     let mut standing = from_row(row)?;
     let did_rest = number(row, "standing_rests")? != 0;
-    settle_rest(tx, &claim.inbox, &standing, did_rest, now).await?;
+    note_rest(tx, &claim.inbox, &standing, did_rest, now).await?;
     for _ in 0..CHANGES_AT_MOST {
         let pairs = list_pairs(tx, &claim.inbox).await?;
         if !pairs.iter().any(|pair| pair.clock.runs()) {

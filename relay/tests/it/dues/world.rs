@@ -451,7 +451,7 @@ impl World {
             .await
             .unwrap();
         if let Some(decision) = decision {
-            store.decide_delivery(&id, decision, now).await.unwrap();
+            store.record_decision(&id, decision, now).await.unwrap();
         }
         match nth {
             0 => {
@@ -482,7 +482,7 @@ impl World {
         let events = std::iter::once(failed).chain((0..CONFIRMATIONS).map(|_| probed()));
         for event in events {
             self.store()
-                .decide_connection(&id, event, self.now(), PATIENCE)
+                .move_connection(&id, event, self.now(), PATIENCE)
                 .await
                 .unwrap();
         }

@@ -26,7 +26,7 @@ fn requests(relay: &Relay, token: &str) -> [RequestBuilder; 2] {
         relay.post(
             "/v1/reconnects/rec_x/refuse",
             token,
-            &json!({ "error": "cancelled" }),
+            &json!({ "why": { "kind": "cancelled" } }),
         ),
     ]
 }

@@ -23,7 +23,7 @@ impl World {
             return;
         }
         let event = Event::Failed(evidence);
-        self.decide_connection(inbox, event).await;
+        self.move_connection(inbox, event).await;
     }
 
     pub(crate) async fn probe(&self, inbox: usize, passes: bool) {
@@ -33,12 +33,12 @@ impl World {
             ..Probes::default()
         };
         let event = Event::Probed(Box::new(probes));
-        self.decide_connection(inbox, event).await;
+        self.move_connection(inbox, event).await;
     }
 
-    pub(super) async fn decide_connection(&self, inbox: usize, event: Event) {
+    pub(super) async fn move_connection(&self, inbox: usize, event: Event) {
         self.store()
-            .decide_connection(&self.inboxes[inbox], event, self.now, PATIENCE)
+            .move_connection(&self.inboxes[inbox], event, self.now, PATIENCE)
             .await
             .unwrap();
     }

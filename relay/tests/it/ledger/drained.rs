@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use protocol::campaign::State as CampaignState;
 use protocol::connection::Connection;
-use protocol::delivery::{Decision, State};
+use protocol::delivery::{Decision, State, StateName};
 
 use super::server::Fate;
 use super::world::World;
@@ -49,7 +49,7 @@ impl World {
         }
         let unsettled = self
             .store()
-            .list_deliveries(&self.campaign, Some("unsettled"), 100)
+            .list_deliveries(&self.campaign, Some(StateName::Unsettled), 100)
             .await
             .unwrap();
         for row in unsettled {

@@ -2,7 +2,7 @@
 
 use protocol::campaign::{PausedBy, State};
 use protocol::cause::Cause;
-use protocol::delivery::Decision;
+use protocol::delivery::{Decision, StateName};
 use protocol::evidence::Stage;
 use protocol::standing::{Alike, Refusal, Remote};
 use relay::store::StoreError;
@@ -33,7 +33,7 @@ impl World {
     pub(crate) async fn decide(&mut self, nth: usize, decision: Decision) {
         let unsettled = self
             .store()
-            .list_deliveries(&self.campaign, Some("unsettled"), 100)
+            .list_deliveries(&self.campaign, Some(StateName::Unsettled), 100)
             .await
             .unwrap();
         let Some(idx) = nth.checked_rem(unsettled.len()) else {
@@ -50,7 +50,7 @@ impl World {
             }
         }
         self.store()
-            .decide_delivery(&id, decision, self.now)
+            .record_decision(&id, decision, self.now)
             .await
             .unwrap();
     }

@@ -102,7 +102,13 @@ async fn whoever_is_not_meant_leaves_nothing_and_a_restart_asks_again() {
     relay.kill();
     let relay = ground.start().await;
     let path = format!("/v1/reconnects/{id}/refuse");
-    let (status, answer) = post(&ground, &relay, &path, json!({"error": "cancelled"})).await;
+    let (status, answer) = post(
+        &ground,
+        &relay,
+        &path,
+        json!({"why": {"kind": "cancelled"}}),
+    )
+    .await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     assert_eq!(answer["cause"], "wrong_identity", "{answer}");
     assert_eq!(answer["evidence"], format!("signed in as {JOHN}"));

@@ -35,7 +35,7 @@ async fn a_page_that_was_closed_is_told_from_an_address_that_the_provider_does_n
     let ground = Ground::new(Client::Public).await;
     let relay = ground.start().await;
     relay.add_inbox(Duration::ZERO).await;
-    let closed = |address: &str| json!({"error": "closed", "redirect_uri": address});
+    let closed = |address: &str| json!({"why": {"kind": "closed", "redirect_uri": address}});
 
     let unknown = "https://abc.chromiumapp.example/oauth/sandbox";
     let answer = refuse(&ground, &relay, closed(unknown)).await;
@@ -47,7 +47,7 @@ async fn a_page_that_was_closed_is_told_from_an_address_that_the_provider_does_n
     assert!(evidence.contains("redirect_uri_mismatch"), "{evidence}");
 
     let known = "https://abcdefghijklmnopabcdefghijklmnop.chromiumapp.org/oauth/sandbox";
-    for body in [closed(known), json!({"error": "closed"})] {
+    for body in [closed(known), json!({"why": {"kind": "closed"}})] {
         let answer = refuse(&ground, &relay, body).await;
         assert_eq!(answer["cause"], "cancelled", "{answer}");
     }
@@ -73,8 +73,6 @@ async fn what_whoever_showed_the_page_tells_becomes_a_cause() {
     let relay = ground.start().await;
     relay.add_inbox(Duration::ZERO).await;
     for (error, description, cause) in [
-        ("cancelled", "", "cancelled"),
-        ("mixed_up", "", "mixed_up"),
         ("access_denied", "", "consent_refused"),
         ("access_denied", "AADSTS65004: declined", "admin_approval"),
         ("invalid_client", "", "app_misconfigured"),
@@ -82,9 +80,17 @@ async fn what_whoever_showed_the_page_tells_becomes_a_cause() {
         // The answer of a token endpoint to a public client's browser.
         ("invalid_grant", "the code is not good", "code_refused"),
     ] {
-        let body = json!({"error": error, "description": description});
-        let answer = refuse(&ground, &relay, body).await;
+        let why = json!({"kind": "provider", "error": error, "description": description});
+        let answer = refuse(&ground, &relay, json!({"why": why})).await;
         assert_eq!(answer["cause"], cause, "{error}: {answer}");
+    }
+    for word in ["cancelled", "mixed_up"] {
+        let answer = refuse(&ground, &relay, json!({"why": {"kind": word}})).await;
+        assert_eq!(answer["cause"], word, "{answer}");
+        // A provider that says the same is not taken for one of us.
+        let why = json!({"kind": "provider", "error": word});
+        let answer = refuse(&ground, &relay, json!({"why": why})).await;
+        assert_ne!(answer["cause"], word, "{answer}");
     }
     relay.stop().await;
 }

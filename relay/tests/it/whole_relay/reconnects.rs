@@ -129,3 +129,54 @@ async fn a_refused_reconnect_of_a_working_inbox_does_not_stop_it() {
     .await;
     relay.stop().await;
 }
+
+#[tokio::test]
+async fn an_inbox_tells_how_its_connection_changed() {
+    let ground = Ground::new(Client::Public).await;
+    let relay = ground.start().await;
+    let inbox = relay.add_inbox(Duration::ZERO).await;
+    let first = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
+    assert!(matches!(relay.outcome(&first).await, State::Resumed { .. }));
+    let campaign = relay.start_campaign(&inbox, &["ann@a.example"], 1).await;
+    wait_for("the inbox to send", async || {
+        let accepted = relay.list(&campaign, Some("accepted")).await;
+        (accepted.len() == 1).then_some(())
+    })
+    .await;
+    ground.sandbox.control().revoke(JANE).unwrap();
+    relay.start_campaign(&inbox, &["bob@b.example"], 1).await;
+    wait_for("the loss", async || {
+        let connection = relay.inbox(&inbox).await.connection;
+        matches!(connection, Connection::Disconnected { .. }).then_some(())
+    })
+    .await;
+
+    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
+    let ask = async |id: &str| -> Value {
+        let url = relay.url(&format!("/v1/inboxes/{id}/changes"));
+        let asked = browser().get(url).bearer_auth(&operator);
+        asked.send().await.unwrap().json().await.unwrap()
+    };
+    let told = ask(&inbox.to_string()).await;
+    let changes = told["changes"].as_array().unwrap();
+    let seen: Vec<_> = changes
+        .iter()
+        .map(|change| (change["state"].as_str().unwrap(), change.get("cause")))
+        .collect();
+    let ended = json!("permission_ended");
+    assert_eq!(
+        seen.first(),
+        Some(&("disconnected", Some(&ended))),
+        "{told}"
+    );
+    assert_eq!(seen.last(), Some(&("connected", None)), "{told}");
+    assert!((2..=3).contains(&seen.len()), "{told}");
+    let times: Vec<_> = changes.iter().map(|change| change["at"].as_str()).collect();
+    assert!(
+        times.is_sorted_by(|later, earlier| later >= earlier),
+        "{told}"
+    );
+    let unknown = ask("inb_nowhere").await;
+    assert_eq!(unknown["code"], "not_found");
+    relay.stop().await;
+}

@@ -161,7 +161,7 @@ async fn doubts_are_at_most_two_and_a_person_decides_them_at_once() {
     .await;
     control.trouble_account(JANE, None);
     let moved = store
-        .decide_deliveries(&campaign, Decision::Leave, now)
+        .record_decisions(&campaign, Decision::Leave, now)
         .await
         .unwrap();
     assert_eq!(moved, 2);

@@ -135,7 +135,7 @@ async fn what_nothing_shows_is_held_for_a_person_who_says_what_was_sent() {
     for (lead, decision) in [(LEADS[1], Decision::Leave), (LEADS[2], Decision::SendAgain)] {
         let one = held.iter().find(|one| one.to.as_str() == lead).unwrap();
         app.store
-            .decide_delivery(&one.id, decision, app.clock.now())
+            .record_decision(&one.id, decision, app.clock.now())
             .await
             .unwrap();
     }
@@ -224,7 +224,7 @@ async fn a_draft_that_may_have_been_started_is_held_when_it_is_started() {
     let (app, again) = (relay.app(), Decision::SendAgain);
     let now = app.clock.now();
     app.store
-        .decide_delivery(&sent.id, again, now)
+        .record_decision(&sent.id, again, now)
         .await
         .unwrap();
     app.bell.wake_inboxes();

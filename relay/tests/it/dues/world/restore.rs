@@ -192,7 +192,7 @@ impl World {
         };
         let id = self.find_id(place).await;
         self.store()
-            .decide_delivery(&id, decision, self.now())
+            .record_decision(&id, decision, self.now())
             .await
             .unwrap();
         if !has_arrived {

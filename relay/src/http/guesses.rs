@@ -16,9 +16,9 @@ const WINDOW: Duration = Duration::from_mins(1);
 
 /// The failures of the last minute, by address.
 #[derive(Debug, Default)]
-pub(super) struct Attempts(Mutex<BTreeMap<IpAddr, Vec<Timestamp>>>);
+pub(super) struct Guesses(Mutex<BTreeMap<IpAddr, Vec<Timestamp>>>);
 
-impl Attempts {
+impl Guesses {
     /// Refuses an address that was wrong too often.
     pub(super) fn check(&self, peer: IpAddr, now: Timestamp) -> Result<(), Problem> {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -51,19 +51,19 @@ mod tests {
 
     #[test]
     fn ten_failures_close_the_door_for_a_minute_to_that_address_alone() {
-        let attempts = Attempts::default();
-        let [guesser, other] = [1, 2].map(|last| IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)));
+        let guesses = Guesses::default();
+        let [stranger, other] = [1, 2].map(|last| IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)));
         for second in 0..10 {
             let now = Timestamp::from_ms(second * 1_000);
-            assert!(attempts.check(guesser, now).is_ok(), "{second}");
-            attempts.note_failure(guesser, now);
+            assert!(guesses.check(stranger, now).is_ok(), "{second}");
+            guesses.note_failure(stranger, now);
         }
         let now = Timestamp::from_ms(10_000);
         assert_eq!(
-            attempts.check(guesser, now).unwrap_err().code,
+            guesses.check(stranger, now).unwrap_err().code,
             Code::TooManyRequests
         );
-        assert!(attempts.check(other, now).is_ok());
-        assert!(attempts.check(guesser, Timestamp::from_ms(60_000)).is_ok());
+        assert!(guesses.check(other, now).is_ok());
+        assert!(guesses.check(stranger, Timestamp::from_ms(60_000)).is_ok());
     }
 }

@@ -1,0 +1,66 @@
+//! What a caller is told who asked for what the present state does not allow: why, and what to do.
+
+use protocol::campaign::{PausedBy, State};
+
+use crate::store::conflict::Conflict;
+
+/// The words.
+pub(super) fn tell(conflict: &Conflict) -> String {
+    match conflict {
+        Conflict::AddressTaken { address } => format!("there is an inbox {address} already"),
+        Conflict::Importing => {
+            "leads are being added to this campaign, or it is being started: wait for that to end"
+                .to_owned()
+        }
+        Conflict::NotADraft { state } => format!(
+            "leads can be added to a draft only, and this campaign is {state}: make another campaign for them"
+        ),
+        Conflict::Campaign { refused, status } => format!("{refused}: {}", advise(status)),
+        Conflict::Delivery(refused) => refused.to_string(),
+        Conflict::Connected => {
+            "this inbox is connected, so its servers are right: they can be changed once it is not".to_owned()
+        }
+        Conflict::Proving => {
+            "a sign-in for this inbox is being proved: wait until that reconnect is over".to_owned()
+        }
+        Conflict::InCampaigns { named, n } => {
+            let mut names: Vec<_> = named
+                .iter()
+                .map(|(name, id)| format!("{name:?} ({id})"))
+                .collect();
+            if *n > names.len() {
+                names.push(format!("and {} more", n - names.len()));
+            }
+            format!(
+                "campaigns have this inbox: {}; what was sent through it is kept with them, so it stays",
+                names.join(", ")
+            )
+        }
+        Conflict::SentThrough => {
+            "messages were sent through this inbox, and who got them is known by it alone: it stays".to_owned()
+        }
+        Conflict::AsksNothing => {
+            "this inbox asks nothing: its mail is taken, or it still tries by itself".to_owned()
+        }
+    }
+}
+
+/// What a person can do about a campaign that cannot be told what it was told.
+fn advise(status: &State) -> String {
+    match status {
+        State::Draft => "start it first".to_owned(),
+        State::Running => "it sends by itself what is due; pause it to hold it".to_owned(),
+        State::Paused {
+            by: PausedBy::Person,
+            ..
+        } => "a person paused it; resume it".to_owned(),
+        State::Paused {
+            by: PausedBy::Cause { inbox, cause },
+            ..
+        } => format!(
+            "the inbox {inbox} was lost ({}); reconnect that inbox, and the campaign goes on by itself",
+            cause.code()
+        ),
+        State::Finished { .. } => "it is over; make another campaign".to_owned(),
+    }
+}

@@ -1,0 +1,53 @@
+//! What is well asked for and does not fit what stands in the database. The words for whoever asked are made where
+//! they are told.
+
+use protocol::id::CampaignId;
+use protocol::inbox::Address;
+use protocol::{campaign, delivery};
+
+/// What the present state does not allow, and what that state is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// Another inbox has this address, perhaps in other capital letters.
+    AddressTaken {
+        /// As it was asked for.
+        address: Address,
+    },
+    /// Leads are being added to the campaign, or it is being started.
+    Importing,
+    /// Leads are for drafts.
+    NotADraft {
+        /// The campaign's state.
+        state: &'static str,
+    },
+    /// The campaign's state does not take that.
+    Campaign {
+        /// What was refused.
+        refused: campaign::InvalidTransition,
+        /// Where the campaign stands.
+        status: campaign::State,
+    },
+    /// The delivery's state does not take that.
+    Delivery(delivery::InvalidTransition),
+    /// The servers of an inbox that is connected are right.
+    Connected,
+    /// A sign-in for the inbox is being proved.
+    Proving,
+    /// Campaigns have the inbox.
+    InCampaigns {
+        /// The first of them: name and id.
+        named: Vec<(String, CampaignId)>,
+        /// How many there are.
+        n: usize,
+    },
+    /// Messages that the database lacks were sent through the inbox.
+    SentThrough,
+    /// Nobody asked: the inbox's mail is taken, or it still tries by itself.
+    AsksNothing,
+}
+
+impl From<delivery::InvalidTransition> for Conflict {
+    fn from(refused: delivery::InvalidTransition) -> Self {
+        Self::Delivery(refused)
+    }
+}
