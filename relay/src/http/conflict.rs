@@ -18,7 +18,8 @@ pub(super) fn tell(conflict: &Conflict) -> String {
         Conflict::Campaign { refused, status } => format!("{refused}: {}", advise(status)),
         Conflict::Delivery(refused) => refused.to_string(),
         Conflict::Connected => {
-            "this inbox is connected, so its servers are right: they can be changed once it is not".to_owned()
+            "this inbox is connected, so its servers are right: they can be changed once it is not"
+                .to_owned()
         }
         Conflict::Proving => {
             "a sign-in for this inbox is being proved: wait until that reconnect is over".to_owned()
@@ -37,7 +38,8 @@ pub(super) fn tell(conflict: &Conflict) -> String {
             )
         }
         Conflict::SentThrough => {
-            "messages were sent through this inbox, and who got them is known by it alone: it stays".to_owned()
+            "messages were sent through this inbox, and who got them is known by it alone: it stays"
+                .to_owned()
         }
         Conflict::AsksNothing => {
             "this inbox asks nothing: its mail is taken, or it still tries by itself".to_owned()

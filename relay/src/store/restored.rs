@@ -78,6 +78,7 @@ pub struct Taken {
 
 impl Taken {
     /// What two parts of a folder told.
+    #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
             found: self.found + other.found,
@@ -673,7 +674,8 @@ async fn accept_match(
         let state = text(&row, "state")?;
         let is_anew = number(&row, "resends")? < found.resends;
         // What came back was sent anew only where its copy is another message's.
-        if !takes_copy(&state) && !(state == "bounced" && is_anew) {
+        let is_taken = takes_copy(&state) || state == "bounced" && is_anew;
+        if !is_taken {
             return Ok(false);
         }
         if is_anew {

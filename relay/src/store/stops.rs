@@ -331,8 +331,8 @@ mod tests {
         assert_eq!(read(&path).unwrap(), []);
         stops.path.set(path.clone()).unwrap();
         stops.append(&[line(1), line(2)]).unwrap();
-        stops.append(&[revived.clone()]).unwrap();
-        stops.append(&[said.clone()]).unwrap();
+        stops.append(std::slice::from_ref(&revived)).unwrap();
+        stops.append(std::slice::from_ref(&said)).unwrap();
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();

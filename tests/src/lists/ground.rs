@@ -254,7 +254,11 @@ impl Ground {
                 ..Answer::default()
             },
         };
-        let found = self.store.find_answered(&self.inbox, &answer, now).await?;
+        let own = "jane@acme.example".parse()?;
+        let found = self
+            .store
+            .find_answered(&self.inbox, &own, &answer, now)
+            .await?;
         if let Some(addressed) = found {
             self.store.note_reply(&addressed, now).await?;
         }

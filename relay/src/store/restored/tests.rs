@@ -125,9 +125,10 @@ async fn what_is_not_to_be_sent_any_more_counts_as_sent_where_a_later_copy_shows
     };
     for (place, case) in cases.iter().enumerate() {
         let (lead, state) = (case.lead, case.state);
-        let message_id = match case.was_attempted {
-            true => format!("'{}@acme.example'", tag(lead, 0)),
-            false => "NULL".to_owned(),
+        let message_id = if case.was_attempted {
+            format!("'{}@acme.example'", tag(lead, 0))
+        } else {
+            "NULL".to_owned()
         };
         for row in [
             format!(
