@@ -243,7 +243,7 @@ pub enum Event {
     },
     /// The lead is not to be written to any more.
     Suppressed(Suppression),
-    /// It has rested, by whichever clock: it waits for its turn again.
+    /// It has rested, by what was lived: it waits for its turn again.
     Rested,
     /// The clock had run ahead when it was written: nothing of it lies later than it can.
     SetBack(Latest),

@@ -20,8 +20,11 @@ const FORGOTTEN_AFTER: Duration = Duration::from_hours(3);
 /// What an inbox fails with, from the first failure until something of the kind works again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failing {
-    /// What was met last.
+    /// What was met last of the party that fails longest.
     pub evidence: Evidence,
+    /// When anything was met last; `None` where it is when that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub met_at: Option<Timestamp>,
     /// When the first failure was met.
     pub since: Timestamp,
     /// What people were told of it last.
@@ -53,7 +56,7 @@ pub enum Worked {
 impl Failing {
     /// What is known after one more failure at `now`; `something_waits`: a message would leave if it worked. Answers
     /// also what people are told now, each once. While one party fails, what another one meets in passing hides
-    /// nothing of it.
+    /// nothing of it; what has not failed for an hour gives way to what has.
     pub fn note(
         before: Option<Self>,
         evidence: Evidence,
@@ -62,13 +65,19 @@ impl Failing {
     ) -> (Self, Option<Stall>) {
         let before = before.filter(|before| !before.is_forgotten(now));
         let evidence = match &before {
-            Some(before) if before.evidence.party != evidence.party => before.evidence.clone(),
+            Some(before)
+                if before.evidence.party != evidence.party
+                    && now.since(before.evidence.seen_at) <= TOLD_AFTER =>
+            {
+                before.evidence.clone()
+            }
             _ => evidence,
         };
         let mut failing = Self {
             since: before.as_ref().map_or(now, |before| before.since),
             told: before.and_then(|before| before.told),
             evidence,
+            met_at: Some(now),
         };
         let stall = failing.stall(something_waits, now);
         let is_news = stall > failing.told;
@@ -81,7 +90,7 @@ impl Failing {
     /// The same failure, which still lasts at `now` although nothing met it again.
     #[must_use]
     pub fn seen_again(mut self, now: Timestamp) -> Self {
-        self.evidence.seen_at = now;
+        self.met_at = Some(now);
         self
     }
 
@@ -115,7 +124,8 @@ impl Failing {
     }
 
     fn is_forgotten(&self, now: Timestamp) -> bool {
-        now.since(self.evidence.seen_at) > FORGOTTEN_AFTER
+        let met_at = self.met_at.max(Some(self.evidence.seen_at));
+        met_at.is_none_or(|met_at| now.since(met_at) > FORGOTTEN_AFTER)
     }
 
     /// What people are told of it, with the likely cause. After an hour nobody has to act; after a day somebody has to

@@ -187,3 +187,30 @@ fn a_hiccup_of_one_server_hides_nothing_of_the_other() {
     }
     assert_eq!(told, [(60, Stall::Waits, Party::Smtp)]);
 }
+
+/// Both servers went away at once, and only the one that is asked first is met again: for a day, with its words.
+#[test]
+fn what_is_met_instead_keeps_the_beginning() {
+    let mut failing: Option<Failing> = None;
+    let mut told = Vec::new();
+    for hour in 0..=24_u32 {
+        let now = START + Duration::from_hours(1) * hour;
+        let (party, stage, said) = if hour == 0 {
+            smtp(Stage::Greeting, 421, "not now")
+        } else {
+            no_way(IoFault::Closed)
+        };
+        let met = evidence(party, stage, said, now);
+        let (after, news) = Failing::note(failing.take(), met, true, now);
+        told.extend(news.map(|news| (hour, news, after.evidence.party)));
+        assert_eq!(after.since, START);
+        failing = Some(after);
+    }
+    assert_eq!(
+        told,
+        [
+            (1, Stall::Waits, Party::Smtp),
+            (24, Stall::Asks, Party::Imap)
+        ]
+    );
+}

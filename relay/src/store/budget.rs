@@ -288,7 +288,7 @@ mod tests {
         let store = Store::open(&path, &clock).await.unwrap();
         clock.advance(Duration::from_secs(20));
         let mut tx = store.begin().await.unwrap();
-        super::super::inbox::note_tried(&mut tx, &jane, store.moment(clock.now()))
+        crate::store::inbox::note_tried(&mut tx, &jane, store.moment(clock.now()))
             .await
             .unwrap();
         tx.commit().await.unwrap();

@@ -25,10 +25,12 @@ const LARGE: &[&str] = &[
     "transitions",
 ];
 
-/// Partial indexes that hold what is under way, or was never carried over, and nothing else: going through one of them
-/// goes through that alone.
+/// Partial indexes that hold what is under way, what was put off, or what was never carried over, and nothing else: going
+/// through one of them goes through that alone.
 const SMALL: &[&str] = &[
     "deliveries_attempting",
+    "deliveries_resting",
+    "deliveries_resting_by_life",
     "receipts_old",
     "reconnects_one_open",
 ];

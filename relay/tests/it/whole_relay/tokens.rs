@@ -35,7 +35,11 @@ async fn connect(ground: &Ground, relay: &Relay) -> InboxId {
     inbox
 }
 
-async fn wait_until_read(relay: &Relay, inbox: &InboxId) {
+/// Longer than copies of what was sent before are waited for at a start.
+const COPIES_WITHIN: Duration = Duration::from_secs(4);
+
+async fn wait_until_read(ground: &Ground, relay: &Relay, inbox: &InboxId) {
+    ground.clock.advance(COPIES_WITHIN);
     wait_for("the inbox to be read", async || {
         (!relay.inbox(inbox).await.gap_open).then_some(())
     })
@@ -53,14 +57,14 @@ async fn an_access_token_is_replaced_ahead_of_its_end_and_each_rotated_token_is_
         let ground = ground(client).await;
         let mut relay = ground.start().await;
         let inbox = connect(&ground, &relay).await;
-        wait_until_read(&relay, &inbox).await;
+        wait_until_read(&ground, &relay, &inbox).await;
         assert_eq!(n_refreshes(&ground), 1, "the reconnect's own proof");
         for round in 1..=4 {
             // Still good at the server: the relay does not wait for a refusal.
             relay.stop().await;
             ground.clock.advance(TOKEN_FOR / 2 + Duration::from_secs(1));
             relay = ground.start().await;
-            wait_until_read(&relay, &inbox).await;
+            wait_until_read(&ground, &relay, &inbox).await;
             assert_eq!(n_refreshes(&ground), 1 + round);
         }
         // A refresh token that was used before would have ended the grant (RFC 9700 §4.14.2).
@@ -79,7 +83,7 @@ async fn an_access_token_that_lives_is_not_replaced() {
     relay.stop().await;
     ground.clock.advance(TOKEN_FOR / 10);
     let relay = ground.start().await;
-    wait_until_read(&relay, &inbox).await;
+    wait_until_read(&ground, &relay, &inbox).await;
     assert_eq!(n_refreshes(&ground), 1);
     relay.stop().await;
 }
@@ -109,7 +113,7 @@ async fn two_refreshes_of_an_inbox_are_never_under_way_at_once() {
         .claim_refresh(&inbox, now, now + Duration::from_mins(1));
     assert!(!second.await.unwrap(), "the right to refresh is taken");
     held.release();
-    wait_until_read(&relay, &inbox).await;
+    wait_until_read(&ground, &relay, &inbox).await;
     let mut n_requests = 0;
     while let Ok(event) = events.try_recv() {
         n_requests += u32::from(event.point == REFRESH);
@@ -136,7 +140,7 @@ async fn a_refresh_that_ends_after_a_reconnect_does_not_replace_the_newer_creden
     assert!(matches!(outcome, State::Resumed { .. }), "{outcome:?}");
     let newer = refresh_token(&relay, &inbox).await;
     held.release();
-    wait_until_read(&relay, &inbox).await;
+    wait_until_read(&ground, &relay, &inbox).await;
     wait_for("the late refresh to end", async || {
         (control.grants(JANE)[0].n_refreshes == 2).then_some(())
     })
@@ -144,7 +148,7 @@ async fn a_refresh_that_ends_after_a_reconnect_does_not_replace_the_newer_creden
     // Stopping waits for what the inbox's task is at.
     relay.stop().await;
     let relay = ground.start().await;
-    wait_until_read(&relay, &inbox).await;
+    wait_until_read(&ground, &relay, &inbox).await;
     assert!(
         newer == refresh_token(&relay, &inbox).await,
         "the late refresh replaced the newer token"
@@ -183,7 +187,7 @@ async fn a_rotated_token_outlives_a_database_that_is_busy() {
 
     ground.clock.advance(TOKEN_FOR);
     let relay = ground.start().await;
-    wait_until_read(&relay, &inbox).await;
+    wait_until_read(&ground, &relay, &inbox).await;
     assert!(control.grants(JANE)[0].live, "a token was used twice");
     relay.stop().await;
 }

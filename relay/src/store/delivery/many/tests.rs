@@ -342,11 +342,9 @@ impl World {
     }
 }
 
-/// By whichever clock.
+/// By what was lived.
 fn has_rested(row: &Seen, r_ms: i64) -> bool {
-    let by_wall = matches!(row.state, State::Deferred { rest_until, .. }
-        if rest_until != State::RESTED && rest_until <= NOW);
-    by_wall || row.rest_until_r_ms.is_some_and(|until| until <= r_ms)
+    row.rest_until_r_ms.is_some_and(|until| until <= r_ms)
 }
 
 /// Whether every step before was accepted.
