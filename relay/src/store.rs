@@ -235,7 +235,6 @@ impl Store {
             importing: Arc::default(),
             _lock: Arc::new(lock),
         };
-        store.bridge_absence().await.map_err(sql)?;
         store.carry_clocks_over().await.map_err(sql)?;
         store.carry_receipts_over().await.map_err(sql)?;
         Ok(store)

@@ -275,6 +275,7 @@ mod tests {
         let jane = InboxId::new("jane");
         for _ in 0..2 {
             let store = Store::open(&path, &clock).await.unwrap();
+            store.bridge_absence().await.unwrap();
             clock.set(clock.now() + Duration::from_hours(5));
             let now = clock.now();
             let last = store.load_budgets(&jane, now).await.unwrap().last_try;
@@ -286,6 +287,7 @@ mod tests {
         }
         // A relay that ends between a try and its next beat was away since the try, and not since the beat before.
         let store = Store::open(&path, &clock).await.unwrap();
+        store.bridge_absence().await.unwrap();
         clock.advance(Duration::from_secs(20));
         let mut tx = store.begin().await.unwrap();
         crate::store::inbox::note_tried(&mut tx, &jane, store.moment(clock.now()))
@@ -296,6 +298,7 @@ mod tests {
         drop(store);
         clock.sleep(Duration::from_secs(1));
         let store = Store::open(&path, &clock).await.unwrap();
+        store.bridge_absence().await.unwrap();
         let last = store.load_budgets(&jane, clock.now()).await.unwrap();
         assert_eq!(last.last_try.unwrap().passed, Duration::from_secs(1));
         store.close().await;

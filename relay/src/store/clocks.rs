@@ -130,8 +130,9 @@ impl Store {
     }
 
     /// Distances and rests go on while no relay lives: what passed on the wall since the last sign of life counts for
-    /// them, once. While a relay lives only what it lives counts, so that no setting of a clock ends one early.
-    pub(super) async fn bridge_absence(&self) -> Result<(), StoreError> {
+    /// them, once. While a relay lives only what it lives counts, so that no setting of a clock ends one early. To be
+    /// called when a relay begins to work, and by nothing that only opens the database.
+    pub async fn bridge_absence(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
         let mut tx = self.begin().await?;
         let row = sqlx::query("SELECT at_ms, bridged_at_ms FROM running_time WHERE id = 1")

@@ -209,6 +209,7 @@ impl World {
                 let elsewhere = Store::open(&elsewhere, &self.clock).await.unwrap();
                 drop(std::mem::replace(&mut self.store, elsewhere));
                 self.store = Store::open(&path, &self.clock).await.unwrap();
+                self.store.bridge_absence().await.unwrap();
                 return;
             }
             Happening::Change {

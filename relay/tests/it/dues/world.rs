@@ -719,9 +719,11 @@ impl World {
 }
 
 async fn open(folder: &TempDir, clock: &Clock) -> Store {
-    Store::open(&folder.path().join("unpause.db"), clock)
+    let store = Store::open(&folder.path().join("unpause.db"), clock)
         .await
-        .unwrap()
+        .unwrap();
+    store.bridge_absence().await.unwrap();
+    store
 }
 
 fn lead_of(address: &str) -> usize {

@@ -164,6 +164,7 @@ impl World {
             .await
             .unwrap();
         self.store = Some(store);
+        self.store().bridge_absence().await.unwrap();
         self.store().doubt_orphans(self.now, None).await.unwrap();
         self.store().open_gaps(self.now).await.unwrap();
     }
