@@ -275,7 +275,7 @@ pub enum NoEvidence {
     CopiesAreTheClients,
     /// Somebody signed in anew meanwhile: later messages say nothing of this one.
     SignedInAnew,
-    /// In a day no later message showed that the server makes copies still.
+    /// No later message showed in a day that the server makes copies still, or one was accepted and left none.
     NoCanary,
     /// The server refused the message that the inbox wrote to itself to show whether copies are made still.
     CanaryRefused,

@@ -259,7 +259,7 @@ impl Mark {
         let written = tokio::task::spawn_blocking(move || write(&path, &lines, through)).await;
         let written = written.unwrap_or_else(|error| Err(std::io::Error::other(error)));
         if let Err(error) = written {
-            tracing::debug!(%error, "the mark is not written");
+            tracing::warn!(%error, "the mark is not written: a database that is put back now is not recognised");
         }
     }
 }

@@ -142,6 +142,8 @@ impl RunningApp {
             address: config.listen,
             source,
         })?;
+        // Before this process gives a sign of life of its own.
+        store.bridge_absence().await?;
         let (mark, watch) = Mark::begin(&config.mark_file, lock, &store, &clock).await?;
         let operator_hash = write_operator_token(&config.data.join(OPERATOR_FILE))?;
         let providers = Providers::new(&config, oauth.clone());

@@ -67,7 +67,6 @@ impl Workers {
         app: &Arc<App>,
         wanted: mpsc::UnboundedReceiver<Wanted>,
     ) -> Result<Self, StoreError> {
-        app.store.bridge_absence().await?;
         if app.store.is_ahead_of(app.clock.now()).await? {
             set_back(app).await?;
         }

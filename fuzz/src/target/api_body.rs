@@ -160,17 +160,19 @@ fn check_unknown<R: Request>(parameters: &[(&str, &str)], fields: &Map<String, V
     for (name, value) in fields {
         let mut within = value.clone();
         let place = match &mut within {
-            Value::Object(inner) => Some(inner),
-            Value::Array(inner) => inner.iter_mut().find_map(Value::as_object_mut),
+            Value::Object(inner) => Some((format!("{name}.{UNKNOWN}"), inner)),
+            Value::Array(inner) => inner.iter_mut().enumerate().find_map(|(idx, value)| {
+                Some((format!("{name}[{idx}].{UNKNOWN}"), value.as_object_mut()?))
+            }),
             _ => None,
         };
-        let Some(place) = place else {
+        let Some((expected, place)) = place else {
             continue;
         };
         place.insert(UNKNOWN.to_owned(), Value::from(1));
         let mut changed = fields.clone();
         changed.insert(name.clone(), within);
-        expect_named::<R>(parameters, &changed, &format!("{name}.{UNKNOWN}"));
+        expect_named::<R>(parameters, &changed, &expected);
     }
 }
 
@@ -214,12 +216,21 @@ fn check_not_told(value: &Value, detail: &str) {
 fn check_names_its_field(problem: &Problem) {
     let named = ["missing field `", "unknown field `"]
         .iter()
-        .find_map(|words| problem.detail.strip_prefix(words))
-        .and_then(|rest| rest.split_once('`'));
-    if let Some((named, _)) = named {
+        .find_map(|words| problem.detail.strip_prefix(words));
+    if let Some(named) = named {
         let field = problem.field.as_deref().unwrap_or_default();
+        // A name of the caller's may hold backticks and points.
+        let is_named = |part: &str| {
+            named
+                .strip_prefix(part)
+                .is_some_and(|rest| rest.starts_with('`'))
+        };
+        let mut parts = field.split_inclusive('.').scan(field, |rest, part| {
+            *rest = rest.get(part.len()..)?;
+            Some(*rest)
+        });
         assert!(
-            field == named || field.ends_with(&format!(".{named}")),
+            is_named(field) || parts.any(is_named),
             "{field:?} is told, and the words are: {}",
             problem.detail
         );

@@ -80,6 +80,24 @@ impl Look {
         shown >= came.len()
     }
 
+    /// Whether it showed no copy of a message that the same sign-in submitted after the doubtful one, although the
+    /// server has had its time for it: then the server made no copies for a while, and absence says nothing.
+    pub fn lacks_a_copy(&self, doubt: &Doubt, accepted: &[Sent], submission: &Submission) -> bool {
+        let Some(within) = conclusive_after(submission) else {
+            return false;
+        };
+        accepted.iter().any(|sent| {
+            let is_meant = sent.claim_no > doubt.claim_no
+                && sent.accepted_at >= doubt.since
+                && sent.adoption == doubt.adoption;
+            let is_shown = self
+                .copies
+                .iter()
+                .any(|seen| seen.copy.is_of(&sent.id, &sent.message_id));
+            is_meant && !is_shown && self.at.since(sent.accepted_at) >= within
+        })
+    }
+
     /// Those of the accepted messages whose copies it showed.
     pub fn find_canaries(&self, accepted: &[Sent]) -> Vec<Canary> {
         let canary = |sent: &Sent| {

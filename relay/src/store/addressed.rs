@@ -12,7 +12,7 @@ use sqlx::any::AnyRow;
 
 use super::{Store, StoreError, json, number, small, text};
 use crate::text::arrival::{Answer, Bounce, Failure, Named, is_about};
-use crate::text::message;
+use crate::text::message::{self, to_listed};
 
 /// The shortest local part that names a message without its host: some servers tell only that, and write the host
 /// later. *Observed with Amazon SES on 2026-11-29*: 60 characters.
@@ -223,13 +223,13 @@ impl Store {
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
             "SELECT {COLUMNS}, d.inbox_id AS inbox_id, COALESCE(d.accepted_at_ms, d.in_doubt_since_ms) AS sent_at_ms \
              FROM campaign_inboxes ci JOIN campaigns c ON c.id = ci.campaign_id \
-             JOIN leads l ON l.campaign_id = c.id AND LOWER(l.address) = $2 \
+             JOIN leads l ON l.campaign_id = c.id AND l.person = $2 \
              JOIN deliveries d ON d.lead_id = l.id WHERE ci.inbox_id = $1 AND d.attempt > 0 \
              AND d.state IN ('accepted', 'bounced', 'in_doubt', 'unsettled') \
              AND COALESCE(d.accepted_at_ms, d.in_doubt_since_ms) <= $3"
         )))
         .bind(inbox.to_string())
-        .bind(address.to_ascii_lowercase())
+        .bind(to_listed(address))
         .bind((before + CLOCK_LEEWAY).as_ms())
         .fetch_all(&self.reader)
         .await?;

@@ -109,10 +109,9 @@ impl Store {
         let found = Event::Found { at: now };
         apply_where_it_fits(&mut tx, &addressed.delivery, found, moment).await?;
         tx.commit().await?;
-        if stopped {
-            self.note_stop(&addressed.lead, Suppression::Replied, now)
-                .await;
-        }
+        // Also where this lead had nothing left to stop: the person's others stay stopped after a restore.
+        self.note_stop(&addressed.lead, Suppression::Replied, now)
+            .await;
         Ok(stopped)
     }
 

@@ -242,19 +242,17 @@ impl Store {
         Ok(taken)
     }
 
-    /// The leads' steps that bear one of these tags, which are taken out of `unknown`; a lead's steps in their order.
+    /// The leads' steps of this inbox that bear one of these tags; a lead's steps in their order. Every inbox's are taken
+    /// out of `unknown`.
     async fn match_tags<'c>(
         &self,
         inbox: &InboxId,
         unknown: &mut HashMap<&str, &'c SeenCopy>,
         tags: &Tags,
     ) -> Result<Vec<(Match, &'c SeenCopy)>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT lead_id, step, resends FROM deliveries WHERE inbox_id = $1 AND resends > 0",
-        )
-        .bind(inbox.to_string())
-        .fetch_all(&self.reader)
-        .await?;
+        let rows = sqlx::query("SELECT lead_id, step, resends FROM deliveries WHERE resends > 0")
+            .fetch_all(&self.reader)
+            .await?;
         let mut resent = BTreeMap::new();
         for row in &rows {
             let key = (text(row, "lead_id")?, number(row, "step")?);
@@ -264,11 +262,10 @@ impl Store {
         let mut after = String::new();
         while !unknown.is_empty() {
             let leads = sqlx::query(
-                "SELECT l.id AS id, l.campaign_id AS campaign_id, l.position AS position, c.n_steps AS n_steps \
-                 FROM leads l JOIN campaigns c ON c.id = l.campaign_id \
-                 WHERE l.inbox_id = $1 AND l.id > $2 ORDER BY l.id LIMIT $3",
+                "SELECT l.id AS id, l.campaign_id AS campaign_id, l.inbox_id AS inbox_id, l.position AS position, \
+                 c.n_steps AS n_steps FROM leads l JOIN campaigns c ON c.id = l.campaign_id \
+                 WHERE l.id > $1 ORDER BY l.id LIMIT $2",
             )
-            .bind(inbox.to_string())
             .bind(after.clone())
             .bind(SLICE)
             .fetch_all(&self.reader)
@@ -292,8 +289,9 @@ impl Store {
                         let Some(copy) = unknown.remove(tags.make(&named).as_str()) else {
                             continue;
                         };
-                        // What came back is on record, and was sent anew since.
-                        if resends < known {
+                        // What came back is on record, and was sent anew since. Where inboxes share a mailbox, each
+                        // tells of its own.
+                        if resends < known || text(row, "inbox_id")? != inbox.as_str() {
                             continue;
                         }
                         matches.push((

@@ -19,6 +19,8 @@ use crate::store::inbox::Inbox;
 use crate::store::restored::{Made, Restored, SeenCopy, Taken};
 use crate::text::arrival::parse_copy;
 
+/// Tries of the lost time that may have left no copy although the server makes them: more of them show that it does not.
+const REFUSED_AT_MOST: u64 = 2;
 /// Headers of the sent folder that are held at a time.
 const SLICE: usize = 200;
 /// A server's days begin where it stands (RFC 9051 §6.4.4), at most 14 hours off.
@@ -156,8 +158,13 @@ async fn conclude(
     n_found: u64,
     is_whole: bool,
 ) -> Result<(), WorkError> {
-    // The server copies all that it takes, and all that it copied was shown: what is absent has not left.
-    let is_copied = makes_copies(app, inbox) && is_whole;
+    // The server copies all that it takes, and all that it copied was shown: what is absent has not left. That it still
+    // does so is seen by a copy, and by few being absent: tries that it refused are among them.
+    let is_copied = makes_copies(app, inbox)
+        && is_whole
+        && restored.missing.is_none_or(|missing| {
+            n_found > 0 && missing.saturating_sub(n_found) <= REFUSED_AT_MOST
+        });
     let n_held = if is_accounted(restored, n_found) || is_copied {
         0
     } else {

@@ -7,12 +7,14 @@ use super::{Named, address, bounce};
 /// What a report may be of (RFC 5965 §7.3, RFC 6430, RFC 6591) that is no complaint about the message.
 const NO_COMPLAINTS: &[&str] = &["not-spam", "auth-failure", "dmarc", "dkim", "virus"];
 
-/// Senders of reports without a type, by the beginnings of their local parts; Microsoft's and Amazon's are sent as
+/// Senders of reports without a type, by the first words of their local parts; Microsoft's and Amazon's are sent as
 /// mixed parts.
 const SENDERS: &[&str] = &[
     "complaint",
+    "complaints",
     "abuse",
     "feedback",
+    "feedbackloop",
     "fbl",
     "arf",
     "staff",
@@ -68,6 +70,19 @@ pub(super) fn find(head: &Head<'_>, body: &Body) -> Option<Named> {
 }
 
 fn is_desk(head: &Head<'_>) -> bool {
-    let sender = bounce::sender(head);
-    SENDERS.iter().any(|name| sender.starts_with(name))
+    // Whoever answers a message writes himself, whatever he is called.
+    let is_answer = ["In-Reply-To", "References"]
+        .iter()
+        .any(|name| head.value(name).is_some());
+    let from = head
+        .from()
+        .or_else(|| head.value("From"))
+        .unwrap_or_default();
+    let local = from.rsplit_once('@').map_or("", |(local, _)| local);
+    let local = local.rsplit_once('<').map_or(local, |(_, local)| local);
+    let first = local
+        .split(|c: char| !c.is_alphabetic())
+        .find(|word| !word.is_empty());
+    let first = first.map(str::to_lowercase).unwrap_or_default();
+    !is_answer && SENDERS.contains(&first.as_str())
 }

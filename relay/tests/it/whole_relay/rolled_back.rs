@@ -20,7 +20,8 @@ use sandbox::profile::{GENERIC, SentCopy};
 use sandbox::{Options, Profile};
 
 use super::restored::{
-    HOUR, LEADS, copy, draft, first_sent, ground, manual, recipients, wait_accepted,
+    HOUR, LEADS, LONGEST_DISTANCE, copy, draft, first_sent, ground, manual, recipients,
+    wait_accepted,
 };
 use crate::app::person::{ALL, browser};
 use crate::app::{Client, Ground, JANE, Relay, wait_for};
@@ -304,7 +305,7 @@ async fn what_was_sent_to_somebody_who_was_stopped_in_the_lost_time_counts_as_fo
     relay.stop().await;
     copy(&ground.path("data"), &ground.path("saved"));
     let relay = ground.start().await;
-    ground.clock.advance(HOUR);
+    ground.clock.advance(LONGEST_DISTANCE);
     wait_accepted(&ground, &relay, &campaign, 2).await;
     let accepted = relay.list(&campaign, Some("accepted")).await;
     let second = accepted
