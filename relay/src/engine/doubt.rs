@@ -134,7 +134,7 @@ impl Canary {
 }
 
 /// The verdict on one delivery. `look` is `None` where the inbox has no sent folder; `canaries` are the messages that
-/// were accepted and whose copies this look showed; `adoption` counts the adoptions of credentials until now.
+/// were accepted and whose copies this look showed, `lacks_a_copy` whether [`Look::lacks_a_copy`]; `adoption` counts the adoptions of credentials until now.
 /// `watched_for` is how long the relay itself has known of the doubt, by a clock that nobody can set: until the
 /// server's own time has truly passed, absence means nothing.
 pub fn decide(
@@ -142,6 +142,7 @@ pub fn decide(
     look: Option<&Look>,
     submission: &Submission,
     canaries: &[Canary],
+    lacks_a_copy: bool,
     adoption: i64,
     watched_for: Duration,
 ) -> Verdict {
@@ -181,6 +182,9 @@ pub fn decide(
             at: look.at + conclusive_after.saturating_sub(watched_for),
         };
     };
+    if lacks_a_copy {
+        return Verdict::Unsettled(NoEvidence::NoCanary);
+    }
     let speaks = |canary: &Canary| canary.speaks_of(doubt, noted);
     if canaries.iter().any(speaks) && look.shows_all_since(noted) {
         return Verdict::Refuted;

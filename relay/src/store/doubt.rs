@@ -288,16 +288,8 @@ impl Store {
         canary: &NewCanary,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let moment = self.moment(now);
-        let mut tx = self.begin().await?;
-        sqlx::query("UPDATE canaries SET accepted_at_ms = $1 WHERE id = $2")
-            .bind(now.as_ms())
-            .bind(canary.id.to_string())
-            .execute(&mut *tx)
-            .await?;
-        inbox::note_tried(&mut tx, &canary.inbox, moment).await?;
-        tx.commit().await?;
-        Ok(())
+        let ends = "UPDATE canaries SET accepted_at_ms = $1 WHERE id = $2";
+        self.end_canary(canary, ends, now).await
     }
 
     /// The server refused it: an answer all the same, and the inbox keeps its distance to it.
@@ -306,9 +298,19 @@ impl Store {
         canary: &NewCanary,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let ends = "UPDATE canaries SET refused_at_ms = $1 WHERE id = $2";
+        self.end_canary(canary, ends, now).await
+    }
+
+    async fn end_canary(
+        &self,
+        canary: &NewCanary,
+        ends: &'static str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let moment = self.moment(now);
         let mut tx = self.begin().await?;
-        sqlx::query("UPDATE canaries SET refused_at_ms = $1 WHERE id = $2")
+        sqlx::query(ends)
             .bind(now.as_ms())
             .bind(canary.id.to_string())
             .execute(&mut *tx)

@@ -164,21 +164,16 @@ async fn settle_doubts(
         let since = *watched_since.entry(doubt.id.clone()).or_insert(uptime);
         let watched_for = uptime.saturating_sub(since);
         let look = look.as_ref();
-        let is_due = doubt::conclusive_after(submission).is_some_and(|after| watched_for >= after);
-        let lacks_a_copy =
-            is_due && look.is_some_and(|look| look.lacks_a_copy(doubt, &accepted, submission));
+        let lacks_a_copy = look.is_some_and(|look| look.lacks_a_copy(doubt, &accepted, submission));
         match doubt::decide(
             doubt,
             look,
             submission,
             &canaries,
+            lacks_a_copy,
             inbox.adoption,
             watched_for,
         ) {
-            Verdict::Refuted | Verdict::LookAgain { .. } if lacks_a_copy => {
-                let verdict = Verdict::Unsettled(NoEvidence::NoCanary);
-                put(app, inbox, doubt, verdict).await?;
-            }
             Verdict::LookAgain { at } => {
                 open.again = Some(open.again.map_or(at, |earlier| earlier.min(at)));
                 silence.n_doubts += 1;

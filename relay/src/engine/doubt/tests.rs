@@ -85,7 +85,15 @@ fn judge(
     canaries: &[Canary],
 ) -> Verdict {
     let watched_for = look.map_or(Duration::ZERO, |look| look.at.since(doubt.since));
-    decide(doubt, look, submission, canaries, ADOPTION, watched_for)
+    decide(
+        doubt,
+        look,
+        submission,
+        canaries,
+        false,
+        ADOPTION,
+        watched_for,
+    )
 }
 
 #[test]
@@ -264,6 +272,7 @@ fn a_canary_that_never_comes_is_told_after_a_day_and_after_a_sign_in_at_once() {
             Some(&here),
             &SERVER,
             &[],
+            false,
             ADOPTION + 1,
             watched_for
         ),
@@ -305,10 +314,56 @@ fn a_clock_that_is_set_refutes_nothing() {
         Some(&look),
         &SERVER,
         &[canary()],
+        false,
         ADOPTION,
         minute,
     );
     assert_eq!(verdict, again(3_600 + 570));
+}
+
+/// The server made no copies for a while, and makes them again when the inbox writes to itself.
+#[test]
+fn a_later_message_without_a_copy_takes_the_canary_its_voice() {
+    let sent = |claim_no, adoption| Sent {
+        id: DeliveryId::new("dlv_2"),
+        message_id: "two@acme.example".to_owned(),
+        claim_no,
+        adoption,
+        accepted_at: Timestamp::from_ms(1_000),
+    };
+    let later = sent(41, ADOPTION);
+    let lacks = |look: &Look, sent: &Sent| {
+        let sent = std::slice::from_ref(sent);
+        look.lacks_a_copy(&doubt(), sent, &SERVER)
+    };
+    let here = look(OVER + 1, NOTED, Vec::new());
+    assert!(lacks(&here, &later));
+    assert!(
+        !lacks(&look(OVER, NOTED, Vec::new()), &later),
+        "in its time"
+    );
+    let shown = look(OVER + 1, NOTED, vec![copy("two@acme.example", None)]);
+    assert!(!lacks(&shown, &later), "its copy is there");
+    assert!(!lacks(&here, &sent(39, ADOPTION)), "sent before");
+    assert!(!lacks(&here, &sent(41, ADOPTION + 1)), "signed in anew");
+
+    let verdict = |copies| {
+        let (here, watched_for) = (look(OVER + 1, NOTED, copies), Duration::from_secs(630));
+        let canaries = [canary()];
+        decide(
+            &doubt(),
+            Some(&here),
+            &SERVER,
+            &canaries,
+            true,
+            ADOPTION,
+            watched_for,
+        )
+    };
+    let unsettled = Verdict::Unsettled(NoEvidence::NoCanary);
+    assert_eq!(verdict(Vec::new()), unsettled);
+    let own = vec![copy("one@acme.example", None)];
+    assert_eq!(verdict(own), Verdict::Found { wire_id: None });
 }
 
 #[test]
@@ -554,7 +609,7 @@ proptest! {
             };
             let canaries = look.find_canaries(&accepted);
             let watched_for = Duration::from_hours(1);
-            let verdict = decide(doubt, Some(&look), &SERVER, &canaries, adoption, watched_for);
+            let verdict = decide(doubt, Some(&look), &SERVER, &canaries, false, adoption, watched_for);
             prop_assert!(!(*is_taken && verdict == Verdict::Refuted), "sent twice: {doubt:?}");
             // The oracle: the messages themselves, from this one on.
             let place = usize::try_from(doubt.claim_no).unwrap();

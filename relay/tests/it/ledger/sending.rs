@@ -264,6 +264,7 @@ impl World {
                 Some(&look),
                 &submission,
                 &canaries,
+                look.lacks_a_copy(doubt, &accepted, &submission),
                 adoption,
                 watched_for,
             );

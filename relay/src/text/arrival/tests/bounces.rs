@@ -582,4 +582,12 @@ fn a_complaint_names_the_message_that_is_complained_about() {
     assert!(
         matches!(read(&desk), Arrival::Complaint(of) if of.addresses == ["ann@a.example"; 2][..1] || of.ids == ["one@acme.example"])
     );
+    // People who hand the message back, whatever they are called.
+    for person in [
+        desk.replace("staff@loop.example", "arfan@loop.example"),
+        format!("In-Reply-To: <one@acme.example>\n{desk}"),
+    ] {
+        assert_ne!(person, desk);
+        assert!(!matches!(read(&person), Arrival::Complaint(_)), "{person}");
+    }
 }
