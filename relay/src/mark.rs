@@ -387,6 +387,8 @@ pub struct Watch {
 struct Seen {
     settled: HashSet<InboxId>,
     found: HashMap<InboxId, u64>,
+    /// Found by what arrived for them.
+    proved: HashMap<InboxId, u64>,
     /// Where messages of the sent folder were not shown.
     torn: HashSet<InboxId>,
     /// The last tags whose copies were seen, oldest first.
@@ -489,6 +491,16 @@ impl Watch {
             *found += n;
             *found
         })
+    }
+
+    /// So many more messages that the ledger did not know are known by what arrived for them.
+    pub fn note_proved(&self, inbox: &InboxId, n: u64) {
+        self.with(|seen| *seen.proved.entry(inbox.clone()).or_default() += n);
+    }
+
+    /// How many are, since the start. None of them counts as found by a copy.
+    pub fn n_proved(&self, inbox: &InboxId) -> u64 {
+        self.with(|seen| seen.proved.get(inbox).copied().unwrap_or_default())
     }
 
     /// Whether the sent folder showed everything, this time and each time before.

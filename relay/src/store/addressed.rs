@@ -170,7 +170,7 @@ impl Store {
                 format!(
                     "SELECT {COLUMNS} FROM deliveries d JOIN leads l ON l.id = d.lead_id \
                      JOIN campaigns c ON c.id = d.campaign_id \
-                     WHERE d.inbox_id = $1 AND d.attempt > 0 AND {named}"
+                     WHERE d.inbox_id = $1 AND {named}"
                 )
             };
             let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
@@ -202,7 +202,7 @@ impl Store {
         let row = sqlx::query(sqlx::AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM deliveries d JOIN leads l ON l.id = d.lead_id \
              JOIN campaigns c ON c.id = d.campaign_id \
-             WHERE d.inbox_id = $1 AND d.attempt > 0 AND LOWER(d.message_id) >= $2 AND LOWER(d.message_id) < $3 LIMIT 1"
+             WHERE d.inbox_id = $1 AND d.message_id IS NOT NULL AND LOWER(d.message_id) >= $2 AND LOWER(d.message_id) < $3 LIMIT 1"
         )))
         .bind(inbox.to_string())
         // Of the ids that begin with it: `A` follows `@`.
@@ -213,7 +213,8 @@ impl Store {
         row.as_ref().map(candidate).transpose()
     }
 
-    /// What this inbox may have sent to an address before then, the latest first.
+    /// What this inbox may have sent to an address before then, the latest first. What a ledger that was put back never
+    /// attempted may have left at any time that it has lost, whenever it was held or a person took it for sent.
     async fn list_sent_to(
         &self,
         inbox: &InboxId,
@@ -224,9 +225,10 @@ impl Store {
             "SELECT {COLUMNS}, d.inbox_id AS inbox_id, COALESCE(d.accepted_at_ms, d.in_doubt_since_ms) AS sent_at_ms \
              FROM campaign_inboxes ci JOIN campaigns c ON c.id = ci.campaign_id \
              JOIN leads l ON l.campaign_id = c.id AND l.person = $2 \
-             JOIN deliveries d ON d.lead_id = l.id WHERE ci.inbox_id = $1 AND d.attempt > 0 \
+             JOIN deliveries d ON d.lead_id = l.id JOIN inboxes i ON i.id = ci.inbox_id WHERE ci.inbox_id = $1 \
              AND d.state IN ('accepted', 'bounced', 'in_doubt', 'unsettled') \
-             AND COALESCE(d.accepted_at_ms, d.in_doubt_since_ms) <= $3"
+             AND COALESCE(d.accepted_at_ms, d.in_doubt_since_ms) \
+               - CASE WHEN d.attempt = 0 OR d.may_be_sent_ms IS NOT NULL THEN i.restored_gap_ms ELSE 0 END <= $3"
         )))
         .bind(inbox.to_string())
         .bind(to_listed(address))

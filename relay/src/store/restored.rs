@@ -11,6 +11,7 @@ use protocol::inbox::Address;
 use protocol::reading::Reading;
 use protocol::timestamp::{Timestamp, duration_ms};
 use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 
 use super::clocks::{Moment, load_clock};
 use super::inbox::position;
@@ -21,6 +22,10 @@ use super::{
 use crate::record::SentPlace;
 use crate::tag::{Named, Tags};
 use crate::text::message::to_listed;
+
+mod arrived;
+
+pub use arrived::Proof;
 
 /// Leads that are looked at with one statement.
 const SLICE: i64 = 1_000;
@@ -108,6 +113,75 @@ pub struct Restored {
     pub gap: Duration,
 }
 
+/// What the tags of leads are made of.
+const LEADS: &str = "SELECT l.id AS id, l.campaign_id AS campaign_id, l.inbox_id AS inbox_id, l.position AS position, \
+     c.n_steps AS n_steps FROM leads l JOIN campaigns c ON c.id = l.campaign_id";
+
+/// How often steps of leads were sent anew, by lead and step.
+type Resent = BTreeMap<(String, i64), i64>;
+
+/// Tags compared with those of the leads of an inbox.
+struct Matching<'a> {
+    inbox: &'a InboxId,
+    tags: &'a Tags,
+}
+
+impl Matching<'_> {
+    /// Takes out of `unknown` what bears a tag of these leads.
+    fn take<'c>(
+        &self,
+        leads: &[AnyRow],
+        resent: &Resent,
+        unknown: &mut HashMap<&str, &'c SeenCopy>,
+        matches: &mut Vec<(Match, &'c SeenCopy)>,
+    ) -> Result<(), StoreError> {
+        for row in leads {
+            let (campaign, lead) = (
+                CampaignId::new(text(row, "campaign_id")?),
+                LeadId::new(text(row, "id")?),
+            );
+            for step in 1..=number(row, "n_steps")? {
+                let known = resent.get(&(lead.to_string(), step)).copied().unwrap_or(0);
+                for resends in 0..=known + RESENDS_AHEAD {
+                    let named = Named {
+                        campaign: &campaign,
+                        lead: &lead,
+                        step,
+                        resends,
+                    };
+                    let Some(copy) = unknown.remove(self.tags.make(&named).as_str()) else {
+                        continue;
+                    };
+                    // What came back is on record, and was sent anew since. Where inboxes share a mailbox, each tells of
+                    // its own.
+                    if resends < known || text(row, "inbox_id")? != self.inbox.as_str() {
+                        continue;
+                    }
+                    matches.push((
+                        Match {
+                            campaign: campaign.clone(),
+                            lead: lead.clone(),
+                            place: number(row, "position")?,
+                            step,
+                            resends,
+                        },
+                        copy,
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn note_resent(resent: &mut Resent, rows: &[AnyRow]) -> Result<(), StoreError> {
+    for row in rows {
+        let key = (text(row, "lead_id")?, number(row, "step")?);
+        resent.insert(key, number(row, "resends")?);
+    }
+    Ok(())
+}
+
 /// A lead's step whose copy was seen.
 struct Match {
     campaign: CampaignId,
@@ -166,7 +240,8 @@ impl Store {
         for copy in copies {
             let row = sqlx::query(
                 "SELECT id, state, attempt, (SELECT MAX(a.ended_at_ms) FROM attempts a WHERE a.delivery_id = deliveries.id) \
-                 AS ended_at_ms FROM deliveries WHERE LOWER(message_id) >= $1 AND LOWER(message_id) < $2 LIMIT 1",
+                 AS ended_at_ms FROM deliveries WHERE inbox_id IN (SELECT i.id FROM inboxes i) AND message_id IS NOT NULL \
+                 AND LOWER(message_id) >= $1 AND LOWER(message_id) < $2 LIMIT 1",
             )
             // Of the ids that begin with it: `A` follows `@`.
             .bind(format!("{}@", copy.tag))
@@ -197,7 +272,7 @@ impl Store {
         let matches = if unknown.is_empty() {
             Vec::new()
         } else {
-            self.match_tags(inbox, &mut unknown, tags).await?
+            self.match_tags(inbox, &mut unknown, &[], tags).await?
         };
         if open.is_empty() && matches.is_empty() && unknown.is_empty() {
             return Ok(taken);
@@ -243,70 +318,58 @@ impl Store {
     }
 
     /// The leads' steps of this inbox that bear one of these tags; a lead's steps in their order. Every inbox's are taken
-    /// out of `unknown`.
+    /// out of `unknown`. Those of `persons` are looked at first, along an index; everybody's only where that is not enough.
     async fn match_tags<'c>(
         &self,
         inbox: &InboxId,
         unknown: &mut HashMap<&str, &'c SeenCopy>,
+        persons: &[String],
         tags: &Tags,
     ) -> Result<Vec<(Match, &'c SeenCopy)>, StoreError> {
+        let mut matches = Vec::new();
+        let matching = Matching { inbox, tags };
+        for person in persons {
+            if unknown.is_empty() {
+                return Ok(matches);
+            }
+            let leads = sqlx::query(sqlx::AssertSqlSafe(format!(
+                "{LEADS} WHERE l.person = $1 ORDER BY l.id"
+            )))
+            .bind(person.clone())
+            .fetch_all(&self.reader)
+            .await?;
+            let mut resent = BTreeMap::new();
+            for row in &leads {
+                let rows = sqlx::query(
+                    "SELECT lead_id, step, resends FROM deliveries WHERE lead_id = $1 AND resends > 0",
+                )
+                .bind(text(row, "id")?)
+                .fetch_all(&self.reader)
+                .await?;
+                note_resent(&mut resent, &rows)?;
+            }
+            matching.take(&leads, &resent, unknown, &mut matches)?;
+        }
+        if unknown.is_empty() {
+            return Ok(matches);
+        }
         let rows = sqlx::query("SELECT lead_id, step, resends FROM deliveries WHERE resends > 0")
             .fetch_all(&self.reader)
             .await?;
         let mut resent = BTreeMap::new();
-        for row in &rows {
-            let key = (text(row, "lead_id")?, number(row, "step")?);
-            resent.insert(key, number(row, "resends")?);
-        }
-        let mut matches = Vec::new();
+        note_resent(&mut resent, &rows)?;
         let mut after = String::new();
         while !unknown.is_empty() {
-            let leads = sqlx::query(
-                "SELECT l.id AS id, l.campaign_id AS campaign_id, l.inbox_id AS inbox_id, l.position AS position, \
-                 c.n_steps AS n_steps FROM leads l JOIN campaigns c ON c.id = l.campaign_id \
-                 WHERE l.id > $1 ORDER BY l.id LIMIT $2",
-            )
+            let leads = sqlx::query(sqlx::AssertSqlSafe(format!(
+                "{LEADS} WHERE l.id > $1 ORDER BY l.id LIMIT $2"
+            )))
             .bind(after.clone())
             .bind(SLICE)
             .fetch_all(&self.reader)
             .await?;
             let Some(last) = leads.last() else { break };
             after = text(last, "id")?;
-            for row in &leads {
-                let (campaign, lead) = (
-                    CampaignId::new(text(row, "campaign_id")?),
-                    LeadId::new(text(row, "id")?),
-                );
-                for step in 1..=number(row, "n_steps")? {
-                    let known = resent.get(&(lead.to_string(), step)).copied().unwrap_or(0);
-                    for resends in 0..=known + RESENDS_AHEAD {
-                        let named = Named {
-                            campaign: &campaign,
-                            lead: &lead,
-                            step,
-                            resends,
-                        };
-                        let Some(copy) = unknown.remove(tags.make(&named).as_str()) else {
-                            continue;
-                        };
-                        // What came back is on record, and was sent anew since. Where inboxes share a mailbox, each
-                        // tells of its own.
-                        if resends < known || text(row, "inbox_id")? != inbox.as_str() {
-                            continue;
-                        }
-                        matches.push((
-                            Match {
-                                campaign: campaign.clone(),
-                                lead: lead.clone(),
-                                place: number(row, "position")?,
-                                step,
-                                resends,
-                            },
-                            copy,
-                        ));
-                    }
-                }
-            }
+            matching.take(&leads, &resent, unknown, &mut matches)?;
         }
         Ok(matches)
     }
@@ -674,6 +737,16 @@ async fn accept_match(
         // What came back was sent anew only where its copy is another message's.
         let is_taken = takes_copy(&state) || state == "bounced" && is_anew;
         if !is_taken {
+            // What a person has taken for sent learns what it was sent as.
+            if number(&row, "resends")? == found.resends {
+                sqlx::query(
+                    "UPDATE deliveries SET message_id = $1 WHERE id = $2 AND message_id IS NULL",
+                )
+                .bind(format!("{}@{domain}", copy.tag))
+                .bind(id.to_string())
+                .execute(&mut *tx)
+                .await?;
+            }
             return Ok(false);
         }
         if is_anew {

@@ -70,6 +70,30 @@ pub struct Named {
     pub subject: Option<String>,
 }
 
+impl Arrival {
+    /// The ids and texts of messages of ours that it may name, and the addresses that it is from or about, in small letters.
+    pub fn named(&self) -> (Vec<&String>, Vec<&String>) {
+        match self {
+            Self::Reply(answer) => (
+                answer.to.iter().collect(),
+                answer.from.iter().chain(&answer.reply_to).collect(),
+            ),
+            Self::Bounce(bounce) => bounce.of.named(),
+            Self::Complaint(named) => named.named(),
+            Self::Other => (Vec::new(), Vec::new()),
+        }
+    }
+}
+
+impl Named {
+    fn named(&self) -> (Vec<&String>, Vec<&String>) {
+        (
+            self.ids.iter().chain(&self.tag).collect(),
+            self.addresses.iter().collect(),
+        )
+    }
+}
+
 /// A message of the sent folder, as far as it matters here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Copy {

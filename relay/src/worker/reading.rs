@@ -17,6 +17,7 @@ use crate::imap::{Folder, Header, PassedOver, Position, is_of_the_moment};
 use crate::record::FolderPosition;
 use crate::store::folder::Place;
 use crate::store::inbox::Inbox;
+use crate::store::restored::Proof;
 use crate::text::arrival::{self, Arrival};
 use crate::text::own;
 
@@ -413,6 +414,7 @@ async fn read_message(
     // Where the server tells no time, it has come by now.
     let arrived_at = header.internal_date.unwrap_or(now);
     let store = &app.store;
+    take_named(app, inbox, &arrival, arrived_at).await?;
     match arrival {
         Arrival::Reply(answer) => {
             if let Some(addressed) = store
@@ -444,6 +446,43 @@ async fn read_message(
             }
         }
         Arrival::Other => {}
+    }
+    Ok(())
+}
+
+/// What it names of ours was sent, also where a database that was put back does not know it.
+async fn take_named(
+    app: &App,
+    inbox: &Inbox,
+    arrival: &Arrival,
+    arrived_at: Timestamp,
+) -> Result<(), WorkError> {
+    let (texts, addresses) = arrival.named();
+    let known = app.keys.tags();
+    let mut tags: Vec<String> = texts
+        .into_iter()
+        .filter_map(|text| known.find(text))
+        .collect();
+    tags.sort_unstable();
+    tags.dedup();
+    if tags.is_empty() {
+        return Ok(());
+    }
+    let proof = Proof {
+        tags,
+        addresses: addresses.into_iter().cloned().collect(),
+        at: arrived_at,
+    };
+    let n_taken = app
+        .store
+        .take_named(&inbox.id, &inbox.address, &proof, known, app.clock.now())
+        .await?;
+    if n_taken > 0 {
+        app.watch.note_proved(&inbox.id, n_taken);
+        tracing::warn!(
+            inbox = %inbox.address, found = n_taken,
+            "what arrived names messages that the database held for unsent: they are not sent again"
+        );
     }
     Ok(())
 }

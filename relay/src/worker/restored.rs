@@ -85,7 +85,11 @@ async fn conclude_from(
     }
     let n_found = app.watch.note_found(&inbox.id, taken.unattempted);
     let is_whole = app.watch.note_whole(&inbox.id, shown.is_whole);
-    let restored = app.store.find_restored(&inbox.id).await?;
+    let mut restored = app.store.find_restored(&inbox.id).await?;
+    if let Some(restored) = &mut restored {
+        let n_proved = app.watch.n_proved(&inbox.id);
+        restored.missing = restored.missing.map(|n| n.saturating_sub(n_proved));
+    }
     let is_late = lived >= copies::wait_for(app, inbox, restored.is_some());
     match restored {
         // What is missing is on record, and all of it was found.

@@ -61,12 +61,18 @@ pub(super) async fn send_due(
     if open_until.is_some_and(|at| at > now) {
         return Ok(());
     }
+    let was_settled = app.watch.is_settled(&inbox.id);
     let stood_open = memory.mailbox.has_usable_smtp();
     let (_, sent) = memory.mailbox.sender(app, inbox).await?;
     note_worked(app, inbox, memory, Worked::SignedIn).await?;
     // What another relay has sent since is seen before more is; one that has just been opened was compared.
     if stood_open {
         memory.mailbox.compare_again(app, inbox).await?;
+    }
+    if !was_settled && app.watch.is_settled(&inbox.id) {
+        // Answers to what is held or known as sent only now are read before more is sent.
+        memory.read_at = Some(app.clock.now());
+        return Ok(());
     }
     let open_until = copies::open_until(app, inbox).await?;
     if memory.has_gap(app.clock.now()) || open_until.is_some() {

@@ -12,6 +12,7 @@ mod endings;
 mod folders;
 mod gap;
 mod hand_over;
+mod heard;
 mod hosted;
 mod leases;
 mod names;

@@ -179,3 +179,60 @@ async fn what_is_not_to_be_sent_any_more_counts_as_sent_where_a_later_copy_shows
     assert_eq!(taken.await.unwrap(), Taken::default());
     store.close().await;
 }
+
+#[tokio::test]
+async fn what_arrived_for_a_later_step_shows_that_the_steps_before_it_were_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("unpause.db");
+    let before = open_older(&path, 11).await;
+    for row in ROWS.into_iter().take(3) {
+        let row = row.replace("'[]', 1,", "'[{\"subject\":\"s\",\"body\":\"b\",\"wait_ms\":0},{\"subject\":\"s\",\"body\":\"b\",\"wait_ms\":0}]', 2,");
+        sqlx::query(sqlx::AssertSqlSafe(row))
+            .execute(&before)
+            .await
+            .unwrap();
+    }
+    for row in ROWS.into_iter().skip(3) {
+        sqlx::query(row).execute(&before).await.unwrap();
+    }
+    before.close().await;
+
+    let clock = Clock::manual(Timestamp::from_ms(1_795_417_920_000));
+    let store = Store::open(&path, &clock).await.unwrap();
+    let (inbox, tags) = (InboxId::new("i"), Tags::new([7; 32]));
+    let address: Address = "jane@acme.example".parse().unwrap();
+    let tag = |lead: &str| {
+        tags.make(&Named {
+            campaign: &CampaignId::new("c"),
+            lead: &LeadId::new(lead),
+            step: 2,
+            resends: 0,
+        })
+    };
+    // From an address that is nobody's in the list; the other tag is of a lead that the ledger has lost.
+    let proof = Proof {
+        tags: vec![tag("b"), tag("lost")],
+        addresses: vec!["bobs.other@b.example".to_owned()],
+        at: Timestamp::from_ms(1_795_417_900_000),
+    };
+    let take = || store.take_named(&inbox, &address, &proof, &tags, clock.now());
+    assert_eq!(take().await.unwrap(), 2);
+    let rows = sqlx::query("SELECT step, state FROM deliveries WHERE lead_id = 'b' ORDER BY step")
+        .fetch_all(&store.reader)
+        .await
+        .unwrap();
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| (number(row, "step").unwrap(), text(row, "state").unwrap()))
+        .collect();
+    assert_eq!(
+        rows,
+        [(1, "accepted".to_owned()), (2, "accepted".to_owned())]
+    );
+    let written_to = store.load_ledger().await.unwrap().written_to;
+    assert_eq!(written_to.len(), 1);
+    assert_eq!(written_to[0].address, "bobs.other@b.example");
+    // Read again, it says nothing new.
+    assert_eq!(take().await.unwrap(), 0);
+    store.close().await;
+}
