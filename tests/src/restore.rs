@@ -270,12 +270,17 @@ impl Run<'_> {
             } else {
                 Decision::SendAgain
             };
-            operator
-                .call(&SettleDelivery {
-                    delivery_id: one.id,
-                    decision,
-                })
-                .await?;
+            let request = SettleDelivery {
+                delivery_id: one.id.clone(),
+                decision,
+            };
+            if let Err(error) = operator.call(&request).await {
+                // What has arrived meanwhile may have said so first.
+                let open = self.list_unsettled().await?;
+                if open.iter().any(|left| left.id == one.id) {
+                    return Err(error);
+                }
+            }
         }
         Ok(())
     }

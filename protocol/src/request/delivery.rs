@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Caller, Request};
 use crate::cause::Cause;
-use crate::delivery::{Decision, NoEvidence, State, StateName};
+use crate::delivery::{Decision, NoEvidence, State, StateName, Suppression};
 use crate::id::{CampaignId, DeliveryId, LeadId};
 use crate::inbox::Address;
 use crate::timestamp::Timestamp;
@@ -130,7 +130,7 @@ impl Request for SettleDeliveries {
 }
 
 /// Puts back what was set aside or came back: one delivery, those of a cause, those that met the same, or all.
-/// A lead that answered, or that a person ended, stays as it is.
+/// A lead that answered or complained, or that a person ended, stays as it is, and the answer says so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -163,6 +163,19 @@ impl Request for PutBackDeliveries {
 pub struct Moved {
     /// So many.
     pub moved: u64,
+    /// Of those that were to be put back, the ones that stay as they are because their leads were heard of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<Kept>,
+}
+
+/// Deliveries that are not put back, whoever asks for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Kept {
+    /// What was heard of their leads, or of the person in another campaign.
+    pub why: Suppression,
+    /// So many.
+    pub n: u64,
 }
 
 /// A number, also where it arrives as text: the query has no other form.

@@ -281,10 +281,13 @@ impl Command {
                     alike,
                 };
                 let moved = client.call(&request).await?;
-                let words = match moved.moved {
-                    0 => put_back::describe_nothing(client, &request).await?,
+                let mut words = match moved.moved {
+                    0 if moved.kept.is_empty() => {
+                        put_back::describe_nothing(client, &request).await?
+                    }
                     n => format!("{n} put back."),
                 };
+                words.push_str(&put_back::describe_kept(&moved.kept));
                 printer.answer(&moved, |_| words)?;
             }
         }

@@ -3,7 +3,7 @@
 use protocol::delivery::State;
 use protocol::problem::{Code, Problem};
 use protocol::request::delivery::{
-    Deliveries, Delivery, ListDeliveries, Moved, PutBackDeliveries, SettleDeliveries,
+    Deliveries, Delivery, Kept, ListDeliveries, Moved, PutBackDeliveries, SettleDeliveries,
     SettleDelivery,
 };
 
@@ -82,7 +82,10 @@ impl Serve for SettleDeliveries {
             .record_decisions(&self.campaign_id, self.decision, app.clock.now())
             .await?;
         app.bell.wake_inboxes();
-        Ok(Moved { moved })
+        Ok(Moved {
+            moved,
+            kept: Vec::new(),
+        })
     }
 }
 
@@ -95,11 +98,15 @@ impl Serve for PutBackDeliveries {
             cause: self.cause,
             alike: self.alike,
         };
-        let moved = app
+        let back = app
             .store
             .put_back_deliveries(&self.campaign_id, &which, app.clock.now())
             .await?;
         app.bell.wake_inboxes();
-        Ok(Moved { moved })
+        let kept = back.kept.into_iter().map(|(why, n)| Kept { why, n });
+        Ok(Moved {
+            moved: back.moved,
+            kept: kept.collect(),
+        })
     }
 }

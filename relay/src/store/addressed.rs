@@ -60,7 +60,7 @@ impl Store {
         answer: &Answer,
         arrived_at: Timestamp,
     ) -> Result<Option<Addressed>, StoreError> {
-        if let Some(found) = self.find_by_ids(inbox, &answer.to).await? {
+        if let Some(found) = self.find_by_ids(inbox, &answer.to, true).await? {
             return Ok(Some(found.addressed));
         }
         let Some(from) = &answer.from else {
@@ -93,7 +93,10 @@ impl Store {
         bounce: &Bounce,
         arrived_at: Timestamp,
     ) -> Result<Option<(Addressed, Failure)>, StoreError> {
-        let found = self.find_named(inbox, &bounce.of, arrived_at).await?;
+        // That an earlier message came back is known, and says nothing of the one that was sent since.
+        let found = self
+            .find_named_among(inbox, &bounce.of, false, arrived_at)
+            .await?;
         Ok(found.and_then(|addressed| {
             let failure = bounce.failure_of(&addressed.address)?.clone();
             Some((addressed, failure))
@@ -108,7 +111,17 @@ impl Store {
         named: &Named,
         arrived_at: Timestamp,
     ) -> Result<Option<Addressed>, StoreError> {
-        if let Some(found) = self.find_by_ids(inbox, &named.ids).await? {
+        self.find_named_among(inbox, named, true, arrived_at).await
+    }
+
+    async fn find_named_among(
+        &self,
+        inbox: &InboxId,
+        named: &Named,
+        with_earlier: bool,
+        arrived_at: Timestamp,
+    ) -> Result<Option<Addressed>, StoreError> {
+        if let Some(found) = self.find_by_ids(inbox, &named.ids, with_earlier).await? {
             return Ok(Some(found.addressed));
         }
         if let Some(delivery) = &named.delivery {
@@ -151,11 +164,12 @@ impl Store {
     }
 
     /// The delivery of this inbox that one of these message ids names, in whatever case it came back; the latest
-    /// step where several do.
+    /// step where several do. `with_earlier` looks among the ids as well that it had before it was sent anew.
     async fn find_by_ids(
         &self,
         inbox: &InboxId,
         message_ids: &[String],
+        with_earlier: bool,
     ) -> Result<Option<Candidate>, StoreError> {
         let mut found: Option<Candidate> = None;
         for message_id in message_ids {
@@ -173,10 +187,16 @@ impl Store {
                      WHERE d.inbox_id = $1 AND {named}"
                 )
             };
+            let earlier = format!(
+                "UNION ALL SELECT {COLUMNS} FROM earlier_ids e JOIN deliveries d ON d.id = e.delivery_id \
+                 JOIN leads l ON l.id = d.lead_id JOIN campaigns c ON c.id = d.campaign_id \
+                 WHERE e.inbox_id = $1 AND e.message_id IN ($2, $3)"
+            );
             let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-                "{} UNION ALL {}",
+                "{} UNION ALL {} {}",
                 by("d.message_id IS NOT NULL AND LOWER(d.message_id) = $2"),
-                by("d.wire_id IS NOT NULL AND LOWER(d.wire_id) IN ($2, $3)")
+                by("d.wire_id IS NOT NULL AND LOWER(d.wire_id) IN ($2, $3)"),
+                if with_earlier { earlier.as_str() } else { "" },
             )))
             .bind(inbox.to_string())
             .bind(id.clone())
@@ -222,12 +242,12 @@ impl Store {
         before: Timestamp,
     ) -> Result<Vec<Candidate>, StoreError> {
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS}, d.inbox_id AS inbox_id, COALESCE(d.accepted_at_ms, d.in_doubt_since_ms) AS sent_at_ms \
+            "SELECT {COLUMNS}, d.inbox_id AS inbox_id, COALESCE(d.accepted_at_ms, d.in_doubt_since_ms, 0) AS sent_at_ms \
              FROM campaign_inboxes ci JOIN campaigns c ON c.id = ci.campaign_id \
              JOIN leads l ON l.campaign_id = c.id AND l.person = $2 \
              JOIN deliveries d ON d.lead_id = l.id JOIN inboxes i ON i.id = ci.inbox_id WHERE ci.inbox_id = $1 \
-             AND d.state IN ('accepted', 'bounced', 'in_doubt', 'unsettled') \
-             AND COALESCE(d.accepted_at_ms, d.in_doubt_since_ms) \
+             AND (d.state IN ('accepted', 'bounced', 'in_doubt', 'unsettled') OR d.resends > 0) \
+             AND COALESCE(d.accepted_at_ms, d.in_doubt_since_ms, 0) \
                - CASE WHEN d.attempt = 0 OR d.may_be_sent_ms IS NOT NULL THEN i.restored_gap_ms ELSE 0 END <= $3"
         )))
         .bind(inbox.to_string())

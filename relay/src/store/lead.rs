@@ -17,7 +17,7 @@ use sqlx::any::AnyRow;
 
 use super::clocks::Moment;
 use super::conflict::Conflict;
-use super::{Store, StoreError, delivery, number, person, small, text, to_json};
+use super::{Store, StoreError, delivery, number, person, small, text, text_or_null, to_json};
 use crate::record::NewLead;
 use crate::secret::random_text;
 
@@ -227,6 +227,9 @@ pub(super) async fn stop(
     .await?
     .ok_or_else(|| StoreError::NotFound { what: "lead", id: lead.to_string() })?;
     let campaign = CampaignId::new(text(&row, "campaign_id")?);
+    if !why.goes_back() {
+        note_heard(tx, lead, why).await?;
+    }
     let state = state_from(&row, "state")?;
     let Ok(after) = state.apply(Event::Stopped) else {
         // What was under way when it was stopped may have been the last that was open.
@@ -249,8 +252,48 @@ pub(super) async fn stop(
     Ok(true)
 }
 
+/// What was heard of a lead stands on record whatever its state is, and whatever becomes of that: it is not put back.
+/// The first word stays.
+async fn note_heard(
+    tx: &mut AnyConnection,
+    lead: &LeadId,
+    why: Suppression,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE leads SET heard = $1 WHERE id = $2 AND heard IS NULL")
+        .bind(why.code())
+        .bind(lead.to_string())
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// What was heard of a lead, or of its person: why it is not put back.
+async fn find_heard(
+    tx: &mut AnyConnection,
+    lead: &LeadId,
+) -> Result<Option<Suppression>, StoreError> {
+    let row = sqlx::query(
+        "SELECT COALESCE(l.heard, (SELECT MIN(s.why) FROM suppressions s WHERE s.whom IN (l.person, l.domain) \
+         AND s.why IN ('complained', 'person'))) AS heard FROM leads l WHERE l.id = $1",
+    )
+    .bind(lead.to_string())
+    .fetch_one(tx)
+    .await?;
+    text_or_null(&row, "heard")?
+        .map(|why| parse_why(&why))
+        .transpose()
+}
+
 /// A lead that was stopped by a refusal or a bounce goes on: its later steps that were never tried have no rows again.
-pub(super) async fn revive(tx: &mut AnyConnection, lead: &LeadId) -> Result<(), StoreError> {
+/// One that was heard of does not, and why not is answered.
+pub(super) async fn revive(
+    tx: &mut AnyConnection,
+    lead: &LeadId,
+) -> Result<Option<Suppression>, StoreError> {
+    if let Some(why) = find_heard(tx, lead).await? {
+        tracing::info!(%lead, ?why, "the lead is not put back");
+        return Ok(Some(why));
+    }
     let row = sqlx::query("SELECT state FROM leads WHERE id = $1")
         .bind(lead.to_string())
         .fetch_one(&mut *tx)
@@ -274,7 +317,7 @@ pub(super) async fn revive(tx: &mut AnyConnection, lead: &LeadId) -> Result<(), 
                 .await?;
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Where a lead stands, as its row says in the column `column`.

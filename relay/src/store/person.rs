@@ -142,6 +142,15 @@ pub(super) async fn stop_others(
             tracing::info!(lead = %other, ?why, "the same person in another campaign: stopped too");
         }
     }
+    // What has ended otherwise is not put back either.
+    sqlx::query(
+        "UPDATE leads SET heard = $1 WHERE person = $2 AND state <> 'active' AND heard IS NULL \
+         AND campaign_id IN (SELECT c.id FROM campaigns c WHERE c.state <> 'draft')",
+    )
+    .bind(why.code())
+    .bind(person)
+    .execute(&mut *tx)
+    .await?;
     Ok(())
 }
 

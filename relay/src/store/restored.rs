@@ -572,8 +572,23 @@ fn takes_copy(state: &str) -> bool {
 /// A delivery that was accepted and came back is sent anew: as another message, so that the copy of the first one says
 /// nothing of it.
 pub(super) async fn note_resend(tx: &mut AnyConnection, id: &DeliveryId) -> Result<(), StoreError> {
+    keep_ids(tx, id).await?;
     sqlx::query(
         "UPDATE deliveries SET resends = resends + 1, message_id = NULL, wire_id = NULL WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// What arrives for the message that a delivery was sent as is heard still once it is sent as another one.
+async fn keep_ids(tx: &mut AnyConnection, id: &DeliveryId) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO earlier_ids (inbox_id, message_id, delivery_id) \
+         SELECT inbox_id, LOWER(message_id), id FROM deliveries WHERE id = $1 AND message_id IS NOT NULL \
+         UNION SELECT inbox_id, LOWER(wire_id), id FROM deliveries WHERE id = $1 AND wire_id IS NOT NULL \
+         ON CONFLICT (inbox_id, message_id, delivery_id) DO NOTHING",
     )
     .bind(id.to_string())
     .execute(tx)
@@ -750,6 +765,7 @@ async fn accept_match(
             return Ok(false);
         }
         if is_anew {
+            keep_ids(tx, &id).await?;
             sqlx::query(
                 "UPDATE deliveries SET resends = $1, message_id = NULL, wire_id = NULL WHERE id = $2",
             )

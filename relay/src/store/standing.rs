@@ -41,6 +41,39 @@ pub struct Told {
     pub rests: Rests,
 }
 
+/// What became of deliveries that were to be put back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PutBack {
+    /// How many are due again.
+    pub moved: u64,
+    /// Why others stay as they are: what was heard of their leads, and of how many.
+    pub kept: Vec<(Suppression, u64)>,
+}
+
+impl PutBack {
+    fn note(&mut self, back: Back) {
+        match back {
+            Back::Due => self.moved += 1,
+            Back::Kept(why) => match self.kept.iter_mut().find(|(known, _)| *known == why) {
+                Some((_, n)) => *n += 1,
+                None => self.kept.push((why, 1)),
+            },
+            Back::Not => {}
+        }
+    }
+}
+
+/// Whether a delivery was put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Back {
+    /// It is due again.
+    Due,
+    /// Its lead was heard of.
+    Kept(Suppression),
+    /// It has moved meanwhile, or its campaign is over for good.
+    Not,
+}
+
 /// Which deliveries a person puts back; what is `None` chooses nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Which {
@@ -59,15 +92,15 @@ pub fn domain_of(address: &Address) -> String {
 
 impl Store {
     /// A person puts back what was set aside or bounced in a campaign: one delivery, those of a cause, those that met
-    /// the same, or all. Answers how many are due again.
+    /// the same, or all. Answers how many are due again, and why others are not: who was heard of is never put back.
     pub async fn put_back_deliveries(
         &self,
         campaign: &CampaignId,
         which: &Which,
         now: Timestamp,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<PutBack, StoreError> {
         let (at, now) = (now, self.moment(now));
-        let mut n = 0;
+        let mut all = PutBack::default();
         for state in ["rejected", "bounced"] {
             let mut behind = (i64::MIN, 0);
             loop {
@@ -92,9 +125,9 @@ impl Store {
                 let mut revived = Vec::new();
                 for row in &rows {
                     let id = DeliveryId::new(text(row, "id")?);
-                    let is_back = put_back(&mut tx, &id, now).await?;
-                    n += u64::from(is_back);
-                    if is_back && state == "bounced" {
+                    let back = put_back(&mut tx, &id, now).await?;
+                    all.note(back);
+                    if back == Back::Due && state == "bounced" {
                         revived.push(delivery::load_lead_id(&mut tx, &id).await?);
                     }
                 }
@@ -102,7 +135,7 @@ impl Store {
                 self.note_returned(&revived, at).await;
             }
         }
-        Ok(n)
+        Ok(all)
     }
 
     /// A person decides every unsettled delivery of a campaign. Answers how many.
@@ -536,18 +569,15 @@ async fn bounce(
 }
 
 /// Puts a delivery back that met what was not its lead's: its due and its place are what they were, its lead and its
-/// campaign go on. One whose lead answered, or that a person ended, stays as it is. Answers whether it is due again.
+/// campaign go on. One whose lead was heard of stays as it is.
 pub(super) async fn put_back(
     tx: &mut AnyConnection,
     delivery: &DeliveryId,
     now: Moment,
-) -> Result<bool, StoreError> {
+) -> Result<Back, StoreError> {
     let row = sqlx::query(
         "SELECT d.state AS state, d.due_ms AS due_ms, d.lead_id AS lead_id, \
-         d.campaign_id AS campaign_id, l.state AS lead_state, c.state AS campaign_state, \
-         (SELECT COUNT(*) FROM deliveries o WHERE o.lead_id = d.lead_id AND o.state = 'suppressed' \
-           AND o.why IN ('replied', 'person')) AS n_ended \
-         FROM deliveries d JOIN leads l ON l.id = d.lead_id JOIN campaigns c ON c.id = d.campaign_id \
+         d.campaign_id AS campaign_id, c.state AS campaign_state FROM deliveries d JOIN campaigns c ON c.id = d.campaign_id \
          WHERE d.id = $1",
     )
     .bind(delivery.to_string())
@@ -559,16 +589,19 @@ pub(super) async fn put_back(
     })?;
     let state = text(&row, "state")?;
     let is_over = matches!(state.as_str(), "rejected" | "bounced");
-    let is_ended = number_or_null(&row, "n_ended")?.unwrap_or_default() > 0;
-    if is_over && (is_ended || text(&row, "campaign_state")? == "cancelled") {
-        return Ok(false);
+    if is_over && text(&row, "campaign_state")? == "cancelled" {
+        return Ok(Back::Not);
     }
     let due = Reading::from_ms(number(&row, "due_ms")?);
-    set_held(tx, delivery, false).await?;
     if is_over {
         let lead = LeadId::new(text(&row, "lead_id")?);
+        if let Some(why) = lead::revive(tx, &lead).await? {
+            return Ok(Back::Kept(why));
+        }
+    }
+    set_held(tx, delivery, false).await?;
+    if is_over {
         let campaign = CampaignId::new(text(&row, "campaign_id")?);
-        lead::revive(tx, &lead).await?;
         campaign::reopen(tx, &campaign, now).await?;
     }
     // What it met counts as no attempt of the lead's.
@@ -580,8 +613,8 @@ pub(super) async fn put_back(
     .execute(&mut *tx)
     .await?;
     match delivery::transition(tx, delivery, Event::Returned { due }, now).await {
-        Ok(_) => Ok(true),
-        Err(StoreError::Conflict(Conflict::Delivery(_))) => Ok(false),
+        Ok(_) => Ok(Back::Due),
+        Err(StoreError::Conflict(Conflict::Delivery(_))) => Ok(Back::Not),
         Err(error) => Err(error),
     }
 }

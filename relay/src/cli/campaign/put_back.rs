@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use protocol::cause::Cause;
 use protocol::delivery::StateName;
 use protocol::request::campaign::GetCampaign;
-use protocol::request::delivery::{Delivery, ListDeliveries, PutBackDeliveries};
+use protocol::request::delivery::{Delivery, Kept, ListDeliveries, PutBackDeliveries};
 
 use crate::api::{ApiError, Client};
 
@@ -36,6 +36,15 @@ pub(super) async fn describe_nothing(
         campaign.name,
         list_matches(&there, campaign.counts.rejected + campaign.counts.bounced)
     ))
+}
+
+/// What stays as it is, and why.
+pub(super) fn describe_kept(kept: &[Kept]) -> String {
+    let mut text = String::new();
+    for Kept { why, n } in kept {
+        let _ = write!(text, "\n{n} stay as they are: {}.", why.words());
+    }
+    text
 }
 
 /// What was looked for.

@@ -39,7 +39,7 @@ fn id(of: &Delivery) -> &str {
     of.message_id.as_deref().unwrap()
 }
 
-fn answer(to: &Delivery) -> String {
+pub(super) fn answer(to: &Delivery) -> String {
     format!(
         "From: {}\r\nTo: {JANE}\r\nMessage-ID: <answer.{}>\r\nIn-Reply-To: <{}>\r\n\r\nYes, let us talk.\r\n",
         to.to,
@@ -48,7 +48,7 @@ fn answer(to: &Delivery) -> String {
     )
 }
 
-fn failure(of: &Delivery, status: &str, words: &str) -> String {
+pub(super) fn failure(of: &Delivery, status: &str, words: &str) -> String {
     let domain = of.to.domain();
     format!(
         "From: MAILER-DAEMON@{domain}\r\nTo: {JANE}\r\nSubject: Undelivered\r\nMessage-ID: <failure@{domain}>\r\n\
@@ -63,7 +63,7 @@ fn failure(of: &Delivery, status: &str, words: &str) -> String {
 }
 
 /// RFC 5965.
-fn complaint(about: &Delivery) -> String {
+pub(super) fn complaint(about: &Delivery) -> String {
     format!(
         "From: feedback@c.example\r\nTo: {JANE}\r\nSubject: Report\r\nMessage-ID: <report@c.example>\r\n\
          Content-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n\

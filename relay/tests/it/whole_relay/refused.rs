@@ -107,7 +107,7 @@ async fn a_lead_that_was_set_aside_can_be_put_back_and_its_campaign_goes_on() {
     let put_back = async |which: &Which| {
         let moved = store.put_back_deliveries(&campaign, which, now).await;
         relay.nudge(&inbox);
-        moved.unwrap()
+        moved.unwrap().moved
     };
     assert_eq!(put_back(&which(Cause::MessageRejected)).await, 0);
     let one = Which {

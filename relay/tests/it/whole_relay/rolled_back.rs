@@ -279,7 +279,7 @@ async fn who_bounced_after_the_database_was_saved_stays_stopped_and_who_was_put_
     let store = &relay.app().store;
     let now = relay.app().clock.now();
     let back = store.put_back_deliveries(&campaign, &which, now).await;
-    assert_eq!(back.unwrap(), 1);
+    assert_eq!(back.unwrap().moved, 1);
     relay.stop().await;
     copy(&ground.path("saved"), &ground.path("data"));
 

@@ -1,0 +1,15 @@
+-- What is heard of a lead stands on record whatever becomes of its deliveries: replied, complained or person; NULL where
+-- nothing was. Such a lead is never put back.
+ALTER TABLE leads ADD COLUMN heard TEXT;
+UPDATE leads SET heard = (SELECT MIN(d.why) FROM deliveries d WHERE d.lead_id = leads.id AND d.state = 'suppressed'
+    AND d.why IN ('replied', 'complained', 'person'))
+WHERE state = 'stopped';
+
+-- Ids of messages that were accepted and came back, of deliveries that were sent anew since as other messages: what
+-- arrives for the earlier ones is heard too. In small letters.
+CREATE TABLE earlier_ids (
+    inbox_id    TEXT NOT NULL REFERENCES inboxes (id),
+    message_id  TEXT NOT NULL,
+    delivery_id TEXT NOT NULL REFERENCES deliveries (id),
+    PRIMARY KEY (inbox_id, message_id, delivery_id)
+);
