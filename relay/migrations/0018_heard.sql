@@ -13,3 +13,7 @@ CREATE TABLE earlier_ids (
     delivery_id TEXT NOT NULL REFERENCES deliveries (id),
     PRIMARY KEY (inbox_id, message_id, delivery_id)
 );
+
+-- 1 for a message of an inbox whose server promises no copy, from its claim until a copy of it was seen or made.
+ALTER TABLE deliveries ADD COLUMN owes_copy BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX deliveries_owing ON deliveries (inbox_id, accepted_at_ms) WHERE owes_copy = 1;

@@ -31,6 +31,7 @@ pub mod hold;
 pub mod hosted;
 pub mod inbox;
 pub mod lead;
+pub mod owed;
 pub mod person;
 pub mod receipt;
 pub mod reconnect;

@@ -22,6 +22,7 @@ use crate::store::inbox::Inbox;
 use crate::store::set_back::Longest;
 
 mod confirming;
+mod copying;
 mod inbox;
 mod keeping;
 mod mailbox;

@@ -11,6 +11,7 @@ use protocol::timestamp::Timestamp;
 use tokio::sync::{Notify, watch};
 
 use super::confirming::{look_for_correction, meet, note_worked, perform, probe};
+use super::copying::finish_copies;
 use super::memory::{Memory, grown, spread};
 use super::reading::read_inbox;
 use super::settling::settle;
@@ -67,6 +68,9 @@ pub(super) async fn run(
             _ = stop.wait_for(|stop| *stop) => break,
         }
     }
+    if let Ok(inbox) = app.store.load_inbox(&id).await {
+        finish_copies(&app, &inbox, &mut memory).await;
+    }
     memory.mailbox.close().await;
     if !exists(&app, &id).await {
         app.bell.forget_inbox(&id);
@@ -119,6 +123,7 @@ async fn look_at(
 ) -> Result<Option<Timestamp>, WorkError> {
     match &inbox.connection {
         lost @ Connection::Disconnected { .. } => {
+            finish_copies(app, inbox, memory).await;
             memory.mailbox.close().await;
             memory.forget_what_was_connected();
             if lost.may_revive(inbox.password_user.is_some()) {
@@ -128,6 +133,7 @@ async fn look_at(
             }
         }
         Connection::Suspect { confirmed, .. } => {
+            finish_copies(app, inbox, memory).await;
             memory.mailbox.close().await;
             let now = app.clock.now();
             // After a restart nobody remembers when the slow retry was due: it is slow from now.

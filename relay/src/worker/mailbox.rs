@@ -354,6 +354,30 @@ impl Reader {
         }))
     }
 
+    /// What stands in the sent folder of what came since then, wherever that is noted to have stood: of its messages those
+    /// that are ours.
+    pub(super) async fn look_since(
+        &mut self,
+        since: Timestamp,
+        message_ids: &HashSet<&str>,
+    ) -> Result<Vec<Seen>, WorkError> {
+        let Some(folder) = self.sent_folder.clone() else {
+            return Ok(Vec::new());
+        };
+        self.examine(&folder).await?;
+        let mut copies = Vec::new();
+        for slice in self.session.list_uids_since(since).await?.chunks(SLICE) {
+            for header in self.session.fetch_headers_of(slice).await? {
+                let copy = arrival::parse_copy(&header.bytes);
+                let size_bytes = header.size_bytes;
+                let seen = Seen { copy, size_bytes };
+                copies.extend(seen.copy.is_ours(message_ids).then_some(seen));
+            }
+            let _ = self.session.take_passed_over();
+        }
+        Ok(copies)
+    }
+
     /// Puts a copy of an accepted message into the sent folder, where the server makes none.
     pub(super) async fn append_sent(&mut self, message: &[u8]) -> Result<(), WorkError> {
         if let Some(folder) = &self.sent_folder {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use protocol::id::{DeliveryId, InboxId};
 use protocol::timestamp::Timestamp;
 
+use super::copying::Copied;
 use super::mailbox::Mailbox;
-use super::settling::Copied;
 use crate::app::App;
 use crate::bell::Rest;
 use crate::clock::Mark;
@@ -44,8 +44,10 @@ pub(super) struct Memory {
     pub(super) look_at: Option<Timestamp>,
     /// At which uptime each doubt was first seen.
     pub(super) watched_since: HashMap<DeliveryId, Duration>,
-    /// Accepted messages of which no copy is made before it is known who makes copies.
+    /// Accepted messages that owe their copies, as the ledger knows too.
     pub(super) copied: Vec<Copied>,
+    /// Whether those are among them that owe their copies since an earlier sign-in.
+    pub(super) knows_owed: bool,
     /// What the clock showed at the last look.
     last_look: Option<Mark>,
     /// What worked since both sign-ins passed last.

@@ -14,9 +14,9 @@ use tokio::sync::watch;
 
 use super::WorkError;
 use super::confirming::{note_failing, note_worked, suspect};
+use super::copying::keep_copy;
 use super::keeping::{Kept, keep};
 use super::memory::Memory;
-use super::settling::keep_copy;
 use crate::app::App;
 use crate::copies;
 use crate::engine::outcome::{InboxDoes, decide_refused, find_end};
@@ -26,7 +26,7 @@ use crate::failure::Failure;
 use crate::record::{Pace, SentPlace};
 use crate::smtp::{Envelope, Outcome, Session, reading};
 use crate::store::delivery::{Claim, Ended, Job};
-use crate::store::inbox::Inbox;
+use crate::store::inbox::{CopiedBy, Inbox};
 use crate::store::standing::{Told, domain_of};
 use crate::text::arrival::bare;
 use crate::text::message::{Parts, compose, to_wire};
@@ -135,7 +135,8 @@ pub(super) async fn send_due(
                 memory.mailbox.await_names();
             }
             if submission.sent_copy == SentCopy::Client {
-                keep_copy(app, inbox, memory, &job.id, &job.message_id, message).await;
+                let (id, message_id) = (&job.id, &job.message_id);
+                keep_copy(app, inbox, memory, id, message_id, &message).await?;
             }
         }
         if let Some(evidence) = end.evidence.clone().filter(passes) {
@@ -359,6 +360,9 @@ fn claim(app: &App, inbox: &Inbox, sent: Option<SentPlace>) -> Claim {
         now,
         lease_until: now + app.config.timing.lease_for,
         sent,
+        owes_copy: inbox.copied_by() != CopiedBy::Server
+            && copies::find_submission(app, inbox)
+                .is_some_and(|submission| submission.sent_copy == SentCopy::Client),
         take_turn,
         pace,
         rests: rests(app),

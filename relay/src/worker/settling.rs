@@ -1,8 +1,7 @@
 //! What the sent folder tells: doubts that it settles, the inbox's own message as a canary where nothing else can
 //! speak, and who makes the copies. What follows from it is decided in `engine::doubt`.
 
-use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use protocol::campaign::Step;
 use protocol::delivery::{Event, NoEvidence};
@@ -12,42 +11,19 @@ use protocol::provider::Submission;
 use protocol::timestamp::Timestamp;
 
 use super::WorkError;
-use super::mailbox::Mailbox;
+use super::copying::{FIRST_LOOK, learn_copies, write_again};
 use super::memory::Memory;
 use super::sending::rests;
 use crate::app::App;
 use crate::engine::doubt::{self, SIZES_APART, Silence, Verdict};
 use crate::engine::pace::pace;
 use crate::notify;
-use crate::record::{Doubt, OPEN_DOUBTS_AT_MOST, Pace, SentPlace};
+use crate::record::{Doubt, OPEN_DOUBTS_AT_MOST, Pace};
 use crate::secret::random_text;
 use crate::smtp::{Envelope, Outcome};
 use crate::store::doubt::NewCanary;
-use crate::store::inbox::{CopiedBy, Inbox};
+use crate::store::inbox::Inbox;
 use crate::text::message::{Parts, compose};
-
-/// How long a copy that the server may make is looked for before the relay makes one.
-const COPIED_WITHIN: Duration = Duration::from_mins(2);
-/// When it is looked for, after the acceptance.
-const LOOKS: [Duration; 4] = [
-    Duration::from_secs(2),
-    Duration::from_secs(10),
-    Duration::from_mins(1),
-    COPIED_WITHIN,
-];
-/// Messages that are held while it is not known who makes copies; of what goes beyond, a copy is made at once.
-const HELD_AT_MOST: usize = 200;
-
-/// An accepted message of which the relay makes no copy before it knows that nobody else does.
-pub(super) struct Copied {
-    id: DeliveryId,
-    message_id: String,
-    message: Vec<u8>,
-    /// Where the sent folder stood before.
-    sent: SentPlace,
-    /// At which uptime it was accepted.
-    since: Duration,
-}
 
 /// What a look at the doubts leaves to do.
 #[derive(Clone, Debug, Default)]
@@ -242,21 +218,8 @@ fn begin_silence(app: &App) -> Silence {
 
 /// The size of a delivery's message: what is on record makes the same one.
 async fn find_size(app: &App, inbox: &Inbox, doubt: &Doubt) -> Result<Option<u64>, WorkError> {
-    let Some(written) = app.store.find_written(&doubt.id).await? else {
-        return Ok(None);
-    };
-    let parts = Parts {
-        from: &inbox.address,
-        to: &written.to,
-        fields: &written.fields,
-        steps: &written.steps,
-        step_idx: written.step_idx,
-        delivery: &doubt.id,
-        message_id: &doubt.message_id,
-        thread: &written.thread,
-        date: doubt.since,
-    };
-    Ok(compose(&parts).ok().map(|message| message.len() as u64))
+    let message = write_again(app, inbox, &doubt.id, &doubt.message_id, doubt.since).await?;
+    Ok(message.map(|message| message.len() as u64))
 }
 
 async fn put(app: &App, inbox: &Inbox, doubt: &Doubt, verdict: Verdict) -> Result<(), WorkError> {
@@ -338,7 +301,7 @@ async fn send_canary(
             memory.mailbox.close_smtp().await;
         }
     }
-    memory.doubt(app.clock.now() + LOOKS[0]);
+    memory.doubt(app.clock.now() + FIRST_LOOK);
     Ok(())
 }
 
@@ -353,111 +316,4 @@ fn fill(text: &str, bytes: u64) -> String {
     let bytes = usize::try_from(bytes).unwrap_or(0);
     let missing = bytes.saturating_sub(text.len());
     format!("{text}{}", LINE.repeat(missing.div_ceil(LINE.len())))
-}
-
-/// Makes a copy of an accepted message in the sent folder where nobody but the client makes one, or holds it until
-/// that is known. Its failure costs only the copy.
-pub(super) async fn keep_copy(
-    app: &App,
-    inbox: &Inbox,
-    memory: &mut Memory,
-    id: &DeliveryId,
-    message_id: &str,
-    message: Vec<u8>,
-) {
-    let sent = memory.mailbox.sent_place();
-    match (inbox.copied_by(), sent) {
-        (CopiedBy::Server, _) => {}
-        (CopiedBy::Unknown, Some(sent)) if memory.copied.len() < HELD_AT_MOST => {
-            memory.copied.push(Copied {
-                id: id.clone(),
-                message_id: message_id.to_owned(),
-                message,
-                sent,
-                since: app.clock.uptime(),
-            });
-            memory.doubt(app.clock.now());
-        }
-        (CopiedBy::Unknown | CopiedBy::Client, _) => {
-            append(app, inbox, &mut memory.mailbox, &message).await;
-        }
-    }
-}
-
-async fn append(app: &App, inbox: &Inbox, mailbox: &mut Mailbox, message: &[u8]) {
-    let kept = match mailbox.reader(app, inbox).await {
-        Ok(reader) => reader.append_sent(message).await,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = kept {
-        tracing::warn!(inbox = %inbox.address, %error, "no copy was kept in the sent folder");
-    }
-}
-
-/// Looks for copies that the server made of the messages that are held; answers when to look again.
-async fn learn_copies(
-    app: &App,
-    inbox: &Inbox,
-    memory: &mut Memory,
-) -> Result<Option<Timestamp>, WorkError> {
-    let Some(from_uid) = memory
-        .copied
-        .iter()
-        .map(|held| held.sent.position.uid_next)
-        .min()
-    else {
-        return Ok(None);
-    };
-    let uptime = app.clock.uptime();
-    let ids = memory.copied.iter().map(|held| held.message_id.as_str());
-    let ids: HashSet<&str> = ids.collect();
-    let look = memory
-        .mailbox
-        .reader(app, inbox)
-        .await?
-        .look(from_uid, app.clock.now(), &ids)
-        .await?;
-    let mut known = inbox.clone();
-    let mut held = std::mem::take(&mut memory.copied);
-    for copied in std::mem::take(&mut held) {
-        let is_copied = look.as_ref().is_some_and(|look| {
-            let mut copies = look.copies.iter();
-            copies.any(|seen| seen.copy.is_of(&copied.id, &copied.message_id))
-        });
-        let is_over = uptime.saturating_sub(copied.since) >= COPIED_WITHIN;
-        if is_copied {
-            known.copies_found += 1;
-        } else if is_over {
-            known.copies_missing += 1;
-            append(app, inbox, &mut memory.mailbox, &copied.message).await;
-        } else {
-            held.push(copied);
-        }
-    }
-    let (found, missing) = (
-        known.copies_found - inbox.copies_found,
-        known.copies_missing - inbox.copies_missing,
-    );
-    if found + missing > 0 {
-        app.store
-            .note_copies(&inbox.id, inbox.adoption, found, missing)
-            .await?;
-    }
-    match known.copied_by() {
-        CopiedBy::Server => held.clear(),
-        CopiedBy::Client => {
-            for copied in held.drain(..) {
-                append(app, inbox, &mut memory.mailbox, &copied.message).await;
-            }
-        }
-        CopiedBy::Unknown => {}
-    }
-    let next = |copied: &Copied| {
-        let held_for = uptime.saturating_sub(copied.since);
-        let next = LOOKS.into_iter().find(|after| *after > held_for)?;
-        Some(app.clock.now() + next.saturating_sub(held_for))
-    };
-    let again = held.iter().filter_map(next).min();
-    memory.copied = held;
-    Ok(again)
 }

@@ -110,6 +110,7 @@ impl World {
     async fn claim(&self) -> Option<Job> {
         let now = self.clock.now();
         let claim = Claim {
+            owes_copy: false,
             inbox: self.inbox.clone(),
             domain: "acme.example".to_owned(),
             now,

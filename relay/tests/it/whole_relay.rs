@@ -5,6 +5,7 @@
 
 mod arrivals;
 mod confirming;
+mod copies;
 mod corrected;
 mod corrections;
 mod doors;

@@ -151,6 +151,7 @@ impl Ground {
     fn new_claim(&self) -> Claim {
         let now = self.clock.now();
         Claim {
+            owes_copy: false,
             inbox: self.inbox.clone(),
             domain: "acme.example".to_owned(),
             now,

@@ -64,6 +64,8 @@ pub struct Claim {
     pub lease_until: Timestamp,
     /// Where the sent folder stood before this batch.
     pub sent: Option<SentPlace>,
+    /// Whether nobody promises a copy, so that the message owes one until a copy is seen or made.
+    pub owes_copy: bool,
     /// Decides whose message goes next, of what is due; see `engine::turns`.
     pub take_turn: fn(&mut [Queue], i64) -> Option<Turn>,
     /// Decides whether the inbox may try a message now; see `engine::pace`.
@@ -122,7 +124,7 @@ pub(super) async fn claim_in(
     put_state(tx, &id, before, &state, Some(attempt), now).await?;
     let sent = claim.sent.as_ref();
     sqlx::query(
-        "UPDATE deliveries SET message_id = $1, sent_uid_validity = $2, sent_uid_next = $3, sent_folder = $4, is_held = 0, \
+        "UPDATE deliveries SET message_id = $1, sent_uid_validity = $2, sent_uid_next = $3, sent_folder = $4, is_held = 0, owes_copy = $7, \
          claim_no = (SELECT CAST(COALESCE(MAX(o.claim_no), 0) + 1 AS BIGINT) FROM deliveries o \
          WHERE o.inbox_id = $5 AND o.claim_no IS NOT NULL), \
          adoption = (SELECT i.adoption FROM inboxes i WHERE i.id = $5) WHERE id = $6",
@@ -133,6 +135,7 @@ pub(super) async fn claim_in(
     .bind(sent.map(|sent| sent.folder.clone()))
     .bind(claim.inbox.to_string())
     .bind(id.to_string())
+    .bind(i64::from(claim.owes_copy))
     .execute(&mut *tx)
     .await?;
     // What goes out of its turn takes none.

@@ -245,6 +245,7 @@ fn first(queues: &mut [Queue], served: i64) -> Option<Turn> {
 
 async fn claim(store: &Store, inbox: &InboxId) -> bool {
     let claim = Claim {
+        owes_copy: false,
         inbox: inbox.clone(),
         domain: "acme.example".to_owned(),
         tags: crate::tag::Tags::new([7; 32]),
@@ -256,4 +257,60 @@ async fn claim(store: &Store, inbox: &InboxId) -> bool {
         rests: protocol::standing::Rests::default(),
     };
     store.claim_delivery(&claim).await.unwrap().is_some()
+}
+
+#[tokio::test]
+async fn what_the_last_version_had_heard_of_a_lead_stands_on_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("unpause.db");
+    let before = crate::store::tests::open_older(&path, 18).await;
+    let mut rows = vec![
+        "INSERT INTO inboxes (id, address, provider, smtp, imap, gap_ms, connection, connection_state, \
+         credentials_fence, refresh_until_ms, gap_open, created_at_ms) \
+         VALUES ('i', 'jane@acme.example', 'imap', '{}', '{}', 0, '{}', 'connected', 0, 0, 0, 1)"
+            .to_owned(),
+        "INSERT INTO campaigns (id, name, steps, n_steps, state, status, created_at_ms) \
+         VALUES ('c', 'c', '[]', 2, 'running', '{\"state\":\"running\"}', 1)"
+            .to_owned(),
+        "INSERT INTO campaign_inboxes (campaign_id, inbox_id, position, ran_ms) VALUES ('c', 'i', 0, 0)"
+            .to_owned(),
+    ];
+    for (place, why) in ["replied", "bounced", "complained", "person", "rejected"]
+        .iter()
+        .enumerate()
+    {
+        rows.push(format!(
+            "INSERT INTO leads (id, campaign_id, inbox_id, position, address, fields, state) \
+             VALUES ('{why}', 'c', 'i', {place}, '{why}@a.example', '{{}}', 'stopped')"
+        ));
+        rows.push(format!(
+            "INSERT INTO deliveries (id, campaign_id, lead_id, inbox_id, step, state, due_ms, attempt, why) \
+             VALUES ('{why}', 'c', '{why}', 'i', 2, 'suppressed', 0, 0, '{why}')"
+        ));
+    }
+    for row in rows {
+        sqlx::query(sqlx::AssertSqlSafe(row))
+            .execute(&before)
+            .await
+            .unwrap();
+    }
+    before.close().await;
+    let store = Store::open(&path, &Clock::system()).await.unwrap();
+    let rows = sqlx::query("SELECT id, heard FROM leads ORDER BY position")
+        .fetch_all(&store.reader)
+        .await
+        .unwrap();
+    let heard: Vec<_> = rows
+        .iter()
+        .map(|row| text_or_null(row, "heard").unwrap())
+        .collect();
+    let wanted = [
+        Some("replied"),
+        None,
+        Some("complained"),
+        Some("person"),
+        None,
+    ];
+    assert_eq!(heard, wanted.map(|why| why.map(str::to_owned)));
+    store.close().await;
 }

@@ -344,6 +344,7 @@ impl World {
         self.books.wake_rested(inbox);
         self.books.note_due();
         let claim = Claim {
+            owes_copy: false,
             inbox: id,
             domain: "acme.example".to_owned(),
             tags: relay::tag::Tags::new([7; 32]),

@@ -46,6 +46,7 @@ impl World {
 
     pub(crate) fn new_claim(&self, inbox: usize) -> Claim {
         Claim {
+            owes_copy: false,
             inbox: self.inboxes[inbox].clone(),
             domain: "acme.example".to_owned(),
             tags: relay::tag::Tags::new([7; 32]),

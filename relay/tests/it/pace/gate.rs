@@ -62,6 +62,7 @@ impl Gate {
         let now = world.clock.now();
         world.store.wake_rested(&world.inbox, now).await.unwrap();
         let claim = Claim {
+            owes_copy: false,
             inbox: world.inbox.clone(),
             domain: "acme.example".to_owned(),
             now,

@@ -39,6 +39,7 @@ async fn an_attempt_whose_lease_runs_out_is_doubted_and_then_settled() {
     let second = relay.plan_campaign(&inbox, &["bob@b.example"], 1).await;
     let now = ground.clock.now();
     let claim = Claim {
+        owes_copy: false,
         inbox: inbox.clone(),
         domain: "acme.example".to_owned(),
         tags: relay::tag::Tags::new([7; 32]),

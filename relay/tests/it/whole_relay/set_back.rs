@@ -123,6 +123,7 @@ async fn an_attempt_that_nobody_ends_is_settled_after_one_lease_by_the_new_clock
     let campaign = relay.plan_campaign(&inbox, &LEADS[..1], 1).await;
     let now = ground.clock.now();
     let claim = Claim {
+        owes_copy: false,
         inbox: inbox.clone(),
         domain: "acme.example".to_owned(),
         tags: relay::tag::Tags::new([7; 32]),
