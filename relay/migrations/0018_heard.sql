@@ -17,3 +17,8 @@ CREATE TABLE earlier_ids (
 -- 1 for a message of an inbox whose server promises no copy, from its claim until a copy of it was seen or made.
 ALTER TABLE deliveries ADD COLUMN owes_copy BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX deliveries_owing ON deliveries (inbox_id, accepted_at_ms) WHERE owes_copy = 1;
+
+-- Set on an inbox that was added again after a database that does not know it was put back, while the mark tells of
+-- attempts of its address: the time that may be missing. First messages of its new campaigns are held until a person has
+-- decided one of them.
+ALTER TABLE inboxes ADD COLUMN forgotten_ms BIGINT;

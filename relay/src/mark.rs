@@ -2,15 +2,17 @@
 //! put back from a copy of its own. It is written at each attempt without waiting for the disk, and through to the
 //! disk at every beat and at an orderly end; it holds no secret. What follows is done in `worker::restored`.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use protocol::id::InboxId;
+use protocol::inbox::Address;
 use protocol::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +51,9 @@ struct Line {
     /// The same of the database of the run before.
     #[serde(default)]
     lost_before: u64,
+    /// The inbox's, in small letters: one that is added again has another id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     folder: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,19 +63,25 @@ struct Line {
 }
 
 impl Lines {
-    /// The mark of a process that begins on this database.
+    /// The mark of a process that begins on this database. What it says of inboxes that this database does not know is
+    /// kept: they may be added again, or another database may be put back that knows them.
     fn begin(found: Option<&Self>, ledger: &Run) -> Self {
-        let line = |(inbox, attempts): (&InboxId, &u64)| {
+        let marked = found.into_iter().flat_map(|lines| lines.inboxes.keys());
+        let all: BTreeSet<&InboxId> = ledger.attempts.keys().chain(marked).collect();
+        let line = |inbox: &InboxId| {
+            let attempts = ledger.attempts.get(inbox).copied().unwrap_or(0);
             // What was once attempted stays so, whatever database is put back, and however often.
             let lost = found.map_or(0, |lines| lines.lost_of(ledger.run.as_ref(), inbox));
-            let marked = found
-                .and_then(|lines| lines.inboxes.get(inbox))
-                .map_or(0, |line| line.attempts);
-            let all = marked.max(attempts.saturating_add(lost));
+            let marked = found.and_then(|lines| lines.inboxes.get(inbox));
+            let all = marked
+                .map_or(0, |line| line.attempts)
+                .max(attempts.saturating_add(lost));
+            let known = ledger.addresses.get(inbox).cloned();
             let line = Line {
                 attempts: all,
-                lost: all.saturating_sub(*attempts),
+                lost: all.saturating_sub(attempts),
                 lost_before: lost,
+                address: known.or_else(|| marked.and_then(|line| line.address.clone())),
                 ..Line::default()
             };
             (inbox.clone(), line)
@@ -79,7 +90,7 @@ impl Lines {
             run: random_text(),
             before: ledger.run.clone(),
             r_ms: ledger.r_ms,
-            inboxes: ledger.attempts.iter().map(line).collect(),
+            inboxes: all.into_iter().map(line).collect(),
         }
     }
 
@@ -114,8 +125,25 @@ pub struct Mark {
     lines: Mutex<Lines>,
     /// What was attempted by the relay whose mark was here when this database was made.
     attempts_before: u64,
+    /// Why it was not written the last time; `None` where it was.
+    unwritten: Mutex<Option<String>>,
+    /// Whether this process has ever written it: before that, what stands there is an earlier one's.
+    was_written: AtomicBool,
+    /// Whether the database knows the run that the mark names.
+    is_run_noted: AtomicBool,
     /// Held until the process ends, however it ends; `None` where the folder takes no file.
     _lock: Option<File>,
+}
+
+/// Why nothing may be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum EnsureError {
+    /// The mark cannot be written.
+    #[error(transparent)]
+    Unwritten(#[from] Unwritten),
+    /// The database cannot be told of it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Another process holds the mark: two relays that share one would each take the other's messages for their own.
@@ -126,6 +154,18 @@ pub struct Mark {
 pub struct InUse {
     /// The file.
     pub path: PathBuf,
+}
+
+/// The mark cannot be written: what left now would be sent again by a database that is put back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the mark {path} cannot be written ({words}): nothing is sent until it can be; make room there, let the relay write to the folder, or name another place as `mark_file`"
+)]
+pub struct Unwritten {
+    /// The file.
+    pub path: PathBuf,
+    /// What the system said.
+    pub words: String,
 }
 
 /// The file is another relay's by now.
@@ -176,17 +216,15 @@ impl Mark {
         }
         let lines = Lines::begin(found.as_ref(), &ledger);
         // The file first: a database without this run then has attempted nothing in it.
-        let is_marked = match write(path, &lines, true) {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::warn!(
-                    path = %path.display(), %error,
-                    "the mark cannot be written: a database that is put back will not be recognised by it"
-                );
-                false
-            }
-        };
-        let run = is_marked.then_some(lines.run.as_str());
+        let unwritten = write(path, &lines, true).err().map(|error| {
+            let words = error.to_string();
+            tracing::warn!(
+                path = %path.display(), %error,
+                "the mark cannot be written: nothing is sent until it can be"
+            );
+            words
+        });
+        let run = unwritten.is_none().then_some(lines.run.as_str());
         store.begin_run(run, &verdicts, gap, clock.now()).await?;
         store.keep_stops_in(path.with_extension(STOPS));
         // What the database knows already changes nothing.
@@ -202,6 +240,9 @@ impl Mark {
             path: path.to_owned(),
             lines: Mutex::new(lines),
             attempts_before,
+            was_written: AtomicBool::new(unwritten.is_none()),
+            is_run_noted: AtomicBool::new(unwritten.is_none()),
+            unwritten: Mutex::new(unwritten),
             _lock: lock,
         };
         let inboxes = ledger.attempts.into_keys().collect();
@@ -213,12 +254,57 @@ impl Mark {
         self.attempts_before
     }
 
-    /// An attempt of an inbox begins; `place` is where its sent folder stood before.
-    pub async fn note_attempt(self: &Arc<Self>, inbox: &InboxId, place: Option<&SentPlace>) {
+    /// How many attempts it tells of inboxes of this address that the database does not have.
+    pub fn count_forgotten(&self, address: &Address) -> u64 {
+        let address = address.as_str().to_lowercase();
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_it = lines.inboxes.values();
+        of_it
+            .filter(|line| line.address.as_ref() == Some(&address))
+            .map(|line| line.attempts)
+            .sum()
+    }
+
+    /// Whether it is written, or can be again.
+    pub async fn ensure_written(self: &Arc<Self>, store: &Store) -> Result<(), EnsureError> {
+        let is_unwritten = self.with_unwritten(|unwritten| unwritten.is_some());
+        let lines = self
+            .lines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let run = lines.run.clone();
+        if is_unwritten {
+            self.keep(lines, true).await?;
+        }
+        if !self.is_run_noted.load(Ordering::Acquire) {
+            store.note_run(&run).await?;
+            self.is_run_noted.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    fn with_unwritten<T>(&self, work: impl FnOnce(&mut Option<String>) -> T) -> T {
+        let mut unwritten = self
+            .unwritten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        work(&mut unwritten)
+    }
+
+    /// An attempt of an inbox begins; `place` is where its sent folder stood before. Nothing may leave where it is not
+    /// written.
+    pub async fn note_attempt(
+        self: &Arc<Self>,
+        inbox: &InboxId,
+        address: &Address,
+        place: Option<&SentPlace>,
+    ) -> Result<(), Unwritten> {
         let lines = {
             let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
             let line = lines.inboxes.entry(inbox.clone()).or_default();
             line.attempts += 1;
+            line.address = Some(address.as_str().to_lowercase());
             if let Some(place) = place {
                 line.folder = Some(place.folder.clone());
                 line.uid_validity = Some(place.position.uid_validity);
@@ -226,7 +312,7 @@ impl Mark {
             }
             lines.clone()
         };
-        self.keep(lines, false).await;
+        self.keep(lines, false).await
     }
 
     /// The relay lives, or ends in order: what is marked goes through to the disk. Not where another relay writes the
@@ -237,10 +323,12 @@ impl Mark {
             lines.r_ms = r_ms;
             lines.clone()
         };
-        if read(&self.path).is_some_and(|found| found.run != lines.run) {
+        let was_written = self.was_written.load(Ordering::Acquire);
+        if was_written && read(&self.path).is_some_and(|found| found.run != lines.run) {
             return Err(Another);
         }
-        self.keep(lines, true).await;
+        // What keeps it from being written is told there, and asked for again before anything is sent.
+        let _ = self.keep(lines, true).await;
         Ok(())
     }
 
@@ -251,15 +339,33 @@ impl Mark {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        self.keep(lines, true).await;
+        let _ = self.keep(lines, true).await;
     }
 
-    async fn keep(self: &Arc<Self>, lines: Lines, through: bool) {
+    /// Told when it fails for the first time, and when it works again.
+    async fn keep(self: &Arc<Self>, lines: Lines, through: bool) -> Result<(), Unwritten> {
         let path = self.path.clone();
         let written = tokio::task::spawn_blocking(move || write(&path, &lines, through)).await;
         let written = written.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-        if let Err(error) = written {
-            tracing::warn!(%error, "the mark is not written: a database that is put back now is not recognised");
+        let words = written.err().map(|error| error.to_string());
+        let before = self.with_unwritten(|unwritten| std::mem::replace(unwritten, words.clone()));
+        if words.is_none() {
+            self.was_written.store(true, Ordering::Release);
+        }
+        let path = self.path.clone();
+        match (before, words) {
+            (None, None) => Ok(()),
+            (Some(_), None) => {
+                tracing::info!(path = %path.display(), "the mark is written again");
+                Ok(())
+            }
+            (before, Some(words)) => {
+                let unwritten = Unwritten { path, words };
+                if before.is_none() {
+                    tracing::warn!("{unwritten}");
+                }
+                Err(unwritten)
+            }
         }
     }
 }
@@ -520,170 +626,4 @@ impl Watch {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn inbox() -> InboxId {
-        InboxId::new("inb_1")
-    }
-
-    fn ledger(run: Option<&str>, attempts: u64) -> Run {
-        Run {
-            run: run.map(str::to_owned),
-            r_ms: 0,
-            at: None,
-            attempts: BTreeMap::from([(inbox(), attempts)]),
-        }
-    }
-
-    fn marked(run: &str, before: Option<&str>, attempts: u64) -> Lines {
-        let line = Line {
-            attempts,
-            ..Line::default()
-        };
-        Lines {
-            run: run.to_owned(),
-            before: before.map(str::to_owned),
-            r_ms: 0,
-            inboxes: BTreeMap::from([(inbox(), line)]),
-        }
-    }
-
-    #[test]
-    fn a_new_database_beside_the_mark_of_a_used_one_is_told_of() {
-        let used = marked("a", None, 12);
-        let never = |attempts| ledger(None, attempts);
-        assert_eq!(count_lost(Some(&used), &never(0)), 12);
-        for (mark, ledger) in [
-            (None, never(0)),
-            (Some(&marked("a", None, 0)), never(0)),
-            // One of a version before there was a mark.
-            (Some(&used), never(3)),
-            (Some(&used), ledger(Some("a"), 4)),
-        ] {
-            assert_eq!(count_lost(mark, &ledger), 0);
-        }
-    }
-
-    #[test]
-    fn the_same_backup_is_behind_however_often_it_is_put_back() {
-        let verdict = |mark: &Lines, ledger: &Run| judge(Some(mark), ledger, &inbox());
-        let backup = ledger(Some("a"), 4);
-        let mut mark = Lines::begin(Some(&marked("a", None, 12)), &backup);
-        assert_eq!(verdict(&marked("a", None, 12), &backup), Verdict::Behind(8));
-        // Ended before the database knew of this start.
-        assert_eq!(verdict(&mark, &backup), Verdict::Behind(8));
-        // Three more are attempted.
-        mark.inboxes.get_mut(&inbox()).unwrap().attempts += 3;
-        assert_eq!(verdict(&mark, &backup), Verdict::Behind(11));
-        let grown = ledger(Some(&mark.run), 7);
-        assert_eq!(verdict(&mark, &grown), Verdict::Newest);
-        // And the start after that, before and after the database knows of it.
-        let next = Lines::begin(Some(&mark), &grown);
-        assert_eq!(verdict(&next, &grown), Verdict::Newest);
-        assert_eq!(verdict(&next, &ledger(Some(&next.run), 7)), Verdict::Newest);
-        assert_eq!(
-            verdict(&next, &ledger(Some(&next.run), 6)),
-            Verdict::Behind(1)
-        );
-        assert_eq!(verdict(&next, &backup), Verdict::Behind(11));
-    }
-
-    #[test]
-    fn a_database_is_the_newest_behind_or_a_stranger_to_its_mark() {
-        for (name, mark, ledger, expected) in [
-            ("the first start", None, ledger(None, 9), Verdict::Newest),
-            (
-                "the mark is gone",
-                None,
-                ledger(Some("a"), 9),
-                Verdict::Unknown,
-            ),
-            (
-                "after a crash",
-                Some(marked("a", None, 9)),
-                ledger(Some("a"), 9),
-                Verdict::Newest,
-            ),
-            (
-                "the machine lost the mark's last writes",
-                Some(marked("a", None, 7)),
-                ledger(Some("a"), 9),
-                Verdict::Newest,
-            ),
-            (
-                "put back",
-                Some(marked("a", None, 12)),
-                ledger(Some("a"), 9),
-                Verdict::Behind(3),
-            ),
-            (
-                "put back from before the last start",
-                Some(marked("b", Some("a"), 12)),
-                ledger(Some("a"), 9),
-                Verdict::Behind(3),
-            ),
-            (
-                "ended between the mark and the database",
-                Some(marked("b", Some("a"), 9)),
-                ledger(Some("a"), 9),
-                Verdict::Newest,
-            ),
-            (
-                "put back from long ago",
-                Some(marked("c", Some("b"), 12)),
-                ledger(Some("a"), 9),
-                Verdict::Behind(3),
-            ),
-            (
-                "another branch of its life",
-                Some(marked("c", Some("b"), 8)),
-                ledger(Some("a"), 9),
-                Verdict::Unknown,
-            ),
-            (
-                "a backup of a version without a mark",
-                Some(marked("c", Some("b"), 8)),
-                ledger(None, 8),
-                Verdict::Unknown,
-            ),
-        ] {
-            assert_eq!(judge(mark.as_ref(), &ledger, &inbox()), expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn copies_of_a_tag_are_counted_by_message_and_by_how_many_stand_there_at_once() {
-        let clock = Clock::manual(Timestamp::from_ms(0));
-        let watch = Watch::begin(&clock, Duration::ZERO, HashSet::new());
-        let inbox = inbox();
-        assert_eq!(watch.note_copies(&inbox, "old", "a", 1), 0);
-        watch.settle(&inbox);
-        // Its first one may be an earlier process's.
-        assert_eq!(watch.note_copies(&inbox, "old", "b", 2), 0);
-        for (message, at_once, expected) in [("a", 1, 1), ("a", 1, 1), ("b", 1, 2), ("a", 3, 3)] {
-            assert_eq!(watch.note_copies(&inbox, "new", message, at_once), expected);
-        }
-        for n in 0..COPIES_KEPT {
-            assert_eq!(watch.note_copies(&inbox, &n.to_string(), "a", 1), 1);
-        }
-        assert_eq!(watch.note_copies(&inbox, "new", "c", 1), 1);
-    }
-
-    #[test]
-    fn the_file_is_replaced_whole_and_kept_from_others() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state/unpause.mark");
-        assert_eq!(read(&path), None);
-        for attempts in [1, 2] {
-            let lines = marked("a", None, attempts);
-            write(&path, &lines, attempts == 2).unwrap();
-            assert_eq!(read(&path), Some(lines));
-        }
-        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-        std::fs::write(&path, "{\"run\":").unwrap();
-        assert_eq!(read(&path), None);
-    }
-}
+mod tests;

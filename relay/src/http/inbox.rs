@@ -52,7 +52,17 @@ impl Serve for CreateInbox {
             evidence: None,
             since: now,
         };
+        let n_forgotten = app.mark.count_forgotten(&new.address);
         let inbox = app.store.create_inbox(new, &connection, now).await?;
+        if n_forgotten > 0 {
+            tracing::warn!(
+                inbox = %inbox.address, attempts = n_forgotten,
+                "the mark tells of messages of this address that the database does not know: first messages of its \
+                 campaigns are held for a person"
+            );
+            let gap = app.watch.gap() + app.watch.lived(app.clock.uptime());
+            app.store.note_forgotten(&inbox.id, gap).await?;
+        }
         app.bell.wake_inbox(&inbox.id);
         view(&context, inbox).await
     }

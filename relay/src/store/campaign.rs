@@ -52,7 +52,10 @@ impl Store {
                     id: inbox.to_string(),
                 });
             }
-            sqlx::query("INSERT INTO campaign_inboxes (campaign_id, inbox_id, position, ran_ms) VALUES ($1, $2, $3, 0)")
+            sqlx::query(
+                "INSERT INTO campaign_inboxes (campaign_id, inbox_id, position, ran_ms, may_be_started_ms) \
+                 VALUES ($1, $2, $3, 0, (SELECT i.forgotten_ms FROM inboxes i WHERE i.id = $2))",
+            )
                 .bind(id.to_string())
                 .bind(inbox.to_string())
                 .bind(position)

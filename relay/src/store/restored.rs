@@ -643,6 +643,13 @@ pub(super) async fn follow_decision(
         .execute(&mut *tx)
         .await?;
     sqlx::query(
+        "UPDATE inboxes SET forgotten_ms = NULL WHERE forgotten_ms IS NOT NULL \
+         AND id = (SELECT d.inbox_id FROM deliveries d WHERE d.id = $1)",
+    )
+    .bind(id.to_string())
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query(
         "DELETE FROM strays WHERE address = (SELECT l.person FROM leads l WHERE l.id = $1)",
     )
     .bind(text(&row, "lead_id")?)

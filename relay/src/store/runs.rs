@@ -24,6 +24,8 @@ pub struct Run {
     pub at: Option<Timestamp>,
     /// How many attempts of each inbox were begun.
     pub attempts: BTreeMap<InboxId, u64>,
+    /// Their addresses, in small letters.
+    pub addresses: BTreeMap<InboxId, String>,
 }
 
 impl Store {
@@ -33,20 +35,23 @@ impl Store {
             .fetch_one(&self.reader)
             .await?;
         let rows = sqlx::query(
-            "SELECT i.id AS id, (SELECT CAST(COALESCE(MAX(d.claim_no), 0) AS BIGINT) FROM deliveries d \
+            "SELECT i.id AS id, i.address AS address, (SELECT CAST(COALESCE(MAX(d.claim_no), 0) AS BIGINT) FROM deliveries d \
              WHERE d.inbox_id = i.id) AS attempts FROM inboxes i",
         )
         .fetch_all(&self.reader)
         .await?;
-        let mut attempts = BTreeMap::new();
+        let (mut attempts, mut addresses) = (BTreeMap::new(), BTreeMap::new());
         for row in &rows {
-            attempts.insert(InboxId::new(text(row, "id")?), small(row, "attempts")?);
+            let inbox = InboxId::new(text(row, "id")?);
+            addresses.insert(inbox.clone(), text(row, "address")?.to_lowercase());
+            attempts.insert(inbox, small(row, "attempts")?);
         }
         Ok(Run {
             run: text_or_null(&row, "run")?,
             r_ms: number(&row, "r_ms")?,
             at: number_or_null(&row, "at_ms")?.map(Timestamp::from_ms),
             attempts,
+            addresses,
         })
     }
 
@@ -76,6 +81,25 @@ impl Store {
             .await?;
         }
         tx.commit().await?;
+        Ok(())
+    }
+
+    /// The mark of this relay process is written now, later than it began.
+    pub async fn note_run(&self, run: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE running_time SET run = $1 WHERE id = 1")
+            .bind(run.to_owned())
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// An inbox was added again that this ledger has forgotten: whom its campaigns wrote to is not known.
+    pub async fn note_forgotten(&self, inbox: &InboxId, gap: Duration) -> Result<(), StoreError> {
+        sqlx::query("UPDATE inboxes SET forgotten_ms = $1 WHERE id = $2")
+            .bind(duration_ms(gap))
+            .bind(inbox.to_string())
+            .execute(&self.writer)
+            .await?;
         Ok(())
     }
 

@@ -23,6 +23,7 @@ use crate::engine::outcome::{InboxDoes, decide_refused, find_end};
 use crate::engine::pace::pace;
 use crate::engine::turns::take_turn;
 use crate::failure::Failure;
+use crate::mark::{EnsureError, Unwritten};
 use crate::record::{Pace, SentPlace};
 use crate::smtp::{Envelope, Outcome, Session, reading};
 use crate::store::delivery::{Claim, Ended, Job};
@@ -81,6 +82,14 @@ pub(super) async fn send_due(
     if app.store.find_another_relay().await?.is_some() {
         return Ok(());
     }
+    match app.mark.ensure_written(&app.store).await {
+        Ok(()) => {}
+        Err(EnsureError::Unwritten(unwritten)) => {
+            rest_unmarked(app, inbox, memory, &unwritten);
+            return Ok(());
+        }
+        Err(EnsureError::Store(error)) => return Err(error.into()),
+    }
     let mut next = app
         .store
         .claim_delivery(&claim(app, inbox, sent.clone()))
@@ -89,18 +98,23 @@ pub(super) async fn send_due(
     let mut accepted_any = false;
     while let Some(job) = next {
         let _hold = app.store.hold(&job.id);
-        app.mark.note_attempt(&inbox.id, sent.as_ref()).await;
+        let marked = app
+            .mark
+            .note_attempt(&inbox.id, &inbox.address, sent.as_ref())
+            .await;
+        if let Err(unwritten) = marked {
+            // Nothing was said to a server.
+            let ended = put_back(unwritten.to_string());
+            keep(app, &job, &ended, app.clock.now(), None, stop).await?;
+            rest_unmarked(app, inbox, memory, &unwritten);
+            return Ok(());
+        }
         let (end, message) = match attempt(app, inbox, memory, &job).await {
             Ok(done) => done,
             Err(error) => {
                 // No connection was there to say anything of it: that is known too.
                 let now = app.clock.now();
-                let ended = Ended {
-                    event: Event::PutBack,
-                    words: error.to_string(),
-                    wire_id: None,
-                    told: None,
-                };
+                let ended = put_back(error.to_string());
                 keep(app, &job, &ended, now, None, stop).await?;
                 return Err(error);
             }
@@ -136,7 +150,10 @@ pub(super) async fn send_due(
             }
             if submission.sent_copy == SentCopy::Client {
                 let (id, message_id) = (&job.id, &job.message_id);
-                keep_copy(app, inbox, memory, id, message_id, &message).await?;
+                let kept = keep_copy(app, inbox, memory, id, message_id, &message).await;
+                if let Err(error) = kept {
+                    tracing::warn!(inbox = %inbox.address, %error, "a copy is made at the next sign-in");
+                }
             }
         }
         if let Some(evidence) = end.evidence.clone().filter(passes) {
@@ -156,6 +173,22 @@ pub(super) async fn send_due(
         memory.look_again(app.clock.now());
     }
     Ok(())
+}
+
+/// The end of an attempt of which nothing was said to a server.
+fn put_back(words: String) -> Ended {
+    Ended {
+        event: Event::PutBack,
+        words,
+        wire_id: None,
+        told: None,
+    }
+}
+
+/// Nothing leaves that the mark does not know.
+fn rest_unmarked(app: &App, inbox: &Inbox, memory: &mut Memory, unwritten: &Unwritten) {
+    let delay = app.config.timing.first_retry_after;
+    memory.rest(app, inbox, delay, unwritten.to_string());
 }
 
 /// Whether waiting is what is done about it.

@@ -16,6 +16,7 @@ mod hand_over;
 mod heard;
 mod hosted;
 mod leases;
+mod marks;
 mod names;
 mod one_offs;
 mod pace;

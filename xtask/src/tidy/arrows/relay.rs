@@ -76,6 +76,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "failure",
             "imap",
             "log",
+            // Why the mark cannot be written is what an inbox rests for.
+            "mark",
             "notify",
             "oauth",
             "reconnect",
