@@ -124,10 +124,10 @@ pub struct Snapshot {
     pub relay: Relay,
     /// What needs attention, longest first; for a prompt its one card, or none once it is to go.
     pub cards: Vec<Card>,
-    /// Inboxes that work, by address; empty for a prompt.
+    /// Inboxes that need no attention, by address; empty for a prompt.
     pub working: Vec<Quiet>,
-    /// Campaigns that are sending.
-    pub n_sending: u64,
+    /// That all is well, in one line; empty where it is not.
+    pub well: String,
     /// Sites where the extension may help; for the options page.
     pub sites: Vec<Site>,
     /// Why the last pairing failed, in words; gone with the next try.
@@ -172,15 +172,13 @@ pub enum Relay {
     },
 }
 
-/// An inbox that works.
+/// An inbox that needs no attention.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quiet {
     /// Its address.
     pub address: String,
-    /// Whether the relay is just checking it.
-    pub checking: bool,
-    /// Campaigns that send through it.
-    pub n_campaigns: u64,
+    /// What it does, in words: the campaigns that send through it, or that it waits.
+    pub doing: String,
 }
 
 /// A site where the extension may help.

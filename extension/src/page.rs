@@ -81,10 +81,5 @@ fn host(url: &str) -> &str {
         .trim_end_matches('/')
 }
 
-/// A number and its noun.
-fn count(n: u64, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
-}
-
 #[cfg(test)]
 mod tests;

@@ -185,7 +185,7 @@ impl Mark {
         let ledger = store.load_run().await?;
         // A clock on the wall may have been set back meanwhile; what relays lived is counted by none.
         let lived_ms = found.as_ref().map_or(0, |lines| lines.r_ms - ledger.r_ms);
-        let gap = ledger
+        let lost = ledger
             .at
             .map_or(Duration::ZERO, |at| clock.now().since(at))
             .max(Duration::from_millis(
@@ -225,7 +225,7 @@ impl Mark {
             words
         });
         let run = unwritten.is_none().then_some(lines.run.as_str());
-        store.begin_run(run, &verdicts, gap, clock.now()).await?;
+        store.begin_run(run, &verdicts, lost, clock.now()).await?;
         store.keep_stops_in(path.with_extension(STOPS));
         // What the database knows already changes nothing.
         let from = ledger.at.unwrap_or(Timestamp::from_ms(0)) - STOPS_BEFORE;
@@ -246,7 +246,7 @@ impl Mark {
             _lock: lock,
         };
         let inboxes = ledger.attempts.into_keys().collect();
-        Ok((Arc::new(mark), Watch::begin(clock, gap, inboxes)))
+        Ok((Arc::new(mark), Watch::begin(clock, lost, inboxes)))
     }
 
     /// How many attempts the mark told of when this process found a database that had never been used; 0 otherwise.
@@ -483,7 +483,7 @@ fn make_folder(path: &Path) -> std::io::Result<()> {
 pub struct Watch {
     started: Duration,
     started_at: Timestamp,
-    gap: Duration,
+    lost: Duration,
     /// Those that the ledger had then.
     known: HashSet<InboxId>,
     inboxes: Mutex<Seen>,
@@ -517,11 +517,11 @@ struct Copies {
 }
 
 impl Watch {
-    fn begin(clock: &Clock, gap: Duration, known: HashSet<InboxId>) -> Self {
+    fn begin(clock: &Clock, lost: Duration, known: HashSet<InboxId>) -> Self {
         Self {
             started: clock.uptime(),
             started_at: clock.now(),
-            gap,
+            lost,
             known,
             inboxes: Mutex::default(),
         }
@@ -538,8 +538,8 @@ impl Watch {
     }
 
     /// The time on the wall between the last sign of life in the database and the start of this process.
-    pub fn gap(&self) -> Duration {
-        self.gap
+    pub fn lost(&self) -> Duration {
+        self.lost
     }
 
     /// Whether the ledger had this inbox when this process began.

@@ -32,28 +32,29 @@ pub fn draw(record: &Record, links: &Links) -> Snapshot {
         .inboxes()
         .iter()
         .filter(|inbox| !is_loud(record, inbox));
+    let cards: Vec<Card> = loud
+        .into_iter()
+        .map(|inbox| draw_card(record, links.get(&inbox.id), inbox))
+        .collect();
+    let is_well = cards.is_empty()
+        && record
+            .inboxes()
+            .iter()
+            .all(|inbox| inbox.connection.state == ConnectionState::Connected);
     Snapshot {
         relay: relay(record),
-        cards: loud
-            .into_iter()
-            .map(|inbox| draw_card(record, links.get(&inbox.id), inbox))
-            .collect(),
+        well: if is_well {
+            all_well(record.inboxes().len(), campaigns)
+        } else {
+            String::new()
+        },
+        cards,
         working: working
             .map(|inbox| Quiet {
                 address: inbox.address.to_string(),
-                checking: inbox.connection.state != ConnectionState::Connected,
-                n_campaigns: count(
-                    campaigns
-                        .iter()
-                        .filter(|campaign| campaign.inboxes.contains(&inbox.id)),
-                ),
+                doing: doing(inbox, campaigns),
             })
             .collect(),
-        n_sending: count(
-            campaigns
-                .iter()
-                .filter(|campaign| matches!(campaign.status, campaign::State::Running)),
-        ),
         sites: sites::list(record),
         pairing_problem: record.pairing_problem.clone(),
         redirects: redirects(record),
@@ -73,10 +74,42 @@ pub fn draw_prompt(record: &Record, inbox: Option<&InboxId>) -> Snapshot {
         },
         cards: card.into_iter().collect(),
         working: Vec::new(),
-        n_sending: 0,
+        well: String::new(),
         sites: Vec::new(),
         pairing_problem: None,
         redirects: Vec::new(),
+    }
+}
+
+/// What an inbox does that needs no attention, in the words of the other surfaces.
+fn doing(inbox: &Inbox, campaigns: &[Campaign]) -> String {
+    if inbox.connection.state != ConnectionState::Connected {
+        return inbox.connection.state.word().to_owned();
+    }
+    let n = campaigns
+        .iter()
+        .filter(|campaign| campaign.inboxes.contains(&inbox.id))
+        .count();
+    match n {
+        0 => String::new(),
+        1 => "1 campaign".to_owned(),
+        n => format!("{n} campaigns"),
+    }
+}
+
+fn all_well(n_inboxes: usize, campaigns: &[Campaign]) -> String {
+    let inboxes = match n_inboxes {
+        1 => "Your inbox is connected.".to_owned(),
+        n => format!("All {n} inboxes are connected."),
+    };
+    let n_sending = campaigns
+        .iter()
+        .filter(|campaign| matches!(campaign.status, campaign::State::Running))
+        .count();
+    match n_sending {
+        0 => format!("{inboxes} No campaign is sending."),
+        1 => format!("{inboxes} 1 campaign is sending."),
+        n => format!("{inboxes} {n} campaigns are sending."),
     }
 }
 
@@ -144,10 +177,6 @@ fn redirects(record: &Record) -> Vec<String> {
     redirects
 }
 
-fn count<T>(things: impl Iterator<Item = T>) -> u64 {
-    u64::try_from(things.count()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use web::card::{Face, Link};
@@ -164,6 +193,7 @@ mod tests {
             example::inbox("bob", ConnectionState::Checking, 3),
             example::inbox("cleo", ConnectionState::Disconnected, 5),
             example::inbox("dan", ConnectionState::Connected, 1),
+            example::inbox("eve", ConnectionState::Waiting, 2),
         ]);
         record.note_status(status, None, Timestamp::from_ms(0));
         let snapshot = draw(&record, &Links::new());
@@ -173,16 +203,44 @@ mod tests {
             .map(|card| card.address.as_str())
             .collect();
         assert_eq!(cards, ["cleo@acme.example", "ada@acme.example"]);
-        let working: Vec<(&str, bool)> = snapshot
+        let working: Vec<(&str, &str)> = snapshot
             .working
             .iter()
-            .map(|quiet| (quiet.address.as_str(), quiet.checking))
+            .map(|quiet| (quiet.address.as_str(), quiet.doing.as_str()))
             .collect();
         assert_eq!(
             working,
-            [("bob@acme.example", true), ("dan@acme.example", false)]
+            [
+                ("bob@acme.example", "being checked"),
+                ("dan@acme.example", ""),
+                ("eve@acme.example", "waiting")
+            ]
         );
-        assert_eq!(snapshot.n_sending, 1);
+        assert_eq!(snapshot.well, "");
+    }
+
+    #[test]
+    fn all_is_well_where_every_inbox_is_connected_and_not_where_one_waits() {
+        let mut record = example::record(ConnectionState::Connected, 1);
+        assert_eq!(
+            draw(&record, &Links::new()).well,
+            "Your inbox is connected. 1 campaign is sending."
+        );
+        assert_eq!(draw(&record, &Links::new()).working[0].doing, "1 campaign");
+        for (state, well) in [
+            (
+                ConnectionState::Connected,
+                "All 2 inboxes are connected. 1 campaign is sending.",
+            ),
+            (ConnectionState::Waiting, ""),
+            (ConnectionState::Checking, ""),
+            (ConnectionState::Disconnected, ""),
+        ] {
+            let jane = example::inbox("jane", ConnectionState::Connected, 1);
+            let status = example::status(vec![jane, example::inbox("bob", state, 3)]);
+            record.note_status(status, None, Timestamp::from_ms(0));
+            assert_eq!(draw(&record, &Links::new()).well, well, "{state:?}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use web::when;
 use yew::{Callback, Html, Properties, component, html, use_effect_with, use_state_eq};
 
 use super::window;
-use super::{ask_of, clipboard, count, host, line, silence};
+use super::{ask_of, clipboard, host, line, silence};
 use crate::browser::{self, permissions, tabs};
 use crate::message::{Ask, Quiet, Relay, Snapshot, View};
 use crate::origin::Origin;
@@ -185,10 +185,10 @@ fn inboxes(snapshot: &Snapshot, props: &Props) -> Html {
                 // What else there is stands in the toolbar.
             } else if !snapshot.working.is_empty() {
                 <section class="working">
-                    if snapshot.cards.is_empty() && is_fresh {
-                        <h2 class="all-well">{ icon::view(Icon::Tick) }{ all_well(snapshot) }</h2>
+                    if !snapshot.well.is_empty() && is_fresh {
+                        <h2 class="all-well">{ icon::view(Icon::Tick) }{ &snapshot.well }</h2>
                     } else {
-                        <h2 class="quiet">{ "Working" }</h2>
+                        <h2 class="quiet">{ "Inboxes" }</h2>
                     }
                     <ul>{ for snapshot.working.iter().map(working) }</ul>
                 </section>
@@ -202,28 +202,11 @@ fn inboxes(snapshot: &Snapshot, props: &Props) -> Html {
     }
 }
 
-fn all_well(snapshot: &Snapshot) -> String {
-    let inboxes = match snapshot.working.len() {
-        1 => "Your inbox is connected.".to_owned(),
-        n => format!("All {n} inboxes are connected."),
-    };
-    match snapshot.n_sending {
-        0 => format!("{inboxes} No campaign is sending."),
-        1 => format!("{inboxes} 1 campaign is sending."),
-        n => format!("{inboxes} {n} campaigns are sending."),
-    }
-}
-
 fn working(inbox: &Quiet) -> Html {
-    let doing = match (inbox.checking, inbox.n_campaigns) {
-        (true, _) => "checking".to_owned(),
-        (false, 0) => String::new(),
-        (false, n) => count(n, "campaign", "campaigns"),
-    };
     html! {
         <li>
             <span class="address">{ &inbox.address }</span>
-            <span class="quiet">{ doing }</span>
+            <span class="quiet">{ &inbox.doing }</span>
         </li>
     }
 }

@@ -42,7 +42,7 @@ fn snapshot(relay: Relay) -> Snapshot {
         relay,
         cards: Vec::new(),
         working: Vec::new(),
-        n_sending: 0,
+        well: String::new(),
         sites: Vec::new(),
         pairing_problem: None,
         redirects: Vec::new(),
@@ -96,11 +96,10 @@ fn under_way() -> Card {
     }
 }
 
-fn quiet(address: &str, n_campaigns: u64) -> Quiet {
+fn quiet(address: &str, doing: &str) -> Quiet {
     Quiet {
         address: address.to_owned(),
-        checking: false,
-        n_campaigns,
+        doing: doing.to_owned(),
     }
 }
 
@@ -172,8 +171,10 @@ async fn the_popup_shows_what_needs_attention_before_what_works() {
     let html = popup(
         Snapshot {
             cards: vec![lost(), under_way()],
-            working: vec![quiet("mary@acme.example", 2), quiet("paul@acme.example", 0)],
-            n_sending: 1,
+            working: vec![
+                quiet("mary@acme.example", "2 campaigns"),
+                quiet("paul@acme.example", "waiting"),
+            ],
             ..snapshot(here())
         },
         None,
@@ -185,10 +186,11 @@ async fn the_popup_shows_what_needs_attention_before_what_works() {
             "jane@acme.example is disconnected",
             "Reconnect with Google",
             "john@acme.example",
-            "Working",
+            "Inboxes",
             "mary@acme.example",
             "2 campaigns",
             "paul@acme.example",
+            "waiting",
             "relay.acme.example",
             "Options",
         ],
@@ -218,8 +220,11 @@ async fn a_link_for_another_browser_is_made_on_pages_of_our_own() {
 async fn the_popup_says_in_one_line_that_all_is_well() {
     let html = popup(
         Snapshot {
-            working: vec![quiet("jane@acme.example", 1), quiet("john@acme.example", 3)],
-            n_sending: 3,
+            working: vec![
+                quiet("jane@acme.example", "1 campaign"),
+                quiet("john@acme.example", "3 campaigns"),
+            ],
+            well: "All 2 inboxes are connected. 3 campaigns are sending.".to_owned(),
             ..snapshot(here())
         },
         None,
@@ -234,7 +239,8 @@ async fn the_popup_says_in_one_line_that_all_is_well() {
         ],
     );
     let one = Snapshot {
-        working: vec![quiet("jane@acme.example", 0)],
+        working: vec![quiet("jane@acme.example", "")],
+        well: "Your inbox is connected. No campaign is sending.".to_owned(),
         ..snapshot(here())
     };
     check(
@@ -302,7 +308,7 @@ async fn a_window_for_one_inbox_shows_its_card_alone() {
         only: only.map(InboxId::new),
         snapshot: Some(Rc::new(Snapshot {
             cards: vec![lost(), under_way()],
-            working: vec![quiet("ada@acme.example", 1)],
+            working: vec![quiet("ada@acme.example", "1 campaign")],
             ..snapshot(here())
         })),
         is_silent: false,

@@ -23,7 +23,10 @@ pub(super) fn run(bytes: &[u8]) {
         .unwrap_or_default();
     let rows = n_rows.saturating_mul(2 * header);
     let parsed = cost::bounded(bytes, rows.saturating_add(256 * 1024), 1024, || {
-        parse(bytes)
+        parse(bytes, None).map(|mut list| {
+            list.judge(|_| None);
+            list
+        })
     });
     let list = match parsed {
         Ok(list) => list,

@@ -130,6 +130,9 @@ pub struct ImportLeads {
     /// What becomes of the list where some of its rows cannot be used.
     #[serde(default)]
     pub unusable_rows: UnusableRows,
+    /// The encoding of the file, by any of its names in the Encoding Standard; found out where it is not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
 }
 
 /// What becomes of a lead list of which some rows cannot be used.
@@ -183,6 +186,9 @@ pub struct ImportedLeads {
     /// Rows that could not be used and were left out, because that was asked for.
     #[serde(default, skip_serializing_if = "Unusable::is_none")]
     pub skipped: Unusable,
+    /// People who must not be written to and were left out: the list says so itself, or they are on the relay's list.
+    #[serde(default, skip_serializing_if = "Unusable::is_none")]
+    pub left_out: Unusable,
 }
 
 /// Starts a draft.
@@ -200,7 +206,19 @@ impl Request for StartCampaign {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/campaigns/{campaign_id}/start";
     const CALLER: Caller = Caller::Operator;
-    type Response = Campaign;
+    type Response = StartedCampaign;
+}
+
+/// A campaign that was started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct StartedCampaign {
+    /// As it stands now.
+    #[serde(flatten)]
+    pub campaign: Campaign,
+    /// Leads who are on the list of those not written to, themselves or their domains: left out for good.
+    #[serde(default)]
+    pub left_out: u64,
 }
 
 /// Pauses a running campaign.

@@ -279,3 +279,15 @@ pub enum ConnectionState {
     /// It could, and for more than an hour nothing has gone through that waits.
     Waiting,
 }
+
+impl ConnectionState {
+    /// The word for people, the same on every surface.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Checking => "being checked",
+            Self::Disconnected => "disconnected",
+            Self::Waiting => "waiting",
+        }
+    }
+}

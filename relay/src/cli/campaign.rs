@@ -18,7 +18,7 @@ use protocol::request::delivery::{
 
 use super::access::none_or;
 use super::inbox::find_inbox;
-use super::print::{Printer, columns, parse_number};
+use super::print::{Printer, columns, parse_number, while_people_wait};
 use super::{CliError, steps};
 use crate::api::Client;
 
@@ -55,6 +55,9 @@ pub(super) enum Command {
         /// Add the other rows where some cannot be used
         #[arg(long)]
         skip_unusable: bool,
+        /// The encoding of the file, as in windows-1251; found out where it is not said
+        #[arg(long, value_name = "NAME")]
+        encoding: Option<String>,
     },
     /// Start a draft
     Start {
@@ -184,6 +187,7 @@ impl Command {
                 campaign,
                 file,
                 skip_unusable,
+                encoding,
             } => {
                 let unusable_rows = if skip_unusable {
                     UnusableRows::Skip
@@ -193,20 +197,30 @@ impl Command {
                 let request = ImportLeads {
                     campaign_id: CampaignId::new(campaign.as_str()),
                     unusable_rows,
+                    encoding,
                 };
-                let imported = client.call_with_file(&request, &file).await?;
+                let adding = client.call_with_file(&request, &file);
+                let imported = while_people_wait("Adding leads", adding).await?;
                 printer.answer(&imported, |imported| {
                     let told = describe_import(imported);
                     format!("{told}\nStart it: unpause campaign start {campaign}")
                 })?;
             }
             Self::Start { campaign } => {
-                let campaign = client
+                let started = client
                     .call(&StartCampaign {
                         campaign_id: CampaignId::new(campaign),
                     })
                     .await?;
-                printer.answer(&campaign, describe)?;
+                printer.answer(&started, |started| {
+                    let told = describe(&started.campaign);
+                    match started.left_out {
+                        0 => told,
+                        n => format!(
+                            "{told}\n{n} leads are on the list of those not written to and were left out (unpause suppression list)."
+                        ),
+                    }
+                })?;
             }
             Self::Pause { campaign } => {
                 let campaign = client
@@ -349,21 +363,28 @@ fn describe_import(imported: &ImportedLeads) -> String {
             imported.passed_over
         );
     }
-    let skipped = &imported.skipped;
-    if skipped.is_none() {
-        return text;
-    }
-    let _ = write!(text, "\n{} rows were left out:", skipped.total);
-    for row in &skipped.rows {
-        let _ = write!(
-            text,
-            "\n  row {}: expected {}, found {}",
-            row.row, row.expected, row.found
-        );
-    }
-    let more = skipped.total.saturating_sub(skipped.rows.len() as u64);
-    if more > 0 {
-        let _ = write!(text, "\n  and {more} more");
+    for (rows, what) in [
+        (
+            &imported.left_out,
+            "people must not be written to and were left out",
+        ),
+        (&imported.skipped, "rows were left out"),
+    ] {
+        if rows.is_none() {
+            continue;
+        }
+        let _ = write!(text, "\n{} {what}:", rows.total);
+        for row in &rows.rows {
+            let _ = write!(
+                text,
+                "\n  row {}: expected {}, found {}",
+                row.row, row.expected, row.found
+            );
+        }
+        let more = rows.total.saturating_sub(rows.rows.len() as u64);
+        if more > 0 {
+            let _ = write!(text, "\n  and {more} more");
+        }
     }
     text
 }
@@ -382,7 +403,7 @@ fn describe(campaign: &Campaign) -> String {
         counts.planned
     );
     for (n, what) in [
-        (counts.waiting, "waiting"),
+        (counts.waiting, "still to send"),
         (counts.attempting, "being sent"),
         (counts.accepted, "accepted"),
         (counts.bounced, "bounced"),
@@ -421,6 +442,12 @@ fn row_of(delivery: &Delivery) -> Vec<String> {
         delivery.to.to_string(),
         format!("step {}", delivery.step),
         delivery.status.name().to_owned(),
+        // What `put-back --cause` and `--alike` take.
+        [delivery.cause.map(Cause::code), delivery.alike.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" "),
         delivery
             .words
             .as_deref()

@@ -9,7 +9,7 @@ use protocol::inbox::{Address, MailServer, TlsMode};
 use protocol::provider::ProviderId;
 use protocol::request::inbox::{
     AnswerInbox, Change, ConnectionState, CreateInbox, DeleteInbox, GetInbox, Inbox, ListChanges,
-    ListInboxes, UpdateInbox,
+    ListInboxes, SignsInBy, UpdateInbox,
 };
 use protocol::request::pace::{GetPace, ListPaces};
 use protocol::standing::Answer;
@@ -115,11 +115,7 @@ impl Command {
                     })
                     .await?;
                 printer.answer(&inbox, |inbox| {
-                    format!(
-                        "{}Connect it: unpause reconnect start {}",
-                        describe(inbox),
-                        inbox.address
-                    )
+                    format!("{}Connect it: {}", describe(inbox), start_command(inbox))
                 })?;
             }
             Self::Update { inbox, smtp, imap } => {
@@ -131,11 +127,7 @@ impl Command {
                 };
                 let inbox = client.call(&request).await?;
                 printer.answer(&inbox, |inbox| {
-                    format!(
-                        "{}Connect it: unpause reconnect start {}",
-                        describe(inbox),
-                        inbox.address
-                    )
+                    format!("{}Connect it: {}", describe(inbox), start_command(inbox))
                 })?;
             }
             Self::Remove { inbox } => {
@@ -156,7 +148,7 @@ impl Command {
                             ConnectionState::Waiting => {
                                 format!("waiting since {}", inbox.connection.since)
                             }
-                            state => name_of(state).to_owned(),
+                            state => state.word().to_owned(),
                         };
                         let pace = paces.iter().find(|pace| pace.inbox_id == inbox.id);
                         let state = match pace.and_then(|pace| pace.rest.as_ref()) {
@@ -220,7 +212,7 @@ fn describe(inbox: &Inbox) -> String {
         inbox.provider,
         inbox.smtp,
         inbox.imap,
-        name_of(connection.state),
+        connection.state.word(),
         connection.since
     );
     if let Some(card) = &connection.card {
@@ -266,7 +258,7 @@ fn describe_changes(changes: &[Change]) -> String {
     let mut text = String::new();
     for (idx, change) in changes.iter().take(CHANGES_SHOWN).enumerate() {
         let label = if idx == 0 { "history" } else { "" };
-        let state = name_of(change.state);
+        let state = change.state.word();
         let cause = change.cause.map(|cause| format!(" ({})", cause.code()));
         let cause = cause.unwrap_or_default();
         let _ = writeln!(text, "{label:<12}{} {state}{cause}", change.at);
@@ -274,13 +266,13 @@ fn describe_changes(changes: &[Change]) -> String {
     text
 }
 
-fn name_of(state: ConnectionState) -> &'static str {
-    match state {
-        ConnectionState::Connected => "connected",
-        ConnectionState::Checking => "checking",
-        ConnectionState::Disconnected => "disconnected",
-        ConnectionState::Waiting => "waiting",
-    }
+/// What reconnects this inbox at the terminal.
+pub(super) fn start_command(inbox: &Inbox) -> String {
+    let how = match inbox.signs_in_by {
+        SignsInBy::Oauth => "",
+        SignsInBy::Password => " --password",
+    };
+    format!("unpause reconnect start {}{how}", inbox.address)
 }
 
 fn parse_server(text: &str) -> Result<MailServer, String> {

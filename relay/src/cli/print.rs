@@ -1,6 +1,7 @@
 //! The only place that writes to standard output.
 
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -51,6 +52,36 @@ impl Printer {
             // The reader has seen enough, as in `unpause … | head -1`.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
             written => written,
+        }
+    }
+}
+
+/// How often people are told that something still goes on.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
+
+/// Does long work, and says at a terminal for how long it has been done. Programs, and files, are told nothing.
+pub(super) async fn while_people_wait<T>(what: &str, work: impl Future<Output = T>) -> T {
+    if !io::stderr().is_terminal() {
+        return work.await;
+    }
+    tokio::pin!(work);
+    let mut ticks = tokio::time::interval(TOLD_EVERY);
+    // The first comes at once.
+    ticks.tick().await;
+    let mut n_seconds = 0_u64;
+    loop {
+        tokio::select! {
+            done = &mut work => {
+                if n_seconds > 0 {
+                    let _ = writeln!(io::stderr());
+                }
+                return done;
+            }
+            _ = ticks.tick() => {
+                n_seconds += TOLD_EVERY.as_secs();
+                // Where it cannot be told it goes on all the same.
+                let _ = write!(io::stderr(), "\r{what} … {n_seconds} s");
+            }
         }
     }
 }

@@ -1,8 +1,10 @@
 //! `unpause config`: the table of the settings, and whether those at hand can be used.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use clap::Args;
+use serde::Serialize;
 
 use super::CliError;
 use super::print::Printer;
@@ -24,25 +26,62 @@ pub(super) fn print_reference(printer: &Printer) -> Result<(), CliError> {
     Ok(printer.text(&render_reference())?)
 }
 
+/// A configuration that was read without a complaint, as programs are told of it.
+#[derive(Debug, Serialize)]
+struct Checked<'a> {
+    listen: String,
+    data: &'a Path,
+    key_file: &'a Path,
+    providers: Vec<CheckedProvider<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct CheckedProvider<'a> {
+    id: String,
+    /// The issuer, or the host that takes passwords.
+    at: String,
+    /// `confidential`, `public` or `passwords`.
+    client: &'a str,
+}
+
 /// Prints a configuration that was read without a complaint; never its secrets.
 pub(super) fn print_checked(printer: &Printer, config: &Config) -> Result<(), CliError> {
-    let mut text = format!(
-        "The configuration is valid.\nlisten    {}\ndata      {}\nkey_file  {}\n",
-        config.listen,
-        config.data.display(),
-        config.key_file.display()
-    );
-    for (id, provider) in &config.providers {
-        let _ = match &provider.client {
+    let providers = config.providers.iter().map(|(id, provider)| {
+        let (at, client) = match &provider.client {
             Some(client) => {
                 let kind = match client.secret {
                     Some(_) => "confidential",
                     None => "public",
                 };
-                writeln!(text, "provider  {id} at {}, {kind} client", client.issuer)
+                (client.issuer.to_string(), kind)
             }
-            None => writeln!(text, "provider  {id} at {}, passwords", provider.imap.host),
+            None => (provider.imap.host.clone(), "passwords"),
         };
-    }
-    Ok(printer.text(&text)?)
+        CheckedProvider {
+            id: id.to_string(),
+            at,
+            client,
+        }
+    });
+    let checked = Checked {
+        listen: config.listen.to_string(),
+        data: &config.data,
+        key_file: &config.key_file,
+        providers: providers.collect(),
+    };
+    Ok(printer.answer(&checked, |checked| {
+        let mut text = format!(
+            "The configuration is valid.\nlisten    {}\ndata      {}\nkey_file  {}\n",
+            checked.listen,
+            checked.data.display(),
+            checked.key_file.display()
+        );
+        for CheckedProvider { id, at, client } in &checked.providers {
+            let _ = match *client {
+                "passwords" => writeln!(text, "provider  {id} at {at}, passwords"),
+                kind => writeln!(text, "provider  {id} at {at}, {kind} client"),
+            };
+        }
+        text
+    })?)
 }

@@ -9,11 +9,12 @@ use protocol::id::{CampaignId, InboxId};
 use protocol::problem::{Code, Problem};
 use protocol::request::campaign::{
     Campaign, Campaigns, CreateCampaign, GetCampaign, ListCampaigns, PauseCampaign, ResumeCampaign,
-    StartCampaign,
+    StartCampaign, StartedCampaign,
 };
 
 use super::{Context, Serve, ServeError};
 use crate::store::StoreError;
+use crate::text::message::check_subject;
 use crate::text::template::{marker, parse_fields};
 
 /// The longest name, in characters.
@@ -67,17 +68,19 @@ impl Serve for GetCampaign {
 }
 
 impl Serve for StartCampaign {
-    async fn serve(self, context: Context) -> Result<Campaign, ServeError> {
+    async fn serve(self, context: Context) -> Result<StartedCampaign, ServeError> {
         let app = context.app();
         let campaign = app.store.load_campaign(&self.campaign_id).await?;
         if campaign.status == State::Draft {
             check_markers(&campaign.steps, &[])?;
             check_ready(&context, &campaign).await?;
         }
-        app.store
+        let left_out = app
+            .store
             .start_campaign(&self.campaign_id, app.clock.now())
             .await?;
-        load_and_nudge(&context, &self.campaign_id).await
+        let campaign = load_and_nudge(&context, &self.campaign_id).await?;
+        Ok(StartedCampaign { campaign, left_out })
     }
 }
 
@@ -180,6 +183,9 @@ fn check_steps(steps: &[Step]) -> Result<(), ServeError> {
         return Err(ServeError::invalid("steps[0].wait_ms", detail));
     }
     for (idx, step) in steps.iter().enumerate() {
+        check_subject(&step.subject).map_err(|error| {
+            ServeError::invalid(&format!("steps[{idx}].subject"), error.to_string())
+        })?;
         if step.body.trim().is_empty() {
             return Err(ServeError::invalid(
                 &format!("steps[{idx}].body"),

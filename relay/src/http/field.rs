@@ -64,9 +64,66 @@ fn find_missing(words: &str) -> Option<&str> {
 /// The longest text of a caller that is told back: what is longer may be a token in the wrong field.
 const TOLD_AT_MOST: usize = 12;
 
-/// serde's `words` without a long text of the caller's, as in `invalid type: string "…", expected a map` and
-/// ``unknown variant `…`, expected one of``.
+/// serde's `words` in those of people, without a long text of the caller's: `expected a whole number, 0 or more, found
+/// the text "soon"`.
 pub(super) fn tell(words: &str) -> String {
+    let words = hush(words);
+    let wrong = ["invalid type: ", "invalid value: ", "invalid length "]
+        .iter()
+        .find_map(|start| words.strip_prefix(start));
+    let Some((found, expected)) = wrong.and_then(|rest| rest.rsplit_once(", expected ")) else {
+        return words;
+    };
+    // Where in the text it stands says nothing once the field is named.
+    let expected = expected.split(" at line ").next().unwrap_or(expected);
+    format!(
+        "expected {}, found {}",
+        name_type(expected),
+        name_found(found)
+    )
+}
+
+/// What serde expects, by the names that its types have in Rust.
+fn name_type(expected: &str) -> String {
+    match expected {
+        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "a whole number, 0 or more",
+        "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a string" | "a borrowed string" | "a character" => "a text",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        "unit" => "nothing",
+        other if other.starts_with("struct ") => "an object",
+        other if other.starts_with("enum ") || other.contains(" enum ") => "one of its words",
+        other => other,
+    }
+    .to_owned()
+}
+
+/// What serde found, by the names that it has for values.
+fn name_found(found: &str) -> String {
+    for (start, name) in [
+        ("integer `", "the number "),
+        ("floating point `", "the number "),
+        ("boolean `", ""),
+    ] {
+        if let Some(value) = found.strip_prefix(start) {
+            return format!("{name}{}", value.trim_end_matches('`'));
+        }
+    }
+    match found {
+        "null" | "unit value" => "nothing".to_owned(),
+        "map" => "an object".to_owned(),
+        "sequence" => "a list".to_owned(),
+        found => match found.strip_prefix("string \"") {
+            Some(text) => format!("the text \"{text}"),
+            None => found.to_owned(),
+        },
+    }
+}
+
+fn hush(words: &str) -> String {
     let without = |open: &str, close: &str, kind: &str| -> Option<String> {
         let (before, rest) = words.split_once(open)?;
         let (text, behind) = rest.rsplit_once(close)?;
@@ -102,11 +159,27 @@ mod tests {
         for (words, expected) in [
             (
                 "invalid type: string \"soon\", expected u64",
-                "invalid type: string \"soon\", expected u64",
+                "expected a whole number, 0 or more, found the text \"soon\"",
+            ),
+            (
+                "invalid value: integer `-5`, expected u64 at line 1 column 9",
+                "expected a whole number, 0 or more, found the number -5",
+            ),
+            (
+                "invalid type: null, expected a string",
+                "expected a text, found nothing",
+            ),
+            (
+                "invalid type: map, expected a sequence",
+                "expected a list, found an object",
+            ),
+            (
+                "invalid type: boolean `true`, expected f64",
+                "expected a number, found true",
             ),
             (
                 "invalid type: string \"ya29.a0AfB_by\\\", expected\", expected struct Sealed at line 1 column 9",
-                "invalid type: a string of 25 characters, expected struct Sealed at line 1 column 9",
+                "expected an object, found a string of 25 characters",
             ),
             (
                 "unknown variant `ya29.a0AfB_byC`, expected one of `leave`, `cancel`",

@@ -60,8 +60,8 @@ impl Serve for CreateInbox {
                 "the mark tells of messages of this address that the database does not know: first messages of its \
                  campaigns are held for a person"
             );
-            let gap = app.watch.gap() + app.watch.lived(app.clock.uptime());
-            app.store.note_forgotten(&inbox.id, gap).await?;
+            let lost = app.watch.lost() + app.watch.lived(app.clock.uptime());
+            app.store.note_forgotten(&inbox.id, lost).await?;
         }
         app.bell.wake_inbox(&inbox.id);
         view(&context, inbox).await

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
-use protocol::campaign::Step;
+use encoding_rs::Encoding;
+use protocol::campaign::{State, Step};
 use protocol::inbox::Address;
 use protocol::problem::{Code, ListProblem, Problem, Unusable as Rows, UnusableRow};
 use protocol::request::campaign::{ImportLeads, ImportedLeads, UnusableRows};
@@ -11,10 +12,14 @@ use protocol::request::campaign::{ImportLeads, ImportedLeads, UnusableRows};
 use super::campaign::check_markers;
 use super::{Context, Serve, ServeError};
 use crate::record::NewLead;
+use crate::store::StoreError;
+use crate::store::conflict::Conflict;
 use crate::store::lead::ImportError;
+use crate::store::person::Suppressions;
 use crate::text::field;
 use crate::text::leads::{
-    ADDRESS_COLUMN, Fault, LeadList, LeadsError, Unusable, find_garbled, key_of, parse,
+    ADDRESS_COLUMN, Fault, LeadList, LeadsError, Unusable, find_encoding, find_garbled, key_of,
+    parse, show_hidden,
 };
 use crate::text::message::check_subject;
 use crate::text::template::{Field, TemplateError, parse_fields, render};
@@ -32,12 +37,27 @@ impl Serve for ImportLeads {
     async fn serve(self, context: Context) -> Result<ImportedLeads, ServeError> {
         let store = &context.app().store;
         let campaign = store.load_campaign(&self.campaign_id).await?;
-        let known = store.list_addresses(&self.campaign_id).await?;
+        // Nobody corrects rows for a campaign that takes none.
+        if campaign.status != State::Draft {
+            let state = campaign.status.name();
+            return Err(StoreError::from(Conflict::NotADraft { state }).into());
+        }
+        let encoding = self.encoding.as_deref().map(find_told).transpose()?;
+        let given = Given {
+            known: store.list_addresses(&self.campaign_id).await?,
+            suppressed: store.load_suppressions().await?,
+            encoding,
+        };
         let csv = context.csv.clone();
         // Reading a long list would keep other requests waiting.
-        let read = tokio::task::spawn_blocking(move || read(&csv, &campaign.steps, &known));
-        let list = read.await.map_err(ServeError::internal)??;
-        let rows = tell_rows(&list);
+        let read = tokio::task::spawn_blocking(move || read(&csv, &campaign.steps, &given));
+        let mut list = read.await.map_err(ServeError::internal)??;
+        if list.leads.is_empty() && list.n_left_out > 0 {
+            list.n_unusable += std::mem::take(&mut list.n_left_out);
+            list.unusable.append(&mut list.left_out);
+            list.unusable.sort_by_key(|unusable| unusable.row);
+        }
+        let rows = tell_rows(list.n_unusable, &list.unusable);
         let is_refused = self.unusable_rows == UnusableRows::Refuse || list.leads.is_empty();
         if !rows.is_none() && is_refused {
             return Err(refuse(&list, rows));
@@ -61,47 +81,57 @@ impl Serve for ImportLeads {
             header_row: list.form.header_row,
             passed_over: list.form.n_passed_over,
             skipped: rows,
+            left_out: tell_rows(list.n_left_out, &list.left_out),
         })
     }
 }
 
+/// What is known before a list is read.
+#[derive(Debug, Default)]
+struct Given {
+    /// The addresses of the campaign's leads.
+    known: Vec<String>,
+    /// Who is not written to, and why.
+    suppressed: Suppressions,
+    /// The encoding, where it was told.
+    encoding: Option<&'static Encoding>,
+}
+
+/// The encoding that a person told.
+fn find_told(label: &str) -> Result<&'static Encoding, ServeError> {
+    find_encoding(label).ok_or_else(|| {
+        let detail = format!(
+            "expected the name of an encoding, as in utf-8, windows-1251, windows-1254, gbk or iso-8859-2, found {label:?}"
+        );
+        Problem::new(Code::Invalid, detail).at_field("encoding").into()
+    })
+}
+
 /// The list, every row of it that a message cannot be made for among the unusable ones.
-fn read(csv: &[u8], steps: &[Step], known: &[String]) -> Result<LeadList, ServeError> {
-    let mut list = parse(csv).map_err(|error| told(&error))?;
+fn read(csv: &[u8], steps: &[Step], given: &Given) -> Result<LeadList, ServeError> {
+    let mut list = parse(csv, given.encoding).map_err(|error| told(&error))?;
     check_columns(steps, &list)?;
     check_markers(steps, &list.columns)?;
     let named = named_columns(steps, &list.columns);
-    let keys: HashSet<String> = known
+    let keys: HashSet<String> = given
+        .known
         .iter()
         .filter_map(|address| address.parse::<Address>().ok())
         .map(|address| key_of(&address))
         .collect();
-    let address_column = list.form.address_column.clone();
-    let leads = std::mem::take(&mut list.leads);
-    for lead in leads {
-        let fault = if keys.contains(&key_of(&lead.address)) {
-            Some((
-                Some(address_column.clone()),
-                Fault::Known {
-                    address: lead.address.clone(),
-                },
-            ))
-        } else {
-            find_fault(steps, &named, &lead)
-        };
-        match fault {
-            None => list.leads.push(lead),
-            Some((column, fault)) => {
-                list.n_unusable += 1;
-                list.unusable.push(Unusable {
-                    row: lead.row,
-                    column,
-                    fault,
-                });
-            }
+    let column = Some(list.form.address_column.clone());
+    list.judge(|lead| {
+        let address = || lead.address.clone();
+        if let Some(why) = given.suppressed.find(&lead.address) {
+            let address = address();
+            return Some((column.clone(), Fault::Suppressed { address, why }));
         }
-    }
-    list.unusable.sort_by_key(|unusable| unusable.row);
+        if keys.contains(&key_of(&lead.address)) {
+            let address = address();
+            return Some((column.clone(), Fault::Known { address }));
+        }
+        find_fault(steps, &named, lead)
+    });
     Ok(list)
 }
 
@@ -167,6 +197,11 @@ fn named_columns(steps: &[Step], columns: &[String]) -> Vec<String> {
 /// Every message must be one for every lead: found now, not at the hundredth.
 fn find_fault(steps: &[Step], named: &[String], lead: &NewLead) -> Option<(Option<String>, Fault)> {
     for column in named {
+        let cell = lead.fields.get(column).map(String::as_str);
+        if let Some(cell) = cell.filter(|cell| field::find_hidden(cell).is_some()) {
+            let found = show_hidden(cell);
+            return Some((Some(column.clone()), Fault::Hidden { found }));
+        }
         if let Some(found) = lead.fields.get(column).and_then(|cell| find_garbled(cell)) {
             let found = found.chars().take(SHOWN_CHARS_MAX).collect();
             return Some((Some(column.clone()), Fault::Garbled { found }));
@@ -202,9 +237,9 @@ fn lacking(error: &TemplateError, lead: &NewLead) -> (Option<String>, Fault) {
     (column, Fault::Empty { field, found })
 }
 
-/// What is told of the rows that cannot be used.
-fn tell_rows(list: &LeadList) -> Rows {
-    let rows = list.unusable.iter().take(TOLD_ROWS_MAX).map(|unusable| {
+/// What is told of rows of which no leads are made, `total` of them.
+fn tell_rows(total: u64, unusable: &[Unusable]) -> Rows {
+    let rows = unusable.iter().take(TOLD_ROWS_MAX).map(|unusable| {
         let (expected, found, remedy) = unusable.tell();
         UnusableRow {
             row: unusable.row,
@@ -215,7 +250,7 @@ fn tell_rows(list: &LeadList) -> Rows {
         }
     });
     Rows {
-        total: list.n_unusable,
+        total,
         rows: rows.collect(),
     }
 }
@@ -272,6 +307,8 @@ fn told(error: &LeadsError) -> ServeError {
 
 #[cfg(test)]
 mod tests {
+    use protocol::delivery::Suppression;
+
     use super::*;
 
     fn step(subject: &str, body: &str) -> Step {
@@ -280,6 +317,13 @@ mod tests {
             body: body.to_owned(),
             wait_ms: 0,
             literal: false,
+        }
+    }
+
+    fn given(known: &[String]) -> Given {
+        Given {
+            known: known.to_vec(),
+            ..Given::default()
         }
     }
 
@@ -309,7 +353,7 @@ mod tests {
             "email,name,city\na@a.example,Ann,\nb@b.example,,Ulm\nnobody,Cy,Ulm\nKnown@k.example,Di,Ulm\ne@e.example,J\u{FFFD}rg,Ulm\nf@f.example,{long},Ulm\na@A.example,Ann,\n"
         );
         let known = ["known@k.example".to_owned()];
-        let list = read(csv.as_bytes(), &steps, &known).unwrap();
+        let list = read(csv.as_bytes(), &steps, &given(&known)).unwrap();
         assert_eq!(list.leads.len(), 1);
         assert_eq!(list.n_unusable, 6);
         let rows: Vec<(u64, Option<&str>)> = faults(&list)
@@ -327,7 +371,8 @@ mod tests {
                 (8, Some("email"))
             ]
         );
-        let ServeError::List(refusal) = refuse(&list, tell_rows(&list)) else {
+        let ServeError::List(refusal) = refuse(&list, tell_rows(list.n_unusable, &list.unusable))
+        else {
             panic!("no list")
         };
         let detail = &refusal.problem.detail;
@@ -346,10 +391,89 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_cannot_be_used_takes_no_address_from_one_that_can() {
+        let csv = "email,name\nann@a.example,none\nann@a.example,Ann\nann@a.example,An\n";
+        let list = read(
+            csv.as_bytes(),
+            &[step("Hi {{name}}", "x")],
+            &Given::default(),
+        )
+        .unwrap();
+        let kept: Vec<u64> = list.leads.iter().map(|lead| lead.row).collect();
+        assert_eq!(kept, [3]);
+        assert!(
+            matches!(faults(&list).as_slice(), [
+                (2, Some("name"), Fault::Empty { found, .. }),
+                (4, Some("email"), Fault::Duplicate { first: 3, .. }),
+            ] if found == "none"),
+            "{:?}",
+            list.unusable
+        );
+    }
+
+    #[test]
+    fn what_nobody_sees_is_refused_with_row_and_column_in_fields_subjects_and_addresses() {
+        let csv = "email,name,note\nann@a.example,A\u{202E}nn,x\nb\u{2066}ob@b.example,Bob,x\ncy@c.example,C\u{7}y,x\ndi@d.example,Di,\u{202E}x\n\u{202A}eve@e.example\u{202C},\u{202A}Eve\u{202C},x\nfay@f.example,\"Fay\nB\",x\n";
+        let list = read(
+            csv.as_bytes(),
+            &[step("Hi {{name}}", "x")],
+            &Given::default(),
+        )
+        .unwrap();
+        let kept: Vec<&str> = list
+            .leads
+            .iter()
+            .map(|lead| lead.address.as_str())
+            .collect();
+        assert_eq!(kept, ["di@d.example", "eve@e.example"]);
+        let told: Vec<String> = list.unusable.iter().map(ToString::to_string).collect();
+        let columns: Vec<_> = faults(&list)
+            .into_iter()
+            .map(|(row, column, _)| (row, column))
+            .collect();
+        assert_eq!(
+            columns,
+            [
+                (2, Some("name")),
+                (3, Some("email")),
+                (4, Some("name")),
+                (7, None)
+            ],
+            "{told:?}"
+        );
+        assert!(
+            told[0].contains("A\\u{202e}nn")
+                && told[1].contains("b\\u{2066}ob")
+                && told[3].contains("\\u{a}"),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn who_is_on_the_list_of_those_not_written_to_is_left_out() {
+        let csv = "email\nann@a.example\nBob@b.example\ncy@c.example\n".as_bytes();
+        let suppressed = Suppressions::of([
+            ("bob@b.example", Suppression::Complained),
+            ("c.example", Suppression::Person),
+        ]);
+        let given = Given {
+            suppressed,
+            ..Given::default()
+        };
+        let list = read(csv, &[step("Hi", "x")], &given).unwrap();
+        let rows: Vec<u64> = list.left_out.iter().map(|row| row.row).collect();
+        assert_eq!(
+            (rows, list.leads.len(), list.n_left_out, list.n_unusable),
+            (vec![3, 4], 1, 2, 0)
+        );
+        assert!(list.left_out[0].to_string().contains("(complained)"));
+    }
+
+    #[test]
     fn an_address_of_the_campaign_is_known_in_every_form_of_its_domain() {
         let csv = "email\ninfo@müller.example\nann@a.example\n".as_bytes();
         for known in ["info@xn--mller-kva.example", "INFO@MÜLLER.example"] {
-            let list = read(csv, &[step("Hi", "x")], &[known.to_owned()]).unwrap();
+            let list = read(csv, &[step("Hi", "x")], &given(&[known.to_owned()])).unwrap();
             let rows: Vec<u64> = faults(&list).into_iter().map(|(row, ..)| row).collect();
             assert_eq!((rows, list.leads.len()), (vec![2], 1), "{known}");
         }
@@ -357,7 +481,8 @@ mod tests {
 
     #[test]
     fn a_field_without_a_column_or_with_two_is_refused_with_the_columns() {
-        let read = |body: &str, csv: &str| read(csv.as_bytes(), &[step("Hi", body)], &[]);
+        let read =
+            |body: &str, csv: &str| read(csv.as_bytes(), &[step("Hi", body)], &Given::default());
         let problem = refused(read(
             "{{city | default: \"here\"}}",
             "\nemail,name\na@a.example,Ann\n",

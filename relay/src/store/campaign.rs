@@ -13,7 +13,8 @@ use sqlx::AnyConnection;
 use super::clocks::{Moment, Of, PairClock, update_clocks};
 use super::conflict::Conflict;
 use super::{
-    Store, StoreError, json, lead, number, number_or_null, restored, small, text, to_json,
+    Store, StoreError, json, lead, number, number_or_null, restored, small, text, text_or_null,
+    to_json,
 };
 use crate::secret::random_text;
 
@@ -144,8 +145,9 @@ impl Store {
     }
 
     /// Starts a draft: the first step of every lead is planned for now, in slices; with the last one it runs. Where
-    /// that is broken off it stays a draft, nothing of it is sent, and starting it again goes on where it ended.
-    pub async fn start_campaign(&self, id: &CampaignId, now: Timestamp) -> Result<(), StoreError> {
+    /// that is broken off it stays a draft, nothing of it is sent, and starting it again goes on where it ended. Who is
+    /// on the list of those not written to is left out; answers how many they are.
+    pub async fn start_campaign(&self, id: &CampaignId, now: Timestamp) -> Result<u64, StoreError> {
         let _alone = self.import_alone(id)?;
         let now = self.moment(now);
         // Refused before anything is planned, where it cannot be started.
@@ -159,7 +161,10 @@ impl Store {
             let Some(position) = plan_first_steps(&mut tx, id, planned_to, now).await? else {
                 restored::hold_written_to(&mut tx, id, now).await?;
                 apply(&mut tx, id, Event::Start, now).await?;
-                return Ok(tx.commit().await?);
+                let left_out = count_left_out(&mut tx, id).await?;
+                finish_if_done(&mut tx, id, now).await?;
+                tx.commit().await?;
+                return Ok(left_out);
             };
             planned_to = position;
             tx.commit().await?;
@@ -195,7 +200,9 @@ async fn plan_first_steps(
 ) -> Result<Option<i64>, StoreError> {
     let leads = sqlx::query(
         "SELECT l.id AS id, l.inbox_id AS inbox_id, l.position AS position, p.ran_ms AS ran_ms, \
-         p.since_r_ms AS since_r_ms, p.may_be_started_ms AS may_be_started_ms FROM leads l \
+         p.since_r_ms AS since_r_ms, p.may_be_started_ms AS may_be_started_ms, \
+         COALESCE((SELECT s.why FROM suppressions s WHERE s.whom = l.person), \
+           (SELECT s.why FROM suppressions s WHERE s.whom = l.domain)) AS why FROM leads l \
          JOIN campaign_inboxes p ON p.campaign_id = l.campaign_id AND p.inbox_id = l.inbox_id \
          WHERE l.campaign_id = $1 AND l.position > $2 AND NOT EXISTS ( \
            SELECT 1 FROM deliveries d WHERE d.lead_id = l.id AND d.step = 1) \
@@ -207,23 +214,40 @@ async fn plan_first_steps(
     .fetch_all(&mut *tx)
     .await?;
     let mut planned_to = None;
-    for lead in &leads {
-        let position = number(lead, "position")?;
+    for row in &leads {
+        let position = number(row, "position")?;
         let new = NewDelivery {
             campaign: id.clone(),
-            lead: LeadId::new(text(lead, "id")?),
-            inbox: InboxId::new(text(lead, "inbox_id")?),
+            lead: LeadId::new(text(row, "id")?),
+            inbox: InboxId::new(text(row, "inbox_id")?),
             step: 1,
             place: position,
         };
-        let id = plan(tx, &new, PairClock::from_row(lead)?.read(now)).await?;
-        if let Some(lost_ms) = number_or_null(lead, "may_be_started_ms")? {
+        let id = plan(tx, &new, PairClock::from_row(row)?.read(now)).await?;
+        planned_to = Some(position);
+        if let Some(why) = text_or_null(row, "why")? {
+            let why = lead::parse_why(&why)?;
+            lead::stop(tx, &new.lead, why, now).await?;
+            continue;
+        }
+        if let Some(lost_ms) = number_or_null(row, "may_be_started_ms")? {
             let lost = Duration::from_millis(u64::try_from(lost_ms).unwrap_or(0));
             restored::hold(tx, &id, lost, now).await?;
         }
-        planned_to = Some(position);
     }
     Ok(planned_to)
+}
+
+/// Leads of a campaign that were left out at its start, before anything of it was tried.
+async fn count_left_out(tx: &mut AnyConnection, id: &CampaignId) -> Result<u64, StoreError> {
+    let row = sqlx::query(
+        "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM deliveries \
+         WHERE campaign_id = $1 AND step = 1 AND state = 'suppressed'",
+    )
+    .bind(id.to_string())
+    .fetch_one(tx)
+    .await?;
+    small(&row, "n")
 }
 
 /// What a new delivery is made of.

@@ -1,6 +1,8 @@
 //! People: an address is one person, in whatever campaigns it is a lead. An answer stops all of them; who must not be
 //! written to any more stands on a list, and is looked up at every claim.
 
+use std::collections::HashMap;
+
 use protocol::delivery::Suppression;
 use protocol::id::{CampaignId, LeadId};
 use protocol::inbox::Address;
@@ -100,6 +102,17 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 
+    /// All who are not written to.
+    pub async fn load_suppressions(&self) -> Result<Suppressions, StoreError> {
+        let rows = sqlx::query("SELECT whom, why FROM suppressions")
+            .fetch_all(&self.reader)
+            .await?;
+        let whom = rows
+            .iter()
+            .map(|row| Ok((text(row, "whom")?, parse_why(&text(row, "why")?)?)));
+        Ok(Suppressions(whom.collect::<Result<_, StoreError>>()?))
+    }
+
     /// Who is not written to, by name, behind `after`.
     pub async fn list_suppressed(
         &self,
@@ -115,6 +128,26 @@ impl Store {
         .fetch_all(&self.reader)
         .await?;
         rows.iter().map(suppressed_from).collect()
+    }
+}
+
+/// Who is not written to, and why: people, and whole domains.
+#[derive(Clone, Debug, Default)]
+pub struct Suppressions(HashMap<String, Suppression>);
+
+impl Suppressions {
+    /// People and domains, as they stand on the list.
+    pub fn of<const N: usize>(all: [(&str, Suppression); N]) -> Self {
+        Self(all.map(|(whom, why)| (whom.to_owned(), why)).into())
+    }
+
+    /// Why this address is not written to; `None` where it may be.
+    pub fn find(&self, address: &Address) -> Option<Suppression> {
+        let person = person_of(address);
+        self.0
+            .get(&person)
+            .or_else(|| self.0.get(domain_of(&person)))
+            .copied()
     }
 }
 

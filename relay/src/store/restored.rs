@@ -110,7 +110,7 @@ pub struct Restored {
     /// Attempts that are known to be missing; `None` where nobody knows.
     pub missing: Option<u64>,
     /// The time on the wall that is missing.
-    pub gap: Duration,
+    pub lost: Duration,
 }
 
 /// What the tags of leads are made of.
@@ -281,14 +281,14 @@ impl Store {
         let moment = self.moment(now);
         let restored = self.find_restored(inbox).await?;
         let is_restored = !matches.is_empty() || !unknown.is_empty() || restored.is_some();
-        let restored_gap = restored.map_or(Duration::ZERO, |restored| restored.gap);
+        let restored_lost = restored.map_or(Duration::ZERO, |restored| restored.lost);
         let mut tx = self.begin().await?;
         for (id, refused, is_due, copy) in open {
             // The reply to an attempt says more of it than a copy that a server kept all the same. Of which attempt it is
             // cannot be told where a clock was set meanwhile, and a ledger that was put back may have lost a later one.
             if refused.is_some_and(|ended| !is_later(copy, ended, is_restored)) {
                 if is_restored && is_due {
-                    hold(&mut tx, &id, restored_gap, moment).await?;
+                    hold(&mut tx, &id, restored_lost, moment).await?;
                 }
                 continue;
             }
@@ -381,22 +381,22 @@ impl Store {
                 .bind(inbox.to_string())
                 .fetch_one(&self.reader)
                 .await?;
-        let gap_ms = number(&row, "restored_gap_ms")?;
+        let lost_ms = number(&row, "restored_gap_ms")?;
         Ok(
             number_or_null(&row, "restored_missing")?.map(|missing| Restored {
                 missing: u64::try_from(missing).ok(),
-                gap: Duration::from_millis(u64::try_from(gap_ms).unwrap_or(0)),
+                lost: Duration::from_millis(u64::try_from(lost_ms).unwrap_or(0)),
             }),
         )
     }
 
     /// Copies show that the ledger of an inbox was put back, which nothing else had told.
-    pub async fn note_restored(&self, inbox: &InboxId, gap: Duration) -> Result<(), StoreError> {
+    pub async fn note_restored(&self, inbox: &InboxId, lost: Duration) -> Result<(), StoreError> {
         sqlx::query(
             "UPDATE inboxes SET restored_missing = -1, restored_gap_ms = $1 \
              WHERE id = $2 AND restored_missing IS NULL",
         )
-        .bind(duration_ms(gap))
+        .bind(duration_ms(lost))
         .bind(inbox.to_string())
         .execute(&self.writer)
         .await?;
@@ -416,7 +416,7 @@ impl Store {
     async fn hold_doubts(
         &self,
         inbox: &InboxId,
-        gap: Duration,
+        lost: Duration,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let moment = self.moment(now);
@@ -430,19 +430,19 @@ impl Store {
         for row in &rows {
             let id = DeliveryId::new(text(row, "id")?);
             delivery::transition(&mut tx, &id, Event::Unsettled, moment).await?;
-            note_held(&mut tx, &id, gap).await?;
+            note_held(&mut tx, &id, lost).await?;
         }
         tx.commit().await?;
         Ok(rows.len() as u64)
     }
 
     /// Drafts may have been started in the time that the ledger lost: it is asked when they are.
-    async fn note_drafts(&self, inbox: &InboxId, gap: Duration) -> Result<(), StoreError> {
+    async fn note_drafts(&self, inbox: &InboxId, lost: Duration) -> Result<(), StoreError> {
         sqlx::query(
             "UPDATE campaign_inboxes SET may_be_started_ms = $1 WHERE inbox_id = $2 \
              AND campaign_id IN (SELECT c.id FROM campaigns c WHERE c.state = 'draft')",
         )
-        .bind(duration_ms(gap))
+        .bind(duration_ms(lost))
         .bind(inbox.to_string())
         .execute(&self.writer)
         .await?;
@@ -454,11 +454,11 @@ impl Store {
     pub async fn hold_what_may_be_sent(
         &self,
         inbox: &InboxId,
-        gap: Duration,
+        lost: Duration,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let mut n_held = self.hold_doubts(inbox, gap, now).await?;
-        self.note_drafts(inbox, gap).await?;
+        let mut n_held = self.hold_doubts(inbox, lost, now).await?;
+        self.note_drafts(inbox, lost).await?;
         loop {
             let moment = self.moment(now);
             let mut tx = self.begin().await?;
@@ -472,7 +472,7 @@ impl Store {
                  ORDER BY d.id LIMIT $4",
             )
             .bind(inbox.to_string())
-            .bind(duration_ms(gap))
+            .bind(duration_ms(lost))
             .bind(moment.r_ms)
             .bind(HELD_SLICE)
             .fetch_all(&mut *tx)
@@ -480,7 +480,7 @@ impl Store {
             for row in &rows {
                 let id = DeliveryId::new(text(row, "id")?);
                 let campaign = CampaignId::new(text(row, "campaign_id")?);
-                let end = load_clock(&mut tx, &campaign, inbox).await?.read(moment) + gap;
+                let end = load_clock(&mut tx, &campaign, inbox).await?.read(moment) + lost;
                 let due = Reading::from_ms(number(row, "due_ms")?);
                 hold(&mut tx, &id, end.since(due), moment).await?;
             }

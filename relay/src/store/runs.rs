@@ -56,12 +56,12 @@ impl Store {
     }
 
     /// A relay process begins; `run` is `None` where it keeps no mark. `missing` says of which inboxes the ledger was
-    /// put back, and how many attempts are missing (-1 where nobody knows); `gap` is the time on the wall that is.
+    /// put back, and how many attempts are missing (-1 where nobody knows); `lost` is the time on the wall that is.
     pub async fn begin_run(
         &self,
         run: Option<&str>,
         missing: &BTreeMap<InboxId, i64>,
-        gap: Duration,
+        lost: Duration,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
@@ -75,7 +75,7 @@ impl Store {
                 "UPDATE inboxes SET restored_missing = $1, restored_gap_ms = $2 WHERE id = $3",
             )
             .bind(*missing)
-            .bind(duration_ms(gap))
+            .bind(duration_ms(lost))
             .bind(inbox.to_string())
             .execute(&mut *tx)
             .await?;

@@ -44,6 +44,23 @@ pub fn is_void(cell: &str) -> bool {
     let is_numbered = cell.strip_prefix("Err:").is_some_and(|number| {
         number.len() == 3 && number.bytes().all(|byte| byte.is_ascii_digit())
     });
+    // People write these, in any case; nobody is called so.
+    let small = cell.to_lowercase();
+    let is_said = matches!(
+        small.trim_end_matches('.'),
+        "none"
+            | "n/a"
+            | "n.a"
+            | "n. a"
+            | "n/d"
+            | "n.d"
+            | "k.a"
+            | "k. a"
+            | "k/a"
+            | "(none)"
+            | "(empty)"
+            | "(blank)"
+    );
     let is_word = matches!(
         cell,
         "NULL"
@@ -54,17 +71,27 @@ pub fn is_void(cell: &str) -> bool {
             | "\\N"
             | "nan"
             | "NaN"
-            | "None"
             | "undefined"
             | "<NA>"
-            | "N/A"
-            | "n/a"
             | "[object Object]"
     );
-    let is_dash = cell
-        .chars()
-        .all(|c| matches!(c, '-' | '\u{2010}'..='\u{2015}'));
-    is_error || is_numbered || is_word || is_dash
+    let is_dash = cell.chars().all(|c| {
+        matches!(
+            c,
+            '-' | '\u{2010}'..='\u{2015}' | '?' | '.' | '…' | '_' | '/' | '*'
+        )
+    });
+    is_error || is_numbered || is_word || is_said || is_dash
+}
+
+/// The first character that nobody sees and that changes what is seen: a control (but for line ends and tabs), or one
+/// that turns the direction of what follows (Unicode Bidirectional Algorithm §2.1 to 2.4), so that a name or an address
+/// shows as another one.
+pub fn find_hidden(text: &str) -> Option<char> {
+    text.chars().find(|c| {
+        c.is_control() && !matches!(c, '\n' | '\r' | '\t')
+            || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    })
 }
 
 #[cfg(test)]
@@ -107,6 +134,25 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_sees_and_turns_what_is_seen_is_found() {
+        for (text, hidden) in [
+            ("Ann", None),
+            ("Ann\tSmith\r\nUlm", None),
+            ("אבג", None),
+            ("zero\u{200D}joined\u{200E}", None),
+            ("A\u{0}nn", Some('\u{0}')),
+            ("A\u{7F}nn", Some('\u{7F}')),
+            ("A\u{1B}[31m", Some('\u{1B}')),
+            ("A\u{9B}m", Some('\u{9B}')),
+            ("moc.\u{202E}example", Some('\u{202E}')),
+            ("\u{202A}a", Some('\u{202A}')),
+            ("\u{2066}a\u{2069}", Some('\u{2066}')),
+        ] {
+            assert_eq!(find_hidden(text), hidden, "{text:?}");
+        }
+    }
+
+    #[test]
     fn what_a_program_writes_for_no_value_is_none_and_names_of_people_are() {
         for void in [
             "",
@@ -138,6 +184,16 @@ mod tests {
             "-",
             "--",
             "—",
+            "?",
+            "??",
+            ".",
+            "none",
+            "NONE",
+            "N.A.",
+            "n.a.",
+            "n. a.",
+            "k.A.",
+            "N/a",
         ] {
             assert!(is_void(void), "{void:?}");
         }
@@ -158,7 +214,9 @@ mod tests {
             "No",
             "-5",
             "A-",
-            "?",
+            "Why?",
+            "Noné",
+            "N. Andersen",
             "Undefined Ltd",
             "NULL & Co",
         ] {

@@ -5,7 +5,11 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
+use encoding_rs::Encoding;
+
 use self::cell::{NoAddress, clean, parse_address};
+use self::encoding::Decoded;
+use self::refusal::Asks;
 use self::rows::{Dialect, OpenQuote, Rows};
 use self::table::{SampleRow, Table};
 use super::field::fold;
@@ -14,12 +18,13 @@ use crate::record::NewLead;
 mod cell;
 mod encoding;
 mod fault;
+mod refusal;
 mod rows;
 mod table;
 
 pub use cell::key_of;
-pub use encoding::find_garbled;
-pub use fault::{Fault, LeadsError, Unusable};
+pub use encoding::{find_encoding, find_garbled};
+pub use fault::{Fault, LeadsError, Unusable, show_hidden};
 
 /// The name under which a message can always name the address, whatever its column is called.
 pub const ADDRESS_COLUMN: &str = "email";
@@ -45,6 +50,10 @@ pub struct LeadList {
     pub unusable: Vec<Unusable>,
     /// How many they are.
     pub n_unusable: u64,
+    /// People who must not be written to, in the order of their rows; the first 10,000.
+    pub left_out: Vec<Unusable>,
+    /// How many they are.
+    pub n_left_out: u64,
     /// The names that several columns have; all but the first of these have a number.
     pub doubled: Vec<String>,
     /// As what it was read.
@@ -66,17 +75,71 @@ pub struct Form {
     pub n_passed_over: u64,
 }
 
-/// The leads of a list. Rows count from 1 as a spreadsheet counts them; cells are trimmed, names kept in small
-/// letters.
-pub fn parse(bytes: &[u8]) -> Result<LeadList, LeadsError> {
-    parse_within(bytes, HELD_BYTES_MAX)
+impl LeadList {
+    /// Keeps the leads with which nothing is wrong, each address once: the first row of it that can be used. `judge`
+    /// tells what is wrong with a row, and in which column.
+    pub fn judge(&mut self, judge: impl Fn(&NewLead) -> Option<(Option<String>, Fault)>) {
+        let mut rows_by_address: HashMap<String, u64> = HashMap::new();
+        for lead in std::mem::take(&mut self.leads) {
+            let row = lead.row;
+            let fault = judge(&lead).or_else(|| {
+                let first = *rows_by_address.entry(key_of(&lead.address)).or_insert(row);
+                let address = lead.address.clone();
+                (first != row).then(|| {
+                    let column = Some(self.form.address_column.clone());
+                    (column, Fault::Duplicate { first, address })
+                })
+            });
+            match fault {
+                None => self.leads.push(lead),
+                Some((column, fault @ Fault::Suppressed { .. })) => {
+                    self.leave_out(Unusable { row, column, fault });
+                }
+                Some((column, fault)) => self.complain(Unusable { row, column, fault }),
+            }
+        }
+        for rows in [&mut self.unusable, &mut self.left_out] {
+            rows.sort_by_key(|unusable| unusable.row);
+            rows.truncate(UNUSABLE_MAX);
+        }
+    }
+
+    /// Leaves a person out who must not be written to.
+    fn leave_out(&mut self, unusable: Unusable) {
+        self.n_left_out += 1;
+        if self.left_out.len() < 2 * UNUSABLE_MAX {
+            self.left_out.push(unusable);
+        }
+    }
+
+    fn complain(&mut self, unusable: Unusable) {
+        self.n_unusable += 1;
+        // Twice as many as are kept: those of a judgement stand between those of the reading.
+        if self.unusable.len() < 2 * UNUSABLE_MAX {
+            self.unusable.push(unusable);
+        }
+    }
 }
 
-fn parse_within(bytes: &[u8], held_bytes_max: usize) -> Result<LeadList, LeadsError> {
+/// The leads of a list. Rows count from 1 as a spreadsheet counts them; cells are trimmed, names kept in small
+/// letters. An address may stand in several of them until they are [judged](LeadList::judge). `told` is the encoding,
+/// where a person said it.
+pub fn parse(bytes: &[u8], told: Option<&'static Encoding>) -> Result<LeadList, LeadsError> {
+    parse_within(bytes, told, HELD_BYTES_MAX)
+}
+
+fn parse_within(
+    bytes: &[u8],
+    told_encoding: Option<&'static Encoding>,
+    held_bytes_max: usize,
+) -> Result<LeadList, LeadsError> {
     if let Some(what) = find_other_format(bytes) {
         return Err(LeadsError::OtherFormat { what });
     }
-    let decoded = encoding::decode(bytes);
+    let decoded = match told_encoding {
+        Some(told) => encoding::decode_told(told, bytes),
+        None => encoding::decode(bytes),
+    };
     // Programs that put a mark before what has one already leave two.
     let text = decoded.text.trim_start_matches('\u{FEFF}');
     let (told, text) = rows::split_told(text);
@@ -91,6 +154,9 @@ fn parse_within(bytes: &[u8], held_bytes_max: usize) -> Result<LeadList, LeadsEr
     }
     if !decoded.fits {
         return Err(find_letters(text, dialect, decoded.encoding));
+    }
+    if !decoded.others.is_empty() {
+        return Err(find_difference(&decoded, text, dialect));
     }
     let sample = read_sample(text, dialect)?;
     if sample.is_empty() {
@@ -196,6 +262,46 @@ fn find_letters(text: &str, dialect: Dialect, encoding: &'static str) -> LeadsEr
     }
 }
 
+/// The first cell that reads differently in the encodings that fit.
+fn find_difference(decoded: &Decoded<'_>, text: &str, dialect: Dialect) -> LeadsError {
+    let first_words = |text: &str| -> Vec<(u64, usize, String)> {
+        let mut rows = Rows::new(text, dialect);
+        let mut cells = Vec::new();
+        let mut words = Vec::new();
+        while let Some(Ok(row)) = rows.next_into(&mut cells) {
+            for (column, cell) in (1..).zip(&cells) {
+                if !cell.is_ascii() {
+                    words.push((row, column, fault::shorten(clean(cell))));
+                }
+            }
+        }
+        words
+    };
+    let ours = first_words(text);
+    let others: Vec<Vec<(u64, usize, String)>> = decoded
+        .others
+        .iter()
+        .map(|other| {
+            let (_, text) = rows::split_told(other.text.trim_start_matches('\u{FEFF}'));
+            first_words(text)
+        })
+        .collect();
+    let differs = |at: usize| others.iter().any(|other| other.get(at) != ours.get(at));
+    let at = (0..ours.len()).find(|at| differs(*at)).unwrap_or(0);
+    let (row, column, word) = ours.get(at).cloned().unwrap_or((1, 1, String::new()));
+    let mut readings = vec![(decoded.encoding, word)];
+    for (other, words) in decoded.others.iter().zip(&others) {
+        if let Some((_, _, word)) = words.get(at) {
+            readings.push((other.encoding, word.clone()));
+        }
+    }
+    LeadsError::Encoding {
+        row,
+        column,
+        readings,
+    }
+}
+
 fn read_sample(text: &str, dialect: Dialect) -> Result<Vec<SampleRow>, LeadsError> {
     let mut rows = Rows::new(text, dialect);
     let mut cells = Vec::new();
@@ -268,10 +374,11 @@ struct Suspect {
 
 struct Reader {
     table: Table,
+    /// Columns that say whether a person may be written to.
+    questions: Vec<(usize, Asks)>,
     list: LeadList,
     /// Whether the address needs a field of its own.
     needs_alias: bool,
-    rows_by_address: HashMap<String, u64>,
     /// Rows without an address since the last one that had one.
     tail: Vec<Suspect>,
     /// Whether a blank row stands between here and the last address.
@@ -295,14 +402,21 @@ impl Reader {
             leads: Vec::new(),
             unusable: Vec::new(),
             n_unusable: 0,
+            left_out: Vec::new(),
+            n_left_out: 0,
             doubled: table.doubled.clone(),
             form,
         };
+        let questions = (0..)
+            .zip(&table.names)
+            .filter(|(idx, _)| *idx != table.address_idx)
+            .filter_map(|(idx, name)| Some((idx, refusal::find_question(name.as_deref()?)?)))
+            .collect();
         Self {
             table,
+            questions,
             list,
             needs_alias,
-            rows_by_address: HashMap::new(),
             tail: Vec::new(),
             is_apart: false,
             held_bytes: 0,
@@ -331,7 +445,7 @@ impl Reader {
             self.read_row(row, &cells);
         }
         self.end_tail();
-        if self.list.leads.is_empty() && self.list.n_unusable == 0 {
+        if self.list.leads.is_empty() && self.list.n_unusable + self.list.n_left_out == 0 {
             return Err(LeadsError::NoLeads);
         }
         Ok(self.list)
@@ -353,6 +467,9 @@ impl Reader {
                 let fault = match why {
                     NoAddress::Several => Fault::Several {
                         found: fault::shorten(found),
+                    },
+                    NoAddress::Hidden => Fault::Hidden {
+                        found: show_hidden(found),
                     },
                     NoAddress::Other => Fault::Address {
                         found: fault::shorten(found),
@@ -386,10 +503,17 @@ impl Reader {
             });
             return;
         }
-        let first = *self.rows_by_address.entry(key_of(&address)).or_insert(row);
-        if first != row {
-            let fault = Fault::Duplicate { first, address };
-            self.complain(Unusable { row, column, fault });
+        let refused = self.questions.iter().find_map(|(at, asks)| {
+            let cell = cells.get(*at).copied().unwrap_or_default();
+            refusal::is_refusal(*asks, cell).then_some((*at, cell))
+        });
+        if let Some((at, cell)) = refused {
+            let found = fault::shorten(cell);
+            self.list.leave_out(Unusable {
+                row,
+                column: self.table.names.get(at).cloned().flatten(),
+                fault: Fault::NotToWrite { found },
+            });
             return;
         }
         let mut fields: BTreeMap<String, String> = BTreeMap::new();
@@ -414,10 +538,7 @@ impl Reader {
     }
 
     fn complain(&mut self, unusable: Unusable) {
-        self.list.n_unusable += 1;
-        if self.list.unusable.len() < UNUSABLE_MAX {
-            self.list.unusable.push(unusable);
-        }
+        self.list.complain(unusable);
     }
 
     fn suspect(&mut self, suspect: Suspect) {

@@ -53,6 +53,12 @@ pub enum MessageError {
     /// The template does not fit the lead.
     #[error(transparent)]
     Template(#[from] TemplateError),
+    /// The subject has a character that nobody sees, or a line end.
+    #[error("expected a subject of characters that are seen, on one line, found {}", .found.escape_unicode())]
+    Hidden {
+        /// The character.
+        found: char,
+    },
     /// The subject does not fit into a line.
     #[error("expected a subject of at most {SUBJECT_BYTES_MAX} bytes, found {found}")]
     Subject {
@@ -160,7 +166,11 @@ pub fn check_subject(subject: &str) -> Result<(), MessageError> {
     if found > SUBJECT_BYTES_MAX {
         return Err(MessageError::Subject { found });
     }
-    Ok(())
+    let breaks = subject.chars().find(|c| matches!(c, '\n' | '\r'));
+    match breaks.or_else(|| super::field::find_hidden(subject)) {
+        Some(found) => Err(MessageError::Hidden { found }),
+        None => Ok(()),
+    }
 }
 
 /// The address as servers are told it: where the domain alone goes beyond ASCII, its A-label (RFC 5890 §2.3.2.1)

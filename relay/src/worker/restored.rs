@@ -71,7 +71,7 @@ async fn conclude_from(
             Made::Lately => {
                 // Later than is waited for at a start: the rest is waited for as after any restore.
                 app.watch.unsettle(&inbox.id);
-                app.store.note_restored(&inbox.id, app.watch.gap()).await?;
+                app.store.note_restored(&inbox.id, app.watch.lost()).await?;
                 tracing::warn!(
                     inbox = %inbox.address,
                     "a copy shows that the database was put back: what was sent since is looked for first"
@@ -81,7 +81,7 @@ async fn conclude_from(
         return Ok(());
     }
     if taken.unattempted > 0 {
-        app.store.note_restored(&inbox.id, app.watch.gap()).await?;
+        app.store.note_restored(&inbox.id, app.watch.lost()).await?;
     }
     let n_found = app.watch.note_found(&inbox.id, taken.unattempted);
     let is_whole = app.watch.note_whole(&inbox.id, shown.is_whole);
@@ -173,7 +173,7 @@ async fn conclude(
         0
     } else {
         app.store
-            .hold_what_may_be_sent(&inbox.id, restored.gap, app.clock.now())
+            .hold_what_may_be_sent(&inbox.id, restored.lost, app.clock.now())
             .await?
     };
     tracing::warn!(
@@ -208,7 +208,7 @@ fn find_made(
     let started_at = app.watch.started_at();
     let within = copies::within(app, inbox);
     let is_after = |at: Option<Timestamp>, from: Timestamp| at.is_some_and(|at| at > from);
-    let lost_from = started_at - app.watch.gap() - CLOCKS_DIFFER;
+    let lost_from = started_at - app.watch.lost() - CLOCKS_DIFFER;
     // It is told in whole seconds.
     let written_by = written_at.map(|at| at + Duration::from_secs(1));
     if is_after(written_by, started_at + within.min(copies::AT_A_START))

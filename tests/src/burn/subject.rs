@@ -319,6 +319,7 @@ impl Subject {
         let import = ImportLeads {
             campaign_id: campaign.id.clone(),
             unusable_rows: UnusableRows::Refuse,
+            encoding: None,
         };
         operator.call_with_csv(&import, list.csv()).await?;
         operator

@@ -470,6 +470,7 @@ impl Subject {
         let import = ImportLeads {
             campaign_id: campaign_id.clone(),
             unusable_rows: UnusableRows::Refuse,
+            encoding: None,
         };
         operator.call_with_csv(&import, csv.into_bytes()).await?;
         if let Err(error) = operator.call(&StartCampaign { campaign_id }).await {

@@ -128,7 +128,8 @@ impl Ground {
 
     pub(super) async fn start(&self) -> Result<()> {
         let now = self.clock.now();
-        Ok(self.store.start_campaign(&self.campaign, now).await?)
+        self.store.start_campaign(&self.campaign, now).await?;
+        Ok(())
     }
 
     /// Pages through all deliveries, and notes the one before the last page.

@@ -231,6 +231,7 @@ pub async fn create_list(
             &ImportLeads {
                 campaign_id: campaign.clone(),
                 unusable_rows: UnusableRows::Refuse,
+                encoding: None,
             },
             csv.into_bytes(),
         )

@@ -101,7 +101,7 @@ pub(crate) static ROWS: &[Row] = &[
         }),
         code: "422 invalid",
         place: "field distance_ms",
-        words: "invalid type: string \"soon\", expected u64",
+        words: "expected a whole number, 0 or more, found the text \"soon\"",
     },
     Row {
         case: "field that does not exist, in the second of two steps",
@@ -129,7 +129,7 @@ pub(crate) static ROWS: &[Row] = &[
         }),
         code: "422 invalid",
         place: "field imap.port",
-        words: "invalid type: string \"993\", expected u16",
+        words: "expected a whole number, 0 or more, found the text \"993\"",
     },
     Row {
         case: "malformed JSON",

@@ -80,10 +80,11 @@ pub(crate) static ROWS: &[Row] = &[
     Row {
         case: "leads for a campaign that runs",
         how: How::Scene(
-            "`unpause campaign import {running}` of a good list",
+            "`unpause campaign import {running}` of a list with a row that cannot be used",
             |stage| {
                 Box::pin(async move {
-                    std::fs::write(stage.file("leads.csv"), "email,name\nann@a.example,Ann\n")?;
+                    let list = "email,name\nann@a.example,Ann\nnobody,Bob\n";
+                    std::fs::write(stage.file("leads.csv"), list)?;
                     let arguments = ["campaign", "import", "{running}", "leads.csv"];
                     stage.command(&arguments).await
                 })

@@ -102,7 +102,7 @@ pub(crate) static ROWS: &[Row] = &[
         how: How::Import(b"email,name\nann@a.example,Ann\nbjoern@b.example,Bj\x94rn\n"),
         code: "422 invalid",
         place: "row 3",
-        words: "row 3, column 2: the letters of \"Bj”rn\" cannot be right: expected the encoding UTF-8, and this is not (read as windows-1252, delimiter ','); save the file as \"CSV UTF-8\" and import it again",
+        words: "row 3, column 2: the letters of \"Bj”rn\" cannot be right: expected the encoding UTF-8, and this is not (read as windows-1252, delimiter ','); save the file as \"CSV UTF-8\" and import it again, or say its encoding, as in --encoding windows-1251 (encoding=windows-1251 in the API)",
     },
     Row {
         case: "empty file",

@@ -329,6 +329,7 @@ impl Stage {
             let request = ImportLeads {
                 campaign_id: campaign_id.clone(),
                 unusable_rows: UnusableRows::Refuse,
+                encoding: None,
             };
             self.operator.call_with_csv(&request, csv).await?;
         }

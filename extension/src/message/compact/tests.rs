@@ -44,7 +44,7 @@ fn snapshot() -> Snapshot {
             })),
         }],
         working: Vec::new(),
-        n_sending: 3,
+        well: "All is well.".to_owned(),
         sites: Vec::new(),
         pairing_problem: None,
         redirects: vec![String::new()],

@@ -26,7 +26,7 @@ use super::sign_in::SignIn;
 use super::{ReconnectError, describe, describe_refusal};
 use crate::api::{ApiError, Client};
 use crate::cli::CliError;
-use crate::cli::inbox::find_inbox;
+use crate::cli::inbox::{find_inbox, start_command};
 use crate::cli::print::Printer;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -85,9 +85,9 @@ async fn start_or_join(client: &Client, inbox: &Inbox) -> Result<StartedReconnec
 
 fn describe_start(started: &StartedReconnect, inbox: &Inbox) -> String {
     format!(
-        "{}\nFinish it here: unpause reconnect start {}\nHow it goes: unpause reconnect show {}",
+        "{}\nFinish it here: {}\nHow it goes: unpause reconnect show {}",
         describe(&started.reconnect),
-        inbox.address,
+        start_command(inbox),
         started.reconnect.id
     )
 }
@@ -374,8 +374,8 @@ impl Terminal<'_> {
             )
         });
         if helps {
-            words.push_str("\nTry again: unpause reconnect start ");
-            words.push_str(&inbox);
+            words.push_str("\nTry again: ");
+            words.push_str(&start_command(self.inbox));
         }
         ReconnectError::Refused { inbox, words }
     }

@@ -200,6 +200,53 @@ async fn what_is_being_added_to_is_neither_started_nor_added_to() {
     store.start_campaign(&campaign, NOW).await.unwrap();
 }
 
+#[tokio::test]
+async fn who_is_on_the_list_at_the_start_is_left_out_by_address_and_by_domain_and_counted() {
+    let (_folder, store, _, campaign) = draft().await;
+    let mut many = leads(1_200);
+    for (row, address) in [
+        (2_000, "ann@a.example"),
+        (2_001, "Bob@Deep.b.example"),
+        (2_002, "cy@b.example"),
+    ] {
+        let address = address.parse().unwrap();
+        many.push(NewLead {
+            row,
+            address,
+            fields: BTreeMap::new(),
+        });
+    }
+    store.import_leads(&campaign, &many).await.unwrap();
+    for whom in ["ann@a.example", "LEAD3@leads.example", "b.example"] {
+        store.suppress(&whom.parse().unwrap(), NOW).await.unwrap();
+    }
+    // Not the subdomain: a domain on the list is that domain.
+    assert_eq!(store.start_campaign(&campaign, NOW).await.unwrap(), 3);
+    let counts = store.load_campaign(&campaign).await.unwrap().counts;
+    assert_eq!(
+        (counts.leads, counts.waiting, counts.suppressed),
+        (1_203, 1_200, 3)
+    );
+    let stopped = count_by(
+        &store,
+        "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM leads WHERE state <> 'active'",
+    );
+    assert_eq!(stopped.await, 3);
+}
+
+#[tokio::test]
+async fn a_campaign_of_none_but_people_on_the_list_is_over_when_it_starts() {
+    let (_folder, store, _, campaign) = draft().await;
+    store.import_leads(&campaign, &leads(2)).await.unwrap();
+    store
+        .suppress(&"leads.example".parse().unwrap(), NOW)
+        .await
+        .unwrap();
+    assert_eq!(store.start_campaign(&campaign, NOW).await.unwrap(), 2);
+    let status = store.load_campaign(&campaign).await.unwrap().status;
+    assert_eq!(status.name(), "finished");
+}
+
 async fn count_rows(store: &Store) -> i64 {
     count_by(store, "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM leads").await
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use protocol::inbox::Address;
 
+use crate::text::field::find_hidden;
 use crate::text::message::to_listed;
 
 /// Why a cell is no address.
@@ -13,6 +14,8 @@ pub(super) enum NoAddress {
     Other,
     /// It is several of them.
     Several,
+    /// A character in it that nobody sees.
+    Hidden,
 }
 
 /// The longest address: 64 bytes before the sign, 255 behind it (RFC 5321 §4.5.3.1).
@@ -42,6 +45,10 @@ pub(super) fn clean(cell: &str) -> &str {
 
 /// The address in a cell: alone, in brackets behind a name (RFC 5322 §3.4), or as a link (RFC 6068).
 pub(super) fn parse_address(cell: &str) -> Result<Address, NoAddress> {
+    // Around it they are trimmed; within it another address is shown than is written to.
+    if find_hidden(clean(cell)).is_some() {
+        return Err(NoAddress::Hidden);
+    }
     let seen: Cow<'_, str> = if cell.is_ascii() {
         Cow::Borrowed(cell)
     } else {

@@ -3,8 +3,11 @@
 
 use std::borrow::Cow;
 
-use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, MACINTOSH, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use fitting::Chosen;
+
+mod alphabets;
+mod fitting;
 
 /// How much of a file is looked at for zero bytes.
 const SAMPLE_BYTES: usize = 4096;
@@ -21,6 +24,8 @@ pub(super) struct Decoded<'a> {
     pub(super) encoding: &'static str,
     /// Whether its letters can be right.
     pub(super) fits: bool,
+    /// The other readings of the same bytes that fit as well, where nothing decides between them.
+    pub(super) others: Vec<Self>,
 }
 
 /// The text of these bytes.
@@ -36,25 +41,65 @@ pub(super) fn decode(bytes: &[u8]) -> Decoded<'_> {
             text: Cow::Borrowed(text),
             encoding: UTF_8.name(),
             fits: true,
+            others: Vec::new(),
         };
     }
     if is_mostly_utf8(bytes) {
         return decode_as(UTF_8, bytes);
     }
-    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-    detector.feed(bytes, true);
-    let guess = detector.guess(None, Utf8Detection::Deny);
-    // The encoding of old Macs is none that the guess knows.
-    let found = [guess, WINDOWS_1252, MACINTOSH]
-        .into_iter()
-        .map(|encoding| decode_as(encoding, bytes))
-        .find(|decoded| {
-            decoded.fits && (decoded.encoding != MACINTOSH.name() || may_be_mac(bytes))
-        });
-    found.unwrap_or_else(|| Decoded {
-        fits: false,
-        ..decode_as(WINDOWS_1252, bytes)
-    })
+    match fitting::choose(bytes) {
+        Chosen::One(encoding) => decode_as(encoding, bytes),
+        Chosen::Several(encodings) => {
+            let mut readings = encodings.into_iter().map(|encoding| Decoded {
+                fits: true,
+                ..decode_as(encoding, bytes)
+            });
+            let first = readings.next();
+            let others = readings.collect();
+            first.map_or_else(
+                || decode_as(WINDOWS_1252, bytes),
+                |first| Decoded { others, ..first },
+            )
+        }
+        // The encoding of old Macs, and one of languages that are not listed.
+        Chosen::None(guess) => {
+            let found = [guess, MACINTOSH]
+                .into_iter()
+                .filter(|encoding| !fitting::is_listed(encoding))
+                .map(|encoding| decode_as(encoding, bytes))
+                .find(|decoded| {
+                    decoded.fits && (decoded.encoding != MACINTOSH.name() || may_be_mac(bytes))
+                });
+            found.unwrap_or_else(|| Decoded {
+                fits: false,
+                ..decode_as(WINDOWS_1252, bytes)
+            })
+        }
+    }
+}
+
+/// The encoding of this name, as a person or a program writes it (WHATWG Encoding §4.2).
+pub fn find_encoding(label: &str) -> Option<&'static Encoding> {
+    let label: String = label.split_whitespace().collect();
+    let label = label.to_lowercase();
+    // "Windows 1251" and "cp-1251" are written for what has one label.
+    [
+        label.clone(),
+        label.replace('_', "-"),
+        label.replace("windows1", "windows-1"),
+        label.replace("cp-", "cp"),
+    ]
+    .iter()
+    .find_map(|label| Encoding::for_label_no_replacement(label.as_bytes()))
+}
+
+/// The text of these bytes in the encoding that a person told.
+pub(super) fn decode_told<'a>(encoding: &'static Encoding, bytes: &'a [u8]) -> Decoded<'a> {
+    let bytes = match Encoding::for_bom(bytes) {
+        Some((found, mark)) if found == encoding => bytes.get(mark..).unwrap_or_default(),
+        _ => bytes,
+    };
+    decode_as(encoding, bytes)
 }
 
 fn decode_as<'a>(encoding: &'static Encoding, bytes: &'a [u8]) -> Decoded<'a> {
@@ -69,6 +114,7 @@ fn decode_as<'a>(encoding: &'static Encoding, bytes: &'a [u8]) -> Decoded<'a> {
         text,
         encoding: encoding.name(),
         fits,
+        others: Vec::new(),
     }
 }
 

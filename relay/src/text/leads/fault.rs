@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use protocol::delivery::Suppression;
 use protocol::inbox::Address;
+
+use crate::text::field::find_hidden;
 
 /// How much of a cell or a name is shown in an error, in characters.
 const SHOWN_CHARS_MAX: usize = 80;
@@ -28,7 +31,7 @@ pub enum LeadsError {
     },
     /// Letters that cannot be right: the encoding is not known.
     #[error(
-        "row {row}, column {column}: the letters of {found:?} cannot be right: expected the encoding UTF-8, and this is not (read as {encoding}, delimiter {delimiter:?}); save the file as \"CSV UTF-8\" and import it again"
+        "row {row}, column {column}: the letters of {found:?} cannot be right: expected the encoding UTF-8, and this is not (read as {encoding}, delimiter {delimiter:?}); save the file as \"CSV UTF-8\" and import it again, or say its encoding, as in --encoding windows-1251 (encoding=windows-1251 in the API)"
     )]
     Letters {
         /// The row.
@@ -41,6 +44,21 @@ pub enum LeadsError {
         encoding: &'static str,
         /// What stands between cells.
         delimiter: char,
+    },
+    /// Letters that may be others: several encodings fit, and nothing decides.
+    #[error(
+        "row {row}, column {column}: this may be {}: which encoding is it? Say it, as in --encoding {} (encoding={} in the API), or save the file as \"CSV UTF-8\" and import it again",
+        show_readings(.readings),
+        first_encoding(.readings),
+        first_encoding(.readings)
+    )]
+    Encoding {
+        /// The row.
+        row: u64,
+        /// The column, from 1.
+        column: usize,
+        /// What stands there in each encoding.
+        readings: Vec<(&'static str, String)>,
     },
     /// No address in it.
     #[error(
@@ -101,6 +119,7 @@ impl LeadsError {
         match self {
             Self::OpenQuote { row }
             | Self::Letters { row, .. }
+            | Self::Encoding { row, .. }
             | Self::TooLarge { row }
             | Self::NoAddressColumn { row, .. }
             | Self::NotTheLeads { row, .. }
@@ -153,6 +172,18 @@ pub enum Fault {
         /// The address.
         address: Address,
     },
+    /// The list itself says that this person must not be written to.
+    NotToWrite {
+        /// What stands there.
+        found: String,
+    },
+    /// The address or its domain stands on the list of who is not written to.
+    Suppressed {
+        /// The address.
+        address: Address,
+        /// Why it stands there.
+        why: Suppression,
+    },
     /// Nothing in a cell that a message names without a default.
     Empty {
         /// The field, as the message names it.
@@ -163,6 +194,11 @@ pub enum Fault {
     /// Letters that were lost or read wrongly before the file was saved.
     Garbled {
         /// The word.
+        found: String,
+    },
+    /// A character that nobody sees and that changes what is seen.
+    Hidden {
+        /// The cell, such characters by their numbers.
         found: String,
     },
     /// A cell with which the subject does not fit into a line.
@@ -205,6 +241,22 @@ impl Unusable {
                 format!("{address}, which is in this campaign already"),
                 "remove the row",
             ),
+            Fault::NotToWrite { found } => (
+                format!(
+                    "nothing in column {:?} that says not to write to this person",
+                    shorten(column)
+                ),
+                format!("{found:?}"),
+                "leave the row out; where the column means something else, rename it",
+            ),
+            Fault::Suppressed { address, why } => (
+                "a person who may be written to".to_owned(),
+                format!(
+                    "{address}, who is on the list of those who are not ({})",
+                    why.code()
+                ),
+                "leave the row out; `unpause suppression list` shows why",
+            ),
             Fault::Empty { field, found } => (
                 format!(
                     "something for {{{{{}}}}}, which the messages name",
@@ -220,6 +272,14 @@ impl Unusable {
                 format!("readable letters in column {:?}", shorten(column)),
                 format!("{found:?}"),
                 "correct it, or export the list again as \"CSV UTF-8\"",
+            ),
+            Fault::Hidden { found } => (
+                format!(
+                    "characters that are seen in column {:?}, none that controls or turns them",
+                    shorten(column)
+                ),
+                format!("\"{found}\""),
+                "write the cell anew",
             ),
             Fault::Subject { words } => (
                 "a cell that fits into the subject".to_owned(),
@@ -249,6 +309,37 @@ pub(super) fn shorten(text: &str) -> String {
         None => (text, ""),
     };
     format!("{}{dots}", start.replace(char::is_control, " "))
+}
+
+/// What stood there, with what nobody sees by its number.
+pub fn show_hidden(text: &str) -> String {
+    let shown: String = shorten_to(text, SHOWN_CHARS_MAX)
+        .chars()
+        .map(|c| match find_hidden(c.encode_utf8(&mut [0; 4])) {
+            Some(hidden) => hidden.escape_unicode().to_string(),
+            None => c.to_string(),
+        })
+        .collect();
+    shown.replace(char::is_control, " ")
+}
+
+fn shorten_to(text: &str, chars_max: usize) -> &str {
+    let end = text.char_indices().nth(chars_max);
+    end.and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+}
+
+fn show_readings(readings: &[(&'static str, String)]) -> String {
+    let shown: Vec<String> = readings
+        .iter()
+        .map(|(encoding, word)| format!("{word:?} ({encoding})"))
+        .collect();
+    shown.join(" or ")
+}
+
+fn first_encoding(readings: &[(&'static str, String)]) -> &'static str {
+    readings
+        .last()
+        .map_or("windows-1252", |(encoding, _)| encoding)
 }
 
 fn show_columns(names: &[String]) -> String {

@@ -201,7 +201,7 @@ impl Hint {
 }
 
 /// The words of a name, in small letters: at separators and where a large letter follows a small one.
-fn words_of(name: &str) -> Vec<String> {
+pub(super) fn words_of(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut was_small = false;
     for c in name.chars() {
@@ -330,7 +330,7 @@ fn read_columns(sample: &[SampleRow]) -> HashMap<usize, Column> {
             let held = match parse_address(cell) {
                 Ok(address) => address.as_str().to_owned(),
                 // The rows will be complained of; the column is the one all the same.
-                Err(NoAddress::Several) => cell.clone(),
+                Err(NoAddress::Several | NoAddress::Hidden) => cell.clone(),
                 Err(NoAddress::Other) => continue,
             };
             let column = columns.entry(idx).or_insert_with(|| Column {

@@ -2,7 +2,16 @@
 
 use super::*;
 
+mod letters;
 mod whose;
+
+/// The list with each address once.
+fn parse(bytes: &[u8]) -> Result<LeadList, LeadsError> {
+    super::parse(bytes, None).map(|mut list| {
+        list.judge(|_| None);
+        list
+    })
+}
 
 /// The leads as `row address`, with the other cells behind it; or the words of the refusal.
 fn read(bytes: &[u8]) -> String {
@@ -433,113 +442,59 @@ fn the_column_of_the_addresses_is_found_by_what_it_holds_and_its_name() {
 }
 
 #[test]
-fn letters_are_read_in_the_encoding_they_were_written_in_or_not_at_all() {
-    use encoding_rs::{
-        EUC_JP, GB18030, GBK, IBM866, KOI8_R, MACINTOSH, SHIFT_JIS, WINDOWS_1250, WINDOWS_1251,
-        WINDOWS_1252, WINDOWS_1253, WINDOWS_1254,
-    };
-    let list = |names: &[&str]| {
-        let rows: Vec<String> = (0..)
-            .zip(names)
-            .map(|(n, name)| format!("a{n}@a.example;{name}"))
-            .collect();
-        format!("email;name\r\n{}\r\n", rows.join("\r\n"))
-    };
-    let western = [
-        "Jörg Müller",
-        "Zoë",
-        "François Lefèvre",
-        "Peña",
-        "Søren Ærø",
-        "Straße",
-        "João",
-        "D’Arcy – Œuvre",
-    ];
-    let central = [
-        "Jiří Dvořák",
-        "Łukasz Wiśniewski",
-        "Željko Đorđević",
-        "Szőke Gyűrű",
-        "Ľubomír Hlaváček",
-        "Zbyněk Šťastný",
-    ];
-    let cyrillic = [
-        "Алексей Иванов",
-        "Мария Петрова",
-        "Ольга Кузнецова",
-        "Сергей",
-    ];
-    let greek = ["Γιώργος Παπαδόπουλος", "Ελένη Νικολάου", "Κώστας"];
-    let turkish = [
-        "Şükrü Yılmaz",
-        "Çağla Öztürk",
-        "İbrahim Güneş",
-        "Ayşe Kılıç",
-    ];
-    let japanese = ["山田太郎", "鈴木花子", "株式会社サンプル", "佐藤さくら"];
-    let chinese = ["王小明", "李娜", "北京示例有限公司", "张伟"];
-    let mut wrong = Vec::new();
-    for (names, encoding) in [
-        (&western[..], WINDOWS_1252),
-        (&western[..1], WINDOWS_1252),
-        (&western[1..2], WINDOWS_1252),
-        (&western[2..3], WINDOWS_1252),
-        (&western[4..5], WINDOWS_1252),
-        (&western[..7], MACINTOSH),
-        (&central[..], WINDOWS_1250),
-        (&cyrillic[..], WINDOWS_1251),
-        (&cyrillic[..1], WINDOWS_1251),
-        (&cyrillic[..], KOI8_R),
-        (&cyrillic[..], IBM866),
-        (&greek[..], WINDOWS_1253),
-        (&turkish[..], WINDOWS_1254),
-        (&japanese[..], SHIFT_JIS),
-        (&japanese[..], EUC_JP),
-        (&chinese[..], GBK),
-        (&chinese[..], GB18030),
-    ] {
-        let text = list(names);
-        let (bytes, _, is_unmappable) = encoding.encode(&text);
-        assert!(!is_unmappable);
-        match parse(&bytes) {
-            Ok(read) => {
-                let found: Vec<&str> = read
-                    .leads
-                    .iter()
-                    .map(|lead| lead.fields["name"].as_str())
-                    .collect();
-                if found != names {
-                    wrong.push(format!(
-                        "{} read as {}: {found:?}",
-                        encoding.name(),
-                        read.form.encoding
-                    ));
-                }
-            }
-            Err(error) => wrong.push(format!("{}: {error}", encoding.name())),
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+fn an_address_is_one_of_a_row_above_only_where_that_row_can_be_used() {
+    let mut list = super::parse(
+        b"email,name\nann@a.example,\nANN@a.example,Ann\nann@a.example,Anna\nbob@b.example,Bob\n",
+        None,
+    )
+    .unwrap();
+    list.judge(|lead| {
+        let (field, found) = ("name".to_owned(), String::new());
+        lead.fields["name"]
+            .is_empty()
+            .then(|| (Some(field.clone()), Fault::Empty { field, found }))
+    });
+    let kept: Vec<(u64, &str)> = list
+        .leads
+        .iter()
+        .map(|lead| (lead.row, lead.fields["name"].as_str()))
+        .collect();
+    assert_eq!(kept, [(3, "Ann"), (5, "Bob")]);
+    let told: Vec<String> = list.unusable.iter().map(ToString::to_string).collect();
+    assert_eq!((told.len(), list.n_unusable), (2, 2), "{told:?}");
+    assert!(
+        told[0].starts_with("row 2: expected something for {{name}}"),
+        "{told:?}"
+    );
+    assert!(
+        told[1].starts_with("row 4: expected each address once")
+            && told[1].contains("row 3 already"),
+        "{told:?}"
+    );
 }
 
 #[test]
-fn letters_that_cannot_be_right_are_refused_with_row_column_and_what_to_do() {
-    for (case, bytes, row, column) in [
-        // CP850, as the command line of Windows writes: ö is 94, ü 81, é 82, ß E1.
-        ("the encoding of DOS", &b"email;name\na@a.example;J\x94rg\nb@b.example;M\x81ller\nc@c.example;Andr\x82s\n"[..], 2, 2),
-        ("UTF-8 by its mark, and damaged", b"\xEF\xBB\xBFname,email\nAnn,a@a.example\nJ\xF6rg,b@b.example\n", 3, 1),
-        ("two encodings in one file", b"email,name\na@a.example,J\xC3\xB6rg Z\xC3\xB6e M\xC3\xBCller \xC3\xA9\nb@b.example,J\xF6rg\n", 3, 2),
-    ] {
-        let error = parse(bytes).unwrap_err();
-        let LeadsError::Letters { row: found_row, column: found_column, .. } = error else {
-            panic!("{case}: {error}")
-        };
-        assert_eq!((found_row, found_column), (row, column), "{case}");
-        let words = error.to_string();
-        for word in ["encoding", "delimiter", "CSV UTF-8"] {
-            assert!(words.contains(word), "{case}: {words}");
-        }
-    }
+fn who_must_not_be_written_to_by_the_list_itself_is_no_lead_and_told_with_row_and_reason() {
+    let list = parse(
+        b"email,name,Unsubscribed at,Status\na@a.example,Ann,,active\nb@b.example,Bob,2025-02-03,active\nc@c.example,Cy,,Bounced\nd@d.example,Di,-,\nb@b.example,Bob,,\n",
+    )
+    .unwrap();
+    let kept: Vec<u64> = list.leads.iter().map(|lead| lead.row).collect();
+    assert_eq!(
+        (kept, list.n_left_out, list.n_unusable),
+        (vec![2, 5, 6], 2, 0)
+    );
+    let told: Vec<String> = list.left_out.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told[0],
+        "row 3: expected nothing in column \"unsubscribed at\" that says not to write to this person, found \"2025-02-03\"; leave the row out; where the column means something else, rename it"
+    );
+    assert!(
+        told[1].starts_with("row 4: ")
+            && told[1].contains("\"status\"")
+            && told[1].contains("\"Bounced\""),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -585,9 +540,9 @@ fn a_list_that_grows_beyond_its_file_is_refused_at_its_row() {
         let rows: Vec<String> = (0..n_rows).map(|n| format!("{n}@a.example,")).collect();
         format!("email,{name}\n{}\n", rows.join("\n"))
     };
-    let read = parse_within(list(9).as_bytes(), 100_000).unwrap();
+    let read = parse_within(list(9).as_bytes(), None, 100_000).unwrap();
     assert_eq!(read.leads.len(), 9);
-    let error = parse_within(list(10_000).as_bytes(), 100_000).unwrap_err();
+    let error = parse_within(list(10_000).as_bytes(), None, 100_000).unwrap_err();
     assert_eq!(error, LeadsError::TooLarge { row: 11 });
 }
 

@@ -122,6 +122,11 @@ type Found = Option<(usize, Kind)>;
 impl Scan<'_> {
     /// The marker that begins here; where it ends.
     fn at(&self, at: usize) -> Found {
+        self.closed(at).or_else(|| self.signed(at))
+    }
+
+    /// One that has its end.
+    fn closed(&self, at: usize) -> Found {
         match self.get(at)? {
             '{' => self.braces(at),
             '[' => self.brackets(at),
@@ -147,7 +152,9 @@ impl Scan<'_> {
                     words.is_strong() || words.is_held && words.style == Style::Large
                 })
                 .or_else(|| self.gap(at)),
-            '|' => self.doubled(at, |words| words.is_held && words.style == Style::Large),
+            '|' => self.doubled(at, |words| {
+                words.is_strong() || words.is_held && words.style == Style::Large
+            }),
             '-' | '~' | '^' | '!' | '=' | ':' | '+' | '§' | '¤' => {
                 self.doubled(at, |words| words.is_held)
             }

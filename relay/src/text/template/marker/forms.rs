@@ -6,6 +6,16 @@ use super::{Found, Kind, Scan};
 /// A conversion of `printf` (ISO C §7.23.6.1): `%s`, `%d`, `%1$s`, and Apple's `%@`.
 const CONVERSIONS: &[char] = &['s', 'd', '@'];
 
+/// Signs before a name, alone or several.
+const SIGNS: &[char] = &[
+    '%', '&', '|', '^', '~', '#', '!', '+', '=', '*', '_', '$', '/', '\\', '{', '[', '<', '`',
+];
+
+/// Signs behind one.
+const CLOSING: &[char] = &[
+    '%', '|', '^', '~', '#', '!', '+', '=', '*', '_', '$', '/', '\\', '}', ']', '>', '`', ';',
+];
+
 /// Whether brackets hold a line to write on, or a word in its place: `[____]`, `[XX]`.
 pub(super) fn is_gap(inner: &str) -> bool {
     let inner = inner.trim();
@@ -78,6 +88,71 @@ impl Scan<'_> {
             && before.ends_with(' ')
             && (1..=3).contains(&n_words)
             && is_closed
+    }
+
+    /// Whether what stands here is whom a greeting names, and no word of a sentence: "The *company*, which".
+    fn is_greeted(&self, at: usize, end: usize) -> bool {
+        let start = (0..at)
+            .rev()
+            .find(|at| self.get(*at) == Some('\n'))
+            .map_or(0, |at| at + 1);
+        let before = self.slice(start, at).to_lowercase();
+        // Two in a row: `Dear *FIRST* *LAST*,`.
+        let is_followed = self.get(end) == Some(' ') && self.get(end + 1) == self.get(at);
+        let is_named =
+            self.is_salutation(at, end) || is_followed && self.is_salutation(at, self.text.len());
+        is_named && !before.split_whitespace().any(is_function)
+    }
+
+    /// A name behind a sign or within signs that are no pair, escaped or left open: `%first_name,`, `&first_name;`,
+    /// `\{first_name\}`, `[first_name,`; in a greeting `|name|`, `*FIRST*`.
+    pub(super) fn signed(&self, at: usize) -> Found {
+        let mark = self.get(at)?;
+        let before = self.before(at);
+        if !SIGNS.contains(&mark) || Self::is_letter(before) || before == Some(mark) {
+            return None;
+        }
+        let is_sign = |at: &usize| self.get(*at).is_some_and(|c| SIGNS.contains(&c));
+        let from = (at..=self.text.len()).find(|at| !is_sign(at))?;
+        let n_signs = from - at;
+        if n_signs > 4 || !self.get(from)?.is_alphabetic() {
+            return None;
+        }
+        // Between brackets and bars a name may have several words.
+        let may_be_loose = self.slice(at, from).contains(['|', '{', '[', '<']);
+        let mut to = (from..=self.text.len()).find(|at| !Self::is_letter(self.get(*at)))?;
+        if may_be_loose
+            && self.get(to) == Some(' ')
+            && let Some(end) = (to..self.text.len().min(from + 40)).find(is_sign)
+        {
+            to = end;
+        }
+        let written = self.slice(from, to);
+        let end = (to..to + 4)
+            .find(|at| !self.get(*at).is_some_and(|c| CLOSING.contains(&c)))
+            .unwrap_or(to + 4);
+        let end = end.min(self.text.len());
+        let is_closed = end > to;
+        let words = Words::parse(written.trim(), self.columns)?;
+        let is_name = match words.style {
+            Style::Snake => true,
+            Style::Camel => written.to_lowercase().ends_with("name"),
+            Style::Large | Style::Plain | Style::Loose => false,
+        };
+        let is_escaped = mark == '\\' && n_signs > 1 && is_closed;
+        let is_one = match mark {
+            '&' => is_closed && words.is_strong() && self.get(to) == Some(';'),
+            '%' | '^' | '~' | '{' | '[' | '<' => words.is_strong() && is_name,
+            '\\' if is_escaped => words.is_held,
+            '\\' | '/' => {
+                words.is_strong() && is_name && is_closed && before.is_none_or(char::is_whitespace)
+            }
+            _ => false,
+        };
+        let is_half = words.is_request && words_of(&written).len() == 1;
+        let is_bracketed = matches!(mark, '{' | '[' | '<');
+        let is_greeted = !is_bracketed && (words.is_held || is_half) && self.is_greeted(at, end);
+        (is_one || is_greeted).then(|| (end, self.field(from, to)))
     }
 
     /// Whether it stands in an address of the web.
