@@ -14,11 +14,14 @@ use protocol::id::InboxId;
 use protocol::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use self::original::{Original, is_left_just_now};
 use crate::clock::Clock;
 use crate::record::SentPlace;
 use crate::secret::random_text;
 use crate::store::runs::Run;
 use crate::store::{Store, StoreError};
+
+mod original;
 
 /// The ending of the file of stops, which stands beside the mark.
 const STOPS: &str = "stops";
@@ -35,7 +38,21 @@ struct Lines {
     before: Option<String>,
     /// How long relays had lived on the database.
     r_ms: i64,
+    /// How long processes have lived on this mark one after the other, each from where the one before left it; see
+    /// [`Original`].
+    #[serde(default)]
+    in_a_row_ms: u64,
     inboxes: BTreeMap<InboxId, Line>,
+}
+
+/// What stands in the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Written {
+    #[serde(flatten)]
+    lines: Lines,
+    /// `None` where the file system does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    original: Option<Original>,
 }
 
 /// What it says of an inbox.
@@ -79,6 +96,7 @@ impl Lines {
             run: random_text(),
             before: ledger.run.clone(),
             r_ms: ledger.r_ms,
+            in_a_row_ms: 0,
             inboxes: ledger.attempts.iter().map(line).collect(),
         }
     }
@@ -112,6 +130,11 @@ enum Verdict {
 pub struct Mark {
     path: PathBuf,
     lines: Mutex<Lines>,
+    clock: Clock,
+    /// The uptime at which this process began.
+    started: Duration,
+    /// How long those before it had lived on the mark in a row.
+    in_a_row: Duration,
     /// What was attempted by the relay whose mark was here when this database was made.
     attempts_before: u64,
     /// Held until the process ends, however it ends; `None` where the folder takes no file.
@@ -141,7 +164,12 @@ impl Mark {
         store: &Store,
         clock: &Clock,
     ) -> Result<(Arc<Self>, Watch), StoreError> {
-        let found = read(path);
+        let written = read(path);
+        let in_a_row = written.as_ref().map_or(Duration::ZERO, |written| {
+            let is_left = is_left_just_now(path, written.original.as_ref(), clock.now());
+            Duration::from_millis(written.lines.in_a_row_ms).saturating_mul(u32::from(is_left))
+        });
+        let found = written.map(|written| written.lines);
         let ledger = store.load_run().await?;
         // A clock on the wall may have been set back meanwhile; what relays lived is counted by none.
         let lived_ms = found.as_ref().map_or(0, |lines| lines.r_ms - ledger.r_ms);
@@ -174,7 +202,14 @@ impl Mark {
                  names another folder; who was written to before is not known here"
             );
         }
-        let lines = Lines::begin(found.as_ref(), &ledger);
+        // What is not known of one inbox was put back with all the others.
+        let in_a_row = if verdicts.is_empty() {
+            in_a_row
+        } else {
+            Duration::ZERO
+        };
+        let mut lines = Lines::begin(found.as_ref(), &ledger);
+        lines.in_a_row_ms = in_ms(in_a_row);
         // The file first: a database without this run then has attempted nothing in it.
         let is_marked = match write(path, &lines, true) {
             Ok(()) => true,
@@ -201,11 +236,15 @@ impl Mark {
         let mark = Self {
             path: path.to_owned(),
             lines: Mutex::new(lines),
+            clock: clock.clone(),
+            started: clock.uptime(),
+            in_a_row,
             attempts_before,
             _lock: lock,
         };
         let inboxes = ledger.attempts.into_keys().collect();
-        Ok((Arc::new(mark), Watch::begin(clock, gap, inboxes)))
+        let watch = Watch::begin(clock, gap, inboxes, in_a_row);
+        Ok((Arc::new(mark), watch))
     }
 
     /// How many attempts the mark told of when this process found a database that had never been used; 0 otherwise.
@@ -224,6 +263,7 @@ impl Mark {
                 line.uid_validity = Some(place.position.uid_validity);
                 line.uid_next = Some(place.position.uid_next);
             }
+            lines.in_a_row_ms = self.lived_in_a_row_ms();
             lines.clone()
         };
         self.keep(lines, false).await;
@@ -235,9 +275,10 @@ impl Mark {
         let lines = {
             let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
             lines.r_ms = r_ms;
+            lines.in_a_row_ms = self.lived_in_a_row_ms();
             lines.clone()
         };
-        if read(&self.path).is_some_and(|found| found.run != lines.run) {
+        if read(&self.path).is_some_and(|found| found.lines.run != lines.run) {
             return Err(Another);
         }
         self.keep(lines, true).await;
@@ -252,6 +293,11 @@ impl Mark {
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         self.keep(lines, true).await;
+    }
+
+    fn lived_in_a_row_ms(&self) -> u64 {
+        let lived = self.clock.uptime().saturating_sub(self.started);
+        in_ms(self.in_a_row + lived)
     }
 
     async fn keep(self: &Arc<Self>, lines: Lines, through: bool) {
@@ -317,10 +363,10 @@ fn judge(found: Option<&Lines>, ledger: &Run, inbox: &InboxId) -> Verdict {
 }
 
 /// The mark in the file; `None` where there is none, or what is there is no mark.
-fn read(path: &Path) -> Option<Lines> {
+fn read(path: &Path) -> Option<Written> {
     match std::fs::read(path) {
         Ok(bytes) => match serde_json::from_slice(&bytes) {
-            Ok(lines) => Some(lines),
+            Ok(written) => Some(written),
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "the mark cannot be read: it is made anew");
                 None
@@ -337,16 +383,23 @@ fn read(path: &Path) -> Option<Lines> {
 
 /// Replaces the file whole; `through` waits for the disk.
 fn write(path: &Path, lines: &Lines, through: bool) -> std::io::Result<()> {
-    let bytes = serde_json::to_vec(lines).map_err(std::io::Error::other)?;
     let new = path.with_extension("mark.new");
     make_folder(path)?;
+    // A file of its own: one that was left there was made when it was.
+    match std::fs::remove_file(&new) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .write(true)
         .mode(0o600)
         .open(&new)?;
-    file.write_all(&bytes)?;
+    let written = Written {
+        lines: lines.clone(),
+        original: Original::of(&file),
+    };
+    file.write_all(&serde_json::to_vec(&written).map_err(std::io::Error::other)?)?;
     if through {
         file.sync_all()?;
     }
@@ -355,6 +408,10 @@ fn write(path: &Path, lines: &Lines, through: bool) -> std::io::Result<()> {
         File::open(folder)?.sync_all()?;
     }
     Ok(())
+}
+
+fn in_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn folder_of(path: &Path) -> Option<&Path> {
@@ -380,6 +437,8 @@ pub struct Watch {
     gap: Duration,
     /// Those that the ledger had then.
     known: HashSet<InboxId>,
+    /// How long earlier processes had watched one after the other until this one began, nothing being put back.
+    watched_before: Duration,
     inboxes: Mutex<Seen>,
 }
 
@@ -409,12 +468,18 @@ struct Copies {
 }
 
 impl Watch {
-    fn begin(clock: &Clock, gap: Duration, known: HashSet<InboxId>) -> Self {
+    fn begin(
+        clock: &Clock,
+        gap: Duration,
+        known: HashSet<InboxId>,
+        watched_before: Duration,
+    ) -> Self {
         Self {
             started: clock.uptime(),
             started_at: clock.now(),
             gap,
             known,
+            watched_before,
             inboxes: Mutex::default(),
         }
     }
@@ -422,6 +487,12 @@ impl Watch {
     /// How long this process has watched at this uptime.
     pub fn lived(&self, uptime: Duration) -> Duration {
         uptime.saturating_sub(self.started)
+    }
+
+    /// How long earlier processes had watched one after the other until this one began, nothing being put back: what
+    /// was sent before that had as long to show.
+    pub fn watched_before(&self) -> Duration {
+        self.watched_before
     }
 
     /// When it began, by the wall.
@@ -533,6 +604,7 @@ mod tests {
             run: run.to_owned(),
             before: before.map(str::to_owned),
             r_ms: 0,
+            in_a_row_ms: 0,
             inboxes: BTreeMap::from([(inbox(), line)]),
         }
     }
@@ -643,7 +715,7 @@ mod tests {
     #[test]
     fn copies_of_a_tag_are_counted_by_message_and_by_how_many_stand_there_at_once() {
         let clock = Clock::manual(Timestamp::from_ms(0));
-        let watch = Watch::begin(&clock, Duration::ZERO, HashSet::new());
+        let watch = Watch::begin(&clock, Duration::ZERO, HashSet::new(), Duration::ZERO);
         let inbox = inbox();
         assert_eq!(watch.note_copies(&inbox, "old", "a", 1), 0);
         watch.settle(&inbox);
@@ -667,7 +739,7 @@ mod tests {
         for attempts in [1, 2] {
             let lines = marked("a", None, attempts);
             write(&path, &lines, attempts == 2).unwrap();
-            assert_eq!(read(&path), Some(lines));
+            assert_eq!(read(&path).map(|written| written.lines), Some(lines));
         }
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);

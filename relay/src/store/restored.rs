@@ -166,7 +166,7 @@ impl Store {
         for copy in copies {
             let row = sqlx::query(
                 "SELECT id, state, attempt, (SELECT MAX(a.ended_at_ms) FROM attempts a WHERE a.delivery_id = deliveries.id) \
-                 AS ended_at_ms FROM deliveries WHERE LOWER(message_id) >= $1 AND LOWER(message_id) < $2 LIMIT 1",
+                 AS ended_at_ms FROM deliveries WHERE message_id IS NOT NULL AND LOWER(message_id) >= $1 AND LOWER(message_id) < $2 LIMIT 1",
             )
             // Of the ids that begin with it: `A` follows `@`.
             .bind(format!("{}@", copy.tag))
