@@ -179,3 +179,53 @@ async fn what_is_not_to_be_sent_any_more_counts_as_sent_where_a_later_copy_shows
     assert_eq!(taken.await.unwrap(), Taken::default());
     store.close().await;
 }
+
+#[tokio::test]
+async fn of_inboxes_that_share_a_mailbox_each_takes_its_own_copies() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("unpause.db");
+    let before = open_older(&path, 11).await;
+    for row in ROWS.into_iter().take(3).chain([
+        "INSERT INTO inboxes (id, address, provider, smtp, imap, gap_ms, connection, connection_state, \
+         credentials_fence, refresh_until_ms, gap_open, created_at_ms) \
+         VALUES ('j', 'sales@acme.example', 'imap', '{}', '{}', 0, '{}', 'connected', 0, 0, 0, 1)",
+        "INSERT INTO campaign_inboxes (campaign_id, inbox_id, position, ran_ms) VALUES ('c', 'j', 1, 0)",
+        "INSERT INTO leads (id, campaign_id, inbox_id, position, address, fields, state) \
+         VALUES ('a', 'c', 'i', 1, 'ann@a.example', '{}', 'active'), ('b', 'c', 'j', 2, 'bob@b.example', '{}', 'active')",
+        "INSERT INTO deliveries (id, campaign_id, lead_id, inbox_id, step, state, due_ms, attempt) \
+         VALUES ('of_i', 'c', 'a', 'i', 1, 'planned', 0, 0), ('of_j', 'c', 'b', 'j', 1, 'planned', 0, 0)",
+    ]) {
+        sqlx::query(row).execute(&before).await.unwrap();
+    }
+    before.close().await;
+    let clock = Clock::manual(Timestamp::from_ms(1_795_417_920_000));
+    let store = Store::open(&path, &clock).await.unwrap();
+    let tags = Tags::new([7; 32]);
+    let copies = ["a", "b"].map(|lead| SeenCopy {
+        tag: tags.make(&Named {
+            campaign: &CampaignId::new("c"),
+            lead: &LeadId::new(lead),
+            step: 1,
+            resends: 0,
+        }),
+        message_id: None,
+        to: format!("{lead}@a.example"),
+        at: None,
+        made: Made::Before,
+        n_copies: 1,
+    });
+    let status = async |id: &str| {
+        let found = store.load_delivery(&DeliveryId::new(id)).await.unwrap();
+        found.status.name().to_owned()
+    };
+    let [of_i, of_j] = [("i", "jane@acme.example"), ("j", "sales@acme.example")];
+    for ((inbox, address), expected) in [(of_i, ["accepted", "planned"]), (of_j, ["accepted"; 2])] {
+        let (inbox, address) = (InboxId::new(inbox), address.parse::<Address>().unwrap());
+        let taken = store.take_copies(&inbox, &address, &copies, 1, &tags, clock.now());
+        let taken = taken.await.unwrap();
+        // Neither is a stray of the other's, nor missing in its count.
+        assert_eq!((taken.found, taken.unattempted, taken.strays), (1, 1, 0));
+        assert_eq!([status("of_i").await, status("of_j").await], expected);
+    }
+    store.close().await;
+}

@@ -26,6 +26,8 @@ const CY: [&str; 2] = ["cy@c.example", "cy@c.example"];
 const DAN: [&str; 2] = ["dan@xn--bcher-kva.example", "dan@bücher.example"];
 /// Has had the one message of a third campaign, and answers that.
 const GIL: &str = "gil@g.example";
+/// Answers the first campaign in a message of its own, and spells the domain the other way than the lists do.
+const HAL: [&str; 2] = ["hal@xn--mnchen-3ya.example", "hal@münchen.example"];
 /// Nothing is heard of.
 const EVE: [&str; 2] = ["eve@e.example", "eve@e.example"];
 
@@ -45,6 +47,13 @@ fn answer(to: &Delivery) -> String {
         to.to,
         to.to,
         id(to)
+    )
+}
+
+/// An answer that names nothing of ours.
+fn answer_anew(from: &str) -> String {
+    format!(
+        "From: {from}\r\nTo: {JANE}\r\nMessage-ID: <anew@hal.example>\r\nSubject: Please\r\n\r\nNo more of this.\r\n"
     )
 }
 
@@ -120,17 +129,19 @@ async fn what_is_heard_of_a_person_in_one_campaign_counts_in_all() {
     );
     let people = [ANN, BOB, FAY, CY, DAN, EVE];
     let [one, other] = [0, 1].map(|idx| people.map(|person| person[idx]));
+    let one: Vec<&str> = one.into_iter().chain([HAL[0]]).collect();
     let one = relay.start_campaign(&inbox, &one, 2).await;
     let short = relay.start_campaign(&inbox, &[GIL], 1).await;
-    let others: Vec<&str> = other.into_iter().chain([GIL]).collect();
+    let others: Vec<&str> = other.into_iter().chain([GIL, HAL[0]]).collect();
     let other = relay.start_campaign(&inbox, &others, 2).await;
-    let firsts = wait_for_firsts(&relay, &one, people.len()).await;
+    let firsts = wait_for_firsts(&relay, &one, people.len() + 1).await;
     wait_for_firsts(&relay, &other, others.len()).await;
     let only = wait_for_firsts(&relay, &short, 1).await;
 
     let control = ground.sandbox.control();
     control.deliver(JANE, answer(first(&firsts, ANN)));
     control.deliver(JANE, answer(first(&only, [GIL; 2])));
+    control.deliver(JANE, answer_anew(HAL[1]));
     control.deliver(
         JANE,
         failure(first(&firsts, BOB), "5.1.1", "no such mailbox"),
@@ -203,6 +214,7 @@ async fn what_is_heard_of_a_person_in_one_campaign_counts_in_all() {
         (DAN[0], 2),
         (EVE[0], 5),
         (GIL, 2),
+        (HAL[0], 2),
     ];
     let wanted: BTreeMap<_, _> = wanted.map(|(who, n)| (who.to_owned(), n)).into();
     assert_eq!(count_by_person(&ground), wanted);

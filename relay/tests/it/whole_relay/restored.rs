@@ -14,7 +14,7 @@ use relay::clock::Clock;
 use relay::record::NewLead;
 use relay::tag::Named;
 use sandbox::profile::{GENERIC, SentCopy};
-use sandbox::{Options, Profile};
+use sandbox::{Options, Profile, SentCopyFault};
 
 use crate::app::person::{ALL, browser};
 use crate::app::{Client, Ground, JANE, Relay, wait_for};
@@ -149,6 +149,25 @@ async fn what_nothing_shows_is_held_for_a_person_who_says_what_was_sent() {
         })
         .await;
     assert_eq!(recipients(&ground), LEADS);
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_server_that_makes_no_copies_any_more_does_not_show_is_held() {
+    let ground = ground(&GENERIC, "sandbox", manual()).await;
+    let (relay, _, campaign) = first_sent(&ground).await;
+    let control = ground.sandbox.control();
+    control.set_sent_copy(Some(SentCopyFault::Never));
+    let relay = forget_the_second(&ground, relay, &campaign).await;
+    let held = ground
+        .drive_until("what may be sent to be held", async || {
+            let held = relay.list(&campaign, Some("unsettled")).await;
+            (held.len() == 2).then_some(held)
+        })
+        .await;
+    let held: Vec<_> = held.iter().map(|one| one.to.as_str()).collect();
+    assert_eq!(held, LEADS[1..]);
+    assert_eq!(recipients(&ground), LEADS[..2]);
     relay.stop().await;
 }
 
