@@ -7,7 +7,8 @@
 //!    │  └─ Deferred ←┤        └→ InDoubt ─┬→ Accepted
 //!    └───────────────┼────────── refuted ─┤
 //!    ↑ returned: from Rejected and Bounced, and from what was suppressed with them
-//!                    └ interrupted ↗      └→ Unsettled → (a person) Accepted, Planned, Cancelled
+//!                    └ interrupted ↗      └→ Unsettled
+//! InDoubt, Unsettled → (a person) Accepted, Planned, Cancelled
 //! After a restore: Planned, Deferred → Accepted (a copy shows it) | Unsettled (it may have been sent)
 //!                  Rejected, Bounced, Suppressed, Cancelled → Accepted (a copy shows that it was sent all the same)
 //! ```
@@ -234,7 +235,7 @@ pub enum Event {
     Refuted,
     /// No evidence can come.
     Unsettled,
-    /// A person decided an unsettled delivery.
+    /// A person decided a delivery that is in doubt or unsettled; never one whose attempt is under way.
     Decided {
         /// What.
         decision: Decision,
@@ -283,7 +284,7 @@ pub enum NoEvidence {
     Restored,
 }
 
-/// A person's word on an unsettled delivery.
+/// A person's word on a delivery that is in doubt or unsettled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -392,7 +393,7 @@ impl State {
                 Event::Copied { at },
             )
             | (
-                Self::Unsettled { .. },
+                Self::InDoubt { .. } | Self::Unsettled { .. },
                 Event::Decided {
                     decision: Decision::Leave,
                     at,
@@ -405,7 +406,7 @@ impl State {
             (Self::Attempting { due, .. }, Event::PutBack)
             | (Self::InDoubt { due, .. }, Event::Refuted)
             | (
-                Self::Unsettled { due, .. },
+                Self::InDoubt { due, .. } | Self::Unsettled { due, .. },
                 Event::Decided {
                     decision: Decision::SendAgain,
                     ..
@@ -415,7 +416,7 @@ impl State {
                 Self::Suppressed { why }
             }
             (
-                Self::Unsettled { .. },
+                Self::InDoubt { .. } | Self::Unsettled { .. },
                 Event::Decided {
                     decision: Decision::Cancel,
                     ..
@@ -548,6 +549,43 @@ mod tests {
         assert_eq!(cancelled["state"], State::Cancelled.name());
         let refused = "sent".parse::<StateName>().unwrap_err().to_string();
         assert!(refused.contains("in_doubt"), "{refused}");
+    }
+
+    #[test]
+    fn a_person_decides_what_is_in_doubt_as_what_is_unsettled_and_nothing_that_is_under_way() {
+        let due = Reading::from_ms(7);
+        let decided = |state: State, decision| {
+            state.apply(Event::Decided {
+                decision,
+                at: at(9),
+            })
+        };
+        for state in [
+            State::InDoubt { since: at(1), due },
+            State::Unsettled { since: at(1), due },
+        ] {
+            for (decision, expected) in [
+                (Decision::Leave, State::Accepted { at: at(9) }),
+                (Decision::SendAgain, State::Planned { due }),
+                (Decision::Cancel, State::Cancelled),
+            ] {
+                assert_eq!(decided(state.clone(), decision), Ok(expected));
+            }
+        }
+        for state in [
+            State::Attempting {
+                attempt: 1,
+                lease_until: at(1),
+                due,
+            },
+            State::Planned { due },
+            State::Accepted { at: at(1) },
+            State::Cancelled,
+        ] {
+            for decision in [Decision::Leave, Decision::SendAgain, Decision::Cancel] {
+                assert!(decided(state.clone(), decision).is_err(), "{state:?}");
+            }
+        }
     }
 
     proptest! {

@@ -120,6 +120,15 @@ impl fmt::Display for MailServer {
     }
 }
 
+impl fmt::Display for TlsMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Implicit => "TLS from the start",
+            Self::StartTls => "STARTTLS",
+        })
+    }
+}
+
 /// How TLS begins (RFC 8314).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

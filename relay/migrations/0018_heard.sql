@@ -8,10 +8,9 @@ WHERE state = 'stopped';
 -- Ids of messages that were accepted and came back, of deliveries that were sent anew since as other messages: what
 -- arrives for the earlier ones is heard too. In small letters.
 CREATE TABLE earlier_ids (
-    inbox_id    TEXT NOT NULL REFERENCES inboxes (id),
     message_id  TEXT NOT NULL,
     delivery_id TEXT NOT NULL REFERENCES deliveries (id),
-    PRIMARY KEY (inbox_id, message_id, delivery_id)
+    PRIMARY KEY (message_id, delivery_id)
 );
 
 -- 1 for a message of an inbox whose server promises no copy, from its claim until a copy of it was seen or made.

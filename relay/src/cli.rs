@@ -24,6 +24,7 @@ mod reconnect;
 mod serve;
 mod settings;
 mod setup;
+mod status;
 mod steps;
 mod suppression;
 
@@ -51,6 +52,8 @@ enum Command {
     Login,
     /// Make a one-time link that pairs a browser extension
     Pair,
+    /// Show how every inbox and every campaign stands
+    Status,
     /// Inboxes
     #[command(subcommand)]
     Inbox(inbox::Command),
@@ -202,6 +205,7 @@ fn perform(arguments: Arguments) -> Result<(), CliError> {
             Command::Config(_) | Command::Openapi => settings::print_checked(&printer, &load()?),
             Command::Login => access::login(&client()?, &printer).await,
             Command::Pair => access::pair(&client()?, &printer).await,
+            Command::Status => status::show(&client()?, &printer).await,
             Command::Inbox(command) => command.run(&client()?, &printer).await,
             Command::Campaign(command) => command.run(&client()?, &printer).await,
             Command::Reconnect(command) => {

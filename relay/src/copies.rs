@@ -33,7 +33,10 @@ pub fn wait_for(app: &App, inbox: &Inbox, is_restored: bool) -> Duration {
     if is_restored {
         within
     } else if app.watch.knows_from_the_start(&inbox.id) {
-        within.min(AT_A_START)
+        // What those before waited counts, where nothing was put back since.
+        within
+            .min(AT_A_START)
+            .saturating_sub(app.watch.watched_before())
     } else {
         // No earlier process had it.
         Duration::ZERO

@@ -99,7 +99,7 @@ impl Session {
         sign_in: &SignIn,
     ) -> Result<Self, Failure> {
         let hush = sign_in.hush();
-        let opened = open(dialer, server, sign_in).await;
+        let opened = Box::pin(open(dialer, server, sign_in)).await;
         let (wire, capabilities) = opened.map_err(|failure| failure.hushed(&hush))?;
         Ok(Self {
             wire,

@@ -16,11 +16,14 @@ use protocol::inbox::Address;
 use protocol::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use self::original::{Original, is_left_just_now};
 use crate::clock::Clock;
 use crate::record::SentPlace;
 use crate::secret::random_text;
 use crate::store::runs::Run;
 use crate::store::{Store, StoreError};
+
+mod original;
 
 /// The ending of the file of stops, which stands beside the mark.
 const STOPS: &str = "stops";
@@ -37,7 +40,21 @@ struct Lines {
     before: Option<String>,
     /// How long relays had lived on the database.
     r_ms: i64,
+    /// How long processes have lived on this mark one after the other, each from where the one before left it; see
+    /// [`Original`].
+    #[serde(default)]
+    in_a_row_ms: u64,
     inboxes: BTreeMap<InboxId, Line>,
+}
+
+/// What stands in the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Written {
+    #[serde(flatten)]
+    lines: Lines,
+    /// `None` where the file system does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    original: Option<Original>,
 }
 
 /// What it says of an inbox.
@@ -90,6 +107,7 @@ impl Lines {
             run: random_text(),
             before: ledger.run.clone(),
             r_ms: ledger.r_ms,
+            in_a_row_ms: 0,
             inboxes: all.into_iter().map(line).collect(),
         }
     }
@@ -123,6 +141,11 @@ enum Verdict {
 pub struct Mark {
     path: PathBuf,
     lines: Mutex<Lines>,
+    clock: Clock,
+    /// The uptime at which this process began.
+    started: Duration,
+    /// How long those before it had lived on the mark in a row.
+    in_a_row: Duration,
     /// What was attempted by the relay whose mark was here when this database was made.
     attempts_before: u64,
     /// Why it was not written the last time; `None` where it was.
@@ -181,7 +204,12 @@ impl Mark {
         store: &Store,
         clock: &Clock,
     ) -> Result<(Arc<Self>, Watch), StoreError> {
-        let found = read(path);
+        let written = read(path);
+        let in_a_row = written.as_ref().map_or(Duration::ZERO, |written| {
+            let is_left = is_left_just_now(path, written.original.as_ref(), clock.now());
+            Duration::from_millis(written.lines.in_a_row_ms).saturating_mul(u32::from(is_left))
+        });
+        let found = written.map(|written| written.lines);
         let ledger = store.load_run().await?;
         // A clock on the wall may have been set back meanwhile; what relays lived is counted by none.
         let lived_ms = found.as_ref().map_or(0, |lines| lines.r_ms - ledger.r_ms);
@@ -214,7 +242,14 @@ impl Mark {
                  names another folder; who was written to before is not known here"
             );
         }
-        let lines = Lines::begin(found.as_ref(), &ledger);
+        // What is not known of one inbox was put back with all the others.
+        let in_a_row = if verdicts.is_empty() {
+            in_a_row
+        } else {
+            Duration::ZERO
+        };
+        let mut lines = Lines::begin(found.as_ref(), &ledger);
+        lines.in_a_row_ms = in_ms(in_a_row);
         // The file first: a database without this run then has attempted nothing in it.
         let unwritten = write(path, &lines, true).err().map(|error| {
             let words = error.to_string();
@@ -239,6 +274,9 @@ impl Mark {
         let mark = Self {
             path: path.to_owned(),
             lines: Mutex::new(lines),
+            clock: clock.clone(),
+            started: clock.uptime(),
+            in_a_row,
             attempts_before,
             was_written: AtomicBool::new(unwritten.is_none()),
             is_run_noted: AtomicBool::new(unwritten.is_none()),
@@ -246,7 +284,8 @@ impl Mark {
             _lock: lock,
         };
         let inboxes = ledger.attempts.into_keys().collect();
-        Ok((Arc::new(mark), Watch::begin(clock, lost, inboxes)))
+        let watch = Watch::begin(clock, lost, inboxes, in_a_row);
+        Ok((Arc::new(mark), watch))
     }
 
     /// How many attempts the mark told of when this process found a database that had never been used; 0 otherwise.
@@ -310,6 +349,7 @@ impl Mark {
                 line.uid_validity = Some(place.position.uid_validity);
                 line.uid_next = Some(place.position.uid_next);
             }
+            lines.in_a_row_ms = self.lived_in_a_row_ms();
             lines.clone()
         };
         self.keep(lines, false).await
@@ -321,10 +361,11 @@ impl Mark {
         let lines = {
             let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
             lines.r_ms = r_ms;
+            lines.in_a_row_ms = self.lived_in_a_row_ms();
             lines.clone()
         };
         let was_written = self.was_written.load(Ordering::Acquire);
-        if was_written && read(&self.path).is_some_and(|found| found.run != lines.run) {
+        if was_written && read(&self.path).is_some_and(|found| found.lines.run != lines.run) {
             return Err(Another);
         }
         // What keeps it from being written is told there, and asked for again before anything is sent.
@@ -340,6 +381,11 @@ impl Mark {
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         let _ = self.keep(lines, true).await;
+    }
+
+    fn lived_in_a_row_ms(&self) -> u64 {
+        let lived = self.clock.uptime().saturating_sub(self.started);
+        in_ms(self.in_a_row + lived)
     }
 
     /// Told when it fails for the first time, and when it works again.
@@ -423,10 +469,10 @@ fn judge(found: Option<&Lines>, ledger: &Run, inbox: &InboxId) -> Verdict {
 }
 
 /// The mark in the file; `None` where there is none, or what is there is no mark.
-fn read(path: &Path) -> Option<Lines> {
+fn read(path: &Path) -> Option<Written> {
     match std::fs::read(path) {
         Ok(bytes) => match serde_json::from_slice(&bytes) {
-            Ok(lines) => Some(lines),
+            Ok(written) => Some(written),
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "the mark cannot be read: it is made anew");
                 None
@@ -443,16 +489,23 @@ fn read(path: &Path) -> Option<Lines> {
 
 /// Replaces the file whole; `through` waits for the disk.
 fn write(path: &Path, lines: &Lines, through: bool) -> std::io::Result<()> {
-    let bytes = serde_json::to_vec(lines).map_err(std::io::Error::other)?;
     let new = path.with_extension("mark.new");
     make_folder(path)?;
+    // A file of its own: one that was left there was made when it was.
+    match std::fs::remove_file(&new) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .write(true)
         .mode(0o600)
         .open(&new)?;
-    file.write_all(&bytes)?;
+    let written = Written {
+        lines: lines.clone(),
+        original: Original::of(&file),
+    };
+    file.write_all(&serde_json::to_vec(&written).map_err(std::io::Error::other)?)?;
     if through {
         file.sync_all()?;
     }
@@ -461,6 +514,10 @@ fn write(path: &Path, lines: &Lines, through: bool) -> std::io::Result<()> {
         File::open(folder)?.sync_all()?;
     }
     Ok(())
+}
+
+fn in_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn folder_of(path: &Path) -> Option<&Path> {
@@ -486,6 +543,8 @@ pub struct Watch {
     lost: Duration,
     /// Those that the ledger had then.
     known: HashSet<InboxId>,
+    /// How long earlier processes had watched one after the other until this one began, nothing being put back.
+    watched_before: Duration,
     inboxes: Mutex<Seen>,
 }
 
@@ -517,12 +576,18 @@ struct Copies {
 }
 
 impl Watch {
-    fn begin(clock: &Clock, lost: Duration, known: HashSet<InboxId>) -> Self {
+    fn begin(
+        clock: &Clock,
+        lost: Duration,
+        known: HashSet<InboxId>,
+        watched_before: Duration,
+    ) -> Self {
         Self {
             started: clock.uptime(),
             started_at: clock.now(),
             lost,
             known,
+            watched_before,
             inboxes: Mutex::default(),
         }
     }
@@ -530,6 +595,12 @@ impl Watch {
     /// How long this process has watched at this uptime.
     pub fn lived(&self, uptime: Duration) -> Duration {
         uptime.saturating_sub(self.started)
+    }
+
+    /// How long earlier processes had watched one after the other until this one began, nothing being put back: what
+    /// was sent before that had as long to show.
+    pub fn watched_before(&self) -> Duration {
+        self.watched_before
     }
 
     /// When it began, by the wall.

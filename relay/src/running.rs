@@ -21,7 +21,7 @@ use crate::oauth;
 use crate::provider::Providers;
 use crate::secret::{self, KeyError, Keys};
 use crate::store::{OpenError, Store, StoreError};
-use crate::tls::{Dialer, DialerError};
+use crate::tls::{Dialer, DialerError, Ending};
 use crate::worker::Workers;
 
 /// The note in the database that names its key file.
@@ -33,6 +33,8 @@ pub struct RunningApp {
     app: Arc<App>,
     address: SocketAddr,
     stop: watch::Sender<bool>,
+    /// Gives up what waits for a server.
+    ending: watch::Sender<bool>,
     server: JoinHandle<std::io::Result<()>>,
     workers: Workers,
 }
@@ -114,7 +116,9 @@ impl RunningApp {
         };
         // Servers that come over the API are not the operator's word; these are.
         let written = config.providers.values();
+        let (ending, told) = watch::channel(false);
         let dialer = Dialer::new(roots.as_deref())?
+            .until(Ending::new(told))
             .reaching(written.flat_map(|provider| [&provider.smtp, &provider.imap]));
         let oauth = oauth::Client::new(&dialer)?;
         // What can be refused without writing comes first: a relay that does not start leaves no file behind.
@@ -168,6 +172,7 @@ impl RunningApp {
             app,
             address,
             stop,
+            ending,
             server,
             workers,
         })
@@ -186,12 +191,12 @@ impl RunningApp {
     /// Ends it in order: no new requests, the workers after the message they are at, then the database.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
-        match self.server.await {
+        let (served, ()) = tokio::join!(self.server, self.workers.stop(&self.ending));
+        match served {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "the server ended with an error"),
             Err(error) => tracing::error!(%error, "the server's task failed"),
         }
-        self.workers.stop().await;
         if let Err(error) = self.app.store.beat().await {
             tracing::warn!(%error, "the time since the last beat is not on record");
         }

@@ -107,7 +107,7 @@ impl Session {
         sign_in: &SignIn,
     ) -> Result<Self, Failure> {
         let hush = sign_in.hush();
-        let opened = Self::connect(dialer, server, hello, sign_in).await;
+        let opened = Box::pin(Self::connect(dialer, server, hello, sign_in)).await;
         let (conversation, offer) = opened.map_err(|failure| failure.hushed(&hush))?;
         Ok(Self {
             conversation,
@@ -127,13 +127,14 @@ impl Session {
         let greeting = match server.tls {
             TlsMode::Implicit => None,
             TlsMode::StartTls => {
-                Some(start_tls::start_tls(&mut tcp, hello, GREETING_WITHIN).await?)
+                Some(start_tls::start_tls(dialer, server, &mut tcp, hello, GREETING_WITHIN).await?)
             }
         };
         let stream = dialer.tls(Party::Smtp, server, tcp).await?;
         let heard = Heard::default();
         let wire = Wire::new(stream, heard.clone(), greeting.as_ref());
-        let (mut conversation, offer) = Conversation::begin(wire, heard, hello).await?;
+        let (mut conversation, offer) =
+            Conversation::begin(wire, heard, hello, dialer.ending().clone()).await?;
         auth::sign_in(&mut conversation, &offer, sign_in).await?;
         Ok((conversation, offer))
     }

@@ -2,6 +2,8 @@
 //! without TLS, and no protocol is spoken here: STARTTLS belongs to the protocol that has it. What a
 //! failure is called is here too; which addresses may be reached is in `reach`.
 
+mod ending;
+mod mode;
 mod reach;
 
 use std::io;
@@ -21,6 +23,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::failure::Failure;
+pub use ending::{Cut, Ending};
 use reach::Reach;
 
 /// Time for name and TCP together. Ours: RFC 5321 §4.5.3.2 starts counting at the greeting, and a
@@ -42,6 +45,7 @@ const NAMES_TOLD: usize = 5;
 pub struct Dialer {
     config: Arc<ClientConfig>,
     reach: Reach,
+    ending: Ending,
 }
 
 /// The extra root certificates cannot be used.
@@ -100,6 +104,7 @@ impl Dialer {
         Ok(Self {
             config: Arc::new(config),
             reach: Reach::default(),
+            ending: Ending::default(),
         })
     }
 
@@ -113,6 +118,17 @@ impl Dialer {
         }
     }
 
+    /// The same dialer, whose conversations are given up when the process ends.
+    #[must_use]
+    pub fn until(self, ending: Ending) -> Self {
+        Self { ending, ..self }
+    }
+
+    /// The end of the process.
+    pub fn ending(&self) -> &Ending {
+        &self.ending
+    }
+
     /// The same trust for the HTTP client.
     pub fn client_config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.config)
@@ -121,13 +137,13 @@ impl Dialer {
     /// A TCP connection to the first address of `server` that may be reached and answers.
     pub async fn tcp(&self, party: Party, server: &MailServer) -> Result<TcpStream, Failure> {
         let fail = |said| Failure::new(party, Stage::Connect, said);
-        match timeout(CONNECT_WITHIN, connect(server, &self.reach)).await {
+        let connecting = connect(server, &self.reach);
+        match self.ending.within(CONNECT_WITHIN, connecting).await {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(said)) => Err(fail(said)),
-            Err(_) => Err(fail(timed_out(
-                &format!("connecting to {server}"),
-                CONNECT_WITHIN,
-            ))),
+            Err(cut) => Err(fail(
+                cut.said(&format!("connecting to {server}"), CONNECT_WITHIN),
+            )),
         }
     }
 
@@ -139,20 +155,51 @@ impl Dialer {
         tcp: TcpStream,
     ) -> Result<TlsStream<TcpStream>, Failure> {
         let fail = |said| Failure::new(party, Stage::Tls, said);
-        let name = ServerName::try_from(server.host.clone()).map_err(|_| {
-            fail(Said::Tls {
-                detail: format!("no certificate can be for {:?}", server.host),
-            })
-        })?;
-        let handshake = TlsConnector::from(self.client_config()).connect(name, tcp);
-        match timeout(HANDSHAKE_WITHIN, handshake).await {
+        if ServerName::try_from(server.host.clone()).is_err() {
+            let detail = format!("no certificate can be for {:?}", server.host);
+            return Err(fail(Said::Tls { detail }));
+        }
+        let handshake = self.shake_hands(server, tcp);
+        match self.ending.within(HANDSHAKE_WITHIN, handshake).await {
             Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(error)) => Err(fail(said_of(&error))),
-            Err(_) => Err(fail(timed_out(
+            Ok(Err(error)) => {
+                let clear = if is_no_tls(&error) {
+                    Box::pin(self.find_clear(party, server)).await
+                } else {
+                    None
+                };
+                Err(clear.unwrap_or_else(|| fail(said_of(&error))))
+            }
+            Err(cut) => Err(fail(cut.said(
                 &format!("the TLS handshake with {server}"),
                 HANDSHAKE_WITHIN,
             ))),
         }
+    }
+
+    async fn shake_hands(
+        &self,
+        server: &MailServer,
+        tcp: TcpStream,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let name = ServerName::try_from(server.host.clone()).map_err(io::Error::other)?;
+        TlsConnector::from(self.client_config())
+            .connect(name, tcp)
+            .await
+    }
+}
+
+/// Whether a handshake failed because what came is not TLS, or because nothing came.
+fn is_no_tls(error: &io::Error) -> bool {
+    let tls = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match tls {
+        Some(tls) => matches!(tls, rustls::Error::InvalidMessage(_)),
+        None => matches!(
+            error.kind(),
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
+        ),
     }
 }
 

@@ -37,7 +37,9 @@ mod token;
 
 /// Between two looks for attempts whose lease ran out.
 const ORPHANS_EVERY: Duration = Duration::from_mins(1);
-/// How long the tasks may take to end after they were told to.
+/// How long servers may take to answer after the tasks were told to end.
+const SERVERS_HAVE: Duration = Duration::from_secs(2);
+/// How long the tasks may take to end after that.
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
 
 /// Why a piece of work stopped.
@@ -105,10 +107,15 @@ impl Workers {
         Ok(Self { stop, tasks })
     }
 
-    /// Tells every task to end after what it is at, and waits for them.
-    pub async fn stop(self) {
+    /// Tells every task to end after what it is at, and waits for them. What waits for a server longer than a moment is
+    /// given up (`ending`), but for the reply to a final dot.
+    pub async fn stop(self, ending: &watch::Sender<bool>) {
         let Self { stop, mut tasks } = self;
         let _ = stop.send_replace(true);
+        if tokio::time::timeout(SERVERS_HAVE, &mut tasks).await.is_ok() {
+            return;
+        }
+        let _ = ending.send_replace(true);
         if tokio::time::timeout(ENDS_WITHIN, &mut tasks).await.is_err() {
             tracing::warn!("some tasks did not end in time; what they were at will be in doubt");
             tasks.abort();

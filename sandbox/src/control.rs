@@ -34,7 +34,8 @@
 //! | `GET grants?address=…` | | the grants of a person |
 //!
 //! An unknown address is answered 404, a body of another shape 4xx; nothing is half done.
-//! [`Trouble`] for one person's next conversation, an [`AccountFault`] and the [`Flood`] are made in process only.
+//! [`Trouble`] for one person's next conversation, an [`AccountFault`], the [`Flood`] and folders that do not open are
+//! made in process only.
 
 pub(crate) mod fault;
 pub(crate) mod flood;
@@ -361,6 +362,16 @@ impl Control {
     /// Refuses with NO, whoever asks, to give the header or the body of messages that hold this text; `None` ends it.
     pub fn make_unreadable(&self, text: Option<&str>) {
         locked(&self.provider.faults).unreadable = text.map(|text| text.as_bytes().to_vec());
+    }
+
+    /// Refuses with NO, whoever asks, to open folders of this name, though they are listed; `on: false` ends it.
+    pub fn shut_folder(&self, name: &str, on: bool) {
+        let shut = &mut locked(&self.provider.faults).shut_folders;
+        if on {
+            shut.insert(name.to_owned());
+        } else {
+            shut.remove(name);
+        }
     }
 
     /// Every message that was handed over to a recipient, in order.

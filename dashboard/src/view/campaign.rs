@@ -23,6 +23,10 @@ pub(super) fn view(model: &Model, send: &Callback<Event>, id: &CampaignId) -> Ht
         let card = model.find_card(model.find_inbox(inbox)?)?;
         Some(part::card(&card, model, send))
     });
+    let refused = campaign.inboxes.iter().filter_map(|inbox| {
+        let inbox = model.find_inbox(inbox)?;
+        super::inboxes::refused(inbox, model)
+    });
     html! {
         <>
             { head(campaign, model, send) }
@@ -30,6 +34,7 @@ pub(super) fn view(model: &Model, send: &Callback<Event>, id: &CampaignId) -> Ht
                 { banner(campaign, model) }
                 { for cards }
             </div>
+            { for refused }
             { deliveries::to_decide(model, send) }
             { part::figures(&words::counts(&campaign.counts)) }
             { steps(&campaign.steps) }

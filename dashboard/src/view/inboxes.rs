@@ -42,7 +42,7 @@ fn list(model: &Model, send: &Callback<Event>) -> Html {
     html! {
         <>
             <div class="cards">{ for cards }</div>
-            { for model.inboxes().iter().filter_map(refused) }
+            { for model.inboxes().iter().filter_map(|inbox| refused(inbox, model)) }
             { for model.inboxes().iter().filter_map(|inbox| waiting(inbox, model)) }
             if !quiet.is_empty() {
                 { part::table("Inboxes that need nothing", &columns, rows) }
@@ -53,7 +53,7 @@ fn list(model: &Model, send: &Callback<Event>) -> Html {
 }
 
 /// What its server refuses to everybody although the inbox is connected, and how to answer where a person is asked.
-fn refused(inbox: &Inbox) -> Option<Html> {
+pub(super) fn refused(inbox: &Inbox, model: &Model) -> Option<Html> {
     let refused = inbox.refused.as_ref()?;
     let next = if refused.asks {
         format!(
@@ -64,10 +64,15 @@ fn refused(inbox: &Inbox) -> Option<Html> {
     } else {
         "What it refused waits in its place; the relay tries again by itself.".to_owned()
     };
+    let until = refused.next_try_at.map(|at| {
+        let until = when::element(at, when::at(at, model.now));
+        html! { <p>{ "It rests until " }{ until }{ ", then one message is tried." }</p> }
+    });
     Some(html! {
         <section key={inbox.id.to_string()}>
             <h2>{ format!("The mail of {} is refused", inbox.address) }</h2>
             <p>{ format!("Its server said: {}", refused.words) }</p>
+            { until }
             <p>{ next }</p>
         </section>
     })

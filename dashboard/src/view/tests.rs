@@ -340,13 +340,18 @@ async fn an_inbox_whose_mail_is_refused_says_with_what_and_how_to_answer() {
         since: example::now(),
         words: "550 5.7.705 no more today".to_owned(),
         alike: "rcpt-550-5.7.705".to_owned(),
-        next_try_at: None,
+        next_try_at: Some(example::now()),
         asks: true,
     });
     let html = render(model).await;
     let title = format!("The mail of {address} is refused");
     assert_says(
         &html,
-        &[&title, "550 5.7.705 no more today", "unpause inbox answer"],
+        &[
+            &title,
+            "550 5.7.705 no more today",
+            "It rests until",
+            "unpause inbox answer",
+        ],
     );
 }

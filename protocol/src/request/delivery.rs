@@ -89,7 +89,8 @@ pub struct Delivery {
     pub alike: Option<String>,
 }
 
-/// Decides a delivery that no evidence can settle.
+/// Decides a delivery of which nobody knows whether it was sent: one that no evidence can settle, or that none has
+/// settled yet. One that is being attempted is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -102,7 +103,7 @@ pub struct SettleDelivery {
 
 impl Request for SettleDelivery {
     const NAME: &'static str = "settleDelivery";
-    const SUMMARY: &'static str = "Decides a delivery that no evidence can settle.";
+    const SUMMARY: &'static str = "Decides a delivery of which nobody knows whether it was sent.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/deliveries/{delivery_id}/settle";
     const CALLER: Caller = Caller::Operator;

@@ -88,7 +88,7 @@ pub struct Pace {
     /// Messages that are tried in 24 hours at the most; `None`: as many as there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_cap: Option<u32>,
-    /// Messages that were tried in the last 24 hours in which the relay ran.
+    /// Messages that were tried in the last 24 hours: by what relays lived, and while none did, by the wall.
     pub tried: u64,
     /// Before when it tries no other, as things stand; `None` where neither its pace nor its sent folder holds
     /// anything now.

@@ -88,7 +88,7 @@ pub(super) enum Command {
         #[arg(long)]
         after: Option<String>,
     },
-    /// Decide a delivery that no evidence can settle
+    /// Decide a delivery that no evidence can settle, or that is still in doubt
     Settle {
         /// The delivery, dlv_…
         delivery: String,
@@ -118,7 +118,7 @@ pub(super) enum Command {
     },
 }
 
-/// A person's word on an unsettled delivery.
+/// A person's word on a delivery that is in doubt or unsettled.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum Word {
     /// Take it as sent

@@ -11,8 +11,8 @@ use protocol::request::inbox::{
     AnswerInbox, Change, ConnectionState, CreateInbox, DeleteInbox, GetInbox, Inbox, ListChanges,
     ListInboxes, SignsInBy, UpdateInbox,
 };
-use protocol::request::pace::{GetPace, ListPaces};
-use protocol::standing::Answer;
+use protocol::request::pace::{GetPace, ListPaces, Pace};
+use protocol::standing::{Answer, Shown};
 
 use super::CliError;
 use super::access::none_or;
@@ -144,17 +144,8 @@ impl Command {
                 let paces = client.call(&ListPaces {}).await?.paces;
                 printer.answer(&inboxes, |answer| {
                     let rows = answer.inboxes.iter().map(|inbox| {
-                        let state = match inbox.connection.state {
-                            ConnectionState::Waiting => {
-                                format!("waiting since {}", inbox.connection.since)
-                            }
-                            state => state.word().to_owned(),
-                        };
                         let pace = paces.iter().find(|pace| pace.inbox_id == inbox.id);
-                        let state = match pace.and_then(|pace| pace.rest.as_ref()) {
-                            Some(rest) => format!("{state}, rests until {}", rest.until),
-                            None => state,
-                        };
+                        let state = describe_state(inbox, pace);
                         vec![inbox.id.to_string(), inbox.address.to_string(), state]
                     });
                     none_or(
@@ -203,15 +194,51 @@ pub(super) async fn find_inbox(client: &Client, named: &str) -> Result<Inbox, Cl
     })?)
 }
 
+/// How an inbox stands, in one line: its connection, and until when it rests by itself.
+pub(super) fn describe_state(inbox: &Inbox, pace: Option<&Pace>) -> String {
+    let mut state = match inbox.connection.state {
+        ConnectionState::Waiting => format!("waiting since {}", inbox.connection.since),
+        state => state.word().to_owned(),
+    };
+    if let Some(rest) = pace.and_then(|pace| pace.rest.as_ref()) {
+        let _ = write!(state, ", rests until {}", rest.until);
+    }
+    if let Some(refused) = &inbox.refused {
+        let _ = write!(
+            state,
+            ", its mail is refused since {}: {}",
+            refused.since,
+            describe_next_try(refused)
+        );
+    }
+    state
+}
+
+/// When an inbox whose mail is refused tries the next message.
+fn describe_next_try(refused: &Shown) -> String {
+    let next = match refused.next_try_at {
+        Some(at) => format!("rests until {at}, then one message is tried"),
+        None if refused.asks => "nothing is tried before you answer".to_owned(),
+        None => "the next message is tried when it is due".to_owned(),
+    };
+    if refused.asks && refused.next_try_at.is_some() {
+        format!("{next}; it asks you whose that is")
+    } else {
+        next
+    }
+}
+
 fn describe(inbox: &Inbox) -> String {
     let connection = &inbox.connection;
     let mut text = format!(
-        "{}  {}\nprovider    {}, sends by {}, reads by {}\nconnection  {} since {}\n",
+        "{}  {}\nprovider    {}, sends by {} ({}), reads by {} ({})\nconnection  {} since {}\n",
         inbox.id,
         inbox.address,
         inbox.provider,
         inbox.smtp,
+        inbox.smtp.tls,
         inbox.imap,
+        inbox.imap.tls,
         connection.state.word(),
         connection.since
     );
@@ -237,6 +264,7 @@ fn describe(inbox: &Inbox) -> String {
             refused.since,
             refused.words.replace('\n', " ")
         );
+        let _ = writeln!(text, "            {}", describe_next_try(refused));
         if refused.asks {
             let _ = writeln!(
                 text,
@@ -300,6 +328,34 @@ fn parse_server(text: &str) -> Result<MailServer, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_inbox_whose_mail_is_refused_says_until_when_it_rests_wherever_it_is_shown() {
+        let mut inbox: Inbox = serde_json::from_str(
+            r#"{"id": "inb_1", "address": "jane@acme.example", "provider": "imap",
+                "smtp": {"host": "smtp.acme.example", "port": 587, "tls": "starttls"},
+                "imap": {"host": "imap.acme.example", "port": 993, "tls": "implicit"},
+                "connection": {"state": "connected", "since": "2026-11-23T09:00:00Z"}, "held": 0, "unsettled": 0,
+                "refused": {"since": "2026-11-23T10:00:00Z", "words": "550 5.7.1 no", "alike": "rcpt-550-5.7.1",
+                            "next_try_at": "2026-11-23T10:15:00Z", "asks": false}}"#,
+        )
+        .unwrap();
+        let until = "rests until 2026-11-23T10:15:00";
+        for shown in [describe_state(&inbox, None), describe(&inbox)] {
+            assert!(shown.contains(until), "{shown}");
+        }
+        let shown = describe(&inbox);
+        for server in [
+            "smtp.acme.example:587 (STARTTLS)",
+            "imap.acme.example:993 (TLS from the start)",
+        ] {
+            assert!(shown.contains(server), "{shown}");
+        }
+        let refused = inbox.refused.as_mut().unwrap();
+        (refused.next_try_at, refused.asks) = (None, true);
+        let shown = describe_state(&inbox, None);
+        assert!(shown.contains("before you answer"), "{shown}");
+    }
 
     #[test]
     fn a_server_is_host_port_and_how_tls_begins() {

@@ -21,9 +21,7 @@ pub(super) fn tell(conflict: &Conflict) -> String {
             "this inbox is connected, so its servers are right: they can be changed once it is not"
                 .to_owned()
         }
-        Conflict::Proving => {
-            "a sign-in for this inbox is being proved: wait until that reconnect is over".to_owned()
-        }
+        Conflict::Proving => "another sign-in for this inbox has just begun: ask again".to_owned(),
         Conflict::InCampaigns { named, n } => {
             let mut names: Vec<_> = named
                 .iter()

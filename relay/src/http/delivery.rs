@@ -1,4 +1,4 @@
-//! Deliveries: the list, and a person's word on one that no evidence can settle.
+//! Deliveries: the list, and a person's word on one of which nobody knows whether it was sent.
 
 use protocol::delivery::State;
 use protocol::problem::{Code, Problem};
@@ -58,11 +58,18 @@ impl Serve for SettleDelivery {
     async fn serve(self, context: Context) -> Result<Delivery, ServeError> {
         let app = context.app();
         let before = app.store.load_delivery(&self.delivery_id).await?;
-        if !matches!(before.status, State::Unsettled { .. }) {
-            let detail = format!(
-                "this delivery is {}; only one that is unsettled waits for a decision",
-                before.status.name()
-            );
+        let refused = match &before.status {
+            State::InDoubt { .. } | State::Unsettled { .. } => None,
+            State::Attempting { lease_until, .. } => Some(format!(
+                "this delivery is being attempted: wait until its end is known, or until it is in doubt, which is at \
+                 {lease_until} or a minute later"
+            )),
+            other => Some(format!(
+                "this delivery is {}; only one that is in doubt or unsettled can be decided",
+                other.name()
+            )),
+        };
+        if let Some(detail) = refused {
             return Err(Problem::new(Code::Conflict, detail).into());
         }
         app.store

@@ -4,6 +4,8 @@ use protocol::budget::CAUTIOUS;
 use protocol::card::{Facts, Words};
 use protocol::cause::{Cause, classify};
 use protocol::connection::Connection;
+use protocol::evidence::{Evidence, Finding, Party, Said, Stage};
+use protocol::id::InboxId;
 use protocol::inbox::{MailServer, NotAServer};
 use protocol::provider::{Provider, ProviderId};
 use protocol::request::Done;
@@ -18,6 +20,8 @@ use super::pace::read_budget;
 use super::{Context, Serve, ServeError};
 use crate::app::App;
 use crate::config::Config;
+use crate::store::StoreError;
+use crate::store::conflict::Conflict;
 use crate::store::held::Waits;
 use crate::store::inbox::{Inbox as StoredInbox, NewInbox};
 use crate::store::servers::Servers;
@@ -83,7 +87,14 @@ impl Serve for UpdateInbox {
             imap: self.imap,
         };
         let id = &self.inbox_id;
-        app.store.move_inbox(id, servers, app.clock.now()).await?;
+        let now = app.clock.now();
+        match app.store.move_inbox(id, servers.clone(), now).await {
+            Err(StoreError::Conflict(Conflict::Proving)) => {
+                end_proof(app, id).await?;
+                app.store.move_inbox(id, servers, now).await?;
+            }
+            moved => moved?,
+        }
         let inbox = app.store.load_inbox(id).await?;
         tracing::info!(inbox = %inbox.address, smtp = %inbox.smtp, imap = %inbox.imap, "the inbox has other servers");
         app.bell.wake_inbox(id);
@@ -94,12 +105,37 @@ impl Serve for UpdateInbox {
 impl Serve for DeleteInbox {
     async fn serve(self, context: Context) -> Result<Done, ServeError> {
         let app = context.app();
-        let address = app.store.delete_inbox(&self.inbox_id).await?;
+        let address = match app.store.delete_inbox(&self.inbox_id).await {
+            Err(StoreError::Conflict(Conflict::Proving)) => {
+                end_proof(app, &self.inbox_id).await?;
+                app.store.delete_inbox(&self.inbox_id).await?
+            }
+            deleted => deleted?,
+        };
         tracing::info!(inbox = %address, "the inbox was removed");
         // Its task finds it gone and ends.
         app.bell.wake_inbox(&self.inbox_id);
         Ok(Done {})
     }
+}
+
+/// Ends the sign-in that is being proved for an inbox: whoever says that its servers are others, or that it is not needed,
+/// waits for none of the old ones to answer.
+async fn end_proof(app: &App, id: &InboxId) -> Result<(), ServeError> {
+    let inbox = app.store.load_inbox(id).await?;
+    for open in app.store.list_open_reconnects().await? {
+        if open.inbox == *id {
+            let evidence = Evidence {
+                party: Party::Relay,
+                stage: Stage::Authorize,
+                said: Said::Found(Finding::Cancelled),
+                provider: inbox.provider.clone(),
+                seen_at: app.clock.now(),
+            };
+            crate::reconnect::refuse(app, &open.id, &evidence, None).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a server that no name or port can lead to, before it is on record.

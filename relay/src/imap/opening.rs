@@ -33,16 +33,18 @@ pub(super) async fn open(
     sign_in: &SignIn,
 ) -> Result<(Wire<TlsStream<TcpStream>>, Capabilities), Failure> {
     let tcp = dialer.tcp(Party::Imap, server).await?;
+    let ending = dialer.ending();
     let (mut wire, greeted) = match server.tls {
         TlsMode::Implicit => {
-            let mut wire = Wire::new(dialer.tls(Party::Imap, server, tcp).await?);
+            let mut wire = Wire::new(dialer.tls(Party::Imap, server, tcp).await?, ending.clone());
             let greeted = greet(&mut wire).await?;
             (wire, greeted)
         }
         TlsMode::StartTls => {
-            let tcp = start_tls(Wire::new(tcp)).await?;
+            let tcp = start_tls(dialer, server, Wire::new(tcp, ending.clone())).await?;
             // What was said before TLS is forgotten (RFC 9051 §6.2.1).
-            (Wire::new(dialer.tls(Party::Imap, server, tcp).await?), None)
+            let stream = dialer.tls(Party::Imap, server, tcp).await?;
+            (Wire::new(stream, ending.clone()), None)
         }
     };
     let offered = match greeted {
@@ -127,9 +129,14 @@ where
 }
 
 /// Goes up to the point where TLS begins (RFC 9051 §6.2.1).
-async fn start_tls(mut wire: Wire<TcpStream>) -> Result<TcpStream, Failure> {
+async fn start_tls(
+    dialer: &Dialer,
+    server: &MailServer,
+    mut wire: Wire<TcpStream>,
+) -> Result<TcpStream, Failure> {
     let fail = |said| Failure::new(Party::Imap, Stage::Tls, said);
-    let offered = match greet(&mut wire).await? {
+    let greeted = dialer.unless_tls(Party::Imap, server, Box::pin(greet(&mut wire)));
+    let offered = match greeted.await? {
         Some(offered) => offered,
         None => ask_capabilities(&mut wire, Stage::Greeting).await?,
     };
@@ -146,7 +153,7 @@ async fn start_tls(mut wire: Wire<TcpStream>) -> Result<TcpStream, Failure> {
     )
     .await?;
     // Whatever already stands there came without TLS, from whomever.
-    wire.into_stream().map_err(|_| {
+    wire.into_stream().ok_or_else(|| {
         fail(garbage(
             "the server went on without TLS after it had agreed to STARTTLS",
         ))

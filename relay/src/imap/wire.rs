@@ -17,7 +17,7 @@ use super::reading::{
 };
 use crate::failure::Failure;
 use crate::greeting::Service;
-use crate::tls::{said_of, timed_out};
+use crate::tls::{Ending, said_of, timed_out};
 
 /// How long the end of a command may take after the server said `BYE`: it closes at once (RFC 9051
 /// §7.1.5), and a refusal that still comes tells more than the `BYE` does.
@@ -44,6 +44,7 @@ pub(super) struct Wire<S> {
     bytes_max: usize,
     /// Whether the next command may be sent: not while one is unfinished, whatever the reason.
     is_ready: bool,
+    ending: Ending,
 }
 
 /// What the server tells besides the end of a command.
@@ -56,7 +57,7 @@ pub(super) enum Told {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Over a fresh stream.
-    pub(super) fn new(stream: S) -> Self {
+    pub(super) fn new(stream: S, ending: Ending) -> Self {
         Self {
             stream,
             framer: Framer::default(),
@@ -64,6 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             bytes_left: RESPONSE_BYTES_MAX,
             bytes_max: RESPONSE_BYTES_MAX,
             is_ready: true,
+            ending,
         }
     }
 
@@ -72,20 +74,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.is_ready
     }
 
-    /// The stream, once nothing is left that was read from it. `Err` tells how much is left.
-    pub(super) fn into_stream(self) -> Result<S, Self> {
-        if self.framer.is_empty() {
-            Ok(self.stream)
-        } else {
-            Err(self)
-        }
+    /// The stream; `None` where something is left that was read from it.
+    pub(super) fn into_stream(self) -> Option<S> {
+        self.framer.is_empty().then_some(self.stream)
     }
 
     /// Reads the greeting (RFC 9051 §7.1).
     pub(super) async fn greet(&mut self, within: Duration) -> Result<Status, Failure> {
         self.is_ready = false;
         let fail = |said| Failure::new(Party::Imap, Stage::Greeting, said);
-        let greeting = match timeout(within, self.receive_greeting()).await {
+        let ending = self.ending.clone();
+        let greeting = match ending.within(within, self.receive_greeting()).await {
             Ok(Ok(Response::Untagged(greeting))) => greeting,
             Ok(Ok(other)) => {
                 return Err(fail(garbage(&format!(
@@ -93,7 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 ))));
             }
             Ok(Err(said)) => return Err(fail(said)),
-            Err(_) => return Err(fail(timed_out("the wait for the greeting", within))),
+            Err(cut) => return Err(fail(cut.said("the wait for the greeting", within))),
         };
         match refusal(greeting) {
             Ok(greeting) => {
@@ -145,7 +144,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         } else {
             0
         };
-        match timeout(within, self.converse(command, strays_max, tell)).await {
+        let ending = self.ending.clone();
+        let conversing = self.converse(command, strays_max, tell);
+        match ending.within(within, conversing).await {
             Ok(Ok(code)) => {
                 self.is_ready = true;
                 code.map_err(|Unreadable(detail)| fail(garbage(&detail)))
@@ -168,7 +169,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                     matches!(&said, Said::Imap(reply) if reply.status != ImapStatus::Bye);
                 Err(fail(said))
             }
-            Err(_) => Err(fail(timed_out("the command", within))),
+            Err(cut) => Err(fail(cut.said("the command", within))),
         }
     }
 

@@ -25,6 +25,7 @@ fn marked(run: &str, before: Option<&str>, attempts: u64) -> Lines {
         run: run.to_owned(),
         before: before.map(str::to_owned),
         r_ms: 0,
+        in_a_row_ms: 0,
         inboxes: BTreeMap::from([(inbox(), line)]),
     }
 }
@@ -158,7 +159,7 @@ fn a_database_is_the_newest_behind_or_a_stranger_to_its_mark() {
 #[test]
 fn copies_of_a_tag_are_counted_by_message_and_by_how_many_stand_there_at_once() {
     let clock = Clock::manual(Timestamp::from_ms(0));
-    let watch = Watch::begin(&clock, Duration::ZERO, HashSet::new());
+    let watch = Watch::begin(&clock, Duration::ZERO, HashSet::new(), Duration::ZERO);
     let inbox = inbox();
     assert_eq!(watch.note_copies(&inbox, "old", "a", 1), 0);
     watch.settle(&inbox);
@@ -182,7 +183,7 @@ fn the_file_is_replaced_whole_and_kept_from_others() {
     for attempts in [1, 2] {
         let lines = marked("a", None, attempts);
         write(&path, &lines, attempts == 2).unwrap();
-        assert_eq!(read(&path), Some(lines));
+        assert_eq!(read(&path).map(|written| written.lines), Some(lines));
     }
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);

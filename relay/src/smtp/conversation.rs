@@ -15,7 +15,7 @@ use super::reading::Offer;
 use super::wire::{Heard, Wire};
 use super::{GREETING_WITHIN, Outcome};
 use crate::failure::Failure;
-use crate::tls::timed_out;
+use crate::tls::{Ending, timed_out};
 
 /// For each block of the body (RFC 5321 §4.5.3.2.5).
 const BLOCK_WITHIN: Duration = Duration::from_mins(3);
@@ -35,6 +35,7 @@ const BLOCK_BYTES: usize = 64 * 1024;
 pub(super) struct Conversation {
     connection: AsyncSmtpConnection,
     heard: Heard,
+    ending: Ending,
 }
 
 impl Conversation {
@@ -43,13 +44,14 @@ impl Conversation {
         wire: Wire,
         heard: Heard,
         hello: &str,
+        ending: Ending,
     ) -> Result<(Self, Offer), Failure> {
         let fail = |said| Err(Failure::new(Party::Smtp, Stage::Greeting, said));
         let hello = ClientId::Domain(hello.to_owned());
         // lettre reads both replies in one call.
         let within = 2 * GREETING_WITHIN;
         let connecting = AsyncSmtpConnection::connect_with_transport(Box::new(wire), &hello);
-        let connected = timeout(within, connecting).await;
+        let connected = ending.within(within, connecting).await;
         let mut last = None;
         for _ in ["greeting", "hello"] {
             match heard.take_reply() {
@@ -60,9 +62,14 @@ impl Conversation {
         }
         match (connected, last) {
             (Ok(Ok(connection)), Some(hello)) => {
-                Ok((Self { connection, heard }, Offer::parse(&hello)))
+                let conversation = Self {
+                    connection,
+                    heard,
+                    ending,
+                };
+                Ok((conversation, Offer::parse(&hello)))
             }
-            (Err(_), _) => fail(timed_out("the wait for greeting and hello", within)),
+            (Err(cut), _) => fail(cut.said("the wait for greeting and hello", within)),
             (Ok(Err(error)), _) => fail(said_of_silence(&heard, &error)),
             (Ok(Ok(_)), None) => fail(Said::Garbage {
                 detail: "expected a reply to EHLO, found none".to_owned(),
@@ -84,12 +91,13 @@ impl Conversation {
         if self.heard.is_early() {
             return fail(early());
         }
-        let asked = timeout(within, self.connection.command(command)).await;
+        let asking = self.connection.command(command);
+        let asked = self.ending.within(within, asking).await;
         if let Some(reply) = self.hear().await {
             return Ok(reply);
         }
         match asked {
-            Err(_) => fail(timed_out("the wait for a reply", within)),
+            Err(cut) => fail(cut.said("the wait for a reply", within)),
             Ok(Err(error)) => fail(said_of_silence(&self.heard, &error)),
             Ok(Ok(_)) => fail(Said::Garbage {
                 detail: "expected a reply, found none".to_owned(),

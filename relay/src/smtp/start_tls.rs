@@ -4,31 +4,40 @@
 use std::time::Duration;
 
 use protocol::evidence::{Party, Said, Stage};
+use protocol::inbox::MailServer;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 use super::conversation::said_of_unexpected;
 use super::reading::{Offer, RawReply, ReplyBuffer};
 use super::wire::read_reply;
 use crate::failure::Failure;
-use crate::tls::{said_of, timed_out};
+use crate::tls::{Dialer, Ending, said_of};
 
 /// Brings `tcp` to where TLS begins, and returns the reply that says so. `within` holds for each step.
 pub(super) async fn start_tls(
+    dialer: &Dialer,
+    server: &MailServer,
     tcp: &mut TcpStream,
     hello: &str,
     within: Duration,
 ) -> Result<RawReply, Failure> {
     let mut buffer = ReplyBuffer::default();
-    step(tcp, &mut buffer, None, Stage::Greeting, within).await?;
+    let mut talk = Talk {
+        ending: dialer.ending(),
+        tcp,
+        buffer: &mut buffer,
+        within,
+    };
+    let greeting = Box::pin(talk.step(None, Stage::Greeting));
+    dialer.unless_tls(Party::Smtp, server, greeting).await?;
     let hello = format!("EHLO {hello}\r\n");
-    let offered = step(tcp, &mut buffer, Some(&hello), Stage::Greeting, within).await?;
+    let offered = talk.step(Some(&hello), Stage::Greeting).await?;
     if !Offer::parse(&offered.to_reply()).has("STARTTLS") {
         let detail = "the server offers no TLS: STARTTLS is missing from its EHLO".to_owned();
         return Err(Failure::new(Party::Smtp, Stage::Tls, Said::Tls { detail }));
     }
-    let ready = step(tcp, &mut buffer, Some("STARTTLS\r\n"), Stage::Tls, within).await?;
+    let ready = talk.step(Some("STARTTLS\r\n"), Stage::Tls).await?;
     if !buffer.is_empty() {
         // RFC 3207 §4.2: what was known before TLS is discarded; what was *sent* before TLS to be read
         // after it is an attack.
@@ -38,35 +47,40 @@ pub(super) async fn start_tls(
     Ok(ready)
 }
 
-/// Says `command`, if any, and reads a positive reply.
-async fn step(
-    tcp: &mut TcpStream,
-    buffer: &mut ReplyBuffer,
-    command: Option<&str>,
-    stage: Stage,
+/// What is said in the clear.
+struct Talk<'a> {
+    ending: &'a Ending,
+    tcp: &'a mut TcpStream,
+    buffer: &'a mut ReplyBuffer,
     within: Duration,
-) -> Result<RawReply, Failure> {
-    let exchange = async {
-        if let Some(command) = command {
-            tcp.write_all(command.as_bytes())
-                .await
-                .map_err(|error| said_of(&error))?;
+}
+
+impl Talk<'_> {
+    /// Says `command`, if any, and reads a positive reply.
+    async fn step(&mut self, command: Option<&str>, stage: Stage) -> Result<RawReply, Failure> {
+        let exchange = async {
+            if let Some(command) = command {
+                self.tcp
+                    .write_all(command.as_bytes())
+                    .await
+                    .map_err(|error| said_of(&error))?;
+            }
+            read_reply(self.tcp, self.buffer).await
+        };
+        let answered = match self.ending.within(self.within, exchange).await {
+            Ok(answered) => answered,
+            Err(cut) => Err(cut.said("the wait for a reply", self.within)),
+        };
+        let raw = answered.map_err(|said| Failure::new(Party::Smtp, stage, said))?;
+        let reply = raw.to_reply();
+        if reply.is_positive() {
+            Ok(raw)
+        } else {
+            Err(Failure::new(
+                Party::Smtp,
+                stage,
+                said_of_unexpected(reply, "2yz"),
+            ))
         }
-        read_reply(tcp, buffer).await
-    };
-    let answered = match timeout(within, exchange).await {
-        Ok(answered) => answered,
-        Err(_) => Err(timed_out("the wait for a reply", within)),
-    };
-    let raw = answered.map_err(|said| Failure::new(Party::Smtp, stage, said))?;
-    let reply = raw.to_reply();
-    if reply.is_positive() {
-        Ok(raw)
-    } else {
-        Err(Failure::new(
-            Party::Smtp,
-            stage,
-            said_of_unexpected(reply, "2yz"),
-        ))
     }
 }

@@ -1,5 +1,6 @@
 //! Which delivery an arrived message speaks of: by the ids that it names, ours or the server's, else by our delivery
-//! header, else by the person's address.
+//! header, else by the person's address. Ids and headers are ours whatever inbox the message came to; an address alone
+//! speaks of what the inbox itself has sent.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,7 +28,7 @@ const COMPARED_MAX: usize = 20;
 /// Addresses of whoever wrote a message that are looked up.
 const WRITERS_MAX: usize = 5;
 
-const COLUMNS: &str = "d.id AS id, d.lead_id AS lead_id, d.step AS step, l.address AS address, \
+const COLUMNS: &str = "d.id AS id, d.inbox_id AS inbox_id, d.lead_id AS lead_id, d.step AS step, l.address AS address, \
      l.fields AS fields, c.steps AS steps";
 
 /// A delivery that an arrived message speaks of.
@@ -35,6 +36,8 @@ const COLUMNS: &str = "d.id AS id, d.lead_id AS lead_id, d.step AS step, l.addre
 pub struct Addressed {
     /// The delivery.
     pub delivery: DeliveryId,
+    /// The inbox that sent it.
+    pub inbox: InboxId,
     /// Its lead.
     pub lead: LeadId,
     /// The lead's address.
@@ -49,7 +52,7 @@ struct Candidate {
 }
 
 impl Store {
-    /// The delivery that an answer is to. Its ids decide; where none is ours, what the person writes counts: with the
+    /// The delivery that an answer is to. Its ids decide, whatever inbox of ours they came to; where none is ours, what the person writes counts: with the
     /// subject of ours, and where it names no other thread, whatever its subject, since whoever was written to and
     /// writes has answered. What bears `own`, the inbox's address, must be marked as an answer. `arrived_at` is when
     /// the server took it: an answer comes after what it answers.
@@ -60,8 +63,11 @@ impl Store {
         answer: &Answer,
         arrived_at: Timestamp,
     ) -> Result<Option<Addressed>, StoreError> {
-        if let Some(found) = self.find_by_ids(inbox, &answer.to, true).await? {
-            return Ok(Some(found.addressed));
+        if let Some(found) = self.find_by_ids(&answer.to, true).await? {
+            return Ok(self
+                .is_answer(inbox, &found.addressed, answer)
+                .await?
+                .then_some(found.addressed));
         }
         let Some(from) = &answer.from else {
             return Ok(None);
@@ -84,6 +90,35 @@ impl Store {
             }
         }
         Ok(None)
+    }
+
+    /// Whether what names a delivery is written by somebody else than us: what one of our inboxes hands on to another
+    /// one names it too, and is nobody's answer but where that inbox is the lead.
+    async fn is_answer(
+        &self,
+        inbox: &InboxId,
+        found: &Addressed,
+        answer: &Answer,
+    ) -> Result<bool, StoreError> {
+        let Some(from) = answer.from.as_ref().filter(|_| found.inbox != *inbox) else {
+            return Ok(true);
+        };
+        Ok(to_listed(from) == to_listed(&found.address) || !self.has_inbox(from).await?)
+    }
+
+    /// Whether this is the address of one of our inboxes.
+    pub async fn has_inbox(&self, address: &str) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT 1 FROM inboxes WHERE LOWER(address) = LOWER($1)")
+            .bind(address.to_owned())
+            .fetch_optional(&self.reader)
+            .await?;
+        Ok(row.is_some())
+    }
+
+    /// Whether a message of ours has this id, as we wrote it or as its server did.
+    pub async fn has_sent(&self, message_id: &str) -> Result<bool, StoreError> {
+        let ids = [message_id.to_owned()];
+        Ok(self.find_by_ids(&ids, true).await?.is_some())
     }
 
     /// The delivery that came back, and why; `None` where none of ours did.
@@ -121,17 +156,16 @@ impl Store {
         with_earlier: bool,
         arrived_at: Timestamp,
     ) -> Result<Option<Addressed>, StoreError> {
-        if let Some(found) = self.find_by_ids(inbox, &named.ids, with_earlier).await? {
+        if let Some(found) = self.find_by_ids(&named.ids, with_earlier).await? {
             return Ok(Some(found.addressed));
         }
         if let Some(delivery) = &named.delivery {
             let row = sqlx::query(sqlx::AssertSqlSafe(format!(
                 "SELECT {COLUMNS} FROM deliveries d JOIN leads l ON l.id = d.lead_id \
                  JOIN campaigns c ON c.id = d.campaign_id \
-                 WHERE d.id = $1 AND d.inbox_id = $2 AND d.attempt > 0"
+                 WHERE d.id = $1 AND d.attempt > 0"
             )))
             .bind(delivery.clone())
-            .bind(inbox.to_string())
             .fetch_optional(&self.reader)
             .await?;
             return Ok(row
@@ -141,7 +175,7 @@ impl Store {
                 .map(|found| found.addressed));
         }
         if let Some(tag) = &named.tag
-            && let Some(found) = self.find_by_tag(inbox, tag).await?
+            && let Some(found) = self.find_by_tag(tag).await?
         {
             return Ok(Some(found.addressed));
         }
@@ -163,11 +197,10 @@ impl Store {
         Ok(None)
     }
 
-    /// The delivery of this inbox that one of these message ids names, in whatever case it came back; the latest
-    /// step where several do. `with_earlier` looks among the ids as well that it had before it was sent anew.
+    /// The delivery that one of these message ids names, in whatever case it came back; the latest step where several
+    /// do. `with_earlier` looks among the ids as well that it had before it was sent anew.
     async fn find_by_ids(
         &self,
-        inbox: &InboxId,
         message_ids: &[String],
         with_earlier: bool,
     ) -> Result<Option<Candidate>, StoreError> {
@@ -184,21 +217,20 @@ impl Store {
                 format!(
                     "SELECT {COLUMNS} FROM deliveries d JOIN leads l ON l.id = d.lead_id \
                      JOIN campaigns c ON c.id = d.campaign_id \
-                     WHERE d.inbox_id = $1 AND {named}"
+                     WHERE {named}"
                 )
             };
             let earlier = format!(
                 "UNION ALL SELECT {COLUMNS} FROM earlier_ids e JOIN deliveries d ON d.id = e.delivery_id \
                  JOIN leads l ON l.id = d.lead_id JOIN campaigns c ON c.id = d.campaign_id \
-                 WHERE e.inbox_id = $1 AND e.message_id IN ($2, $3)"
+                 WHERE e.message_id IN ($1, $2)"
             );
             let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
                 "{} UNION ALL {} {}",
-                by("d.message_id IS NOT NULL AND LOWER(d.message_id) = $2"),
-                by("d.wire_id IS NOT NULL AND LOWER(d.wire_id) IN ($2, $3)"),
+                by("d.message_id IS NOT NULL AND LOWER(d.message_id) = $1"),
+                by("d.wire_id IS NOT NULL AND LOWER(d.wire_id) IN ($1, $2)"),
                 if with_earlier { earlier.as_str() } else { "" },
             )))
-            .bind(inbox.to_string())
             .bind(id.clone())
             .bind(bare.to_owned())
             .fetch_all(&self.reader)
@@ -213,18 +245,14 @@ impl Store {
         Ok(found)
     }
 
-    /// The delivery of this inbox whose message bears this tag.
-    async fn find_by_tag(
-        &self,
-        inbox: &InboxId,
-        tag: &str,
-    ) -> Result<Option<Candidate>, StoreError> {
+    /// The delivery whose message bears this tag.
+    async fn find_by_tag(&self, tag: &str) -> Result<Option<Candidate>, StoreError> {
         let row = sqlx::query(sqlx::AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM deliveries d JOIN leads l ON l.id = d.lead_id \
              JOIN campaigns c ON c.id = d.campaign_id \
-             WHERE d.inbox_id = $1 AND d.message_id IS NOT NULL AND LOWER(d.message_id) >= $2 AND LOWER(d.message_id) < $3 LIMIT 1"
+             WHERE d.message_id IS NOT NULL AND LOWER(d.message_id) >= $1 \
+             AND LOWER(d.message_id) < $2 LIMIT 1"
         )))
-        .bind(inbox.to_string())
         // Of the ids that begin with it: `A` follows `@`.
         .bind(format!("{}@", tag.to_ascii_lowercase()))
         .bind(format!("{}A", tag.to_ascii_lowercase()))
@@ -242,7 +270,7 @@ impl Store {
         before: Timestamp,
     ) -> Result<Vec<Candidate>, StoreError> {
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS}, d.inbox_id AS inbox_id, COALESCE(d.accepted_at_ms, d.in_doubt_since_ms, 0) AS sent_at_ms \
+            "SELECT {COLUMNS}, COALESCE(d.accepted_at_ms, d.in_doubt_since_ms, 0) AS sent_at_ms \
              FROM campaign_inboxes ci JOIN campaigns c ON c.id = ci.campaign_id \
              JOIN leads l ON l.campaign_id = c.id AND l.person = $2 \
              JOIN deliveries d ON d.lead_id = l.id JOIN inboxes i ON i.id = ci.inbox_id WHERE ci.inbox_id = $1 \
@@ -279,6 +307,7 @@ fn candidate(row: &AnyRow) -> Result<Candidate, StoreError> {
     Ok(Candidate {
         addressed: Addressed {
             delivery: DeliveryId::new(text(row, "id")?),
+            inbox: InboxId::new(text(row, "inbox_id")?),
             lead: LeadId::new(text(row, "lead_id")?),
             address: text(row, "address")?,
         },

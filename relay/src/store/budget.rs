@@ -37,7 +37,8 @@ impl Store {
             .budgets)
     }
 
-    /// How many messages an inbox has tried in the last 24 hours that were lived.
+    /// How many messages an inbox has tried in the last 24 hours: those that relays lived, and between them those on the
+    /// wall.
     pub async fn count_tried(&self, id: &InboxId, now: Timestamp) -> Result<u64, StoreError> {
         let since = day_before(self.moment(now));
         let row = sqlx::query(
@@ -177,7 +178,8 @@ async fn full_for(
     Ok(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)))
 }
 
-fn day_before(now: Moment) -> i64 {
+/// What the running time showed a day ago: later tries count under a cap.
+pub(super) fn day_before(now: Moment) -> i64 {
     now.r_ms.saturating_sub(duration_ms(DAY))
 }
 
@@ -302,5 +304,103 @@ mod tests {
         let last = store.load_budgets(&jane, clock.now()).await.unwrap();
         assert_eq!(last.last_try.unwrap().passed, Duration::from_secs(1));
         store.close().await;
+    }
+
+    /// A relay that runs from 9 to 17: the cap counts the last 24 hours on the wall, nights in which nothing ran included.
+    #[tokio::test]
+    async fn a_cap_counts_a_day_on_the_wall_also_where_no_relay_lived_in_it() {
+        const MIDNIGHT_MS: i64 = 1_795_392_000_000;
+        let at =
+            |hours: f64| Timestamp::from_ms(MIDNIGHT_MS) + Duration::from_secs_f64(hours * 3_600.0);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("unpause.db");
+        let clock = Clock::manual(at(9.0));
+        let server = r#"{"host":"h","port":1,"tls":"implicit"}"#;
+        let jane = InboxId::new("jane");
+        let mut tried: Vec<Timestamp> = Vec::new();
+        for day in 0..3 {
+            let morning = f64::from(day) * 24.0 + 9.0;
+            // Nobody lived since the evening.
+            clock.sleep(at(morning).since(clock.now()));
+            // Started twice: the night counts once.
+            for _ in 0..2 {
+                let store = Store::open(&path, &clock).await.unwrap();
+                store.bridge_absence().await.unwrap();
+                store.close().await;
+            }
+            let store = Store::open(&path, &clock).await.unwrap();
+            store.bridge_absence().await.unwrap();
+            if day == 0 {
+                let row = format!(
+                    "INSERT INTO inboxes (id, address, provider, smtp, imap, gap_ms, daily_cap, connection, \
+                     connection_state, credentials_fence, refresh_until_ms, gap_open, created_at_ms) \
+                     VALUES ('jane', 'jane@acme.example', 'google', '{server}', '{server}', 0, 4, \
+                     '{{\"state\":\"connected\",\"since\":\"2026-11-01T00:00:00Z\"}}', 'connected', 0, 0, 0, 1)"
+                );
+                sqlx::query(sqlx::AssertSqlSafe(row))
+                    .execute(&store.writer)
+                    .await
+                    .unwrap();
+            }
+            for half_hour in 0..16 {
+                let now = clock.now();
+                let of_a_day = tried.iter().filter(|try_at| **try_at + DAY > now).count();
+                let counted = store.count_tried(&jane, now).await.unwrap();
+                assert_eq!(counted, of_a_day as u64, "day {day}, half hour {half_hour}");
+                let full_for = store.load_budgets(&jane, now).await.unwrap().full_for;
+                if of_a_day < 4 {
+                    assert_eq!(full_for, Duration::ZERO);
+                    // One of them the inbox writes to itself.
+                    let (table, columns, more) = if tried.len() == 1 {
+                        (
+                            "canaries",
+                            "id, inbox_id, message_id, adoption, claim_no, begun_at_ms, begun_r_ms",
+                            ", 'm', 0, 1, 0",
+                        )
+                    } else {
+                        (
+                            "attempts",
+                            "delivery_id, inbox_id, attempt, outcome, words, ended_at_ms, tried_r_ms",
+                            ", 1, 'accepted', '', 0",
+                        )
+                    };
+                    let row = format!(
+                        "INSERT INTO {table} ({columns}) VALUES ('d{}', 'jane'{more}, {})",
+                        tried.len(),
+                        store.moment(now).r_ms
+                    );
+                    let mut writer = store.writer.acquire().await.unwrap();
+                    sqlx::query("PRAGMA foreign_keys = OFF")
+                        .execute(&mut *writer)
+                        .await
+                        .unwrap();
+                    sqlx::query(sqlx::AssertSqlSafe(row))
+                        .execute(&mut *writer)
+                        .await
+                        .unwrap();
+                    tried.push(now);
+                } else {
+                    let frees = tried
+                        .iter()
+                        .map(|try_at| *try_at + DAY)
+                        .filter(|at| *at > now)
+                        .min();
+                    // A message to itself keeps its place for as long as it is younger than a day.
+                    assert!(now + full_for >= frees.unwrap(), "{full_for:?}");
+                    assert!(full_for <= DAY, "{full_for:?}");
+                }
+                clock.advance(Duration::from_mins(30));
+                store.beat().await.unwrap();
+            }
+            store.close().await;
+        }
+        // As many a day as the cap lets through, and never more in any 24 hours.
+        assert_eq!(tried.len(), 12, "{tried:?}");
+        for try_at in &tried {
+            let within = tried
+                .iter()
+                .filter(|other| **other <= *try_at && **other + DAY > *try_at);
+            assert!(within.count() <= 4);
+        }
     }
 }

@@ -129,8 +129,8 @@ impl Store {
         number(&row, "r_ms")
     }
 
-    /// Distances and rests go on while no relay lives: what passed on the wall since the last sign of life counts for
-    /// them, once. While a relay lives only what it lives counts, so that no setting of a clock ends one early. To be
+    /// Distances, rests and the day of a cap go on while no relay lives: what passed on the wall since the last sign of
+    /// life counts for them, once. While a relay lives only what it lives counts, so that no setting of a clock ends one early. To be
     /// called when a relay begins to work, and by nothing that only opens the database.
     pub async fn bridge_absence(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
@@ -146,6 +146,19 @@ impl Store {
         ] {
             sqlx::query(bridges)
                 .bind(duration_ms(absent))
+                .execute(&mut *tx)
+                .await?;
+        }
+        // Of the tries, those that a cap may still count. $1 is what passed, $2 a day ago by the running time.
+        for bridges in [
+            "UPDATE attempts SET tried_r_ms = tried_r_ms - $1 \
+             WHERE inbox_id IN (SELECT id FROM inboxes) AND tried_r_ms > $2",
+            "UPDATE canaries SET begun_r_ms = begun_r_ms - $1 \
+             WHERE inbox_id IN (SELECT id FROM inboxes) AND begun_r_ms > $2",
+        ] {
+            sqlx::query(bridges)
+                .bind(duration_ms(absent))
+                .bind(super::budget::day_before(self.moment(now)))
                 .execute(&mut *tx)
                 .await?;
         }

@@ -192,7 +192,7 @@ impl Store {
     }
 }
 
-/// A person's word on an unsettled delivery, inside a transaction.
+/// A person's word on a delivery that is in doubt or unsettled, inside a transaction.
 pub(super) async fn record_decision_in(
     tx: &mut AnyConnection,
     id: &DeliveryId,

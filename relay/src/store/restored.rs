@@ -240,8 +240,7 @@ impl Store {
         for copy in copies {
             let row = sqlx::query(
                 "SELECT id, state, attempt, (SELECT MAX(a.ended_at_ms) FROM attempts a WHERE a.delivery_id = deliveries.id) \
-                 AS ended_at_ms FROM deliveries WHERE inbox_id IN (SELECT i.id FROM inboxes i) AND message_id IS NOT NULL \
-                 AND LOWER(message_id) >= $1 AND LOWER(message_id) < $2 LIMIT 1",
+                 AS ended_at_ms FROM deliveries WHERE message_id IS NOT NULL AND LOWER(message_id) >= $1 AND LOWER(message_id) < $2 LIMIT 1",
             )
             // Of the ids that begin with it: `A` follows `@`.
             .bind(format!("{}@", copy.tag))
@@ -585,10 +584,10 @@ pub(super) async fn note_resend(tx: &mut AnyConnection, id: &DeliveryId) -> Resu
 /// What arrives for the message that a delivery was sent as is heard still once it is sent as another one.
 async fn keep_ids(tx: &mut AnyConnection, id: &DeliveryId) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO earlier_ids (inbox_id, message_id, delivery_id) \
-         SELECT inbox_id, LOWER(message_id), id FROM deliveries WHERE id = $1 AND message_id IS NOT NULL \
-         UNION SELECT inbox_id, LOWER(wire_id), id FROM deliveries WHERE id = $1 AND wire_id IS NOT NULL \
-         ON CONFLICT (inbox_id, message_id, delivery_id) DO NOTHING",
+        "INSERT INTO earlier_ids (message_id, delivery_id) \
+         SELECT LOWER(message_id), id FROM deliveries WHERE id = $1 AND message_id IS NOT NULL \
+         UNION SELECT LOWER(wire_id), id FROM deliveries WHERE id = $1 AND wire_id IS NOT NULL \
+         ON CONFLICT (message_id, delivery_id) DO NOTHING",
     )
     .bind(id.to_string())
     .execute(tx)

@@ -1,8 +1,8 @@
 //! What a message that arrived in INBOX is to us: a person's answer to one of our messages, a bounce of one, a
-//! complaint about one, or nothing. Whether the ids and addresses it names are ours is the store's to say.
+//! complaint about one, or nothing. Whether the ids and addresses it names are ours is the store's to say, and whether
+//! we wrote it ourselves is `own`'s.
 //!
 //! ```text
-//! our own delivery header ─→ nothing: it is ours
 //! a report, a server, a program ─→ complaint │ bounce │ nothing (a delay, a receipt, a challenge)
 //! the rest ─→ nothing (an automatic answer) │ an answer
 //! ```
@@ -171,9 +171,6 @@ pub fn parse(bytes: &[u8]) -> Arrival {
     let Some(head) = Head::parse(bytes) else {
         return Arrival::Other;
     };
-    if head.has(super::message::DELIVERY_HEADER) {
-        return Arrival::Other;
-    }
     let mut answers_by_calendar = false;
     if is_read_whole(&head) {
         let body = Body::read(bytes);

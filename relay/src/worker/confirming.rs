@@ -173,6 +173,10 @@ pub(super) async fn probe(
     memory: &mut Memory,
 ) -> Result<Option<Timestamp>, WorkError> {
     let probes = run_probes(app, inbox).await?;
+    // Some were given up, and met nothing.
+    if app.dialer.ending().has_come() {
+        return Ok(None);
+    }
     for evidence in [&probes.token, &probes.smtp, &probes.imap]
         .into_iter()
         .flatten()

@@ -162,6 +162,8 @@ async fn look_at(
                 }
                 next_look(app, inbox, memory).await
             }
+            // It was given up, and nothing was met.
+            Err(WorkError::Failed(_)) if app.dialer.ending().has_come() => Ok(None),
             Err(WorkError::Failed(failure)) => meet(app, inbox, memory, failure).await,
             Err(error) => Err(error),
         },
@@ -184,7 +186,7 @@ async fn work(
     }
     keep_rest(app, &inbox.id, memory).await?;
     if inbox.gap_open || memory.read_at.is_none_or(|at| at <= now) {
-        read_inbox(app, inbox, &mut memory.mailbox).await?;
+        let found = read_inbox(app, inbox, &mut memory.mailbox).await?;
         // From its beginning: where the clock jumped meanwhile, what came then is read next.
         let read_at = now + spread(app, &inbox.id, "poll", app.config.timing.poll_every);
         if copies::open_until(app, inbox).await?.is_none() {
@@ -192,7 +194,10 @@ async fn work(
         }
         memory.read_at = Some(read_at);
         memory.worked.read = true;
-        note_worked(app, inbox, memory, Worked::Read).await?;
+        // What keeps messages from leaving is not over because others can be read.
+        if found.has_compared {
+            note_worked(app, inbox, memory, Worked::Read).await?;
+        }
     }
     let Some((_, provider)) = app.providers.find(&inbox.provider) else {
         tracing::error!(inbox = %inbox.address, provider = %inbox.provider, "the provider is not in the configuration");

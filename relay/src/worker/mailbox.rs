@@ -35,8 +35,10 @@ pub(super) struct Mailbox {
 /// An IMAP session and the folder that it knows.
 pub(super) struct Reader {
     pub(super) session: imap::Session,
-    /// All folders, as they were when the session began.
+    /// All folders, as they were listed last.
     folders: Vec<Folder>,
+    /// When that was; `None` where one of them was not there any more since.
+    listed_at: Option<Timestamp>,
     sent_folder: Option<Folder>,
     /// The folder that is open, by its key, and its UIDVALIDITY.
     opened: Option<(String, u32)>,
@@ -59,14 +61,20 @@ pub(super) struct Places {
 /// Headers of the sent folder that are held at a time.
 const SLICE: usize = 200;
 
+/// Folders of which the list is asked for at every reading. Where there are more, less often.
+const LISTED_EACH_TIME: usize = 200;
+
+/// Between two lists where they are long, but for rounds through all folders.
+const LISTED_EVERY: Duration = Duration::from_mins(5);
+
 /// How long a copy in the sent folder may take to tell what the server made of an id.
 const NAMES_WITHIN: Duration = Duration::from_hours(24);
 
 impl Mailbox {
     /// One whose IMAP connection is signed in already.
-    pub(super) async fn with(session: imap::Session) -> Result<Self, WorkError> {
+    pub(super) async fn with(session: imap::Session, now: Timestamp) -> Result<Self, WorkError> {
         Ok(Self {
-            imap: Some(Reader::with(session).await?),
+            imap: Some(Reader::with(session, now).await?),
             ..Self::default()
         })
     }
@@ -212,21 +220,65 @@ impl Reader {
         sign_in: &SignIn,
     ) -> Result<Self, WorkError> {
         let session = imap::Session::open(&app.dialer, &inbox.imap, sign_in).await?;
-        Self::with(session).await
+        Self::with(session, app.clock.now()).await
     }
 
     /// A reader over a session that is signed in.
-    async fn with(mut session: imap::Session) -> Result<Self, WorkError> {
+    async fn with(mut session: imap::Session, now: Timestamp) -> Result<Self, WorkError> {
         let folders = session.list_folders().await?;
         Ok(Self {
             session,
             sent_folder: find_sent_folder(&folders).cloned(),
             folders,
+            listed_at: Some(now),
             opened: None,
             awaits_names: true,
             names_read_to: None,
             compared_to: None,
         })
+    }
+
+    /// Lists the folders again, so that those are read that were made since, or have another name: at every reading,
+    /// where the list is long every five minutes and where `is_whole` asks for it. A list that the server refuses, or
+    /// that is empty, leaves the one that is known.
+    pub(super) async fn list_again(
+        &mut self,
+        now: Timestamp,
+        is_whole: bool,
+    ) -> Result<(), WorkError> {
+        let is_short = self.folders.len() <= LISTED_EACH_TIME;
+        let is_fresh = self
+            .listed_at
+            .is_some_and(|at| at <= now && now.since(at) < LISTED_EVERY);
+        if is_fresh && !is_short && !is_whole {
+            return Ok(());
+        }
+        let folders = match self.session.list_folders().await {
+            Ok(folders) => folders,
+            Err(failure) if self.session.is_usable() => {
+                tracing::debug!(words = %failure.said, "the folders cannot be listed again");
+                return Ok(());
+            }
+            Err(failure) => return Err(failure.into()),
+        };
+        self.listed_at = Some(now);
+        if folders.is_empty() {
+            return Ok(());
+        }
+        let sent_folder = find_sent_folder(&folders).cloned();
+        let key = |folder: &Option<Folder>| folder.as_ref().map(Folder::key);
+        if key(&sent_folder) != key(&self.sent_folder) {
+            self.names_read_to = None;
+            self.compared_to = None;
+        }
+        self.sent_folder = sent_folder;
+        self.folders = folders;
+        Ok(())
+    }
+
+    /// A folder of the list cannot be read: it may not be there any more.
+    pub(super) fn doubt_list(&mut self) {
+        self.listed_at = None;
     }
 
     /// Opens a folder, from its beginning: what the server tells of it is told anew.

@@ -9,7 +9,7 @@ use protocol::timestamp::Timestamp;
 
 use super::WorkError;
 use super::mailbox::{Mailbox, Places, Reader, learn_names};
-use super::restored::compare_where_changed;
+use super::restored::compare_where_it_opens;
 use super::returned::read_failure;
 use crate::app::App;
 use crate::failure::Failure;
@@ -19,7 +19,7 @@ use crate::store::folder::Place;
 use crate::store::inbox::Inbox;
 use crate::store::restored::Proof;
 use crate::text::arrival::{self, Arrival};
-use crate::text::own;
+use crate::text::own::{self, Own};
 
 /// How much of a message is read to understand a bounce. Reports stand in front of what they return.
 const BOUNCE_AT_MOST_BYTES: u32 = 256 * 1024;
@@ -41,6 +41,8 @@ const DAY: Duration = Duration::from_hours(24);
 /// What one reading found.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Found {
+    /// Whether the sent folder could be read too: where it cannot, nothing is sent.
+    pub(super) has_compared: bool,
     pub(super) replies: u64,
     pub(super) bounces: u64,
 }
@@ -86,13 +88,18 @@ pub(super) async fn read_inbox(
     mailbox: &mut Mailbox,
 ) -> Result<Found, WorkError> {
     let began_at = app.clock.now();
+    let is_swept = inbox.gap_open || is_sweep_due(mailbox, began_at);
     let reader = mailbox.reader(app, inbox).await?;
-    compare_where_changed(app, inbox, reader).await?;
+    reader.list_again(began_at, is_swept).await?;
+    let has_compared = compare_where_it_opens(app, inbox, reader).await?;
     // While copies of what was sent may still come, answers to it are not known by it: they are read again after that.
     let is_final = app.watch.is_settled(&inbox.id);
     learn_names(app, inbox, reader).await?;
     let places = reader.list_places();
-    let mut found = Found::default();
+    let mut found = Found {
+        has_compared,
+        ..Found::default()
+    };
     let since = inbox.last_read_at.map(|at| at - DAY);
     let task = Task {
         app,
@@ -112,6 +119,13 @@ pub(super) async fn read_inbox(
     Ok(found)
 }
 
+/// Whether it is time for a round through all folders.
+fn is_sweep_due(mailbox: &Mailbox, now: Timestamp) -> bool {
+    mailbox
+        .swept_at
+        .is_none_or(|at| at > now || at + SWEEP_EVERY <= now)
+}
+
 /// Goes through the folders besides INBOX. One that cannot be read keeps nobody from the others.
 async fn sweep(
     app: &App,
@@ -123,19 +137,17 @@ async fn sweep(
 ) -> Result<(), WorkError> {
     let began_at = app.clock.now();
     let Places { near, others } = places;
-    let is_due = mailbox
-        .swept_at
-        .is_none_or(|at| at > began_at || at + SWEEP_EVERY <= began_at);
+    let is_due = is_sweep_due(mailbox, began_at);
     let is_whole = inbox.gap_open || is_due || others.len() <= FOLDERS_EACH_TIME;
+    let known = app.store.list_places(&inbox.id).await?;
     let mut folders = near;
-    if is_whole {
-        folders.extend(others);
-    }
+    // One that was made since is read at once, however many others there are.
+    let is_read = |folder: &Folder| is_whole || !known.contains_key(&folder.key());
+    folders.extend(others.into_iter().filter(is_read));
     if folders.len() > FOLDERS_MAX {
         tracing::warn!(inbox = %inbox.address, n_folders = folders.len(), "only the first {FOLDERS_MAX} folders are read");
         folders.truncate(FOLDERS_MAX);
     }
-    let known = app.store.list_places(&inbox.id).await?;
     let mut n_ends = 0;
     for folder in &folders {
         let key = folder.key();
@@ -166,6 +178,9 @@ async fn sweep(
                 n_ends += usize::from(!refused);
                 if n_ends > ENDS_MAX {
                     return Err(failure.into());
+                }
+                if refused {
+                    mailbox.reader(app, inbox).await?.doubt_list();
                 }
             }
             Err(error) => return Err(error),
@@ -226,13 +241,7 @@ impl Task<'_> {
                 if begin.is_before(&header) {
                     continue;
                 }
-                let tags = self.app.keys.tags();
-                let is_ours = if is_inbox {
-                    own::is_tagged(&header.bytes, tags)
-                } else {
-                    own::is_own(&header.bytes, &self.inbox.address, tags)
-                };
-                if !is_ours {
+                if !self.is_ours(&header).await? {
                     self.read_one(mailbox, position, &header, found).await?;
                 }
             }
@@ -251,6 +260,29 @@ impl Task<'_> {
         Ok(FolderPosition {
             uid_validity: position.uid_validity,
             uid_next: next_unread(from_uid, &uids),
+        })
+    }
+
+    /// Whether we wrote a message: what bears one of our marks, and was written by one of our inboxes or has an id of
+    /// ours. An answer may repeat the mark alone.
+    async fn is_ours(&self, header: &Header) -> Result<bool, WorkError> {
+        let (address, store) = (&self.inbox.address, &self.app.store);
+        let own = own::judge(&header.bytes, address, self.app.keys.tags());
+        Ok(match own {
+            Own::Ours => true,
+            Own::OfItsAddress => !self.folder.is_inbox(),
+            Own::Marked { from, message_id } => {
+                let is_from_us = match &from {
+                    Some(from) => store.has_inbox(from).await?,
+                    None => false,
+                };
+                is_from_us
+                    || match &message_id {
+                        Some(message_id) => store.has_sent(message_id).await?,
+                        None => false,
+                    }
+            }
+            Own::Others => false,
         })
     }
 
@@ -427,12 +459,17 @@ async fn read_message(
             }
         }
         Arrival::Bounce(bounce) => {
-            if let Some((addressed, failure)) =
+            let Some((addressed, failure)) =
                 store.find_bounced(&inbox.id, &bounce, arrived_at).await?
-                && store
-                    .note_bounce(&addressed, &read_failure(inbox, &failure, now), now)
-                    .await?
-            {
+            else {
+                return Ok(());
+            };
+            let bounced = if addressed.inbox == inbox.id {
+                read_failure(inbox, &failure, now)
+            } else {
+                read_failure(&store.load_inbox(&addressed.inbox).await?, &failure, now)
+            };
+            if store.note_bounce(&addressed, &bounced, now).await? {
                 let hardness = failure.hardness();
                 tracing::info!(inbox = %inbox.address, lead = %addressed.lead, ?hardness, "a message bounced");
                 found.bounces += 1;

@@ -152,6 +152,10 @@ async fn conclude(
     failure: Failure,
     cause: Option<Cause>,
 ) -> Result<Next, WorkError> {
+    // It was given up, and goes on at the next start.
+    if app.dialer.ending().has_come() {
+        return Err(failure.into());
+    }
     let now = app.clock.now();
     let evidence = failure.clone().at(inbox.provider.clone(), now);
     if is_mistyped(inbox, &failure) {
@@ -570,6 +574,9 @@ async fn go_on(
         Err(WorkError::Failed(failure)) => failure,
         ended => return ended,
     };
+    if app.dialer.ending().has_come() {
+        return Err(failure.into());
+    }
     let evidence = failure.clone().at(inbox.provider.clone(), now);
     let has_ended = now >= inbox.connection.since() + app.config.timing.reconnect_for;
     if has_ended && !is_alarming(&evidence) {
@@ -623,7 +630,7 @@ async fn resume(
         Some(session) => session,
         None => open_imap(app, inbox).await?,
     };
-    let mut mailbox = Mailbox::with(session).await?;
+    let mut mailbox = Mailbox::with(session, app.clock.now()).await?;
     let found = Box::pin(read_inbox(app, inbox, &mut mailbox)).await?;
     mailbox.close().await;
     let (receipt, changed) = app.store.resume(&reconnect.id, app.clock.now()).await?;

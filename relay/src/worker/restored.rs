@@ -107,7 +107,25 @@ async fn conclude_from(
 }
 
 /// The same before INBOX is read, so that no answer is met before its message can be known by it. A sent folder that
-/// the server does not open keeps nobody's answer from being read; nothing is sent meanwhile.
+/// the server does not open keeps nobody's answer from being read; nothing is sent meanwhile. Answers whether it was
+/// compared.
+pub(super) async fn compare_where_it_opens(
+    app: &App,
+    inbox: &Inbox,
+    reader: &mut Reader,
+) -> Result<bool, WorkError> {
+    match compare_where_changed(app, inbox, reader).await {
+        Err(WorkError::Failed(failure))
+            if failure.stage == Stage::Folder && reader.session.is_usable() =>
+        {
+            tracing::debug!(inbox = %inbox.address, words = %failure.said, "the sent folder cannot be read");
+            Ok(false)
+        }
+        compared => compared.map(|()| true),
+    }
+}
+
+/// The same where something came to the sent folder since the last time.
 pub(super) async fn compare_where_changed(
     app: &App,
     inbox: &Inbox,
@@ -116,15 +134,7 @@ pub(super) async fn compare_where_changed(
     if reader.has_compared_all().await? && app.watch.is_settled(&inbox.id) {
         return Ok(());
     }
-    match compare(app, inbox, reader).await {
-        Err(WorkError::Failed(failure))
-            if failure.stage == Stage::Folder && reader.session.is_usable() =>
-        {
-            tracing::debug!(inbox = %inbox.address, words = %failure.said, "the sent folder cannot be read");
-            Ok(())
-        }
-        compared => compared.map(|_| ()),
-    }
+    compare(app, inbox, reader).await.map(|_| ())
 }
 
 /// The mark goes through to the disk; where another relay writes it, nothing is sent before a person has spoken.

@@ -252,6 +252,21 @@ fn set_aside(cause: Cause, words: String) -> End {
     }
 }
 
+/// The relay ends before anything was handed over: nothing was met.
+fn give_up(failure: &Failure) -> End {
+    let ended = Ended {
+        event: Event::PutBack,
+        words: failure.said.to_string(),
+        wire_id: None,
+        told: None,
+    };
+    End {
+        ended,
+        inbox: InboxDoes::GoOn,
+        evidence: None,
+    }
+}
+
 /// Sends, and keeps the attempt ours for as long as that takes.
 async fn send_renewing(
     app: &App,
@@ -330,7 +345,11 @@ async fn perform_outcome(
         )),
         Outcome::NotHandedOver(failure) => {
             memory.mailbox.close_smtp().await;
-            refused(failure)
+            if app.dialer.ending().has_come() {
+                give_up(&failure)
+            } else {
+                refused(failure)
+            }
         }
         // The server's own offer speaks of this message or this lead, and of no other.
         Outcome::Unsendable { stage, words } => {

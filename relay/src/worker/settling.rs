@@ -21,6 +21,8 @@ use crate::notify;
 use crate::record::{Doubt, OPEN_DOUBTS_AT_MOST, Pace};
 use crate::secret::random_text;
 use crate::smtp::{Envelope, Outcome};
+use crate::store::StoreError;
+use crate::store::conflict::Conflict;
 use crate::store::doubt::NewCanary;
 use crate::store::inbox::Inbox;
 use crate::text::message::{Parts, compose};
@@ -231,10 +233,15 @@ async fn put(app: &App, inbox: &Inbox, doubt: &Doubt, verdict: Verdict) -> Resul
         Verdict::LookAgain { .. } => return Ok(()),
     };
     tracing::info!(inbox = %inbox.address, delivery = %doubt.id, verdict = event.name(), ?why, "a doubt is settled");
-    app.store
+    let settled = app
+        .store
         .settle_doubt(&doubt.id, event, wire_id.as_deref(), why, now)
-        .await?;
-    Ok(())
+        .await;
+    match settled {
+        // A person has decided it meanwhile.
+        Err(StoreError::Conflict(Conflict::Delivery(_))) => Ok(()),
+        settled => Ok(settled?),
+    }
 }
 
 /// The inbox writes to itself, so that absence can mean something. It is no lead's delivery: what becomes of it is on

@@ -246,10 +246,15 @@ impl Relay {
 
     /// Adds Jane's inbox, not connected yet.
     pub(crate) async fn add_inbox(&self, distance: Duration) -> InboxId {
+        self.add_inbox_of(JANE, distance).await
+    }
+
+    /// Adds somebody's inbox, not connected yet.
+    pub(crate) async fn add_inbox_of(&self, address: &str, distance: Duration) -> InboxId {
         let app = self.app();
         let (id, provider) = app.config.providers.first_key_value().unwrap();
         let new = NewInbox {
-            address: JANE.parse().unwrap(),
+            address: address.parse().unwrap(),
             provider: id.clone(),
             smtp: provider.smtp.clone(),
             imap: provider.imap.clone(),

@@ -297,6 +297,7 @@ async fn play(story: Story) {
         if *answers {
             let addressed = Addressed {
                 delivery: first.id.clone(),
+                inbox: world.inbox.clone(),
                 lead: first.lead.clone(),
                 address: first.to.to_string(),
             };

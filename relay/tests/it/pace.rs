@@ -68,7 +68,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         8 => (1_u64..400).prop_map(|minutes| Live { minutes }),
         1 => (1_u64..3_000).prop_map(|minutes| Sleep { minutes }),
         2 => (-3_000_i64..3_000).prop_map(|minutes| SetClock { minutes }),
-        1 => (0_u64..120).prop_map(|off_minutes| Restart { off_minutes }),
+        1 => (0_u64..1_600).prop_map(|off_minutes| Restart { off_minutes }),
         2 => (0_u64..90, 0_u32..5)
             .prop_map(|(distance_minutes, cap)| Change { distance_minutes, cap }),
     ]
@@ -178,8 +178,8 @@ impl World {
     }
 
     fn tried_in_a_day(&self) -> usize {
-        let lived = self.clock.lived();
-        let is_of_today = |try_at: &&(Duration, Duration)| try_at.0 + DAY > lived;
+        let passed = self.clock.lived() + self.absent;
+        let is_of_today = |(lived, absent): &&(Duration, Duration)| *lived + *absent + DAY > passed;
         self.tries.iter().filter(is_of_today).count()
     }
 

@@ -160,6 +160,8 @@ pub(crate) struct Faults {
     pub(crate) accounts: Accounts,
     /// Messages that hold this text are given to nobody.
     pub(crate) unreadable: Option<Vec<u8>>,
+    /// Folders of these names are opened for nobody.
+    pub(crate) shut_folders: HashSet<String>,
     pub(crate) garbage: bool,
     /// What the next request to the token endpoint is answered with.
     pub(crate) flood: Option<Flood>,

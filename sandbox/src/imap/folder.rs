@@ -16,6 +16,7 @@ use super::{Outcome, Session};
 use crate::clock;
 use crate::connection::Gone;
 use crate::control::{Gate, Point};
+use crate::locked;
 use crate::mail::FolderSummary;
 
 /// The longest line during IDLE, where only `DONE` may come.
@@ -148,6 +149,12 @@ impl Session {
         let Some(summary) = self.find_folder(address, mailbox) else {
             return Ok(Outcome::no("no such folder").with_other("NONEXISTENT"));
         };
+        let is_shut = locked(&self.connection.provider.faults)
+            .shut_folders
+            .contains(&summary.name);
+        if is_shut {
+            return Ok(Outcome::no("this folder is shut for now"));
+        }
         let uids = self
             .connection
             .provider

@@ -77,8 +77,8 @@ fn is_marked_otherwise(head: &Head<'_>) -> bool {
             "precedence" | "x-precedence" => ["auto", "bulk", "junk"]
                 .iter()
                 .any(|kind| value.starts_with(kind)),
-            // [MS-OXCMAIL] §2.1.3.2.20: whoever must get no automatic answer is mostly a program.
-            "x-auto-response-suppress" => !denies && !value.is_empty(),
+            // [MS-OXCMAIL] §2.1.3.2.20: it asks for no automatic answer, and people's mail programs write it too.
+            "x-auto-response-suppress" => false,
             "x-apple-action" => value.contains("vacation"),
             "x-post-messageclass" => value.contains("autoresponder"),
             "x-mailer" | "user-agent" => ["vacation", "autorespond", "auto-respond"]
@@ -620,8 +620,7 @@ mod tests {
             "X-Vacation: yes",
             "Precedence: auto_reply",
             "Precedence: junk",
-            "X-Auto-Response-Suppress: DR, OOF, AutoReply",
-            "X-MS-Exchange-Inbox-Rules-Loop: ann@a.example",
+            "X-Auto-Response-Suppress: All\r\nX-MS-Exchange-Inbox-Rules-Loop: ann@a.example",
             "X-Apple-Action: VACATION/MAIL-FROM",
             "Return-Path: <>",
             "From: No Reply <no-reply@a.example>",
@@ -633,6 +632,8 @@ mod tests {
             "Auto-Submitted: (typed) No;x=y",
             "X-Autoreply: no",
             "X-Auto-Response-Suppress: None",
+            "X-Auto-Response-Suppress: DR, OOF, AutoReply",
+            "X-Auto-Response-Suppress: All",
             "Precedence: list",
             "Precedence: normal",
             "Return-Path: <ann@a.example>",

@@ -1,9 +1,18 @@
 //! What can be wrong before the first word: nobody listens, there is no TLS, or the certificate is not good.
 
-use protocol::evidence::{IoFault, Party, Said, Stage};
+use std::time::Duration;
+
+use protocol::cause::{Cause, classify};
+use protocol::evidence::{Finding, IoFault, Party, Said, Stage};
 use protocol::inbox::{MailServer, TlsMode};
+use protocol::provider::ProviderId;
+use protocol::timestamp::Timestamp;
+use relay::clock::Clock;
+use relay::failure::Failure;
 use relay::smtp::Session;
 use relay::tls::Dialer;
+use sandbox::{Options, Sandbox};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
 use super::{bearer, is_closed};
@@ -101,4 +110,68 @@ async fn nobody_listening_is_a_refused_connection() {
         ),
         "{failure:?}"
     );
+}
+
+/// Greets everybody who connects in the clear.
+async fn listen_in_the_clear(greeting: &'static str) -> MailServer {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((mut tcp, _)) = listener.accept().await {
+            let _ = tcp.write_all(greeting.as_bytes()).await;
+            open.push(tcp);
+        }
+    });
+    MailServer {
+        host: "127.0.0.1".to_owned(),
+        port,
+        tls: TlsMode::Implicit,
+    }
+}
+
+fn check_other_mode(failure: Failure, words: &str) {
+    let Said::Found(Finding::OtherService { words: told }) = &failure.said else {
+        panic!("{failure:?}")
+    };
+    assert!(told.contains(words), "{told}");
+    let evidence = failure.at(ProviderId::new("imap"), Timestamp::from_ms(0));
+    assert_eq!(classify(&evidence), Cause::SettingsWrong);
+}
+
+#[tokio::test]
+async fn a_server_that_begins_tls_another_way_is_told_with_how_to_write_it() {
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    let ca = sandbox.ca_pem().as_bytes().to_vec();
+    let from_the_start = |port| MailServer {
+        host: "127.0.0.1".to_owned(),
+        port,
+        tls: TlsMode::StartTls,
+    };
+    let smtp = listen_in_the_clear("220 mail.example ESMTP\r\n").await;
+    let imap = listen_in_the_clear("* OK IMAP4rev1 ready\r\n").await;
+    let smtps = from_the_start(sandbox.smtps().port());
+    let imaps = from_the_start(sandbox.imaps().port());
+    let dialer = Dialer::new(Some(&ca))
+        .unwrap()
+        .reaching([&smtp, &imap, &smtps, &imaps]);
+    let began = Clock::system();
+    let in_the_clear = |server: &MailServer| format!("write starttls://{server} instead");
+    let opened = Session::open(&dialer, &smtp, "relay.example", &bearer()).await;
+    check_other_mode(opened.unwrap_err(), &in_the_clear(&smtp));
+    let opened = relay::imap::Session::open(&dialer, &imap, &bearer()).await;
+    check_other_mode(opened.unwrap_err(), &in_the_clear(&imap));
+    assert!(began.uptime() < Duration::from_secs(5));
+
+    let began = Clock::system();
+    let sign_in = bearer();
+    let (by_smtp, by_imap) = tokio::join!(
+        Session::open(&dialer, &smtps, "relay.example", &sign_in),
+        relay::imap::Session::open(&dialer, &imaps, &sign_in)
+    );
+    let at_once = |server: &MailServer| format!("write {server} instead of starttls://");
+    check_other_mode(by_smtp.unwrap_err(), &at_once(&smtps));
+    check_other_mode(by_imap.unwrap_err(), &at_once(&imaps));
+    assert!(began.uptime() < Duration::from_secs(15));
+    sandbox.stop().await;
 }

@@ -186,6 +186,53 @@ const CASES: &[Case] = &[
         Fate::WrittenTo,
     ),
     (
+        "outlook@a.example",
+        |first| {
+            mail(
+                first.to.as_str(),
+                &format!(
+                    "X-Auto-Response-Suppress: All\r\nIn-Reply-To: <{}>",
+                    id(first)
+                ),
+                "Yes",
+            )
+        },
+        REPLIED,
+    ),
+    (
+        "repeats@a.example",
+        |first| {
+            let tag = id(first).split_once('@').unwrap().0;
+            mail(
+                first.to.as_str(),
+                &format!(
+                    "X-Correlation-ID: {tag}\r\nX-Unpause-Delivery: {}\r\nIn-Reply-To: <{}>",
+                    first.id,
+                    id(first)
+                ),
+                "Yes",
+            )
+        },
+        REPLIED,
+    ),
+    // A list that hands our own message out, and puts its own address into From.
+    (
+        "reflected@a.example",
+        |first| {
+            mail(
+                "list@l.example",
+                "Subject: Hello\r\nList-Id: <l.example>",
+                "Hi",
+            )
+            .replace("x@a.example", id(first))
+            .replace(
+                "Subject",
+                &format!("In-Reply-To: <{}>\r\nSubject", id(first)),
+            )
+        },
+        Fate::WrittenTo,
+    ),
+    (
         "bare@a.example",
         |first| report(&failed(first), ""),
         BOUNCED,

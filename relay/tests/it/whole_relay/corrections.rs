@@ -9,7 +9,7 @@ use protocol::reconnect::{Grant, State};
 use protocol::secret::Secret;
 use relay::clock::Clock;
 use reqwest::Method;
-use sandbox::Options;
+use sandbox::{Options, Point};
 use serde_json::{Value, json};
 
 use crate::app::person::browser;
@@ -239,5 +239,38 @@ async fn a_rest_is_shown_with_its_beginning_its_end_and_the_words_and_ends_when_
         pace().await.get("rest").is_none().then_some(())
     })
     .await;
+    relay.stop().await;
+}
+
+/// Whoever corrects the servers of an inbox, or removes it, waits for no server that was given wrongly.
+#[tokio::test]
+async fn a_sign_in_that_is_being_proved_keeps_nobody_from_correcting_or_removing_its_inbox() {
+    let ground = mail_server().await;
+    let relay = ground.start().await;
+    let inbox = relay.add_inbox(Duration::ZERO).await;
+    let smtp = relay.inbox(&inbox).await.smtp;
+    for method in [Method::POST, Method::DELETE] {
+        let held = ground.sandbox.control().hold(Point::SmtpAuthenticating);
+        let reconnect = relay.grant(&inbox, &password()).await;
+        held.reached().await;
+        let (path, body) = if method == Method::POST {
+            (
+                format!("/v1/inboxes/{inbox}/servers"),
+                json!({ "smtp": smtp }),
+            )
+        } else {
+            (format!("/v1/inboxes/{inbox}"), json!({}))
+        };
+        let (status, answer) = ask(&ground, &relay, method.clone(), &path, body).await;
+        assert_eq!(status, 200, "{answer}");
+        if method == Method::POST {
+            let outcome = relay.outcome(&reconnect).await;
+            assert!(
+                matches!(outcome, State::Refused { cause, .. } if cause == Cause::Cancelled),
+                "{outcome:?}"
+            );
+        }
+        held.release();
+    }
     relay.stop().await;
 }

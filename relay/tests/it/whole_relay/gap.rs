@@ -120,6 +120,35 @@ async fn a_reply_that_was_archived_or_moved_in_the_outage_stops_its_lead() {
     }
 }
 
+/// A rule or a person files answers into a folder that is made while the relay reads: no new session is needed to see it.
+#[tokio::test]
+async fn an_answer_in_a_folder_that_is_made_while_the_session_stands_stops_its_lead() {
+    let ground = Ground::new(Client::Public).await;
+    let control = ground.sandbox.control();
+    // More than are gone through at every reading.
+    for n in 0..30 {
+        let kept = "From: old@a.example\r\n\r\nHello.\r\n";
+        control.deliver_into(JANE, &format!("Clients/{n}"), kept);
+    }
+    let relay = ground.start().await;
+    let inbox = connect(&ground, &relay, Duration::ZERO).await;
+    let campaign = relay.start_campaign(&inbox, &LEADS, 2).await;
+    let accepted = wait_for_accepted(&relay, &campaign, LEADS.len()).await;
+    let mut events = control.events();
+    assert!(control.folder(JANE, "Answers/Spring").is_none());
+    let answer = answer_from(accepted[0].to.as_str(), &accepted[0]);
+    control.deliver_into(JANE, "Answers/Spring", answer);
+    let stopped = wait_for("the answer to count", async || {
+        relay.list(&campaign, Some("suppressed")).await.pop()
+    })
+    .await;
+    assert_eq!((stopped.to.as_str(), stopped.step), (LEADS[0], 2));
+    while let Ok(event) = events.try_recv() {
+        assert_ne!(event.point, Point::ImapAuthenticating, "signed in anew");
+    }
+    relay.stop().await;
+}
+
 #[tokio::test]
 async fn what_the_inbox_wrote_itself_is_no_answer_wherever_it_was_moved() {
     let note = |first: &Delivery| answer_from(JANE, first);

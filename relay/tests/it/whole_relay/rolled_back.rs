@@ -11,6 +11,7 @@ use protocol::evidence::Stage;
 use protocol::id::{CampaignId, InboxId};
 use protocol::request::delivery::Delivery;
 use protocol::standing::{Alike, Refusal, Remote};
+use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
 use relay::config::Config;
 use relay::store::addressed::Addressed;
@@ -247,8 +248,10 @@ fn bounced(gateway: &str) -> Bounced {
 
 async fn note_bounce(relay: &Relay, of: &Delivery) {
     let store = &relay.app().store;
+    let inboxes = store.list_inboxes().await.unwrap();
     let addressed = Addressed {
         delivery: of.id.clone(),
+        inbox: inboxes[0].id.clone(),
         lead: of.lead.clone(),
         address: of.to.to_string(),
     };
@@ -329,4 +332,62 @@ async fn what_was_sent_to_somebody_who_was_stopped_in_the_lost_time_counts_as_fo
     assert_eq!(relay.list(&campaign, Some("unsettled")).await, []);
     assert_eq!(recipients(&ground), LEADS);
     relay.stop().await;
+}
+
+/// How long the sandbox's copies may take: what a start waits for.
+const WITHIN: Duration = Duration::from_secs(3);
+
+/// Restarts one after the other, each sooner than copies may come, keep no message back for longer than one start does;
+/// and what was put back waits anew.
+#[tokio::test]
+async fn what_earlier_processes_waited_counts_where_nothing_was_put_back() {
+    let ground = ground(&GENERIC, "sandbox", Clock::system()).await;
+    let (relay, inbox) = connected(&ground, Duration::ZERO).await;
+    let campaign = draft(&relay, &inbox, &LEADS, 1).await;
+    relay.stop().await;
+    let put_back = || {
+        fs::copy(ground.path("unpause.mark"), ground.path("saved.mark")).unwrap();
+        fs::rename(ground.path("saved.mark"), ground.path("unpause.mark")).unwrap();
+    };
+    for turn in 0..2 {
+        put_back();
+        // By this test's own clock: what the runs have lived at the least and at the most.
+        let (mut least, mut most) = (Duration::ZERO, Duration::ZERO);
+        for run in 0..8 {
+            let (began, n_before) = (Clock::system(), recipients(&ground).len());
+            let relay = ground.start().await;
+            let started = Clock::system();
+            if (turn, run) == (0, 0) {
+                start(&relay, &campaign).await;
+            }
+            let pace = pace_of(&ground, &relay, &inbox).await;
+            let now = Clock::system().now();
+            let left = pace["not_before"].as_str().map_or(Duration::ZERO, |at| {
+                at.parse::<Timestamp>().unwrap().since(now)
+            });
+            let lived = most + began.uptime();
+            assert!(
+                left + lived >= WITHIN,
+                "run {run}: {left:?} after {lived:?}"
+            );
+            let at_most = WITHIN.saturating_sub(least);
+            assert!(left <= at_most, "run {run}: {left:?} after {least:?}");
+            wait_for("a second to pass", async || {
+                (started.uptime() >= Duration::from_secs(1)).then_some(())
+            })
+            .await;
+            if lived < Duration::from_secs(1) {
+                assert_eq!(recipients(&ground).len(), n_before);
+            }
+            least += started.uptime();
+            relay.stop().await;
+            most += began.uptime();
+            if left.is_zero() {
+                break;
+            }
+        }
+        assert!(least >= Duration::from_secs(2), "{least:?}");
+        assert!(most <= Duration::from_secs(20), "{most:?}");
+    }
+    assert_eq!(recipients(&ground), LEADS);
 }

@@ -94,3 +94,15 @@ async fn servers_that_are_away_are_told_after_an_hour_and_asked_about_after_a_da
     let breaks = |ground: &Ground, on: bool| ground.sandbox.control().down(on);
     check_that_it_is_told(breaks, "").await;
 }
+
+/// INBOX is read all the while: that ends nothing for what is due.
+#[tokio::test]
+async fn a_sent_folder_that_does_not_open_is_told_after_an_hour_and_asked_about_after_a_day() {
+    let breaks = |ground: &Ground, on: bool| {
+        ground.sandbox.control().shut_folder("Sent", on);
+        if on {
+            ground.sandbox.control().end_sessions(JANE).unwrap();
+        }
+    };
+    check_that_it_is_told(breaks, "this folder is shut").await;
+}

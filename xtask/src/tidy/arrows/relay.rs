@@ -23,7 +23,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("text", &["record", "tag"]),
     ("engine", &["record", "text"]),
     // Adapters: the network, the database, the log.
-    ("tls", &["failure"]),
+    // Another way to begin TLS is known by how a server greets.
+    ("tls", &["failure", "greeting"]),
     ("smtp", &["failure", "greeting", "sign_in", "tls"]),
     ("imap", &["failure", "greeting", "sign_in", "tls"]),
     ("oauth", &["failure", "secret", "tls"]),
