@@ -212,7 +212,7 @@ mod tests {
             working,
             [
                 ("bob@acme.example", "being checked"),
-                ("dan@acme.example", ""),
+                ("dan@acme.example", "1 campaign"),
                 ("eve@acme.example", "waiting")
             ]
         );
