@@ -40,7 +40,7 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let mut copies = Vec::new();
         for tag in &proof.tags {
-            if self.knows_tag(inbox, tag).await? {
+            if self.knows_tag(tag).await? {
                 continue;
             }
             copies.push(SeenCopy {
@@ -84,29 +84,20 @@ impl Store {
         Ok(n_taken)
     }
 
-    /// Whether a delivery bears this tag, this inbox's mostly, or it is known that no lead's does.
-    async fn knows_tag(&self, inbox: &InboxId, tag: &str) -> Result<bool, StoreError> {
-        for of in [
-            "inbox_id = $1",
-            "inbox_id IN (SELECT i.id FROM inboxes i WHERE i.id <> $1)",
-        ] {
-            let row = sqlx::query(sqlx::AssertSqlSafe(format!(
-                "SELECT 1 FROM deliveries WHERE {of} AND message_id IS NOT NULL \
-                 AND LOWER(message_id) >= $2 AND LOWER(message_id) < $3 \
-                 UNION ALL SELECT 1 FROM strays WHERE tag = $4 LIMIT 1"
-            )))
-            .bind(inbox.to_string())
-            // Of the ids that begin with it: `A` follows `@`.
-            .bind(format!("{tag}@"))
-            .bind(format!("{tag}A"))
-            .bind(tag.to_owned())
-            .fetch_optional(&self.reader)
-            .await?;
-            if row.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    /// Whether a delivery bears this tag, of whatever inbox, or it is known that no lead's does.
+    async fn knows_tag(&self, tag: &str) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT 1 FROM deliveries WHERE message_id IS NOT NULL \
+             AND LOWER(message_id) >= $1 AND LOWER(message_id) < $2 \
+             UNION ALL SELECT 1 FROM strays WHERE tag = $3 LIMIT 1",
+        )
+        // Of the ids that begin with it: `A` follows `@`.
+        .bind(format!("{tag}@"))
+        .bind(format!("{tag}A"))
+        .bind(tag.to_owned())
+        .fetch_optional(&self.reader)
+        .await?;
+        Ok(row.is_some())
     }
 }
 
