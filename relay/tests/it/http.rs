@@ -682,7 +682,10 @@ async fn a_lead_list_is_taken_whole_or_not_at_all() {
     }
     let counts = answer(relay.get(&path, &relay.operator)).await.body["counts"].clone();
     assert_eq!(counts["leads"], 0, "nothing half done");
-    let list = "Mail;Name\na@a.example;Ann\n;Bob\nnobody;Cy\n";
+    relay
+        .operate("/v1/suppressions", json!({ "whom": "d.example" }))
+        .await;
+    let list = "Mail;Name\na@a.example;Ann\n;Bob\nnobody;Cy\ndi@d.example;Di\n";
     let refused = answer(import(list.into())).await;
     refused.expect_problem(422, "invalid");
     assert_eq!(refused.body["unusable"]["total"], 2, "{}", refused.body);
@@ -695,11 +698,18 @@ async fn a_lead_list_is_taken_whole_or_not_at_all() {
     let mut imported = answer(skipping).await.body;
     let skipped = imported["skipped"].take();
     assert_eq!(skipped, refused.body["unusable"]);
+    let left_out = imported["left_out"].take();
+    assert_eq!(
+        (&left_out["total"], &left_out["rows"][0]["row"]),
+        (&json!(1), &json!(5)),
+        "{left_out}"
+    );
     assert_eq!(
         imported,
         json!({
             "added": 1, "columns": ["mail", "name", "email"], "address_column": "mail", "encoding": "UTF-8",
             "delimiter": ";", "header_row": 1, "passed_over": 0, "skipped": null,
+            "left_out": null,
         })
     );
     let start = answer(relay.post(&format!("{path}/start"), &relay.operator, &json!({}))).await;

@@ -301,6 +301,44 @@ async fn who_bounced_after_the_database_was_saved_stays_stopped_and_who_was_put_
 }
 
 #[tokio::test]
+async fn who_answered_in_the_lost_time_after_a_bounce_is_not_put_back() {
+    let ground = ground(&GENERIC, "sandbox", manual()).await;
+    let (relay, inbox) = connected(&ground, Duration::ZERO).await;
+    let campaign = relay.start_campaign(&inbox, &LEADS, 2).await;
+    wait_accepted(&ground, &relay, &campaign, LEADS.len()).await;
+    let accepted = relay.list(&campaign, Some("accepted")).await;
+    let of = |lead: &str| accepted.iter().find(|one| one.to.as_str() == lead).unwrap();
+    for lead in [LEADS[0], LEADS[1]] {
+        note_bounce(&relay, of(lead)).await;
+    }
+    relay.stop().await;
+    copy(&ground.path("data"), &ground.path("saved"));
+    let relay = ground.start().await;
+    let answered = Addressed {
+        inbox: inbox.clone(),
+        delivery: of(LEADS[0]).id.clone(),
+        lead: of(LEADS[0]).lead.clone(),
+        address: LEADS[0].to_owned(),
+    };
+    let now = relay.app().clock.now();
+    relay.app().store.note_reply(&answered, now).await.unwrap();
+    relay.stop().await;
+    copy(&ground.path("saved"), &ground.path("data"));
+
+    let relay = ground.start().await;
+    let now = relay.app().clock.now();
+    let store = &relay.app().store;
+    let all = Which::default();
+    let back = store.put_back_deliveries(&campaign, &all, now);
+    let back = back.await.unwrap();
+    assert_eq!(
+        (back.moved, back.kept),
+        (1, vec![(Suppression::Replied, 1)])
+    );
+    relay.stop().await;
+}
+
+#[tokio::test]
 async fn what_was_sent_to_somebody_who_was_stopped_in_the_lost_time_counts_as_found() {
     // Nobody promises copies, so that what is not accounted for is held.
     let ground = ground(&GENERIC, "openid", manual()).await;
