@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyPoolOptions, AnyRow};
-use sqlx::{AnyPool, Row as _};
+use sqlx::{AnyConnection, AnyPool, Connection as _, Row as _};
 
 use crate::clock::Clock;
 
@@ -102,6 +102,16 @@ pub enum OpenError {
     NotADatabase {
         /// The file.
         path: PathBuf,
+    },
+    /// Pages are missing, or are not what SQLite wrote.
+    #[error(
+        "the database {path} is damaged ({words}): put a backup of the data folder back; what was sent since is looked for before anything leaves"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words.
+        words: String,
     },
     /// A folder or file could not be made or read.
     #[error("the database {path} cannot be opened")]
@@ -207,6 +217,7 @@ impl Store {
         };
         sqlx::any::install_default_drivers();
         let url = format!("sqlite://{}?mode=rwc", path.display());
+        check_whole(path, &url).await?;
         let writer = connect(&url, 1).await.map_err(|error| sql(error.into()))?;
         if let Some((found, known)) = find_newer(&writer).await.map_err(sql)? {
             writer.close().await;
@@ -403,6 +414,33 @@ fn check_kind(path: &Path) -> Result<(), OpenError> {
         Ok(_) => Err(OpenError::NotADatabase {
             path: path.to_owned(),
         }),
+    }
+}
+
+/// Refuses a file that begins as a database and is none behind that, before a pool tries again and again to open it.
+async fn check_whole(path: &Path, url: &str) -> Result<(), OpenError> {
+    /// `SQLITE_CORRUPT` and `SQLITE_NOTADB` (SQLite, "Result and Error Codes").
+    const DAMAGED: [&str; 2] = ["11", "26"];
+    let looked = async {
+        let mut connection = AnyConnection::connect(url).await?;
+        sqlx::query("SELECT COUNT(*) FROM sqlite_master")
+            .fetch_one(&mut connection)
+            .await?;
+        connection.close().await
+    };
+    match looked.await {
+        Err(sqlx::Error::Database(error))
+            if error
+                .code()
+                .is_some_and(|code| DAMAGED.contains(&code.as_ref())) =>
+        {
+            Err(OpenError::Damaged {
+                path: path.to_owned(),
+                words: error.message().to_owned(),
+            })
+        }
+        // Whatever else keeps it from being opened is told by the one that stays.
+        _ => Ok(()),
     }
 }
 

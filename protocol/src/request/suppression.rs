@@ -44,6 +44,11 @@ impl FromStr for Whom {
 
     fn from_str(text: &str) -> Result<Self, NobodyError> {
         let text = text.trim();
+        // As other lists write everybody of a domain.
+        let text = text
+            .strip_prefix("*@")
+            .filter(|domain| !domain.contains('@'))
+            .unwrap_or(text);
         let is_domain = |text: &str| {
             text.contains('.') && may_be_host(text) && text.parse::<std::net::IpAddr>().is_err()
         };
@@ -189,6 +194,7 @@ mod tests {
             ("Jane@Acme.example", "jane@acme.example"),
             (" acme.example ", "acme.example"),
             ("mail.Acme.example", "mail.acme.example"),
+            ("*@Acme.example", "acme.example"),
         ] {
             assert_eq!(text.parse::<Whom>().unwrap().as_str(), taken);
         }

@@ -511,8 +511,9 @@ async fn suppress_if_stopped(
     now: Moment,
 ) -> Result<(), StoreError> {
     let row = sqlx::query(
-        "SELECT l.state AS state, l.campaign_id AS campaign_id, (SELECT MIN(o.why) FROM deliveries o \
-         WHERE o.lead_id = l.id AND o.state = 'suppressed') AS why \
+        "SELECT l.state AS state, l.campaign_id AS campaign_id, COALESCE(l.heard, (SELECT MIN(o.why) FROM deliveries o \
+         WHERE o.lead_id = l.id AND o.state = 'suppressed'), (SELECT MIN(o.state) FROM deliveries o \
+         WHERE o.lead_id = l.id AND o.state IN ('bounced', 'rejected'))) AS why \
          FROM deliveries d JOIN leads l ON l.id = d.lead_id WHERE d.id = $1",
     )
     .bind(id.to_string())
@@ -521,7 +522,8 @@ async fn suppress_if_stopped(
     if lead::state_from(&row, "state")? != LeadState::Stopped {
         return Ok(());
     }
-    // The last step of a lead has no suppressed sibling; only an answer stops a lead at that point.
+    // The last step of a lead has no suppressed sibling. What stopped it there is on record beside it but for an answer
+    // that an earlier version heard.
     let why =
         text_or_null(&row, "why")?.map_or(Ok(Suppression::Replied), |why| lead::parse_why(&why))?;
     let attempt = load_attempt(tx, id).await?;

@@ -301,6 +301,40 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+
+    #[tokio::test]
+    async fn who_was_stopped_at_an_inbox_that_the_database_does_not_know_was_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("unpause.stops");
+        let stops = Stops::default();
+        stops.path.set(path.clone()).unwrap();
+        let stop = Stop {
+            lead: LeadId::new("led_1"),
+            inbox: InboxId::new("inb_lost"),
+            address: "ann@a.example".to_owned(),
+            why: Suppression::Replied,
+            is_listed: false,
+            at: Timestamp::from_ms(1),
+        };
+        stops.append(&[Line::Stop(stop)]).unwrap();
+        let clock = Clock::manual(Timestamp::from_ms(1_795_417_920_000));
+        let database = folder.path().join("unpause.db");
+        let store = Store::open(&database, &clock).await.unwrap();
+        store.keep_stops_in(path);
+        for n_new in [1, 0] {
+            let replayed = store.replay_stops(Timestamp::from_ms(0)).await;
+            assert_eq!(replayed.unwrap(), n_new);
+        }
+        let ledger = store.load_ledger().await.unwrap();
+        let written_to: Vec<_> = ledger
+            .written_to
+            .iter()
+            .map(|one| (one.address.as_str(), one.inbox.as_str()))
+            .collect();
+        assert_eq!(written_to, [("ann@a.example", "inb_lost")]);
+        store.close().await;
+    }
 
     #[test]
     fn stops_are_read_as_they_were_written_and_a_torn_one_is_none() {

@@ -107,7 +107,7 @@ pub(crate) static ROWS: &[Row] = &[
         }),
         code: "exit 1",
         place: "",
-        words: "the database ~/.local/share/unpause/unpause.db was written by a newer version of unpause (its migration 9999, the newest known here 19): install that version, or restore a backup",
+        words: "the database ~/.local/share/unpause/unpause.db was written by a newer version of unpause (its migration 9999, the newest known here 20): install that version, or restore a backup",
     },
     Row {
         case: "database that is none",
@@ -117,6 +117,19 @@ pub(crate) static ROWS: &[Row] = &[
         code: "exit 1",
         place: "",
         words: "the file ~/.local/share/unpause/unpause.db is not an SQLite database: move it away, or set `data` to another folder",
+    },
+    Row {
+        case: "database that was cut short",
+        how: where_one_ran("its database has half its length", |home| {
+            Box::pin(async move {
+                let file = std::fs::File::options().write(true).open(home.database())?;
+                let half = file.metadata()?.len() / 2;
+                Ok(file.set_len(half)?)
+            })
+        }),
+        code: "exit 1",
+        place: "",
+        words: "the database ~/.local/share/unpause/unpause.db is damaged (database disk image is malformed): put a backup of the data folder back; what was sent since is looked for before anything leaves",
     },
     Row {
         case: "key file that is missing",

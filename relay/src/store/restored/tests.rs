@@ -286,3 +286,29 @@ async fn of_inboxes_that_share_a_mailbox_each_takes_its_own_copies() {
     }
     store.close().await;
 }
+
+#[tokio::test]
+async fn what_is_to_be_sent_again_to_a_lead_that_came_back_says_that_it_came_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("unpause.db");
+    let before = open_older(&path, 11).await;
+    for row in ROWS.into_iter().take(3).chain([
+        "INSERT INTO leads (id, campaign_id, inbox_id, position, address, fields, state) \
+         VALUES ('a', 'c', 'i', 1, 'ann@a.example', '{}', 'stopped')",
+        "INSERT INTO deliveries (id, campaign_id, lead_id, inbox_id, step, state, due_ms, attempt, message_id, claim_no, \
+         accepted_at_ms, in_doubt_since_ms) VALUES ('first', 'c', 'a', 'i', 1, 'bounced', 0, 1, '1@acme.example', 1, 1, NULL), \
+         ('second', 'c', 'a', 'i', 2, 'unsettled', 0, 1, '2@acme.example', 2, NULL, 1)",
+    ]) {
+        sqlx::query(row).execute(&before).await.unwrap();
+    }
+    before.close().await;
+    let clock = Clock::manual(Timestamp::from_ms(1_795_417_920_000));
+    let store = Store::open(&path, &clock).await.unwrap();
+    let id = DeliveryId::new("second");
+    let decided = store.record_decision(&id, Decision::SendAgain, clock.now());
+    decided.await.unwrap();
+    let second = store.load_delivery(&id).await.unwrap();
+    let why = protocol::delivery::Suppression::Bounced;
+    assert_eq!(second.status, State::Suppressed { why });
+    store.close().await;
+}
