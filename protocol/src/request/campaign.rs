@@ -189,6 +189,9 @@ pub struct ImportedLeads {
     /// People who must not be written to and were left out: the list says so itself, or they are on the relay's list.
     #[serde(default, skip_serializing_if = "Unusable::is_none")]
     pub left_out: Unusable,
+    /// Leads of earlier lists that were taken out of the draft: this list says not to write to them.
+    #[serde(default)]
+    pub taken_out: u64,
 }
 
 /// Starts a draft.

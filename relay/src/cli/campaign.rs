@@ -363,6 +363,13 @@ fn describe_import(imported: &ImportedLeads) -> String {
             imported.passed_over
         );
     }
+    if imported.taken_out > 0 {
+        let _ = write!(
+            text,
+            "\n{} leads of earlier lists were taken out of the draft: this list says not to write to them.",
+            imported.taken_out
+        );
+    }
     for (rows, what) in [
         (
             &imported.left_out,

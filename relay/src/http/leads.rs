@@ -50,20 +50,26 @@ impl Serve for ImportLeads {
         };
         let csv = context.csv.clone();
         // Reading a long list would keep other requests waiting.
-        let read = tokio::task::spawn_blocking(move || read(&csv, &campaign.steps, &given));
-        let mut list = read.await.map_err(ServeError::internal)??;
-        if list.leads.is_empty() && list.n_left_out > 0 {
+        let read = tokio::task::spawn_blocking(move || {
+            let list = read(&csv, &campaign.steps, &given)?;
+            let takes_out = given.keys().any(|key| list.refused.contains_key(&key));
+            Ok::<_, ServeError>((list, takes_out))
+        });
+        let (mut list, takes_out) = read.await.map_err(ServeError::internal)??;
+        if list.leads.is_empty() && list.n_left_out > 0 && !takes_out {
             list.n_unusable += std::mem::take(&mut list.n_left_out);
             list.unusable.append(&mut list.left_out);
             list.unusable.sort_by_key(|unusable| unusable.row);
         }
         let rows = tell_rows(list.n_unusable, &list.unusable);
-        let is_refused = self.unusable_rows == UnusableRows::Refuse || list.leads.is_empty();
+        let is_refused =
+            self.unusable_rows == UnusableRows::Refuse || list.leads.is_empty() && !takes_out;
         if !rows.is_none() && is_refused {
             return Err(refuse(&list, rows));
         }
-        let added = match store.import_leads(&self.campaign_id, &list.leads).await {
-            Ok(added) => added,
+        let imported = store.import_list(&self.campaign_id, &list.leads, &list.refused);
+        let imported = match imported.await {
+            Ok(imported) => imported,
             // Somebody else added it a moment ago.
             Err(error @ ImportError::Known { row, .. }) => {
                 let detail = format!("row {row}: {error}");
@@ -73,7 +79,7 @@ impl Serve for ImportLeads {
             Err(ImportError::Store(error)) => return Err(error.into()),
         };
         Ok(ImportedLeads {
-            added,
+            added: imported.n_added,
             columns: list.columns,
             address_column: list.form.address_column,
             encoding: list.form.encoding.to_owned(),
@@ -82,6 +88,7 @@ impl Serve for ImportLeads {
             passed_over: list.form.n_passed_over,
             skipped: rows,
             left_out: tell_rows(list.n_left_out, &list.left_out),
+            taken_out: imported.n_taken_out,
         })
     }
 }
@@ -95,6 +102,15 @@ struct Given {
     suppressed: Suppressions,
     /// The encoding, where it was told.
     encoding: Option<&'static Encoding>,
+}
+
+impl Given {
+    /// The people whom the campaign has.
+    fn keys(&self) -> impl Iterator<Item = String> {
+        let addresses = self.known.iter();
+        let addresses = addresses.filter_map(|address| address.parse::<Address>().ok());
+        addresses.map(|address| key_of(&address))
+    }
 }
 
 /// The encoding that a person told.
@@ -113,12 +129,7 @@ fn read(csv: &[u8], steps: &[Step], given: &Given) -> Result<LeadList, ServeErro
     check_columns(steps, &list)?;
     check_markers(steps, &list.columns)?;
     let named = named_columns(steps, &list.columns);
-    let keys: HashSet<String> = given
-        .known
-        .iter()
-        .filter_map(|address| address.parse::<Address>().ok())
-        .map(|address| key_of(&address))
-        .collect();
+    let keys: HashSet<String> = given.keys().collect();
     let column = Some(list.form.address_column.clone());
     list.judge(|lead| {
         let address = || lead.address.clone();

@@ -1,10 +1,10 @@
-//! Leads: imported all or none, stopped for good, never deleted.
+//! Leads: imported all or none, stopped for good, never deleted but from a draft, by a list that refuses them.
 //!
 //! Many rows are written in slices, so that others write in between. Rows behind `campaigns.leads_up_to` are no
 //! leads yet: the last slice makes all of them leads at once, and what is left of an import that ended before is
 //! removed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::delivery::Suppression;
@@ -47,6 +47,18 @@ impl Store {
         campaign: &CampaignId,
         leads: &[NewLead],
     ) -> Result<u64, ImportError> {
+        let imported = self.import_list(campaign, leads, &HashMap::new()).await?;
+        Ok(imported.n_added)
+    }
+
+    /// The same, and takes those of its leads out of the draft whom the list refuses, all at once. `refused`
+    /// has them in the form of the list of those not written to.
+    pub async fn import_list(
+        &self,
+        campaign: &CampaignId,
+        leads: &[NewLead],
+        refused: &HashMap<String, u64>,
+    ) -> Result<Imported, ImportError> {
         let _alone = self.import_alone(campaign)?;
         let mut tx = self.begin().await?;
         check_draft(&mut tx, campaign).await?;
@@ -54,7 +66,11 @@ impl Store {
         let before = load_leads_up_to(&mut tx, campaign).await?;
         tx.commit().await.map_err(StoreError::from)?;
         self.remove_unfinished(campaign).await?;
-        let imported = self.write_leads(campaign, &inboxes, before, leads).await;
+        // Nothing but an import changes the leads of a draft, and this one is alone.
+        let refused = self.list_refused(campaign, refused).await?;
+        let imported = self
+            .write_leads(campaign, &inboxes, before, leads, &refused)
+            .await;
         if imported.is_err() {
             // Nobody sees them; the next import removes what stays where this cannot.
             if let Err(error) = self.remove_unfinished(campaign).await {
@@ -76,13 +92,35 @@ impl Store {
         rows.iter().map(|row| text(row, "address")).collect()
     }
 
+    async fn list_refused(
+        &self,
+        campaign: &CampaignId,
+        refused: &HashMap<String, u64>,
+    ) -> Result<Vec<String>, StoreError> {
+        if refused.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = sqlx::query("SELECT id, person FROM leads WHERE campaign_id = $1")
+            .bind(campaign.to_string())
+            .fetch_all(&self.writer)
+            .await?;
+        let mut ids = Vec::new();
+        for row in &rows {
+            if refused.contains_key(&text(row, "person")?) {
+                ids.push(text(row, "id")?);
+            }
+        }
+        Ok(ids)
+    }
+
     async fn write_leads(
         &self,
         campaign: &CampaignId,
         inboxes: &[String],
         before: i64,
         leads: &[NewLead],
-    ) -> Result<u64, ImportError> {
+        refused: &[String],
+    ) -> Result<Imported, ImportError> {
         let mut dealt = inboxes.iter().cycle();
         for slice in leads.chunks(SLICE) {
             let mut tx = self.begin().await?;
@@ -92,15 +130,31 @@ impl Store {
         let last = leads.iter().map(|lead| lead.row).max().unwrap_or(0);
         let mut tx = self.begin().await?;
         check_draft(&mut tx, campaign).await?;
-        sqlx::query("UPDATE campaigns SET leads_up_to = $1, n_leads = n_leads + $2 WHERE id = $3")
-            .bind(place(before, last))
-            .bind(i64::try_from(leads.len()).unwrap_or(i64::MAX))
-            .bind(campaign.to_string())
-            .execute(&mut *tx)
-            .await
-            .map_err(StoreError::from)?;
+        // A draft's leads have no deliveries.
+        let mut n_taken_out = 0;
+        for id in refused {
+            let done = sqlx::query("DELETE FROM leads WHERE id = $1")
+                .bind(id.clone())
+                .execute(&mut *tx)
+                .await
+                .map_err(StoreError::from)?;
+            n_taken_out += done.rows_affected();
+        }
+        sqlx::query(
+            "UPDATE campaigns SET leads_up_to = $1, n_leads = n_leads + $2 - $3 WHERE id = $4",
+        )
+        .bind(place(before, last))
+        .bind(i64::try_from(leads.len()).unwrap_or(i64::MAX))
+        .bind(i64::try_from(n_taken_out).unwrap_or(i64::MAX))
+        .bind(campaign.to_string())
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::from)?;
         tx.commit().await.map_err(StoreError::from)?;
-        Ok(leads.len() as u64)
+        Ok(Imported {
+            n_added: leads.len() as u64,
+            n_taken_out,
+        })
     }
 
     /// Removes the rows that an import left behind that did not come to its end.
@@ -135,6 +189,15 @@ impl Store {
         }
         Err(Conflict::Importing.into())
     }
+}
+
+/// What an import did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// Leads added.
+    pub n_added: u64,
+    /// Leads of earlier imports that were taken out: the list refuses them.
+    pub n_taken_out: u64,
 }
 
 /// The right to add leads to a campaign or to plan them, in this process; it ends when this is dropped.

@@ -54,6 +54,8 @@ pub struct LeadList {
     pub left_out: Vec<Unusable>,
     /// How many they are.
     pub n_left_out: u64,
+    /// The people whom a row of the list itself refuses, by [key](key_of), and the first such row.
+    pub refused: HashMap<String, u64>,
     /// The names that several columns have; all but the first of these have a number.
     pub doubled: Vec<String>,
     /// As what it was read.
@@ -77,13 +79,21 @@ pub struct Form {
 
 impl LeadList {
     /// Keeps the leads with which nothing is wrong, each address once: the first row of it that can be used. `judge`
-    /// tells what is wrong with a row, and in which column.
+    /// tells what is wrong with a row, and in which column. Whom one row refuses is left out of all.
     pub fn judge(&mut self, judge: impl Fn(&NewLead) -> Option<(Option<String>, Fault)>) {
         let mut rows_by_address: HashMap<String, u64> = HashMap::new();
         for lead in std::mem::take(&mut self.leads) {
             let row = lead.row;
+            let key = key_of(&lead.address);
+            if let Some(by_row) = self.refused.get(&key).copied() {
+                let column = Some(self.form.address_column.clone());
+                let address = lead.address;
+                let fault = Fault::RefusedElsewhere { by_row, address };
+                self.leave_out(Unusable { row, column, fault });
+                continue;
+            }
             let fault = judge(&lead).or_else(|| {
-                let first = *rows_by_address.entry(key_of(&lead.address)).or_insert(row);
+                let first = *rows_by_address.entry(key).or_insert(row);
                 let address = lead.address.clone();
                 (first != row).then(|| {
                     let column = Some(self.form.address_column.clone());
@@ -375,7 +385,7 @@ struct Suspect {
 struct Reader {
     table: Table,
     /// Columns that say whether a person may be written to.
-    questions: Vec<(usize, Asks)>,
+    questions: Vec<(usize, Asks, HashMap<String, bool>)>,
     list: LeadList,
     /// Whether the address needs a field of its own.
     needs_alias: bool,
@@ -404,13 +414,20 @@ impl Reader {
             n_unusable: 0,
             left_out: Vec::new(),
             n_left_out: 0,
+            refused: HashMap::new(),
             doubled: table.doubled.clone(),
             form,
         };
         let questions = (0..)
             .zip(&table.names)
             .filter(|(idx, _)| *idx != table.address_idx)
-            .filter_map(|(idx, name)| Some((idx, refusal::find_question(name.as_deref()?)?)))
+            .filter_map(|(idx, name)| {
+                Some((
+                    idx,
+                    refusal::find_question(name.as_deref()?)?,
+                    HashMap::new(),
+                ))
+            })
             .collect();
         Self {
             table,
@@ -486,6 +503,21 @@ impl Reader {
             }
         };
         self.keep_tail();
+        let refused = self.questions.iter_mut().find_map(|(at, asks, seen)| {
+            let cell = cells.get(*at).copied().unwrap_or_default();
+            is_refusal(*asks, cell, seen).then_some((*at, cell))
+        });
+        // Before what else is wrong with the row: no other row of this person is a lead.
+        if let Some((at, cell)) = refused {
+            self.list.refused.entry(key_of(&address)).or_insert(row);
+            let found = fault::shorten(cell);
+            self.list.leave_out(Unusable {
+                row,
+                column: self.table.names.get(at).cloned().flatten(),
+                fault: Fault::NotToWrite { found },
+            });
+            return;
+        }
         let n_names = self.table.names.len();
         let last = cells
             .iter()
@@ -500,19 +532,6 @@ impl Reader {
                 row,
                 column: None,
                 fault,
-            });
-            return;
-        }
-        let refused = self.questions.iter().find_map(|(at, asks)| {
-            let cell = cells.get(*at).copied().unwrap_or_default();
-            refusal::is_refusal(*asks, cell).then_some((*at, cell))
-        });
-        if let Some((at, cell)) = refused {
-            let found = fault::shorten(cell);
-            self.list.leave_out(Unusable {
-                row,
-                column: self.table.names.get(at).cloned().flatten(),
-                fault: Fault::NotToWrite { found },
             });
             return;
         }
@@ -573,6 +592,23 @@ impl Reader {
             }
         }
     }
+}
+
+/// So many cells of a column are kept in mind: most say what others said.
+const SEEN_MAX: usize = 4_096;
+
+fn is_refusal(asks: Asks, cell: &str, seen: &mut HashMap<String, bool>) -> bool {
+    if cell.is_empty() {
+        return false;
+    }
+    if let Some(known) = seen.get(cell) {
+        return *known;
+    }
+    let is_refusal = refusal::is_refusal(asks, cell);
+    if seen.len() < SEEN_MAX {
+        seen.insert(cell.to_owned(), is_refusal);
+    }
+    is_refusal
 }
 
 /// Whether a row at the end may be a footer: words alone, or words with a figure. One word with a dot in it, where an

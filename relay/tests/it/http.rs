@@ -709,9 +709,30 @@ async fn a_lead_list_is_taken_whole_or_not_at_all() {
         json!({
             "added": 1, "columns": ["mail", "name", "email"], "address_column": "mail", "encoding": "UTF-8",
             "delimiter": ";", "header_row": 1, "passed_over": 0, "skipped": null,
-            "left_out": null,
+            "left_out": null, "taken_out": 0,
         })
     );
+    // A later list refuses the lead of this one, in another spelling, and has no other.
+    let import = |list: &'static str| {
+        relay
+            .ask(Method::POST, &format!("{path}/leads"))
+            .bearer_auth(&relay.operator)
+            .body(list)
+    };
+    let list = "mail;name;Unsubscribed\nA@A.Example;Ann;yes\n";
+    let refusing = answer(import(list)).await.body;
+    assert_eq!(
+        (
+            &refusing["added"],
+            &refusing["taken_out"],
+            &refusing["left_out"]["total"]
+        ),
+        (&json!(0), &json!(1), &json!(1)),
+        "{refusing}"
+    );
+    answer(import(list)).await.expect_problem(422, "invalid");
+    let counts = answer(relay.get(&path, &relay.operator)).await.body["counts"].clone();
+    assert_eq!(counts["leads"], 0);
     let start = answer(relay.post(&format!("{path}/start"), &relay.operator, &json!({}))).await;
     start.expect_problem(409, "conflict");
 }

@@ -117,6 +117,37 @@ async fn leads_that_are_added_later_stand_behind_those_before_also_where_rows_we
 }
 
 #[tokio::test]
+async fn a_later_list_takes_whom_it_refuses_out_of_the_draft_all_at_once() {
+    let (_folder, store, _, campaign) = draft().await;
+    let first = [lead(2, "ann"), lead(3, "Bob"), lead(4, "cy")];
+    store.import_leads(&campaign, &first).await.unwrap();
+    let refuses = ["bob@leads.example", "cy@leads.example"].map(|person| (person.to_owned(), 9));
+    let refuses = refuses.into();
+    // What is refused as a whole takes nobody out.
+    let known = [lead(2, "di"), lead(3, "ann")];
+    let refused = store.import_list(&campaign, &known, &refuses).await;
+    assert!(
+        matches!(refused, Err(ImportError::Known { row: 3, .. })),
+        "{refused:?}"
+    );
+    assert_eq!(count(&store, &campaign).await, 3);
+    let imported = store
+        .import_list(&campaign, &known[..1], &refuses)
+        .await
+        .unwrap();
+    assert_eq!((imported.n_added, imported.n_taken_out), (1, 2));
+    let mut addresses = store.list_addresses(&campaign).await.unwrap();
+    addresses.sort();
+    assert_eq!(addresses, ["ann@leads.example", "di@leads.example"]);
+    assert_eq!(count(&store, &campaign).await, 2);
+    let row = sqlx::query("SELECT position FROM leads WHERE address = 'di@leads.example'")
+        .fetch_one(&store.reader)
+        .await
+        .unwrap();
+    assert_eq!(number(&row, "position").unwrap(), 4 + 2);
+}
+
+#[tokio::test]
 async fn an_import_that_is_broken_off_is_none_and_does_not_stand_in_the_way() {
     let (folder, store, inbox, campaign) = draft().await;
     let many = leads(3_000);

@@ -177,6 +177,13 @@ pub enum Fault {
         /// What stands there.
         found: String,
     },
+    /// Another row says that this person must not be written to.
+    RefusedElsewhere {
+        /// The row that says so.
+        by_row: u64,
+        /// The address.
+        address: Address,
+    },
     /// The address or its domain stands on the list of who is not written to.
     Suppressed {
         /// The address.
@@ -248,6 +255,11 @@ impl Unusable {
                 ),
                 format!("{found:?}"),
                 "leave the row out; where the column means something else, rename it",
+            ),
+            Fault::RefusedElsewhere { by_row, address } => (
+                "a person whom no row of the list refuses".to_owned(),
+                format!("{address}, whom row {by_row} says not to write to"),
+                "leave the row out; where this row is right, correct the other",
             ),
             Fault::Suppressed { address, why } => (
                 "a person who may be written to".to_owned(),

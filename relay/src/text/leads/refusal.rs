@@ -1,10 +1,23 @@
 //! What a list itself says of people who must not be written to: a column that asks ("unsubscribed", "opt out") and a
 //! cell that says yes, a column that asks whether they agreed and a cell that says no, or words in a column of
-//! standings. By the form, not by phrases; the words are data.
+//! standings or notes. By the form, not by phrases; the words are data. A column that speaks of something else beside
+//! ("blocked hours") asks nothing.
 
+mod columns;
+#[cfg(test)]
+mod pairs;
 mod words;
 
-use words::{ASIDE, GRANTS, NEGATIONS, NOES, STANDINGS, STOPS, STOPS_ALONE, STOPS_WITHIN, WRITES};
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use columns::{
+    ALONE, ASIDE, BOUNCES, FILLERS, MAY, NOTES, PREFERENCES, ROSTERS, STANDINGS, TOPICS,
+};
+use words::{
+    ALLOWS, DENIES, GRANTS, INTERESTS, NEGATIONS, NOES, STOPS, STOPS_ALONE, STOPS_OF_MAIL,
+    STOPS_WITHIN, WEAK, WRITES, YESES,
+};
 
 use super::table::words_of;
 use crate::text::field::is_void;
@@ -12,12 +25,19 @@ use crate::text::field::is_void;
 /// What a column asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asks {
-    /// Whether a person is not to be written to.
+    /// Whether a person is not to be written to, or since when and why.
     WhetherNot,
+    /// The same in a word of other things too: only what affirms it does.
+    Marked,
     /// Whether a person agreed.
     Whether,
     /// How a person stands.
-    Standing,
+    Standing {
+        /// Whether it is with mail.
+        of_mail: bool,
+    },
+    /// What was noted of them, or nobody knows what.
+    Noted,
 }
 
 /// What words say of a person.
@@ -27,34 +47,170 @@ enum Says {
     Go,
 }
 
+/// How sure words are about mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Force {
+    /// They speak of it.
+    Firm,
+    /// They may speak of something else.
+    Weak,
+    /// To let: of whatever stands beside it.
+    Allow,
+}
+
+/// What words say in all.
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    says: Option<(Says, Force)>,
+    has_topic: bool,
+    /// Whether they speak of something else beside.
+    has_other: bool,
+}
+
+impl Reading {
+    fn is_stop(self) -> bool {
+        matches!(self.says, Some((Says::Stop, _)))
+    }
+
+    /// Nothing but a word to write.
+    fn is_pure_go(self) -> bool {
+        matches!(self.says, Some((Says::Go, _))) && !self.has_other
+    }
+}
+
 /// What a column asks by its name; `None` for all other columns.
 pub(super) fn find_question(name: &str) -> Option<Asks> {
-    let words = words_of(name);
-    let has = |of: &[&str]| words.iter().any(|word| of.contains(&word.as_str()));
+    let words = split_joined(words_of(name));
+    let has = |of: &[&str]| words.iter().any(|word| is_any(word, of));
+    // One without a name is called by its number.
+    if let [column, number, ..] = words.as_slice()
+        && column == "column"
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        return Some(Asks::Noted);
+    }
     if has(ASIDE) {
         return None;
     }
-    match read(&words, name) {
-        Some(Says::Stop) => Some(Asks::WhetherNot),
-        Some(Says::Go) => Some(Asks::Whether),
-        None => has(STANDINGS).then_some(Asks::Standing),
+    let read = read(&words, name, true);
+    let is_plain = !read.has_other;
+    let is_no = words.first().is_some_and(|word| word == "no") && words.len() > 1;
+    match read.says {
+        Some((Says::Stop, Force::Firm)) => return Some(Asks::WhetherNot),
+        Some((Says::Stop, Force::Weak)) if is_plain && has(BOUNCES) => {
+            return Some(Asks::WhetherNot);
+        }
+        Some((Says::Stop, Force::Weak)) if is_plain => return Some(Asks::Marked),
+        Some((Says::Stop, Force::Allow)) if is_plain && read.has_topic => {
+            return Some(Asks::WhetherNot);
+        }
+        None if is_no && is_plain && read.has_topic => return Some(Asks::WhetherNot),
+        Some((Says::Go, Force::Firm)) if is_plain => return Some(Asks::Whether),
+        Some((Says::Go, Force::Allow)) if is_plain && read.has_topic => {
+            return Some(Asks::Whether);
+        }
+        _ => {}
     }
+    if has(NOTES) {
+        return Some(Asks::Noted);
+    }
+    let of_mail = read.has_topic;
+    if has(STANDINGS) || of_mail && has(PREFERENCES) {
+        return Some(Asks::Standing { of_mail });
+    }
+    let is_alone = !words.is_empty() && words.iter().all(|word| is_any(word, ALONE));
+    is_alone.then_some(Asks::Whether)
 }
 
 /// Whether a cell of such a column says that this person must not be written to.
 pub(super) fn is_refusal(asks: Asks, cell: &str) -> bool {
-    let words = words_of(cell);
     let small = cell.trim().to_lowercase();
-    let says = read(&words, cell);
-    let is_no = NOES.contains(&small.as_str()) || is_nought(&small);
-    match asks {
-        Asks::WhetherNot => {
-            // Whatever else is noted there, a date or a reason, is noted because of it.
-            !is_void(cell) && !is_no && says != Some(Says::Go) && !is_link(&small)
-        }
-        Asks::Whether => is_no && !is_void(cell) || says == Some(Says::Stop),
-        Asks::Standing => says == Some(Says::Stop),
+    if is_void(cell) || is_link(&small) {
+        return false;
     }
+    let words = words_of_cell(cell);
+    let is_prose = words.len() > JOINED_WORDS;
+    if is_prose
+        && matches!(asks, Asks::Standing { .. } | Asks::Noted)
+        && !words.iter().any(|word| may_refuse(word))
+    {
+        return false;
+    }
+    let whole = read(&words, cell, false);
+    let is_no = NOES.contains(&small.as_str()) || is_nought(&small);
+    let is_denied = words.first().is_some_and(|word| is_any(word, DENIES));
+    let is_purely_stop = || {
+        segments_of(cell).any(|segment| {
+            let words = words_of_cell(segment);
+            let read = read(&words, segment, false);
+            words.len() < CELL_WORDS && read.is_stop() && !read.has_other
+        })
+    };
+    let is_alone = |of: &[&str]| matches!(words.as_slice(), [only] if is_any(only, of));
+    match asks {
+        // Whatever else is noted there, a date or a reason, is noted because of it.
+        Asks::WhetherNot => !is_no && !whole.is_pure_go(),
+        Asks::Marked => {
+            !is_no
+                && !whole.is_pure_go()
+                && (whole.is_stop()
+                    || YESES.contains(&small.as_str())
+                    || small.starts_with(|c: char| c.is_ascii_digit()))
+        }
+        Asks::Whether => is_no || is_denied || whole.is_stop(),
+        Asks::Standing { of_mail } => {
+            is_purely_stop()
+                || is_alone(STOPS_ALONE)
+                || of_mail && (is_denied || is_alone(STOPS_OF_MAIL))
+        }
+        Asks::Noted => is_purely_stop(),
+    }
+}
+
+/// Whether a word begins as one that refuses does. Most prose is known by it to be none.
+fn may_refuse(word: &str) -> bool {
+    const REFUSING: [&[&str]; 6] = [STOPS, WEAK, GRANTS, ALLOWS, WRITES, INTERESTS];
+    static STARTS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+        let all = REFUSING.into_iter().flatten();
+        all.map(|said| start_of(said.trim_end_matches('-')))
+            .collect()
+    });
+    STARTS.contains(&start_of(word))
+        || !word.is_ascii() && STOPS_WITHIN.iter().any(|stop| word.contains(stop))
+}
+
+/// Where words are told apart at first: the first letters of the first.
+fn start_of(words: &str) -> String {
+    let first = words.split(' ').next().unwrap_or_default();
+    first.chars().take(4).collect()
+}
+
+/// So many words of a cell are read: a refusal is short.
+const CELL_WORDS: usize = 16;
+
+/// So few words of a cell may be joined ones: prose has none.
+const JOINED_WORDS: usize = 3;
+
+fn words_of_cell(cell: &str) -> Vec<String> {
+    let start = cell
+        .char_indices()
+        .nth(CELL_CHARS)
+        .map_or(cell.len(), |(at, _)| at);
+    let mut words = words_of(cell.get(..start).unwrap_or_default());
+    words.truncate(CELL_WORDS);
+    if words.len() > JOINED_WORDS {
+        return words;
+    }
+    split_joined(words)
+}
+
+/// So much of a cell is read.
+const CELL_CHARS: usize = 400;
+
+/// What stands between commas and the like.
+fn segments_of(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split([',', ';', '|', '/', '\n'])
+        .flat_map(|segment| segment.split(" - "))
 }
 
 /// `0`, `0.0`, `0000-00-00`.
@@ -65,50 +221,189 @@ fn is_nought(cell: &str) -> bool {
             .all(|c| matches!(c, '0' | '.' | ',' | '-' | '/' | ':' | ' ' | '%'))
 }
 
-/// What is put into a message.
+/// What is put into a message. An address is somebody, but for one that takes people off.
 fn is_link(cell: &str) -> bool {
-    cell.contains("://") || cell.starts_with("www.") || cell.contains('@') && !cell.contains(' ')
+    let is_address = cell.contains('@') && !cell.contains(' ');
+    cell.contains("://")
+        || cell.starts_with("www.")
+        || cell.starts_with("mailto:")
+        || is_address && read(&words_of(cell), "", false).is_stop()
 }
 
-fn read(words: &[String], text: &str) -> Option<Says> {
-    let behind = |from: usize| words.get(from..).unwrap_or_default();
-    for at in 0..words.len() {
-        let is_negated = at > 0 && {
-            let before = words.get(at.saturating_sub(2)..at).unwrap_or_default();
-            before.iter().any(|word| NEGATIONS.contains(&word.as_str()))
-        };
-        let said = if starts_any(behind(at), STOPS) {
-            Some(Says::Stop)
-        } else if starts_any(behind(at), GRANTS) {
-            Some(Says::Go)
+/// What words say. Those of a column's name know more: what is a name or a month in a cell.
+fn read(words: &[String], text: &str, is_name: bool) -> Reading {
+    let mut reading = Reading {
+        says: None,
+        has_topic: false,
+        has_other: false,
+    };
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        let behind = words.get(at..).unwrap_or_default();
+        let before = words.get(at.saturating_sub(2)..at).unwrap_or_default();
+        let is_negated = before.iter().any(|word| is_any(word, NEGATIONS));
+        let (n_words, found) = find_said(behind, is_negated, is_name);
+        let is_topic = is_any(word, TOPICS);
+        reading.has_topic |= is_topic;
+        if let Some((says, force)) = found {
+            let says = match (says, is_negated) {
+                (says, false) => says,
+                (Says::Stop, true) => Says::Go,
+                (Says::Go, true) => Says::Stop,
+            };
+            // To let says less than what is let.
+            if reading
+                .says
+                .is_none_or(|(_, before)| before == Force::Allow && force == Force::Firm)
+            {
+                reading.says = Some((says, force));
+            }
         } else {
-            None
-        };
-        match (said, is_negated) {
-            (Some(Says::Stop), false) | (Some(Says::Go), true) => return Some(Says::Stop),
-            (Some(Says::Go), false) | (Some(Says::Stop), true) => return Some(Says::Go),
-            (None, true) if starts_any(behind(at), WRITES) => return Some(Says::Stop),
-            (None, _) => {}
+            let is_known = is_topic
+                || word.chars().any(char::is_numeric)
+                || [FILLERS, NEGATIONS, STANDINGS, PREFERENCES, WRITES]
+                    .iter()
+                    .any(|of| is_any(word, of))
+                || word == "no";
+            reading.has_other |= !is_known;
+        }
+        at += n_words;
+    }
+    if reading.says.is_none() {
+        let is_alone = matches!(words, [only] if is_name && STOPS_ALONE.contains(&only.as_str()) && only == "baja");
+        let is_within = STOPS_WITHIN.iter().any(|stop| text.contains(stop));
+        if is_alone || is_within {
+            reading.says = Some((Says::Stop, Force::Firm));
+            reading.has_other = false;
         }
     }
-    let is_alone = matches!(words, [only] if STOPS_ALONE.contains(&only.as_str()));
-    let is_within = STOPS_WITHIN.iter().any(|stop| text.contains(stop));
-    (is_alone || is_within).then_some(Says::Stop)
+    reading
 }
 
-fn starts_any(words: &[String], all: &[&str]) -> bool {
-    all.iter().any(|said| {
+/// What the first words say, as if nothing were before them but a negation, and how many they are.
+fn find_said(words: &[String], is_negated: bool, is_name: bool) -> (usize, Option<(Says, Force)>) {
+    let starts = |of: &[&str]| starts_any(words, of);
+    let stop = |force| Some((Says::Stop, force));
+    let go = |force| Some((Says::Go, force));
+    if let Some(n) = starts(STOPS) {
+        return (n, stop(Force::Firm));
+    }
+    if let Some(n) = starts(ROSTERS).filter(|_| is_name) {
+        return (n, stop(Force::Firm));
+    }
+    if let Some(n) = starts(GRANTS) {
+        return (n, go(Force::Firm));
+    }
+    if let Some(n) = starts(WEAK) {
+        return (n, stop(Force::Weak));
+    }
+    if is_negated && let Some(n) = starts(WRITES).or_else(|| starts(INTERESTS)) {
+        return (n, go(Force::Firm));
+    }
+    if let [no, rest @ ..] = words
+        && no == "no"
+        && let Some(n) = starts_any(rest, INTERESTS)
+    {
+        return (n + 1, stop(Force::Firm));
+    }
+    if let Some(n) = starts(ALLOWS).or_else(|| starts(MAY).filter(|_| is_name)) {
+        return (n, go(Force::Allow));
+    }
+    (1, None)
+}
+
+/// How many words the first of these takes that they begin with.
+fn starts_any(words: &[String], all: &[&str]) -> Option<usize> {
+    all.iter().find_map(|said| {
         let mut words = words.iter();
-        said.split(' ').all(|part| {
-            words
-                .next()
-                .is_some_and(|word| match part.strip_suffix('-') {
-                    Some(stem) => word.starts_with(stem),
-                    None => word == part,
-                })
-        })
+        said.split(' ')
+            .all(|part| words.next().is_some_and(|word| is_word(word, part)))
+            .then(|| said.split(' ').count())
     })
 }
+
+fn is_any(word: &str, all: &[&str]) -> bool {
+    all.iter().any(|said| is_word(word, said))
+}
+
+fn is_word(word: &str, said: &str) -> bool {
+    match said.strip_suffix('-') {
+        Some(stem) => word.starts_with(stem),
+        None => word == said,
+    }
+}
+
+/// Lists of which joined words are made.
+const PARTS: &[&[&str]] = &[
+    STOPS, WEAK, GRANTS, ALLOWS, MAY, TOPICS, NEGATIONS, STANDINGS, FILLERS, INTERESTS, NOTES,
+];
+
+/// The shortest word that may be several.
+const JOINED_BYTES: usize = 6;
+
+/// And the longest.
+const JOINED_BYTES_MAX: usize = 48;
+
+/// The words, those taken apart that are several without a sign between: `donotbulkemail`.
+fn split_joined(words: Vec<String>) -> Vec<String> {
+    let is_known = |word: &str| PARTS.iter().any(|of| is_any(word, of));
+    let mut split = Vec::with_capacity(words.len());
+    for word in words {
+        let may_be = (JOINED_BYTES..=JOINED_BYTES_MAX).contains(&word.len())
+            && word.chars().all(char::is_alphabetic)
+            && !is_known(&word);
+        match may_be.then(|| split_one(&word)).flatten() {
+            Some(parts) => split.extend(parts),
+            None => split.push(word),
+        }
+    }
+    split
+}
+
+/// The fewest known words that this one is made of, if it is.
+fn split_one(word: &str) -> Option<Vec<String>> {
+    // By where the rest begins: the fewest words up to there.
+    let mut fewest: Vec<Option<Vec<String>>> = vec![None; word.len() + 1];
+    *fewest.first_mut()? = Some(Vec::new());
+    for start in 0..word.len() {
+        let (Some(before), Some(rest)) = (fewest.get(start).cloned().flatten(), word.get(start..))
+        else {
+            continue;
+        };
+        for part in PARTS
+            .iter()
+            .copied()
+            .flatten()
+            .flat_map(|said| said.split(' '))
+        {
+            let (stem, is_stem) = match part.strip_suffix('-') {
+                Some(stem) => (stem, true),
+                None => (part, false),
+            };
+            if stem.len() < 2 || !rest.starts_with(stem) {
+                continue;
+            }
+            let longest = if is_stem { ENDING_BYTES } else { 0 };
+            for end in start + stem.len()..=(start + stem.len() + longest).min(word.len()) {
+                let Some(place) = fewest.get_mut(end) else {
+                    continue;
+                };
+                let is_fewer = place
+                    .as_ref()
+                    .is_none_or(|parts| parts.len() > before.len() + 1);
+                if is_fewer && let Some(found) = word.get(start..end) {
+                    let mut parts = before.clone();
+                    parts.push(found.to_owned());
+                    *place = Some(parts);
+                }
+            }
+        }
+    }
+    fewest.pop().flatten()
+}
+
+/// The longest ending of a stem within a joined word.
+const ENDING_BYTES: usize = 3;
 
 #[cfg(test)]
 mod tests {
@@ -230,7 +525,6 @@ mod tests {
         "email",
         "first name",
         "company",
-        "notes",
         "Contact No",
         "Customer No. Email",
         "unsubscribe_link",
@@ -280,5 +574,25 @@ mod tests {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn pairs_of_columns_and_cells_that_no_rule_was_written_for_are_told_apart() {
+        // A list's names are kept in small letters.
+        let refuses = |(name, cell): &(&str, &str)| {
+            find_question(&name.to_lowercase()).is_some_and(|asks| is_refusal(asks, cell))
+        };
+        let missed: Vec<_> = pairs::REFUSING
+            .iter()
+            .filter(|pair| !refuses(pair))
+            .collect();
+        let taken: Vec<_> = pairs::HARMLESS
+            .iter()
+            .filter(|pair| refuses(pair))
+            .collect();
+        assert!(
+            missed.is_empty() && taken.is_empty(),
+            "{missed:?} {taken:?}"
+        );
     }
 }
