@@ -14,7 +14,7 @@ use super::{Context, Serve, ServeError};
 use crate::record::NewLead;
 use crate::store::StoreError;
 use crate::store::conflict::Conflict;
-use crate::store::lead::ImportError;
+use crate::store::lead::{ImportError, List};
 use crate::store::person::Suppressions;
 use crate::text::field;
 use crate::text::leads::{
@@ -67,7 +67,11 @@ impl Serve for ImportLeads {
         if !rows.is_none() && is_refused {
             return Err(refuse(&list, rows));
         }
-        let imported = store.import_list(&self.campaign_id, &list.leads, &list.refused);
+        let given = List {
+            leads: &list.leads,
+            refused: Some(&list.refused),
+        };
+        let imported = store.import_leads(&self.campaign_id, given);
         let imported = match imported.await {
             Ok(imported) => imported,
             // Somebody else added it a moment ago.

@@ -41,24 +41,14 @@ pub enum ImportError {
 }
 
 impl Store {
-    /// Adds leads to a draft, all or none; they are dealt to its inboxes in turn.
-    pub async fn import_leads(
+    /// Adds leads to a draft, all or none; they are dealt to its inboxes in turn. Those of its leads whom the list
+    /// refuses are taken out, at once with it.
+    pub async fn import_leads<'a>(
         &self,
         campaign: &CampaignId,
-        leads: &[NewLead],
-    ) -> Result<u64, ImportError> {
-        let imported = self.import_list(campaign, leads, &HashMap::new()).await?;
-        Ok(imported.n_added)
-    }
-
-    /// The same, and takes those of its leads out of the draft whom the list refuses, all at once. `refused`
-    /// has them in the form of the list of those not written to.
-    pub async fn import_list(
-        &self,
-        campaign: &CampaignId,
-        leads: &[NewLead],
-        refused: &HashMap<String, u64>,
+        list: impl Into<List<'a>>,
     ) -> Result<Imported, ImportError> {
+        let List { leads, refused } = list.into();
         let _alone = self.import_alone(campaign)?;
         let mut tx = self.begin().await?;
         check_draft(&mut tx, campaign).await?;
@@ -95,11 +85,11 @@ impl Store {
     async fn list_refused(
         &self,
         campaign: &CampaignId,
-        refused: &HashMap<String, u64>,
+        refused: Option<&HashMap<String, u64>>,
     ) -> Result<Vec<String>, StoreError> {
-        if refused.is_empty() {
+        let Some(refused) = refused.filter(|refused| !refused.is_empty()) else {
             return Ok(Vec::new());
-        }
+        };
         let rows = sqlx::query("SELECT id, person FROM leads WHERE campaign_id = $1")
             .bind(campaign.to_string())
             .fetch_all(&self.writer)
@@ -188,6 +178,24 @@ impl Store {
             });
         }
         Err(Conflict::Importing.into())
+    }
+}
+
+/// What is imported.
+#[derive(Clone, Copy, Debug)]
+pub struct List<'a> {
+    /// The leads, in the order of their rows.
+    pub leads: &'a [NewLead],
+    /// Whom the list refuses, as the list of those not written to has them, and in which row; `None` for nobody.
+    pub refused: Option<&'a HashMap<String, u64>>,
+}
+
+impl<'a, T: AsRef<[NewLead]> + ?Sized> From<&'a T> for List<'a> {
+    fn from(leads: &'a T) -> Self {
+        Self {
+            leads: leads.as_ref(),
+            refused: None,
+        }
     }
 }
 

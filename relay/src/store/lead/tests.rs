@@ -92,7 +92,7 @@ async fn a_list_that_is_refused_at_its_end_leaves_nothing_and_is_taken_when_it_i
     assert_eq!(count(&store, &campaign).await, 1);
     many.pop();
     assert_eq!(
-        store.import_leads(&campaign, &many).await.unwrap(),
+        store.import_leads(&campaign, &many).await.unwrap().n_added,
         many.len() as u64
     );
     assert_eq!(count(&store, &campaign).await, 1_301);
@@ -122,17 +122,21 @@ async fn a_later_list_takes_whom_it_refuses_out_of_the_draft_all_at_once() {
     let first = [lead(2, "ann"), lead(3, "Bob"), lead(4, "cy")];
     store.import_leads(&campaign, &first).await.unwrap();
     let refuses = ["bob@leads.example", "cy@leads.example"].map(|person| (person.to_owned(), 9));
-    let refuses = refuses.into();
+    let refuses: std::collections::HashMap<String, u64> = refuses.into();
+    let list = |leads| List {
+        leads,
+        refused: Some(&refuses),
+    };
     // What is refused as a whole takes nobody out.
     let known = [lead(2, "di"), lead(3, "ann")];
-    let refused = store.import_list(&campaign, &known, &refuses).await;
+    let refused = store.import_leads(&campaign, list(&known)).await;
     assert!(
         matches!(refused, Err(ImportError::Known { row: 3, .. })),
         "{refused:?}"
     );
     assert_eq!(count(&store, &campaign).await, 3);
     let imported = store
-        .import_list(&campaign, &known[..1], &refuses)
+        .import_leads(&campaign, list(&known[..1]))
         .await
         .unwrap();
     assert_eq!((imported.n_added, imported.n_taken_out), (1, 2));
@@ -183,7 +187,7 @@ async fn others_write_while_many_leads_are_added_and_started() {
     let (_folder, store, _, campaign) = draft().await;
     let many = leads(5_000);
     let (n_written, imported) = count_writes(&store, store.import_leads(&campaign, &many)).await;
-    assert_eq!(imported.unwrap(), 5_000);
+    assert_eq!(imported.unwrap().n_added, 5_000);
     assert!(n_written >= 5, "{n_written} writes got in between");
     let (n_written, started) = count_writes(&store, store.start_campaign(&campaign, NOW)).await;
     started.unwrap();
