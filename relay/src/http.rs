@@ -186,7 +186,6 @@ pub async fn run(
     mut stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
     let listen = listener.local_addr()?;
-    operator::note_url(&app.config.data, &relay_url(listen))?;
     let mut told_late = stop.clone();
     let serving = axum::serve(
         listener,

@@ -15,7 +15,8 @@ use crate::app::{App, DATABASE_FILE};
 use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::http::operator::OPERATOR_FILE;
+use crate::http::operator::{self, OPERATOR_FILE};
+use crate::http::relay_url;
 use crate::mark::{self, Mark};
 use crate::oauth;
 use crate::provider::Providers;
@@ -150,6 +151,13 @@ impl RunningApp {
         store.bridge_absence().await?;
         let (mark, watch) = Mark::begin(&config.mark_file, lock, &store, &clock).await?;
         let operator_hash = write_operator_token(&config.data.join(OPERATOR_FILE))?;
+        // Before anybody is told that it listens.
+        operator::note_url(&config.data, &relay_url(address)).map_err(|source| {
+            StartError::OperatorToken {
+                path: config.data.clone(),
+                source,
+            }
+        })?;
         let providers = Providers::new(&config, oauth.clone());
         let (bell, wanted) = Bell::new();
         let app = Arc::new(App {

@@ -63,7 +63,7 @@ fn describe(ledger: &Ledger) -> String {
         ));
     }
     if lines.is_empty() {
-        lines.push("The ledger knows of everything that was sent.".to_owned());
+        lines.push("No restore is being looked into. What waits for your decision is counted in `unpause status`.".to_owned());
     }
     lines.join("\n")
 }

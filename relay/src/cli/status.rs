@@ -1,5 +1,10 @@
-//! `unpause status`: every inbox and every campaign, each in a line, as they stand now.
+//! `unpause status`: what keeps all of it from sending, then every inbox and every campaign, each in a line, as they
+//! stand now.
 
+use std::fmt::Write as _;
+
+use protocol::request::campaign::Counts;
+use protocol::request::ledger::{GetLedger, Ledger};
 use protocol::request::pace::ListPaces;
 use protocol::request::status::GetStatus;
 
@@ -12,6 +17,7 @@ use crate::api::Client;
 pub(super) async fn show(client: &Client, printer: &Printer) -> Result<(), CliError> {
     let status = client.call(&GetStatus {}).await?;
     let paces = client.call(&ListPaces {}).await?.paces;
+    let ledger = client.call(&GetLedger {}).await?;
     printer.answer(&status, |status| {
         let inboxes = status.inboxes.iter().map(|inbox| {
             let pace = paces.iter().find(|pace| pace.inbox_id == inbox.id);
@@ -20,7 +26,7 @@ pub(super) async fn show(client: &Client, printer: &Printer) -> Result<(), CliEr
         });
         let campaigns = status.campaigns.iter().map(|campaign| {
             let counts = &campaign.counts;
-            let sent = format!("{} of {} accepted", counts.accepted, counts.planned);
+            let sent = describe_counts(counts);
             let state = campaign.status.name().to_owned();
             vec![campaign.id.to_string(), campaign.name.clone(), state, sent]
         });
@@ -32,7 +38,70 @@ pub(super) async fn show(client: &Client, printer: &Printer) -> Result<(), CliEr
             columns(&campaigns.collect::<Vec<_>>()),
             "There is no campaign; `unpause campaign create` makes one.",
         );
-        format!("{}\n{campaigns}", inboxes.trim_end())
+        format!(
+            "{}{}\n{campaigns}",
+            describe_ledger(&ledger),
+            inboxes.trim_end()
+        )
     })?;
     Ok(())
+}
+
+/// What stands above all inboxes; empty where nothing does.
+fn describe_ledger(ledger: &Ledger) -> String {
+    if ledger.another_relay_since.is_some() {
+        return "Another relay works on the same ledger. Nothing is sent; `unpause ledger show` says what to do.\n\n"
+            .to_owned();
+    }
+    if ledger.comparing.is_empty() {
+        return String::new();
+    }
+    "The database was put back; inboxes wait while what was sent since is looked for (`unpause ledger show`).\n\n"
+        .to_owned()
+}
+
+fn describe_counts(counts: &Counts) -> String {
+    let mut text = format!("{} of {} accepted", counts.accepted, counts.planned);
+    for (n, what) in [
+        (counts.in_doubt, "in doubt"),
+        (counts.unsettled, "for you to decide"),
+    ] {
+        if n > 0 {
+            let _ = write!(text, ", {n} {what}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::id::InboxId;
+    use protocol::timestamp::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn what_waits_for_a_person_is_told() {
+        let counts = Counts {
+            planned: 60,
+            accepted: 4,
+            unsettled: 56,
+            ..Counts::default()
+        };
+        assert_eq!(
+            describe_counts(&counts),
+            "4 of 60 accepted, 56 for you to decide"
+        );
+        let mut ledger = Ledger {
+            another_relay_since: None,
+            comparing: Vec::new(),
+            written_to: Vec::new(),
+            attempts_before: 0,
+        };
+        assert_eq!(describe_ledger(&ledger), "");
+        ledger.comparing.push(InboxId::new("inb_1"));
+        assert!(describe_ledger(&ledger).starts_with("The database was put back"));
+        ledger.another_relay_since = Some(Timestamp::from_ms(1));
+        assert!(describe_ledger(&ledger).starts_with("Another relay"));
+    }
 }

@@ -50,7 +50,7 @@ pub enum DoorError {
 }
 
 /// Writes where the relay is. Renamed into place, so that nobody reads half of it.
-pub(super) fn note_url(data: &Path, url: &str) -> io::Result<()> {
+pub fn note_url(data: &Path, url: &str) -> io::Result<()> {
     let fresh = data.join(format!("{URL_FILE}.new"));
     fs::write(&fresh, format!("{url}\n"))?;
     fs::rename(&fresh, data.join(URL_FILE))

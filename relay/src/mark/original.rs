@@ -1,6 +1,6 @@
 //! Whether a file is the one that was written there, and no copy of it that was put back.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
@@ -18,6 +18,10 @@ pub(super) struct Original {
     /// When the file was made, in nanoseconds of the epoch, by the file system.
     made_ns: u64,
 }
+
+/// A file that nobody moved was last touched when it took its place, right after it was made; moving it, or another
+/// link to it, touches it again (rename(2), link(2): the change time). So does it the folder that it stands in.
+const IN_ITS_PLACE_WITHIN: Duration = Duration::from_secs(1);
 
 /// A mark that is younger was left by a process that ended just now: they write one at every beat.
 const LEFT_JUST_NOW: Duration = Duration::from_mins(1);
@@ -44,13 +48,38 @@ impl Original {
 /// Whether the file here is the one that says this of itself, and was made just now: nothing was put back since its
 /// process ended.
 pub(super) fn is_left_just_now(path: &Path, says: Option<&Original>, now: Timestamp) -> bool {
-    let there = File::open(path).ok().and_then(|file| Original::of(&file));
+    let Ok(file) = File::open(path) else {
+        return false;
+    };
+    let there = Original::of(&file);
     let Some(original) = there.filter(|there| says == Some(there)) else {
         return false;
     };
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let touched = [file.metadata(), std::fs::metadata(folder)];
+    let is_in_place = touched.into_iter().all(|about| {
+        about.is_ok_and(|about| is_in_its_place(original.made_ns, touched_ns(&about)))
+    });
+    if !is_in_place {
+        return false;
+    }
     let made_at = original.made_at();
     // Two clocks of one machine may differ by a moment.
     made_at <= now + Duration::from_secs(1) && now.since(made_at) <= LEFT_JUST_NOW
+}
+
+/// When what is known of a file was changed last, in nanoseconds of the epoch.
+fn touched_ns(about: &Metadata) -> i128 {
+    i128::from(about.ctime()) * 1_000_000_000 + i128::from(about.ctime_nsec())
+}
+
+/// Whether what was made then and touched last at that time was moved nowhere since.
+fn is_in_its_place(made_ns: u64, touched_ns: i128) -> bool {
+    let within = i128::try_from(IN_ITS_PLACE_WITHIN.as_nanos()).unwrap_or(0);
+    touched_ns <= i128::from(made_ns) + within
 }
 
 #[cfg(test)]
@@ -58,6 +87,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::clock::Clock;
 
     #[test]
     fn only_a_file_that_was_left_just_now_is_the_one_that_was_written() {
@@ -93,5 +123,17 @@ mod tests {
         fs::remove_file(&path).unwrap();
         fs::rename(&saved, &path).unwrap();
         assert!(!is(&says, made_at), "as a new file");
+        // The file itself, moved away and back a second after it was made, and its folder.
+        let says = write();
+        assert!(is(&says, says.made_at()));
+        let clock = Clock::system();
+        let is_over = || clock.now() > says.made_at() + Duration::from_secs(2);
+        while !is_over() {
+            std::thread::yield_now();
+        }
+        assert!(is(&says, says.made_at()));
+        fs::rename(&path, &saved).unwrap();
+        fs::rename(&saved, &path).unwrap();
+        assert!(!is(&says, says.made_at()), "moved away and back");
     }
 }

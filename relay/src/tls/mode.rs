@@ -13,8 +13,10 @@ use super::Dialer;
 use crate::failure::Failure;
 use crate::greeting::Service;
 
-/// How long a server that is to greet first may be silent before it is asked whether it waits for TLS.
-const SILENT_FOR: Duration = Duration::from_secs(5);
+/// How long a server that is to greet first may be silent before it is asked whether it waits for TLS. Servers that let
+/// wait on purpose, and shut out who speaks meanwhile, do so for some seconds (postscreen(8) `postscreen_greet_wait`:
+/// 6; Sendmail `greet_pause`: 5).
+const SILENT_FOR: Duration = Duration::from_secs(20);
 
 /// Time for the answer to that.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
