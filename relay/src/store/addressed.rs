@@ -1,6 +1,6 @@
 //! Which delivery an arrived message speaks of: by the ids that it names, ours or the server's, else by our delivery
-//! header, else by the person's address. Ids and headers are ours whatever inbox the message came to; an address alone
-//! speaks of what the inbox itself has sent.
+//! header, else by the person's address. Ids and headers are ours whatever inbox the message came to, and whoever was
+//! written to answers at any of them; what came back and names an address alone speaks of what the inbox itself has sent.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -52,10 +52,11 @@ struct Candidate {
 }
 
 impl Store {
-    /// The delivery that an answer is to. Its ids decide, whatever inbox of ours they came to; where none is ours, what the person writes counts: with the
-    /// subject of ours, and where it names no other thread, whatever its subject, since whoever was written to and
-    /// writes has answered. What bears `own`, the inbox's address, must be marked as an answer. `arrived_at` is when
-    /// the server took it: an answer comes after what it answers.
+    /// The delivery that an answer is to. Its ids decide, whatever inbox of ours they came to; where none is ours, what
+    /// the person writes counts: with the subject of ours, and where it names no other thread, whatever its subject,
+    /// since whoever was written to and writes has answered, at the inbox that wrote or at another one of ours, where
+    /// none of our inboxes writes it. What bears `own`, the inbox's address, must be marked as an answer. `arrived_at`
+    /// is when the server took it: an answer comes after what it answers.
     pub async fn find_answered(
         &self,
         inbox: &InboxId,
@@ -81,11 +82,28 @@ impl Store {
                 .is_some_and(|ours| answer.subjects.iter().any(|found| is_about(found, ours)))
         };
         let others = answer.reply_to.iter().filter(|address| *address != from);
+        let mut elsewhere = Vec::new();
         for address in std::iter::once(from).chain(others).take(WRITERS_MAX) {
-            let sent = self.list_sent_to(inbox, address, arrived_at).await?;
+            let (here, others) = self.list_sent_to(inbox, address, arrived_at).await?;
+            let by_subject = here.iter().find(is_ours);
+            let by_writer = here.first().filter(|_| writes_anew);
+            if let Some(found) = by_subject.or(by_writer) {
+                return Ok(Some(found.addressed.clone()));
+            }
+            if !others.is_empty() {
+                elsewhere.push((address, others));
+            }
+        }
+        // Our inboxes write to one another as well, and answer there for themselves alone.
+        if elsewhere.is_empty() || is_own || self.has_inbox(from).await? {
+            return Ok(None);
+        }
+        for (address, sent) in elsewhere {
             let by_subject = sent.iter().find(is_ours);
             let by_writer = sent.first().filter(|_| writes_anew);
-            if let Some(found) = by_subject.or(by_writer) {
+            if let Some(found) = by_subject.or(by_writer)
+                && !self.has_inbox(address).await?
+            {
                 return Ok(Some(found.addressed.clone()));
             }
         }
@@ -180,7 +198,7 @@ impl Store {
             return Ok(Some(found.addressed));
         }
         for address in &named.addresses {
-            let sent = self.list_sent_to(inbox, address, arrived_at).await?;
+            let (sent, _) = self.list_sent_to(inbox, address, arrived_at).await?;
             let found = match &named.subject {
                 // It shows a message: ours has its subject.
                 Some(shown) => sent.iter().find(|candidate| {
@@ -261,24 +279,23 @@ impl Store {
         row.as_ref().map(candidate).transpose()
     }
 
-    /// What this inbox may have sent to an address before then, the latest first. What a ledger that was put back never
-    /// attempted may have left at any time that it has lost, whenever it was held or a person took it for sent.
+    /// What this inbox, and what our others, may have sent to an address before then, the latest first each. What a
+    /// ledger that was put back never attempted may have left at any time that it has lost, whenever it was held or a
+    /// person took it for sent.
     async fn list_sent_to(
         &self,
         inbox: &InboxId,
         address: &str,
         before: Timestamp,
-    ) -> Result<Vec<Candidate>, StoreError> {
+    ) -> Result<(Vec<Candidate>, Vec<Candidate>), StoreError> {
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
             "SELECT {COLUMNS}, COALESCE(d.accepted_at_ms, d.in_doubt_since_ms, 0) AS sent_at_ms \
-             FROM campaign_inboxes ci JOIN campaigns c ON c.id = ci.campaign_id \
-             JOIN leads l ON l.campaign_id = c.id AND l.person = $2 \
-             JOIN deliveries d ON d.lead_id = l.id JOIN inboxes i ON i.id = ci.inbox_id WHERE ci.inbox_id = $1 \
+             FROM leads l JOIN deliveries d ON d.lead_id = l.id JOIN campaigns c ON c.id = d.campaign_id \
+             JOIN inboxes i ON i.id = d.inbox_id WHERE l.person = $1 \
              AND (d.state IN ('accepted', 'bounced', 'in_doubt', 'unsettled') OR d.resends > 0) \
              AND COALESCE(d.accepted_at_ms, d.in_doubt_since_ms, 0) \
-               - CASE WHEN d.attempt = 0 OR d.may_be_sent_ms IS NOT NULL THEN i.restored_gap_ms ELSE 0 END <= $3"
+               - CASE WHEN d.attempt = 0 OR d.may_be_sent_ms IS NOT NULL THEN i.restored_gap_ms ELSE 0 END <= $2"
         )))
-        .bind(inbox.to_string())
         .bind(to_listed(address))
         .bind((before + CLOCK_LEEWAY).as_ms())
         .fetch_all(&self.reader)
@@ -286,14 +303,16 @@ impl Store {
         // A few, since it is one person's.
         let mut sent = Vec::new();
         for row in &rows {
-            // Another of the campaign's inboxes may write to them.
-            if text(row, "inbox_id")? == inbox.as_str() {
-                sent.push((number(row, "sent_at_ms")?, candidate(row)?));
-            }
+            sent.push((number(row, "sent_at_ms")?, candidate(row)?));
         }
         sent.sort_by_key(|(at_ms, found)| std::cmp::Reverse((*at_ms, found.step)));
-        sent.truncate(COMPARED_MAX);
-        Ok(sent.into_iter().map(|(_, found)| found).collect())
+        let (mut here, mut others): (Vec<_>, Vec<_>) = sent
+            .into_iter()
+            .map(|(_, found)| found)
+            .partition(|found| found.addressed.inbox == *inbox);
+        here.truncate(COMPARED_MAX);
+        others.truncate(COMPARED_MAX);
+        Ok((here, others))
     }
 }
 

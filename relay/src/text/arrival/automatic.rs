@@ -16,8 +16,6 @@ const MARKS: &[&str] = &[
     "outofoffice",
     "oofreply",
     "fcmachinegenerated",
-    "msexchangeinboxrulesloop",
-    "msexchangegeneratedmessagesource",
 ];
 
 /// Senders nobody reads, as their local parts begin; without what separates words.
@@ -43,13 +41,15 @@ const NOBODY: &[&str] = &[
 pub(super) fn is_automatic(head: &Head<'_>) -> bool {
     is_marked_by_rfc_3834(head)
         || is_marked_otherwise(head)
+        || is_answered_by_a_rule(head)
         // RFC 3834 §3.3: such answers have a null return path; people's mail never has.
         || head.value("Return-Path").is_some_and(|path| path == "<>")
         || NOBODY.iter().any(|name| super::bounce::sender(head).starts_with(name))
         || heads_an_automatic_answer(head.subject())
 }
 
-/// RFC 3834 §5: a keyword, then parameters and comments. `no` is a person's.
+/// RFC 3834 §5: a keyword, then parameters and comments. `no` is a person's; `auto-forwarded`, which it does not know,
+/// is what servers write where a rule hands on what a person wrote.
 pub(super) fn is_marked_by_rfc_3834(head: &Head<'_>) -> bool {
     head.value("Auto-Submitted").is_some_and(|value| {
         let mut keyword = value.trim();
@@ -63,8 +63,25 @@ pub(super) fn is_marked_by_rfc_3834(head: &Head<'_>) -> bool {
             .split(|c: char| c.is_whitespace() || matches!(c, ';' | '('))
             .next()
             .unwrap_or_default();
-        !keyword.is_empty() && !keyword.eq_ignore_ascii_case("no")
+        !keyword.is_empty()
+            && !["no", "auto-forwarded"]
+                .iter()
+                .any(|persons| keyword.eq_ignore_ascii_case(persons))
     })
+}
+
+/// Exchange writes the mailbox whose rule made a message, also where the rule only hands on somebody's. What answers by
+/// itself is made by its sender's own rule and asks for no answer of any kind.
+fn is_answered_by_a_rule(head: &Head<'_>) -> bool {
+    let from = head.from();
+    let by_own_rule = head
+        .addresses("X-MS-Exchange-Inbox-Rules-Loop")
+        .iter()
+        .any(|mailbox| Some(mailbox) == from.as_ref());
+    by_own_rule
+        && head
+            .value("X-Auto-Response-Suppress")
+            .is_some_and(|kinds| kinds.trim().eq_ignore_ascii_case("all"))
 }
 
 fn is_marked_otherwise(head: &Head<'_>) -> bool {
@@ -81,6 +98,10 @@ fn is_marked_otherwise(head: &Head<'_>) -> bool {
             "x-auto-response-suppress" => false,
             "x-apple-action" => value.contains("vacation"),
             "x-post-messageclass" => value.contains("autoresponder"),
+            // [MS-OXORULE]: the class of what a rule or the assistant of who is away answers.
+            _ if name.ends_with("messageclass") || name.ends_with("message-class") => {
+                value.contains("rules.ooftemplate") || value.contains("rules.replytemplate")
+            }
             "x-mailer" | "user-agent" => ["vacation", "autorespond", "auto-respond"]
                 .iter()
                 .any(|kind| value.contains(kind)),
@@ -620,7 +641,10 @@ mod tests {
             "X-Vacation: yes",
             "Precedence: auto_reply",
             "Precedence: junk",
-            "X-Auto-Response-Suppress: All\r\nX-MS-Exchange-Inbox-Rules-Loop: ann@a.example",
+            "From: Ann@a.example\r\nX-Auto-Response-Suppress: All\r\nX-MS-Exchange-Inbox-Rules-Loop: ann@a.example",
+            "X-MS-Exchange-Generated-Message-Source: Mailbox Rules Agent\r\nAuto-Submitted: auto-generated",
+            "X-MS-Exchange-Generated-Message-Source: Mailbox Rules Agent\r\n\
+             X-MS-Exchange-Message-Class: IPM.Note.Rules.OofTemplate.Microsoft",
             "X-Apple-Action: VACATION/MAIL-FROM",
             "Return-Path: <>",
             "From: No Reply <no-reply@a.example>",
@@ -634,6 +658,10 @@ mod tests {
             "X-Auto-Response-Suppress: None",
             "X-Auto-Response-Suppress: DR, OOF, AutoReply",
             "X-Auto-Response-Suppress: All",
+            "From: ann@a.example\r\nX-Auto-Response-Suppress: All\r\nX-MS-Exchange-Inbox-Rules-Loop: sales@acme.example",
+            "From: ann@a.example\r\nX-MS-Exchange-Inbox-Rules-Loop: sales@acme.example\r\nAuto-Submitted: auto-forwarded",
+            "X-MS-Exchange-Generated-Message-Source: Mailbox Rules Agent",
+            "Auto-Submitted: Auto-Forwarded (by a rule); owner=sales",
             "Precedence: list",
             "Precedence: normal",
             "Return-Path: <ann@a.example>",

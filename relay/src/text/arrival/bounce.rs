@@ -128,8 +128,14 @@ impl Failure {
 pub(super) enum Form {
     /// A report (RFC 6522 §3) that may be one of deliveries, or a message of a mail server's own sender.
     Server,
-    /// Made by a program, or headed like a failure: its words have to say the failure.
+    /// Made by a program: its words have to say the failure.
     Machine,
+    /// A postmaster's, who may be a person: the words have to show a refusal or what came back, or to say the failure
+    /// as the subject does and to quote as no person does.
+    Postmaster,
+    /// Headed like a failure, by whoever wrote it: its words have to say the failure, and it has to bear what only a
+    /// server's notice does, a status or what came back.
+    Headed,
     /// Nothing says so.
     Ordinary,
 }
@@ -158,12 +164,12 @@ pub(super) fn form(head: &Head<'_>) -> Form {
     }
     // RFC 5321 §4.5.5: notices have a null return path.
     let has_null_path = head.value("Return-Path").is_some_and(|path| path == "<>");
-    let is_machine = has_null_path
-        || sender == "postmaster"
-        || super::automatic::is_marked_by_rfc_3834(head)
-        || wording::heads_failure(head.subject());
-    if is_machine {
+    if has_null_path || super::automatic::is_marked_by_rfc_3834(head) {
         Form::Machine
+    } else if sender == "postmaster" {
+        Form::Postmaster
+    } else if wording::heads_failure(head.subject()) {
+        Form::Headed
     } else {
         Form::Ordinary
     }
@@ -204,11 +210,37 @@ pub(super) fn find(head: &Head<'_>, body: &Body, form: Form) -> Found {
     if form == Form::Ordinary {
         return Found::Nothing;
     }
-    let (words, quoted) = notice::split(&body.words.join("\n"), form == Form::Machine);
-    let verdict = wording::judge(head.subject(), &words);
+    let text = body.words.join("\n");
+    let (words, quoted) = notice::split(&text, form != Form::Server);
+    let by_a_program = matches!(form, Form::Server | Form::Machine);
     let report = status::read(&body.statuses);
     let returned = returned(body, &quoted);
     let mut of = named(&returned);
+    // Mail programs of people quote a head as well, but for its id.
+    let is_returned = if by_a_program {
+        !returned.is_empty()
+    } else {
+        !body.returned.is_empty() || !of.ids.is_empty() || of.delivery.is_some() || of.tag.is_some()
+    };
+    // What a program sends to people may speak of anything: it has to show a refusal, what came back, or to be headed
+    // like a failure. What a person may have written needs more.
+    let shows = is_returned
+        || match form {
+            Form::Server => true,
+            Form::Machine => {
+                wording::shows_refusal(&words) || wording::heads_failure(head.subject())
+            }
+            Form::Postmaster => {
+                wording::shows_refusal(&words)
+                    || wording::heads_failure(head.subject())
+                        && wording::judge("", &words) == Verdict::Failed
+                        && !notice::is_quoted_by_a_person(&text, &quoted)
+            }
+            Form::Headed | Form::Ordinary => false,
+        };
+    // Anybody writes any subject.
+    let is_noticed = by_a_program || shows || report.is_told;
+    let verdict = wording::judge(if is_noticed { head.subject() } else { "" }, &words);
     of.ids.extend(report.ids);
     of.ids.extend(head.ids("In-Reply-To"));
     of.ids.extend(head.ids("References"));
@@ -226,18 +258,14 @@ pub(super) fn find(head: &Head<'_>, body: &Body, form: Form) -> Found {
     } else {
         // A server of mail that hands a message back and speaks of no delay has failed to deliver it, in whatever
         // language it says so.
-        let hands_back = form == Form::Server && verdict == Verdict::Silent && !returned.is_empty();
-        // What a program sends to people may speak of anything: it has to show a refusal, what came back, or to be
-        // headed like a failure.
-        let shows = form == Form::Server
-            || wording::shows_refusal(&words)
-            || !returned.is_empty()
-            || wording::heads_failure(head.subject());
+        let hands_back = form == Form::Server && verdict == Verdict::Silent && is_returned;
         match verdict {
             Verdict::Failed if shows => {}
             Verdict::Silent if hands_back => {}
-            Verdict::Failed | Verdict::Silent => return Found::Nothing,
-            Verdict::Delayed | Verdict::Delivered => return Found::NoFailure,
+            Verdict::Delayed | Verdict::Delivered if is_noticed => {
+                return Found::NoFailure;
+            }
+            _ => return Found::Nothing,
         }
         (notice::failures(head, &words), Vec::new())
     };

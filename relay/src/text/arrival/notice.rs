@@ -52,16 +52,23 @@ pub(super) fn split(text: &str, unquoted: bool) -> (String, Vec<String>) {
     // Some put the reason below the returned head.
     let is_empty = front.iter().all(|line| line.trim().is_empty());
     let own = if is_empty { &lines } else { front };
-    let is_quoted = |line: &&&str| {
-        let line = line.trim_start();
-        unquoted && line.starts_with('>') && !line.starts_with(">>>")
-    };
     let words: Vec<&str> = own
         .iter()
-        .filter(|line| !is_quoted(line))
+        .filter(|line| !(unquoted && is_quoted(line)))
         .copied()
         .collect();
     (words.join("\n"), heads)
+}
+
+/// Whether a text quotes as people's mail programs do: line by line, or below a head.
+pub(super) fn is_quoted_by_a_person(text: &str, heads: &[String]) -> bool {
+    !heads.is_empty() || text.lines().any(is_quoted)
+}
+
+/// Three marks are a server's: `>>> RCPT TO`.
+fn is_quoted(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with('>') && !line.starts_with(">>>")
 }
 
 /// The head of a message that these lines begin with, and how many lines were read for it. All its lines are quoted

@@ -1,5 +1,5 @@
-//! What arrives at another of our inboxes than the one that wrote: ids are ours wherever they come to, and an address
-//! alone is not.
+//! What arrives at another of our inboxes than the one that wrote: ids are ours wherever they come to, and whoever
+//! was written to answers at any of them.
 
 use std::time::Duration;
 
@@ -11,10 +11,15 @@ use protocol::request::delivery::Delivery;
 use crate::app::person::ALL;
 use crate::app::{Client, Ground, JANE, JOHN, Relay, wait_for};
 
-const LEADS: [&str; 6] = [
+const LEADS: [&str; 11] = [
     "ann@a.example",
     "bob@b.example",
+    "cold@c.example",
+    "own@c.example",
+    "other@c.example",
+    "thread@c.example",
     "cy@c.example",
+    "hal@h.example",
     "dan@d.example",
     "eve@e.example",
     JOHN,
@@ -33,8 +38,13 @@ async fn connect(ground: &Ground, relay: &Relay, address: &str) -> InboxId {
 }
 
 fn mail(from: &str, to: &str, fields: &str) -> String {
+    let subject = if fields.contains("Subject:") {
+        ""
+    } else {
+        "Subject: Re: Hello\r\n"
+    };
     format!(
-        "From: {from}\r\nTo: {to}\r\nMessage-ID: <x@a.example>\r\nSubject: Re: Hello\r\n{fields}\r\n\r\nYes.\r\n"
+        "From: {from}\r\nTo: {to}\r\nMessage-ID: <x@a.example>\r\n{subject}{fields}\r\n\r\nYes.\r\n"
     )
 }
 
@@ -50,7 +60,7 @@ fn failed(of: &Delivery, id: &str) -> String {
 }
 
 #[tokio::test]
-async fn ids_are_ours_whatever_inbox_they_come_to_and_an_address_alone_is_not() {
+async fn whoever_was_written_to_answers_at_whatever_inbox_of_ours() {
     let ground = Ground::new(Client::Public).await;
     let control = ground.sandbox.control();
     let relay = ground.start().await;
@@ -67,12 +77,25 @@ async fn ids_are_ours_whatever_inbox_they_come_to_and_an_address_alone_is_not() 
         first.message_id.as_deref().unwrap()
     };
     let answers = |lead: &str| format!("In-Reply-To: <{}>", id(lead));
-    let [ann, bob, cy, dan, eve, john] = LEADS;
+    let [ann, bob, cold, own, other, thread, cy, hal, dan, eve, john] = LEADS;
     control.deliver(JOHN, mail("ann.lee@home.example", JOHN, &answers(ann)));
-    // Who names nothing answers whomever he writes to.
+    // Who names nothing answers by his subject, and by writing at all.
     control.deliver(JOHN, mail(bob, JOHN, "X-None: 1"));
+    control.deliver(JOHN, mail(cold, JOHN, "Subject: Stop writing"));
+    let by_another = format!("Subject: For {own}\r\nReply-To: {own}");
+    control.deliver(JOHN, mail("assistant@c.example", JOHN, &by_another));
+    // Not at what has another thread, and not by somebody else of the same domain.
+    let in_another = "Subject: Re: The fair\r\nIn-Reply-To: <fair@c.example>";
+    control.deliver(JOHN, mail(thread, JOHN, in_another));
+    control.deliver(
+        JOHN,
+        mail("another@c.example", JOHN, "Subject: Stop writing"),
+    );
     // Jane hands on what she wrote to Cy.
     control.deliver(JOHN, mail(JANE, JOHN, &format!("References: <{}>", id(cy))));
+    // And lets John answer Hal for her.
+    let on_behalf = format!("Subject: Hal asks\r\nReply-To: {hal}");
+    control.deliver(JOHN, mail(JANE, JOHN, &on_behalf));
     let of_dan = accepted.iter().find(|row| row.to.as_str() == dan).unwrap();
     control.deliver(JOHN, failed(of_dan, id(dan)));
     // John is one of ours, and Jane's lead.
@@ -93,11 +116,25 @@ async fn ids_are_ours_whatever_inbox_they_come_to_and_an_address_alone_is_not() 
         };
         let fates = LEADS.map(fate);
         // The last that each of the two gets.
-        (fates[4].is_some() && fates[5].is_some()).then_some(fates)
+        (fates[9].is_some() && fates[10].is_some()).then_some(fates)
     })
     .await;
     relay.stop().await;
     let replied = Some(Suppression::Replied);
     let bounced = Some(Suppression::Bounced);
-    assert_eq!(fates, [replied, None, None, bounced, replied, replied]);
+    let expected = [
+        (ann, replied),
+        (bob, replied),
+        (cold, replied),
+        (own, replied),
+        (other, None),
+        (thread, None),
+        (cy, None),
+        (hal, None),
+        (dan, bounced),
+        (eve, replied),
+        (john, replied),
+    ];
+    let found: Vec<_> = LEADS.into_iter().zip(fates).collect();
+    assert_eq!(found, expected);
 }

@@ -337,6 +337,27 @@ fn notices_in_words_are_read_in_the_forms_of_many_servers() {
             ),
         ),
         (
+            "nothing but its subject and what it quotes is a server's",
+            message(
+                "Subject: Undeliverable: Hello\nFrom: System <system@mail.example>",
+                &format!("Your message could not be delivered to ann@a.example.\n\n{OURS}"),
+            ),
+        ),
+        (
+            "a postmaster in reply to ours, no code",
+            message(
+                "From: postmaster@a.example\nSubject: Undeliverable: Hello\nIn-Reply-To: <one@acme.example>",
+                "It could not be delivered.\n\n   ann@a.example\n",
+            ),
+        ),
+        (
+            "by whoever, of an unknown language, with what came back",
+            message(
+                "Subject: Undeliverable: Hello\nFrom: System <system@mail.example>",
+                &format!("Ka ci ann@a.example.\n\n{OURS}"),
+            ),
+        ),
+        (
             "Mimecast, no code",
             notice(
                 "Subject: [Postmaster] Email Delivery Failure",

@@ -145,6 +145,24 @@ fn a_person_whose_words_look_automatic_has_answered() {
             ),
         ),
         (
+            "is handed on by a rule",
+            from_ann(
+                "Re: Hello",
+                &format!("{THREAD}\nX-MS-Exchange-Inbox-Rules-Loop: sales@acme.example"),
+                "No, thank you.\n",
+            ),
+        ),
+        (
+            "is handed on by a rule that says who it is",
+            from_ann(
+                "Re: Hello",
+                &format!(
+                    "{THREAD}\nX-MS-Exchange-Generated-Message-Source: Mailbox Rules Agent\nAuto-Submitted: auto-forwarded"
+                ),
+                "No, thank you.\n",
+            ),
+        ),
+        (
             "forwards a notice",
             from_ann(
                 "Re: Hello",
@@ -154,6 +172,52 @@ fn a_person_whose_words_look_automatic_has_answered() {
         ),
     ] {
         assert_eq!(answer(&text).to, ["one@acme.example"], "{what}");
+    }
+}
+
+/// What mail programs of people put above what they quote.
+const QUOTED: &str = "-----Original Message-----\nFrom: jane@acme.example\nTo: ann@a.example\nSubject: Hello\n\nHi\n";
+
+#[test]
+fn a_person_whose_subject_speaks_of_a_failure_has_answered() {
+    for subject in [
+        "Undelivered parcels",
+        "[#12] Undelivered parcels",
+        "Sendung nicht zugestellt",
+        "Could not deliver on Friday",
+        "Failed delivery attempts - your offer",
+        "Failure notice period",
+        "Delivery failed? Re: Hello",
+        "Undeliverable: Re: Hello",
+        "We could not deliver - Hello",
+    ] {
+        for words in [
+            "No, thank you.",
+            "We do not deliver to your region. Sorry.",
+            "Not yet. I will try next week.",
+            "The parcel was delivered.",
+            "My colleague's address gave 550 5.1.1 user unknown.",
+        ] {
+            for quoted in ["> Dear Ann, hello.\n", QUOTED] {
+                let body = format!("{words}\n\n{quoted}");
+                let found = answer(&from_ann(subject, THREAD, &body));
+                assert_eq!(found.to, ["one@acme.example"], "{subject} {body}");
+            }
+        }
+    }
+    for (subject, words) in [
+        ("Undelivered parcels", "No, thank you."),
+        (
+            "Re: Hello",
+            "No. Mail to sales@a.example failed permanently, user unknown.",
+        ),
+        ("Re: Hello", "Not yet. I will try next week."),
+    ] {
+        for quoted in ["> Dear Ann, hello.\n", QUOTED] {
+            let fields = format!("From: postmaster@a.example\nSubject: {subject}\n{THREAD}");
+            let found = answer(&message(&fields, &format!("{words}\n\n{quoted}")));
+            assert_eq!(found.to, ["one@acme.example"], "{subject} {words} {quoted}");
+        }
     }
 }
 
