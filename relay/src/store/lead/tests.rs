@@ -121,11 +121,11 @@ async fn a_later_list_takes_whom_it_refuses_out_of_the_draft_all_at_once() {
     let (_folder, store, _, campaign) = draft().await;
     let first = [lead(2, "ann"), lead(3, "Bob"), lead(4, "cy")];
     store.import_leads(&campaign, &first).await.unwrap();
-    let refuses = ["bob@leads.example", "cy@leads.example"].map(|person| (person.to_owned(), 9));
-    let refuses: std::collections::HashMap<String, u64> = refuses.into();
+    let unwanted = ["bob@leads.example", "cy@leads.example"].map(|person| (person.to_owned(), 9));
+    let unwanted: std::collections::HashMap<String, u64> = unwanted.into();
     let list = |leads| List {
         leads,
-        refused: Some(&refuses),
+        refused: Some(&unwanted),
     };
     // What is refused as a whole takes nobody out.
     let known = [lead(2, "di"), lead(3, "ann")];
