@@ -151,13 +151,6 @@ impl RunningApp {
         store.bridge_absence().await?;
         let (mark, watch) = Mark::begin(&config.mark_file, lock, &store, &clock).await?;
         let operator_hash = write_operator_token(&config.data.join(OPERATOR_FILE))?;
-        // Before anybody is told that it listens.
-        operator::note_url(&config.data, &relay_url(address)).map_err(|source| {
-            StartError::OperatorToken {
-                path: config.data.clone(),
-                source,
-            }
-        })?;
         let providers = Providers::new(&config, oauth.clone());
         let (bell, wanted) = Bell::new();
         let app = Arc::new(App {
@@ -174,6 +167,13 @@ impl RunningApp {
             operator_hash,
         });
         let workers = Workers::start(&app, wanted).await?;
+        // Before anybody is told that it listens.
+        operator::note_url(&app.config.data, &relay_url(address)).map_err(|source| {
+            StartError::OperatorToken {
+                path: app.config.data.clone(),
+                source,
+            }
+        })?;
         let (stop, stopped) = watch::channel(false);
         let server = tokio::spawn(crate::http::run(Arc::clone(&app), listener, stopped));
         Ok(Self {
