@@ -95,9 +95,9 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
-    /// The operator's token could not be written.
-    #[error("the operator's token {path} cannot be written")]
-    OperatorToken {
+    /// What lets the operator in could not be written: the token, or where the relay is.
+    #[error("the operator's file {path} cannot be written")]
+    OperatorFile {
         /// The file.
         path: PathBuf,
         /// Why.
@@ -169,8 +169,8 @@ impl RunningApp {
         let workers = Workers::start(&app, wanted).await?;
         // Before anybody is told that it listens.
         operator::note_url(&app.config.data, &relay_url(address)).map_err(|source| {
-            StartError::OperatorToken {
-                path: app.config.data.clone(),
+            StartError::OperatorFile {
+                path: operator::url_path(&app.config.data),
                 source,
             }
         })?;
@@ -258,7 +258,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 }
 
 fn write_operator_token(path: &Path) -> Result<String, StartError> {
-    let error = |source| StartError::OperatorToken {
+    let error = |source| StartError::OperatorFile {
         path: path.to_owned(),
         source,
     };

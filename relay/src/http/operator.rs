@@ -53,7 +53,12 @@ pub enum DoorError {
 pub fn note_url(data: &Path, url: &str) -> io::Result<()> {
     let fresh = data.join(format!("{URL_FILE}.new"));
     fs::write(&fresh, format!("{url}\n"))?;
-    fs::rename(&fresh, data.join(URL_FILE))
+    fs::rename(&fresh, url_path(data))
+}
+
+/// Where that is written.
+pub fn url_path(data: &Path) -> PathBuf {
+    data.join(URL_FILE)
 }
 
 /// Reads both files.

@@ -274,6 +274,16 @@ impl Relay {
         inbox.id
     }
 
+    /// Adds Jane's inbox and connects it by her sign-in.
+    pub(crate) async fn connect(&self, ground: &Ground, distance: Duration) -> InboxId {
+        let inbox = self.add_inbox(distance).await;
+        let grant = ground.sign_in(JANE, person::ALL).await;
+        let reconnect = self.grant(&inbox, &grant).await;
+        let outcome = self.outcome(&reconnect).await;
+        assert!(matches!(outcome, State::Resumed { .. }), "{outcome:?}");
+        inbox
+    }
+
     /// Starts a reconnect and hands over what was obtained.
     pub(crate) async fn grant(&self, inbox: &InboxId, grant: &Grant) -> ReconnectId {
         let app = self.app();

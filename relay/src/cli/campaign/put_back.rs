@@ -88,7 +88,7 @@ fn list_matches(there: &[Delivery], total: u64) -> String {
         }
     }
     text.push_str(
-        "\nA lead that answered or is on the list of those not written to stays as it is.",
+        "\nA lead that answered or complained, or whom a person wants no mail sent to, stays as it is.",
     );
     text
 }

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use protocol::delivery::{State, Suppression};
-use protocol::reconnect::State as ReconnectState;
 use protocol::request::delivery::Delivery;
 
-use crate::app::person::ALL;
 use crate::app::{Client, Ground, JANE, wait_for};
 
 /// What is to become of a lead.
@@ -314,13 +312,7 @@ async fn what_arrives_counts_for_its_lead_however_it_names_the_message() {
     let ground = Ground::new(Client::Public).await;
     let control = ground.sandbox.control();
     let relay = ground.start().await;
-    let inbox = relay.add_inbox(Duration::ZERO).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    let outcome = relay.outcome(&reconnect).await;
-    assert!(
-        matches!(outcome, ReconnectState::Resumed { .. }),
-        "{outcome:?}"
-    );
+    let inbox = relay.connect(&ground, Duration::ZERO).await;
     let leads: Vec<&str> = CASES.iter().map(|(lead, ..)| *lead).collect();
     let campaign = relay.start_campaign(&inbox, &leads, 2).await;
     let accepted = wait_for("the first messages to be accepted", async || {

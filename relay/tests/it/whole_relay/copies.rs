@@ -6,7 +6,6 @@ use std::time::Duration;
 use sandbox::Delivered;
 
 use super::restored::{LEADS, NO_COPY, ground, manual, wait_accepted};
-use crate::app::person::ALL;
 use crate::app::{Ground, JANE, Relay};
 
 /// How many copies stand in the sent folder, by recipient.
@@ -28,9 +27,7 @@ fn one_each() -> BTreeMap<String, usize> {
 /// Three messages are accepted, and the clock stands: nobody knows yet who makes copies.
 async fn accepted(ground: &Ground) -> Relay {
     let relay = ground.start().await;
-    let inbox = relay.add_inbox(Duration::ZERO).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    relay.outcome(&reconnect).await;
+    let inbox = relay.connect(ground, Duration::ZERO).await;
     let campaign = relay.start_campaign(&inbox, &LEADS, 1).await;
     wait_accepted(ground, &relay, &campaign, LEADS.len()).await;
     relay

@@ -12,7 +12,6 @@ use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
 use sandbox::{GrantType, Options, Point};
 
-use crate::app::person::ALL;
 use crate::app::{Client, Ground, JANE, PASSWORD, Relay, wait_for};
 
 /// The life of an access token here. The relay's clock is moved, the sandbox's is not.
@@ -25,10 +24,7 @@ const REFRESH: Point = Point::TokenRequestReceived {
 
 /// An inbox whose first step was sent when the secret ran out; its second step waits.
 async fn lose(ground: &Ground, relay: &Relay) -> (InboxId, CampaignId) {
-    let inbox = relay.add_inbox(Duration::ZERO).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    let outcome = relay.outcome(&reconnect).await;
-    assert!(matches!(outcome, State::Resumed { .. }), "{outcome:?}");
+    let inbox = relay.connect(ground, Duration::ZERO).await;
     let campaign = relay.start_campaign(&inbox, &["ann@a.example"], 2).await;
     wait_for("the first step to be accepted", async || {
         (relay.list(&campaign, Some("accepted")).await.len() == 1).then_some(())

@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use protocol::reconnect::State;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
 use sandbox::{AccountDoes, AccountFault, Point, SentCopyFault, Stage};
 use serde_json::{Value, json};
 
-use crate::app::person::{ALL, browser};
+use crate::app::person::browser;
 use crate::app::{Client, Ground, JANE, Relay, wait_for};
 
 const LEADS: [&str; 4] = [
@@ -37,10 +36,7 @@ async fn a_person_ends_what_shuts_an_inbox() {
     let mut config = ground.config();
     config.canary = false;
     let relay = ground.start_with(config).await;
-    let inbox = relay.add_inbox(Duration::ZERO).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    let outcome = relay.outcome(&reconnect).await;
-    assert!(matches!(outcome, State::Resumed { .. }), "{outcome:?}");
+    let inbox = relay.connect(&ground, Duration::ZERO).await;
     let control = ground.sandbox.control();
     control.set_sent_copy(Some(SentCopyFault::Never));
     let lost = AccountFault {

@@ -16,13 +16,7 @@ const SOON: Duration = Duration::from_secs(6);
 async fn connected() -> (Ground, Relay, InboxId) {
     let ground = Ground::new(Client::Public).await;
     let relay = ground.start().await;
-    let inbox = relay.add_inbox(Duration::ZERO).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    let outcome = relay.outcome(&reconnect).await;
-    assert!(
-        matches!(outcome, ReconnectState::Resumed { .. }),
-        "{outcome:?}"
-    );
+    let inbox = relay.connect(&ground, Duration::ZERO).await;
     (ground, relay, inbox)
 }
 

@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use protocol::delivery::NoEvidence;
 use protocol::id::{CampaignId, InboxId};
-use protocol::reconnect::State as ReconnectState;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
 use relay::store::inbox::CopiedBy;
 use sandbox::profile::{FolderSpec, GENERIC, SentCopy};
 use sandbox::{DropAfterData, Options, Point, Profile, SentCopyFault};
 
-use crate::app::person::{ALL, browser};
+use crate::app::person::browser;
 use crate::app::{Client, Ground, JANE, Relay, wait_for};
 
 const fn folder(name: &'static str) -> FolderSpec {
@@ -76,13 +75,7 @@ async fn connect(
     };
     let ground = Ground::at(Client::Public, clock, timing, provider, options).await;
     let relay = ground.start().await;
-    let inbox = relay.add_inbox(Duration::ZERO).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    let outcome = relay.outcome(&reconnect).await;
-    assert!(
-        matches!(outcome, ReconnectState::Resumed { .. }),
-        "{outcome:?}"
-    );
+    let inbox = relay.connect(&ground, Duration::ZERO).await;
     (ground, relay, inbox)
 }
 
@@ -258,9 +251,7 @@ async fn what_an_inbox_writes_to_itself_is_switched_off_by_one_word() {
     assert!(config.canary);
     config.canary = false;
     let relay = ground.start_with(config).await;
-    let inbox = relay.add_inbox(Duration::ZERO).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    relay.outcome(&reconnect).await;
+    let inbox = relay.connect(&ground, Duration::ZERO).await;
     ground.sandbox.control().drop_after_data(LOST_REPLY);
     let campaign = relay.start_campaign(&inbox, &["ann@a.example"], 1).await;
     ground

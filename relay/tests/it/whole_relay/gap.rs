@@ -18,14 +18,7 @@ use crate::app::{Client, Ground, JANE, Relay, wait_for};
 const LEADS: [&str; 3] = ["ann@a.example", "bob@b.example", "cy@c.example"];
 
 async fn connect(ground: &Ground, relay: &Relay, gap: Duration) -> InboxId {
-    let inbox = relay.add_inbox(gap).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    let outcome = relay.outcome(&reconnect).await;
-    assert!(
-        matches!(outcome, ReconnectState::Resumed { .. }),
-        "{outcome:?}"
-    );
-    inbox
+    relay.connect(ground, gap).await
 }
 
 async fn wait_for_accepted(relay: &Relay, campaign: &CampaignId, n: usize) -> Vec<Delivery> {

@@ -11,7 +11,6 @@ use sandbox::Delivered;
 
 use super::people::{answer, complaint, failure};
 use super::restored::{LEADS, NO_COPY, copy, ground, manual, wait_accepted};
-use crate::app::person::ALL;
 use crate::app::{Ground, JANE};
 
 /// The fourth lead: its message comes back.
@@ -39,9 +38,7 @@ async fn who_is_heard_of_after_a_restore_is_stopped_though_nothing_else_shows_th
  {
     let ground = ground(&NO_COPY, "openid", manual()).await;
     let relay = ground.start().await;
-    let inbox = relay.add_inbox(Duration::ZERO).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    relay.outcome(&reconnect).await;
+    let inbox = relay.connect(&ground, Duration::ZERO).await;
     let leads = [LEADS[0], LEADS[1], LEADS[2], DAN, EVE];
     // The clock stands: nothing leaves before it is saved.
     let campaign = relay.plan_campaign(&inbox, &leads, 2).await;
@@ -145,9 +142,7 @@ const HAL: &str = "hal@h.example";
 async fn who_was_heard_of_is_not_put_back_whatever_came_back_of_their_message_before() {
     let ground = ground(&NO_COPY, "openid", manual()).await;
     let relay = ground.start().await;
-    let inbox = relay.add_inbox(Duration::ZERO).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    relay.outcome(&reconnect).await;
+    let inbox = relay.connect(&ground, Duration::ZERO).await;
     let [ann, bob, cat] = LEADS;
     let campaign = relay
         .start_campaign(&inbox, &[ann, bob, cat, DAN, EVE, GIL, HAL], 2)

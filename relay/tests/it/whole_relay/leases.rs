@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use protocol::reconnect::State as ReconnectState;
 use protocol::standing::Rests;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
@@ -10,8 +9,7 @@ use relay::engine::pace::pace;
 use relay::engine::turns::take_turn;
 use relay::store::delivery::Claim;
 
-use crate::app::person::ALL;
-use crate::app::{Client, Ground, JANE};
+use crate::app::{Client, Ground};
 
 #[tokio::test]
 async fn an_attempt_whose_lease_runs_out_is_doubted_and_then_settled() {
@@ -19,13 +17,7 @@ async fn an_attempt_whose_lease_runs_out_is_doubted_and_then_settled() {
     let life = Duration::from_hours(24);
     let ground = Ground::with(Client::Public, life, clock, "poll_ms = 60000").await;
     let relay = ground.start().await;
-    let inbox = relay.add_inbox(Duration::ZERO).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    let outcome = relay.outcome(&reconnect).await;
-    assert!(
-        matches!(outcome, ReconnectState::Resumed { .. }),
-        "{outcome:?}"
-    );
+    let inbox = relay.connect(&ground, Duration::ZERO).await;
     // One message goes its way, so that the inbox's task has looked for doubts and found none.
     let first = relay.start_campaign(&inbox, &["ann@a.example"], 1).await;
     ground

@@ -23,11 +23,7 @@ async fn standing() -> Ground {
 }
 
 async fn connect(ground: &Ground, relay: &Relay) -> InboxId {
-    let inbox = relay.add_inbox(Duration::ZERO).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    let outcome = relay.outcome(&reconnect).await;
-    assert!(matches!(outcome, State::Resumed { .. }), "{outcome:?}");
-    inbox
+    relay.connect(ground, Duration::ZERO).await
 }
 
 /// Both sign-ins passed after a refusal that comes later than they do.
@@ -132,9 +128,7 @@ async fn a_message_that_was_accepted_in_between_makes_a_refusal_a_new_one() {
 async fn a_refusal_that_passed_is_forgotten_once_messages_are_accepted() {
     let ground = Ground::new(Client::Public).await;
     let relay = ground.start().await;
-    let inbox = relay.add_inbox(Duration::ZERO).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    relay.outcome(&reconnect).await;
+    let inbox = relay.connect(&ground, Duration::ZERO).await;
     for lead in ["ann@a.example", "bob@b.example", "cat@c.example"] {
         let refusal = Trouble::Say(b"550 5.7.1 Not your address".to_vec());
         let met = ground

@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use protocol::delivery::State;
 use protocol::id::CampaignId;
-use protocol::reconnect::State as ReconnectState;
 use protocol::request::delivery::Delivery;
 use protocol::request::suppression::Whom;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
 
-use crate::app::person::ALL;
 use crate::app::{Client, Ground, JANE, Relay, wait_for};
 
 /// Answers in the first campaign; in the second one the address is written another way.
@@ -120,13 +118,7 @@ async fn what_is_heard_of_a_person_in_one_campaign_counts_in_all() {
     let day = Duration::from_hours(24);
     let ground = Ground::with(Client::Public, day, clock, "poll_ms = 1000").await;
     let relay = ground.start().await;
-    let inbox = relay.add_inbox(Duration::ZERO).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    let outcome = relay.outcome(&reconnect).await;
-    assert!(
-        matches!(outcome, ReconnectState::Resumed { .. }),
-        "{outcome:?}"
-    );
+    let inbox = relay.connect(&ground, Duration::ZERO).await;
     let people = [ANN, BOB, FAY, CY, DAN, EVE];
     let [one, other] = [0, 1].map(|idx| people.map(|person| person[idx]));
     let one: Vec<&str> = one.into_iter().chain([HAL[0]]).collect();

@@ -6,12 +6,10 @@ use std::time::Duration;
 use protocol::cause::Cause;
 use protocol::delivery::Decision;
 use protocol::id::{CampaignId, InboxId};
-use protocol::reconnect::State as ReconnectState;
 use protocol::standing::Answer;
 use relay::store::standing::Which;
 use sandbox::{AccountDoes, AccountFault, SentCopyFault, Stage};
 
-use crate::app::person::ALL;
 use crate::app::{Client, Ground, JANE, Relay, wait_for};
 
 const LEADS: [&str; 6] = [
@@ -27,13 +25,7 @@ const WORDS: &str = "550 5.7.331 qerty uvwx";
 async fn start(gap: Duration) -> (Ground, Relay, InboxId) {
     let ground = Ground::new(Client::Public).await;
     let relay = ground.start().await;
-    let inbox = relay.add_inbox(gap).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    let outcome = relay.outcome(&reconnect).await;
-    assert!(
-        matches!(outcome, ReconnectState::Resumed { .. }),
-        "{outcome:?}"
-    );
+    let inbox = relay.connect(&ground, gap).await;
     (ground, relay, inbox)
 }
 

@@ -16,7 +16,7 @@ use relay::tag::Named;
 use sandbox::profile::{GENERIC, SentCopy};
 use sandbox::{Options, Profile, SentCopyFault};
 
-use crate::app::person::{ALL, browser};
+use crate::app::person::browser;
 use crate::app::{Client, Ground, JANE, Relay, wait_for};
 
 pub(super) static NO_COPY: Profile = Profile {
@@ -47,9 +47,7 @@ pub(super) async fn ground(
 /// A campaign to three leads, an hour apart, of which one has its message.
 pub(super) async fn first_sent(ground: &Ground) -> (Relay, InboxId, CampaignId) {
     let relay = ground.start().await;
-    let inbox = relay.add_inbox(HOUR).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    relay.outcome(&reconnect).await;
+    let inbox = relay.connect(ground, HOUR).await;
     let campaign = relay.start_campaign(&inbox, &LEADS, 1).await;
     wait_accepted(ground, &relay, &campaign, 1).await;
     (relay, inbox, campaign)
@@ -210,9 +208,7 @@ pub(super) async fn draft(
 async fn a_draft_that_may_have_been_started_is_held_when_it_is_started() {
     let ground = ground(&NO_COPY, "openid", manual()).await;
     let relay = ground.start().await;
-    let inbox = relay.add_inbox(Duration::ZERO).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    relay.outcome(&reconnect).await;
+    let inbox = relay.connect(&ground, Duration::ZERO).await;
     let campaign = draft(&relay, &inbox, &LEADS, 1).await;
     relay.stop().await;
     copy(&ground.path("data"), &ground.path("saved"));
@@ -421,9 +417,7 @@ async fn a_second_relay_on_the_same_mark_does_not_start() {
 async fn a_list_that_is_imported_again_holds_whom_lost_messages_went_to() {
     let ground = ground(&GENERIC, "sandbox", manual()).await;
     let relay = ground.start().await;
-    let inbox = relay.add_inbox(Duration::ZERO).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    relay.outcome(&reconnect).await;
+    let inbox = relay.connect(&ground, Duration::ZERO).await;
     relay.stop().await;
     copy(&ground.path("data"), &ground.path("saved"));
     let relay = ground.start().await;

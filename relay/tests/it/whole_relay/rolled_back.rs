@@ -24,7 +24,7 @@ use super::restored::{
     HOUR, LEADS, LONGEST_DISTANCE, copy, draft, first_sent, ground, manual, recipients,
     wait_accepted,
 };
-use crate::app::person::{ALL, browser};
+use crate::app::person::browser;
 use crate::app::{Client, Ground, JANE, Relay, wait_for};
 
 static LATE: Profile = Profile {
@@ -40,9 +40,7 @@ const BESIDE: [&str; 3] = ["unpause.key", "unpause.mark", "unpause.stops"];
 /// A relay whose inbox is connected.
 async fn connected(ground: &Ground, distance: Duration) -> (Relay, InboxId) {
     let relay = ground.start().await;
-    let inbox = relay.add_inbox(distance).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    relay.outcome(&reconnect).await;
+    let inbox = relay.connect(ground, distance).await;
     (relay, inbox)
 }
 

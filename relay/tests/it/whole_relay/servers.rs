@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use protocol::cause::Cause;
 use protocol::delivery::State;
-use protocol::reconnect::State as ReconnectState;
 use sandbox::Options;
 
-use crate::app::person::{ALL, browser};
+use crate::app::person::browser;
 use crate::app::{Client, Ground, JANE, PASSWORD, wait_for};
 use protocol::reconnect::Grant;
 use protocol::secret::Secret;
@@ -61,13 +60,7 @@ async fn a_lead_that_the_server_cannot_reach_holds_up_no_other() {
     )
     .await;
     let relay = ground.start().await;
-    let inbox = relay.add_inbox(Duration::ZERO).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    let outcome = relay.outcome(&reconnect).await;
-    assert!(
-        matches!(outcome, ReconnectState::Resumed { .. }),
-        "{outcome:?}"
-    );
+    let inbox = relay.connect(&ground, Duration::ZERO).await;
     let leads = ["ann@a.example", "jörg@b.example", "cy@c.example"];
     let campaign = relay.start_campaign(&inbox, &leads, 1).await;
     let rejected = wait_for("the others to be accepted", async || {

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use protocol::delivery::State;
 use protocol::id::{CampaignId, InboxId};
-use protocol::reconnect::State as ReconnectState;
 use protocol::standing::Rests;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
@@ -14,8 +13,7 @@ use relay::engine::turns::take_turn;
 use relay::store::delivery::Claim;
 use sandbox::DropAfterData;
 
-use crate::app::person::ALL;
-use crate::app::{Client, Ground, JANE, Relay, wait_for};
+use crate::app::{Client, Ground, Relay, wait_for};
 
 const LEADS: [&str; 4] = [
     "ann@a.example",
@@ -31,13 +29,7 @@ async fn start() -> (Ground, Relay, InboxId) {
     let day = Duration::from_hours(24);
     let ground = Ground::with(Client::Public, day, clock, "poll_ms = 60000").await;
     let relay = ground.start().await;
-    let inbox = relay.add_inbox(GAP).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    let outcome = relay.outcome(&reconnect).await;
-    assert!(
-        matches!(outcome, ReconnectState::Resumed { .. }),
-        "{outcome:?}"
-    );
+    let inbox = relay.connect(&ground, GAP).await;
     (ground, relay, inbox)
 }
 

@@ -4,13 +4,11 @@
 use std::time::Duration;
 
 use protocol::delivery::NoEvidence;
-use protocol::reconnect::State;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
 use sandbox::{AccountDoes, AccountFault, SentCopyFault, Stage};
 
 use super::stall::connection_of;
-use crate::app::person::ALL;
 use crate::app::{Client, Ground, JANE, wait_for};
 
 const LEADS: [&str; 12] = [
@@ -51,10 +49,7 @@ async fn stay_shut(writes_to_itself: bool) -> (usize, usize) {
     let mut config = ground.config();
     config.canary = writes_to_itself;
     let relay = ground.start_with(config).await;
-    let inbox = relay.add_inbox(Duration::ZERO).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    let outcome = relay.outcome(&reconnect).await;
-    assert!(matches!(outcome, State::Resumed { .. }), "{outcome:?}");
+    let inbox = relay.connect(&ground, Duration::ZERO).await;
     let control = ground.sandbox.control();
     control.set_sent_copy(Some(SentCopyFault::Never));
     control.refuse_recipient(JANE, "550 5.1.1 Nobody writes to himself here");

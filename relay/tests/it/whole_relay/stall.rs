@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use protocol::id::InboxId;
-use protocol::reconnect::State;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
 use sandbox::{AccountDoes, AccountFault, Stage};
 use serde_json::Value;
 
-use crate::app::person::{ALL, browser};
+use crate::app::person::browser;
 use crate::app::{Client, Ground, JANE, Relay, wait_for};
 
 pub(super) async fn connection_of(ground: &Ground, relay: &Relay, inbox: &InboxId) -> Value {
@@ -25,10 +24,7 @@ async fn check_that_it_is_told(breaks: impl Fn(&Ground, bool), said: &str) {
     let access_for = Duration::from_hours(96);
     let ground = Ground::with(Client::Public, access_for, clock, "poll_ms = 600000").await;
     let relay = ground.start().await;
-    let inbox = relay.add_inbox(Duration::ZERO).await;
-    let reconnect = relay.grant(&inbox, &ground.sign_in(JANE, ALL).await).await;
-    let outcome = relay.outcome(&reconnect).await;
-    assert!(matches!(outcome, State::Resumed { .. }), "{outcome:?}");
+    let inbox = relay.connect(&ground, Duration::ZERO).await;
     breaks(&ground, true);
     let broke_at = ground.clock.now();
     let campaign = relay
