@@ -10,7 +10,6 @@ use std::rc::Rc;
 
 use js_sys::Promise;
 use protocol::id::{InboxId, ReconnectId};
-use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
 use serde::Serialize;
 use wasm_bindgen::JsValue;
@@ -21,6 +20,7 @@ use crate::browser::{self, BrowserError, identity, permissions, tabs, windows};
 use crate::flow::authorization::Visit;
 use crate::flow::{self, Event, Wish};
 use crate::message::{EYES_PORT, VIEW_PORT};
+use crate::vault::DeviceKey;
 use badge::Badge;
 use picture::Links;
 use record::{Notices, Record};
@@ -39,6 +39,7 @@ pub mod picture;
 mod reconnect;
 pub mod record;
 mod relay;
+mod signing;
 pub mod sites;
 mod token_endpoint;
 mod turn;
@@ -68,7 +69,10 @@ struct Background(Rc<Memory>);
 #[derive(Default)]
 struct Memory {
     record: RefCell<Record>,
-    token: RefCell<Option<Secret>>,
+    /// This browser's key, once it is read.
+    key: RefCell<Option<DeviceKey>>,
+    /// What the next signature's nonce begins with.
+    challenge: RefCell<String>,
     views: RefCell<Vec<views::Open>>,
     eyes: RefCell<Vec<eyes::Open>>,
     visits: RefCell<BTreeMap<InboxId, Visit>>,
@@ -94,6 +98,8 @@ struct Memory {
 
 impl Background {
     fn listen(&self) {
+        // What is kept is not for scripts in pages.
+        spawn_local(async { report(browser::area::keep_from_pages().await) });
         let this = self.clone();
         report(browser::on_installed(move |_| {
             this.when_ready(async |this| this.follow_sites().await);

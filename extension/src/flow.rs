@@ -319,6 +319,8 @@ pub enum CallFailure {
         /// Where it was looked for.
         url: String,
     },
+    /// Something else answers in its place.
+    NotTheRelay,
     /// What was asked does not fit the state of things any more.
     Conflict {
         /// Its words.

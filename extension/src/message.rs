@@ -164,6 +164,8 @@ pub enum Relay {
         fingerprint: String,
         /// When it answered last.
         last_at: Option<Timestamp>,
+        /// Something else answers at its address.
+        is_other: bool,
     },
     /// It no longer knows this device.
     Revoked {

@@ -1,119 +1,172 @@
-//! Where the device token lies: sealed under an AES-GCM key of `WebCrypto` that cannot be exported and lives in
-//! `IndexedDB`. `storage.local` holds only the ciphertext, so that a copy of the profile's settings opens nothing.
-//! Every pairing makes a fresh key. What the token is for is in [`crate::background`].
+//! Who this browser is: a key pair of Ed25519 that `WebCrypto` made and nothing can export, kept in `IndexedDB` in one
+//! record with the relay that it was made for, so that neither can be had with another of the other. Scripts in pages
+//! reach neither. What is signed is in [`protocol::signed`]; what the key is for is in [`crate::background`].
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
-use js_sys::{Array, Promise, Reflect, Uint8Array};
-use protocol::secret::Secret;
+use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
+use protocol::signed::{KEY_BYTES, SIGNATURE_BYTES, VerifyingKey};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    AesGcmParams, AesKeyGenParams, Crypto, CryptoKey, IdbDatabase, IdbFactory, IdbRequest,
-    IdbTransactionMode, SubtleCrypto,
+    Crypto, CryptoKey, IdbDatabase, IdbFactory, IdbRequest, IdbTransactionMode, SubtleCrypto,
 };
 
-use crate::browser::BrowserError;
-use crate::browser::area::Area;
-
-/// The name of the database, of its one store, and of the key in it.
+/// The name of the database, of its one store, and of the record in it.
 const DATABASE: &str = "unpause";
 const STORE: &str = "keys";
-const KEY: &str = "device token";
-/// The name of the ciphertext in `storage.local`.
-const CIPHERTEXT: &str = "sealed_token";
-/// NIST SP 800-38D §5.2.1.1: the length of a nonce for which GCM is made.
-const NONCE_BYTES: u32 = 12;
-/// AES-256.
-const KEY_BITS: u16 = 256;
+const RECORD: &str = "device";
+/// What earlier versions kept: the key of a token. It is good for nothing any more.
+const BEFORE: &str = "device token";
+/// The fields of the record: the private half, the public half, and the relay, as text.
+const PRIVATE: &str = "private";
+const PUBLIC: &str = "public";
+const PAIRED: &str = "paired";
+/// As `WebCrypto` names it (Secure Curves in the Web Cryptography API).
+const ALGORITHM: &str = "Ed25519";
 
-/// Why the token could not be kept or read.
+/// Why the key could not be made, kept, read or used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
-    /// The key is gone, or is another one: what was sealed stays closed.
-    #[error("the browser no longer has the key of this device's token")]
+    /// The record is not whole.
+    #[error("the browser no longer has this device's key")]
     KeyLost,
+    /// The browser was paired by a version that had no key.
+    #[error("this version of Unpause proves by a key of its own who it is, and it has none yet")]
+    Before,
     /// `WebCrypto` or `IndexedDB` said no.
-    #[error("the browser could not keep the key of this device's token: {words}")]
+    #[error("the browser could not use this device's key: {words}")]
     NotKept {
         /// Its words.
         words: String,
     },
-    /// `storage` said no.
-    #[error(transparent)]
-    Browser(#[from] BrowserError),
 }
 
 impl VaultError {
-    /// Whether the token may be read yet, another time.
+    /// Whether the key may be read yet, another time.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::KeyLost => false,
-            Self::NotKept { .. } | Self::Browser(_) => true,
+            Self::KeyLost | Self::Before => false,
+            Self::NotKept { .. } => true,
         }
     }
 }
 
-/// Seals a token under a fresh key and keeps both; those before are gone.
-pub async fn keep(token: &Secret) -> Result<(), VaultError> {
-    let crypto = crypto()?;
-    let how = AesKeyGenParams::new("AES-GCM", KEY_BITS);
-    let uses = Array::of2(&"encrypt".into(), &"decrypt".into());
-    let made = crypto
-        .subtle()
-        .generate_key_with_object(&how, false, &uses)?;
-    let key: CryptoKey = settle(made).await?.unchecked_into();
-    let nonce = Uint8Array::new_with_length(NONCE_BYTES);
-    crypto.get_random_values_with_array_buffer_view(&nonce)?;
-    let plain = Uint8Array::from(token.expose().as_bytes());
-    let sealed = crypto.subtle().encrypt_with_object_and_buffer_source(
-        &AesGcmParams::new("AES-GCM", &nonce),
-        &key,
-        &plain,
+/// A key pair whose private half stays where it was made.
+#[derive(Clone, Debug)]
+pub struct DeviceKey {
+    private: CryptoKey,
+    public: VerifyingKey,
+}
+
+impl DeviceKey {
+    /// A fresh pair; it is not kept yet.
+    pub async fn make() -> Result<Self, VaultError> {
+        let uses = Array::of2(&"sign".into(), &"verify".into());
+        let subtle = subtle()?;
+        let pair = settle(subtle.generate_key_with_str(ALGORITHM, false, &uses)?).await?;
+        let half = |name: &str| -> Result<CryptoKey, VaultError> {
+            Ok(Reflect::get(&pair, &name.into())?.unchecked_into())
+        };
+        let public = settle(subtle.export_key("raw", &half("publicKey")?)?).await?;
+        let public = Uint8Array::new(&public).to_vec();
+        let public: [u8; KEY_BYTES] = public.try_into().map_err(|_| VaultError::KeyLost)?;
+        Ok(Self {
+            private: half("privateKey")?,
+            public: VerifyingKey::from_bytes(&public),
+        })
+    }
+
+    /// The public half.
+    pub fn public(&self) -> &VerifyingKey {
+        &self.public
+    }
+
+    /// Signs a text.
+    pub async fn sign(&self, text: &str) -> Result<[u8; SIGNATURE_BYTES], VaultError> {
+        let made =
+            subtle()?.sign_with_str_and_u8_array(ALGORITHM, &self.private, text.as_bytes())?;
+        let bytes = Uint8Array::new(&settle(made).await?).to_vec();
+        bytes.try_into().map_err(|_| VaultError::KeyLost)
+    }
+}
+
+/// Whether this key's other half has signed this text. What the browser cannot judge is not believed.
+pub async fn is_signed(key: &VerifyingKey, text: &str, signature: &[u8; SIGNATURE_BYTES]) -> bool {
+    verify(key, text, signature).await.unwrap_or(false)
+}
+
+async fn verify(
+    key: &VerifyingKey,
+    text: &str,
+    signature: &[u8; SIGNATURE_BYTES],
+) -> Result<bool, VaultError> {
+    let subtle = subtle()?;
+    let bytes = Uint8Array::from(key.to_bytes().as_slice());
+    let uses = Array::of1(&"verify".into());
+    let imported = subtle.import_key_with_str("raw", &bytes, ALGORITHM, false, &uses)?;
+    let imported: CryptoKey = settle(imported).await?.unchecked_into();
+    let judged = subtle.verify_with_str_and_u8_array_and_u8_array(
+        ALGORITHM,
+        &imported,
+        signature,
+        text.as_bytes(),
     )?;
-    let sealed = Uint8Array::new(&settle(sealed).await?);
-    plain.fill(0, 0, plain.length());
-    let mut bytes = nonce.to_vec();
-    bytes.extend(sealed.to_vec());
+    Ok(settle(judged).await?.is_truthy())
+}
+
+/// Keeps a key with what it was paired with, as text; those before are gone.
+pub async fn keep(key: &DeviceKey, paired: &str) -> Result<(), VaultError> {
+    let record = Object::new();
+    for (name, value) in [
+        (PRIVATE, JsValue::from(&key.private)),
+        (PUBLIC, key.public.as_str().into()),
+        (PAIRED, paired.into()),
+    ] {
+        Reflect::set(&record, &name.into(), &value)?;
+    }
     let store = open_store(IdbTransactionMode::Readwrite).await?;
-    answer(&store.put_with_key(&key, &KEY.into())?).await?;
-    Area::Local
-        .set(CIPHERTEXT, &STANDARD_NO_PAD.encode(bytes))
-        .await?;
+    let (put, dropped) = (
+        store.put_with_key(&record, &RECORD.into())?,
+        store.delete(&BEFORE.into())?,
+    );
+    answer(&put).await?;
+    answer(&dropped).await?;
     Ok(())
 }
 
-/// The token; `None` where none is kept.
-pub async fn read() -> Result<Option<Secret>, VaultError> {
-    let Some(sealed) = Area::Local.get(CIPHERTEXT).await? else {
-        return Ok(None);
-    };
-    let bytes = STANDARD_NO_PAD
-        .decode(sealed)
-        .map_err(|_| VaultError::KeyLost)?;
-    let (nonce, sealed) = bytes
-        .split_at_checked(NONCE_BYTES as usize)
-        .ok_or(VaultError::KeyLost)?;
+/// The key and what it was paired with; `None` where none is kept.
+pub async fn read() -> Result<Option<(DeviceKey, String)>, VaultError> {
     let store = open_store(IdbTransactionMode::Readonly).await?;
-    let key = answer(&store.get(&KEY.into())?).await?;
-    let key: CryptoKey = key.dyn_into().map_err(|_| VaultError::KeyLost)?;
-    let how = AesGcmParams::new("AES-GCM", &Uint8Array::from(nonce));
-    let opened =
-        subtle()?.decrypt_with_object_and_buffer_source(&how, &key, &Uint8Array::from(sealed))?;
-    let opened = JsFuture::from(opened)
-        .await
+    let (asked, before) = (store.get(&RECORD.into())?, store.get(&BEFORE.into())?);
+    let record = answer(&asked).await?;
+    let before = answer(&before).await?;
+    if !record.is_object() {
+        return if before.is_undefined() {
+            Ok(None)
+        } else {
+            Err(VaultError::Before)
+        };
+    }
+    let text = |name: &str| -> Result<String, VaultError> {
+        let value = Reflect::get(&record, &name.into())?;
+        value.as_string().ok_or(VaultError::KeyLost)
+    };
+    let private = Reflect::get(&record, &PRIVATE.into())?
+        .dyn_into()
         .map_err(|_| VaultError::KeyLost)?;
-    let text = String::from_utf8(Uint8Array::new(&opened).to_vec());
-    text.map(|text| Some(Secret::new(text)))
-        .map_err(|_| VaultError::KeyLost)
+    let public = VerifyingKey::try_from(text(PUBLIC)?).map_err(|_| VaultError::KeyLost)?;
+    Ok(Some((DeviceKey { private, public }, text(PAIRED)?)))
 }
 
-/// Forgets the token and its key.
+/// Forgets the key and the relay.
 pub async fn forget() -> Result<(), VaultError> {
-    Area::Local.remove(CIPHERTEXT).await?;
     let store = open_store(IdbTransactionMode::Readwrite).await?;
-    answer(&store.delete(&KEY.into())?).await?;
+    let (gone, before) = (
+        store.delete(&RECORD.into())?,
+        store.delete(&BEFORE.into())?,
+    );
+    answer(&gone).await?;
+    answer(&before).await?;
     Ok(())
 }
 
@@ -139,12 +192,9 @@ fn global(name: &str) -> Result<JsValue, VaultError> {
     Ok(found)
 }
 
-fn crypto() -> Result<Crypto, VaultError> {
-    Ok(global("crypto")?.unchecked_into())
-}
-
 fn subtle() -> Result<SubtleCrypto, VaultError> {
-    Ok(crypto()?.subtle())
+    let crypto: Crypto = global("crypto")?.unchecked_into();
+    Ok(crypto.subtle())
 }
 
 async fn settle(promise: Promise) -> Result<JsValue, VaultError> {
@@ -171,6 +221,9 @@ async fn open_store(mode: IdbTransactionMode) -> Result<web_sys::IdbObjectStore,
 
 /// Waits for what was asked of `IndexedDB`.
 async fn answer(request: &IdbRequest) -> Result<JsValue, VaultError> {
+    if request.ready_state() == web_sys::IdbRequestReadyState::Done {
+        return Ok(request.result()?);
+    }
     let promise = Promise::new(&mut |resolve, reject| {
         request.set_onsuccess(Some(&resolve));
         request.set_onerror(Some(&reject));

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use protocol::id::{DeviceId, RequestId};
 use protocol::provider::ProviderId;
 use protocol::request::{self as api, Request};
+use protocol::signed::VerifyingKey;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -42,11 +43,13 @@ mod leads;
 mod ledger;
 mod reconnect;
 mod session;
+mod signatures;
 mod status;
 mod suppression;
 
 use endpoints::Endpoints;
 use guesses::Guesses;
+use signatures::Challenges;
 pub use hosted::callback_address;
 pub use problem::ServeError;
 
@@ -123,6 +126,7 @@ pub(crate) struct Api {
     /// Where it listens: the real port, also where the configuration says 0.
     listen: SocketAddr,
     guesses: Guesses,
+    challenges: Challenges,
     openapi: Bytes,
 }
 
@@ -131,6 +135,8 @@ pub struct Context {
     api: Arc<Api>,
     /// Who calls.
     pub who: Who,
+    /// The key that signed the request.
+    pub key: Option<VerifyingKey>,
     /// The raw body of an endpoint that takes one; else empty.
     pub csv: Bytes,
     /// The name of this request in the log.
@@ -217,6 +223,7 @@ fn router(app: Arc<App>, listen: SocketAddr) -> Router {
         app,
         listen,
         guesses: Guesses::default(),
+        challenges: Challenges::default(),
         openapi,
     });
     endpoints
@@ -230,6 +237,11 @@ fn router(app: Arc<App>, listen: SocketAddr) -> Router {
         .layer(axum::middleware::from_fn_with_state(
             Arc::clone(&api),
             guard::guard,
+        ))
+        // Around the guard: its refusals are signed too.
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::clone(&api),
+            signatures::sign,
         ))
         .with_state(api)
 }

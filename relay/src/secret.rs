@@ -14,6 +14,8 @@ use protocol::sealed::OpeningKey;
 use protocol::secret::Secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use ed25519_dalek::{Signer as _, SigningKey};
+use protocol::signed::{SIGNATURE_BYTES, VerifyingKey};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -68,10 +70,12 @@ fn random_bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// The keys of one relay: one seals at rest, one opens what browsers seal. Neither is ever shown.
+/// The keys of one relay: one seals at rest, one opens what browsers seal, one signs what is answered. None is ever
+/// shown.
 pub struct Keys {
     at_rest: ChaCha20Poly1305,
     opening: OpeningKey,
+    signing: SigningKey,
     tags: Tags,
     id: String,
 }
@@ -195,6 +199,7 @@ impl Keys {
         };
         let at_rest = Zeroizing::new(derive("unpause seal at rest v1"));
         let opening = Zeroizing::new(derive("unpause hand-over key v1"));
+        let signing = Zeroizing::new(derive("unpause signing key v1"));
         let id = URL_SAFE_NO_PAD
             .encode(derive("unpause key id v1"))
             .chars()
@@ -203,6 +208,7 @@ impl Keys {
         Self {
             at_rest: ChaCha20Poly1305::new(&Key::from(*at_rest)),
             opening: OpeningKey::derive(&opening),
+            signing: SigningKey::from_bytes(&signing),
             tags: Tags::new(derive("unpause message tags v1")),
             id,
         }
@@ -216,6 +222,16 @@ impl Keys {
     /// The key that opens what browsers seal.
     pub fn opening(&self) -> &OpeningKey {
         &self.opening
+    }
+
+    /// The key by which this relay is known: devices pin it at pairing.
+    pub fn verifying(&self) -> VerifyingKey {
+        VerifyingKey::from_bytes(self.signing.verifying_key().as_bytes())
+    }
+
+    /// Signs for this relay.
+    pub fn sign(&self, text: &str) -> [u8; SIGNATURE_BYTES] {
+        self.signing.sign(text.as_bytes()).to_bytes()
     }
 
     /// Makes and knows the tags of our messages.

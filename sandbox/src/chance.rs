@@ -34,10 +34,15 @@ impl Chance {
         locked(&self.seeded).random()
     }
 
+    /// Bytes that nobody can foresee.
+    pub(crate) fn fill(&self, bytes: &mut [u8]) {
+        locked(&self.unforeseen).fill_bytes(bytes);
+    }
+
     /// 256 bits that nobody can foresee, for codes, tokens and cookies.
     pub(crate) fn token(&self) -> String {
         let mut bytes = [0_u8; 32];
-        locked(&self.unforeseen).fill_bytes(&mut bytes);
+        self.fill(&mut bytes);
         URL_SAFE_NO_PAD.encode(bytes)
     }
 

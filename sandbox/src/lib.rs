@@ -10,6 +10,7 @@ mod chance;
 mod clock;
 mod connection;
 pub mod control;
+pub mod device;
 mod echo;
 mod imap;
 mod listener;

@@ -2,7 +2,7 @@
 //! The path and the fields of a request are written by [`protocol::request::encode`].
 
 use http::Method;
-use js_sys::JsString;
+use js_sys::Uint8Array;
 use protocol::problem::Problem;
 use protocol::request::{Request, encode};
 use protocol::secret::Secret;
@@ -39,6 +39,12 @@ pub enum CallError {
     /// The relay said no.
     #[error("{0}")]
     Refused(Problem),
+    /// What came back is not signed by the relay that was paired: nothing of it was looked at.
+    #[error("what answers at {url} is not your relay")]
+    NotTheRelay {
+        /// Where.
+        url: String,
+    },
     /// What came back is not what the relay answers.
     #[error("what answers at {url} is not the relay: {found}")]
     Strange {
@@ -63,7 +69,7 @@ pub async fn call<R: Request>(door: &Door, request: &R) -> Result<R::Response, C
     match call_if_changed(door, request, None).await? {
         Some(tagged) => Ok(tagged.answer),
         None => Err(CallError::Strange {
-            url: place(door),
+            url: place(&door.base),
             found: "\"not modified\" to a question that asked for no change".to_owned(),
         }),
     }
@@ -75,35 +81,66 @@ pub async fn call_if_changed<R: Request>(
     request: &R,
     known: Option<&str>,
 ) -> Result<Option<Tagged<R::Response>>, CallError> {
-    let question = write(door, request)?;
-    let answer = fetch(door, &question, known)
+    let question = write(&door.base, request)?;
+    let mut fields = Vec::new();
+    if let Some(token) = &door.token {
+        fields.push(("authorization", format!("Bearer {}", token.expose())));
+    }
+    if let Some(known) = known {
+        fields.push(("if-none-match", known.to_owned()));
+    }
+    let answer = fetch(&question, &fields, &[ETAG])
         .await
-        .map_err(|Nothing| CallError::Unreachable { url: place(door) })?;
-    read::<R>(door, answer)
+        .map_err(|Nothing| CallError::Unreachable {
+            url: place(&door.base),
+        })?;
+    read::<R>(&door.base, &answer)
 }
 
+/// The field of an answer's tag.
+pub const ETAG: &str = "etag";
+/// The type of every body that is sent here.
+pub const JSON: &str = "application/json";
+
 /// A request as `fetch` takes it.
-#[derive(Debug, PartialEq, Eq)]
-struct Question {
-    method: &'static str,
-    url: String,
-    body: Option<String>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The method, in capitals.
+    pub method: &'static str,
+    /// The whole address.
+    pub url: String,
+    /// The body, of the type [`JSON`].
+    pub body: Option<String>,
 }
 
 /// What came back.
-#[derive(Debug, PartialEq, Eq)]
-struct Answer {
-    status: u16,
-    tag: Option<String>,
-    text: String,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// Those of the fields that were asked for and are there, by their names in small letters.
+    pub fields: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
-fn write<R: Request>(door: &Door, request: &R) -> Result<Question, CallError> {
+impl Answer {
+    /// The value of a field that was asked for.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields
+            .iter()
+            .find(|(found, _)| *found == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// Writes a request to the relay at `base`, which is without a slash at its end.
+pub fn write<R: Request>(base: &str, request: &R) -> Result<Question, CallError> {
     let encoded = encode(request).map_err(|error| CallError::Strange {
-        url: place(door),
+        url: place(base),
         found: error.to_string(),
     })?;
-    let mut url = format!("{}{}", door.base, encoded.path);
+    let mut url = format!("{base}{}", encoded.path);
     if R::METHOD == Method::POST {
         return Ok(Question {
             method: "POST",
@@ -134,22 +171,27 @@ fn write<R: Request>(door: &Door, request: &R) -> Result<Question, CallError> {
     })
 }
 
-fn read<R: Request>(door: &Door, answer: Answer) -> Result<Option<Tagged<R::Response>>, CallError> {
-    let Answer { status, tag, text } = answer;
+/// Reads an answer of the relay at `base`; `None` where it says that nothing has changed.
+pub fn read<R: Request>(
+    base: &str,
+    answer: &Answer,
+) -> Result<Option<Tagged<R::Response>>, CallError> {
+    let status = answer.status;
     // RFC 9110 §15.4.5: what was asked for has not changed.
     if status == 304 {
         return Ok(None);
     }
     if (200..300).contains(&status) {
-        if let Ok(answer) = serde_json::from_str(&text) {
+        let tag = answer.field(ETAG).map(str::to_owned);
+        if let Ok(answer) = serde_json::from_slice(&answer.body) {
             return Ok(Some(Tagged { answer, tag }));
         }
-    } else if let Ok(problem) = serde_json::from_str(&text) {
+    } else if let Ok(problem) = serde_json::from_slice(&answer.body) {
         return Err(CallError::Refused(problem));
     }
     Err(CallError::Strange {
-        url: place(door),
-        found: describe::<R>(status, &text),
+        url: place(base),
+        found: describe::<R>(status, &String::from_utf8_lossy(&answer.body)),
     })
 }
 
@@ -166,16 +208,17 @@ fn describe<R: Request>(status: u16, text: &str) -> String {
 }
 
 /// Where the relay was looked for, as people know it.
-fn place(door: &Door) -> String {
-    if door.base.is_empty() {
+fn place(base: &str) -> String {
+    if base.is_empty() {
         "this address".to_owned()
     } else {
-        door.base.clone()
+        base.to_owned()
     }
 }
 
 /// Nothing came back; browsers do not say why.
-struct Nothing;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nothing;
 
 impl From<JsValue> for Nothing {
     fn from(_: JsValue) -> Self {
@@ -183,22 +226,24 @@ impl From<JsValue> for Nothing {
     }
 }
 
-async fn fetch(door: &Door, question: &Question, known: Option<&str>) -> Result<Answer, Nothing> {
+/// Asks, with these fields, and keeps those of the answer's that are named. No cookie goes along, no redirect is
+/// followed and nothing is kept in a cache.
+pub async fn fetch(
+    question: &Question,
+    fields: &[(&str, String)],
+    kept: &[&'static str],
+) -> Result<Answer, Nothing> {
     let headers = Headers::new()?;
-    if let Some(token) = &door.token {
-        headers.set("authorization", &format!("Bearer {}", token.expose()))?;
-    }
-    if let Some(known) = known {
-        headers.set("if-none-match", known)?;
+    for (name, value) in fields {
+        headers.set(name, value)?;
     }
     let options = RequestInit::new();
     options.set_method(question.method);
     if let Some(body) = &question.body {
-        headers.set("content-type", "application/json")?;
+        headers.set("content-type", JSON)?;
         options.set_body(&JsValue::from_str(body));
     }
     options.set_headers_headers(&headers);
-    // The token goes in its header, and only to the address that was named.
     options.set_credentials(RequestCredentials::Omit);
     options.set_redirect(RequestRedirect::Error);
     options.set_cache(RequestCache::NoStore);
@@ -207,11 +252,17 @@ async fn fetch(door: &Door, question: &Question, known: Option<&str>) -> Result<
     let global: web_sys::Window = js_sys::global().unchecked_into();
     let promise = global.fetch_with_str_and_init(&question.url, &options);
     let response: Response = JsFuture::from(promise).await?.unchecked_into();
-    let text = JsFuture::from(response.text()?).await?;
+    let body = JsFuture::from(response.array_buffer()?).await?;
+    let mut found = Vec::new();
+    for name in kept {
+        if let Some(value) = response.headers().get(name)? {
+            found.push((*name, value));
+        }
+    }
     Ok(Answer {
         status: response.status(),
-        tag: response.headers().get("etag")?,
-        text: text.unchecked_into::<JsString>().into(),
+        fields: found,
+        body: Uint8Array::new(&body).to_vec(),
     })
 }
 
@@ -227,12 +278,7 @@ mod tests {
     use protocol::request::reconnect::StartReconnect;
     use protocol::request::session::CreateSession;
 
-    fn door() -> Door {
-        Door {
-            base: "https://relay.example".to_owned(),
-            token: None,
-        }
-    }
+    const BASE: &str = "https://relay.example";
 
     #[test]
     fn a_request_is_written_as_path_query_and_body() {
@@ -248,13 +294,13 @@ mod tests {
             url: url.to_owned(),
             body: body.map(str::to_owned),
         };
-        assert_eq!(write(&door(), &list).unwrap(), question("GET", url, None));
+        assert_eq!(write(BASE, &list).unwrap(), question("GET", url, None));
         let start = StartReconnect {
             inbox_id: InboxId::new("inb_1"),
         };
         let url = "https://relay.example/v1/inboxes/inb_1/reconnects";
         assert_eq!(
-            write(&door(), &start).unwrap(),
+            write(BASE, &start).unwrap(),
             question("POST", url, Some("{}"))
         );
         let delete = DeleteDevice {
@@ -262,7 +308,7 @@ mod tests {
         };
         let url = "https://relay.example/v1/devices/dev_1";
         assert_eq!(
-            write(&door(), &delete).unwrap(),
+            write(BASE, &delete).unwrap(),
             question("DELETE", url, None)
         );
         let session = CreateSession {
@@ -270,7 +316,7 @@ mod tests {
         };
         let body = Some("{\"code\":\"c0de\"}");
         assert_eq!(
-            write(&door(), &session).unwrap(),
+            write(BASE, &session).unwrap(),
             question("POST", "https://relay.example/v1/sessions", body)
         );
     }
@@ -279,19 +325,19 @@ mod tests {
     fn an_answer_is_read_by_its_status() {
         let answer = |status, text: &str| Answer {
             status,
-            tag: Some("\"7\"".to_owned()),
-            text: text.to_owned(),
+            fields: vec![(ETAG, "\"7\"".to_owned())],
+            body: text.as_bytes().to_vec(),
         };
-        let tagged = read::<ListCampaigns>(&door(), answer(200, "{\"campaigns\":[]}"))
+        let tagged = read::<ListCampaigns>(BASE, &answer(200, "{\"campaigns\":[]}"))
             .unwrap()
             .unwrap();
         assert_eq!(tagged.answer.campaigns.len(), 0);
         assert_eq!(tagged.tag.as_deref(), Some("\"7\""));
-        assert_eq!(read::<ListCampaigns>(&door(), answer(304, "")), Ok(None));
+        assert_eq!(read::<ListCampaigns>(BASE, &answer(304, "")), Ok(None));
 
         let problem = Problem::new(Code::Conflict, "it is a draft");
         let text = serde_json::to_string(&problem).unwrap();
-        let refused = read::<ListCampaigns>(&door(), answer(409, &text)).unwrap_err();
+        let refused = read::<ListCampaigns>(BASE, &answer(409, &text)).unwrap_err();
         assert_eq!(refused, CallError::Refused(problem));
         assert_eq!(refused.to_string(), "it is a draft");
     }
@@ -300,16 +346,16 @@ mod tests {
     fn a_stranger_is_called_one_and_a_secret_is_not_repeated() {
         let answer = |status, text: &str| Answer {
             status,
-            tag: None,
-            text: text.to_owned(),
+            fields: Vec::new(),
+            body: text.as_bytes().to_vec(),
         };
-        let strange = read::<ListCampaigns>(&door(), answer(502, "<h1>Bad Gateway</h1>"));
+        let strange = read::<ListCampaigns>(BASE, &answer(502, "<h1>Bad Gateway</h1>"));
         let words = strange.unwrap_err().to_string();
         assert_eq!(
             words,
             "what answers at https://relay.example is not the relay: status 502 <h1>Bad Gateway</h1>"
         );
-        let strange = read::<CreateSession>(&door(), answer(200, "{\"token\":\"s3cret\"}"));
+        let strange = read::<CreateSession>(BASE, &answer(200, "{\"token\":\"s3cret\"}"));
         let words = strange.unwrap_err().to_string();
         assert!(!words.contains("s3cret"), "{words}");
         assert!(words.contains("createSession"), "{words}");

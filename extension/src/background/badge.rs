@@ -39,6 +39,9 @@ pub fn draw(record: &Record) -> Badge {
         (None, _) if record.passing.reach == Reach::Gone => {
             "Unpause: the relay does not answer".to_owned()
         }
+        (None, _) if record.passing.reach == Reach::Other => {
+            "Unpause: something that is not your relay answers in its place".to_owned()
+        }
         (None, _) => "Unpause: all inboxes are connected".to_owned(),
         (Some(inbox), 1) => format!("Unpause: {} is disconnected", inbox.address),
         (Some(_), n_lost) => format!("Unpause: {n_lost} inboxes are disconnected"),

@@ -9,6 +9,7 @@ use protocol::request::campaign::{Campaign, Counts};
 use protocol::request::inbox::{ConnectionState, ConnectionView, Inbox, SignsInBy};
 use protocol::request::status::{Site, Status};
 use protocol::sealed::OpeningKey;
+use protocol::signed::VerifyingKey;
 use protocol::timestamp::Timestamp;
 
 use super::record::{Paired, Record};
@@ -75,7 +76,8 @@ pub(super) fn record(state: ConnectionState, since: i64) -> Record {
     let mut record = Record::default();
     record.kept.paired = Some(Paired {
         relay: "http://127.0.0.1:7411".to_owned(),
-        key: OpeningKey::derive(&[3; 32]).public().clone(),
+        key: VerifyingKey::from_bytes(&[3; 32]),
+        sealing: OpeningKey::derive(&[3; 32]).public().clone(),
         device: DeviceId::new("dev_1"),
     });
     record.note_status(

@@ -158,7 +158,7 @@ impl Background {
 fn lengthen(before: Duration, reach: Reach) -> Duration {
     match reach {
         Reach::Here => BETWEEN_LOOKS,
-        Reach::Unknown | Reach::Gone | Reach::Revoked => {
+        Reach::Unknown | Reach::Gone | Reach::Other | Reach::Revoked => {
             (before * 2).clamp(BETWEEN_LOOKS, BETWEEN_VAIN_LOOKS)
         }
     }

@@ -1,10 +1,9 @@
 //! Loading and writing down what the background knows. What could not be read is tried again and meanwhile never
 //! written over: it may be the only thing that knows of the pairing.
 
-use protocol::secret::Secret;
 use serde::de::DeserializeOwned;
 
-use super::record::{Kept, Reach, Record};
+use super::record::{Kept, Paired, Passing, Reach, Record};
 use super::{Background, render, report};
 use crate::browser::BrowserError;
 use crate::browser::area::Area;
@@ -26,27 +25,28 @@ enum Unread {
 }
 
 impl Background {
-    /// Loads both parts of the record, and the token.
+    /// Loads both parts of the record, and this browser's key with the relay that it is for.
     pub(super) async fn load_record(&self) {
         self.load_kept().await;
         let passing = Area::Session.get(PASSING).await;
         // Of what is lost with the browser anyhow, nothing is worth stopping for.
-        let (text, passing) = parse(passing).unwrap_or_default();
+        let (text, passing) = parse::<Passing>(passing).unwrap_or_default();
         self.0.saved.borrow_mut().insert(PASSING, text);
+        self.0.challenge.borrow_mut().clone_from(&passing.challenge);
         self.0.record.borrow_mut().passing = passing;
-        self.load_token().await;
+        self.load_key().await;
     }
 
     /// Tries again what could not be read.
     pub(super) async fn load_again(&self) {
         let is_revoked = self.0.record.borrow().passing.reach == Reach::Revoked;
-        if self.0.token.borrow().is_some() || is_revoked {
+        if self.0.key.borrow().is_some() || is_revoked {
             return;
         }
         if self.0.is_kept_unread.get() {
             self.load_kept().await;
         }
-        self.load_token().await;
+        self.load_key().await;
         self.changed().await;
     }
 
@@ -95,14 +95,11 @@ impl Background {
         }
     }
 
-    async fn load_token(&self) {
-        if self.0.record.borrow().kept.paired.is_none() {
-            return;
-        }
+    async fn load_key(&self) {
         let read = vault::read().await;
-        let mut token = self.0.token.borrow_mut();
-        if token.is_none() {
-            *token = note_token(&mut self.0.record.borrow_mut(), read);
+        let mut key = self.0.key.borrow_mut();
+        if key.is_none() {
+            *key = note_key(&mut self.0.record.borrow_mut(), read);
         }
     }
 }
@@ -118,19 +115,29 @@ fn parse<T: DeserializeOwned + Default>(
     Ok((text, read))
 }
 
-/// Puts on record what came of reading the token, and hands it on.
-fn note_token(record: &mut Record, read: Result<Option<Secret>, VaultError>) -> Option<Secret> {
+/// Puts on record what came of reading the key, and hands it on. The relay is the one that was kept with it, whatever
+/// stands elsewhere.
+fn note_key<K>(record: &mut Record, read: Result<Option<(K, String)>, VaultError>) -> Option<K> {
     let words = match read {
-        Ok(Some(token)) => {
-            record.pairing_problem = None;
-            return Some(token);
-        }
+        Ok(Some((key, text))) => match serde_json::from_str::<Paired>(&text) {
+            Ok(paired) => {
+                record.pairing_problem = None;
+                record.kept.paired = Some(paired);
+                return Some(key);
+            }
+            Err(_) => {
+                record.passing.reach = Reach::Revoked;
+                "This browser must be paired again: what it kept is of another version.".to_owned()
+            }
+        },
         Ok(None) => {
-            record.passing.reach = Reach::Revoked;
+            if record.kept.paired.is_some() {
+                record.passing.reach = Reach::Revoked;
+            }
             return None;
         }
         Err(error) if error.is_passing() => {
-            format!("This browser could not read its token: {error}. It tries again.")
+            format!("This browser could not read its key: {error}. It tries again.")
         }
         Err(error) => {
             record.passing.reach = Reach::Revoked;
@@ -167,31 +174,49 @@ mod tests {
     }
 
     #[test]
-    fn only_a_token_that_is_lost_asks_for_pairing_again() {
+    fn only_a_key_that_is_lost_asks_for_pairing_again() {
+        let example = || example::record(ConnectionState::Connected, 1);
         let note = |read| {
-            let mut record = example::record(ConnectionState::Connected, 1);
-            let token = note_token(&mut record, read);
-            (
-                token.is_some(),
-                record.passing.reach,
-                record.pairing_problem,
-            )
+            let mut record = example();
+            let key = note_key(&mut record, read);
+            (key, record.passing.reach, record.pairing_problem)
         };
-        let token = Secret::new("token".to_owned());
-        assert_eq!(note(Ok(Some(token))), (true, Reach::Here, None));
-        assert_eq!(note(Ok(None)), (false, Reach::Revoked, None));
-        let (is_here, reach, words) = note(Err(VaultError::KeyLost));
-        assert_eq!((is_here, reach), (false, Reach::Revoked));
-        assert!(words.unwrap().contains("paired again"));
-        for passing in [
-            VaultError::Browser(failed()),
-            VaultError::NotKept {
-                words: "the database is locked".to_owned(),
-            },
+        let paired = render(&example().kept.paired.unwrap());
+        assert_eq!(note(Ok(Some((7, paired)))), (Some(7), Reach::Here, None));
+        assert_eq!(note(Ok(None)), (None, Reach::Revoked, None));
+        for lost in [
+            Err(VaultError::KeyLost),
+            Err(VaultError::Before),
+            Ok(Some((7, "{".to_owned()))),
         ] {
-            let (is_here, reach, words) = note(Err(passing));
-            assert_eq!((is_here, reach), (false, Reach::Here));
-            assert!(words.unwrap().contains("tries again"));
+            let (key, reach, words) = note(lost);
+            assert_eq!((key, reach), (None, Reach::Revoked));
+            assert!(words.unwrap().contains("paired again"));
         }
+        let passing = VaultError::NotKept {
+            words: "the database is locked".to_owned(),
+        };
+        let (key, reach, words) = note(Err(passing));
+        assert_eq!((key, reach), (None, Reach::Here));
+        assert!(words.unwrap().contains("tries again"));
+    }
+
+    /// Who can write into `storage.local` names no other relay.
+    #[test]
+    fn the_relay_is_the_one_that_the_key_is_for() {
+        let mut record = example::record(ConnectionState::Connected, 1);
+        let ours = record.kept.paired.clone().unwrap();
+        record.kept.paired = Some(Paired {
+            relay: "http://127.0.0.1:6666".to_owned(),
+            ..ours.clone()
+        });
+        assert_eq!(note_key(&mut record, Ok(Some((7, render(&ours))))), Some(7));
+        assert_eq!(record.kept.paired, Some(ours.clone()));
+        let mut emptied = Record::default();
+        note_key(&mut emptied, Ok(Some((7, render(&ours)))));
+        assert_eq!(emptied.kept.paired, Some(ours));
+        let mut fresh = Record::default();
+        note_key::<u8>(&mut fresh, Ok(None));
+        assert_eq!(fresh.passing.reach, Reach::Unknown, "it was never paired");
     }
 }

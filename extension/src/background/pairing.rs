@@ -3,11 +3,8 @@
 
 use std::net::Ipv4Addr;
 
-use protocol::sealed::RelayKey;
 use protocol::secret::Secret;
-use serde::Deserialize as _;
-use serde::de::IntoDeserializer;
-use serde::de::value::Error as ValueError;
+use protocol::signed::VerifyingKey;
 use url::{Host, Url};
 
 /// What a pairing link says.
@@ -17,8 +14,8 @@ pub struct Link {
     pub relay: String,
     /// The code, which works once.
     pub code: Secret,
-    /// The key that the relay must have.
-    pub key: RelayKey,
+    /// The key by which the relay must sign.
+    pub key: VerifyingKey,
 }
 
 /// Why pairing failed, in words for the person.
@@ -70,14 +67,14 @@ pub enum PairingError {
     },
     /// Somebody else answers.
     #[error(
-        "What answers at {relay} has another key than the link names. Nothing was paired. Compare the fingerprints \
-         before you try again."
+        "What answers at {relay} has not the key that the link names. Nothing was paired, and the code was not told. \
+         Compare the fingerprints before you try again."
     )]
     OtherKey {
         /// The address.
         relay: String,
     },
-    /// The browser could not keep the token.
+    /// The browser could not make or keep its key.
     #[error("This browser could not keep what pairing needs: {words}.")]
     NotKept {
         /// Why.
@@ -100,8 +97,8 @@ pub fn parse(text: &Secret) -> Result<Link, PairingError> {
     let relay = find("relay", "relay address")?;
     let code = Secret::new(find("code", "code")?);
     let key = find("key", "key")?;
-    let key = RelayKey::deserialize(IntoDeserializer::<ValueError>::into_deserializer(key))
-        .map_err(|_| PairingError::Incomplete { part: "key" })?;
+    let key =
+        VerifyingKey::try_from(key).map_err(|_| PairingError::Incomplete { part: "whole key" })?;
     let address = Url::parse(&relay).map_err(|_| PairingError::NotALink)?;
     match address.scheme() {
         "https" => {}
@@ -131,7 +128,8 @@ mod tests {
     #[test]
     fn a_link_is_read_and_anything_else_is_named() {
         let read = |text: &str| parse(&Secret::new(text)).map(|link| link.relay);
-        let rest = "&code=abc&key=AAAA";
+        let key = "A".repeat(43);
+        let rest = format!("&code=abc&key={key}");
         for (relay, expected) in [
             ("http%3A%2F%2F127.0.0.1%3A7411", "http://127.0.0.1:7411"),
             ("http://localhost:7411/", "http://localhost:7411"),
@@ -150,31 +148,32 @@ mod tests {
                 "https://acme.example/?relay=x&code=y&key=z",
                 "not a pairing link",
             ),
-            ("unpause://pair?code=abc&key=AAAA", "no relay address"),
-            ("unpause://pair?relay=https://r.example&key=AAAA", "no code"),
+            ("unpause://pair?code=abc&key={key}", "no relay address"),
+            ("unpause://pair?relay=https://r.example&key={key}", "no code"),
             ("unpause://pair?relay=https://r.example&code=abc", "no key"),
             (
-                "unpause://pair?relay=http://relay.acme.example&code=abc&key=AAAA",
+                "unpause://pair?relay=http://relay.acme.example&code=abc&key={key}",
                 "not encrypted",
             ),
             (
-                "unpause://pair?relay=http://[::1]:7411&code=abc&key=AAAA",
+                "unpause://pair?relay=http://[::1]:7411&code=abc&key={key}",
                 "only as http://127.0.0.1 or http://localhost",
             ),
             (
-                "unpause://pair?relay=http://127.0.0.2:7411&code=abc&key=AAAA",
+                "unpause://pair?relay=http://127.0.0.2:7411&code=abc&key={key}",
                 "only as http://127.0.0.1 or http://localhost",
             ),
             (
-                "unpause://pair?relay=http://127.0.0.1.evil.example&code=abc&key=AAAA",
+                "unpause://pair?relay=http://127.0.0.1.evil.example&code=abc&key={key}",
                 "not encrypted",
             ),
             (
-                "unpause://pair?relay=javascript:alert(1)&code=abc&key=AAAA",
+                "unpause://pair?relay=javascript:alert(1)&code=abc&key={key}",
                 "not a pairing link",
             ),
         ] {
-            let error = read(text).unwrap_err().to_string();
+            let text = text.replace("{key}", &key);
+            let error = read(&text).unwrap_err().to_string();
             assert!(error.contains(words), "{text}: {error}");
             assert!(
                 !error.contains("abc"),

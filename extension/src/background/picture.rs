@@ -154,10 +154,11 @@ fn relay(record: &Record) -> Relay {
     let (url, fingerprint) = (paired.relay.clone(), paired.key.fingerprint());
     match record.passing.reach {
         Reach::Revoked => Relay::Revoked { url },
-        Reach::Gone => Relay::Gone {
+        Reach::Gone | Reach::Other => Relay::Gone {
             url,
             fingerprint,
             last_at: record.passing.last_at,
+            is_other: record.passing.reach == Reach::Other,
         },
         Reach::Here => Relay::Here { url, fingerprint },
         Reach::Unknown => Relay::Asking { url, fingerprint },

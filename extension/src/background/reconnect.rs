@@ -127,7 +127,7 @@ impl Background {
                 .kept
                 .paired
                 .as_ref()
-                .is_some_and(|paired| paired.key == key)
+                .is_some_and(|paired| paired.sealing == key)
         };
         if !is_pinned {
             return Err(Event::OtherKey);
@@ -282,7 +282,7 @@ impl Background {
     ) -> Option<Sealed> {
         let key = {
             let record = self.0.record.borrow();
-            record.kept.paired.as_ref()?.key.clone()
+            record.kept.paired.as_ref()?.sealing.clone()
         };
         sealing::seal(&key, inbox, reconnect, grant)
     }

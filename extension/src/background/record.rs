@@ -9,6 +9,7 @@ use protocol::id::{DeviceId, InboxId};
 use protocol::request::inbox::{ConnectionState, Inbox};
 use protocol::request::status::Status;
 use protocol::sealed::RelayKey;
+use protocol::signed::VerifyingKey;
 use protocol::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use web::card::asks_password;
@@ -36,7 +37,7 @@ pub struct Record {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Kept {
-    /// The relay that this browser is paired with.
+    /// The relay that this browser is paired with, for showing it: what counts is in [`crate::vault`].
     pub paired: Option<Paired>,
     /// Inboxes that the person has put aside, with the beginning of the outage it was about.
     pub set_aside: BTreeMap<InboxId, Timestamp>,
@@ -48,13 +49,15 @@ pub struct Kept {
     pub has_heard: bool,
 }
 
-/// A relay, as pairing pinned it. The token is in [`crate::vault`].
+/// A relay, as pairing pinned it; kept with this browser's key in [`crate::vault`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Paired {
     /// Its address, without a slash at its end.
     pub relay: String,
-    /// Its key: what is sealed is sealed to this one.
-    pub key: RelayKey,
+    /// The key by which it signs: what is not signed by this one is not the relay.
+    pub key: VerifyingKey,
+    /// What is sealed is sealed to this one.
+    pub sealing: RelayKey,
     /// This browser's name there.
     pub device: DeviceId,
 }
@@ -71,6 +74,8 @@ pub struct Passing {
     pub last_at: Option<Timestamp>,
     /// Whether it answers.
     pub reach: Reach,
+    /// What the next signature's nonce begins with, as the relay said last.
+    pub challenge: String,
     /// Reconnects under way or just ended.
     pub flows: BTreeMap<InboxId, State>,
     /// The prompts that pages show, by their tabs.
@@ -90,7 +95,9 @@ pub enum Reach {
     Here,
     /// It does not.
     Gone,
-    /// It no longer knows this device, or this device has lost its token.
+    /// Something answers at its address that is not the relay.
+    Other,
+    /// It no longer knows this device, or this device has lost its key.
     Revoked,
 }
 

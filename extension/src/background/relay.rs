@@ -1,37 +1,36 @@
 //! The relay as the background calls it: status, pairing, and what its refusals mean. What follows from an answer
 //! is decided in [`super::record`] and [`crate::flow`].
 
-use js_sys::global;
+use std::cell::RefCell;
+
 use protocol::id::InboxId;
 use protocol::problem::Code;
 use protocol::request::Request;
 use protocol::request::device::CreateDevice;
 use protocol::request::inbox::ConnectionState;
 use protocol::request::status::GetStatus;
+use protocol::pairing::CodeProof;
 use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
-use wasm_bindgen::JsCast as _;
-use wasm_bindgen_futures::JsFuture;
-use web::call::{CallError, Door, call, call_if_changed};
-use web_sys::{AbortSignal, RequestCredentials, RequestInit, RequestMode, Window};
+use web::call::CallError;
 
 use super::pairing::{self, PairingError};
 use super::record::{Paired, Reach, Record};
-use super::{Background, clock};
+use super::signing::Line;
+use super::{Background, clock, render};
 use crate::browser;
 use crate::flow::{CallFailure, Event};
-use crate::vault;
-
-/// How long a relay may take to show that it is there.
-const THERE_WITHIN_MS: u32 = 3_000;
+use crate::vault::{self, DeviceKey};
 
 impl Background {
     /// Calls the relay that this browser is paired with.
     pub(super) async fn call<R: Request>(&self, request: &R) -> Result<R::Response, CallFailure> {
-        let Some(door) = self.door() else {
-            return Err(without_token(&self.0.record.borrow()));
+        let Some(line) = self.line() else {
+            return Err(without_key(&self.0.record.borrow()));
         };
-        call(&door, request).await.map_err(read)
+        let answer = line.call(&self.0.challenge, request).await;
+        self.note_challenge();
+        answer.map_err(read)
     }
 
     /// Asks the relay how everything is. Calls that come meanwhile are answered by one more look.
@@ -48,7 +47,7 @@ impl Background {
     }
 
     async fn look_once(&self) {
-        let Some(door) = self.door() else {
+        let Some(line) = self.line() else {
             return;
         };
         let (device, tag) = {
@@ -60,13 +59,10 @@ impl Background {
                 .map(|paired| paired.device.clone());
             (device, record.passing.tag.clone())
         };
-        let mut answer = call_if_changed(&door, &GetStatus {}, tag.as_deref()).await;
-        let mut is_there = false;
-        if matches!(answer, Err(CallError::Unreachable { .. })) && is_there_at(&door.base).await {
-            // It may just have come up.
-            is_there = true;
-            answer = call_if_changed(&door, &GetStatus {}, tag.as_deref()).await;
-        }
+        let answer = line
+            .call_if_changed(&self.0.challenge, &GetStatus {}, tag.as_deref())
+            .await;
+        self.note_challenge();
         let notices = {
             let mut record = self.0.record.borrow_mut();
             let is_same = record
@@ -84,7 +80,7 @@ impl Background {
                     super::Notices::default()
                 }
                 Err(error) => {
-                    record.passing.reach = reach(&error, is_there);
+                    record.passing.reach = reach(&error);
                     super::Notices::default()
                 }
             }
@@ -125,48 +121,37 @@ impl Background {
 
     async fn try_to_pair(&self, link: &Secret, name: String) -> Result<(), PairingError> {
         let link = pairing::parse(link)?;
-        let door = Door {
-            base: link.relay.clone(),
-            token: None,
+        let not_kept = |error: vault::VaultError| PairingError::NotKept {
+            words: error.to_string(),
         };
-        let code = link.code.clone();
-        let device =
-            call(&door, &CreateDevice { code, name })
-                .await
-                .map_err(|error| match error {
-                    CallError::Refused(problem) if problem.field.as_deref() == Some("code") => {
-                        PairingError::CodeOver
-                    }
-                    CallError::Refused(problem) => PairingError::Refused {
-                        words: problem.detail,
-                    },
-                    CallError::Unreachable { .. } => PairingError::Unreachable {
-                        relay: link.relay.clone(),
-                    },
-                    strange @ CallError::Strange { .. } => PairingError::Refused {
-                        words: strange.to_string(),
-                    },
-                })?;
-        if device.relay_key != link.key {
-            return Err(PairingError::OtherKey { relay: link.relay });
-        }
-        vault::keep(&device.token)
+        let key = DeviceKey::make().await.map_err(not_kept)?;
+        let proof = CodeProof::new(&link.code, key.public());
+        let line = Line {
+            base: link.relay.clone(),
+            relay: link.key.clone(),
+            device: key.clone(),
+        };
+        let challenge = RefCell::default();
+        let device = line.call(&challenge, &CreateDevice { proof, name }).await;
+        let device = device.map_err(|error| why_not(error, &link.relay))?;
+        let paired = Paired {
+            relay: link.relay,
+            key: link.key,
+            sealing: device.relay_key,
+            device: device.id,
+        };
+        vault::keep(&key, &render(&paired))
             .await
-            .map_err(|error| PairingError::NotKept {
-                words: error.to_string(),
-            })?;
+            .map_err(not_kept)?;
         self.0.visits.borrow_mut().clear();
         self.0.links.borrow_mut().clear();
-        *self.0.token.borrow_mut() = Some(device.token);
+        *self.0.key.borrow_mut() = Some(key);
+        *self.0.challenge.borrow_mut() = challenge.into_inner();
         {
             let mut record = self.0.record.borrow_mut();
             record.forget();
             self.0.is_kept_unread.set(false);
-            record.kept.paired = Some(Paired {
-                relay: link.relay,
-                key: device.relay_key,
-                device: device.id,
-            });
+            record.kept.paired = Some(paired);
         }
         self.follow_sites().await;
         Ok(())
@@ -176,7 +161,7 @@ impl Background {
     pub(super) async fn unpair(&self) {
         self.0.visits.borrow_mut().clear();
         self.0.links.borrow_mut().clear();
-        *self.0.token.borrow_mut() = None;
+        *self.0.key.borrow_mut() = None;
         let told: Vec<InboxId> = {
             let mut record = self.0.record.borrow_mut();
             let told = record.kept.told.keys().cloned().collect();
@@ -194,18 +179,42 @@ impl Background {
         self.changed().await;
     }
 
-    fn door(&self) -> Option<Door> {
+    fn line(&self) -> Option<Line> {
         let record = self.0.record.borrow();
-        let token = self.0.token.borrow().clone()?;
-        Some(Door {
-            base: record.kept.paired.as_ref()?.relay.clone(),
-            token: Some(token),
+        let paired = record.kept.paired.as_ref()?;
+        Some(Line {
+            base: paired.relay.clone(),
+            relay: paired.key.clone(),
+            device: self.0.key.borrow().clone()?,
         })
+    }
+
+    fn note_challenge(&self) {
+        let challenge = self.0.challenge.borrow().clone();
+        self.0.record.borrow_mut().passing.challenge = challenge;
     }
 }
 
-/// What it means to a reconnect that there is no token to call the relay with.
-fn without_token(record: &Record) -> CallFailure {
+/// Why pairing with the relay at this address failed.
+fn why_not(error: CallError, relay: &str) -> PairingError {
+    let relay = relay.to_owned();
+    match error {
+        CallError::Refused(problem) if problem.field.as_deref() == Some("proof") => {
+            PairingError::CodeOver
+        }
+        CallError::Refused(problem) => PairingError::Refused {
+            words: problem.detail,
+        },
+        CallError::Unreachable { .. } => PairingError::Unreachable { relay },
+        CallError::NotTheRelay { .. } => PairingError::OtherKey { relay },
+        strange @ CallError::Strange { .. } => PairingError::Refused {
+            words: strange.to_string(),
+        },
+    }
+}
+
+/// What it means to a reconnect that there is no key to call the relay with.
+fn without_key(record: &Record) -> CallFailure {
     match &record.kept.paired {
         // It could not be read yet, and is tried again.
         Some(paired) if record.passing.reach != Reach::Revoked => CallFailure::Unreachable {
@@ -223,6 +232,7 @@ fn read(error: CallError) -> CallFailure {
         CallError::Unreachable { url } | CallError::Strange { url, .. } => {
             CallFailure::Unreachable { url }
         }
+        CallError::NotTheRelay { .. } => CallFailure::NotTheRelay,
         CallError::Refused(problem) => {
             let words = problem.detail;
             match problem.code {
@@ -238,33 +248,20 @@ fn read(error: CallError) -> CallFailure {
     }
 }
 
-/// What a failed look means. A relay that no longer knows this browser's origin lets it read nothing (CORS), so it
-/// looks like no relay at all, unless something is there.
-fn reach(error: &CallError, is_there: bool) -> Reach {
+/// What a failed look means. Only the relay itself can say that it does not know this browser any more.
+fn reach(error: &CallError) -> Reach {
     match error {
-        // The token is unknown, or not this browser's.
+        // The key is unknown, or not this browser's.
         CallError::Refused(problem)
             if matches!(problem.code, Code::Unauthenticated | Code::Forbidden) =>
         {
             Reach::Revoked
         }
-        CallError::Unreachable { .. } if is_there => Reach::Revoked,
+        CallError::NotTheRelay { .. } => Reach::Other,
         CallError::Unreachable { .. } | CallError::Strange { .. } | CallError::Refused(_) => {
             Reach::Gone
         }
     }
-}
-
-/// Whether anything answers at an address. Nothing of the answer can be read, and nothing is.
-async fn is_there_at(base: &str) -> bool {
-    let options = RequestInit::new();
-    options.set_method("HEAD");
-    options.set_mode(RequestMode::NoCors);
-    options.set_credentials(RequestCredentials::Omit);
-    options.set_signal(Some(&AbortSignal::timeout_with_u32(THERE_WITHIN_MS)));
-    let global: Window = global().unchecked_into();
-    let promise = global.fetch_with_str_and_init(&format!("{base}/"), &options);
-    JsFuture::from(promise).await.is_ok()
 }
 
 #[cfg(test)]
@@ -282,31 +279,34 @@ mod tests {
             url: "http://127.0.0.1:7411".to_owned(),
         };
         let refused = |code| CallError::Refused(Problem::new(code, "no"));
-        for (error, is_there, expected) in [
-            (unreachable.clone(), false, Reach::Gone),
-            (unreachable, true, Reach::Revoked),
-            (refused(Code::Unauthenticated), false, Reach::Revoked),
-            (refused(Code::Forbidden), false, Reach::Revoked),
-            (refused(Code::Internal), false, Reach::Gone),
+        let other = CallError::NotTheRelay {
+            url: "http://127.0.0.1:7411".to_owned(),
+        };
+        for (error, expected) in [
+            (unreachable, Reach::Gone),
+            (other, Reach::Other),
+            (refused(Code::Unauthenticated), Reach::Revoked),
+            (refused(Code::Forbidden), Reach::Revoked),
+            (refused(Code::Internal), Reach::Gone),
         ] {
-            assert_eq!(reach(&error, is_there), expected, "{error}");
+            assert_eq!(reach(&error), expected, "{error}");
         }
     }
 
     #[test]
-    fn a_token_that_was_not_read_yet_is_waited_for() {
+    fn a_key_that_was_not_read_yet_is_waited_for() {
         let mut record = example::record(ConnectionState::Connected, 1);
         assert!(matches!(
-            without_token(&record),
+            without_key(&record),
             CallFailure::Unreachable { .. }
         ));
         record.passing.reach = Reach::Revoked;
         assert!(matches!(
-            without_token(&record),
+            without_key(&record),
             CallFailure::Refused { .. }
         ));
         assert!(matches!(
-            without_token(&Record::default()),
+            without_key(&Record::default()),
             CallFailure::Refused { .. }
         ));
     }

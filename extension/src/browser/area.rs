@@ -3,7 +3,7 @@
 use serde_json::json;
 use wasm_bindgen::JsValue;
 
-use super::{BrowserError, get, js, settle};
+use super::{BrowserError, find, get, js, settle};
 
 /// Where something is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,17 @@ pub enum Area {
     Local,
     /// In memory, until the browser is closed or the extension is loaded anew. Not for scripts in pages.
     Session,
+}
+
+/// Lets no script in a page read or change what is kept on this computer, where the browser can be told so: Chromium
+/// can, Firefox 153 cannot.
+pub async fn keep_from_pages() -> Result<(), BrowserError> {
+    let path = "storage.local.setAccessLevel";
+    if find(path).is_none() {
+        return Ok(());
+    }
+    let trusted = js(&json!({ "accessLevel": "TRUSTED_CONTEXTS" }));
+    settle(path, &[trusted]).await.map(drop)
 }
 
 impl Area {

@@ -262,6 +262,7 @@ pub(super) fn call_failed(
 ) -> (State, Vec<Effect>) {
     let why = match failure.clone() {
         CallFailure::Unreachable { url } => Stopped::RelayUnreachable { url },
+        CallFailure::NotTheRelay => Stopped::OtherKey,
         CallFailure::Conflict { words }
         | CallFailure::Busy { words }
         | CallFailure::Refused { words } => Stopped::RelayRefused { words },
@@ -310,7 +311,11 @@ pub(super) fn call_failed(
                 };
                 (state, vec![effect, Effect::Forget])
             }
-            CallFailure::Unreachable { .. } | CallFailure::Busy { .. } if now < deadline => {
+            CallFailure::Unreachable { .. }
+            | CallFailure::NotTheRelay
+            | CallFailure::Busy { .. }
+                if now < deadline =>
+            {
                 let effect = Effect::HandOver {
                     reconnect: reconnect.clone(),
                     what: what.clone(),
@@ -324,6 +329,7 @@ pub(super) fn call_failed(
                 (state, vec![effect])
             }
             CallFailure::Unreachable { .. }
+            | CallFailure::NotTheRelay
             | CallFailure::Busy { .. }
             | CallFailure::Refused { .. } => {
                 let ending = Ending::Stopped { why };

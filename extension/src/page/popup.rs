@@ -12,7 +12,7 @@ use web::when;
 use yew::{Callback, Html, Properties, component, html, use_effect_with, use_state_eq};
 
 use super::window;
-use super::{ask_of, clipboard, host, line, silence};
+use super::{OTHER, ask_of, clipboard, host, line, silence};
 use crate::browser::{self, permissions, tabs};
 use crate::message::{Ask, Quiet, Relay, Snapshot, View};
 use crate::origin::Origin;
@@ -132,9 +132,9 @@ pub fn PopupView(props: &Props) -> Html {
             <p class="quiet" role="status">{ format!("Asking {} …", host(url)) }</p>
         },
         Relay::Here { .. } => inboxes(snapshot, props),
-        Relay::Gone { url, last_at, .. } => html! {
+        Relay::Gone { url, last_at, is_other, .. } => html! {
             <>
-                { gone(url, *last_at, props) }
+                { gone(url, *last_at, *is_other, props) }
                 { inboxes(snapshot, props) }
             </>
         },
@@ -211,12 +211,12 @@ fn working(inbox: &Quiet) -> Html {
     }
 }
 
-fn gone(url: &str, last_at: Option<Timestamp>, props: &Props) -> Html {
+fn gone(url: &str, last_at: Option<Timestamp>, is_other: bool, props: &Props) -> Html {
     let look = props.on_ask.reform(|_| Ask::Look);
     html! {
         <div class="notice" role="status">
             <p>
-                <b>{ format!("{} does not answer.", host(url)) }</b>
+                <b>{ host(url) }{ if is_other { OTHER } else { " does not answer." } }</b>
                 if let Some(at) = last_at {
                     { " It did " }{ when::element(at, when::past(at, props.now)) }{ ", and what you see is from then." }
                 }

@@ -273,6 +273,7 @@ async fn the_popup_has_a_way_out_of_every_state_of_the_relay() {
             url: url(),
             fingerprint: NUMBER.to_owned(),
             last_at: Some(at("2026-11-23T13:53:00Z")),
+            is_other: false,
         })
     };
     check(

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Caller, Done, Request};
 use crate::id::DeviceId;
+use crate::pairing::CodeProof;
 use crate::sealed::RelayKey;
 use crate::secret::Secret;
 use crate::timestamp::Timestamp;
@@ -28,30 +29,31 @@ impl Request for CreatePairing {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pairing {
-    /// What is pasted into the extension: the relay's address, the code and the relay's key; it works once.
+    /// What is pasted into the extension: the relay's address, the code and the key by which the relay signs; it works
+    /// once.
     pub link: Secret,
     /// The code alone.
     pub code: Secret,
     /// When it ends unused.
     pub expires_at: Timestamp,
-    /// The relay's key, for people to compare.
+    /// The key by which the relay signs, for people to compare.
     pub fingerprint: String,
 }
 
-/// Pairs a device with the code of a pairing.
+/// Pairs the device whose key signs this request, by the code of a pairing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateDevice {
-    /// The code.
-    pub code: Secret,
+    /// That it has the code: the code itself is told to nobody, since anybody may answer.
+    pub proof: CodeProof,
     /// What the person calls it.
     pub name: String,
 }
 
 impl Request for CreateDevice {
     const NAME: &'static str = "createDevice";
-    const SUMMARY: &'static str = "Pairs a device with the code of a pairing.";
+    const SUMMARY: &'static str = "Pairs the device whose key signs this request, by the code of a pairing.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/devices";
     const CALLER: Caller = Caller::Anyone;
@@ -64,12 +66,8 @@ impl Request for CreateDevice {
 pub struct PairedDevice {
     /// Its name.
     pub id: DeviceId,
-    /// Sent as `Authorization: Bearer`; told once.
-    pub token: Secret,
-    /// What the device pins and seals to.
+    /// What the device pins and seals to. The answer is signed by the key that the pairing link names.
     pub relay_key: RelayKey,
-    /// The same key, for people to compare.
-    pub fingerprint: String,
 }
 
 /// Lists the paired devices.
@@ -110,7 +108,7 @@ pub struct Device {
     pub paired_at: Timestamp,
 }
 
-/// Revokes a device; its token ends at once.
+/// Revokes a device; its key is not believed any more at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -121,7 +119,7 @@ pub struct DeleteDevice {
 
 impl Request for DeleteDevice {
     const NAME: &'static str = "deleteDevice";
-    const SUMMARY: &'static str = "Revokes a device; its token ends at once.";
+    const SUMMARY: &'static str = "Revokes a device; its key is not believed any more at once.";
     const METHOD: Method = Method::DELETE;
     const PATH: &'static str = "/v1/devices/{device_id}";
     const CALLER: Caller = Caller::Operator;

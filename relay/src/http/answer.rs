@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use protocol::id::RequestId;
+use protocol::id::{DeviceId, RequestId};
 use protocol::problem::{Code, Problem};
 use protocol::request::{Caller, Request};
 use protocol::secret::Secret;
@@ -19,7 +19,8 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::decoding::parse_request;
-use super::{Api, Context, Serve, ServeError, Who, body, problem};
+use super::signatures::{self, Signed};
+use super::{Api, Context, Serve, ServeError, Who, body, guard, problem};
 use crate::secret::hash;
 
 /// Answers one request to the endpoint `R`.
@@ -43,12 +44,17 @@ async fn run<R: Serve>(
     body: HttpBody,
     request_id: &RequestId,
 ) -> Result<Response, ServeError> {
-    let who = admit(api, R::CALLER, parts).await?;
+    let signed = signatures::verify(parts)?;
+    let who = admit(api, R::CALLER, parts, signed.as_ref()).await?;
     let carried = body::read(parts, body, R::BODY).await?;
+    if let Some(signed) = &signed {
+        signed.check_body(&carried.raw)?;
+    }
     let request: R = parse(parameters, &carried.fields)?;
     let context = Context {
         api: Arc::clone(api),
         who,
+        key: signed.as_ref().map(|signed| signed.key().clone()),
         csv: carried.csv,
         request_id: request_id.clone(),
         origin: parts
@@ -73,15 +79,31 @@ async fn run<R: Serve>(
 }
 
 /// Who calls, if that caller may.
-async fn admit(api: &Api, needed: Caller, request: &Parts) -> Result<Who, ServeError> {
+async fn admit(
+    api: &Api,
+    needed: Caller,
+    request: &Parts,
+    signed: Option<&Signed>,
+) -> Result<Who, ServeError> {
     if needed == Caller::Anyone {
         return Ok(Who::Anyone);
     }
+    if let Some(signed) = signed {
+        let device = find_device(api, request, signed).await?;
+        return match needed {
+            Caller::Operator => {
+                let detail = "a device may not do this: use the command line on the relay's machine, or the dashboard";
+                Err(Problem::new(Code::Forbidden, detail).into())
+            }
+            Caller::Anyone | Caller::Device => Ok(Who::Device(device)),
+        };
+    }
     let Some(token) = find_token(&request.headers) else {
-        let detail = "expected the header Authorization: Bearer with the token of a paired device, of a session \
-                      or of the operator";
+        let detail = "expected a request that a paired device has signed (RFC 9421), or the header Authorization: \
+                      Bearer with the token of a session or of the operator";
         return Err(Problem::new(Code::Unauthenticated, detail).into());
     };
+    check_page(request)?;
     let now = api.app.clock.now();
     let who = if hash(&token)
         .as_bytes()
@@ -89,24 +111,32 @@ async fn admit(api: &Api, needed: Caller, request: &Parts) -> Result<Who, ServeE
         .into()
     {
         Who::Operator
-    } else if let Some(device) = api.app.store.find_device(&token).await? {
-        check_origin(device.origin.as_deref(), request)?;
-        Who::Device(device.id)
     } else if api.app.store.is_session(&token, now).await? {
         Who::Session
     } else {
-        let detail = "the token is not known here: the device was revoked, the session is over, or the relay was \
-                      started again";
+        let detail =
+            "the token is not known here: the session is over, or the relay was started again";
         return Err(Problem::new(Code::Unauthenticated, detail).into());
     };
-    if needed == Caller::Operator && matches!(who, Who::Device(_)) {
-        let detail = "a device may not do this: use the command line on the relay's machine, or the dashboard";
-        return Err(Problem::new(Code::Forbidden, detail).into());
-    }
     Ok(who)
 }
 
-/// A device's token is good only where it was paired: `bound` is the origin of its extension, `None` for what is no
+/// The device whose key signed, if it is one of ours and was not heard before.
+async fn find_device(
+    api: &Api,
+    request: &Parts,
+    signed: &Signed,
+) -> Result<DeviceId, ServeError> {
+    let Some(device) = api.app.store.find_device(signed.key()).await? else {
+        let detail = "the key that signed this is not known here: the device was revoked, or never paired";
+        return Err(Problem::new(Code::Unauthenticated, detail).into());
+    };
+    check_origin(device.origin.as_deref(), request)?;
+    signed.take_nonce(&api.challenges)?;
+    Ok(device.id)
+}
+
+/// A device's key is good only where it was paired: `bound` is the origin of its extension, `None` for what is no
 /// browser. A browser names the origin with every change (Fetch §3.2) and with whatever a page reads of another
 /// site; it leaves it out where an extension reads what it was allowed to, so a read without one passes. *Observed with
 /// Chromium 156 and Firefox 153 on 2026-11-27.*
@@ -127,9 +157,20 @@ fn check_origin(bound: Option<&str>, request: &Parts) -> Result<(), Problem> {
         |found| format!("{:?}", found.to_str().unwrap_or_default()),
     );
     let detail = format!(
-        "the token is another's: expected the origin of the extension that was paired with it, found {found}; \
+        "the key is another's: expected the origin of the extension that was paired with it, found {found}; \
          pair this browser by itself, and revoke the device if you do not know why"
     );
+    Err(Problem::new(Code::Forbidden, detail))
+}
+
+/// A token is the relay's own pages' or a program's: an extension signs.
+fn check_page(request: &Parts) -> Result<(), Problem> {
+    let origin = request.headers.get(ORIGIN);
+    let origin = origin.and_then(|origin| origin.to_str().ok());
+    if !origin.is_some_and(guard::is_extension) {
+        return Ok(());
+    }
+    let detail = "an extension shows no token: expected a request that a paired device has signed";
     Err(Problem::new(Code::Forbidden, detail))
 }
 

@@ -23,6 +23,8 @@ const DRAINED_AT_MOST_TIMES: u64 = 8;
 pub(super) struct Carried {
     pub(super) fields: Map<String, Value>,
     pub(super) csv: Bytes,
+    /// The body as it came; empty where none is read.
+    pub(super) raw: Bytes,
 }
 
 /// Reads what a request carries beside its path.
@@ -33,17 +35,23 @@ pub(super) async fn read(parts: &Parts, body: HttpBody, kind: Body) -> Result<Ca
         Body::Fields if has_no_body => Ok(Carried {
             fields,
             csv: Bytes::new(),
+            raw: Bytes::new(),
         }),
         Body::Fields => {
             let body = read_bounded(&parts.headers, body, FIELDS_AT_MOST_BYTES).await?;
             Ok(Carried {
                 fields: parse_fields(content_type(&parts.headers), &body)?,
                 csv: Bytes::new(),
+                raw: body,
             })
         }
         Body::Csv { at_most_bytes } => {
             let csv = read_bounded(&parts.headers, body, at_most_bytes).await?;
-            Ok(Carried { fields, csv })
+            Ok(Carried {
+                fields,
+                raw: csv.clone(),
+                csv,
+            })
         }
     }
 }

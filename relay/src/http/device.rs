@@ -1,6 +1,7 @@
 //! Pairing a device and revoking it.
 
 use protocol::id::DeviceId;
+use protocol::problem::{Code, Problem};
 use protocol::request::Done;
 use protocol::request::device::{
     CreateDevice, CreatePairing, DeleteDevice, Device, Devices, GetRelayKey, ListDevices,
@@ -27,7 +28,7 @@ impl Serve for CreatePairing {
             .create_code(Purpose::Pairing, &code, now, expires_at)
             .await?;
         let relay: String = byte_serialize(context.relay_url().as_bytes()).collect();
-        let relay_key = context.app().keys.opening().public();
+        let relay_key = context.app().keys.verifying();
         // The key comes by the same way as the code, so that what answers at the address cannot name another.
         let link = Secret::new(format!(
             "unpause://pair?relay={relay}&code={}&key={relay_key}",
@@ -64,6 +65,10 @@ impl Serve for CreateDevice {
             );
             return Err(ServeError::invalid("name", detail));
         }
+        let Some(key) = context.key.clone() else {
+            let detail = "expected a request that is signed by the key to be paired (RFC 9421)";
+            return Err(Problem::new(Code::Unauthenticated, detail).into());
+        };
         let device = Device {
             id: DeviceId::new(format!("{}{}", DeviceId::PREFIX, random_text())),
             name: name.to_owned(),
@@ -73,24 +78,19 @@ impl Serve for CreateDevice {
                 .filter(|origin| guard::is_extension(origin)),
             paired_at: context.app().clock.now(),
         };
-        let token = random_secret();
         if !context
             .app()
             .store
-            .create_device(&self.code, &device, &token)
+            .create_device(&self.proof, &key, &device)
             .await?
         {
             let detail =
                 "this code is unknown, was used, or ran out: make a new one with `unpause pair`";
-            return Err(ServeError::invalid("code", detail));
+            return Err(ServeError::invalid("proof", detail));
         }
-        let relay_key = context.app().keys.opening().public().clone();
-        let fingerprint = relay_key.fingerprint();
         Ok(PairedDevice {
             id: device.id,
-            token,
-            relay_key,
-            fingerprint,
+            relay_key: context.app().keys.opening().public().clone(),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What every request passes before its endpoint: it gets a name; its `Host` must be ours, so that a
 //! foreign name that resolves to this machine does not reach us (DNS rebinding); and a browser's
-//! `Origin` must be a paired device's, or it reads nothing and changes nothing.
+//! `Origin` must be an extension's, or it reads nothing and changes nothing.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -17,8 +17,6 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use protocol::id::RequestId;
 use protocol::problem::{Code, Problem};
-use protocol::request::Request;
-use protocol::request::device::CreateDevice;
 
 use super::{Api, ServeError};
 use crate::secret::random_text;
@@ -52,7 +50,9 @@ pub(super) async fn guard(
     let headers = response.headers_mut();
     if let Some(origin) = origin.filter(|_| is_trusted) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        let exposed = HeaderValue::from_static("etag, x-request-id");
+        let exposed = HeaderValue::from_static(
+            "content-digest, etag, signature, signature-input, unpause-challenge, x-request-id",
+        );
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
     headers.append(VARY, HeaderValue::from_static("origin"));
@@ -81,7 +81,7 @@ pub(super) fn is_extension(origin: &str) -> bool {
 enum Standing {
     /// No browser, or a page of our own: nothing to allow.
     Ours,
-    /// An extension that is paired, or about to be: it may read the answer.
+    /// An extension: it may read the answer, which says nothing to whom no paired key signed.
     Trusted,
     /// A page that may neither read nor change anything.
     Unknown,
@@ -110,10 +110,7 @@ async fn admit(api: &Api, request: &Parts) -> Result<Standing, ServeError> {
     let origin = origin.to_str().unwrap_or_default();
     let standing = if hosts.iter().any(|host| origin == format!("http://{host}")) {
         Standing::Ours
-    } else if is_extension(origin)
-        && (request.uri.path() == CreateDevice::PATH
-            || api.app.store.is_paired_origin(origin).await?)
-    {
+    } else if is_extension(origin) {
         Standing::Trusted
     } else {
         Standing::Unknown
@@ -152,9 +149,11 @@ fn answer_preflight(request: &Parts, is_trusted: bool) -> Response {
             ACCESS_CONTROL_ALLOW_METHODS,
             HeaderValue::from_static("GET, POST, DELETE"),
         );
-        let allowed = HeaderValue::from_static("authorization, content-type, if-none-match");
+        let allowed = HeaderValue::from_static(
+            "content-digest, content-type, if-none-match, signature, signature-input",
+        );
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
-        // A revoked device is refused by its token at once, so the browser may remember this.
+        // A revoked device is refused by its key at once, so the browser may remember this.
         headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         if request.headers.contains_key(PRIVATE_NETWORK_ASKED) {
             headers.insert(PRIVATE_NETWORK_ALLOWED, HeaderValue::from_static("true"));

@@ -98,7 +98,16 @@ impl Document {
             "paths": self.paths,
             "components": {
                 "schemas": self.generator.definitions(),
-                "securitySchemes": { "bearer": { "type": "http", "scheme": "bearer" } },
+                "securitySchemes": {
+                    "bearer": { "type": "http", "scheme": "bearer" },
+                    "signature": {
+                        "type": "apiKey",
+                        "in": "header",
+                        "name": "Signature",
+                        "description": "HTTP message signature (RFC 9421) by the key of a paired device, \
+                            with Signature-Input and Content-Digest (RFC 9530).",
+                    },
+                },
             },
         });
         // `{:#}` of a JSON value cannot fail, and its maps are sorted: the same text every time.
@@ -193,6 +202,7 @@ fn said_of(caller: Caller) -> &'static str {
 fn security_of(caller: Caller) -> Value {
     match caller {
         Caller::Anyone => json!([]),
-        Caller::Device | Caller::Operator => json!([{ "bearer": [] }]),
+        Caller::Device => json!([{ "signature": [] }, { "bearer": [] }]),
+        Caller::Operator => json!([{ "bearer": [] }]),
     }
 }

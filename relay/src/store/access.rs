@@ -1,9 +1,11 @@
-//! Who may call: single-use codes, sessions, paired devices. Only hashes of tokens and codes are kept.
+//! Who may call: single-use codes, sessions, paired devices. Only hashes of tokens and codes are kept, and public keys.
 //! Who may call what stands with each endpoint in `protocol`.
 
 use protocol::id::DeviceId;
+use protocol::pairing::CodeProof;
 use protocol::request::device::Device;
 use protocol::secret::Secret;
+use protocol::signed::VerifyingKey;
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
@@ -92,21 +94,26 @@ impl Store {
     /// Uses a pairing code up for this device. `false`: the code is unknown, used or over.
     pub async fn create_device(
         &self,
-        code: &Secret,
+        proof: &CodeProof,
+        key: &VerifyingKey,
         device: &Device,
-        token: &Secret,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        if !use_up(&mut tx, Purpose::Pairing, code, device.paired_at).await? {
+        if !use_up_proved(&mut tx, proof, key, device.paired_at).await? {
             return Ok(false);
         }
+        // The same key once more is the same device.
+        sqlx::query("DELETE FROM devices WHERE public_key = $1")
+            .bind(key.to_string())
+            .execute(&mut *tx)
+            .await?;
         sqlx::query(
-            "INSERT INTO devices (id, name, origin, token_hash, paired_at_ms) VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO devices (id, name, origin, public_key, paired_at_ms) VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(device.id.to_string())
         .bind(device.name.clone())
         .bind(device.origin.clone())
-        .bind(hash(token))
+        .bind(key.to_string())
         .bind(device.paired_at.as_ms())
         .execute(&mut *tx)
         .await?;
@@ -114,11 +121,11 @@ impl Store {
         Ok(true)
     }
 
-    /// The device that has this token.
-    pub async fn find_device(&self, token: &Secret) -> Result<Option<Device>, StoreError> {
+    /// The device that has this key.
+    pub async fn find_device(&self, key: &VerifyingKey) -> Result<Option<Device>, StoreError> {
         let row =
-            sqlx::query("SELECT id, name, origin, paired_at_ms FROM devices WHERE token_hash = $1")
-                .bind(hash(token))
+            sqlx::query("SELECT id, name, origin, paired_at_ms FROM devices WHERE public_key = $1")
+                .bind(key.to_string())
                 .fetch_optional(&self.reader)
                 .await?;
         row.as_ref().map(device_from_row).transpose()
@@ -134,7 +141,7 @@ impl Store {
         rows.iter().map(device_from_row).collect()
     }
 
-    /// Forgets a device; its token ends at once.
+    /// Forgets a device; its key is not believed any more at once.
     pub async fn delete_device(&self, id: &DeviceId) -> Result<(), StoreError> {
         let deleted = sqlx::query("DELETE FROM devices WHERE id = $1")
             .bind(id.to_string())
@@ -147,15 +154,6 @@ impl Store {
             });
         }
         Ok(())
-    }
-
-    /// Whether a paired device has this origin.
-    pub async fn is_paired_origin(&self, origin: &str) -> Result<bool, StoreError> {
-        let row = sqlx::query("SELECT 1 FROM devices WHERE origin = $1")
-            .bind(origin.to_owned())
-            .fetch_optional(&self.reader)
-            .await?;
-        Ok(row.is_some())
     }
 }
 
@@ -185,6 +183,41 @@ async fn use_up(
     Ok(used.rows_affected() == 1)
 }
 
+/// The bytes of what [`hash`] wrote.
+fn unhash(text: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let bytes = pairs
+        .iter()
+        .map(|[high, low]| u8::try_from(digit(*high)? * 16 + digit(*low)?).ok());
+    rest.is_empty().then(|| bytes.collect()).flatten()
+}
+
+/// Deletes the pairing code with which the proof was made. The codes of ten minutes are few.
+async fn use_up_proved(
+    tx: &mut AnyConnection,
+    proof: &CodeProof,
+    key: &VerifyingKey,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let rows = sqlx::query("SELECT hash FROM codes WHERE purpose = $1 AND expires_at_ms > $2")
+        .bind(Purpose::Pairing.name())
+        .bind(now.as_ms())
+        .fetch_all(&mut *tx)
+        .await?;
+    for row in &rows {
+        let hash = text(row, "hash")?;
+        if unhash(&hash).is_some_and(|bytes| proof.fits(&bytes, key)) {
+            let used = sqlx::query("DELETE FROM codes WHERE hash = $1")
+                .bind(hash)
+                .execute(&mut *tx)
+                .await?;
+            return Ok(used.rows_affected() == 1);
+        }
+    }
+    Ok(false)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,6 +231,10 @@ mod tests {
         Store::open(&folder.path().join("unpause.db"), &Clock::system())
             .await
             .unwrap()
+    }
+
+    fn key(byte: u8) -> VerifyingKey {
+        VerifyingKey::from_bytes(&[byte; 32])
     }
 
     fn device(name: &str, origin: Option<&str>) -> Device {
@@ -214,13 +251,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = open(&folder).await;
         let (code, token) = (Secret::new("code"), Secret::new("token"));
+        let proof = CodeProof::new(&code, &key(1));
         store
             .create_code(Purpose::Login, &code, at(0), at(100))
             .await
             .unwrap();
         assert!(
             !store
-                .create_device(&code, &device("jane", None), &token)
+                .create_device(&proof, &key(1), &device("jane", None))
                 .await
                 .unwrap(),
             "another purpose"
@@ -263,9 +301,9 @@ mod tests {
         let tries = (0..8).map(|n| {
             let (store, code) = (store.clone(), code.clone());
             tokio::spawn(async move {
-                let name = n.to_string();
+                let proof = CodeProof::new(&code, &key(n));
                 store
-                    .create_device(&code, &device(&name, None), &Secret::new(name.clone()))
+                    .create_device(&proof, &key(n), &device(&n.to_string(), None))
                     .await
                     .unwrap()
             })
@@ -280,35 +318,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_revoked_device_is_gone_with_its_token_and_origin() {
+    async fn a_revoked_device_is_gone_with_its_key() {
         let folder = tempfile::tempdir().unwrap();
         let store = open(&folder).await;
-        let (code, token) = (Secret::new("code"), Secret::new("token"));
+        let code = Secret::new("code");
         store
             .create_code(Purpose::Pairing, &code, at(0), at(100))
             .await
             .unwrap();
+        let stolen = CodeProof::new(&code, &key(1));
+        let mallory = device("mallory", None);
+        assert!(
+            !store
+                .create_device(&stolen, &key(2), &mallory)
+                .await
+                .unwrap(),
+            "a proof is good for the key that it was made for"
+        );
         let jane = device("jane", Some("chrome-extension://abc"));
-        assert!(store.create_device(&code, &jane, &token).await.unwrap());
-        assert_eq!(store.find_device(&token).await.unwrap(), Some(jane.clone()));
+        assert!(store.create_device(&stolen, &key(1), &jane).await.unwrap());
+        assert_eq!(
+            store.find_device(&key(1)).await.unwrap(),
+            Some(jane.clone())
+        );
         assert_eq!(
             store.list_devices().await.unwrap(),
             std::slice::from_ref(&jane)
         );
-        assert!(
-            store
-                .is_paired_origin("chrome-extension://abc")
-                .await
-                .unwrap()
-        );
         store.delete_device(&jane.id).await.unwrap();
-        assert_eq!(store.find_device(&token).await.unwrap(), None);
-        assert!(
-            !store
-                .is_paired_origin("chrome-extension://abc")
-                .await
-                .unwrap()
-        );
+        assert_eq!(store.find_device(&key(1)).await.unwrap(), None);
         assert!(matches!(
             store.delete_device(&jane.id).await,
             Err(StoreError::NotFound { .. })

@@ -16,10 +16,14 @@ use reqwest::header::{
     IF_NONE_MATCH, ORIGIN,
 };
 use reqwest::{Method, RequestBuilder, StatusCode};
+use sandbox::device::Device;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 mod adversaries;
+mod devices;
+
+use devices::Paired;
 
 const EXTENSION: &str = "chrome-extension://abcdefghijklmnopabcdefghijklmnop";
 const STRANGER: &str = "https://attacker.example";
@@ -93,24 +97,9 @@ impl Relay {
         answer.body
     }
 
-    /// Pairs an extension and answers its token.
-    async fn pair(&self) -> String {
-        self.pair_from(EXTENSION).await
-    }
-
-    /// Pairs the extension of this origin and answers its token.
-    async fn pair_from(&self, origin: &str) -> String {
-        let pairing = self.operate("/v1/pairings", json!({})).await;
-        let body = json!({ "code": pairing["code"], "name": "Jane's browser" });
-        let paired = answer(
-            self.ask(Method::POST, "/v1/devices")
-                .header(ORIGIN, origin)
-                .json(&body),
-        )
-        .await;
-        assert_eq!(paired.status, StatusCode::OK, "{}", paired.body);
-        assert_eq!(paired.headers[ACCESS_CONTROL_ALLOW_ORIGIN], origin);
-        paired.body["token"].as_str().unwrap().to_owned()
+    /// Pairs an extension.
+    async fn pair(&self) -> Paired {
+        Paired::at(self, Some(EXTENSION)).await
     }
 }
 
@@ -147,68 +136,6 @@ async fn answer(asked: RequestBuilder) -> Answer {
         headers,
         body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
     }
-}
-
-/// Row: device revoked | a request of a device after it was revoked | 401 unauthenticated | the person | the token is not known here: the device was revoked, the session is over, or the relay was started again
-#[tokio::test]
-async fn a_code_pairs_one_device_once_and_a_revoked_device_is_out() {
-    let relay = Relay::start().await;
-    let pairing = relay.operate("/v1/pairings", json!({})).await;
-    let link = pairing["link"].as_str().unwrap();
-    assert!(
-        link.starts_with("unpause://pair?relay=http%3A%2F%2F127.0.0.1%3A"),
-        "{link}"
-    );
-    let code = pairing["code"].as_str().unwrap();
-    let body = json!({ "code": code, "name": "Jane's browser" });
-    let pair = || {
-        relay
-            .ask(Method::POST, "/v1/devices")
-            .header(ORIGIN, EXTENSION)
-            .json(&body)
-    };
-    let paired = answer(pair()).await;
-    assert_eq!(paired.status, StatusCode::OK);
-    assert_eq!(paired.body["fingerprint"], pairing["fingerprint"]);
-    let key = paired.body["relay_key"].as_str().unwrap();
-    assert!(link.ends_with(&format!("&code={code}&key={key}")), "{link}");
-    answer(pair()).await.expect_problem(422, "invalid");
-
-    let token = paired.body["token"].as_str().unwrap();
-    let status = answer(relay.get("/v1/status", token).header(ORIGIN, EXTENSION)).await;
-    assert_eq!(
-        (
-            status.status,
-            status.headers[ACCESS_CONTROL_ALLOW_ORIGIN]
-                .to_str()
-                .unwrap()
-        ),
-        (StatusCode::OK, EXTENSION)
-    );
-    answer(relay.get("/v1/devices", token))
-        .await
-        .expect_problem(403, "forbidden");
-
-    let devices = answer(relay.get("/v1/devices", &relay.operator)).await.body;
-    assert_eq!(devices["devices"][0]["origin"], EXTENSION);
-    let path = format!("/v1/devices/{}", paired.body["id"].as_str().unwrap());
-    let revoked = answer(
-        relay
-            .ask(Method::DELETE, &path)
-            .bearer_auth(&relay.operator),
-    )
-    .await;
-    assert_eq!(revoked.status, StatusCode::OK);
-    answer(relay.get("/v1/status", token))
-        .await
-        .expect_problem(401, "unauthenticated");
-    answer(
-        relay
-            .ask(Method::DELETE, &path)
-            .bearer_auth(&relay.operator),
-    )
-    .await
-    .expect_problem(404, "not_found");
 }
 
 #[tokio::test]
@@ -249,10 +176,9 @@ async fn a_code_ends_after_ten_minutes_and_is_good_for_its_purpose_only() {
         .json(&json!({ "code": pairing["code"] }));
     answer(as_login).await.expect_problem(422, "invalid");
     relay.clock.advance(Duration::from_mins(10));
-    let body = json!({ "code": pairing["code"], "name": "late" });
-    let late = answer(relay.ask(Method::POST, "/v1/devices").json(&body)).await;
+    let late = devices::pair(&relay, &Device::new().unwrap(), &pairing, None).await;
     late.expect_problem(422, "invalid");
-    assert_eq!(late.body["field"], "code");
+    assert_eq!(late.body["field"], "proof");
 }
 
 /// Row: codes that are guessed | many wrong codes in a row | 429 `too_many_requests` | nobody | …
@@ -304,7 +230,7 @@ async fn a_foreign_host_reaches_nothing() {
 }
 
 #[tokio::test]
-async fn a_page_reads_and_changes_nothing_unless_its_extension_is_paired() {
+async fn a_page_reads_and_changes_nothing_and_an_extension_hears_its_answer() {
     let relay = Relay::start().await;
     let preflight = |origin: &'static str, path: &str| {
         relay
@@ -314,16 +240,7 @@ async fn a_page_reads_and_changes_nothing_unless_its_extension_is_paired() {
     };
     let allows = |answer: &Answer| answer.headers.get(ACCESS_CONTROL_ALLOW_ORIGIN).cloned();
 
-    // Before pairing even the extension may only pair.
-    assert_eq!(
-        allows(&answer(preflight(EXTENSION, "/v1/status")).await),
-        None
-    );
-    assert_eq!(
-        allows(&answer(preflight(EXTENSION, "/v1/devices")).await).unwrap(),
-        EXTENSION
-    );
-    relay.pair().await;
+    // An extension may hear what is said of it: whether it is paired, its key shows.
     let allowed = answer(preflight(EXTENSION, "/v1/status")).await;
     assert_eq!(
         (allowed.status, allows(&allowed).unwrap().to_str().unwrap()),
@@ -331,14 +248,14 @@ async fn a_page_reads_and_changes_nothing_unless_its_extension_is_paired() {
     );
     assert_eq!(
         allowed.headers["access-control-allow-headers"],
-        "authorization, content-type, if-none-match"
+        "content-digest, content-type, if-none-match, signature, signature-input"
     );
 
     for origin in [
         STRANGER,
         "null",
         "http://127.0.0.1:1",
-        "chrome-extension://another",
+        "chrome-extension://another.example",
     ] {
         assert_eq!(
             allows(&answer(preflight(origin, "/v1/status")).await),
@@ -529,8 +446,8 @@ async fn the_openapi_document_is_what_is_served() {
                 continue;
             }
             answer(ask()).await.expect_problem(401, "unauthenticated");
-            let as_device = ask().bearer_auth(&device).header(ORIGIN, EXTENSION);
-            let is_forbidden = answer(as_device).await.status == StatusCode::FORBIDDEN;
+            let as_device = ask().header(ORIGIN, EXTENSION);
+            let is_forbidden = device.answer(as_device).await.status == StatusCode::FORBIDDEN;
             let is_operators = operation["description"] == "For a session or the operator.";
             assert_eq!(is_forbidden, is_operators, "{name}");
         }
@@ -743,10 +660,13 @@ async fn after_a_restart_devices_are_known_and_the_old_operator_is_not() {
     let device = relay.pair().await;
     let old = relay.operator.clone();
     let relay = relay.restart().await;
-    assert_eq!(
-        answer(relay.get("/v1/status", &device)).await.status,
-        StatusCode::OK
-    );
+    // The challenge of before is over: it is told the next one, and signs again.
+    let status = || relay.ask(Method::GET, "/v1/status");
+    device
+        .answer(status())
+        .await
+        .expect_problem(401, "unauthenticated");
+    assert_eq!(device.answer(status()).await.status, StatusCode::OK);
     answer(relay.get("/v1/status", &old))
         .await
         .expect_problem(401, "unauthenticated");

@@ -49,12 +49,6 @@ pub const ALLOWED: &[Allowed] = &[
         reason: "the same file, until the next start replaces it",
     },
     Allowed {
-        kind: Kind::DeviceToken,
-        sort: Sort::Answer,
-        name: "POST /v1/devices ",
-        reason: "a token is told once, to the device that pairs",
-    },
-    Allowed {
         kind: Kind::PairingCode,
         sort: Sort::Answer,
         name: "POST /v1/pairings ",
@@ -144,13 +138,13 @@ mod tests {
         let place = |sort, name: &str| Place::new(sort, name, "");
         let pair = place(Sort::Output, "stdout of unpause pair");
         assert!(reason(Kind::PairingCode, &pair).is_some());
-        for kind in [Kind::AccessToken, Kind::DeviceToken, Kind::LoginCode] {
+        for kind in [Kind::AccessToken, Kind::SessionToken, Kind::LoginCode] {
             assert_eq!(reason(kind, &pair), None);
         }
         let log = place(Sort::Output, "stderr of unpause pair");
         assert_eq!(reason(Kind::PairingCode, &log), None);
         let list = place(Sort::Answer, "GET /v1/devices 200");
-        assert_eq!(reason(Kind::DeviceToken, &list), None);
+        assert_eq!(reason(Kind::PairingCode, &list), None);
     }
 
     #[test]

@@ -35,7 +35,7 @@ const SOON: Duration = Duration::from_mins(1);
 
 /// Reads all that the extension keeps, as one of its own pages can, and tries to take its key out of `IndexedDB`.
 const READ: &str = "
-    const kept = { areas: {}, keys: [], page: { ...localStorage }, tab: { ...sessionStorage } };
+    const kept = { areas: {}, keys: [], records: [], page: { ...localStorage }, tab: { ...sessionStorage } };
     for (const name of ['local', 'session', 'sync']) kept.areas[name] = await browser.storage[name].get(null);
     const answer = (request) => new Promise((resolve, reject) => {
         request.onsuccess = () => resolve(request.result);
@@ -44,7 +44,9 @@ const READ: &str = "
     for (const { name } of await indexedDB.databases()) {
         const database = await answer(indexedDB.open(name));
         for (const store of database.objectStoreNames) {
-            for (const value of await answer(database.transaction(store).objectStore(store).getAll())) {
+            for (const record of await answer(database.transaction(store).objectStore(store).getAll())) {
+                const value = record.private;
+                kept.records.push({ ...record, private: undefined });
                 const key = { store, is_key: value instanceof CryptoKey, extractable: value.extractable };
                 for (const format of ['raw', 'jwk']) {
                     key[format] = await crypto.subtle.exportKey(format, value).then(
@@ -231,8 +233,6 @@ async fn read_storage(desk: &Desk, when: &str) -> Result<Place> {
                 .all(|format| key.get(*format) == Some(&json!("InvalidAccessError")));
         ensure!(is_shut, "the extension's key can be exported: {key}");
     }
-    let token = kept.pointer("/areas/local/sealed_token");
-    ensure!(token.is_some(), "the extension has no sealed token: {kept}");
     let name = format!("storage of the extension in {}, {when}", desk.kind().name());
     Ok(Place::new(Sort::Storage, name, serde_json::to_vec(&kept)?))
 }

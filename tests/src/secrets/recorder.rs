@@ -101,7 +101,6 @@ impl Answer {
             return None;
         }
         match self.path.as_str() {
-            "/v1/devices" => Some(Kind::DeviceToken),
             "/v1/pairings" => Some(Kind::PairingCode),
             "/v1/login-links" => Some(Kind::LoginCode),
             "/v1/sessions" => Some(Kind::SessionToken),

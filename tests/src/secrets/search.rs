@@ -39,8 +39,6 @@ pub enum Kind {
     Verifier,
     /// The relay's sealing key.
     SealingKey,
-    /// The token of a paired device.
-    DeviceToken,
     /// The one-time code of a pairing, which its link bears.
     PairingCode,
     /// The one-time code of a sign-in link.

@@ -279,9 +279,7 @@ impl Scene {
     }
 
     async fn start_again(&mut self, setting: Option<(&'static str, String)>) -> Result<()> {
-        self.watched.start_again(setting).await?;
-        self.device = self.device.again()?;
-        Ok(())
+        self.watched.start_again(setting).await
     }
 
     /// The code is exchanged too late: the provider has ended everything of Jane's, and repeats what it refuses.

@@ -1,24 +1,40 @@
 //! A caller of the relay's API, as the extension or the command line is one. It knows the wire from
 //! `protocol` and nothing of the relay.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use http::Method;
+use http::{Method, StatusCode};
 use protocol::problem::{Code, Problem};
 use protocol::request::{Request, encode};
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN};
+use sandbox::device::{Device, Proof, Question, Said};
 use url::Url;
 
 /// How often a patient caller asks: the relay itself waits for half a minute before it says that it cannot now.
 const PATIENT_TRIES: u32 = 6;
 
-/// A caller with a token.
+/// What a caller shows.
+#[derive(Clone, Debug)]
+enum Pass {
+    Nothing,
+    Token(String),
+    /// It signs, and takes nothing that this relay has not signed.
+    Key {
+        device: Arc<Device>,
+        relay_key: String,
+    },
+}
+
+/// A caller.
 #[derive(Clone, Debug)]
 pub struct Api {
     http: reqwest::Client,
     base: String,
-    token: Option<String>,
+    pass: Pass,
+    /// The `Origin` that it names.
+    origin: Option<String>,
     /// How often it asks where the relay says that it cannot answer now.
     tries: u32,
 }
@@ -30,9 +46,28 @@ impl Api {
         Ok(Self {
             http,
             base: base.to_owned(),
-            token,
+            pass: token.map_or(Pass::Nothing, Pass::Token),
+            origin: None,
             tries: 1,
         })
+    }
+
+    /// A device that signs, for the relay of this key.
+    pub fn of_device(base: &str, device: Arc<Device>, relay_key: String) -> Result<Self> {
+        let pass = Pass::Key { device, relay_key };
+        Ok(Self {
+            pass,
+            ..Self::new(base, None)?
+        })
+    }
+
+    /// The same caller, in a browser at this origin.
+    #[must_use]
+    pub fn at(self, origin: Option<&str>) -> Self {
+        Self {
+            origin: origin.map(str::to_owned),
+            ..self
+        }
     }
 
     /// The same caller, who waits this long for an answer, and asks again where the relay cannot answer now.
@@ -78,23 +113,21 @@ impl Api {
                 .map(|(name, value)| (name, plain(value)));
             url.query_pairs_mut().extend_pairs(pairs);
         }
-        let mut call = self.http.request(R::METHOD, url);
-        if let Some(token) = &self.token {
-            call = call.bearer_auth(token);
-        }
-        call = match (csv, R::METHOD) {
-            (Some(csv), _) => call
-                .header(CONTENT_TYPE, HeaderValue::from_static("text/csv"))
-                .body(csv),
-            (None, Method::POST) => call.json(&encoded.fields),
-            (None, _) => call,
+        let (kind, body) = match (csv, R::METHOD) {
+            (Some(csv), _) => (Some("text/csv"), csv),
+            (None, Method::POST) => (
+                Some("application/json"),
+                serde_json::to_vec(&encoded.fields)?,
+            ),
+            (None, _) => (None, Vec::new()),
         };
-        let answer = call
-            .send()
-            .await
-            .with_context(|| format!("{} was not answered", R::NAME))?;
-        let status = answer.status();
-        let body = answer.bytes().await?;
+        let mut said = self.ask_once(R::METHOD, &url, kind, &body).await;
+        if matches!(&self.pass, Pass::Key { .. }) && matches!(&said, Ok((401, _))) {
+            // Too much time has passed, or the relay was started again.
+            said = self.ask_once(R::METHOD, &url, kind, &body).await;
+        }
+        let (status, body) = said.with_context(|| format!("{} was not answered", R::NAME))?;
+        let status = StatusCode::from_u16(status)?;
         if status.is_success() {
             return serde_json::from_slice(&body)
                 .with_context(|| format!("{} was answered strangely", R::NAME));
@@ -108,6 +141,102 @@ impl Api {
             ),
         }
     }
+}
+
+impl Api {
+    /// The fields by which a device signs such a request, for tests that send it themselves; none of another caller.
+    pub fn sign(
+        &self,
+        method: &str,
+        url: &Url,
+        kind: Option<&str>,
+        body: &[u8],
+    ) -> Vec<(&'static str, String)> {
+        let Pass::Key { device, .. } = &self.pass else {
+            return Vec::new();
+        };
+        let proof = device.sign(&Question {
+            method,
+            path: url.path(),
+            query: url.query(),
+            content_type: kind,
+            if_none_match: None,
+            body,
+        });
+        let fields = proof.fields();
+        fields.map(|(name, value)| (name, value.to_owned())).into()
+    }
+
+    /// The status and the body of one answer.
+    async fn ask_once(
+        &self,
+        method: Method,
+        url: &Url,
+        kind: Option<&'static str>,
+        body: &[u8],
+    ) -> Result<(u16, Vec<u8>)> {
+        let mut call = self.http.request(method.clone(), url.clone());
+        if let Some(origin) = &self.origin {
+            call = call.header(ORIGIN, origin);
+        }
+        if let Some(kind) = kind {
+            call = call
+                .header(CONTENT_TYPE, HeaderValue::from_static(kind))
+                .body(body.to_vec());
+        }
+        let proof = match &self.pass {
+            Pass::Nothing => None,
+            Pass::Token(token) => {
+                call = call.bearer_auth(token);
+                None
+            }
+            Pass::Key { device, relay_key } => {
+                let question = Question {
+                    method: method.as_str(),
+                    path: url.path(),
+                    query: url.query(),
+                    content_type: kind,
+                    if_none_match: None,
+                    body,
+                };
+                let proof = device.sign(&question);
+                for (name, value) in proof.fields() {
+                    call = call.header(name, value);
+                }
+                Some((device, relay_key, proof))
+            }
+        };
+        let answer = call.send().await?;
+        let (status, fields) = (answer.status().as_u16(), answer.headers().clone());
+        let body = answer.bytes().await?;
+        if let Some((device, relay_key, proof)) = proof
+            && !is_said(device, relay_key, &proof, status, &fields, &body)
+        {
+            bail!("an answer that the relay has not signed: {status}");
+        }
+        Ok((status, body.to_vec()))
+    }
+}
+
+fn is_said(
+    device: &Device,
+    relay_key: &str,
+    proof: &Proof,
+    status: u16,
+    fields: &HeaderMap,
+    body: &[u8],
+) -> bool {
+    let field = |name: &str| fields.get(name).and_then(|value| value.to_str().ok());
+    let said = Said {
+        status,
+        content_digest: field("content-digest").unwrap_or_default(),
+        challenge: field("unpause-challenge").unwrap_or_default(),
+        etag: field("etag"),
+        signature_input: field("signature-input").unwrap_or_default(),
+        signature: field("signature").unwrap_or_default(),
+        body,
+    };
+    device.is_said(relay_key, proof, &said)
 }
 
 fn is_unavailable(error: &anyhow::Error) -> bool {

@@ -1,10 +1,12 @@
 //! A device that reconnects an inbox: everything that the extension does, without a browser.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use hpke::rand_core::UnwrapErr;
-use protocol::id::{InboxId, ReconnectId};
+use protocol::id::{DeviceId, InboxId, ReconnectId};
+use protocol::pairing::CodeProof;
 use protocol::reconnect::{Authorization, Exchange, Grant, sealing_context};
 use protocol::request::device::{CreateDevice, CreatePairing};
 use protocol::request::reconnect::{
@@ -32,38 +34,46 @@ pub struct Device {
     /// Its caller.
     pub api: Api,
     relay_key: RelayKey,
-    base: String,
-    token: String,
+    /// Its name at the relay.
+    pub id: DeviceId,
+    /// That it had the code by which it was paired.
+    pub proof: CodeProof,
 }
 
 impl Device {
     /// Pairs a device with the relay at `base`, with a code from its operator.
     pub async fn pair(base: &str, operator: &Api) -> Result<Self> {
+        Self::pair_at(base, operator, None).await
+    }
+
+    /// The same from a page or an extension of this origin.
+    pub async fn pair_at(base: &str, operator: &Api, origin: Option<&str>) -> Result<Self> {
         let pairing = operator.call(&CreatePairing {}).await?;
+        Self::pair_with(base, pairing.link.expose(), origin).await
+    }
+
+    /// Pairs a device by a link, at the address that it names.
+    pub async fn pair_by(link: &str) -> Result<Self> {
+        let base = read_link(link, "relay")?;
+        Self::pair_with(&base, link, None).await
+    }
+
+    async fn pair_with(base: &str, link: &str, origin: Option<&str>) -> Result<Self> {
+        let key = Arc::new(sandbox::device::Device::new()?);
+        let relay_key = read_link(link, "key")?;
+        let api = Api::of_device(base, Arc::clone(&key), relay_key)?.at(origin);
+        let proof = key.prove(&read_link(link, "code")?);
+        let proof: CodeProof = serde_json::from_value(proof.into())?;
         let request = CreateDevice {
-            code: pairing.code,
+            proof: proof.clone(),
             name: "scripted client".to_owned(),
         };
-        let paired = Api::new(base, None)?.call(&request).await?;
-        if paired.relay_key.fingerprint() != pairing.fingerprint {
-            bail!("the relay's key is not the one that its operator sees");
-        }
-        let token = paired.token.expose().to_owned();
-        let api = Api::new(base, Some(token.clone()))?;
+        let paired = api.call(&request).await?;
         Ok(Self {
             api,
             relay_key: paired.relay_key,
-            base: base.to_owned(),
-            token,
-        })
-    }
-
-    /// The same device after the relay was started again: its token is still good.
-    pub fn again(&self) -> Result<Self> {
-        let api = Api::new(&self.base, Some(self.token.clone()))?;
-        Ok(Self {
-            api,
-            ..self.clone()
+            id: paired.id,
+            proof,
         })
     }
 
@@ -230,4 +240,12 @@ async fn visit(
             }
         }
     }))
+}
+
+/// What a pairing link says.
+fn read_link(link: &str, name: &str) -> Result<String> {
+    let url = Url::parse(link)?;
+    let found = url.query_pairs().find(|(found, _)| found == name);
+    let (_, value) = found.with_context(|| format!("the link names no {name}"))?;
+    Ok(value.into_owned())
 }

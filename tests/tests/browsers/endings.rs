@@ -4,17 +4,16 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use protocol::request::device::{CreateDevice, DeleteDevice, ListDevices};
-use protocol::secret::Secret;
+use protocol::request::device::{DeleteDevice, ListDevices};
 use sandbox::Point;
 use sandbox::profile::GOOGLE;
 use tests::browsers::Kind;
 use tests::story::desk::{Desk, Surface};
+use tests::story::reconnecting::Device;
 use tests::story::servers::{jane, john};
 use tests::wait::wait_for;
 use tests::webdriver::seek::{find_named, wait_named, wait_words};
 use tests::webdriver::session::Window;
-use url::Url;
 
 use super::in_both;
 use super::link::make_link;
@@ -275,11 +274,7 @@ async fn relay_lost(kind: Kind) -> Result<()> {
     let output = stage.relay.command(&["pair"]).output()?;
     let text = String::from_utf8(output.stdout)?;
     let link = text.lines().next().context("no pairing link")?;
-    let url = Url::parse(link)?;
-    let code = url.query_pairs().find(|(name, _)| name == "code");
-    let code = Secret::new(code.context("the link has no code")?.1);
-    let name = "another browser".to_owned();
-    operator.call(&CreateDevice { code, name }).await?;
+    Device::pair_by(link).await?;
     session.goto(&desk.browser.page("options.html")).await?;
     let field = wait_named(session, "textbox", "Pairing link", SOON).await?;
     field.write(link).await?;

@@ -15,7 +15,7 @@ in_both!(
     other_relay
 );
 
-/// Row: another relay at the address | its key is not the one that came with the pairing link | refused in the browser | the operator | The relay's key has changed. It is not the key that this browser was paired with, so nothing was handed over. Ask whoever runs the relay. If the key was renewed on purpose, pair this browser again. [Copy the report for the operator]
+/// Row: another relay at the address | its answers are not signed by the key that came with the pairing link | refused in the browser | the operator | What answers is not your relay. It has not the key that this browser was paired with, so nothing was handed over. Ask whoever runs the relay. If the key was renewed on purpose, pair this browser again. [Copy the report for the operator]
 async fn other_relay(kind: Kind) -> Result<()> {
     let mut set = Set::of(kind);
     set.browser.dark = kind == Kind::Firefox;
@@ -31,7 +31,7 @@ async fn other_relay(kind: Kind) -> Result<()> {
     let desk = &stage.desk;
     desk.press_on_card("popup", Surface::Page, "Reconnect")
         .await?;
-    let words = "The relay's key has changed";
+    let words = "What answers is not your relay";
     desk.wait_card_words("popup", Surface::Page, words).await?;
     desk.screens.take(session, "other-key").await?;
     ensure!(
@@ -47,7 +47,7 @@ async fn other_relay(kind: Kind) -> Result<()> {
         "asked of another relay: {asked:?}"
     );
 
-    // Row: another relay at the address of a pairing link | its key is not the one that the link names | refused in the browser | the person | What answers at … has another key than the link names. Nothing was paired. Compare the fingerprints before you try again.
+    // Row: another relay at the address of a pairing link | its answers are not signed by the key that the link names | refused in the browser | the person | What answers at … has not the key that the link names. Nothing was paired, and the code was not told. Compare the fingerprints before you try again.
     session.goto(&desk.browser.page("options.html")).await?;
     desk.press_while_setting_up("button", "Unpair …").await?;
     desk.press_while_setting_up("button", "Unpair this browser")
@@ -56,7 +56,7 @@ async fn other_relay(kind: Kind) -> Result<()> {
     field.write(link).await?;
     desk.press_while_setting_up("button", "Pair this browser")
         .await?;
-    wait_words(session, "has another key than the link names", SOON).await?;
+    wait_words(session, "has not the key that the link names", SOON).await?;
     desk.screens.take(session, "other-key-pairing").await?;
     drop(stand_in);
     stage.end().await

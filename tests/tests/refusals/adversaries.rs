@@ -1,14 +1,15 @@
 //! Refusals of those who mean harm: what another extension, a page, a guess and a link that was used are told. What a
 //! hostile server is told is nothing; what the person is told of it stands with the relay's own tests.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN};
-use protocol::id::DeviceId;
-use protocol::request::device::{CreatePairing, DeleteDevice};
+use protocol::request::device::DeleteDevice;
 use reqwest::{Method, RequestBuilder};
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::http_client::http_client;
 use tests::story::api::Api;
+use tests::story::reconnecting::Device;
+use url::Url;
 
 use crate::row::{Ask, Content, How, Met, Row, Who};
 use crate::stage::Stage;
@@ -20,24 +21,24 @@ const PAGE: &str = "https://attacker.example";
 /// The last row shuts the door for a minute.
 pub(crate) static ROWS: &[Row] = &[
     Row {
-        case: "another extension with a device's token",
+        case: "another extension with a device's key",
         how: How::Scene(
-            "`GET /v1/status` with the token of a device that was paired from one extension, and the `Origin` of another",
+            "`GET /v1/status` signed by the key of a device that was paired from one extension, and the `Origin` of another",
             |stage| Box::pin(as_device(stage, "GET /v1/status", Some(OTHER))),
         ),
         code: "403 forbidden",
         place: "",
-        words: "the token is another's: expected the origin of the extension that was paired with it, found \"chrome-extension://ponmlkjihgfedcbaponmlkjihgfedcba\"; pair this browser by itself, and revoke the device if you do not know why",
+        words: "the key is another's: expected the origin of the extension that was paired with it, found \"chrome-extension://ponmlkjihgfedcbaponmlkjihgfedcba\"; pair this browser by itself, and revoke the device if you do not know why",
     },
     Row {
-        case: "change with a device's token from what is no browser",
+        case: "change with a device's key from what is no browser",
         how: How::Scene(
-            "`POST /v1/reconnects/{open}/refuse` with the token of a device that was paired from an extension, and no `Origin`",
+            "`POST /v1/reconnects/{open}/refuse` signed by the key of a device that was paired from an extension, and no `Origin`",
             |stage| Box::pin(as_device(stage, "POST /v1/reconnects/{open}/refuse", None)),
         ),
         code: "403 forbidden",
         place: "",
-        words: "the token is another's: expected the origin of the extension that was paired with it, found none; pair this browser by itself, and revoke the device if you do not know why",
+        words: "the key is another's: expected the origin of the extension that was paired with it, found none; pair this browser by itself, and revoke the device if you do not know why",
     },
     Row {
         case: "page of somebody else that changes something",
@@ -130,19 +131,23 @@ fn request(stage: &Stage, method: Method, path: &str) -> Result<RequestBuilder> 
 /// A device is paired from an extension, somebody asks with its token, and it is revoked again.
 async fn as_device(stage: &Stage, line: &str, origin: Option<&str>) -> Result<Met> {
     let operator = Api::new(&stage.relay.base(), Some(stage.operator_token()?))?;
-    let code = operator.call(&CreatePairing {}).await?.code;
-    let paired = request(stage, Method::POST, "/v1/devices")?
-        .header(ORIGIN, EXTENSION)
-        .json(&json!({ "code": code, "name": "a browser with an extension" }))
-        .send()
-        .await?;
-    ensure!(paired.status().is_success(), "it was not paired");
-    let paired: Value = paired.json().await?;
-    let text = |name: &str| paired[name].as_str().map(str::to_owned).context("a text");
-    let (id, token) = (text("id")?, text("token")?);
-    let body = "{\"why\":{\"kind\":\"cancelled\"}}".to_owned();
-    let met = ask(stage, line, &token, origin, body).await;
-    let device_id = DeviceId::new(id);
+    let device = Device::pair_at(&stage.relay.base(), &operator, Some(EXTENSION)).await?;
+    let body = "{\"why\":{\"kind\":\"cancelled\"}}";
+    let (method, path) = line.split_once(' ').context("method and path")?;
+    let url = Url::parse(&format!("{}{}", stage.relay.base(), stage.fill(path)))?;
+    let json = "application/json";
+    let mut asked = request(stage, method.parse()?, path)?
+        .header(CONTENT_TYPE, json)
+        .body(body);
+    for (name, value) in device.api.sign(method, &url, Some(json), body.as_bytes()) {
+        asked = asked.header(name, value);
+    }
+    if let Some(origin) = origin {
+        asked = asked.header(ORIGIN, origin);
+    }
+    let answer = asked.send().await?;
+    let met = Stage::read(answer.status().as_u16(), &answer.bytes().await?);
+    let device_id = device.id;
     operator.call(&DeleteDevice { device_id }).await?;
     met
 }

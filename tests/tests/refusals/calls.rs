@@ -13,7 +13,7 @@ pub(crate) static ROWS: &[Row] = &[
         }),
         code: "401 unauthenticated",
         place: "",
-        words: "expected the header Authorization: Bearer with the token of a paired device, of a session or of the operator",
+        words: "expected a request that a paired device has signed (RFC 9421), or the header Authorization: Bearer with the token of a session or of the operator",
     },
     Row {
         case: "token that nobody has",
@@ -25,7 +25,7 @@ pub(crate) static ROWS: &[Row] = &[
         }),
         code: "401 unauthenticated",
         place: "",
-        words: "the token is not known here: the device was revoked, the session is over, or the relay was started again",
+        words: "the token is not known here: the session is over, or the relay was started again",
     },
     Row {
         case: "device that asks for what is the operator's",
@@ -159,12 +159,12 @@ pub(crate) static ROWS: &[Row] = &[
         case: "pairing code used twice",
         how: How::Ask(Ask {
             line: "POST /v1/devices",
-            who: Who::Nobody,
+            who: Who::Device,
             host: None,
-            body: Content::Text("{\"code\":\"{code}\",\"name\":\"a second browser\"}"),
+            body: Content::Text("{\"proof\":\"{proof}\",\"name\":\"a second browser\"}"),
         }),
         code: "422 invalid",
-        place: "field code",
+        place: "field proof",
         words: "this code is unknown, was used, or ran out: make a new one with `unpause pair`",
     },
     Row {

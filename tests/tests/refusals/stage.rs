@@ -13,7 +13,7 @@ use protocol::provider::ProviderId;
 use protocol::request::campaign::{
     CreateCampaign, ImportLeads, ListCampaigns, StartCampaign, UnusableRows,
 };
-use protocol::request::device::{CreateDevice, CreatePairing, ListDevices};
+use protocol::request::device::ListDevices;
 use protocol::request::inbox::{CreateInbox, ListInboxes};
 use protocol::request::reconnect::{ListReceipts, StartReconnect};
 use serde_json::Value;
@@ -26,6 +26,7 @@ use tests::story::reconnecting::Device;
 use tests::story::relay::Relay;
 use tests::story::servers::{Servers, jane, john};
 use tests::story::telling::Telling;
+use url::Url;
 
 use crate::kept::count_rows;
 use crate::row::{Ask, Content, How, Met, Row, Who};
@@ -40,6 +41,8 @@ pub(crate) struct Stage {
     http: reqwest::Client,
     operator: Api,
     files: TempDir,
+    /// A device that is paired, once it is.
+    device: Option<Device>,
     /// What `{name}` stands for.
     names: BTreeMap<&'static str, String>,
 }
@@ -64,6 +67,7 @@ impl Stage {
             http: http_client(&[])?,
             operator,
             files: tempfile::tempdir()?,
+            device: None,
             names: BTreeMap::new(),
         };
         stage.pair().await?;
@@ -225,9 +229,8 @@ impl Stage {
         );
         let token = match ask.who {
             Who::Operator => Some(self.operator_token()?),
-            Who::Device => self.names.get("token").cloned(),
+            Who::Device | Who::Nobody => None,
             Who::Stranger => Some("made-up".to_owned()),
-            Who::Nobody => None,
         };
         if let Some(token) = token {
             asked = asked.header(AUTHORIZATION, format!("Bearer {token}"));
@@ -239,8 +242,15 @@ impl Stage {
             Content::Text(text) => self.fill(text),
             Content::Bytes(n) => format!("{{\"name\":\"{}\"}}", "x".repeat(n)),
         };
-        if !body.is_empty() {
-            asked = asked.header(CONTENT_TYPE, "application/json").body(body);
+        let kind = (!body.is_empty()).then_some("application/json");
+        if let (Who::Device, Some(device)) = (&ask.who, &self.device) {
+            let url = Url::parse(&format!("{}{}", self.relay.base(), self.fill(path)))?;
+            for (name, value) in device.api.sign(method, &url, kind, body.as_bytes()) {
+                asked = asked.header(name, value);
+            }
+        }
+        if let Some(kind) = kind {
+            asked = asked.header(CONTENT_TYPE, kind).body(body);
         }
         let answer = asked.send().await?;
         Self::read(answer.status().as_u16(), &answer.bytes().await?)
@@ -267,12 +277,11 @@ impl Stage {
     }
 
     async fn pair(&mut self) -> Result<()> {
-        let code = self.operator.call(&CreatePairing {}).await?.code;
-        self.names.insert("code", code.expose().to_owned());
-        let name = "a browser".to_owned();
-        let anyone = Api::new(&self.relay.base(), None)?;
-        let paired = anyone.call(&CreateDevice { code, name }).await?;
-        self.names.insert("token", paired.token.expose().to_owned());
+        let device = Device::pair(&self.relay.base(), &self.operator).await?;
+        let proof = serde_json::to_value(&device.proof)?;
+        let proof = proof.as_str().context("a proof is a text")?;
+        self.names.insert("proof", proof.to_owned());
+        self.device = Some(device);
         Ok(())
     }
 

@@ -400,8 +400,8 @@ impl<'a> Place<'a> {
                 Some(words.clone()),
             ),
             Stopped::OtherKey => (
-                "The relay's key has changed".to_owned(),
-                "It is not the key that this browser was paired with, so nothing was handed over. Ask whoever runs the relay. If the key was renewed on purpose, pair this browser again.".to_owned(),
+                "What answers is not your relay".to_owned(),
+                "It has not the key that this browser was paired with, so nothing was handed over. Ask whoever runs the relay. If the key was renewed on purpose, pair this browser again.".to_owned(),
                 Remedy::TellOperator.button().map(str::to_owned),
                 Remedy::TellOperator,
                 None,

@@ -14,6 +14,7 @@ fn snapshot() -> Snapshot {
             url: "https://relay.example".to_owned(),
             fingerprint: "ää 12".to_owned(),
             last_at: Some(at),
+            is_other: true,
         },
         cards: vec![Card {
             inbox: InboxId::new("inb_1"),

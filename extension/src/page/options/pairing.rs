@@ -6,7 +6,7 @@ use web::when;
 use web_sys::HtmlInputElement;
 use yew::{Callback, Html, Properties, SubmitEvent, component, html, use_node_ref, use_state_eq};
 
-use super::super::host;
+use super::super::{OTHER, host};
 use crate::message::{Ask, Relay};
 
 /// The relay and what can be done about it.
@@ -47,13 +47,14 @@ pub(super) fn Pairing(props: &Props) -> Html {
             url,
             fingerprint,
             last_at,
+            is_other,
         } => {
             let look = props.on_ask.reform(|_| Ask::Look);
             html! {
                 <>
                     <div class="notice" role="status">
                         <p>
-                            <b>{ format!("{} does not answer.", host(url)) }</b>
+                            <b>{ host(url) }{ if *is_other { OTHER } else { " does not answer." } }</b>
                             if let Some(at) = last_at {
                                 { " It did " }{ when::element(*at, when::past(*at, props.now)) }{ "." }
                             }

@@ -4,129 +4,38 @@
 use std::time::Duration;
 
 use reqwest::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HOST, ORIGIN};
-use reqwest::{Method, RequestBuilder, StatusCode};
-use serde_json::json;
+use reqwest::{Method, StatusCode};
+use sandbox::device::Device;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{EXTENSION, Relay, STRANGER, answer};
+use super::{Answer, EXTENSION, Relay, STRANGER, answer, devices};
 use crate::app::SOON;
-
-/// Another extension in the same browser, and the same extension in another profile of Firefox.
-const OTHERS: [&str; 2] = [
-    "chrome-extension://ponmlkjihgfedcbaponmlkjihgfedcba",
-    "moz-extension://0a1b2c3d-0000-4000-8000-000000000000",
-];
-
-/// What a device may read and change, without anything that must exist.
-fn requests(relay: &Relay, token: &str) -> [RequestBuilder; 2] {
-    [
-        relay.get("/v1/status", token),
-        relay.post(
-            "/v1/reconnects/rec_x/refuse",
-            token,
-            &json!({ "why": { "kind": "cancelled" } }),
-        ),
-    ]
-}
-
-#[tokio::test]
-async fn a_devices_token_is_good_only_where_it_was_paired() {
-    let relay = Relay::start().await;
-    let token = relay.pair().await;
-    // The others are paired too, so that it is the token that is refused and not the origin.
-    for other in OTHERS {
-        relay.pair_from(other).await;
-    }
-    let own_page = format!("http://{}", relay.running.address());
-    for origin in OTHERS.into_iter().chain([own_page.as_str()]) {
-        for asked in requests(&relay, &token) {
-            let refused = answer(asked.header(ORIGIN, origin)).await;
-            refused.expect_problem(403, "forbidden");
-            let detail = refused.body["detail"].as_str().unwrap();
-            assert!(detail.contains(&format!("found {origin:?}")), "{detail}");
-            assert!(!detail.contains(EXTENSION), "{detail}");
-        }
-    }
-    for origin in [STRANGER, "null", ""] {
-        for asked in requests(&relay, &token) {
-            let refused = answer(asked.header(ORIGIN, origin)).await;
-            refused.expect_problem(403, "forbidden");
-            assert_eq!(refused.headers.get(ACCESS_CONTROL_ALLOW_ORIGIN), None);
-        }
-    }
-    // Its own extension: there is no such reconnect, and that is all that is wrong.
-    let [read, change] = requests(&relay, &token);
-    assert_eq!(
-        answer(read.header(ORIGIN, EXTENSION)).await.status,
-        StatusCode::OK
-    );
-    answer(change.header(ORIGIN, EXTENSION))
-        .await
-        .expect_problem(404, "not_found");
-    // A browser leaves the origin out where an extension reads what it was allowed to, and never where it changes.
-    let [read, change] = requests(&relay, &token);
-    assert_eq!(answer(read).await.status, StatusCode::OK);
-    let unnamed = answer(change).await;
-    unnamed.expect_problem(403, "forbidden");
-    assert!(
-        unnamed.body["detail"]
-            .as_str()
-            .unwrap()
-            .contains("found none")
-    );
-}
-
-#[tokio::test]
-async fn what_is_no_browser_is_bound_to_no_origin_and_the_operator_to_none() {
-    let relay = Relay::start().await;
-    let pairing = relay.operate("/v1/pairings", json!({})).await;
-    let body = json!({ "code": pairing["code"], "name": "a script" });
-    let paired = answer(relay.ask(Method::POST, "/v1/devices").json(&body)).await;
-    let token = paired.body["token"].as_str().unwrap();
-    let [read, change] = requests(&relay, token);
-    assert_eq!(answer(read).await.status, StatusCode::OK);
-    answer(change).await.expect_problem(404, "not_found");
-    let devices = answer(relay.get("/v1/devices", &relay.operator)).await.body;
-    assert_eq!(devices["devices"][0].get("origin"), None);
-}
-
-#[tokio::test]
-async fn an_extension_that_is_not_paired_reaches_nothing_with_a_token_that_leaked() {
-    let relay = Relay::start().await;
-    let token = relay.pair().await;
-    for origin in OTHERS {
-        for asked in requests(&relay, &token) {
-            let refused = answer(asked.header(ORIGIN, origin)).await;
-            refused.expect_problem(403, "forbidden");
-            assert_eq!(refused.headers.get(ACCESS_CONTROL_ALLOW_ORIGIN), None);
-        }
-    }
-}
 
 #[tokio::test]
 async fn guessing_pairing_codes_is_slowed_down_and_a_page_cannot_shut_the_door() {
     let relay = Relay::start().await;
     let pairing = relay.operate("/v1/pairings", json!({})).await;
-    let pair = |code: &str, origin: &str| {
-        let body = json!({ "code": code, "name": "x" });
-        let asked = relay.ask(Method::POST, "/v1/devices").json(&body);
-        answer(asked.header(ORIGIN, origin))
+    let guess = json!({ "code": "guess", "link": pairing["link"] });
+    let device = Device::new().unwrap();
+    let pair = |made: &Value, origin: &'static str| {
+        let (made, relay, device) = (made.clone(), &relay, &device);
+        async move { devices::pair(relay, device, &made, Some(origin)).await }
     };
     // A page of somebody else is refused before it is counted, or it could keep a person out.
     for _ in 0..20 {
-        pair("guess", STRANGER)
+        pair(&guess, STRANGER)
             .await
             .expect_problem(403, "forbidden");
     }
     for _ in 0..10 {
-        pair("guess", EXTENSION)
+        pair(&guess, EXTENSION)
             .await
             .expect_problem(422, "invalid");
     }
-    let code = pairing["code"].as_str().unwrap();
-    let waits = pair(code, EXTENSION).await;
+    let waits = pair(&pairing, EXTENSION).await;
     waits.expect_problem(429, "too_many_requests");
     assert_eq!(
         waits.body["detail"],
@@ -134,45 +43,35 @@ async fn guessing_pairing_codes_is_slowed_down_and_a_page_cannot_shut_the_door()
     );
     // The right code was not used up by a request that was not looked at.
     relay.clock.advance(Duration::from_mins(1));
-    assert_eq!(pair(code, EXTENSION).await.status, StatusCode::OK);
+    assert_eq!(pair(&pairing, EXTENSION).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
 async fn of_codes_that_come_twice_at_once_one_is_used() {
     let relay = Relay::start().await;
-    for (make, path, name) in [
-        ("/v1/pairings", "/v1/devices", Some("x")),
-        ("/v1/login-links", "/v1/sessions", None),
-    ] {
-        let made = relay.operate(make, json!({})).await;
-        let code = match made["code"].as_str() {
-            Some(code) => code,
-            None => {
-                made["url"]
-                    .as_str()
-                    .unwrap()
-                    .split_once("#code=")
-                    .unwrap()
-                    .1
-            }
-        };
-        let mut body = json!({ "code": code });
-        if let Some(name) = name {
-            body["name"] = json!(name);
-        }
-        let ask = || answer(relay.ask(Method::POST, path).json(&body));
-        let answers = tokio::join!(ask(), ask(), ask(), ask());
+    let statuses = |answers: (Answer, Answer, Answer, Answer)| {
         let mut statuses =
             [answers.0, answers.1, answers.2, answers.3].map(|answer| answer.status.as_u16());
         statuses.sort_unstable();
-        assert_eq!(statuses, [200, 422, 422, 422], "{path}");
-    }
+        statuses
+    };
+    let made = relay.operate("/v1/login-links", json!({})).await;
+    let url = made["url"].as_str().unwrap();
+    let body = json!({ "code": url.split_once("#code=").unwrap().1 });
+    let ask = || answer(relay.ask(Method::POST, "/v1/sessions").json(&body));
+    let answers = tokio::join!(ask(), ask(), ask(), ask());
+    assert_eq!(statuses(answers), [200, 422, 422, 422]);
+
+    let made = relay.operate("/v1/pairings", json!({})).await;
+    let device = Device::new().unwrap();
+    let ask = || devices::pair(&relay, &device, &made, None);
+    let answers = tokio::join!(ask(), ask(), ask(), ask());
+    assert_eq!(statuses(answers), [200, 422, 422, 422]);
 }
 
 #[tokio::test]
 async fn a_name_that_points_here_reaches_nothing_even_with_a_token() {
     let relay = Relay::start().await;
-    let device = relay.pair().await;
     let port = relay.running.address().port();
     for host in [
         "attacker.example".to_owned(),
@@ -184,8 +83,11 @@ async fn a_name_that_points_here_reaches_nothing_even_with_a_token() {
     ] {
         // To itself such a page is of the same origin: no preflight, and no Origin where it reads.
         for origin in [None, Some(format!("http://{host}"))] {
-            for token in [&relay.operator, &device] {
-                for mut asked in requests(&relay, token) {
+            for token in [&relay.operator] {
+                for mut asked in [
+                    relay.get("/v1/status", token),
+                    relay.post("/v1/pairings", token, &json!({})),
+                ] {
                     asked = asked.header(HOST, &host);
                     if let Some(origin) = &origin {
                         asked = asked.header(ORIGIN, origin);

@@ -1,0 +1,293 @@
+//! Whose requests they are, and that our answers are ours: a device signs what it asks by the key that it showed at
+//! pairing, over a challenge that is good for some minutes and a text that is good once; every answer to a signed request
+//! is signed, refusals included. What is covered is in [`protocol::signed`].
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request as HttpRequest, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use ed25519_dalek::{Signature, VerifyingKey as DalekKey};
+use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use protocol::problem::{Code, Problem};
+use protocol::signed::{
+    self, Answered, Asked, CHALLENGE, CONTENT_DIGEST, Presented, SIGNATURE, SIGNATURE_BYTES,
+    SIGNATURE_INPUT, VerifyingKey,
+};
+use tokio::time::Instant;
+
+use super::Api;
+use crate::secret::random_text;
+
+/// How long a challenge is given out; it is taken for as long again.
+const CHALLENGE_FOR: Duration = Duration::from_mins(5);
+/// The most nonces that are remembered of one challenge; after as many there is a new one.
+const NONCES_AT_MOST: usize = 50_000;
+
+/// The challenges that are good now, and what was used of each.
+#[derive(Debug)]
+pub(super) struct Challenges(Mutex<Periods>);
+
+#[derive(Debug)]
+struct Periods {
+    current: Period,
+    before: Option<Period>,
+}
+
+#[derive(Debug)]
+struct Period {
+    challenge: String,
+    begun: Instant,
+    used: HashSet<String>,
+}
+
+impl Period {
+    fn begin() -> Self {
+        Self {
+            challenge: random_text(),
+            begun: Instant::now(),
+            used: HashSet::new(),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.begun.elapsed() >= CHALLENGE_FOR || self.used.len() >= NONCES_AT_MOST
+    }
+}
+
+impl Periods {
+    fn turn(&mut self) {
+        if self.current.is_over() {
+            let over = std::mem::replace(&mut self.current, Period::begin());
+            self.before = Some(over);
+        }
+        let is_old = |period: &Period| period.begun.elapsed() >= 2 * CHALLENGE_FOR;
+        if self.before.as_ref().is_some_and(is_old) {
+            self.before = None;
+        }
+    }
+}
+
+impl Default for Challenges {
+    fn default() -> Self {
+        Self(Mutex::new(Periods {
+            current: Period::begin(),
+            before: None,
+        }))
+    }
+}
+
+/// Why a nonce is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Untaken {
+    /// Its challenge is none of now.
+    Stale,
+    /// It was used.
+    Used,
+}
+
+impl Challenges {
+    /// The one to use next.
+    fn current(&self) -> String {
+        let mut periods = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        periods.turn();
+        periods.current.challenge.clone()
+    }
+
+    /// Uses a nonce up.
+    fn take(&self, nonce: &str) -> Result<(), Untaken> {
+        let challenge = signed::find_challenge(nonce).ok_or(Untaken::Stale)?;
+        let mut periods = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        periods.turn();
+        let Periods { current, before } = &mut *periods;
+        let period = std::iter::once(current)
+            .chain(before)
+            .find(|period| period.challenge == challenge)
+            .ok_or(Untaken::Stale)?;
+        if period.used.insert(nonce.to_owned()) {
+            Ok(())
+        } else {
+            Err(Untaken::Used)
+        }
+    }
+}
+
+/// A request whose signature is good. Whose key it is, and whether it comes for the first time, is still to be asked.
+#[derive(Debug)]
+pub(super) struct Signed {
+    presented: Presented,
+    content_digest: String,
+}
+
+impl Signed {
+    /// The key that signed.
+    pub(super) fn key(&self) -> &VerifyingKey {
+        &self.presented.key
+    }
+
+    /// That it is not sent again by whoever has heard it. For a key that is known: others could fill the memory.
+    pub(super) fn take_nonce(&self, challenges: &Challenges) -> Result<(), Problem> {
+        let refuse = |detail| Err(Problem::new(Code::Unauthenticated, detail));
+        match challenges.take(&self.presented.nonce) {
+            Ok(()) => Ok(()),
+            Err(Untaken::Stale) => refuse(
+                "the nonce must begin with the challenge of an answer of the last minutes: sign again with the one \
+                 of this answer",
+            ),
+            Err(Untaken::Used) => refuse("this request was sent before: its nonce is used"),
+        }
+    }
+
+    /// That the body is the one that was signed.
+    pub(super) fn check_body(&self, body: &[u8]) -> Result<(), Problem> {
+        if signed::digest(body) == self.content_digest {
+            return Ok(());
+        }
+        let detail = "the body is not the one that was signed: its SHA-256 is not that of Content-Digest";
+        Err(Problem::new(Code::Unauthenticated, detail))
+    }
+}
+
+/// The signature of a request; `None` where it has none.
+pub(super) fn verify(request: &Parts) -> Result<Option<Signed>, Problem> {
+    let refuse = |detail: String| Problem::new(Code::Unauthenticated, detail);
+    let Some(input) = find(&request.headers, SIGNATURE_INPUT) else {
+        return Ok(None);
+    };
+    let signature = find(&request.headers, SIGNATURE).unwrap_or_default();
+    let content_digest = find(&request.headers, CONTENT_DIGEST).unwrap_or_default();
+    let content_type = find(&request.headers, CONTENT_TYPE.as_str());
+    let if_none_match = find(&request.headers, IF_NONE_MATCH.as_str());
+    let asked = Asked {
+        method: request.method.as_str(),
+        path: request.uri.path(),
+        query: request.uri.query(),
+        content_digest: &content_digest,
+        content_type: content_type.as_deref(),
+        if_none_match: if_none_match.as_deref(),
+    };
+    let presented = signed::read_request(&asked, &input, &signature)
+        .map_err(|error| refuse(error.to_string()))?;
+    let is_good = DalekKey::from_bytes(&presented.key.to_bytes()).is_ok_and(|key| {
+        let signature = Signature::from_bytes(&presented.signature);
+        key.verify_strict(presented.base.as_bytes(), &signature)
+            .is_ok()
+    });
+    if !is_good {
+        return Err(refuse(
+            "the signature is not that of its key over this request".to_owned(),
+        ));
+    }
+    Ok(Some(Signed {
+        presented,
+        content_digest,
+    }))
+}
+
+/// Signs the answer to a signed request, whatever the answer is.
+pub(super) async fn sign(
+    State(api): State<Arc<Api>>,
+    request: HttpRequest,
+    next: Next,
+) -> Response {
+    let asked = find(request.headers(), SIGNATURE)
+        .and_then(|signature| signed::read_request_signature(&signature));
+    let response = next.run(request).await;
+    match asked {
+        Some(asked) => sign_answer(&api, response, &asked).await,
+        None => response,
+    }
+}
+
+async fn sign_answer(api: &Api, response: Response, asked: &[u8; SIGNATURE_BYTES]) -> Response {
+    let (mut parts, body) = response.into_parts();
+    // Answers of ours are whole in memory already.
+    let body = match to_bytes(body, usize::MAX).await {
+        Ok(body) => body,
+        Err(error) => {
+            tracing::error!(%error, "an answer could not be read to be signed");
+            parts.status = StatusCode::INTERNAL_SERVER_ERROR;
+            bytes::Bytes::new()
+        }
+    };
+    let (content_digest, challenge) = (signed::digest(&body), api.challenges.current());
+    let etag = find(&parts.headers, ETAG.as_str());
+    let answered = Answered {
+        status: parts.status.as_u16(),
+        content_digest: &content_digest,
+        challenge: &challenge,
+        etag: etag.as_deref(),
+        request: asked,
+    };
+    let keys = &api.app.keys;
+    let created = api.app.clock.now().as_ms().div_euclid(1_000);
+    let unsigned = signed::prepare_answer(&answered, &keys.verifying(), created);
+    let (input, signature) = unsigned.sign(&keys.sign(&unsigned.base));
+    for (name, value) in [
+        (CONTENT_DIGEST, content_digest),
+        (CHALLENGE, challenge),
+        (SIGNATURE_INPUT, input),
+        (SIGNATURE, signature),
+    ] {
+        // All of them are visible ASCII.
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            parts.headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    Response::from_parts(parts, Body::from(body))
+}
+
+/// The values of a field as one (RFC 9110 §5.3).
+fn find(headers: &HeaderMap, name: &str) -> Option<String> {
+    let values: Vec<&str> = headers
+        .get_all(name)
+        .iter()
+        .map(|value| value.to_str().unwrap_or_default().trim())
+        .collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_nonce_is_good_once_and_for_some_minutes() {
+        let challenges = Challenges::default();
+        let first = challenges.current();
+        let nonce = |challenge: &str, n: u32| signed::join_nonce(challenge, &n.to_string());
+        assert_eq!(challenges.take(&nonce(&first, 1)), Ok(()));
+        assert_eq!(challenges.take(&nonce(&first, 1)), Err(Untaken::Used));
+        assert_eq!(challenges.take(&nonce(&first, 2)), Ok(()));
+        for stale in ["", ".1", "abc.1", &first] {
+            assert_eq!(challenges.take(stale), Err(Untaken::Stale), "{stale}");
+        }
+        tokio::time::advance(CHALLENGE_FOR).await;
+        let second = challenges.current();
+        assert_ne!(first, second);
+        assert_eq!(challenges.take(&nonce(&first, 3)), Ok(()), "on its way");
+        assert_eq!(challenges.take(&nonce(&first, 1)), Err(Untaken::Used));
+        tokio::time::advance(CHALLENGE_FOR).await;
+        assert_eq!(challenges.take(&nonce(&first, 1)), Err(Untaken::Stale));
+        assert_eq!(challenges.take(&nonce(&second, 1)), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_remembered_is_bounded_and_never_forgotten_too_early() {
+        let challenges = Challenges::default();
+        let first = challenges.current();
+        for n in 0..NONCES_AT_MOST {
+            let nonce = signed::join_nonce(&first, &n.to_string());
+            assert_eq!(challenges.take(&nonce), Ok(()));
+        }
+        let second = challenges.current();
+        assert_ne!(first, second, "a new challenge once so many are used");
+        let nonce = signed::join_nonce(&first, "0");
+        assert_eq!(challenges.take(&nonce), Err(Untaken::Used));
+    }
+}
