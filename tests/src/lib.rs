@@ -16,6 +16,7 @@ pub mod dovecot;
 pub mod faults;
 mod free_port;
 pub mod http_client;
+pub mod impostor;
 pub mod lines;
 pub mod lists;
 pub mod oauth_client;

@@ -9,6 +9,8 @@ mod accessibility;
 mod endings;
 #[path = "browsers/hostile.rs"]
 mod hostile;
+#[path = "browsers/impostor.rs"]
+mod impostor;
 #[path = "browsers/link.rs"]
 mod link;
 #[path = "browsers/manifest.rs"]

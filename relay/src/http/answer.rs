@@ -46,6 +46,9 @@ async fn run<R: Serve>(
 ) -> Result<Response, ServeError> {
     let signed = signatures::verify(parts)?;
     let who = admit(api, R::CALLER, parts, signed.as_ref()).await?;
+    if let (Who::Anyone, Some(signed)) = (&who, &signed) {
+        signed.check_challenge(&api.challenges)?;
+    }
     let carried = body::read(parts, body, R::BODY).await?;
     if let Some(signed) = &signed {
         signed.check_body(&carried.raw)?;

@@ -29,6 +29,10 @@ const CHALLENGE_FOR: Duration = Duration::from_mins(5);
 /// The most nonces that are remembered of one challenge; after as many there is a new one.
 const NONCES_AT_MOST: usize = 50_000;
 
+/// What is said of a nonce whose challenge is none of now.
+const STALE: &str = "the nonce must begin with the challenge of an answer of the last minutes: sign again with the one of \
+    this answer";
+
 /// The challenges that are good now, and what was used of each.
 #[derive(Debug)]
 pub(super) struct Challenges(Mutex<Periods>);
@@ -61,6 +65,15 @@ impl Period {
 }
 
 impl Periods {
+    /// The one whose challenge a nonce begins with.
+    fn find(&mut self, nonce: &str) -> Option<&mut Period> {
+        self.turn();
+        let challenge = signed::find_challenge(nonce)?;
+        std::iter::once(&mut self.current)
+            .chain(&mut self.before)
+            .find(|period| period.challenge == challenge)
+    }
+
     fn turn(&mut self) {
         if self.current.is_over() {
             let over = std::mem::replace(&mut self.current, Period::begin());
@@ -99,16 +112,16 @@ impl Challenges {
         periods.current.challenge.clone()
     }
 
+    /// Whether a nonce begins with a challenge of now.
+    fn is_of_now(&self, nonce: &str) -> bool {
+        let mut periods = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        periods.find(nonce).is_some()
+    }
+
     /// Uses a nonce up.
     fn take(&self, nonce: &str) -> Result<(), Untaken> {
-        let challenge = signed::find_challenge(nonce).ok_or(Untaken::Stale)?;
         let mut periods = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        periods.turn();
-        let Periods { current, before } = &mut *periods;
-        let period = std::iter::once(current)
-            .chain(before)
-            .find(|period| period.challenge == challenge)
-            .ok_or(Untaken::Stale)?;
+        let period = periods.find(nonce).ok_or(Untaken::Stale)?;
         if period.used.insert(nonce.to_owned()) {
             Ok(())
         } else {
@@ -132,15 +145,22 @@ impl Signed {
 
     /// That it is not sent again by whoever has heard it. For a key that is known: others could fill the memory.
     pub(super) fn take_nonce(&self, challenges: &Challenges) -> Result<(), Problem> {
-        let refuse = |detail| Err(Problem::new(Code::Unauthenticated, detail));
         match challenges.take(&self.presented.nonce) {
             Ok(()) => Ok(()),
-            Err(Untaken::Stale) => refuse(
-                "the nonce must begin with the challenge of an answer of the last minutes: sign again with the one \
-                 of this answer",
-            ),
-            Err(Untaken::Used) => refuse("this request was sent before: its nonce is used"),
+            Err(Untaken::Stale) => Err(Problem::new(Code::Unauthenticated, STALE)),
+            Err(Untaken::Used) => {
+                let detail = "this request was sent before: its nonce is used";
+                Err(Problem::new(Code::Unauthenticated, detail))
+            }
         }
+    }
+
+    /// That it was made in the last minutes: for a key that is not known yet, with what works only once.
+    pub(super) fn check_challenge(&self, challenges: &Challenges) -> Result<(), Problem> {
+        if challenges.is_of_now(&self.presented.nonce) {
+            return Ok(());
+        }
+        Err(Problem::new(Code::Unauthenticated, STALE))
     }
 
     /// That the body is the one that was signed.
