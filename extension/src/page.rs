@@ -74,8 +74,9 @@ fn silence() -> Html {
     }
 }
 
-/// What follows the name of a relay in whose place something else answers.
-const OTHER: &str = " is answered by something that is not your relay. It was told nothing.";
+/// That something else answers where the relay should.
+const OTHER: &str =
+    "Your relay does not answer; something else does in its place, and was told nothing.";
 
 /// A relay's address as people say it, without the scheme.
 fn host(url: &str) -> &str {

@@ -161,10 +161,7 @@ pub async fn read() -> Result<Option<(DeviceKey, String)>, VaultError> {
 /// Forgets the key and the relay.
 pub async fn forget() -> Result<(), VaultError> {
     let store = open_store(IdbTransactionMode::Readwrite).await?;
-    let (gone, before) = (
-        store.delete(&RECORD.into())?,
-        store.delete(&BEFORE.into())?,
-    );
+    let (gone, before) = (store.delete(&RECORD.into())?, store.delete(&BEFORE.into())?);
     answer(&gone).await?;
     answer(&before).await?;
     Ok(())

@@ -49,9 +49,9 @@ mod suppression;
 
 use endpoints::Endpoints;
 use guesses::Guesses;
-use signatures::Challenges;
 pub use hosted::callback_address;
 pub use problem::ServeError;
+use signatures::Challenges;
 
 /// How long requests under way may go on after the relay was told to stop.
 const FINISH_WITHIN: Duration = Duration::from_secs(10);

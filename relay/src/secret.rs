@@ -10,12 +10,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
+use ed25519_dalek::{Signer as _, SigningKey};
 use protocol::sealed::OpeningKey;
 use protocol::secret::Secret;
+use protocol::signed::{SIGNATURE_BYTES, VerifyingKey};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use ed25519_dalek::{Signer as _, SigningKey};
-use protocol::signed::{SIGNATURE_BYTES, VerifyingKey};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 

@@ -1,6 +1,7 @@
 //! A device of a relay, as a program plays one: its key, what it signs, and how it judges what comes back. Written from
 //! RFC 9421 and RFC 9530 alone, so that relay and extension are held to the standards and not to one another.
 
+use std::fmt::Write as _;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
@@ -122,10 +123,7 @@ impl Device {
         let mut covered = vec![
             ("@method", question.method.to_owned()),
             ("@path", question.path.to_owned()),
-            (
-                "@query",
-                format!("?{}", question.query.unwrap_or_default()),
-            ),
+            ("@query", format!("?{}", question.query.unwrap_or_default())),
             ("content-digest", content_digest.clone()),
         ];
         for (name, value) in [
@@ -134,7 +132,10 @@ impl Device {
         ] {
             covered.extend(value.map(|value| (name, value.to_owned())));
         }
-        let names: Vec<String> = covered.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+        let names: Vec<String> = covered
+            .iter()
+            .map(|(name, _)| format!("\"{name}\""))
+            .collect();
         let parameters = format!(
             "({});created=1800000000;nonce=\"{nonce}\";keyid=\"{}\";alg=\"ed25519\";tag=\"unpause-device\"",
             names.join(" "),
@@ -158,7 +159,10 @@ impl Device {
     pub fn is_said(&self, relay_key: &str, proof: &Proof, said: &Said<'_>) -> bool {
         let is_its = judge(relay_key, proof, said).is_some();
         if is_its {
-            let mut challenge = self.challenge.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut challenge = self
+                .challenge
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             said.challenge.clone_into(&mut challenge);
         }
         is_its
@@ -185,7 +189,10 @@ fn judge(relay_key: &str, proof: &Proof, said: &Said<'_>) -> Option<()> {
     );
     let rest = parameters.strip_prefix(covered.as_str())?;
     let its = format!(";keyid=\"{relay_key}\";alg=\"ed25519\";tag=\"unpause-relay\"");
-    rest.strip_prefix(";created=")?.strip_suffix(its.as_str())?.parse::<u64>().ok()?;
+    rest.strip_prefix(";created=")?
+        .strip_suffix(its.as_str())?
+        .parse::<u64>()
+        .ok()?;
     if said.content_digest != digest(said.body) {
         return None;
     }
@@ -194,12 +201,13 @@ fn judge(relay_key: &str, proof: &Proof, said: &Said<'_>) -> Option<()> {
         said.status, said.content_digest, said.challenge
     );
     if let Some(etag) = said.etag {
-        base.push_str(&format!("\"etag\": {etag}\n"));
+        let _ = writeln!(base, "\"etag\": {etag}");
     }
     let asked = proof.signature.strip_prefix("device=")?;
-    base.push_str(&format!(
+    let _ = write!(
+        base,
         "\"signature\";req;key=\"device\": {asked}\n\"@signature-params\": {parameters}"
-    ));
+    );
     let key = URL_SAFE_NO_PAD.decode(relay_key).ok()?.try_into().ok()?;
     let signature = said.signature.strip_prefix("relay=:")?.strip_suffix(':')?;
     let signature = STANDARD.decode(signature).ok()?.try_into().ok()?;

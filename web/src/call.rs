@@ -307,10 +307,7 @@ mod tests {
             device_id: DeviceId::new("dev_1"),
         };
         let url = "https://relay.example/v1/devices/dev_1";
-        assert_eq!(
-            write(BASE, &delete).unwrap(),
-            question("DELETE", url, None)
-        );
+        assert_eq!(write(BASE, &delete).unwrap(), question("DELETE", url, None));
         let session = CreateSession {
             code: Secret::new("c0de"),
         };

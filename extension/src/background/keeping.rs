@@ -119,17 +119,15 @@ fn parse<T: DeserializeOwned + Default>(
 /// stands elsewhere.
 fn note_key<K>(record: &mut Record, read: Result<Option<(K, String)>, VaultError>) -> Option<K> {
     let words = match read {
-        Ok(Some((key, text))) => match serde_json::from_str::<Paired>(&text) {
-            Ok(paired) => {
+        Ok(Some((key, text))) => {
+            if let Ok(paired) = serde_json::from_str::<Paired>(&text) {
                 record.pairing_problem = None;
                 record.kept.paired = Some(paired);
                 return Some(key);
             }
-            Err(_) => {
-                record.passing.reach = Reach::Revoked;
-                "This browser must be paired again: what it kept is of another version.".to_owned()
-            }
-        },
+            record.passing.reach = Reach::Revoked;
+            "This browser must be paired again: what it kept is of another version.".to_owned()
+        }
         Ok(None) => {
             if record.kept.paired.is_some() {
                 record.passing.reach = Reach::Revoked;

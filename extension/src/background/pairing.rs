@@ -149,7 +149,10 @@ mod tests {
                 "not a pairing link",
             ),
             ("unpause://pair?code=abc&key={key}", "no relay address"),
-            ("unpause://pair?relay=https://r.example&key={key}", "no code"),
+            (
+                "unpause://pair?relay=https://r.example&key={key}",
+                "no code",
+            ),
             ("unpause://pair?relay=https://r.example&code=abc", "no key"),
             (
                 "unpause://pair?relay=http://relay.acme.example&code=abc&key={key}",

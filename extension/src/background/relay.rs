@@ -4,12 +4,12 @@
 use std::cell::RefCell;
 
 use protocol::id::InboxId;
+use protocol::pairing::CodeProof;
 use protocol::problem::Code;
 use protocol::request::Request;
 use protocol::request::device::CreateDevice;
 use protocol::request::inbox::ConnectionState;
 use protocol::request::status::GetStatus;
-use protocol::pairing::CodeProof;
 use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
 use web::call::CallError;
@@ -126,13 +126,14 @@ impl Background {
         };
         let key = DeviceKey::make().await.map_err(not_kept)?;
         let proof = CodeProof::new(&link.code, key.public());
-        let line = Line {
+        let other_side = Line {
             base: link.relay.clone(),
             relay: link.key.clone(),
             device: key.clone(),
         };
         let challenge = RefCell::default();
-        let device = line.call(&challenge, &CreateDevice { proof, name }).await;
+        let asked = CreateDevice { proof, name };
+        let device = other_side.call(&challenge, &asked).await;
         let device = device.map_err(|error| why_not(error, &link.relay))?;
         let paired = Paired {
             relay: link.relay,
@@ -301,10 +302,7 @@ mod tests {
             CallFailure::Unreachable { .. }
         ));
         record.passing.reach = Reach::Revoked;
-        assert!(matches!(
-            without_key(&record),
-            CallFailure::Refused { .. }
-        ));
+        assert!(matches!(without_key(&record), CallFailure::Refused { .. }));
         assert!(matches!(
             without_key(&Record::default()),
             CallFailure::Refused { .. }

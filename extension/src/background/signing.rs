@@ -9,21 +9,13 @@ use protocol::signed::{
     VerifyingKey,
 };
 use url::Url;
-use web::call::{
-    Answer, CallError, ETAG, JSON, Nothing, Question, Tagged, fetch, read, write,
-};
+use web::call::{Answer, CallError, ETAG, JSON, Nothing, Question, Tagged, fetch, read, write};
 
 use super::{chance, clock};
 use crate::vault::{self, DeviceKey, VaultError};
 
 /// What is read of an answer.
-const FIELDS: [&str; 5] = [
-    ETAG,
-    CONTENT_DIGEST,
-    CHALLENGE,
-    SIGNATURE_INPUT,
-    SIGNATURE,
-];
+const FIELDS: [&str; 5] = [ETAG, CONTENT_DIGEST, CHALLENGE, SIGNATURE_INPUT, SIGNATURE];
 
 /// A relay that is known by its key.
 #[derive(Clone, Debug)]
@@ -105,11 +97,12 @@ impl Line {
             (SIGNATURE, signature),
         ];
         fields.extend(known.map(|known| ("if-none-match", known.to_owned())));
-        let answer = fetch(question, &fields, &FIELDS)
-            .await
-            .map_err(|Nothing| CallError::Unreachable {
-                url: self.base.clone(),
-            })?;
+        let answer =
+            fetch(question, &fields, &FIELDS)
+                .await
+                .map_err(|Nothing| CallError::Unreachable {
+                    url: self.base.clone(),
+                })?;
         if self.is_its(&answer, &made).await {
             Ok(answer)
         } else {

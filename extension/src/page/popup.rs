@@ -132,7 +132,12 @@ pub fn PopupView(props: &Props) -> Html {
             <p class="quiet" role="status">{ format!("Asking {} …", host(url)) }</p>
         },
         Relay::Here { .. } => inboxes(snapshot, props),
-        Relay::Gone { url, last_at, is_other, .. } => html! {
+        Relay::Gone {
+            url,
+            last_at,
+            is_other,
+            ..
+        } => html! {
             <>
                 { gone(url, *last_at, *is_other, props) }
                 { inboxes(snapshot, props) }
@@ -216,7 +221,7 @@ fn gone(url: &str, last_at: Option<Timestamp>, is_other: bool, props: &Props) ->
     html! {
         <div class="notice" role="status">
             <p>
-                <b>{ host(url) }{ if is_other { OTHER } else { " does not answer." } }</b>
+                <b>{ if is_other { OTHER.to_owned() } else { format!("{} does not answer.", host(url)) } }</b>
                 if let Some(at) = last_at {
                     { " It did " }{ when::element(at, when::past(at, props.now)) }{ ", and what you see is from then." }
                 }

@@ -53,7 +53,8 @@ pub struct CreateDevice {
 
 impl Request for CreateDevice {
     const NAME: &'static str = "createDevice";
-    const SUMMARY: &'static str = "Pairs the device whose key signs this request, by the code of a pairing.";
+    const SUMMARY: &'static str =
+        "Pairs the device whose key signs this request, by the code of a pairing.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/devices";
     const CALLER: Caller = Caller::Anyone;

@@ -1,3 +1,5 @@
+//! What a signature covers, read back; the standard's own example; and what changes on the way.
+
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey as DalekKey};
 use proptest::prelude::*;
 

@@ -125,13 +125,10 @@ async fn admit(
 }
 
 /// The device whose key signed, if it is one of ours and was not heard before.
-async fn find_device(
-    api: &Api,
-    request: &Parts,
-    signed: &Signed,
-) -> Result<DeviceId, ServeError> {
+async fn find_device(api: &Api, request: &Parts, signed: &Signed) -> Result<DeviceId, ServeError> {
     let Some(device) = api.app.store.find_device(signed.key()).await? else {
-        let detail = "the key that signed this is not known here: the device was revoked, or never paired";
+        let detail =
+            "the key that signed this is not known here: the device was revoked, or never paired";
         return Err(Problem::new(Code::Unauthenticated, detail).into());
     };
     check_origin(device.origin.as_deref(), request)?;

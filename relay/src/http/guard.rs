@@ -40,7 +40,7 @@ pub(super) async fn guard(
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(id.clone());
     let origin = parts.headers.get(ORIGIN).cloned();
-    let judged = admit(&api, &parts).await;
+    let judged = admit(&api, &parts);
     let is_trusted = matches!(judged, Ok(Standing::Trusted));
     let mut response = match judged {
         Ok(_) if is_preflight(&parts) => answer_preflight(&parts, is_trusted),
@@ -87,7 +87,7 @@ enum Standing {
     Unknown,
 }
 
-async fn admit(api: &Api, request: &Parts) -> Result<Standing, ServeError> {
+fn admit(api: &Api, request: &Parts) -> Result<Standing, ServeError> {
     let named = request
         .headers
         .get_all(HOST)

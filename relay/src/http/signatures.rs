@@ -168,7 +168,8 @@ impl Signed {
         if signed::digest(body) == self.content_digest {
             return Ok(());
         }
-        let detail = "the body is not the one that was signed: its SHA-256 is not that of Content-Digest";
+        let detail =
+            "the body is not the one that was signed: its SHA-256 is not that of Content-Digest";
         Err(Problem::new(Code::Unauthenticated, detail))
     }
 }

@@ -29,7 +29,7 @@ in_both!(
     impostor
 );
 
-/// Row: somebody else answers while the relay is down | answers as the relay would, with its public keys, and no signature of it | refused in the browser | the operator | … is answered by something that is not your relay. It was told nothing.
+/// Row: somebody else answers while the relay is down | answers as the relay would, with its public keys, and no signature of it | refused in the browser | the operator | Your relay does not answer; something else does in its place, and was told nothing.
 async fn impostor(kind: Kind) -> Result<()> {
     let mut set = Set::of(kind);
     set.browser.dark = kind == Kind::Chromium;
@@ -64,7 +64,7 @@ async fn impostor(kind: Kind) -> Result<()> {
         "a sign-in is offered for somebody else"
     );
     session.goto(&desk.browser.page("options.html")).await?;
-    wait_words(session, "is answered by something that is not your relay", SOON).await?;
+    wait_words(session, "something else does in its place", SOON).await?;
     desk.screens.take(session, "impostor").await?;
 
     // A browser that is to be paired with him tells him no code.

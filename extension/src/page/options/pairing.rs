@@ -54,7 +54,7 @@ pub(super) fn Pairing(props: &Props) -> Html {
                 <>
                     <div class="notice" role="status">
                         <p>
-                            <b>{ host(url) }{ if *is_other { OTHER } else { " does not answer." } }</b>
+                            <b>{ if *is_other { OTHER.to_owned() } else { format!("{} does not answer.", host(url)) } }</b>
                             if let Some(at) = last_at {
                                 { " It did " }{ when::element(*at, when::past(*at, props.now)) }{ "." }
                             }

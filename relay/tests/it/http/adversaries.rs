@@ -31,9 +31,7 @@ async fn guessing_pairing_codes_is_slowed_down_and_a_page_cannot_shut_the_door()
             .expect_problem(403, "forbidden");
     }
     for _ in 0..10 {
-        pair(&guess, EXTENSION)
-            .await
-            .expect_problem(422, "invalid");
+        pair(&guess, EXTENSION).await.expect_problem(422, "invalid");
     }
     let waits = pair(&pairing, EXTENSION).await;
     waits.expect_problem(429, "too_many_requests");

@@ -171,7 +171,11 @@ async fn a_code_pairs_one_device_once_and_a_revoked_device_is_out() {
         id: paired.body["id"].as_str().unwrap().to_owned(),
         relay_key: key_in(&pairing),
     };
-    let status = || relay.ask(Method::GET, "/v1/status").header(ORIGIN, EXTENSION);
+    let status = || {
+        relay
+            .ask(Method::GET, "/v1/status")
+            .header(ORIGIN, EXTENSION)
+    };
     let read = paired.answer(status()).await;
     assert_eq!(
         (read.status, &read.headers[ACCESS_CONTROL_ALLOW_ORIGIN]),
@@ -275,8 +279,7 @@ async fn a_request_that_was_heard_is_not_taken_again() {
     for asked in requests(&relay) {
         let (asked, proof) = sign(&device.device, asked);
         let again = asked.try_clone().unwrap();
-        let (first, is_its) =
-            hear(&device.device, &device.relay_key, asked, &proof).await;
+        let (first, is_its) = hear(&device.device, &device.relay_key, asked, &proof).await;
         assert!(is_its && first.status != StatusCode::UNAUTHORIZED);
         let (second, _) = hear(&device.device, &device.relay_key, again, &proof).await;
         second.expect_problem(401, "unauthenticated");
@@ -297,6 +300,9 @@ async fn a_request_that_was_heard_is_not_taken_again() {
     answer(late).await.expect_problem(401, "unauthenticated");
 }
 
+/// What somebody on the way does to a request.
+type Change = fn(&mut reqwest::Request);
+
 /// Each thing that a signature covers, changed on the way.
 #[tokio::test]
 async fn a_request_that_was_changed_on_the_way_does_nothing() {
@@ -305,7 +311,6 @@ async fn a_request_that_was_changed_on_the_way_does_nothing() {
     let refuse = "/v1/reconnects/rec_x/refuse";
     let said = json!({ "why": { "kind": "cancelled" } });
     let ask = || relay.ask(Method::POST, refuse).json(&said);
-    type Change = fn(&mut reqwest::Request);
     let changes: [(&str, Change); 7] = [
         ("body", |asked| {
             let other = json!({ "why": { "kind": "window_closed" } }).to_string();
@@ -320,7 +325,9 @@ async fn a_request_that_was_changed_on_the_way_does_nothing() {
             asked.headers_mut().insert(CONTENT_TYPE, other);
         }),
         ("tag", |asked| {
-            asked.headers_mut().insert(IF_NONE_MATCH, "*".parse().unwrap());
+            asked
+                .headers_mut()
+                .insert(IF_NONE_MATCH, "*".parse().unwrap());
         }),
         ("digest", |asked| {
             let other = "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:";
@@ -337,8 +344,8 @@ async fn a_request_that_was_changed_on_the_way_does_nothing() {
         change(&mut asked);
         let refused = answer(RequestBuilder::from_parts(http, asked)).await;
         // No such endpoint, where the method is another one.
-        let is_refused = [StatusCode::UNAUTHORIZED, StatusCode::METHOD_NOT_ALLOWED]
-            .contains(&refused.status);
+        let is_refused =
+            [StatusCode::UNAUTHORIZED, StatusCode::METHOD_NOT_ALLOWED].contains(&refused.status);
         assert!(is_refused, "{name}: {} {}", refused.status, refused.body);
     }
     // Unchanged, it is heard.
@@ -370,8 +377,14 @@ async fn an_answer_that_is_another_s_is_known() {
     assert!(is_taken(&proof, said));
     assert!(!is_taken(&other, said), "an answer of before");
     for changed in [
-        Said { status: 304, ..said },
-        Said { body: b"{}", ..said },
+        Said {
+            status: 304,
+            ..said
+        },
+        Said {
+            body: b"{}",
+            ..said
+        },
         Said { etag: None, ..said },
         Said {
             challenge: "another",
@@ -456,9 +469,7 @@ async fn who_heard_a_pairing_pairs_nothing_of_his_own() {
     // Jane's own request, as it was heard: made for no challenge of this relay.
     let asked = relay.ask(Method::POST, "/v1/devices").json(&body);
     let (asked, _) = sign(&jane, asked);
-    answer(asked)
-        .await
-        .expect_problem(401, "unauthenticated");
+    answer(asked).await.expect_problem(401, "unauthenticated");
     let devices = answer(relay.get("/v1/devices", &relay.operator)).await.body;
     assert_eq!(devices["devices"], json!([]));
     let paired = pair(&relay, &jane, &pairing, None).await;
