@@ -14,6 +14,8 @@ const NEGATION_REACH: usize = 3;
 #[derive(Debug)]
 pub(super) struct Text {
     words: Vec<Word>,
+    /// The places of the words in the order of their letters: a reply may be long, and concepts are many.
+    by_letters: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -51,7 +53,9 @@ impl Text {
             }
             clause += 1;
         }
-        Self { words }
+        let mut by_letters: Vec<usize> = (0..words.len()).collect();
+        by_letters.sort_by_key(|at| words.get(*at).map(|word| word.text.as_str()));
+        Self { words, by_letters }
     }
 
     /// Whether the concept stands anywhere.
@@ -90,8 +94,9 @@ impl Text {
 
     fn find(&self, concept: Concept) -> Vec<Span> {
         let mut found = Vec::new();
-        for (from, word) in self.words.iter().enumerate() {
-            for entry in concept.iter().flat_map(|line| line.split(" | ")) {
+        for entry in concept.iter().flat_map(|line| line.split(" | ")) {
+            let first = entry.split(' ').next().unwrap_or_default();
+            for (from, word) in self.places_of(first) {
                 let n_words = self
                     .words
                     .iter()
@@ -111,6 +116,20 @@ impl Text {
             }
         }
         found
+    }
+
+    /// Where a word stands, or what begins with it.
+    fn places_of(&self, wanted: &str) -> impl Iterator<Item = (usize, &Word)> {
+        let start = wanted.strip_suffix('*').unwrap_or(wanted);
+        let text = |at: usize| self.words.get(at).map(|word| word.text.as_str());
+        let begin = self
+            .by_letters
+            .partition_point(|at| text(*at).is_some_and(|text| text < start));
+        self.by_letters
+            .iter()
+            .skip(begin)
+            .filter_map(|at| Some((*at, self.words.get(*at)?)))
+            .take_while(move |(_, word)| is_word(&word.text, wanted))
     }
 }
 
