@@ -8,7 +8,6 @@ use protocol::request::device::{CreatePairing, DeleteDevice};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tests::http_client::http_client;
-use tests::story::api::Api;
 
 use crate::row::{Ask, Content, How, Met, Row, Who};
 use crate::stage::Stage;
@@ -42,7 +41,7 @@ pub(crate) static ROWS: &[Row] = &[
     Row {
         case: "page of somebody else that changes something",
         how: How::Scene(
-            "`POST /v1/pairings` by the operator with `Origin: https://attacker.example`",
+            "`POST /v1/pairings` with the token of a session and `Origin: https://attacker.example`",
             |stage| Box::pin(as_page(stage)),
         ),
         code: "403 forbidden",
@@ -129,7 +128,7 @@ fn request(stage: &Stage, method: Method, path: &str) -> Result<RequestBuilder> 
 
 /// A device is paired from an extension, somebody asks with its token, and it is revoked again.
 async fn as_device(stage: &Stage, line: &str, origin: Option<&str>) -> Result<Met> {
-    let operator = Api::new(&stage.relay.base(), Some(stage.operator_token()?))?;
+    let operator = &stage.operator;
     let code = operator.call(&CreatePairing {}).await?.code;
     let paired = request(stage, Method::POST, "/v1/devices")?
         .header(ORIGIN, EXTENSION)
@@ -148,11 +147,10 @@ async fn as_device(stage: &Stage, line: &str, origin: Option<&str>) -> Result<Me
 }
 
 async fn as_page(stage: &Stage) -> Result<Met> {
-    let token = stage.operator_token()?;
     ask(
         stage,
         "POST /v1/pairings",
-        &token,
+        &stage.session,
         Some(PAGE),
         "{}".to_owned(),
     )
@@ -161,8 +159,7 @@ async fn as_page(stage: &Stage) -> Result<Met> {
 
 async fn nested(stage: &Stage) -> Result<Met> {
     let body = format!("{{\"address\":{}", "[".repeat(1_000));
-    let token = stage.operator_token()?;
-    ask(stage, "POST /v1/inboxes", &token, None, body).await
+    ask(stage, "POST /v1/inboxes", &stage.session, None, body).await
 }
 
 /// What a tab shows: the title and the paragraphs of a page, without the link that leads on.
