@@ -221,5 +221,9 @@ async fn all_that_a_relay_keeps_is_its_users_alone() -> Result<()> {
     }
     // Database, its log, its index and its lock, socket; key, mark and its lock.
     ensure!(n_files >= 8, "only {n_files} files were seen");
+    // Nor is what any library of its makes from now on (proc(5), `Umask`).
+    let status = fs::read_to_string(format!("/proc/{}/status", machine.relay_id()?))?;
+    let mask = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+    ensure!(mask.map(str::trim) == Some("0077"), "{mask:?}");
     Ok(())
 }
