@@ -20,7 +20,7 @@ use relay::store::inbox::NewInbox;
 use sandbox::{Options, Sandbox};
 use tempfile::TempDir;
 
-use crate::http_client::http_client_at;
+use crate::http_client::http_client_within;
 use crate::wait::wait_for;
 
 /// Whose inbox it is.
@@ -29,6 +29,9 @@ pub(super) const JANE: &str = "jane@acme.example";
 const PASSWORD: &str = "sandbox-password";
 /// Everything is on this computer; this is for a busy one.
 pub(super) const SOON: Duration = Duration::from_secs(30);
+
+/// The largest list, read on a busy machine.
+const ANSWER_WITHIN: Duration = Duration::from_mins(5);
 
 /// The relay and what stands around it.
 pub(super) struct World {
@@ -105,7 +108,7 @@ impl World {
         body: Vec<u8>,
     ) -> anyhow::Result<(u16, serde_json::Value)> {
         let socket = self.folder.path().join("data").join(SOCKET_FILE);
-        let asked = http_client_at(&socket)?
+        let asked = http_client_within(ANSWER_WITHIN, Some(&socket))?
             .post(format!("http://localhost{path}"))
             .header("content-type", kind)
             .body(body);
