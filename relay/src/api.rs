@@ -1,5 +1,5 @@
-//! Calling the relay's own API, as the command line does: every command goes the way that everybody
-//! else goes, with the operator's token.
+//! Calling the relay's own API, as the command line does: every command asks what everybody else asks, by the socket in
+//! the relay's data folder, and nothing is said before that folder is proved.
 
 use std::path::{Path, PathBuf};
 
@@ -11,13 +11,17 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use crate::config::Config;
-use crate::http::operator::{Door, DoorError, find_door};
+use crate::http::operator::{Door, DoorError};
 use crate::tls::{Dialer, DialerError};
+
+/// What stands before a path: the socket is where it goes, whatever the name.
+const BASE: &str = "http://localhost";
 
 /// A client of one running relay.
 #[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
+    /// Its folder stays open: every connection goes through it.
     door: Door,
 }
 
@@ -27,24 +31,14 @@ pub enum ApiError {
     /// The relay was not found, or the operator is somebody else.
     #[error(transparent)]
     Door(#[from] DoorError),
-    /// Nothing answers where the relay was.
-    #[error(
-        "no relay answers at {url}: start it with `unpause serve`, or name its configuration with --config"
-    )]
-    NotRunning {
-        /// Its last address.
-        url: String,
-    },
     /// The relay says no.
     #[error("{}{}", .0.detail, place(.0))]
     Refused(Box<Problem>),
     /// An answer that is none of this API's.
     #[error(
-        "expected an answer of the relay, found HTTP {status}: does something else listen at {url}?"
+        "expected an answer that this command knows, found HTTP {status}: is the relay of another version than this command?"
     )]
     NotOurs {
-        /// Where.
-        url: String,
         /// The status.
         status: u16,
     },
@@ -88,9 +82,10 @@ pub enum ApiError {
 impl Client {
     /// A client of the relay that runs with this configuration.
     pub fn new(config: &Config) -> Result<Self, ApiError> {
-        let door = find_door(&config.data)?;
+        let door = Door::find(&config.data)?;
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(Dialer::new(None)?.client_config().as_ref().clone())
+            .unix_socket(door.address())
             .redirect(Policy::none())
             .no_proxy()
             .build()?;
@@ -100,7 +95,7 @@ impl Client {
     /// Calls an endpoint.
     pub async fn call<R: Request>(&self, request: &R) -> Result<R::Response, ApiError> {
         let encoded = encode(request)?;
-        let url = format!("{}{}", self.door.url, encoded.path);
+        let url = format!("{BASE}{}", encoded.path);
         let asked = if matches!(R::METHOD, http::Method::GET | http::Method::DELETE) {
             let url = format!("{url}?{}", query_of(&encoded));
             self.http.request(R::METHOD, url)
@@ -143,7 +138,7 @@ impl Client {
             });
         }
         let encoded = encode(request)?;
-        let url = format!("{}{}?{}", self.door.url, encoded.path, query_of(&encoded));
+        let url = format!("{BASE}{}?{}", encoded.path, query_of(&encoded));
         let asked = self
             .http
             .request(R::METHOD, url)
@@ -157,23 +152,16 @@ impl Client {
         &self,
         asked: reqwest::RequestBuilder,
     ) -> Result<R::Response, ApiError> {
-        let answer = asked
-            .bearer_auth(self.door.token.expose())
-            .send()
-            .await
-            .map_err(|error| {
-                if error.is_connect() {
-                    ApiError::NotRunning {
-                        url: self.door.url.clone(),
-                    }
-                } else {
-                    ApiError::Connection(error.without_url())
-                }
-            })?;
+        let answer = asked.send().await.map_err(|error| {
+            if error.is_connect() {
+                ApiError::Door(self.door.not_started())
+            } else {
+                ApiError::Connection(error.without_url())
+            }
+        })?;
         let status = answer.status();
         let body = answer.bytes().await?;
         let not_ours = || ApiError::NotOurs {
-            url: self.door.url.clone(),
             status: status.as_u16(),
         };
         if status.is_success() {

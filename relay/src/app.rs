@@ -38,6 +38,4 @@ pub struct App {
     pub providers: Providers,
     /// Wakes the tasks that send, read and reconnect.
     pub bell: Bell,
-    /// The hash of the operator's token.
-    pub operator_hash: String,
 }

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::api::{ApiError, Client};
 use crate::config::{Config, ConfigError, Environment};
 use crate::log::{LogError, chain};
+use crate::ownership;
 use crate::running::StartError;
 
 mod access;
@@ -110,6 +111,7 @@ enum CliError {
 /// Runs the command of this process: 0 when it was done, 1 when it was refused or failed, 2 when it was
 /// not understood.
 pub fn run() -> ExitCode {
+    ownership::keep_to_ourselves();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -2,7 +2,10 @@
 //! in [`setting::SETTINGS`], with its default and its meaning; nothing here opens what a setting names.
 
 use std::collections::BTreeMap;
+use std::fs::{File, Metadata};
+use std::io::Read as _;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +13,8 @@ use protocol::inbox::MailServer;
 use protocol::provider::{self, ProviderId, SentCopy, Submission};
 use protocol::secret::Secret;
 use url::Url;
+
+use crate::ownership;
 
 mod nearest;
 mod reading;
@@ -156,6 +161,28 @@ pub enum ConfigError {
         /// The address.
         listen: SocketAddr,
     },
+    /// It holds a secret, and others may read it.
+    #[error(
+        "the configuration {path} holds a secret ({key}) and can be read by others (mode {mode:o}): run `chmod 600 {path}`"
+    )]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// The key of the secret.
+        key: String,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It was found and not named, and is another user's: he may have put it there to be found.
+    #[error(
+        "the configuration {path} that was found here belongs to the user with the id {owner}: name it with --config if it is meant"
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+    },
     /// There is no home folder to put things into.
     #[error("{key} has no default because neither {variable} nor HOME is set: set {key}")]
     NoHome {
@@ -197,14 +224,26 @@ impl Config {
             .map(Path::to_owned)
             .or_else(|| environment.get(FILE_VARIABLE).map(PathBuf::from));
         let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
+        let (text, metadata) = match read(&path) {
+            Ok(read) => read,
             Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
-                String::new()
+                return Self::parse("", &path, environment);
             }
             Err(source) => return Err(ConfigError::Unreadable { path, source }),
         };
-        Self::parse(&text, &path, environment)
+        let owner = metadata.uid();
+        if named.is_none() && !ownership::is_ours(owner) {
+            return Err(ConfigError::Foreign { path, owner });
+        }
+        let config = Self::parse(&text, &path, environment)?;
+        // What a pipe gives is nobody else's to read.
+        let exposed = ownership::exposure(&metadata).filter(|_| metadata.is_file());
+        if let Some(mode) = exposed
+            && let Some(key) = reading::find_secret(&reading::read_file(&text, &path)?)
+        {
+            return Err(ConfigError::Exposed { path, key, mode });
+        }
+        Ok(config)
     }
 
     /// The configuration in `text`, which stands in the file `path`, with the variables over it.
@@ -232,6 +271,15 @@ impl Config {
         }
         finish(draft, environment)
     }
+}
+
+/// The text of a file, and what the system says of that very file.
+fn read(path: &Path) -> std::io::Result<(String, Metadata)> {
+    let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok((text, metadata))
 }
 
 fn apply(draft: &mut Draft, entry: &Entry) -> Result<(), ConfigError> {

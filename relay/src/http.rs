@@ -50,6 +50,7 @@ mod suppression;
 use endpoints::Endpoints;
 use guesses::Guesses;
 pub use hosted::callback_address;
+use operator::OperatorSocket;
 pub use problem::ServeError;
 use signatures::Challenges;
 
@@ -171,12 +172,12 @@ pub enum Who {
     Device(DeviceId),
     /// A signed-in session of the dashboard.
     Session,
-    /// Who may read the operator's token on this machine.
+    /// Who came by the socket in the relay's own data folder.
     Operator,
 }
 
 /// The address at which a relay that listens there is reached, without a slash at its end.
-pub fn relay_url(listen: SocketAddr) -> String {
+fn relay_url(listen: SocketAddr) -> String {
     format!("http://{listen}")
 }
 
@@ -185,25 +186,38 @@ pub fn render_openapi() -> String {
     mount_endpoints(Endpoints::new()).openapi()
 }
 
-/// Serves until it is told to stop, then finishes what is under way, at most for 10 seconds.
+/// Serves everybody on the network's socket and the operator on his own, until it is told to stop.
 pub async fn run(
     app: Arc<App>,
     listener: TcpListener,
-    mut stop: watch::Receiver<bool>,
+    socket: OperatorSocket,
+    stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
     let listen = listener.local_addr()?;
-    let mut told_late = stop.clone();
-    let serving = axum::serve(
-        listener,
-        router(app, listen).into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .with_graceful_shutdown(async move { was_told(&mut stop).await });
+    let router = router(app, listen);
+    let by_network = router
+        .clone()
+        .into_make_service_with_connect_info::<SocketAddr>();
+    let by_network =
+        axum::serve(listener, by_network).with_graceful_shutdown(was_told(stop.clone()));
+    let (network, operator) = tokio::join!(
+        within_bounds(by_network, stop.clone()),
+        operator::serve(router, socket, stop),
+    );
+    network.and(operator)
+}
+
+/// Serves until it has ended, but at most for 10 seconds after it was told to.
+async fn within_bounds(
+    serving: impl IntoFuture<Output = std::io::Result<()>>,
+    stop: watch::Receiver<bool>,
+) -> std::io::Result<()> {
     let too_late = async {
-        was_told(&mut told_late).await;
+        was_told(stop).await;
         tokio::time::sleep(FINISH_WITHIN).await;
     };
     tokio::select! {
-        ended = serving => ended,
+        ended = serving.into_future() => ended,
         () = too_late => {
             tracing::warn!("requests were still under way when the relay stopped");
             Ok(())
@@ -212,7 +226,7 @@ pub async fn run(
 }
 
 /// Returns when the relay is to stop; also when whoever could say so is gone.
-async fn was_told(stop: &mut watch::Receiver<bool>) {
+async fn was_told(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 

@@ -20,6 +20,7 @@ pub mod log;
 pub mod mark;
 pub mod notify;
 pub mod oauth;
+pub mod ownership;
 pub mod provider;
 pub mod reconnect;
 pub mod record;

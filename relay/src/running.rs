@@ -1,9 +1,7 @@
 //! The whole relay, put together: opened in the order in which things can be refused, and closed in the
 //! other. What it does is in `http` and `worker`; nobody else knows both.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,12 +13,12 @@ use crate::app::{App, DATABASE_FILE};
 use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::http::operator::{self, OPERATOR_FILE};
-use crate::http::relay_url;
+use crate::http::operator::{OperatorSocket, SOCKET_FILE};
 use crate::mark::{self, Mark};
 use crate::oauth;
+use crate::ownership::{Folder, FolderError};
 use crate::provider::Providers;
-use crate::secret::{self, KeyError, Keys};
+use crate::secret::{KeyError, Keys};
 use crate::store::{OpenError, Store, StoreError};
 use crate::tls::{Dialer, DialerError, Ending};
 use crate::worker::Workers;
@@ -95,10 +93,13 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
-    /// What lets the operator in could not be written: the token, or where the relay is.
-    #[error("the operator's file {path} cannot be written")]
-    OperatorFile {
-        /// The file.
+    /// The data folder is not this user's.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The socket that lets the operator in could not be made.
+    #[error("the operator's socket {path} cannot be made")]
+    Socket {
+        /// The socket.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
@@ -124,6 +125,7 @@ impl RunningApp {
         let oauth = oauth::Client::new(&dialer)?;
         // What can be refused without writing comes first: a relay that does not start leaves no file behind.
         let database = config.data.join(DATABASE_FILE);
+        Folder::check(&config.data)?;
         let found = find_keys(&config.key_file)?;
         let listener = match listen(config.listen).await {
             Ok(listener) => listener,
@@ -135,9 +137,13 @@ impl RunningApp {
         };
         Store::check_unused(&database)?;
         let lock = mark::lock(&config.mark_file)?;
+        let folder = Folder::take(&config.data)?;
         let store = Store::open(&database, &clock).await?;
-        let keys = match open_keys(&store, &config.key_file, found).await {
-            Ok(keys) => keys,
+        let opened = open_keys(&store, &config.key_file, found).await;
+        // The database and the mark are this process's own: what stands there of a relay that was killed may go.
+        let opened = opened.and_then(|keys| Ok((keys, bind_socket(folder)?)));
+        let (keys, socket) = match opened {
+            Ok(opened) => opened,
             Err(refused) => {
                 store.close().await;
                 return Err(refused);
@@ -150,7 +156,6 @@ impl RunningApp {
         // Before this process gives a sign of life of its own.
         store.bridge_absence().await?;
         let (mark, watch) = Mark::begin(&config.mark_file, lock, &store, &clock).await?;
-        let operator_hash = write_operator_token(&config.data.join(OPERATOR_FILE))?;
         let providers = Providers::new(&config, oauth.clone());
         let (bell, wanted) = Bell::new();
         let app = Arc::new(App {
@@ -164,18 +169,15 @@ impl RunningApp {
             oauth,
             providers,
             bell,
-            operator_hash,
         });
         let workers = Workers::start(&app, wanted).await?;
-        // Before anybody is told that it listens.
-        operator::note_url(&app.config.data, &relay_url(address)).map_err(|source| {
-            StartError::OperatorFile {
-                path: operator::url_path(&app.config.data),
-                source,
-            }
-        })?;
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(crate::http::run(Arc::clone(&app), listener, stopped));
+        let server = tokio::spawn(crate::http::run(
+            Arc::clone(&app),
+            listener,
+            socket,
+            stopped,
+        ));
         Ok(Self {
             app,
             address,
@@ -213,7 +215,6 @@ impl RunningApp {
             tracing::warn!(%error, "the mark is not written");
         }
         self.app.store.close().await;
-        let _ = std::fs::remove_file(self.app.config.data.join(OPERATOR_FILE));
     }
 }
 
@@ -257,24 +258,9 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
         })
 }
 
-fn write_operator_token(path: &Path) -> Result<String, StartError> {
-    let error = |source| StartError::OperatorFile {
-        path: path.to_owned(),
-        source,
-    };
-    let token = secret::random_secret();
-    match std::fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => return Err(error(source)),
-        _ => {}
-    }
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(error)?;
-    file.write_all(token.expose().as_bytes()).map_err(error)?;
-    Ok(secret::hash(&token))
+fn bind_socket(folder: Folder) -> Result<OperatorSocket, StartError> {
+    let path = folder.path().join(SOCKET_FILE);
+    OperatorSocket::bind(folder).map_err(|source| StartError::Socket { path, source })
 }
 
 #[cfg(test)]

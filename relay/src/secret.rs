@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use crate::ownership;
 use crate::tag::Tags;
 
 /// Bytes of randomness in a token, a code and an id.
@@ -113,6 +114,17 @@ pub enum KeyError {
         /// Its permission bits.
         mode: u32,
     },
+    /// Others may put a file in its place.
+    #[error(
+        "others may write to the folder of the key file {path} (mode {mode:o}): run `chmod go-w {}`",
+        folder_of(.path).display()
+    )]
+    Replaceable {
+        /// The file.
+        path: PathBuf,
+        /// The permission bits of its folder.
+        mode: u32,
+    },
     /// The operating system refused.
     #[error("the key file {path} cannot be read or written")]
     Io {
@@ -142,13 +154,13 @@ impl Keys {
             }
             Err(error) => return Err(io(error)),
         };
-        let mode = fs::metadata(path).map_err(io)?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
+        if let Some(mode) = ownership::exposure(&fs::metadata(path).map_err(io)?) {
             return Err(KeyError::Exposed {
                 path: path.to_owned(),
                 mode,
             });
         }
+        check_folder(path)?;
         Self::parse(&text).ok_or_else(|| KeyError::Malformed {
             path: path.to_owned(),
         })
@@ -159,9 +171,12 @@ impl Keys {
             path: path.to_owned(),
             source,
         };
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(io)?;
-        }
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder_of(path))
+            .map_err(io)?;
+        check_folder(path)?;
         let master = Zeroizing::new(URL_SAFE_NO_PAD.encode(random_bytes::<32>()));
         let text = Zeroizing::new(format!("{KEY_FILE_HEADER}\n{}\n", *master));
         let mut file = fs::OpenOptions::new()
@@ -275,6 +290,29 @@ impl Keys {
     }
 }
 
+/// The folder of a file; the present one where its path names none.
+fn folder_of(path: &Path) -> &Path {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Whoever may write to the folder may put another key into it.
+fn check_folder(path: &Path) -> Result<(), KeyError> {
+    let metadata = fs::metadata(folder_of(path)).map_err(|source| KeyError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    match ownership::is_open(&metadata) {
+        Some(mode) => Err(KeyError::Replaceable {
+            path: path.to_owned(),
+            mode,
+        }),
+        None => Ok(()),
+    }
+}
+
 /// A sealed column does not open: another key file, another row, or damage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a sealed column of the database does not open with this key file")]
@@ -282,6 +320,8 @@ pub struct SealingError;
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -304,6 +344,23 @@ mod tests {
             Err(KeyError::Exposed { mode: 0o644, .. })
         ));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let keys = path.parent().unwrap();
+        assert_eq!(
+            fs::metadata(keys).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
+        for (mode, is_taken) in [(0o755, true), (0o775, false), (0o757, false), (0o750, true)] {
+            fs::set_permissions(keys, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(Keys::load(&path, false).is_ok(), is_taken, "{mode:o}");
+        }
+        fs::set_permissions(keys, fs::Permissions::from_mode(0o777)).unwrap();
+        let words = Keys::load(&path, false).unwrap_err().to_string();
+        let to_do = format!("run `chmod go-w {}`", keys.display());
+        assert!(
+            words.contains("(mode 777)") && words.ends_with(&to_do),
+            "{words}"
+        );
+        fs::set_permissions(keys, fs::Permissions::from_mode(0o700)).unwrap();
         fs::write(&path, "something else").unwrap();
         assert!(matches!(
             Keys::load(&path, true),

@@ -1,6 +1,7 @@
 //! The HTTP client of the scripted person: cookies as a browser keeps them, redirects left to the
 //! caller, loopback only (no proxy of the environment).
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,22 +28,34 @@ pub enum ClientError {
 
 /// An HTTP client with an empty cookie jar that trusts exactly these authorities.
 pub fn http_client(ca_pems: &[&str]) -> Result<reqwest::Client, ClientError> {
-    build(ca_pems, ANSWER_WITHIN)
+    Ok(prepare(ca_pems, ANSWER_WITHIN)?.build()?)
 }
 
-/// An HTTP client for a server without TLS that takes longer to answer.
-pub fn http_client_within(within: Duration) -> Result<reqwest::Client, ClientError> {
-    build(&[], within)
+/// An HTTP client for a server without TLS that may take this long to answer: the one that listens on `socket`,
+/// whatever address is named, or the one at the address.
+pub fn http_client_within(
+    within: Duration,
+    socket: Option<&Path>,
+) -> Result<reqwest::Client, ClientError> {
+    let mut client = prepare(&[], within)?;
+    if let Some(socket) = socket {
+        client = client.unix_socket(socket);
+    }
+    Ok(client.build()?)
 }
 
-fn build(ca_pems: &[&str], within: Duration) -> Result<reqwest::Client, ClientError> {
+/// An HTTP client of the server that listens on a Unix socket, whatever address is named.
+pub fn http_client_at(socket: &Path) -> Result<reqwest::Client, ClientError> {
+    http_client_within(ANSWER_WITHIN, Some(socket))
+}
+
+fn prepare(ca_pems: &[&str], within: Duration) -> Result<reqwest::ClientBuilder, ClientError> {
     Ok(reqwest::Client::builder()
         .tls_backend_preconfigured(tls_config(ca_pems)?)
         .redirect(reqwest::redirect::Policy::none())
         .cookie_store(true)
         .no_proxy()
-        .timeout(within)
-        .build()?)
+        .timeout(within))
 }
 
 /// TLS that trusts exactly these authorities.

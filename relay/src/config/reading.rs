@@ -6,7 +6,7 @@ use protocol::provider::{PROVIDERS, Provider, ProviderId};
 use toml::de::{DeTable, DeValue};
 
 use super::nearest::find_nearest;
-use super::setting::{ID, Kind, SETTINGS, Setting};
+use super::setting::{ID, Kind, SECRETS, SETTINGS, Setting};
 use super::{ConfigError, Environment, Place};
 
 /// What every variable of ours begins with.
@@ -37,6 +37,14 @@ pub(super) fn read_file(text: &str, path: &Path) -> Result<Vec<Entry>, ConfigErr
     let mut entries = Vec::new();
     walk(table.get_ref(), &mut Vec::new(), &place, &mut entries)?;
     Ok(entries)
+}
+
+/// The key of a secret among these; `None` where there is none.
+pub(super) fn find_secret(entries: &[Entry]) -> Option<String> {
+    let mut secrets = entries
+        .iter()
+        .filter(|entry| SECRETS.contains(&entry.setting.key));
+    secrets.next().map(|entry| entry.key.clone())
 }
 
 /// The settings of the variables, except the one that names the file.

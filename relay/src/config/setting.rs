@@ -73,6 +73,9 @@ pub(super) enum Apply {
 #[derive(Debug)]
 pub(super) struct Expected(pub(super) String);
 
+/// The settings whose value is a secret: nobody else may read a file that holds one.
+pub(super) const SECRETS: [&str; 1] = ["providers.<id>.client_secret"];
+
 /// Every setting, in the order of the table.
 pub static SETTINGS: &[Setting] = &[
     Setting {
@@ -230,7 +233,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "providers.<id>.client_secret",
         kind: Kind::Text,
         default: "none: a public client",
-        meaning: "Client secret of your registration. With it the relay exchanges the code; without it the browser does.",
+        meaning: "Client secret of your registration. With it the relay exchanges the code; without it the browser does. A file that holds one must be its owner's alone (mode 600).",
         apply: Apply::Provider(|draft, text| {
             put_some(
                 &mut draft.client_secret,

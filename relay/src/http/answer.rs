@@ -16,12 +16,10 @@ use protocol::request::{Caller, Request};
 use protocol::secret::Secret;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
 
 use super::decoding::parse_request;
 use super::signatures::{self, Signed};
-use super::{Api, Context, Serve, ServeError, Who, body, guard, problem};
-use crate::secret::hash;
+use super::{Api, Context, Serve, ServeError, Who, body, guard, operator, problem};
 
 /// Answers one request to the endpoint `R`.
 pub(super) async fn answer<R: Serve>(
@@ -91,6 +89,9 @@ async fn admit(
     if needed == Caller::Anyone {
         return Ok(Who::Anyone);
     }
+    if operator::is_by_socket(&request.extensions) {
+        return Ok(Who::Operator);
+    }
     if let Some(signed) = signed {
         let device = find_device(api, request, signed).await?;
         return match needed {
@@ -103,18 +104,12 @@ async fn admit(
     }
     let Some(token) = find_token(&request.headers) else {
         let detail = "expected a request that a paired device has signed (RFC 9421), or the header Authorization: \
-                      Bearer with the token of a session or of the operator";
+                      Bearer with the token of a session";
         return Err(Problem::new(Code::Unauthenticated, detail).into());
     };
     check_page(request)?;
     let now = api.app.clock.now();
-    let who = if hash(&token)
-        .as_bytes()
-        .ct_eq(api.app.operator_hash.as_bytes())
-        .into()
-    {
-        Who::Operator
-    } else if api.app.store.is_session(&token, now).await? {
+    let who = if api.app.store.is_session(&token, now).await? {
         Who::Session
     } else {
         let detail =

@@ -2,7 +2,9 @@
 
 #![cfg(test)]
 
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -31,7 +33,10 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 
 pub(crate) fn folder_with(config: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("unpause.toml"), config).unwrap();
+    let path = folder.path().join("unpause.toml");
+    std::fs::write(&path, config).unwrap();
+    // A secret may stand in it.
+    std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
     folder
 }
 

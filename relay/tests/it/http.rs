@@ -9,6 +9,7 @@ use std::time::Duration;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
 use relay::config::{Config, Environment};
+use relay::http::operator::SOCKET_FILE;
 use relay::running::RunningApp;
 use relay::tls::Dialer;
 use reqwest::header::{
@@ -22,6 +23,7 @@ use tempfile::TempDir;
 
 mod adversaries;
 mod devices;
+mod operator;
 
 use devices::Paired;
 
@@ -34,7 +36,10 @@ struct Relay {
     clock: Clock,
     running: RunningApp,
     http: reqwest::Client,
-    operator: String,
+    /// The operator's client, which comes by the socket.
+    by_socket: reqwest::Client,
+    /// The token of a session of the dashboard.
+    session: String,
 }
 
 impl Relay {
@@ -57,19 +62,30 @@ impl Relay {
         let config = Config::parse(&text, Path::new("test.toml"), &Environment::default()).unwrap();
         let running = RunningApp::start(config, clock.clone()).await.unwrap();
         let tls = Dialer::new(None).unwrap().client_config().as_ref().clone();
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .no_proxy()
-            .build()
-            .unwrap();
-        let operator = std::fs::read_to_string(folder.path().join("data/operator.token")).unwrap();
-        Self {
+        let client = || {
+            let tls = reqwest::Client::builder().tls_backend_preconfigured(tls.clone());
+            tls.no_proxy()
+        };
+        let socket = folder.path().join("data").join(SOCKET_FILE);
+        let mut relay = Self {
             folder,
             clock,
             running,
-            http,
-            operator,
-        }
+            http: client().build().unwrap(),
+            by_socket: client().unix_socket(socket).build().unwrap(),
+            session: String::new(),
+        };
+        relay.session = relay.sign_in().await;
+        relay
+    }
+
+    /// Signs in to the dashboard, as its operator does.
+    async fn sign_in(&self) -> String {
+        let link = self.operate("/v1/login-links", json!({})).await;
+        let (_, code) = link["url"].as_str().unwrap().split_once("#code=").unwrap();
+        let asked = self.ask(Method::POST, "/v1/sessions");
+        let session = answer(asked.json(&json!({ "code": code }))).await;
+        session.body["token"].as_str().unwrap().to_owned()
     }
 
     async fn restart(self) -> Self {
@@ -90,9 +106,15 @@ impl Relay {
         self.ask(Method::POST, path).bearer_auth(token).json(body)
     }
 
+    /// The operator asks, by his socket.
+    fn by_operator(&self, method: Method, path: &str) -> RequestBuilder {
+        self.by_socket
+            .request(method, format!("http://localhost{path}"))
+    }
+
     /// The operator does this, and it works.
     async fn operate(&self, path: &str, body: Value) -> Value {
-        let answer = answer(self.post(path, &self.operator, &body)).await;
+        let answer = answer(self.by_operator(Method::POST, path).json(&body)).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
         answer.body
     }
@@ -214,14 +236,14 @@ async fn a_foreign_host_reaches_nothing() {
         "/oauth/callback/sandbox?state=s&code=c",
     ] {
         let asked = relay
-            .get(path, &relay.operator)
+            .get(path, &relay.session)
             .header(HOST, "attacker.example");
         answer(asked).await.expect_problem(403, "forbidden");
     }
     let port = relay.running.address().port();
     for host in [format!("localhost:{port}"), format!("[::1]:{port}")] {
         assert_eq!(
-            answer(relay.get("/v1/status", &relay.operator).header(HOST, host))
+            answer(relay.get("/v1/status", &relay.session).header(HOST, host))
                 .await
                 .status,
             StatusCode::OK
@@ -264,19 +286,19 @@ async fn a_page_reads_and_changes_nothing_and_an_extension_hears_its_answer() {
         );
         let read = answer(
             relay
-                .get("/v1/status", &relay.operator)
+                .get("/v1/status", &relay.session)
                 .header(ORIGIN, origin),
         )
         .await;
         assert_eq!(allows(&read), None, "{origin}");
         let change = relay
-            .post("/v1/pairings", &relay.operator, &json!({}))
+            .post("/v1/pairings", &relay.session, &json!({}))
             .header(ORIGIN, origin);
         answer(change).await.expect_problem(403, "forbidden");
     }
     let own = format!("http://{}", relay.running.address());
     let change = relay
-        .post("/v1/pairings", &relay.operator, &json!({}))
+        .post("/v1/pairings", &relay.session, &json!({}))
         .header(ORIGIN, own);
     assert_eq!(
         answer(change).await.status,
@@ -381,7 +403,7 @@ async fn a_sign_in_page_is_read_by_no_other_page() {
 #[tokio::test]
 async fn the_status_names_the_site_of_each_provider() {
     let relay = Relay::start().await;
-    let status = answer(relay.get("/v1/status", &relay.operator)).await;
+    let status = answer(relay.get("/v1/status", &relay.session)).await;
     let site =
         json!({ "provider": "sandbox", "name": "the sandbox", "origin": "http://127.0.0.1:9" });
     assert_eq!(status.body["sites"], json!([site]));
@@ -390,11 +412,11 @@ async fn the_status_names_the_site_of_each_provider() {
 #[tokio::test]
 async fn an_unchanged_answer_is_not_sent_again() {
     let relay = Relay::start().await;
-    let first = answer(relay.get("/v1/status", &relay.operator)).await;
+    let first = answer(relay.get("/v1/status", &relay.session)).await;
     let tag = first.headers[ETAG].clone();
     let again = || {
         relay
-            .get("/v1/status", &relay.operator)
+            .get("/v1/status", &relay.session)
             .header(IF_NONE_MATCH, tag.clone())
     };
     let same = answer(again()).await;
@@ -516,7 +538,7 @@ async fn a_bad_request_is_told_which_field_is_at_fault() {
     ] {
         let mut body = good.clone();
         body[field] = value;
-        let refused = answer(relay.post("/v1/inboxes", &relay.operator, &body)).await;
+        let refused = answer(relay.post("/v1/inboxes", &relay.session, &body)).await;
         refused.expect_problem(422, "invalid");
         assert!(
             refused.body["detail"].as_str().unwrap().contains(words),
@@ -528,17 +550,17 @@ async fn a_bad_request_is_told_which_field_is_at_fault() {
     }
     let missing = answer(relay.post(
         "/v1/inboxes",
-        &relay.operator,
+        &relay.session,
         &json!({ "provider": "sandbox" }),
     ))
     .await;
     assert_eq!(missing.body["field"], "address");
     let form = relay
         .ask(Method::POST, "/v1/inboxes")
-        .bearer_auth(&relay.operator)
+        .bearer_auth(&relay.session)
         .body(good.to_string());
     answer(form).await.expect_problem(422, "invalid");
-    let inboxes = answer(relay.get("/v1/inboxes", &relay.operator)).await;
+    let inboxes = answer(relay.get("/v1/inboxes", &relay.session)).await;
     assert_eq!(inboxes.body, json!({ "inboxes": [] }), "nothing half done");
 }
 
@@ -558,7 +580,7 @@ async fn a_lead_list_is_taken_whole_or_not_at_all() {
     let import = |csv: Vec<u8>| {
         relay
             .ask(Method::POST, &format!("{path}/leads"))
-            .bearer_auth(&relay.operator)
+            .bearer_auth(&relay.session)
             .body(csv)
     };
     let at_most = usize::try_from(protocol::request::campaign::LEADS_AT_MOST_BYTES).unwrap();
@@ -597,7 +619,7 @@ async fn a_lead_list_is_taken_whole_or_not_at_all() {
             refused.body
         );
     }
-    let counts = answer(relay.get(&path, &relay.operator)).await.body["counts"].clone();
+    let counts = answer(relay.get(&path, &relay.session)).await.body["counts"].clone();
     assert_eq!(counts["leads"], 0, "nothing half done");
     relay
         .operate("/v1/suppressions", json!({ "whom": "d.example" }))
@@ -610,7 +632,7 @@ async fn a_lead_list_is_taken_whole_or_not_at_all() {
     assert_eq!(refused.body["unusable"]["rows"][1]["found"], "\"nobody\"");
     let skipping = relay
         .ask(Method::POST, &format!("{path}/leads?unusable_rows=skip"))
-        .bearer_auth(&relay.operator)
+        .bearer_auth(&relay.session)
         .body(list);
     let mut imported = answer(skipping).await.body;
     let skipped = imported["skipped"].take();
@@ -633,7 +655,7 @@ async fn a_lead_list_is_taken_whole_or_not_at_all() {
     let import = |list: &'static str| {
         relay
             .ask(Method::POST, &format!("{path}/leads"))
-            .bearer_auth(&relay.operator)
+            .bearer_auth(&relay.session)
             .body(list)
     };
     let list = "mail;name;Unsubscribed\nA@A.Example;Ann;yes\n";
@@ -648,17 +670,16 @@ async fn a_lead_list_is_taken_whole_or_not_at_all() {
         "{refusing}"
     );
     answer(import(list)).await.expect_problem(422, "invalid");
-    let counts = answer(relay.get(&path, &relay.operator)).await.body["counts"].clone();
+    let counts = answer(relay.get(&path, &relay.session)).await.body["counts"].clone();
     assert_eq!(counts["leads"], 0);
-    let start = answer(relay.post(&format!("{path}/start"), &relay.operator, &json!({}))).await;
+    let start = answer(relay.post(&format!("{path}/start"), &relay.session, &json!({}))).await;
     start.expect_problem(409, "conflict");
 }
 
 #[tokio::test]
-async fn after_a_restart_devices_are_known_and_the_old_operator_is_not() {
+async fn after_a_restart_devices_and_the_operator_are_known() {
     let relay = Relay::start().await;
     let device = relay.pair().await;
-    let old = relay.operator.clone();
     let relay = relay.restart().await;
     // The challenge of before is over: it is told the next one, and signs again.
     let status = || relay.ask(Method::GET, "/v1/status");
@@ -667,9 +688,8 @@ async fn after_a_restart_devices_are_known_and_the_old_operator_is_not() {
         .await
         .expect_problem(401, "unauthenticated");
     assert_eq!(device.answer(status()).await.status, StatusCode::OK);
-    answer(relay.get("/v1/status", &old))
-        .await
-        .expect_problem(401, "unauthenticated");
+    let asked = relay.by_operator(Method::GET, "/v1/status");
+    assert_eq!(answer(asked).await.status, StatusCode::OK);
     for (path, words) in [("/healthz", "ok\n"), ("/readyz", "ready\n")] {
         assert_eq!(
             answer(relay.ask(Method::GET, path)).await.body,

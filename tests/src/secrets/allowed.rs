@@ -37,18 +37,6 @@ pub const ALLOWED: &[Allowed] = &[
         reason: "the key file is where the key lives",
     },
     Allowed {
-        kind: Kind::OperatorToken,
-        sort: Sort::File,
-        name: "the relay: data/operator.token",
-        reason: "the operator's commands read it there; mode 0600, new at each start",
-    },
-    Allowed {
-        kind: Kind::OperatorToken,
-        sort: Sort::Killed,
-        name: "the killed relay: data/operator.token",
-        reason: "the same file, until the next start replaces it",
-    },
-    Allowed {
         kind: Kind::PairingCode,
         sort: Sort::Answer,
         name: "POST /v1/pairings ",

@@ -2,6 +2,7 @@
 //! a page, a scripted device) can be searched. What a caller sends is not kept: it may hold secrets.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
@@ -11,12 +12,12 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 use url::Url;
 
 use super::search::{Kind, Marker};
-use crate::http_client::http_client;
+use crate::http_client::{http_client, http_client_at};
 
 /// The largest body that a caller sends.
 const BODY_AT_MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -40,14 +41,20 @@ pub struct Answer {
 pub struct Recorder {
     address: SocketAddr,
     kept: Arc<Kept>,
-    serving: JoinHandle<()>,
+    serving: Vec<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
 struct Kept {
     relay: String,
-    http: reqwest::Client,
     answers: Mutex<Vec<Answer>>,
+}
+
+/// One way to the relay that is recorded.
+#[derive(Clone, Debug)]
+struct Way {
+    kept: Arc<Kept>,
+    http: reqwest::Client,
 }
 
 impl Recorder {
@@ -57,19 +64,37 @@ impl Recorder {
         let address = listener.local_addr()?;
         let kept = Arc::new(Kept {
             relay,
-            http: http_client(&[])?,
             answers: Mutex::default(),
         });
-        let router = Router::new().fallback(pass).with_state(Arc::clone(&kept));
-        let serving = tokio::spawn(async move {
-            // Its listener does not fail on loopback; a caller that gets no answer says so.
-            let _ended = axum::serve(listener, router).await;
-        });
-        Ok(Self {
+        let mut recorder = Self {
             address,
             kept,
-            serving,
-        })
+            serving: Vec::new(),
+        };
+        let router = recorder.router(http_client(&[])?);
+        recorder.serving.push(tokio::spawn(async move {
+            // Its listener does not fail on loopback; a caller that gets no answer says so.
+            let _ended = axum::serve(listener, router).await;
+        }));
+        Ok(recorder)
+    }
+
+    /// Stands before the operator's socket `to` as well, at the socket `at`.
+    pub fn stand_at(&mut self, at: &Path, to: &Path) -> Result<()> {
+        let listener = UnixListener::bind(at)?;
+        let router = self.router(http_client_at(to)?);
+        self.serving.push(tokio::spawn(async move {
+            let _ended = axum::serve(listener, router).await;
+        }));
+        Ok(())
+    }
+
+    fn router(&self, http: reqwest::Client) -> Router {
+        let way = Way {
+            kept: Arc::clone(&self.kept),
+            http,
+        };
+        Router::new().fallback(pass).with_state(way)
     }
 
     /// Its address, as in `http://127.0.0.1:7411`.
@@ -90,7 +115,9 @@ impl Recorder {
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        self.serving.abort();
+        for serving in &self.serving {
+            serving.abort();
+        }
     }
 }
 
@@ -136,15 +163,16 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn pass(State(kept): State<Arc<Kept>>, request: Request) -> Response {
-    match forward(&kept, request).await {
+async fn pass(State(way): State<Way>, request: Request) -> Response {
+    match forward(&way, request).await {
         Ok(response) => response,
         // As where the relay is not there.
         Err(_) => StatusCode::BAD_GATEWAY.into_response(),
     }
 }
 
-async fn forward(kept: &Kept, request: Request) -> Result<Response> {
+async fn forward(way: &Way, request: Request) -> Result<Response> {
+    let kept = &way.kept;
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, BODY_AT_MOST_BYTES).await?;
     let path_and_query = parts.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -154,7 +182,7 @@ async fn forward(kept: &Kept, request: Request) -> Result<Response> {
     headers.remove(header::CONTENT_LENGTH);
     headers.remove(header::TRANSFER_ENCODING);
     // `Host` stays: the relay answers to every name of this machine.
-    let answered = kept
+    let answered = way
         .http
         .request(
             parts.method.clone(),

@@ -45,8 +45,6 @@ pub enum Kind {
     LoginCode,
     /// The token of a dashboard's session.
     SessionToken,
-    /// The token in the operator's file.
-    OperatorToken,
     /// The one-time ticket of a sign-in that the relay runs in a tab.
     Ticket,
     /// No secret: a value that was put where it is found, so that the search proves itself.

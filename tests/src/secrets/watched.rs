@@ -2,7 +2,10 @@
 //! files. What the story is stands in [`super::run`].
 
 use std::collections::BTreeMap;
+use std::fs::DirBuilder;
 use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -50,8 +53,8 @@ pub struct Watched {
     pub operator: Api,
     /// What was collected while it ran.
     places: Vec<Place>,
-    /// The tokens of its operator, one for each start.
-    operator_tokens: Vec<Marker>,
+    /// The token of a session of its dashboard.
+    session: String,
     n_commands: usize,
 }
 
@@ -62,17 +65,25 @@ impl Watched {
         let variables = [("UNPAUSE_LOG", "trace".to_owned())];
         let json = [("UNPAUSE_LOG_JSON", how.json.to_string())];
         let relay = Relay::start_with(servers, secret, variables.into_iter().chain(json)).await?;
-        let recorder = Recorder::start(relay.base()).await?;
-        let operator = Api::new(&recorder.base(), None)?;
+        let mut recorder = Recorder::start(relay.base()).await?;
+        // The operator's commands find the recorder in a data folder of their own.
+        let data = commands_data(&relay);
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&data)?;
+        let socket = data.join("operator.sock");
+        recorder.stand_at(&socket, &relay.socket())?;
+        let operator = Api::at(socket)?;
         let mut watched = Self {
             relay,
             recorder,
             operator,
             places: Vec::new(),
-            operator_tokens: Vec::new(),
+            session: String::new(),
             n_commands: 0,
         };
-        watched.greet()?;
+        watched.greet().await?;
         Ok(watched)
     }
 
@@ -96,24 +107,15 @@ impl Watched {
     pub async fn start_again(&mut self, setting: Option<(&'static str, String)>) -> Result<()> {
         self.relay.end()?;
         self.relay.start_again_with(setting).await?;
-        self.greet()
+        self.greet().await
     }
 
-    /// The operator's token is new after every start.
-    fn greet(&mut self) -> Result<()> {
-        let token = std::fs::read_to_string(self.relay.data().join("operator.token"))?;
-        let token = token.trim();
-        self.operator = Api::new(&self.recorder.base(), Some(token.to_owned()))?;
-        self.operator_tokens
-            .push(Marker::new(Kind::OperatorToken, token));
+    /// A session is asked for anew after every start.
+    async fn greet(&mut self) -> Result<()> {
+        self.session = self.operator.sign_in(&self.recorder.base()).await?;
         if let Some(id) = self.relay.process_id() {
             self.places.extend(process(id, "unpause serve"));
         }
-        // The operator's commands find the recorder in a data folder of their own.
-        let folder = self.relay.folder().join("cli");
-        std::fs::create_dir_all(folder.join("data"))?;
-        std::fs::write(folder.join("data/relay.url"), self.recorder.base())?;
-        std::fs::write(folder.join("data/operator.token"), token)?;
         Ok(())
     }
 
@@ -121,7 +123,7 @@ impl Watched {
         let mut command = self.relay.command(&[]);
         // The last one counts.
         command
-            .env("UNPAUSE_DATA", self.relay.folder().join("cli/data"))
+            .env("UNPAUSE_DATA", commands_data(&self.relay))
             .args(arguments);
         command
     }
@@ -289,7 +291,7 @@ impl Watched {
                 let call = http
                     .request(Method::POST, url)
                     .header(CONTENT_TYPE, "application/json")
-                    .header(AUTHORIZATION, self.bearer()?)
+                    .header(AUTHORIZATION, self.bearer())
                     .body(body.clone());
                 call.send().await?;
             }
@@ -318,16 +320,15 @@ impl Watched {
         Ok(())
     }
 
-    fn bearer(&self) -> Result<String> {
-        let token = self.operator_tokens.last().context("no operator")?;
-        Ok(format!("Bearer {}", String::from_utf8_lossy(&token.value)))
+    fn bearer(&self) -> String {
+        format!("Bearer {}", self.session)
     }
 
     async fn get(&self, path: &str) -> Result<Vec<u8>> {
         let url = format!("{}{path}", self.recorder.base());
         let call = http_client(&[])?
             .get(url)
-            .header(AUTHORIZATION, self.bearer()?);
+            .header(AUTHORIZATION, self.bearer());
         Ok(call.send().await?.bytes().await?.to_vec())
     }
 
@@ -378,8 +379,7 @@ impl Watched {
             .into_iter()
             .map(|(name, bytes)| Place::new(Sort::Answer, name, bytes));
         places.extend(answers);
-        let mut markers = self.operator_tokens;
-        markers.extend(self.recorder.handed_out());
+        let mut markers = self.recorder.handed_out();
         markers.extend(sealing_key(&self.relay)?);
         markers.push(Marker::new(Kind::ClientSecret, servers.client_secret()));
         Ok(Collected { places, markers })
@@ -418,6 +418,11 @@ fn back_from(url: &Url, answer: &Answer) -> Result<Url> {
         .extend_pairs(state.iter().map(|state| ("state", state)))
         .extend_pairs(iss.iter().map(|iss| ("iss", iss)));
     Ok(back)
+}
+
+/// The data folder that the operator's commands are told of.
+fn commands_data(relay: &Relay) -> PathBuf {
+    relay.folder().join("cli/data")
 }
 
 /// Text and bytes of the key.

@@ -1,16 +1,21 @@
 //! A caller of the relay's API, as the extension or the command line is one. It knows the wire from
 //! `protocol` and nothing of the relay.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use http::{Method, StatusCode};
 use protocol::problem::{Code, Problem};
+use protocol::request::session::{CreateLoginLink, CreateSession};
 use protocol::request::{Request, encode};
+use protocol::secret::Secret;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN};
 use sandbox::device::{Device, Proof, Question, Said};
 use url::Url;
+
+use crate::http_client::{http_client, http_client_at, http_client_within};
 
 /// How often a patient caller asks: the relay itself waits for half a minute before it says that it cannot now.
 const PATIENT_TRIES: u32 = 6;
@@ -27,7 +32,7 @@ enum Pass {
     },
 }
 
-/// A caller.
+/// A caller with a token or a key, or one who comes by the operator's socket.
 #[derive(Clone, Debug)]
 pub struct Api {
     http: reqwest::Client,
@@ -35,6 +40,7 @@ pub struct Api {
     pass: Pass,
     /// The `Origin` that it names.
     origin: Option<String>,
+    socket: Option<PathBuf>,
     /// How often it asks where the relay says that it cannot answer now.
     tries: u32,
 }
@@ -42,12 +48,25 @@ pub struct Api {
 impl Api {
     /// A caller of the relay at `base`, as in `http://127.0.0.1:7411`.
     pub fn new(base: &str, token: Option<String>) -> Result<Self> {
-        let http = crate::http_client::http_client(&[])?;
+        let http = http_client(&[])?;
         Ok(Self {
             http,
             base: base.to_owned(),
             pass: token.map_or(Pass::Nothing, Pass::Token),
             origin: None,
+            socket: None,
+            tries: 1,
+        })
+    }
+
+    /// A caller by this socket: the operator.
+    pub fn at(socket: PathBuf) -> Result<Self> {
+        Ok(Self {
+            http: http_client_at(&socket)?,
+            base: "http://localhost".to_owned(),
+            pass: Pass::Nothing,
+            origin: None,
+            socket: Some(socket),
             tries: 1,
         })
     }
@@ -63,7 +82,7 @@ impl Api {
 
     /// The same caller, in a browser at this origin.
     #[must_use]
-    pub fn at(self, origin: Option<&str>) -> Self {
+    pub fn from_origin(self, origin: Option<&str>) -> Self {
         Self {
             origin: origin.map(str::to_owned),
             ..self
@@ -73,10 +92,20 @@ impl Api {
     /// The same caller, who waits this long for an answer, and asks again where the relay cannot answer now.
     pub fn patient(self, within: Duration) -> Result<Self> {
         Ok(Self {
-            http: crate::http_client::http_client_within(within)?,
+            http: http_client_within(within, self.socket.as_deref())?,
             tries: PATIENT_TRIES,
             ..self
         })
+    }
+
+    /// Signs in to the dashboard of the relay at `base`, as its operator does: the token of the session.
+    pub async fn sign_in(&self, base: &str) -> Result<String> {
+        let link = self.call(&CreateLoginLink {}).await?;
+        let url = Url::parse(link.url.expose())?;
+        let code = url.fragment().and_then(|code| code.strip_prefix("code="));
+        let code = Secret::new(code.context("the link has no code")?);
+        let session = Self::new(base, None)?.call(&CreateSession { code }).await?;
+        Ok(session.token.expose().to_owned())
     }
 
     /// Calls an endpoint; a problem is an error that downcasts to [`Problem`].

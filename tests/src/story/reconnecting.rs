@@ -61,7 +61,7 @@ impl Device {
     async fn pair_with(base: &str, link: &str, origin: Option<&str>) -> Result<Self> {
         let key = Arc::new(sandbox::device::Device::new()?);
         let relay_key = read_link(link, "key")?;
-        let api = Api::of_device(base, Arc::clone(&key), relay_key)?.at(origin);
+        let api = Api::of_device(base, Arc::clone(&key), relay_key)?.from_origin(origin);
         let proof = key.prove(&read_link(link, "code")?);
         let proof: CodeProof = serde_json::from_value(proof.into())?;
         let request = CreateDevice {

@@ -2,7 +2,9 @@
 //! started again on the same data.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -94,9 +96,9 @@ impl Relay {
         let folder = tempfile::tempdir()?;
         let address = free_address()?;
         std::fs::write(folder.path().join("ca.pem"), wiring.ca_pem)?;
-        std::fs::write(
-            folder.path().join("unpause.toml"),
-            config(folder.path(), address, wiring)?,
+        write_privately(
+            &folder.path().join("unpause.toml"),
+            &config(folder.path(), address, wiring)?,
         )?;
         let mut relay = Self {
             program: find_program()?,
@@ -188,12 +190,14 @@ impl Relay {
         self.child.as_ref().map(Child::id)
     }
 
-    /// A caller with the operator's token, which is new after every start.
+    /// Its operator, who comes by the socket in its data folder.
     pub fn operator(&self) -> Result<Api> {
-        let path = self.data().join("operator.token");
-        let token =
-            std::fs::read_to_string(&path).context("the operator's token cannot be read")?;
-        Api::new(&self.base(), Some(token.trim().to_owned()))
+        Api::at(self.socket())
+    }
+
+    /// The operator's socket.
+    pub fn socket(&self) -> PathBuf {
+        self.data().join("operator.sock")
     }
 
     /// Where it listens.
@@ -230,6 +234,16 @@ impl Relay {
             .filter_map(|line| serde_json::from_str(line).ok())
             .collect()
     }
+}
+
+/// Writes a file that only this user may read: a secret may stand in it.
+pub fn write_privately(path: &Path, text: &str) -> Result<()> {
+    let mut file = std::fs::OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)?;
+    Ok(file.write_all(text.as_bytes())?)
 }
 
 /// The relay's program beside the one that runs now, or beside the folder of test programs.

@@ -51,7 +51,7 @@ impl Driver {
             .file_name()
             .map_or_else(|| "driver".into(), |name| name.to_string_lossy());
         let mut child = Child::start(&name, command, folder)?;
-        let http = crate::http_client::http_client_within(ANSWER_WITHIN)?;
+        let http = crate::http_client::http_client_within(ANSWER_WITHIN, None)?;
         let base = format!("http://{address}");
         let status = format!("{base}/status");
         let look = async || {

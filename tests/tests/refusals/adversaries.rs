@@ -7,7 +7,6 @@ use protocol::request::device::DeleteDevice;
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 use tests::http_client::http_client;
-use tests::story::api::Api;
 use tests::story::reconnecting::Device;
 use url::Url;
 
@@ -43,7 +42,7 @@ pub(crate) static ROWS: &[Row] = &[
     Row {
         case: "page of somebody else that changes something",
         how: How::Scene(
-            "`POST /v1/pairings` by the operator with `Origin: https://attacker.example`",
+            "`POST /v1/pairings` with the token of a session and `Origin: https://attacker.example`",
             |stage| Box::pin(as_page(stage)),
         ),
         code: "403 forbidden",
@@ -130,8 +129,8 @@ fn request(stage: &Stage, method: Method, path: &str) -> Result<RequestBuilder> 
 
 /// A device is paired from an extension, somebody asks with its token, and it is revoked again.
 async fn as_device(stage: &Stage, line: &str, origin: Option<&str>) -> Result<Met> {
-    let operator = Api::new(&stage.relay.base(), Some(stage.operator_token()?))?;
-    let device = Device::pair_at(&stage.relay.base(), &operator, Some(EXTENSION)).await?;
+    let operator = &stage.operator;
+    let device = Device::pair_at(&stage.relay.base(), operator, Some(EXTENSION)).await?;
     let body = "{\"why\":{\"kind\":\"cancelled\"}}";
     let (method, path) = line.split_once(' ').context("method and path")?;
     let url = Url::parse(&format!("{}{}", stage.relay.base(), stage.fill(path)))?;
@@ -153,11 +152,10 @@ async fn as_device(stage: &Stage, line: &str, origin: Option<&str>) -> Result<Me
 }
 
 async fn as_page(stage: &Stage) -> Result<Met> {
-    let token = stage.operator_token()?;
     ask(
         stage,
         "POST /v1/pairings",
-        &token,
+        &stage.session,
         Some(PAGE),
         "{}".to_owned(),
     )
@@ -166,8 +164,7 @@ async fn as_page(stage: &Stage) -> Result<Met> {
 
 async fn nested(stage: &Stage) -> Result<Met> {
     let body = format!("{{\"address\":{}", "[".repeat(1_000));
-    let token = stage.operator_token()?;
-    ask(stage, "POST /v1/inboxes", &token, None, body).await
+    ask(stage, "POST /v1/inboxes", &stage.session, None, body).await
 }
 
 /// What a tab shows: the title and the paragraphs of a page, without the link that leads on.

@@ -13,7 +13,7 @@ pub(crate) static ROWS: &[Row] = &[
         }),
         code: "401 unauthenticated",
         place: "",
-        words: "expected a request that a paired device has signed (RFC 9421), or the header Authorization: Bearer with the token of a session or of the operator",
+        words: "expected a request that a paired device has signed (RFC 9421), or the header Authorization: Bearer with the token of a session",
     },
     Row {
         case: "token that nobody has",
@@ -43,7 +43,7 @@ pub(crate) static ROWS: &[Row] = &[
         case: "foreign host name",
         how: How::Ask(Ask {
             line: "GET /v1/status",
-            who: Who::Operator,
+            who: Who::Device,
             host: Some("attacker.example"),
             body: Content::Text(""),
         }),

@@ -119,10 +119,10 @@ pub(crate) static ROWS: &[Row] = &[
         }),
         code: "exit 1",
         place: "",
-        words: "no relay answers at http://127.0.0.1:…: start it with `unpause serve`, or name its configuration with --config",
+        words: "no relay runs on the data folder ~/.local/share/unpause: start it with `unpause serve`, or name its configuration with --config",
     },
     Row {
-        case: "command on a data folder without the operator's token",
+        case: "command after the relay was ended",
         how: How::Alone(Alone {
             arguments: &["inbox", "list"],
             config: "",
@@ -133,5 +133,35 @@ pub(crate) static ROWS: &[Row] = &[
         code: "exit 1",
         place: "",
         words: "no relay runs on the data folder ~/.local/share/unpause: start it with `unpause serve`, or name its configuration with --config",
+    },
+    Row {
+        case: "command where somebody else may have made the socket",
+        how: How::Alone(Alone {
+            arguments: &["inbox", "list"],
+            config: "",
+            variable: None,
+            before: Before::Runs,
+            then: Some(("`chmod 777 ~/.local/share/unpause`", |home| {
+                Box::pin(async move { home.set_mode(".local/share/unpause", 0o777) })
+            })),
+        }),
+        code: "exit 1",
+        place: "",
+        words: "others may write to the folder ~/.local/share/unpause (mode 777), so that what is found there may be theirs: run `chmod 700 ~/.local/share/unpause`",
+    },
+    Row {
+        case: "command where something else has the socket's name",
+        how: How::Alone(Alone {
+            arguments: &["inbox", "list"],
+            config: "",
+            variable: None,
+            before: Before::Ran,
+            then: Some(("`touch ~/.local/share/unpause/operator.sock`", |home| {
+                Box::pin(async move { Ok(std::fs::write(home.data("operator.sock"), "")?) })
+            })),
+        }),
+        code: "exit 1",
+        place: "",
+        words: "~/.local/share/unpause/operator.sock is not the socket of a relay that the folder's owner started: nothing was sent; delete it, and start the relay again",
     },
 ];

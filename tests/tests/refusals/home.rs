@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 use tests::child::Child;
+use tests::http_client::http_client_at;
 use tests::story::relay::find_program;
 
 use crate::kept::list_files;
@@ -18,6 +19,9 @@ use crate::row::{Alone, Before, Met};
 
 /// A refusal takes milliseconds; the rest is for a busy machine.
 const REFUSED_WITHIN: Duration = Duration::from_secs(30);
+
+/// The user of what nobody should own.
+const NOBODY: u32 = 65_534;
 
 /// A home folder.
 pub(crate) struct Home {
@@ -90,6 +94,18 @@ impl Home {
         )?)
     }
 
+    /// Changes who may read a file or enter a folder of the home.
+    pub(crate) fn set_mode(&self, name: &str, mode: u32) -> Result<()> {
+        let permissions = fs::Permissions::from_mode(mode);
+        Ok(fs::set_permissions(self.path(name), permissions)?)
+    }
+
+    /// Gives the data folder to a user that nobody is.
+    pub(crate) fn give_data_away(&self) -> Result<()> {
+        std::os::unix::fs::chown(self.path(".local/share/unpause"), Some(NOBODY), None)
+            .context("only root may give a folder to another user: run this test as root")
+    }
+
     /// The key file.
     pub(crate) fn key_file(&self) -> PathBuf {
         self.path(".config/unpause/unpause.key")
@@ -105,7 +121,12 @@ impl Home {
         let output = self.path(".output");
         fs::create_dir(&output)?;
         let mut child = Child::start("earlier", self.command(&["serve"]), &output)?;
-        let is_up = async || self.data("relay.url").is_file().then_some(());
+        // Not before it serves: what it begins with is written by then.
+        let operator = http_client_at(&self.data("operator.sock"))?;
+        let is_up = async || {
+            let answer = operator.get("http://localhost/readyz").send().await.ok()?;
+            answer.status().is_success().then_some(())
+        };
         child
             .wait_until("the earlier relay to listen", is_up, REFUSED_WITHIN)
             .await?;
@@ -127,7 +148,8 @@ impl Home {
         command
     }
 
-    fn data(&self, name: &str) -> PathBuf {
+    /// A file of the data folder.
+    pub(crate) fn data(&self, name: &str) -> PathBuf {
         self.path(".local/share/unpause").join(name)
     }
 

@@ -22,9 +22,15 @@ pub(crate) fn list_files(folder: &Path) -> Result<Files> {
                 folders.push(path);
                 continue;
             }
+            // A relay's socket has nothing in it.
+            let content = if path.is_file() {
+                fs::read(&path)?
+            } else {
+                Vec::new()
+            };
             let mode = fs::metadata(&path)?.permissions().mode() & 0o777;
             let name = path.strip_prefix(folder)?.display().to_string();
-            files.insert(name, (mode, fs::read(&path)?));
+            files.insert(name, (mode, content));
         }
     }
     Ok(files)

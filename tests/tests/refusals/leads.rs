@@ -252,7 +252,7 @@ async fn ask(stage: &Stage, headers: &str) -> Result<TcpStream> {
          Connection: close\r\n{headers}\r\n",
         stage.fill("/v1/campaigns/{draft}/leads"),
         stage.relay.address(),
-        stage.operator_token()?
+        stage.session
     );
     stream.write_all(head.as_bytes()).await?;
     Ok(stream)

@@ -18,7 +18,7 @@ use protocol::request::inbox::{CreateInbox, ListInboxes};
 use protocol::request::reconnect::{ListReceipts, StartReconnect};
 use serde_json::Value;
 use tempfile::TempDir;
-use tests::http_client::http_client;
+use tests::http_client::{http_client, http_client_at};
 use tests::person::Person;
 use tests::story::api::Api;
 use tests::story::play::wait_state;
@@ -39,7 +39,10 @@ pub(crate) struct Stage {
     pub(crate) servers: Servers,
     pub(crate) relay: Relay,
     http: reqwest::Client,
-    operator: Api,
+    pub(crate) operator: Api,
+    by_socket: reqwest::Client,
+    /// The token of a session of the dashboard.
+    pub(crate) session: String,
     files: TempDir,
     /// A device that is paired, once it is.
     device: Option<Device>,
@@ -63,9 +66,11 @@ impl Stage {
         let operator = relay.operator()?;
         let mut stage = Self {
             servers,
-            relay,
             http: http_client(&[])?,
+            by_socket: http_client_at(&relay.socket())?,
+            session: operator.sign_in(&relay.base()).await?,
             operator,
+            relay,
             files: tempfile::tempdir()?,
             device: None,
             names: BTreeMap::new(),
@@ -183,13 +188,6 @@ impl Stage {
         text
     }
 
-    /// The token of the operator.
-    pub(crate) fn operator_token(&self) -> Result<String> {
-        Ok(std::fs::read_to_string(
-            self.relay.data().join("operator.token"),
-        )?)
-    }
-
     async fn import(&self, content: &[u8]) -> Result<Met> {
         std::fs::write(self.file("leads.csv"), content)?;
         let told = self
@@ -208,7 +206,7 @@ impl Stage {
         let answer = self
             .http
             .post(url)
-            .bearer_auth(self.operator_token()?)
+            .bearer_auth(&self.session)
             .header(CONTENT_TYPE, "text/csv")
             .body(content.to_vec())
             .send()
@@ -223,14 +221,18 @@ impl Stage {
 
     async fn ask(&self, ask: &Ask) -> Result<Met> {
         let (method, path) = ask.line.split_once(' ').context("method and path")?;
-        let mut asked = self.http.request(
+        let http = match ask.who {
+            Who::Operator => &self.by_socket,
+            _ => &self.http,
+        };
+        let mut asked = http.request(
             method.parse()?,
             format!("{}{}", self.relay.base(), self.fill(path)),
         );
         let token = match ask.who {
-            Who::Operator => Some(self.operator_token()?),
-            Who::Device | Who::Nobody => None,
             Who::Stranger => Some("made-up".to_owned()),
+            // The operator is known by where he comes from, a device by its signature.
+            Who::Operator | Who::Device | Who::Nobody => None,
         };
         if let Some(token) = token {
             asked = asked.header(AUTHORIZATION, format!("Bearer {token}"));

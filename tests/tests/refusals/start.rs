@@ -172,6 +172,33 @@ pub(crate) static ROWS: &[Row] = &[
         place: "",
         words: "the key file ~/.config/unpause/unpause.key can be read by others (mode 644): run `chmod 600 ~/.config/unpause/unpause.key`",
     },
+    Row {
+        case: "folder of the key file that others may write to",
+        how: where_one_ran("`chmod 777 ~/.config/unpause`", |home| {
+            Box::pin(async move { home.set_mode(".config/unpause", 0o777) })
+        }),
+        code: "exit 1",
+        place: "",
+        words: "others may write to the folder of the key file ~/.config/unpause/unpause.key (mode 777): run `chmod go-w ~/.config/unpause`",
+    },
+    Row {
+        case: "configuration with a secret that others may read",
+        how: serve(
+            "listen = \"127.0.0.1:0\"\n[providers.sandbox]\nissuer = \"http://127.0.0.1:9\"\nclient_id = \"c\"\nclient_secret = \"hunter2\"\nsmtp.host = \"127.0.0.1\"\nimap.host = \"127.0.0.1\"\n",
+        ),
+        code: "exit 1",
+        place: "",
+        words: "the configuration unpause.toml holds a secret (providers.sandbox.client_secret) and can be read by others (mode 644): run `chmod 600 unpause.toml`",
+    },
+    Row {
+        case: "data folder of another user",
+        how: where_one_ran("`chown nobody ~/.local/share/unpause`", |home| {
+            Box::pin(async move { home.give_data_away() })
+        }),
+        code: "exit 1",
+        place: "",
+        words: "the folder ~/.local/share/unpause belongs to the user with the id 65534, and this is run by the one with the id …: run it as the folder's user, or name another folder",
+    },
 ];
 
 const fn alone(config: &'static str) -> Alone {

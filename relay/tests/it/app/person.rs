@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use protocol::reconnect::Grant;
 use protocol::secret::Secret;
+use relay::http::operator::SOCKET_FILE;
 use relay::tls::Dialer;
 use reqwest::header::LOCATION;
 use reqwest::redirect::Policy;
@@ -92,12 +93,19 @@ impl Ground {
 
 /// Keeps cookies, and shows redirects instead of following them.
 pub(crate) fn browser() -> reqwest::Client {
+    client().cookie_store(true).build().unwrap()
+}
+
+/// The operator, who comes by the socket in the data folder, whatever address he names.
+pub(crate) fn operator(ground: &Ground) -> reqwest::Client {
+    let socket = ground.path("data").join(SOCKET_FILE);
+    client().unix_socket(socket).build().unwrap()
+}
+
+fn client() -> reqwest::ClientBuilder {
     let tls = Dialer::new(None).unwrap().client_config().as_ref().clone();
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
-        .cookie_store(true)
         .redirect(Policy::none())
         .no_proxy()
-        .build()
-        .unwrap()
 }

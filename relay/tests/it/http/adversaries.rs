@@ -81,7 +81,7 @@ async fn a_name_that_points_here_reaches_nothing_even_with_a_token() {
     ] {
         // To itself such a page is of the same origin: no preflight, and no Origin where it reads.
         for origin in [None, Some(format!("http://{host}"))] {
-            for token in [&relay.operator] {
+            for token in [&relay.session] {
                 for mut asked in [
                     relay.get("/v1/status", token),
                     relay.post("/v1/pairings", token, &json!({})),
@@ -141,7 +141,7 @@ async fn headers_without_measure_are_refused_and_cost_nobody_anything() {
             .any(|status| heard.starts_with(status));
         assert!(is_refusal || heard.is_empty(), "{heard}");
     }
-    let goes_on = answer(relay.get("/v1/status", &relay.operator)).await;
+    let goes_on = answer(relay.get("/v1/status", &relay.session)).await;
     assert_eq!(goes_on.status, StatusCode::OK);
 }
 
@@ -149,7 +149,7 @@ async fn headers_without_measure_are_refused_and_cost_nobody_anything() {
 async fn two_hosts_and_two_lengths_are_no_request() {
     let relay = Relay::start().await;
     let host = format!("Host: {}\r\n", relay.running.address());
-    let bearer = format!("Authorization: Bearer {}\r\n", relay.operator);
+    let bearer = format!("Authorization: Bearer {}\r\n", relay.session);
     let json = "Content-Type: application/json\r\n";
     let close = "Connection: close\r\n";
     for (headers, body, status) in [
@@ -198,7 +198,7 @@ async fn a_body_without_end_or_without_bottom_is_refused() {
     let head = format!(
         "POST /v1/inboxes HTTP/1.1\r\n{host}Authorization: Bearer {}\r\nContent-Type: application/json\r\n\
          Transfer-Encoding: chunked\r\n\r\n",
-        relay.operator
+        relay.session
     );
     let chunk = format!("{:x}\r\n{}\r\n", 64 * 1024, "x".repeat(64 * 1024));
     let mut parts = vec![head.as_bytes()];
@@ -206,6 +206,6 @@ async fn a_body_without_end_or_without_bottom_is_refused() {
     let told = say(&relay, &parts).await;
     let is_refusal = told.starts_with("HTTP/1.1 422 ") && told.contains("the body is too large");
     assert!(is_refusal || told.is_empty(), "{told}");
-    let inboxes = answer(relay.get("/v1/inboxes", &relay.operator)).await;
+    let inboxes = answer(relay.get("/v1/inboxes", &relay.session)).await;
     assert_eq!(inboxes.body, json!({ "inboxes": [] }), "nothing half done");
 }

@@ -185,14 +185,14 @@ async fn a_code_pairs_one_device_once_and_a_revoked_device_is_out() {
         .answer(relay.ask(Method::GET, "/v1/devices"))
         .await
         .expect_problem(403, "forbidden");
-    let devices = answer(relay.get("/v1/devices", &relay.operator)).await.body;
+    let devices = answer(relay.get("/v1/devices", &relay.session)).await.body;
     assert_eq!(devices["devices"][0]["origin"], EXTENSION);
     let path = format!("/v1/devices/{}", paired.id);
     let revoke = || {
         answer(
             relay
                 .ask(Method::DELETE, &path)
-                .bearer_auth(&relay.operator),
+                .bearer_auth(&relay.session),
         )
     };
     assert_eq!(revoke().await.status, StatusCode::OK);
@@ -267,7 +267,7 @@ async fn what_is_no_browser_is_bound_to_no_origin() {
     let [read, change] = requests(&relay);
     assert_eq!(device.answer(read).await.status, StatusCode::OK);
     device.answer(change).await.expect_problem(404, "not_found");
-    let devices = answer(relay.get("/v1/devices", &relay.operator)).await.body;
+    let devices = answer(relay.get("/v1/devices", &relay.session)).await.body;
     assert_eq!(devices["devices"][0].get("origin"), None);
 }
 
@@ -442,7 +442,7 @@ async fn what_is_public_opens_nothing() {
     // A signature beside a token that is good is judged as a signature.
     let [read, _] = requests(&relay);
     let (asked, _) = sign(&stranger, read);
-    let asked = asked.header(AUTHORIZATION, format!("Bearer {}", relay.operator));
+    let asked = asked.header(AUTHORIZATION, format!("Bearer {}", relay.session));
     answer(asked).await.expect_problem(401, "unauthenticated");
 }
 
@@ -470,7 +470,7 @@ async fn who_heard_a_pairing_pairs_nothing_of_his_own() {
     let asked = relay.ask(Method::POST, "/v1/devices").json(&body);
     let (asked, _) = sign(&jane, asked);
     answer(asked).await.expect_problem(401, "unauthenticated");
-    let devices = answer(relay.get("/v1/devices", &relay.operator)).await.body;
+    let devices = answer(relay.get("/v1/devices", &relay.session)).await.body;
     assert_eq!(devices["devices"], json!([]));
     let paired = pair(&relay, &jane, &pairing, None).await;
     assert_eq!(paired.status, StatusCode::OK, "{}", paired.body);

@@ -11,7 +11,7 @@ use relay::clock::Clock;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::app::person::{ALL, browser};
+use crate::app::person::{ALL, operator};
 use crate::app::{Client, Ground, JANE, JOHN, Relay, wait_for};
 
 /// The operator posts this.
@@ -21,11 +21,7 @@ pub(super) async fn post(
     path: &str,
     body: Value,
 ) -> (StatusCode, Value) {
-    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
-    let asked = browser()
-        .post(relay.url(path))
-        .bearer_auth(operator)
-        .json(&body);
+    let asked = operator(ground).post(relay.url(path)).json(&body);
     let answer = asked.send().await.unwrap();
     (answer.status(), answer.json().await.unwrap())
 }

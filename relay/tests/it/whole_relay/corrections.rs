@@ -12,7 +12,7 @@ use reqwest::Method;
 use sandbox::{Options, Point};
 use serde_json::{Value, json};
 
-use crate::app::person::browser;
+use crate::app::person::operator;
 use crate::app::{Client, Ground, JANE, PASSWORD, Relay, wait_for};
 
 async fn mail_server() -> Ground {
@@ -41,10 +41,7 @@ async fn ask(
     path: &str,
     body: Value,
 ) -> (u16, Value) {
-    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
-    let mut asked = browser()
-        .request(method.clone(), relay.url(path))
-        .bearer_auth(operator);
+    let mut asked = operator(ground).request(method.clone(), relay.url(path));
     if method == Method::POST {
         asked = asked.json(&body);
     }

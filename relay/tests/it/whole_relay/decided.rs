@@ -8,7 +8,7 @@ use relay::clock::Clock;
 use sandbox::{AccountDoes, AccountFault, Point, SentCopyFault, Stage};
 use serde_json::{Value, json};
 
-use crate::app::person::browser;
+use crate::app::person::operator;
 use crate::app::{Client, Ground, JANE, Relay, wait_for};
 
 const LEADS: [&str; 4] = [
@@ -19,10 +19,8 @@ const LEADS: [&str; 4] = [
 ];
 
 async fn settle(ground: &Ground, relay: &Relay, id: &str, decision: &str) -> (u16, Value) {
-    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
-    let asked = browser()
+    let asked = operator(ground)
         .post(relay.url(&format!("/v1/deliveries/{id}/settle")))
-        .bearer_auth(operator)
         .json(&json!({ "decision": decision }));
     let answer = asked.send().await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap())

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sqlx::Connection as _;
 
 use super::confirming::post;
-use crate::app::person::{ALL, browser};
+use crate::app::person::{ALL, operator};
 use crate::app::{Client, Ground, JANE, Relay};
 
 /// A fresh reconnect that ends so.
@@ -151,10 +151,7 @@ async fn a_fault_that_outlasts_the_reconnect_is_not_said_to_be_waited_for() {
         .clock
         .advance(relay.app().config.timing.reconnect_for);
     relay.outcome(&id).await;
-    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
-    let asked = browser()
-        .get(relay.url(&format!("/v1/reconnects/{id}")))
-        .bearer_auth(operator);
+    let asked = operator(&ground).get(relay.url(&format!("/v1/reconnects/{id}")));
     let shown: Value = asked.send().await.unwrap().json().await.unwrap();
     let shown = shown.get("reconnect").unwrap_or(&shown);
     assert_eq!(shown["cause"], "temporary_outage", "{shown}");
@@ -192,10 +189,7 @@ async fn a_relay_that_fails_says_so_and_names_the_request() {
         .await
         .unwrap();
     book.close().await.unwrap();
-    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
-    let asked = browser()
-        .get(relay.url("/v1/receipts"))
-        .bearer_auth(operator);
+    let asked = operator(&ground).get(relay.url("/v1/receipts"));
     let answer = asked.send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
     let problem: Value = answer.json().await.unwrap();
@@ -212,10 +206,7 @@ async fn an_inbox_that_nobody_has_connected_says_what_it_waits_for() {
     let ground = Ground::new(Client::Public).await;
     let relay = ground.start().await;
     let inbox = relay.add_inbox(Duration::ZERO).await;
-    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
-    let asked = browser()
-        .get(relay.url(&format!("/v1/inboxes/{inbox}")))
-        .bearer_auth(operator);
+    let asked = operator(&ground).get(relay.url(&format!("/v1/inboxes/{inbox}")));
     let shown: Value = asked.send().await.unwrap().json().await.unwrap();
     assert_eq!(shown["connection"]["cause"], "never_connected", "{shown}");
     assert_eq!(shown["connection"]["card"]["acts"], "person", "{shown}");

@@ -11,7 +11,7 @@ use relay::store::inbox::CopiedBy;
 use sandbox::profile::{FolderSpec, GENERIC, SentCopy};
 use sandbox::{DropAfterData, Options, Point, Profile, SentCopyFault};
 
-use crate::app::person::browser;
+use crate::app::person::operator;
 use crate::app::{Client, Ground, JANE, Relay, wait_for};
 
 const fn folder(name: &'static str) -> FolderSpec {
@@ -313,12 +313,11 @@ async fn what_is_in_doubt_is_looked_for_when_it_is_asked_for() {
         relay.list(&campaign, Some("in_doubt")).await.pop()
     })
     .await;
-    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
+    let operator = operator(&ground);
     let url = relay.url(&format!("/v1/campaigns/{campaign}/deliveries"));
     // The relay's clock stands: no look comes by itself.
     wait_for("the copy to be found", async || {
-        let asked = browser().get(&url).bearer_auth(&operator);
-        asked.send().await.unwrap();
+        operator.get(&url).send().await.unwrap();
         relay.list(&campaign, Some("accepted")).await.pop()
     })
     .await;

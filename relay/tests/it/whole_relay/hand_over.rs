@@ -18,7 +18,7 @@ use reqwest::StatusCode;
 use sandbox::control::Point;
 use serde_json::{Value, json};
 
-use crate::app::person::{ALL, browser};
+use crate::app::person::{ALL, operator};
 use crate::app::{Client, Ground, JANE, JOHN, Relay};
 
 /// A generator that counts: these tests need bytes, not randomness.
@@ -52,7 +52,7 @@ struct Scene {
     ground: Ground,
     relay: Relay,
     inbox: InboxId,
-    operator: String,
+    operator: reqwest::Client,
 }
 
 impl Scene {
@@ -60,7 +60,7 @@ impl Scene {
         let ground = Ground::new(client).await;
         let relay = ground.start().await;
         let inbox = relay.add_inbox(Duration::ZERO).await;
-        let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
+        let operator = operator(&ground);
         Self {
             ground,
             relay,
@@ -70,8 +70,8 @@ impl Scene {
     }
 
     async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
-        let asked = browser().post(self.relay.url(path));
-        let answer = asked.bearer_auth(&self.operator).json(body).send().await;
+        let asked = self.operator.post(self.relay.url(path));
+        let answer = asked.json(body).send().await;
         let answer = answer.unwrap();
         (answer.status(), answer.json().await.unwrap())
     }

@@ -13,7 +13,7 @@ use reqwest::header::{HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::{StatusCode, Url};
 use serde_json::{Value, json};
 
-use crate::app::person::browser;
+use crate::app::person::{browser, operator};
 use crate::app::{Client, Ground, JANE, PASSWORD, Relay};
 
 /// What a tab shows.
@@ -59,8 +59,7 @@ async fn open(browser: &reqwest::Client, url: impl reqwest::IntoUrl) -> Shown {
 }
 
 async fn operate(ground: &Ground, relay: &Relay, path: &str) -> (StatusCode, Value) {
-    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
-    let asked = browser().post(relay.url(path)).bearer_auth(operator);
+    let asked = operator(ground).post(relay.url(path));
     let answer = asked.json(&json!({})).send().await.unwrap();
     (answer.status(), answer.json().await.unwrap())
 }

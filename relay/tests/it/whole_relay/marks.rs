@@ -8,7 +8,7 @@ use protocol::delivery::Decision;
 use protocol::id::InboxId;
 
 use super::restored::{LEADS, NO_COPY, copy, ground, manual, recipients, wait_accepted};
-use crate::app::person::{ALL, browser};
+use crate::app::person::{ALL, operator};
 use crate::app::{Ground, JANE, Relay};
 
 async fn connect(ground: &Ground, relay: &Relay, inbox: &InboxId) {
@@ -92,10 +92,8 @@ async fn an_inbox_that_is_added_again_after_its_database_was_lost_mails_nobody_a
     // The relay runs on it for a while.
     ground.start().await.stop().await;
     let relay = ground.start().await;
-    let operator = fs::read_to_string(ground.path("data/operator.token")).unwrap();
-    let added = browser()
+    let added = operator(&ground)
         .post(relay.url("/v1/inboxes"))
-        .bearer_auth(&operator)
         .json(&serde_json::json!({"address": JANE, "provider": "openid", "distance_ms": 0, "daily_cap": 0}))
         .send()
         .await

@@ -9,7 +9,7 @@ use relay::clock::Clock;
 use sandbox::Options;
 use serde_json::{Value, json};
 
-use crate::app::person::{ALL, browser};
+use crate::app::person::{ALL, operator};
 use crate::app::{Client, Ground, JANE, Relay, wait_for};
 
 const LEADS: [&str; 4] = [
@@ -20,13 +20,13 @@ const LEADS: [&str; 4] = [
 ];
 
 async fn ask(ground: &Ground, relay: &Relay, path: &str, body: Option<Value>) -> Value {
-    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
+    let operator = operator(ground);
     let url = relay.url(path);
     let asked = match body {
-        None => browser().get(url),
-        Some(body) => browser().post(url).json(&body),
+        None => operator.get(url),
+        Some(body) => operator.post(url).json(&body),
     };
-    let answer = asked.bearer_auth(operator).send().await.unwrap();
+    let answer = asked.send().await.unwrap();
     answer.json().await.unwrap()
 }
 

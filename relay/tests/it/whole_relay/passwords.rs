@@ -9,7 +9,7 @@ use relay::clock::Clock;
 use sandbox::Options;
 use serde_json::{Value, json};
 
-use crate::app::person::{ALL, browser};
+use crate::app::person::{ALL, operator};
 use crate::app::{Client, Ground, JANE, JOHN, PASSWORD, Relay, wait_for};
 
 /// The sandbox as any server that takes passwords, configured without an issuer or a client.
@@ -33,15 +33,13 @@ fn password(user: &str, password: &str) -> Grant {
 }
 
 async fn get(ground: &Ground, relay: &Relay, path: &str) -> Value {
-    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
-    let asked = browser().get(relay.url(path)).bearer_auth(operator);
+    let asked = operator(ground).get(relay.url(path));
     asked.send().await.unwrap().json().await.unwrap()
 }
 
 async fn start(ground: &Ground, relay: &Relay, inbox: &str) -> (u16, Value) {
-    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
     let url = relay.url(&format!("/v1/inboxes/{inbox}/reconnects"));
-    let asked = browser().post(url).bearer_auth(operator).json(&json!({}));
+    let asked = operator(ground).post(url).json(&json!({}));
     let answer = asked.send().await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap())
 }

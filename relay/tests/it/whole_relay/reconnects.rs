@@ -8,7 +8,7 @@ use protocol::reconnect::State;
 use sandbox::control::Point;
 use serde_json::{Value, json};
 
-use crate::app::person::{ALL, browser};
+use crate::app::person::{ALL, operator};
 use crate::app::{Client, Ground, JANE, JOHN, wait_for};
 
 #[tokio::test]
@@ -16,10 +16,10 @@ async fn a_second_start_joins_the_first() {
     let ground = Ground::new(Client::Public).await;
     let relay = ground.start().await;
     let inbox = relay.add_inbox(Duration::ZERO).await;
-    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
+    let operator = operator(&ground);
     let start = async || -> Value {
         let url = relay.url(&format!("/v1/inboxes/{inbox}/reconnects"));
-        let asked = browser().post(url).bearer_auth(&operator).json(&json!({}));
+        let asked = operator.post(url).json(&json!({}));
         asked.send().await.unwrap().json().await.unwrap()
     };
     let (one, two) = tokio::join!(start(), start());
@@ -151,11 +151,17 @@ async fn an_inbox_tells_how_its_connection_changed() {
     })
     .await;
 
-    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
+    let operator = operator(&ground);
     let ask = async |id: &str| -> Value {
         let url = relay.url(&format!("/v1/inboxes/{id}/changes"));
-        let asked = browser().get(url).bearer_auth(&operator);
-        asked.send().await.unwrap().json().await.unwrap()
+        operator
+            .get(url)
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap()
     };
     let told = ask(&inbox.to_string()).await;
     let changes = told["changes"].as_array().unwrap();

@@ -16,7 +16,7 @@ use relay::tag::Named;
 use sandbox::profile::{GENERIC, SentCopy};
 use sandbox::{Options, Profile, SentCopyFault};
 
-use crate::app::person::browser;
+use crate::app::person::operator;
 use crate::app::{Client, Ground, JANE, Relay, wait_for};
 
 pub(super) static NO_COPY: Profile = Profile {
@@ -61,13 +61,16 @@ pub(super) async fn wait_accepted(ground: &Ground, relay: &Relay, campaign: &Cam
         .await;
 }
 
-/// Copies a folder of plain files.
+/// Copies the plain files of a folder.
 pub(super) fn copy(from: &Path, to: &Path) {
     let _ = fs::remove_dir_all(to);
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
-        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        // A relay's socket is none.
+        if entry.file_type().unwrap().is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
     }
 }
 
@@ -346,13 +349,8 @@ async fn a_copy_that_another_relay_makes_stops_everything_until_a_person_says_wh
     wait_accepted(&ground, &relay, &campaign, 2).await;
     assert_eq!(recipients(&ground), LEADS[..1]);
 
-    let operator = fs::read_to_string(ground.path("data/operator.token")).unwrap();
-    let ask = |method, path: &str| {
-        browser()
-            .request(method, relay.url(path))
-            .bearer_auth(&operator)
-            .send()
-    };
+    let operator = operator(&ground);
+    let ask = |method, path: &str| operator.request(method, relay.url(path)).send();
     let shown = ask(reqwest::Method::GET, "/v1/ledger").await.unwrap();
     let shown: serde_json::Value = shown.json().await.unwrap();
     assert!(shown["another_relay_since"].is_string(), "{shown}");

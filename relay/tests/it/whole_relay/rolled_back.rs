@@ -24,7 +24,7 @@ use super::restored::{
     HOUR, LEADS, LONGEST_DISTANCE, copy, draft, first_sent, ground, manual, recipients,
     wait_accepted,
 };
-use crate::app::person::browser;
+use crate::app::person::operator;
 use crate::app::{Client, Ground, JANE, Relay, wait_for};
 
 static LATE: Profile = Profile {
@@ -67,10 +67,8 @@ async fn start(relay: &Relay, campaign: &CampaignId) {
 }
 
 async fn pace_of(ground: &Ground, relay: &Relay, inbox: &InboxId) -> serde_json::Value {
-    let operator = fs::read_to_string(ground.path("data/operator.token")).unwrap();
-    let asked = browser()
+    let asked = operator(ground)
         .get(relay.url(&format!("/v1/inboxes/{inbox}/pace")))
-        .bearer_auth(&operator)
         .send();
     asked.await.unwrap().json().await.unwrap()
 }

@@ -7,7 +7,7 @@ use protocol::cause::Cause;
 use protocol::delivery::State;
 use sandbox::Options;
 
-use crate::app::person::browser;
+use crate::app::person::operator;
 use crate::app::{Client, Ground, JANE, PASSWORD, wait_for};
 use protocol::reconnect::Grant;
 use protocol::secret::Secret;
@@ -21,14 +21,12 @@ async fn a_server_named_over_the_api_is_not_reached_inside_the_operators_network
     let relay = ground.start().await;
     let inside = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = inside.local_addr().unwrap().port();
-    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
     let server = serde_json::json!({ "host": "localhost", "port": port, "tls": "implicit" });
     let body = serde_json::json!({
         "address": JANE, "provider": "sandbox", "smtp": server, "imap": server
     });
-    let answer = browser()
+    let answer = operator(&ground)
         .post(relay.url("/v1/inboxes"))
-        .bearer_auth(operator)
         .json(&body)
         .send()
         .await

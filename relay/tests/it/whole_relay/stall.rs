@@ -8,13 +8,12 @@ use relay::clock::Clock;
 use sandbox::{AccountDoes, AccountFault, Stage};
 use serde_json::Value;
 
-use crate::app::person::browser;
+use crate::app::person::operator;
 use crate::app::{Client, Ground, JANE, Relay, wait_for};
 
 pub(super) async fn connection_of(ground: &Ground, relay: &Relay, inbox: &InboxId) -> Value {
-    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
-    let asked = browser().get(relay.url(&format!("/v1/inboxes/{inbox}")));
-    let answer = asked.bearer_auth(operator).send().await.unwrap();
+    let asked = operator(ground).get(relay.url(&format!("/v1/inboxes/{inbox}")));
+    let answer = asked.send().await.unwrap();
     answer.json::<Value>().await.unwrap()["connection"].take()
 }
 

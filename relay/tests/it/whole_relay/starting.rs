@@ -16,17 +16,15 @@ async fn a_second_relay_on_the_same_data_is_refused_and_the_first_goes_on() {
         "{second}"
     );
     first.app().store.ping().await.unwrap();
-    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
-    let answer = crate::app::person::browser()
+    let answer = crate::app::person::operator(&ground)
         .get(first.url("/v1/inboxes"))
-        .bearer_auth(operator)
         .send()
         .await
         .unwrap();
     assert_eq!(
         answer.status(),
         200,
-        "the operator's token is still the first's"
+        "the operator's socket is still the first's"
     );
     first.stop().await;
     ground.start().await.stop().await;

@@ -11,12 +11,14 @@ use super::{depth, files_of, modules_used};
 const MAY_USE: &[(&str, &[&str])] = &[
     // Plain values.
     ("clock", &[]),
-    ("config", &[]),
     ("failure", &[]),
     ("greeting", &[]),
+    // Whose files are, and who else may read them.
+    ("ownership", &[]),
+    ("config", &["ownership"]),
     ("record", &[]),
     ("tag", &[]),
-    ("secret", &["tag"]),
+    ("secret", &["ownership", "tag"]),
     ("sign_in", &[]),
     ("credentials", &["sign_in"]),
     // What texts say, and what follows.
@@ -57,6 +59,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "engine",
             "log",
             "oauth",
+            // Whose the folder is by whose socket the operator comes.
+            "ownership",
             "reconnect",
             "record",
             "secret",
@@ -101,6 +105,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "http",
             "mark",
             "oauth",
+            "ownership",
             "provider",
             "record",
             "secret",
@@ -114,7 +119,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "api", "clock", "config", "failure", "http", "log", "oauth", "running", "secret", "tls",
+            "api",
+            "clock",
+            "config",
+            "failure",
+            "http",
+            "log",
+            "oauth",
+            "ownership",
+            "running",
+            "secret",
+            "tls",
         ],
     ),
 ];
