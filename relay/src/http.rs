@@ -32,6 +32,7 @@ pub mod operator;
 mod pace;
 mod page;
 mod problem;
+mod serving;
 
 mod campaign;
 mod delivery;
@@ -183,25 +184,17 @@ pub fn render_openapi() -> String {
 pub async fn run(
     app: Arc<App>,
     listener: TcpListener,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
     let listen = listener.local_addr()?;
     let mut told_late = stop.clone();
-    let serving = axum::serve(
-        listener,
-        router(app, listen).into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .with_graceful_shutdown(async move { was_told(&mut stop).await });
     let too_late = async {
-        was_told(&mut told_late).await;
+        let _ = told_late.wait_for(|stop| *stop).await;
         tokio::time::sleep(FINISH_WITHIN).await;
     };
     tokio::select! {
-        ended = serving => ended,
-        () = too_late => {
-            tracing::warn!("requests were still under way when the relay stopped");
-            Ok(())
-        }
+        () = serving::serve(listener, router(app, listen), stop) => {}
+        () = too_late => tracing::warn!("requests were still under way when the relay stopped"),
     }
 }
 

@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::decoding::parse_request;
-use super::{Api, Context, Serve, ServeError, Who, body, problem};
+use super::{Api, Context, Serve, ServeError, Who, body, problem, serving};
 use crate::secret::hash;
 
 /// Answers one request to the endpoint `R`.
@@ -44,6 +44,9 @@ async fn run<R: Serve>(
     request_id: &RequestId,
 ) -> Result<Response, ServeError> {
     let who = admit(api, R::CALLER, parts).await?;
+    if who != Who::Anyone {
+        serving::note_known(parts);
+    }
     let carried = body::read(parts, body, R::BODY).await?;
     let request: R = parse(parameters, &carried.fields)?;
     let context = Context {
@@ -59,12 +62,8 @@ async fn run<R: Serve>(
     };
     let response = if R::CALLER == Caller::Anyone {
         let (peer, now) = (peer_of(parts), api.app.clock.now());
-        api.guesses.check(peer, now)?;
         let served = request.serve(context).await;
-        if served.as_ref().is_err_and(ServeError::is_refused) {
-            api.guesses.note_failure(peer, now);
-        }
-        served?
+        served.map_err(|refused| api.guesses.judge(peer, refused, now))?
     } else {
         request.serve(context).await?
     };
