@@ -23,6 +23,7 @@ pub mod reply;
 pub mod request;
 pub mod sealed;
 pub mod secret;
+pub mod shown;
 pub mod stall;
 pub mod standing;
 pub mod suppression;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use protocol::problem::Problem;
+use protocol::shown;
 use serde_json::json;
 
 use crate::api::{ApiError, Client};
@@ -140,7 +141,7 @@ pub fn run() -> ExitCode {
             let told = if is_json {
                 render_error(&words, find_problem(&error))
             } else {
-                format!("unpause: {words}")
+                shown::lines(&format!("unpause: {words}")).into_owned()
             };
             let _ = writeln!(std::io::stderr(), "{told}");
             ExitCode::FAILURE
@@ -171,7 +172,7 @@ fn render_error(words: &str, problem: Option<&Problem>) -> String {
             error.insert("row".to_owned(), json!(row));
         }
     }
-    json!({ "error": error }).to_string()
+    shown::json(&json!({ "error": error }).to_string()).into_owned()
 }
 
 fn perform(arguments: Arguments) -> Result<(), CliError> {

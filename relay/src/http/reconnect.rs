@@ -19,6 +19,7 @@ use protocol::request::reconnect::{
 };
 use protocol::sealed::Sealed;
 
+use protocol::shown;
 use super::inbox::{signs_in_by, unknown_provider, words_of};
 use super::{Context, Serve, ServeError};
 use crate::app::App;
@@ -396,13 +397,11 @@ pub(super) fn said_of(error: &str, description: &str) -> Said {
     })
 }
 
-/// A stranger's words, in one line and shortened.
+/// A stranger's words, in one line in which nothing acts, and shortened.
 fn clean(words: &str) -> String {
-    words
-        .chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
-        .take(WORDS_AT_MOST)
-        .collect()
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let line = words.join(" ");
+    shown::line(&line).chars().take(WORDS_AT_MOST).collect()
 }
 
 #[cfg(test)]
@@ -411,7 +410,7 @@ mod tests {
 
     #[test]
     fn a_strangers_words_are_one_short_line() {
-        assert_eq!(clean("no\r\nsuch\tscope"), "no  such scope");
+        assert_eq!(clean("no\r\nsuch\tscope\u{1b}"), "no such scope\\u{1b}");
         assert_eq!(clean(&"x".repeat(10_000)).len(), WORDS_AT_MOST);
     }
 }

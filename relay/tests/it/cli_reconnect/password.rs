@@ -10,7 +10,7 @@ use super::terminal::{End, Terminal, World, ask_at_terminal};
 use super::{JANE, PASSWORD};
 
 /// `unpause reconnect start … --password` with `given` on standard input.
-async fn with_password(world: &World, arguments: &[&str], given: &str) -> End {
+pub(super) async fn with_password(world: &World, arguments: &[&str], given: &str) -> End {
     let arguments = [&[JANE, "--password"], arguments].concat();
     let mut terminal = Terminal::start(world.here(), &arguments);
     let mut stdin = terminal.child.stdin.take().unwrap();
