@@ -2,7 +2,7 @@
 
 use protocol::id::{CampaignId, DeviceId, InboxId, ReceiptId, ReconnectId};
 use protocol::problem::{Code, Problem};
-use protocol::reconnect::Stage;
+use protocol::reconnect::{GivenSignIn, Question, Replaces, Stage};
 use protocol::request::inbox::ConnectionState;
 use protocol::request::reconnect::{Reconnect, ReconnectState};
 use protocol::request::session::Session;
@@ -66,6 +66,7 @@ fn reconnect(state: ReconnectState) -> Reconnect {
         stage: None,
         expires_at: at(600_000),
         signed_in_as: None,
+        question: None,
         cause: None,
         card: None,
         evidence: None,
@@ -440,7 +441,7 @@ fn another_account_that_works_is_confirmed_or_denied() {
     meant.decide(Event::Followed(jane(), Box::new(Ok(going_on))));
     let named = Progress::Proving {
         stage: Some(Stage::Identified),
-        signed_in_as: Some("john@acme.example".to_owned()),
+        question: question().words(),
     };
     assert_eq!(progress(&meant), Some(&named));
     assert_eq!(
@@ -460,6 +461,15 @@ fn a_late_answer_to_the_first_click_does_not_end_the_second() {
     let answer = |answer| Event::Begun(jane(), Box::new(answer));
     let at_provider = Some(&Progress::AtProvider { in_tab: true });
     for late in [Ok(begun("second")), Err(unreachable())] {
+    let question = || Question {
+        inbox: "jane@acme.example".parse().unwrap(),
+        given: GivenSignIn::Password {
+            user: "john@acme.example".to_owned(),
+        },
+        replaces: Some(Replaces::Account {
+            provider: "Google".to_owned(),
+        }),
+    };
         let mut model = signed_in(Route::Inboxes);
         for act in [Act::Reconnect, Act::Cancel, Act::Reconnect] {
             model.decide(Event::Acted(jane(), act));
@@ -470,6 +480,7 @@ fn a_late_answer_to_the_first_click_does_not_end_the_second() {
             effects.first(),
             Some(&shown),
             "the relay joined both clicks to one reconnect"
+            question: Some(question()),
         );
         assert_eq!(progress(&model), at_provider);
         assert_eq!(

@@ -8,7 +8,8 @@ use protocol::id::ReconnectId;
 use protocol::problem::{Code, Problem};
 use protocol::receipt::Receipt;
 use protocol::reconnect::{
-    Authorization, Exchange, Grant, InvalidTransition, State, VisitPlan, sealing_context,
+    Authorization, Exchange, GivenSignIn, Grant, InvalidTransition, Question, Replaces, State,
+    VisitPlan, sealing_context,
 };
 use protocol::reply::OAuthReply;
 use protocol::request::inbox::SignsInBy;
@@ -18,9 +19,9 @@ use protocol::request::reconnect::{
     StartReconnect, StartedReconnect,
 };
 use protocol::sealed::Sealed;
-
 use protocol::shown;
-use super::inbox::{signs_in_by, unknown_provider, words_of};
+
+use super::inbox::{facts, signs_in_by, unknown_provider, words_of};
 use super::{Context, Serve, ServeError};
 use crate::app::App;
 use crate::credentials::reconnect_context;
@@ -349,6 +350,7 @@ fn view(inbox: &Inbox, reconnect: StoredReconnect) -> Reconnect {
         stage: None,
         expires_at: reconnect.expires_at,
         signed_in_as: reconnect.signed_in_as,
+        question: None,
         cause: None,
         card: None,
         evidence: None,
@@ -361,7 +363,11 @@ fn view(inbox: &Inbox, reconnect: StoredReconnect) -> Reconnect {
             view.state = ReconnectState::Verifying;
             view.stage = Some(stage);
         }
-        State::Unconfirmed => view.state = ReconnectState::Unconfirmed,
+        State::Unconfirmed => {
+            view.state = ReconnectState::Unconfirmed;
+            let name = view.signed_in_as.clone();
+            view.question = Some(ask(inbox, reconnect.identity.is_some(), name));
+        }
         State::Resumed { receipt, .. } => {
             view.state = ReconnectState::Resumed;
             view.receipt = Some(receipt);
@@ -376,6 +382,28 @@ fn view(inbox: &Inbox, reconnect: StoredReconnect) -> Reconnect {
         }
     }
     view
+}
+
+/// What is to be confirmed: whether an account signed in or a password did, and under which name.
+fn ask(inbox: &Inbox, is_account: bool, name: Option<String>) -> Question {
+    let replaces = match (&inbox.password_user, &inbox.identity) {
+        (Some(user), _) => Some(Replaces::Password { user: user.clone() }),
+        (None, Some(_)) => Some(Replaces::Account {
+            provider: facts(inbox).provider.to_owned(),
+        }),
+        (None, None) => None,
+    };
+    Question {
+        inbox: inbox.address.clone(),
+        given: if is_account {
+            GivenSignIn::Account { name }
+        } else {
+            GivenSignIn::Password {
+                user: name.unwrap_or_default(),
+            }
+        },
+        replaces,
+    }
 }
 
 /// A fault that passes is waited for by whatever goes on; a reconnect is over, and does not begin again by itself.
