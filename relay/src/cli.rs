@@ -23,6 +23,7 @@ mod pace;
 mod print;
 mod reconnect;
 mod serve;
+mod session;
 mod settings;
 mod setup;
 mod status;
@@ -70,6 +71,9 @@ enum Command {
     /// Paired devices
     #[command(subcommand)]
     Device(access::Command),
+    /// Who is signed in to the dashboard
+    #[command(alias = "sessions")]
+    Session(session::Arguments),
     /// Who is not written to, in any campaign
     #[command(subcommand)]
     Suppression(suppression::Command),
@@ -215,6 +219,7 @@ fn perform(arguments: Arguments) -> Result<(), CliError> {
             }
             Command::Ledger(command) => command.run(&client()?, &printer).await,
             Command::Device(command) => command.run(&client()?, &printer).await,
+            Command::Session(command) => command.run(&client()?, &printer).await,
             Command::Suppression(command) => command.run(&client()?, &printer).await,
             // It also mends a configuration that lacks what it writes, so it does its own loading.
             Command::Setup(arguments) => {

@@ -3,13 +3,13 @@
 //! what an endpoint does stands in the file of its resource. Beside the API: the dashboard's files, and the
 //! sign-in that the relay runs in a tab.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use bytes::Bytes;
-use protocol::id::{DeviceId, RequestId};
+use protocol::id::{DeviceId, RequestId, SessionId};
 use protocol::provider::ProviderId;
 use protocol::request::{self as api, Request};
 use tokio::net::TcpListener;
@@ -75,6 +75,9 @@ pub trait Mount: Sized {
 pub fn mount_endpoints<M: Mount>(on: M) -> M {
     on.mount::<api::session::CreateLoginLink>()
         .mount::<api::session::CreateSession>()
+        .mount::<api::session::ListSessions>()
+        .mount::<api::session::DeleteSession>()
+        .mount::<api::session::DeleteSessions>()
         .mount::<api::device::CreatePairing>()
         .mount::<api::device::CreateDevice>()
         .mount::<api::device::ListDevices>()
@@ -138,6 +141,10 @@ pub struct Context {
     pub request_id: RequestId,
     /// The `Origin` of the request, where a browser sent it.
     pub origin: Option<String>,
+    /// The address of the other side.
+    pub peer: IpAddr,
+    /// What the other side says of itself (RFC 9110 §10.1.5).
+    pub browser: Option<String>,
 }
 
 impl Context {
@@ -165,7 +172,7 @@ pub enum Who {
     /// A paired device.
     Device(DeviceId),
     /// A signed-in session of the dashboard.
-    Session,
+    Session(SessionId),
     /// Who may read the operator's token on this machine.
     Operator,
 }
@@ -196,11 +203,7 @@ pub async fn run(
         () = serving::serve(listener, router(app, listen), stop) => {}
         () = too_late => tracing::warn!("requests were still under way when the relay stopped"),
     }
-}
-
-/// Returns when the relay is to stop; also when whoever could say so is gone.
-async fn was_told(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
+    Ok(())
 }
 
 fn router(app: Arc<App>, listen: SocketAddr) -> Router {

@@ -147,6 +147,9 @@ impl RunningApp {
             address: config.listen,
             source,
         })?;
+        if relay_url(address).starts_with("http://") {
+            store.end_what_others_may_have().await?;
+        }
         // Before this process gives a sign of life of its own.
         store.bridge_absence().await?;
         let (mark, watch) = Mark::begin(&config.mark_file, lock, &store, &clock).await?;

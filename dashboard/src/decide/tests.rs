@@ -1,6 +1,6 @@
 //! Events against effects: signing in, looking, loading, and a reconnect from the click to the receipt.
 
-use protocol::id::{CampaignId, DeviceId, InboxId, ReceiptId, ReconnectId};
+use protocol::id::{CampaignId, DeviceId, InboxId, ReceiptId, ReconnectId, SessionId};
 use protocol::problem::{Code, Problem};
 use protocol::reconnect::{GivenSignIn, Question, Replaces, Stage};
 use protocol::request::inbox::ConnectionState;
@@ -132,6 +132,59 @@ fn a_used_link_says_so_unless_somebody_is_signed_in() {
     model.decide(Event::Entered(Err(unreachable())));
     let words = "No relay answers at this address.".to_owned();
     assert_eq!(model.access, Access::Out(Out::NoAnswer { words }));
+}
+
+#[test]
+fn signing_out_ends_the_session_at_the_relay_and_says_where_it_could_not() {
+    let mut model = signed_in(Route::Settings);
+    let effects = model.decide(Event::Left);
+    assert!(effects.contains(&Effect::ForgetSession), "{effects:?}");
+    let ended = Effect::SignOut(Secret::new("t0ken"));
+    assert!(effects.contains(&ended), "{effects:?}");
+    assert_eq!(model.token(), None);
+    for (answer, out) in [
+        (Ok(()), Out::Left),
+        (Err(refused(Code::Unauthenticated)), Out::Left),
+        (Err(unreachable()), Out::LeftUntold),
+    ] {
+        let mut model = model.clone();
+        assert_eq!(model.decide(Event::SignedOut(answer)), []);
+        assert_eq!(model.access, Access::Out(out));
+    }
+
+    // Whoever signs in anew has ended the session before.
+    let (mut model, _) = opened(Route::Login, Some("c0de"), Some("old"));
+    let session = Session {
+        token: Secret::new("t0ken"),
+        expires_at: at(1),
+    };
+    let effects = model.decide(Event::Entered(Ok(session)));
+    let ended = Effect::SignOut(Secret::new("old"));
+    assert!(effects.contains(&ended), "{effects:?}");
+    model.decide(Event::SignedOut(Err(unreachable())));
+    assert_eq!(model.token(), Some(&Secret::new("t0ken")));
+}
+
+#[test]
+fn sessions_are_listed_and_ended_in_the_settings() {
+    let mut model = signed_in(Route::Settings);
+    model.decide(Event::Loaded(Loaded::Sessions(Ok(example::sessions()))));
+    assert_eq!(model.page.sessions, Slot::Here(example::sessions()));
+    let end = Deed::EndSession(SessionId::new("ses_2"));
+    assert_eq!(
+        model.decide(Event::Asked(end.clone())),
+        [Effect::Do(end.clone())]
+    );
+    let effects = model.decide(Event::Did(end, Ok(())));
+    assert!(
+        effects.contains(&Effect::Load(Wanted::Sessions)),
+        "{effects:?}"
+    );
+    model.decide(Event::Asked(Deed::EndSessions));
+    model.decide(Event::Did(Deed::EndSessions, Ok(())));
+    // This one was among them.
+    model.decide(Event::Looked(Err(refused(Code::Unauthenticated))));
+    assert_eq!(model.access, Access::Out(Out::Ended));
 }
 
 #[test]
@@ -408,6 +461,15 @@ fn a_link_for_another_browser_is_shown_and_its_sign_in_followed() {
 
 #[test]
 fn another_account_that_works_is_confirmed_or_denied() {
+    let question = || Question {
+        inbox: "jane@acme.example".parse().unwrap(),
+        given: GivenSignIn::Password {
+            user: "john@acme.example".to_owned(),
+        },
+        replaces: Some(Replaces::Account {
+            provider: "Google".to_owned(),
+        }),
+    };
     let asked = || {
         let mut model = signed_in(Route::Inboxes);
         model.decide(Event::Acted(jane(), Act::Reconnect));
@@ -418,13 +480,14 @@ fn another_account_that_works_is_confirmed_or_denied() {
         model.decide(Event::Begun(jane(), Box::new(Ok(begun))));
         let john = Reconnect {
             signed_in_as: Some("john@acme.example".to_owned()),
+            question: Some(question()),
             ..reconnect(ReconnectState::Unconfirmed)
         };
         model.decide(Event::Followed(jane(), Box::new(Ok(john))));
         model
     };
     let unconfirmed = Progress::Unconfirmed {
-        signed_in_as: Some("john@acme.example".to_owned()),
+        question: question().words(),
     };
     assert_eq!(progress(&asked()), Some(&unconfirmed));
     let id = ReconnectId::new("rec_1");
@@ -441,7 +504,7 @@ fn another_account_that_works_is_confirmed_or_denied() {
     meant.decide(Event::Followed(jane(), Box::new(Ok(going_on))));
     let named = Progress::Proving {
         stage: Some(Stage::Identified),
-        question: question().words(),
+        signed_in_as: Some("john@acme.example".to_owned()),
     };
     assert_eq!(progress(&meant), Some(&named));
     assert_eq!(
@@ -461,15 +524,6 @@ fn a_late_answer_to_the_first_click_does_not_end_the_second() {
     let answer = |answer| Event::Begun(jane(), Box::new(answer));
     let at_provider = Some(&Progress::AtProvider { in_tab: true });
     for late in [Ok(begun("second")), Err(unreachable())] {
-    let question = || Question {
-        inbox: "jane@acme.example".parse().unwrap(),
-        given: GivenSignIn::Password {
-            user: "john@acme.example".to_owned(),
-        },
-        replaces: Some(Replaces::Account {
-            provider: "Google".to_owned(),
-        }),
-    };
         let mut model = signed_in(Route::Inboxes);
         for act in [Act::Reconnect, Act::Cancel, Act::Reconnect] {
             model.decide(Event::Acted(jane(), act));
@@ -480,7 +534,6 @@ fn a_late_answer_to_the_first_click_does_not_end_the_second() {
             effects.first(),
             Some(&shown),
             "the relay joined both clicks to one reconnect"
-            question: Some(question()),
         );
         assert_eq!(progress(&model), at_provider);
         assert_eq!(

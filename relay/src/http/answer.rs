@@ -7,7 +7,9 @@ use axum::body::Body as HttpBody;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{ConnectInfo, RawPathParams, Request as HttpRequest, State};
 use axum::response::{IntoResponse as _, Response};
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, ORIGIN};
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, ORIGIN, USER_AGENT,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use protocol::id::RequestId;
@@ -19,6 +21,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::decoding::parse_request;
+use super::session::IDLE_FOR;
 use super::{Api, Context, Serve, ServeError, Who, body, problem, serving};
 use crate::secret::hash;
 
@@ -49,16 +52,18 @@ async fn run<R: Serve>(
     }
     let carried = body::read(parts, body, R::BODY).await?;
     let request: R = parse(parameters, &carried.fields)?;
+    let named = |name| {
+        let value = parts.headers.get(name)?.to_str().ok()?;
+        Some(value.to_owned())
+    };
     let context = Context {
         api: Arc::clone(api),
         who,
         csv: carried.csv,
         request_id: request_id.clone(),
-        origin: parts
-            .headers
-            .get(ORIGIN)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned),
+        origin: named(ORIGIN),
+        peer: peer_of(parts),
+        browser: named(USER_AGENT),
     };
     let response = if R::CALLER == Caller::Anyone {
         let (peer, now) = (peer_of(parts), api.app.clock.now());
@@ -91,8 +96,8 @@ async fn admit(api: &Api, needed: Caller, request: &Parts) -> Result<Who, ServeE
     } else if let Some(device) = api.app.store.find_device(&token).await? {
         check_origin(device.origin.as_deref(), request)?;
         Who::Device(device.id)
-    } else if api.app.store.is_session(&token, now).await? {
-        Who::Session
+    } else if let Some(id) = api.app.store.find_session(&token, now, IDLE_FOR).await? {
+        Who::Session(id)
     } else {
         let detail = "the token is not known here: the device was revoked, the session is over, or the relay was \
                       started again";

@@ -1,4 +1,4 @@
-//! Who may call: single-use codes, sessions, paired devices. Only hashes of tokens and codes are kept.
+//! Who may call: single-use codes and paired devices; sessions have a file of their own. Only hashes of tokens and codes are kept.
 //! Who may call what stands with each endpoint in `protocol`.
 
 use protocol::id::DeviceId;
@@ -53,39 +53,21 @@ impl Store {
         Ok(())
     }
 
-    /// Uses a login code up for a session with this token. `false`: the code is unknown, used or over.
-    pub async fn create_session(
+    /// Whether a code waits to be used: a wrong one takes no turn of those that write.
+    pub(super) async fn is_code(
         &self,
+        purpose: Purpose,
         code: &Secret,
-        token: &Secret,
         now: Timestamp,
-        expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
-        if !use_up(&mut tx, Purpose::Login, code, now).await? {
-            return Ok(false);
-        }
-        sqlx::query("DELETE FROM sessions WHERE expires_at_ms <= $1")
-            .bind(now.as_ms())
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query("INSERT INTO sessions (token_hash, expires_at_ms) VALUES ($1, $2)")
-            .bind(hash(token))
-            .bind(expires_at.as_ms())
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
-        Ok(true)
-    }
-
-    /// Whether a session has this token now.
-    pub async fn is_session(&self, token: &Secret, now: Timestamp) -> Result<bool, StoreError> {
-        let row =
-            sqlx::query("SELECT 1 FROM sessions WHERE token_hash = $1 AND expires_at_ms > $2")
-                .bind(hash(token))
-                .bind(now.as_ms())
-                .fetch_optional(&self.reader)
-                .await?;
+        let row = sqlx::query(
+            "SELECT 1 FROM codes WHERE hash = $1 AND purpose = $2 AND expires_at_ms > $3",
+        )
+        .bind(hash(code))
+        .bind(purpose.name())
+        .bind(now.as_ms())
+        .fetch_optional(&self.reader)
+        .await?;
         Ok(row.is_some())
     }
 
@@ -96,8 +78,12 @@ impl Store {
         device: &Device,
         token: &Secret,
     ) -> Result<bool, StoreError> {
+        let now = device.paired_at;
+        if !self.is_code(Purpose::Pairing, code, now).await? {
+            return Ok(false);
+        }
         let mut tx = self.begin().await?;
-        if !use_up(&mut tx, Purpose::Pairing, code, device.paired_at).await? {
+        if !use_up(&mut tx, Purpose::Pairing, code, now).await? {
             return Ok(false);
         }
         sqlx::query(
@@ -169,7 +155,7 @@ fn device_from_row(row: &AnyRow) -> Result<Device, StoreError> {
 }
 
 /// Deletes the code, in one statement, so that of two who come with it one gets it.
-async fn use_up(
+pub(super) async fn use_up(
     tx: &mut AnyConnection,
     purpose: Purpose,
     code: &Secret,
@@ -187,8 +173,13 @@ async fn use_up(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use protocol::id::SessionId;
+
     use super::*;
     use crate::clock::Clock;
+    use crate::store::session::Session;
 
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_ms(ms)
@@ -225,29 +216,27 @@ mod tests {
                 .unwrap(),
             "another purpose"
         );
-        assert!(
-            !store
-                .create_session(&code, &token, at(100), at(200))
-                .await
-                .unwrap(),
-            "over"
-        );
-        assert!(
-            store
-                .create_session(&code, &token, at(99), at(200))
-                .await
-                .unwrap()
-        );
-        assert!(
-            !store
-                .create_session(&code, &Secret::new("second"), at(99), at(200))
-                .await
-                .unwrap(),
-            "used"
-        );
-        assert!(store.is_session(&token, at(199)).await.unwrap());
-        assert!(!store.is_session(&token, at(200)).await.unwrap());
-        assert!(!store.is_session(&code, at(99)).await.unwrap());
+        let session = |ms| Session {
+            id: SessionId::new("ses_1"),
+            made_at: at(ms),
+            used_at: at(ms),
+            expires_at: at(200),
+            peer: String::new(),
+            browser: None,
+        };
+        let made = async |token: &Secret, ms| {
+            let session = session(ms);
+            store.create_session(&code, token, &session).await.unwrap()
+        };
+        assert!(!made(&token, 100).await, "over");
+        assert!(made(&token, 99).await);
+        assert!(!made(&Secret::new("second"), 99).await, "used");
+        let hour = Duration::from_hours(1);
+        let found =
+            async |token: &Secret, ms| store.find_session(token, at(ms), hour).await.unwrap();
+        assert_eq!(found(&token, 199).await, Some(SessionId::new("ses_1")));
+        assert_eq!(found(&token, 200).await, None);
+        assert_eq!(found(&code, 99).await, None);
         store.close().await;
     }
 
