@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::shown;
 
+/// The longest line that is kept: eight times the limit of RFC 5321 §4.5.3.1.5.
+const LINE_CHARS_MAX: usize = 4_096;
+
 /// A complete SMTP reply (RFC 5321 §4.2), multi-line replies joined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -16,7 +19,7 @@ pub struct SmtpReply {
     /// The enhanced status code that opens the text (RFC 3463), where there is one.
     pub enhanced: Option<EnhancedCode>,
     /// The text after code and enhanced code; lines joined with `\n`; bytes that are not UTF-8 stand as U+FFFD, a tab as
-    /// a space, and what acts where it is written by its number ([`shown`]): people read it, also at a terminal.
+    /// a space, and what acts where it is written by a sign or its number: people read it, also at a terminal.
     pub text: String,
 }
 
@@ -30,7 +33,8 @@ impl SmtpReply {
         for (line_idx, line) in lines.into_iter().enumerate() {
             let line = line.trim_end().replace('\t', " ");
             let line = shown::line(&line);
-            let (found, rest) = EnhancedCode::split(&line);
+            let line = start_of(&line).trim_end();
+            let (found, rest) = EnhancedCode::split(line);
             if enhanced.is_none() && text.trim().is_empty() {
                 enhanced = found;
             }
@@ -40,7 +44,7 @@ impl SmtpReply {
             text.push_str(if found.is_some() && found == enhanced {
                 rest
             } else {
-                &line
+                line
             });
         }
         Self {
@@ -75,6 +79,12 @@ impl fmt::Display for SmtpReply {
         }
         write!(f, " {}", one_line(&self.text))
     }
+}
+
+/// What is kept of a line: of one that is shown by numbers alone, not more than of any other.
+fn start_of(line: &str) -> &str {
+    let end = line.char_indices().nth(LINE_CHARS_MAX);
+    end.and_then(|(end, _)| line.get(..end)).unwrap_or(line)
 }
 
 /// The lines of a reply as one.
@@ -274,10 +284,10 @@ mod tests {
             ["5.7.1\tno \u{1b}[2J\u{7f}", "a\rb\u{85}\r", "x\u{202e}y"],
         );
         assert_eq!(reply.enhanced, Some(EnhancedCode::new(5, 7, 1)));
-        assert_eq!(reply.text, "no \\u{1b}[2J\\u{7f}\na\\rb\nx\\u{202e}y");
+        assert_eq!(reply.text, "no ␛[2J␡\na␍b\nx\\u{202e}y");
         assert_eq!(
             reply.to_string(),
-            "550 5.7.1 no \\u{1b}[2J\\u{7f} a\\rb x\\u{202e}y"
+            "550 5.7.1 no ␛[2J␡ a␍b x\\u{202e}y"
         );
     }
 
@@ -289,12 +299,12 @@ mod tests {
             code: Some("X\u{9b}".to_owned()),
             text: text.clone(),
         };
-        assert_eq!(imap.to_string(), "NO [X\\u{9b}] a b\\r\\u{2028}c");
+        assert_eq!(imap.to_string(), "NO [X\\u{9b}] a b␍\\u{2028}c");
         let oauth = OAuthReply {
             http_status: Some(400),
             error: Some("no\n".to_owned()),
             description: text,
         };
-        assert_eq!(oauth.to_string(), "400 no\\n: a b\\r\\u{2028}c");
+        assert_eq!(oauth.to_string(), "400 no␊: a b␍\\u{2028}c");
     }
 }

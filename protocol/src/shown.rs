@@ -1,7 +1,7 @@
 //! Foreign words, fit to be shown. What a server, a message, a list, a header or a path brings is text that somebody
 //! else chose. A line break in it begins a line of its own in a log, an escape sequence moves a terminal, and signs that
-//! turn the direction of writing show one thing and mean another. Such characters are shown by their number and never
-//! written, so that nothing is lost and nothing acts.
+//! turn the direction of writing show one thing and mean another. Such characters are shown by a sign or by their
+//! number and never written, so that nothing is lost and nothing acts.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -21,9 +21,7 @@ pub fn line(words: &str) -> Cow<'_, str> {
     show(
         words,
         |_| false,
-        |letter, shown| {
-            shown.extend(letter.escape_default());
-        },
+        spell,
     )
 }
 
@@ -32,9 +30,7 @@ pub fn lines(text: &str) -> Cow<'_, str> {
     show(
         text,
         |letter| letter == '\n',
-        |letter, shown| {
-            shown.extend(letter.escape_default());
-        },
+        spell,
     )
 }
 
@@ -50,6 +46,21 @@ pub fn json(text: &str) -> Cow<'_, str> {
             }
         },
     )
+}
+
+/// The control pictures of Unicode for C0 and DEL: signs without letters, so that they are no words to whoever reads for
+/// words; numbers for all others.
+fn spell(letter: char, shown: &mut String) {
+    let code = u32::from(letter);
+    let picture = match code {
+        ..0x20 => char::from_u32(0x2400 + code),
+        0x7F => Some('\u{2421}'),
+        _ => None,
+    };
+    match picture {
+        Some(picture) => shown.push(picture),
+        None => shown.extend(letter.escape_unicode()),
+    }
 }
 
 fn show(
@@ -81,8 +92,8 @@ mod tests {
         for (words, expected) in [
             ("plain, with a\\backslash and \"quotes\"", None),
             ("Zoë 東京 👩‍💻 e\u{301}", None),
-            ("two\r\nlines", Some("two\\r\\nlines")),
-            ("\u{1b}[2Jgone\u{7f}\0", Some("\\u{1b}[2Jgone\\u{7f}\\u{0}")),
+            ("two\r\nlines", Some("two␍␊lines")),
+            ("\u{1b}[2Jgone\u{7f}\0", Some("␛[2Jgone␡␀")),
             ("a\u{85}b\u{9b}31m", Some("a\\u{85}b\\u{9b}31m")),
             ("a\u{2028}b\u{2029}c", Some("a\\u{2028}b\\u{2029}c")),
             (
@@ -96,7 +107,7 @@ mod tests {
 
     #[test]
     fn text_of_ours_keeps_its_lines() {
-        assert_eq!(lines("one\ntwo\r\t\u{1b}"), "one\ntwo\\r\\t\\u{1b}");
+        assert_eq!(lines("one\ntwo\r\t\u{1b}"), "one\ntwo␍␉␛");
     }
 
     #[test]

@@ -144,7 +144,7 @@ mod tests {
             let ours = text.replace("\u{1b}[", "").replace('\n', "");
             assert!(!ours.contains(shown::is_acting), "{ours:?}");
             assert!(
-                text.contains("forged\\u{1b}[2J") || text.contains("forged\\x1b[2J"),
+                text.contains("forged␛[2J") || text.contains("forged\\x1b[2J"),
                 "{text}"
             );
             assert_eq!(text.contains('\u{1b}'), is_terminal, "{text:?}");

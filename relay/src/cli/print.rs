@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(columns(&[]), "");
         assert_eq!(
             columns(&[row("a\nb\u{1b}", "x"), row("", "y")]),
-            "a\\nb\\u{1b}  x\n            y\n"
+            "a␊b␛  x\n      y\n"
         );
     }
 }

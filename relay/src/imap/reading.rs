@@ -293,7 +293,7 @@ mod tests {
                 b"* NO [unclosed text",
                 status(StatusKind::No, None, "[unclosed text"),
             ),
-            (b"* NO a\x1b[0mb", status(StatusKind::No, None, "a [0mb")),
+            (b"* NO a\x1b[0mb", status(StatusKind::No, None, "a␛[0mb")),
         ] {
             assert_eq!(
                 parse(line),

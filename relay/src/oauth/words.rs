@@ -167,7 +167,7 @@ mod tests {
                 None,
                 b"<html><title>502</title>\n<b>Bad\x00Gateway</b></html>",
                 None,
-                "502 Bad\\u{0}Gateway",
+                "502 Bad␀Gateway",
             ),
             (None, b"[1]", None, "[1]"),
             (None, b"", None, ""),

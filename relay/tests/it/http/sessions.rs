@@ -133,7 +133,7 @@ async fn a_device_neither_lists_nor_ends_sessions() {
 async fn a_session_ends_half_a_day_after_its_last_use_and_a_month_after_it_began() {
     let relay = Relay::start().await;
     let [used, idle] = [relay.sign_in("one").await, relay.sign_in("two").await];
-    let hours = |n| Duration::from_hours(n);
+    let hours = Duration::from_hours;
     relay.clock.advance(hours(11));
     assert!(relay.lets_in(&used).await);
     relay.clock.advance(hours(1));
