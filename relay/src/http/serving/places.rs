@@ -360,7 +360,7 @@ mod tests {
                 place
             })
             .collect();
-        let later = start + Duration::from_secs(60);
+        let later = start + Duration::from_mins(1);
         assert!(places.take(from(1), later).is_none());
         assert!(places.take(from(2), later).is_some(), "another address");
         known[7].end(later);
