@@ -35,7 +35,14 @@ impl Model {
                     Effect::KeepSession(session.token.clone()),
                     Effect::Become(Route::Campaigns),
                 ];
-                self.access = Access::In(session.token);
+                let before = std::mem::replace(&mut self.access, Access::In(session.token));
+                if let Access::Entering {
+                    before: Some(before),
+                } = before
+                {
+                    // Nobody would use it any more.
+                    effects.push(Effect::SignOut(before));
+                }
                 self.route = Route::Campaigns;
                 effects.extend(self.arrive());
                 effects
@@ -102,7 +109,22 @@ impl Model {
                 self.page.copied = Some(text.clone());
                 vec![Effect::Copy(text)]
             }
-            Event::Left => self.leave(Out::Left),
+            Event::Left => {
+                let token = self.token().cloned();
+                let mut effects = self.leave(Out::Left);
+                effects.extend(token.map(Effect::SignOut));
+                effects
+            }
+            Event::SignedOut(answer) => {
+                let is_over = match &answer {
+                    Ok(()) => true,
+                    Err(error) => is_signed_out(error),
+                };
+                if !is_over && self.access == Access::Out(Out::Left) {
+                    self.access = Access::Out(Out::LeftUntold);
+                }
+                Vec::new()
+            }
         }
     }
 
@@ -183,7 +205,7 @@ impl Model {
             Route::Receipt(id) => {
                 vec![Wanted::Receipt(id.clone(), 1 + self.page.more_pages)]
             }
-            Route::Settings => vec![Wanted::Devices, Wanted::Fingerprint],
+            Route::Settings => vec![Wanted::Devices, Wanted::Fingerprint, Wanted::Sessions],
             Route::Inboxes => vec![Wanted::Paces],
             Route::Login | Route::Campaigns | Route::Missing => Vec::new(),
         };
@@ -298,6 +320,7 @@ impl Model {
                 }
                 fill(&mut page.devices, answer)
             }
+            (Loaded::Sessions(answer), Route::Settings) => fill(&mut page.sessions, answer),
             (Loaded::Fingerprint(answer), Route::Settings) => fill(&mut page.fingerprint, answer),
             // It was for a page that has been left.
             _ => None,

@@ -1,13 +1,13 @@
 //! What happens to the dashboard, and what it has done: the words between the decisions and the browser.
 
 use protocol::delivery::Decision;
-use protocol::id::{CampaignId, DeliveryId, DeviceId, InboxId, ReceiptId, ReconnectId};
+use protocol::id::{CampaignId, DeliveryId, DeviceId, InboxId, ReceiptId, ReconnectId, SessionId};
 use protocol::receipt::Receipt;
 use protocol::request::delivery::Delivery;
 use protocol::request::device::{Device, Pairing};
 use protocol::request::pace::{Pace, UpdatePace};
 use protocol::request::reconnect::Reconnect;
-use protocol::request::session::Session;
+use protocol::request::session::{ListedSession, Session};
 use protocol::request::status::Status;
 use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
@@ -74,6 +74,8 @@ pub enum Event {
     Copied(Secret),
     /// A person signs out of this browser.
     Left,
+    /// The relay ended the session that was left, or not.
+    SignedOut(Result<(), CallError>),
 }
 
 /// How the page was opened.
@@ -119,6 +121,8 @@ pub enum Wanted {
     Recipients(CampaignId),
     /// The paired devices.
     Devices,
+    /// Who is signed in.
+    Sessions,
     /// The relay's number.
     Fingerprint,
 }
@@ -140,6 +144,8 @@ pub enum Loaded {
     Recipients(CampaignId, Result<Vec<Delivery>, CallError>),
     /// Newest first.
     Devices(Result<Vec<Device>, CallError>),
+    /// The one used last first.
+    Sessions(Result<Vec<ListedSession>, CallError>),
     /// The relay's key, for people to compare.
     Fingerprint(Result<String, CallError>),
 }
@@ -159,6 +165,10 @@ pub enum Deed {
     Pace(UpdatePace),
     /// Revoke a device.
     Revoke(DeviceId),
+    /// End a session.
+    EndSession(SessionId),
+    /// End all of them, this one too.
+    EndSessions,
 }
 
 /// What the browser does.
@@ -170,6 +180,8 @@ pub enum Effect {
     KeepSession(Secret),
     /// Forget it.
     ForgetSession,
+    /// Have the relay end the session of this token.
+    SignOut(Secret),
     /// Keep the reconnects that this tab began.
     KeepReconnects(Vec<(InboxId, ReconnectId)>),
     /// Ask the relay for everything.

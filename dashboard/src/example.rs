@@ -4,7 +4,9 @@ use protocol::campaign::{PausedBy, State, Step};
 use protocol::card::Facts;
 use protocol::cause::Cause;
 use protocol::delivery::{State as DeliveryState, Suppression};
-use protocol::id::{CampaignId, DeliveryId, DeviceId, InboxId, LeadId, ReceiptId, ReconnectId};
+use protocol::id::{
+    CampaignId, DeliveryId, DeviceId, InboxId, LeadId, ReceiptId, ReconnectId, SessionId,
+};
 use protocol::inbox::{MailServer, TlsMode};
 use protocol::provider::ProviderId;
 use protocol::reading::Reading;
@@ -13,6 +15,7 @@ use protocol::request::campaign::{Campaign, Counts};
 use protocol::request::delivery::Delivery;
 use protocol::request::device::{Device, Pairing};
 use protocol::request::inbox::{ConnectionState, ConnectionView, Inbox, SignsInBy};
+use protocol::request::session::ListedSession;
 use protocol::request::status::Status;
 use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
@@ -217,6 +220,22 @@ pub(crate) fn devices() -> Vec<Device> {
         origin: Some("moz-extension://0b1c2d3e-0000-4000-8000-000000000000".to_owned()),
         paired_at: instant("2026-11-22T17:40:00Z"),
     }]
+}
+
+pub(crate) fn sessions() -> Vec<ListedSession> {
+    let session = |id: &str, browser: &str, is_current| ListedSession {
+        id: SessionId::new(id),
+        made_at: instant("2026-11-22T17:40:00Z"),
+        used_at: instant("2026-11-23T09:20:00Z"),
+        ends_at: instant("2026-11-23T21:20:00Z"),
+        peer: "127.0.0.1".to_owned(),
+        browser: Some(browser.to_owned()),
+        is_current,
+    };
+    vec![
+        session("ses_1", "Firefox on the laptop", true),
+        session("ses_2", "An old phone", false),
+    ]
 }
 
 pub(crate) fn pairing() -> Pairing {

@@ -11,6 +11,7 @@ use protocol::request::delivery::Delivery;
 use protocol::request::device::{Device, Pairing};
 use protocol::request::inbox::{ConnectionState, Inbox};
 use protocol::request::pace::Pace;
+use protocol::request::session::ListedSession;
 use protocol::request::status::Status;
 use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
@@ -85,6 +86,8 @@ pub enum Out {
     Ended,
     /// The person signed out.
     Left,
+    /// The person signed out, and the relay does not know it.
+    LeftUntold,
 }
 
 /// A reconnect that was begun here.
@@ -130,6 +133,8 @@ pub struct Page {
     pub recipients: BTreeMap<DeliveryId, Address>,
     /// The paired devices, newest first.
     pub devices: Slot<Vec<Device>>,
+    /// Who is signed in, the session used last first.
+    pub sessions: Slot<Vec<ListedSession>>,
     /// The relay's key, for people to compare.
     pub fingerprint: Slot<String>,
     /// The device whose revocation waits for a second word.

@@ -100,12 +100,12 @@ pub enum State {
         /// When to give up.
         deadline: Timestamp,
     },
-    /// Another account signed in, and it works: the person says whether it is meant.
+    /// A sign-in works that the inbox does not know: the person says whether it is meant.
     Unconfirmed {
         /// The reconnect.
         reconnect: ReconnectId,
-        /// Its name, where the provider told one.
-        signed_in_as: Option<String>,
+        /// What is asked, in words.
+        question: String,
         /// When to give up.
         deadline: Timestamp,
     },
@@ -525,8 +525,8 @@ impl State {
                 stage: *stage,
                 signed_in_as: signed_in_as.clone(),
             },
-            Self::Unconfirmed { signed_in_as, .. } => Progress::Unconfirmed {
-                signed_in_as: signed_in_as.clone(),
+            Self::Unconfirmed { question, .. } => Progress::Unconfirmed {
+                question: question.clone(),
             },
             Self::Over { ending } => match ending {
                 Ending::Resumed { receipt, .. } => Progress::Resumed {

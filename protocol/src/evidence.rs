@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::provider::ProviderId;
 use crate::reply::{ImapReply, OAuthReply, SmtpReply};
+use crate::shown;
 use crate::timestamp::Timestamp;
 
 /// One failure as it was met: who spoke, at which stage, and the words.
@@ -28,7 +29,7 @@ pub struct Evidence {
 impl Evidence {
     /// The server's own words, or the relay's where no server spoke; one line for each line met.
     pub fn words(&self) -> String {
-        self.said.to_string()
+        shown::line(&self.said.to_string()).into_owned()
     }
 
     /// The words that a card shows as the server's; `None` where no server spoke and the card says all that was found.

@@ -24,6 +24,7 @@ pub mod reply;
 pub mod request;
 pub mod sealed;
 pub mod secret;
+pub mod shown;
 pub mod signed;
 pub mod stall;
 pub mod standing;

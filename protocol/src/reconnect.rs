@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! Started ─→ Granted ─→ [Exchanging] ─→ Exchanged ─→ Identified ─→ [Refreshing] ─→ Refreshed ─→ SignedIn ─→ Adopted ─→ Resumed
-//!    │          └───────────(a password)──┼─────────────────↑──────────────────────────↑                       ↑
+//!    │          └──(a password as before)─┼─────────────────↑──────(a password)────────↑                       ↑
 //!    │                                    └→ Unconfirmed ───┘                                                  │
 //!    └────────────(what is on record works again)──────────────────────────────────────────────────────────────┘
 //! every one of them ─→ Refused; what stands in brackets may be left again for the one before
@@ -17,8 +17,11 @@ use crate::id::{InboxId, ReceiptId, ReconnectId};
 use crate::secret::Secret;
 use crate::timestamp::Timestamp;
 
+mod question;
 #[cfg(test)]
 mod tests;
+
+pub use question::{GivenSignIn, Question, Replaces};
 
 /// Where a reconnect stands. Every stage is on record before the next one begins, so that a restart goes
 /// on at the first that is not.
@@ -38,8 +41,8 @@ pub enum State {
         /// The last stage that is on record.
         stage: Stage,
     },
-    /// Another person's sign-in works for this inbox, as it does for a shared mailbox or an alias. It goes on
-    /// when the person confirms that.
+    /// A sign-in works that the inbox does not know: another account, as for a shared mailbox or an alias, another user
+    /// name, or a password where it has an account. It goes on when a person confirms that.
     Unconfirmed,
     /// The inbox works and its campaigns go on.
     Resumed {
@@ -105,7 +108,8 @@ impl Stage {
             Self::Exchanged => before == Self::Exchanging,
             Self::Identified => before == Self::Exchanged,
             Self::Refreshing => before == Self::Identified,
-            Self::Refreshed => before == Self::Refreshing,
+            // A password is no permission that could be renewed.
+            Self::Refreshed => matches!(before, Self::Refreshing | Self::Identified),
             // After a restart both sign-ins are made again.
             Self::SignedIn => matches!(before, Self::Refreshed | Self::SignedIn),
             Self::Exchanging | Self::Adopted => false,
@@ -125,7 +129,7 @@ pub enum Event {
     },
     /// The provider answered and has used nothing up: its window is left again.
     Left,
-    /// Somebody who is not known as the inbox's owner signed in, and both servers let them.
+    /// A sign-in that the inbox does not know, and both servers let it in.
     Questioned,
     /// A person says that this is meant.
     Confirmed,
@@ -232,7 +236,8 @@ impl State {
                 let stage = Stage::Adopted;
                 (Self::Verifying { stage }, vec![ReadGap])
             }
-            // A code is exchanged, tokens are taken as they are, a password is no permission to be proved.
+            // A code is exchanged; tokens are taken as they are, and so is a password that may be another's; one that is
+            // not is no permission to be proved.
             (
                 Self::Granted,
                 Event::Reached {

@@ -5,6 +5,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::shown;
+
+/// The longest line that is kept: eight times the limit of RFC 5321 §4.5.3.1.5.
+const LINE_CHARS_MAX: usize = 4_096;
+
 /// A complete SMTP reply (RFC 5321 §4.2), multi-line replies joined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -13,8 +18,8 @@ pub struct SmtpReply {
     pub code: u16,
     /// The enhanced status code that opens the text (RFC 3463), where there is one.
     pub enhanced: Option<EnhancedCode>,
-    /// The text after code and enhanced code; lines joined with `\n`; bytes that are not UTF-8
-    /// stand as U+FFFD, and control characters as spaces: people read it, also at a terminal.
+    /// The text after code and enhanced code; lines joined with `\n`; bytes that are not UTF-8 stand as U+FFFD, a tab as
+    /// a space, and what acts where it is written by a sign or its number: people read it, also at a terminal.
     pub text: String,
 }
 
@@ -26,8 +31,9 @@ impl SmtpReply {
         let mut enhanced = None;
         let mut text = String::new();
         for (line_idx, line) in lines.into_iter().enumerate() {
-            let line = line.replace(char::is_control, " ");
-            let line = line.trim_end();
+            let line = line.trim_end().replace('\t', " ");
+            let line = shown::line(&line);
+            let line = start_of(&line).trim_end();
             let (found, rest) = EnhancedCode::split(line);
             if enhanced.is_none() && text.trim().is_empty() {
                 enhanced = found;
@@ -64,14 +70,27 @@ impl SmtpReply {
     }
 }
 
+/// In one line, whatever the server says.
 impl fmt::Display for SmtpReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.code)?;
         if let Some(enhanced) = self.enhanced {
             write!(f, " {enhanced}")?;
         }
-        write!(f, " {}", self.text)
+        write!(f, " {}", one_line(&self.text))
     }
+}
+
+/// What is kept of a line: of one that is shown by numbers alone, not more than of any other.
+fn start_of(line: &str) -> &str {
+    let end = line.char_indices().nth(LINE_CHARS_MAX);
+    end.and_then(|(end, _)| line.get(..end)).unwrap_or(line)
+}
+
+/// The lines of a reply as one.
+fn one_line(text: &str) -> String {
+    let lines: Vec<_> = text.split('\n').map(shown::line).collect();
+    lines.join(" ")
 }
 
 /// `class.subject.detail` (RFC 3463 §2), as in `5.7.8`.
@@ -169,6 +188,7 @@ pub struct ImapReply {
     pub text: String,
 }
 
+/// In one line, whatever the server says.
 impl fmt::Display for ImapReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let status = match self.status {
@@ -176,9 +196,10 @@ impl fmt::Display for ImapReply {
             ImapStatus::Bad => "BAD",
             ImapStatus::Bye => "BYE",
         };
+        let text = one_line(&self.text);
         match &self.code {
-            Some(code) => write!(f, "{status} [{code}] {}", self.text),
-            None => write!(f, "{status} {}", self.text),
+            Some(code) => write!(f, "{status} [{}] {text}", shown::line(code)),
+            None => write!(f, "{status} {text}"),
         }
     }
 }
@@ -195,13 +216,16 @@ pub struct OAuthReply {
     pub description: String,
 }
 
+/// In one line, whatever the server says.
 impl fmt::Display for OAuthReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.http_status, &self.error) {
-            (Some(status), Some(error)) => write!(f, "{status} {error}: {}", self.description),
-            (Some(status), None) => write!(f, "{status} {}", self.description),
-            (None, Some(error)) => write!(f, "{error}: {}", self.description),
-            (None, None) => f.write_str(&self.description),
+        let description = one_line(&self.description);
+        let error = self.error.as_deref().map(shown::line);
+        match (self.http_status, error) {
+            (Some(status), Some(error)) => write!(f, "{status} {error}: {description}"),
+            (Some(status), None) => write!(f, "{status} {description}"),
+            (None, Some(error)) => write!(f, "{error}: {description}"),
+            (None, None) => f.write_str(&description),
         }
     }
 }
@@ -244,19 +268,40 @@ mod tests {
     fn a_repeated_enhanced_code_is_dropped_from_later_lines() {
         let reply = SmtpReply::parse(535, ["5.7.8 first", "5.7.8 second", "5.7.9 third"]);
         assert_eq!(reply.text, "first\nsecond\n5.7.9 third");
-        assert_eq!(reply.to_string(), "535 5.7.8 first\nsecond\n5.7.9 third");
+        assert_eq!(reply.to_string(), "535 5.7.8 first second 5.7.9 third");
     }
 
     #[test]
     fn an_empty_first_line_hides_no_code() {
         let reply = SmtpReply::parse(550, ["", "5.7.1 no", "5.7.1 never"]);
-        assert_eq!(reply.to_string(), "550 5.7.1 no\nnever");
+        assert_eq!(reply.to_string(), "550 5.7.1 no never");
     }
 
     #[test]
-    fn nothing_that_steers_a_terminal_is_kept() {
-        let reply = SmtpReply::parse(550, ["5.7.1\tno \u{1b}[2J\u{7f}", "a\rb\u{85}"]);
+    fn what_steers_a_terminal_is_shown_and_does_not_act() {
+        let reply = SmtpReply::parse(
+            550,
+            ["5.7.1\tno \u{1b}[2J\u{7f}", "a\rb\u{85}\r", "x\u{202e}y"],
+        );
         assert_eq!(reply.enhanced, Some(EnhancedCode::new(5, 7, 1)));
-        assert_eq!(reply.text, "no  [2J\na b");
+        assert_eq!(reply.text, "no ␛[2J␡\na␍b\nx\\u{202e}y");
+        assert_eq!(reply.to_string(), "550 5.7.1 no ␛[2J␡ a␍b x\\u{202e}y");
+    }
+
+    #[test]
+    fn whatever_is_on_record_is_one_line() {
+        let text = "a\nb\r\u{2028}c".to_owned();
+        let imap = ImapReply {
+            status: ImapStatus::No,
+            code: Some("X\u{9b}".to_owned()),
+            text: text.clone(),
+        };
+        assert_eq!(imap.to_string(), "NO [X\\u{9b}] a b␍\\u{2028}c");
+        let oauth = OAuthReply {
+            http_status: Some(400),
+            error: Some("no\n".to_owned()),
+            description: text,
+        };
+        assert_eq!(oauth.to_string(), "400 no␊: a b␍\\u{2028}c");
     }
 }

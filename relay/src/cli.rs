@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use protocol::problem::Problem;
+use protocol::shown;
 use serde_json::json;
 
 use crate::api::{ApiError, Client};
@@ -23,6 +24,7 @@ mod pace;
 mod print;
 mod reconnect;
 mod serve;
+mod session;
 mod settings;
 mod setup;
 mod status;
@@ -70,6 +72,9 @@ enum Command {
     /// Paired devices
     #[command(subcommand)]
     Device(access::Command),
+    /// Who is signed in to the dashboard
+    #[command(alias = "sessions")]
+    Session(session::Arguments),
     /// Who is not written to, in any campaign
     #[command(subcommand)]
     Suppression(suppression::Command),
@@ -142,7 +147,7 @@ pub fn run() -> ExitCode {
             let told = if is_json {
                 render_error(&words, find_problem(&error))
             } else {
-                format!("unpause: {words}")
+                shown::lines(&format!("unpause: {words}")).into_owned()
             };
             let _ = writeln!(std::io::stderr(), "{told}");
             ExitCode::FAILURE
@@ -173,7 +178,7 @@ fn render_error(words: &str, problem: Option<&Problem>) -> String {
             error.insert("row".to_owned(), json!(row));
         }
     }
-    json!({ "error": error }).to_string()
+    shown::json(&json!({ "error": error }).to_string()).into_owned()
 }
 
 fn perform(arguments: Arguments) -> Result<(), CliError> {
@@ -216,6 +221,7 @@ fn perform(arguments: Arguments) -> Result<(), CliError> {
             }
             Command::Ledger(command) => command.run(&client()?, &printer).await,
             Command::Device(command) => command.run(&client()?, &printer).await,
+            Command::Session(command) => command.run(&client()?, &printer).await,
             Command::Suppression(command) => command.run(&client()?, &printer).await,
             // It also mends a configuration that lacks what it writes, so it does its own loading.
             Command::Setup(arguments) => {

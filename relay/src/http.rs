@@ -3,13 +3,13 @@
 //! what an endpoint does stands in the file of its resource. Beside the API: the dashboard's files, and the
 //! sign-in that the relay runs in a tab.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use bytes::Bytes;
-use protocol::id::{DeviceId, RequestId};
+use protocol::id::{DeviceId, RequestId, SessionId};
 use protocol::provider::ProviderId;
 use protocol::request::{self as api, Request};
 use protocol::signed::VerifyingKey;
@@ -33,6 +33,7 @@ pub mod operator;
 mod pace;
 mod page;
 mod problem;
+mod serving;
 
 mod campaign;
 mod delivery;
@@ -78,6 +79,9 @@ pub trait Mount: Sized {
 pub fn mount_endpoints<M: Mount>(on: M) -> M {
     on.mount::<api::session::CreateLoginLink>()
         .mount::<api::session::CreateSession>()
+        .mount::<api::session::ListSessions>()
+        .mount::<api::session::DeleteSession>()
+        .mount::<api::session::DeleteSessions>()
         .mount::<api::device::CreatePairing>()
         .mount::<api::device::CreateDevice>()
         .mount::<api::device::ListDevices>()
@@ -144,6 +148,10 @@ pub struct Context {
     pub request_id: RequestId,
     /// The `Origin` of the request, where a browser sent it.
     pub origin: Option<String>,
+    /// The address of the other side.
+    pub peer: IpAddr,
+    /// What the other side says of itself (RFC 9110 §10.1.5).
+    pub browser: Option<String>,
 }
 
 impl Context {
@@ -171,13 +179,13 @@ pub enum Who {
     /// A paired device.
     Device(DeviceId),
     /// A signed-in session of the dashboard.
-    Session,
+    Session(SessionId),
     /// Who came by the socket in the relay's own data folder.
     Operator,
 }
 
 /// The address at which a relay that listens there is reached, without a slash at its end.
-fn relay_url(listen: SocketAddr) -> String {
+pub fn relay_url(listen: SocketAddr) -> String {
     format!("http://{listen}")
 }
 
@@ -195,14 +203,13 @@ pub async fn run(
 ) -> std::io::Result<()> {
     let listen = listener.local_addr()?;
     let router = router(app, listen);
-    let by_network = router
-        .clone()
-        .into_make_service_with_connect_info::<SocketAddr>();
-    let by_network =
-        axum::serve(listener, by_network).with_graceful_shutdown(was_told(stop.clone()));
+    let by_network = async {
+        serving::serve(listener, router.clone(), stop.clone()).await;
+        Ok(())
+    };
     let (network, operator) = tokio::join!(
         within_bounds(by_network, stop.clone()),
-        operator::serve(router, socket, stop),
+        operator::serve(router.clone(), socket, stop.clone()),
     );
     network.and(operator)
 }

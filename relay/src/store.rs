@@ -39,6 +39,7 @@ pub mod restored;
 pub mod resume;
 pub mod runs;
 pub mod servers;
+pub mod session;
 pub mod set_back;
 pub mod stall;
 pub mod standing;

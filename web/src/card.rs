@@ -46,10 +46,10 @@ pub enum Face {
     },
     /// Something is wrong, and there is one thing to do.
     Broken(Box<Broken>),
-    /// Another account signed in, and it works: somebody must say whether it is meant.
+    /// A sign-in works that the inbox does not know: somebody must say whether it is meant.
     Confirm {
-        /// Its name, where the provider told one.
-        signed_in_as: Option<String>,
+        /// What is asked, in words.
+        question: String,
         /// What waits; `None` where nothing does.
         held: Option<Held>,
     },
@@ -187,10 +187,10 @@ pub enum Progress {
         /// Who signed in, once that is known and where the provider told a name.
         signed_in_as: Option<String>,
     },
-    /// Another account signed in, and it works: it goes on when somebody says that it is meant.
+    /// A sign-in works that the inbox does not know: it goes on when somebody says that it is meant.
     Unconfirmed {
-        /// Its name, where the provider told one.
-        signed_in_as: Option<String>,
+        /// What is asked, in words: which account or user name, and what it would replace.
+        question: String,
     },
     /// The inbox works again.
     Resumed {

@@ -3,7 +3,7 @@
 use gloo::timers::callback::Timeout;
 use gloo::utils::window;
 use protocol::delivery::StateName;
-use protocol::id::{CampaignId, InboxId, ReceiptId};
+use protocol::id::{CampaignId, InboxId, ReceiptId, SessionId};
 use protocol::receipt::Receipt;
 use protocol::request::campaign::{PauseCampaign, ResumeCampaign, StartCampaign};
 use protocol::request::delivery::{Delivery, ListDeliveries, SettleDelivery};
@@ -13,7 +13,9 @@ use protocol::request::reconnect::{
     ConfirmReconnect, GetReceipt, GetReconnect, HostReconnect, ListReceiptLines, ListReceipts,
     NothingObtained, ReconnectState, RefuseReconnect, StartReconnect,
 };
-use protocol::request::session::CreateSession;
+use protocol::request::session::{
+    CURRENT, CreateSession, DeleteSession, DeleteSessions, ListSessions,
+};
 use protocol::request::status::GetStatus;
 use wasm_bindgen_futures::JsFuture;
 use web::call::{CallError, Door, call, call_if_changed};
@@ -36,6 +38,16 @@ impl App {
             }),
             Effect::KeepSession(session) => keep::keep_session(&session),
             Effect::ForgetSession => keep::forget_session(),
+            Effect::SignOut(token) => link.send_future(async move {
+                let door = Door {
+                    token: Some(token),
+                    ..door
+                };
+                let end = DeleteSession {
+                    session_id: SessionId::new(CURRENT),
+                };
+                Event::SignedOut(call(&door, &end).await.map(drop))
+            }),
             Effect::KeepReconnects(reconnects) => keep::keep_reconnects(&reconnects),
             Effect::Look => {
                 let known = self.model.tag.clone();
@@ -160,6 +172,11 @@ async fn load(door: &Door, wanted: Wanted) -> Loaded {
                 .await
                 .map(|answer| answer.fingerprint),
         ),
+        Wanted::Sessions => Loaded::Sessions(
+            call(door, &ListSessions {})
+                .await
+                .map(|answer| answer.sessions),
+        ),
         Wanted::Devices => Loaded::Devices(
             call(door, &ListDevices {})
                 .await
@@ -219,6 +236,8 @@ async fn ask(door: &Door, deed: &Deed) -> Result<(), CallError> {
         Deed::Resume(campaign_id) => call(door, &ResumeCampaign { campaign_id }).await.map(drop),
         Deed::Pace(update) => call(door, &update).await.map(drop),
         Deed::Revoke(device_id) => call(door, &DeleteDevice { device_id }).await.map(drop),
+        Deed::EndSession(session_id) => call(door, &DeleteSession { session_id }).await.map(drop),
+        Deed::EndSessions => call(door, &DeleteSessions {}).await.map(drop),
         Deed::Settle(delivery_id, decision) => {
             let settle = SettleDelivery {
                 delivery_id,

@@ -225,7 +225,10 @@ impl Model {
                 signed_in_as: reconnect.signed_in_as,
             },
             ReconnectState::Unconfirmed => Progress::Unconfirmed {
-                signed_in_as: reconnect.signed_in_as,
+                question: reconnect
+                    .question
+                    .map(|question| question.words())
+                    .unwrap_or_default(),
             },
             ReconnectState::Resumed => Progress::Resumed { receipt: None },
             ReconnectState::Refused => match reconnect.card {

@@ -1,8 +1,8 @@
 //! Events against effects: signing in, looking, loading, and a reconnect from the click to the receipt.
 
-use protocol::id::{CampaignId, DeviceId, InboxId, ReceiptId, ReconnectId};
+use protocol::id::{CampaignId, DeviceId, InboxId, ReceiptId, ReconnectId, SessionId};
 use protocol::problem::{Code, Problem};
-use protocol::reconnect::Stage;
+use protocol::reconnect::{GivenSignIn, Question, Replaces, Stage};
 use protocol::request::inbox::ConnectionState;
 use protocol::request::reconnect::{Reconnect, ReconnectState};
 use protocol::request::session::Session;
@@ -66,6 +66,7 @@ fn reconnect(state: ReconnectState) -> Reconnect {
         stage: None,
         expires_at: at(600_000),
         signed_in_as: None,
+        question: None,
         cause: None,
         card: None,
         evidence: None,
@@ -131,6 +132,59 @@ fn a_used_link_says_so_unless_somebody_is_signed_in() {
     model.decide(Event::Entered(Err(unreachable())));
     let words = "No relay answers at this address.".to_owned();
     assert_eq!(model.access, Access::Out(Out::NoAnswer { words }));
+}
+
+#[test]
+fn signing_out_ends_the_session_at_the_relay_and_says_where_it_could_not() {
+    let mut model = signed_in(Route::Settings);
+    let effects = model.decide(Event::Left);
+    assert!(effects.contains(&Effect::ForgetSession), "{effects:?}");
+    let ended = Effect::SignOut(Secret::new("t0ken"));
+    assert!(effects.contains(&ended), "{effects:?}");
+    assert_eq!(model.token(), None);
+    for (answer, out) in [
+        (Ok(()), Out::Left),
+        (Err(refused(Code::Unauthenticated)), Out::Left),
+        (Err(unreachable()), Out::LeftUntold),
+    ] {
+        let mut model = model.clone();
+        assert_eq!(model.decide(Event::SignedOut(answer)), []);
+        assert_eq!(model.access, Access::Out(out));
+    }
+
+    // Whoever signs in anew has ended the session before.
+    let (mut model, _) = opened(Route::Login, Some("c0de"), Some("old"));
+    let session = Session {
+        token: Secret::new("t0ken"),
+        expires_at: at(1),
+    };
+    let effects = model.decide(Event::Entered(Ok(session)));
+    let ended = Effect::SignOut(Secret::new("old"));
+    assert!(effects.contains(&ended), "{effects:?}");
+    model.decide(Event::SignedOut(Err(unreachable())));
+    assert_eq!(model.token(), Some(&Secret::new("t0ken")));
+}
+
+#[test]
+fn sessions_are_listed_and_ended_in_the_settings() {
+    let mut model = signed_in(Route::Settings);
+    model.decide(Event::Loaded(Loaded::Sessions(Ok(example::sessions()))));
+    assert_eq!(model.page.sessions, Slot::Here(example::sessions()));
+    let end = Deed::EndSession(SessionId::new("ses_2"));
+    assert_eq!(
+        model.decide(Event::Asked(end.clone())),
+        [Effect::Do(end.clone())]
+    );
+    let effects = model.decide(Event::Did(end, Ok(())));
+    assert!(
+        effects.contains(&Effect::Load(Wanted::Sessions)),
+        "{effects:?}"
+    );
+    model.decide(Event::Asked(Deed::EndSessions));
+    model.decide(Event::Did(Deed::EndSessions, Ok(())));
+    // This one was among them.
+    model.decide(Event::Looked(Err(refused(Code::Unauthenticated))));
+    assert_eq!(model.access, Access::Out(Out::Ended));
 }
 
 #[test]
@@ -407,6 +461,15 @@ fn a_link_for_another_browser_is_shown_and_its_sign_in_followed() {
 
 #[test]
 fn another_account_that_works_is_confirmed_or_denied() {
+    let question = || Question {
+        inbox: "jane@acme.example".parse().unwrap(),
+        given: GivenSignIn::Password {
+            user: "john@acme.example".to_owned(),
+        },
+        replaces: Some(Replaces::Account {
+            provider: "Google".to_owned(),
+        }),
+    };
     let asked = || {
         let mut model = signed_in(Route::Inboxes);
         model.decide(Event::Acted(jane(), Act::Reconnect));
@@ -417,13 +480,14 @@ fn another_account_that_works_is_confirmed_or_denied() {
         model.decide(Event::Begun(jane(), Box::new(Ok(begun))));
         let john = Reconnect {
             signed_in_as: Some("john@acme.example".to_owned()),
+            question: Some(question()),
             ..reconnect(ReconnectState::Unconfirmed)
         };
         model.decide(Event::Followed(jane(), Box::new(Ok(john))));
         model
     };
     let unconfirmed = Progress::Unconfirmed {
-        signed_in_as: Some("john@acme.example".to_owned()),
+        question: question().words(),
     };
     assert_eq!(progress(&asked()), Some(&unconfirmed));
     let id = ReconnectId::new("rec_1");

@@ -1,6 +1,7 @@
-//! Paired browsers, pairing another one, and this browser's session.
+//! Paired browsers, pairing another one, and who is signed in.
 
 use protocol::request::device::{Device, Pairing};
+use protocol::request::session::ListedSession;
 use web::icon::{self, Icon};
 use web::when;
 use yew::{Callback, FocusEvent, Html, TargetCast as _, html};
@@ -30,9 +31,11 @@ pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
                 { part::slot(&model.page.devices, send, |devices| list(devices, model, send)) }
             </section>
             <section aria-labelledby="session">
-                <h2 id="session">{ "This session" }</h2>
-                <p>{ "You are signed in to the dashboard in this browser. Campaigns go on when you sign out." }</p>
+                <h2 id="session">{ "Who is signed in" }</h2>
+                <p>{ "Campaigns go on when you sign out." }</p>
+                { part::slot(&model.page.sessions, send, |sessions| list_sessions(sessions, model, send)) }
                 <p>{ part::button("", "Sign out", send, Event::Left) }</p>
+                <p>{ part::button("", "End all sessions", send, Event::Asked(Deed::EndSessions)) }</p>
             </section>
         </>
     }
@@ -85,6 +88,37 @@ fn link(pairing: &Pairing, model: &Model, send: &Callback<Event>) -> Html {
             <p>{ "Then compare the number below. The extension must show the same." }</p>
         </div>
     }
+}
+
+fn list_sessions(sessions: &[ListedSession], model: &Model, send: &Callback<Event>) -> Html {
+    let time = |at| when::element(at, when::near(at, model.now));
+    let rows = sessions.iter().map(|session| {
+        let browser = session.browser.as_deref().unwrap_or("A program");
+        let action = if session.is_current {
+            html! { "This one" }
+        } else {
+            part::button(
+                "",
+                "End",
+                send,
+                Event::Asked(Deed::EndSession(session.id.clone())),
+            )
+        };
+        html! {
+            <tr key={session.id.to_string()}>
+                <th scope="row">{ browser }</th>
+                <td>{ time(session.made_at) }</td>
+                <td>{ time(session.used_at) }</td>
+                <td class="quiet">{ &session.peer }</td>
+                <td>{ action }</td>
+            </tr>
+        }
+    });
+    part::table(
+        "Who is signed in",
+        &["Browser", "Since", "Last used", "From", "End"],
+        rows,
+    )
 }
 
 fn list(devices: &[Device], model: &Model, send: &Callback<Event>) -> Html {

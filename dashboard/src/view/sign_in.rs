@@ -32,6 +32,12 @@ pub(super) fn view(model: &Model) -> Html {
             "You are signed out",
             "Your campaigns go on all the same.".to_owned(),
         ),
+        Out::LeftUntold => (
+            "You are signed out here",
+            "The relay did not answer, so it does not know. The session ends there after 12 hours without use, or at \
+             once with `unpause session end --all`."
+                .to_owned(),
+        ),
     };
     html! {
         <section class="sheet">

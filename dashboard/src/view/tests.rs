@@ -75,6 +75,7 @@ async fn whoever_is_not_signed_in_is_told_how_and_shown_nothing() {
         (Access::Out(Out::UsedCode), "This link no longer works"),
         (Access::Out(Out::Ended), "Your session has ended"),
         (Access::Out(Out::Left), "You are signed out"),
+        (Access::Out(Out::LeftUntold), "unpause session end --all"),
         (
             Access::Out(Out::NoAnswer {
                 words: "No relay answers at this address.".to_owned(),
@@ -274,6 +275,7 @@ async fn a_browser_is_paired_and_revoked_with_a_second_word() {
     let mut model = at(Route::Settings);
     model.page.devices = Slot::Here(example::devices());
     model.page.fingerprint = Slot::Here(example::pairing().fingerprint);
+    model.page.sessions = Slot::Here(example::sessions());
     assert_says(
         &render(model.clone()).await,
         &[
@@ -281,7 +283,10 @@ async fn a_browser_is_paired_and_revoked_with_a_second_word() {
             "1a2b 3c4d 5e6f 7081 92a3 b4c5 d6e7 f809",
             "Firefox on the laptop",
             "Revoke …",
+            "An old phone",
+            "This one",
             "Sign out",
+            "End all sessions",
         ],
     );
     model.page.pairing = Some(example::pairing());

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use protocol::cause::Cause;
 use protocol::id::ReconnectId;
+use protocol::reconnect::Question;
 use protocol::request::reconnect::{Reconnect, ReconnectState};
 use protocol::timestamp::Timestamp;
 use web::card::Stopped;
@@ -185,6 +186,12 @@ pub(super) fn polled(state: State, reconnect: Reconnect, now: Timestamp) -> (Sta
     }
 }
 
+/// What is to be confirmed; a relay of another version may not say it.
+fn question_of(reconnect: &Reconnect) -> String {
+    let question = reconnect.question.as_ref().map(Question::words);
+    question.unwrap_or_else(|| "A sign-in that this inbox does not know works for it.".to_owned())
+}
+
 /// Goes where the relay says that the reconnect stands.
 pub(super) fn follow(reconnect: Reconnect, now: Timestamp) -> (State, Vec<Effect>) {
     match reconnect.state {
@@ -201,8 +208,8 @@ pub(super) fn follow(reconnect: Reconnect, now: Timestamp) -> (State, Vec<Effect
         ReconnectState::Unconfirmed => {
             let effects = vec![poll(&reconnect.id, BETWEEN_LOOKS)];
             let state = State::Unconfirmed {
+                question: question_of(&reconnect),
                 reconnect: reconnect.id,
-                signed_in_as: reconnect.signed_in_as,
                 // The relay ends it in time, and says so.
                 deadline: now + AT_MOST,
             };

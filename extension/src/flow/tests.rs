@@ -5,7 +5,7 @@ use protocol::card::{Acts, Remedy};
 use protocol::cause::Cause;
 use protocol::id::{DeliveryId, InboxId, LeadId};
 use protocol::receipt::{Fate, Line};
-use protocol::reconnect::{Exchange, Grant, VisitPlan};
+use protocol::reconnect::{Exchange, GivenSignIn, Grant, Question, VisitPlan};
 use protocol::request::reconnect::ReconnectState;
 use protocol::sealed::OpeningKey;
 
@@ -53,6 +53,7 @@ fn reconnect(state: ReconnectState) -> Reconnect {
         stage: (state == ReconnectState::Verifying).then_some(Stage::Refreshed),
         expires_at: at(600),
         signed_in_as: None,
+        question: None,
         cause: is_refused.then_some(Cause::WrongIdentity),
         card: is_refused.then(|| Words {
             title: "Another account".to_owned(),
@@ -413,8 +414,16 @@ fn a_code_that_the_token_endpoint_refuses_is_the_relays_to_judge() {
 
 #[test]
 fn another_account_that_works_is_used_when_the_person_says_so() {
+    let question = Question {
+        inbox: "jane@acme.example".parse().unwrap(),
+        given: GivenSignIn::Account {
+            name: Some("john@acme.example".to_owned()),
+        },
+        replaces: None,
+    };
     let john = || Reconnect {
         signed_in_as: Some("john@acme.example".to_owned()),
+        question: Some(question.clone()),
         ..reconnect(ReconnectState::Unconfirmed)
     };
     let events = [
@@ -425,7 +434,7 @@ fn another_account_that_works_is_used_when_the_person_says_so() {
     let (state, effects) = play(State::Idle, events);
     assert!(has_poll(&effects), "it may be confirmed elsewhere");
     let asked = Progress::Unconfirmed {
-        signed_in_as: Some("john@acme.example".to_owned()),
+        question: question.words(),
     };
     assert_eq!(state.progress(), Some(asked));
     let (woken, effects) = play(state.clone(), [Event::Woke]);

@@ -9,7 +9,7 @@ use crate::card::Words;
 use crate::cause::Cause;
 use crate::id::{InboxId, ReceiptId, ReconnectId};
 use crate::receipt::{Line, Receipt};
-use crate::reconnect::{Authorization, Stage};
+use crate::reconnect::{Authorization, Question, Stage};
 use crate::sealed::Sealed;
 use crate::secret::Secret;
 use crate::timestamp::Timestamp;
@@ -111,8 +111,8 @@ impl Request for RefuseReconnect {
     type Response = Reconnect;
 }
 
-/// Confirms that the person who signed in may work for this inbox: a shared mailbox, or an alias. It must wait
-/// for that.
+/// Confirms that the person who signed in may work for this inbox: a shared mailbox, an alias, another user name, or a
+/// password in place of an account. It must wait for that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -190,9 +190,13 @@ pub struct Reconnect {
     pub stage: Option<Stage>,
     /// When it ends by itself if nobody finishes it.
     pub expires_at: Timestamp,
-    /// Who signed in, once that is known and where the provider told a name.
+    /// Who signed in, once that is known and where the provider told a name; of a password that is to be confirmed, or
+    /// was, its user name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_in_as: Option<String>,
+    /// What is to be confirmed; only while it waits for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Question>,
     /// Why it was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
@@ -218,7 +222,7 @@ pub enum ReconnectState {
     Granted,
     /// The relay proves it.
     Verifying,
-    /// Another person's sign-in works for this inbox; somebody must confirm that it is meant.
+    /// A sign-in works that the inbox does not know; somebody must confirm that it is meant.
     Unconfirmed,
     /// The inbox works and its campaigns go on.
     Resumed,

@@ -1,9 +1,11 @@
-//! Signing in to the dashboard: a one-time link from the operator, then a session.
+//! Signing in to the dashboard: a one-time link from the operator, then a session; which sessions there are, and ending
+//! them.
 
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, Request};
+use super::{Caller, Done, Request};
+use crate::id::SessionId;
 use crate::secret::Secret;
 use crate::timestamp::Timestamp;
 
@@ -56,6 +58,94 @@ impl Request for CreateSession {
 pub struct Session {
     /// Sent as `Authorization: Bearer`.
     pub token: Secret,
-    /// When it ends.
+    /// When it ends, however much it is used.
     pub expires_at: Timestamp,
+}
+
+/// What stands in place of a session's name for the one that asks.
+pub const CURRENT: &str = "current";
+
+/// Lists the sessions that let somebody in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ListSessions {}
+
+impl Request for ListSessions {
+    const NAME: &'static str = "listSessions";
+    const SUMMARY: &'static str = "Lists the sessions that let somebody in.";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/sessions";
+    const CALLER: Caller = Caller::Operator;
+    type Response = Sessions;
+}
+
+/// Sessions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Sessions {
+    /// The one that was used last first.
+    pub sessions: Vec<ListedSession>,
+}
+
+/// A session, without what it lets in by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ListedSession {
+    /// Its name.
+    pub id: SessionId,
+    /// When it began.
+    pub made_at: Timestamp,
+    /// When it was last used, to the minute.
+    pub used_at: Timestamp,
+    /// When it ends if it is not used any more.
+    pub ends_at: Timestamp,
+    /// The address that it began from.
+    pub peer: String,
+    /// What the browser said of itself when it began; `None` where it said nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub browser: Option<String>,
+    /// Whether it is the one that asks.
+    pub is_current: bool,
+}
+
+/// Ends a session; its token lets nobody in from then on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DeleteSession {
+    /// The session; `current` for the one that asks.
+    pub session_id: SessionId,
+}
+
+impl Request for DeleteSession {
+    const NAME: &'static str = "deleteSession";
+    const SUMMARY: &'static str = "Ends a session; its token lets nobody in from then on.";
+    const METHOD: Method = Method::DELETE;
+    const PATH: &'static str = "/v1/sessions/{session_id}";
+    const CALLER: Caller = Caller::Operator;
+    type Response = Done;
+}
+
+/// Ends all sessions, the one that asks among them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DeleteSessions {}
+
+impl Request for DeleteSessions {
+    const NAME: &'static str = "deleteSessions";
+    const SUMMARY: &'static str = "Ends all sessions, the one that asks among them.";
+    const METHOD: Method = Method::DELETE;
+    const PATH: &'static str = "/v1/sessions";
+    const CALLER: Caller = Caller::Operator;
+    type Response = EndedSessions;
+}
+
+/// How many sessions were ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct EndedSessions {
+    /// That many.
+    pub ended: u64,
 }

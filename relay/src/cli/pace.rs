@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use protocol::budget::HeldBy;
 use protocol::request::pace::{GetPace, Pace, UpdatePace};
+use protocol::shown;
 
 use super::CliError;
 use super::inbox::find_inbox;
@@ -80,7 +81,7 @@ pub(super) fn describe(pace: &Pace) -> String {
             "rests       since {}, tried again at {}: {}",
             rest.since,
             rest.until,
-            rest.words.replace(char::is_control, " ")
+            shown::line(&rest.words)
         );
     }
     text

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::time::Duration;
 
+use protocol::shown;
 use serde::Serialize;
 
 /// Writes answers as people or programs want them.
@@ -23,7 +24,7 @@ impl Printer {
         words: impl FnOnce(&T) -> String,
     ) -> io::Result<()> {
         if self.json {
-            return self.text(&serde_json::to_string(answer)?);
+            return write_line(&shown::json(&serde_json::to_string(answer)?));
         }
         self.text(&words(answer))
     }
@@ -41,18 +42,22 @@ impl Printer {
         if !self.json {
             return Ok(());
         }
-        self.text(&serde_json::to_string(answer)?)
+        write_line(&shown::json(&serde_json::to_string(answer)?))
     }
 
-    /// Writes text, ended by one line break.
+    /// Writes text, ended by one line break. Nothing that others wrote acts on a terminal.
     #[expect(clippy::unused_self, reason = "who may print has the printer")]
     pub(super) fn text(&self, text: &str) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
-            // The reader has seen enough, as in `unpause … | head -1`.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            written => written,
-        }
+        write_line(&shown::lines(text))
+    }
+}
+
+fn write_line(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+        // The reader has seen enough, as in `unpause … | head -1`.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     }
 }
 
@@ -98,6 +103,10 @@ pub(super) fn parse_number(text: &str) -> Result<u32, String> {
 
 /// Rows in columns, each as wide as its widest cell.
 pub(super) fn columns(rows: &[Vec<String>]) -> String {
+    let show = |cell: &String| shown::line(cell).into_owned();
+    let rows: Vec<Vec<String>> = (rows.iter())
+        .map(|row| row.iter().map(show).collect())
+        .collect();
     let n_columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |idx: usize| {
         rows.iter()
@@ -107,7 +116,7 @@ pub(super) fn columns(rows: &[Vec<String>]) -> String {
     };
     let widths: Vec<usize> = (0..n_columns).map(|idx| width(idx).unwrap_or(0)).collect();
     let mut text = String::new();
-    for row in rows {
+    for row in &rows {
         let cells: Vec<String> = row
             .iter()
             .zip(&widths)
@@ -143,5 +152,9 @@ mod tests {
             "a     x\nlong\n"
         );
         assert_eq!(columns(&[]), "");
+        assert_eq!(
+            columns(&[row("a\nb\u{1b}", "x"), row("", "y")]),
+            "a␊b␛  x\n      y\n"
+        );
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use clap::Subcommand;
 use protocol::id::{ReceiptId, ReconnectId};
 use protocol::receipt::{Fate, Line, Receipt};
+use protocol::reconnect::Question;
 use protocol::request::reconnect::{
     ConfirmReconnect, GetReceipt, GetReconnect, ListReceiptLines, NothingObtained, ReceiptLines,
     Reconnect, ReconnectState, RefuseReconnect,
@@ -36,7 +37,8 @@ pub(super) enum Command {
         /// The reconnect, rec_…
         reconnect: String,
     },
-    /// Say that the account that signed in may be used for this inbox, though its name is another one
+    /// Say that a sign-in is meant that the inbox does not know: another account or user name, or a password where it
+    /// has an account
     Confirm {
         /// The reconnect, rec_…
         reconnect: String,
@@ -125,8 +127,9 @@ fn describe(reconnect: &Reconnect) -> String {
         ReconnectState::Unconfirmed => {
             write!(
                 text,
-                "it waits to be confirmed until {}",
-                reconnect.expires_at
+                "it waits to be confirmed until {}\n{}",
+                reconnect.expires_at,
+                describe_question(reconnect)
             )
         }
         ReconnectState::Resumed => text.write_str("the inbox works and its campaigns go on"),
@@ -139,6 +142,12 @@ fn describe(reconnect: &Reconnect) -> String {
         let _ = write!(text, "\nThe receipt: unpause reconnect receipt {receipt}");
     }
     text
+}
+
+/// What is to be confirmed; a relay of another version may not say it.
+fn describe_question(reconnect: &Reconnect) -> String {
+    let question = reconnect.question.as_ref().map(Question::words);
+    question.unwrap_or_else(|| "A sign-in that this inbox does not know works for it.".to_owned())
 }
 
 /// The card's words, then the server's own; `None` where nothing was refused.

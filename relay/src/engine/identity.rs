@@ -1,4 +1,7 @@
 //! Whether the person who signed in is the inbox's own.
+//!
+//! An account proves who it is, so its owner may always come back. A password proves that its user name may use the
+//! servers, and nothing about the inbox; it takes the place of itself alone.
 
 use protocol::inbox::Address;
 
@@ -23,9 +26,56 @@ pub fn is_owner(stored: Option<(&str, &str)>, claimed: &Claimed<'_>, inbox: &Add
         .is_some_and(|address| address.eq_ignore_ascii_case(inbox.as_str()))
 }
 
+/// How an inbox signs in today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way<'a> {
+    /// It never did.
+    None,
+    /// With an account.
+    Account,
+    /// With this user name and a password.
+    Password(&'a str),
+}
+
+/// Whether a password for this user name takes an inbox over without a question: where it has one of that name, or
+/// none at all, and the name is its address.
+pub fn is_own_password(today: Way<'_>, user: &str, inbox: &Address) -> bool {
+    let is_address = user.eq_ignore_ascii_case(inbox.as_str());
+    match today {
+        Way::None => is_address,
+        Way::Account => false,
+        Way::Password(known) => is_address || user == known,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_takes_the_place_of_itself_alone() {
+        let inbox: Address = "jane@acme.example".parse().unwrap();
+        let mallory = "mallory@acme.example";
+        for (today, user, own) in [
+            (Way::None, "Jane@acme.example", true),
+            (Way::None, "jane", false),
+            (Way::Account, "jane@acme.example", false),
+            (Way::Account, mallory, false),
+            (Way::Password("jdoe"), "jdoe", true),
+            (Way::Password("jdoe"), "jane@acme.example", true),
+            (Way::Password("jdoe"), "JDoe", false),
+            (Way::Password("jdoe"), mallory, false),
+            (Way::Password("jane@acme.example"), mallory, false),
+            // Once confirmed it is the inbox's.
+            (Way::Password(mallory), mallory, true),
+        ] {
+            assert_eq!(
+                is_own_password(today, user, &inbox),
+                own,
+                "{today:?} {user}"
+            );
+        }
+    }
 
     #[test]
     fn the_pair_decides_and_the_verified_address_only_without_it() {

@@ -7,7 +7,9 @@ use axum::body::Body as HttpBody;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{ConnectInfo, RawPathParams, Request as HttpRequest, State};
 use axum::response::{IntoResponse as _, Response};
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, ORIGIN};
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, ORIGIN, USER_AGENT,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use protocol::id::{DeviceId, RequestId};
@@ -18,8 +20,9 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::decoding::parse_request;
+use super::session::IDLE_FOR;
 use super::signatures::{self, Signed};
-use super::{Api, Context, Serve, ServeError, Who, body, guard, operator, problem};
+use super::{Api, Context, Serve, ServeError, Who, body, guard, operator, problem, serving};
 
 /// Answers one request to the endpoint `R`.
 pub(super) async fn answer<R: Serve>(
@@ -44,7 +47,9 @@ async fn run<R: Serve>(
 ) -> Result<Response, ServeError> {
     let signed = signatures::verify(parts)?;
     let who = admit(api, R::CALLER, parts, signed.as_ref()).await?;
-    if let (Who::Anyone, Some(signed)) = (&who, &signed) {
+    if who != Who::Anyone {
+        serving::note_known(parts);
+    } else if let Some(signed) = &signed {
         signed.check_challenge(&api.challenges)?;
     }
     let carried = body::read(parts, body, R::BODY).await?;
@@ -52,26 +57,24 @@ async fn run<R: Serve>(
         signed.check_body(&carried.raw)?;
     }
     let request: R = parse(parameters, &carried.fields)?;
+    let named = |name| {
+        let value = parts.headers.get(name)?.to_str().ok()?;
+        Some(value.to_owned())
+    };
     let context = Context {
         api: Arc::clone(api),
         who,
         key: signed.as_ref().map(|signed| signed.key().clone()),
         csv: carried.csv,
         request_id: request_id.clone(),
-        origin: parts
-            .headers
-            .get(ORIGIN)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned),
+        origin: named(ORIGIN),
+        peer: peer_of(parts),
+        browser: named(USER_AGENT),
     };
     let response = if R::CALLER == Caller::Anyone {
         let (peer, now) = (peer_of(parts), api.app.clock.now());
-        api.guesses.check(peer, now)?;
         let served = request.serve(context).await;
-        if served.as_ref().is_err_and(ServeError::is_refused) {
-            api.guesses.note_failure(peer, now);
-        }
-        served?
+        served.map_err(|refused| api.guesses.judge(peer, refused, now))?
     } else {
         request.serve(context).await?
     };
@@ -109,8 +112,8 @@ async fn admit(
     };
     check_page(request)?;
     let now = api.app.clock.now();
-    let who = if api.app.store.is_session(&token, now).await? {
-        Who::Session
+    let who = if let Some(id) = api.app.store.find_session(&token, now, IDLE_FOR).await? {
+        Who::Session(id)
     } else {
         let detail =
             "the token is not known here: the session is over, or the relay was started again";

@@ -1,14 +1,17 @@
 //! Reading a request's body, never more of it than its endpoint takes.
 
+use std::time::Duration;
+
 use axum::body::Body as HttpBody;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http::request::Parts;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, StatusCode};
 use protocol::problem::{Code, Problem};
 use protocol::request::Body;
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 
 use super::ServeError;
 use super::decoding::{parse_fields, parse_query};
@@ -18,6 +21,10 @@ const FIELDS_AT_MOST_BYTES: u64 = 64 * 1024;
 /// How many times the limit is read and thrown away before the connection is closed: a client that is
 /// still sending does not see the answer of a server that closes on it.
 const DRAINED_AT_MOST_TIMES: u64 = 8;
+/// How far a body may be behind its least rate: long enough for a line that stands for a moment.
+const BEHIND_AT_MOST: Duration = Duration::from_secs(20);
+/// The least rate of a body. The largest list, 32 MiB, may take two hours and a half.
+const BYTES_PER_SECOND_AT_LEAST: u64 = 4 * 1024;
 
 /// What a request carries beside its path.
 pub(super) struct Carried {
@@ -86,7 +93,13 @@ async fn read_bounded(
     let mut kept = BytesMut::new();
     let mut n_bytes: u64 = 0;
     let mut chunks = body.into_data_stream();
-    while let Some(chunk) = chunks.next().await {
+    let began = Instant::now();
+    loop {
+        let by_rate = Duration::from_secs(n_bytes / BYTES_PER_SECOND_AT_LEAST);
+        let next = tokio::time::timeout_at(began + BEHIND_AT_MOST + by_rate, chunks.next());
+        let Some(chunk) = next.await.map_err(|_| too_slow(n_bytes, began.elapsed()))? else {
+            break;
+        };
         let chunk = chunk.map_err(|_| {
             let detail = format!("the body ended early: {n_bytes} bytes arrived");
             ServeError::from(Problem::new(Code::Invalid, detail))
@@ -108,9 +121,59 @@ async fn read_bounded(
     Ok(kept.freeze())
 }
 
+/// RFC 9110 §15.5.9.
+fn too_slow(n_bytes: u64, after: Duration) -> ServeError {
+    let detail = format!(
+        "the body came too slowly: expected {BYTES_PER_SECOND_AT_LEAST} bytes a second, {} seconds late at the most, \
+         found {n_bytes} bytes after {} seconds; send it again over a faster line, a list in parts",
+        BEHIND_AT_MOST.as_secs(),
+        after.as_secs()
+    );
+    let mut problem = Problem::new(Code::Invalid, detail);
+    problem.status = StatusCode::REQUEST_TIMEOUT.as_u16();
+    problem.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Reads a body of so many bytes that come in pieces of this size, one each second. `Ok` has the bytes, `Err` the
+    /// status; both with the seconds that it took.
+    async fn read_slowly(n_bytes: usize, each_second: usize) -> (Result<usize, u16>, u64) {
+        let (began, at_most_bytes) = (Instant::now(), 50_000_000);
+        let pieces = futures_util::stream::unfold(n_bytes, move |left| async move {
+            if left == 0 {
+                return None;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let piece = left.min(each_second);
+            let piece_read = Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; piece]));
+            Some((piece_read, left - piece))
+        });
+        let (parts, ()) = http::Request::post("/").body(()).unwrap().into_parts();
+        let body = HttpBody::from_stream(pieces);
+        let read = match read(&parts, body, Body::Csv { at_most_bytes }).await {
+            Ok(carried) => Ok(carried.csv.len()),
+            Err(ServeError::Refused(problem)) => Err(problem.status),
+            Err(error) => panic!("{error}"),
+        };
+        (read, began.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_dribbles_is_left_and_a_long_list_over_a_slow_line_is_not() {
+        assert_eq!(read_slowly(64 * 1024, 1).await, (Err(408), 20));
+        // Half of the least rate: as far behind as it may be after twice that time.
+        let (read, after) = read_slowly(128 * 1024, 2 * 1024).await;
+        assert_eq!(read, Err(408));
+        assert!((38..=41).contains(&after), "{after}");
+        // 64 kbit/s: nearly two hours for 50 MB.
+        assert_eq!(
+            read_slowly(50_000_000, 8 * 1024).await,
+            (Ok(50_000_000), 6_104)
+        );
+    }
 
     async fn read_csv(n_bytes: usize, announced: Option<&str>) -> Result<usize, String> {
         let mut request = http::Request::post("/");

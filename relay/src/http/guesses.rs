@@ -1,5 +1,6 @@
-//! How often an address may be wrong about a single-use code. Codes have 192 random bits; this keeps
-//! guessing out of the log and off the database, not out of reach.
+//! How often an address may be wrong about a single-use code. Codes have 192 random bits, so this keeps guessing out of
+//! the log, not out of reach. It looks at what was wrong alone: all who are on this machine come from one address, and
+//! nobody may shut the door to a person who has the right code.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,61 +10,65 @@ use std::time::Duration;
 use protocol::problem::{Code, Problem};
 use protocol::timestamp::Timestamp;
 
-/// Failures of one address within [`WINDOW`] after which it waits.
+use super::ServeError;
+
+/// Failures of one address within [`WINDOW`] after which it hears no more than that.
 const FAILURES_AT_MOST: usize = 10;
 /// How long a failure counts.
 const WINDOW: Duration = Duration::from_mins(1);
+/// The field of a request that takes a code.
+const FIELD: &str = "code";
 
 /// The failures of the last minute, by address.
 #[derive(Debug, Default)]
 pub(super) struct Guesses(Mutex<BTreeMap<IpAddr, Vec<Timestamp>>>);
 
 impl Guesses {
-    /// Refuses an address that was wrong too often.
-    pub(super) fn check(&self, peer: IpAddr, now: Timestamp) -> Result<(), Problem> {
+    /// What an address is told whose request was refused: where that was for its code, and too often, only that.
+    pub(super) fn judge(&self, peer: IpAddr, refused: ServeError, now: Timestamp) -> ServeError {
+        let is_guess = matches!(&refused, ServeError::Refused(problem) if problem.field.as_deref() == Some(FIELD));
+        if !is_guess {
+            return refused;
+        }
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         failures.retain(|_, times| {
             times.retain(|time| now.since(*time) < WINDOW);
             !times.is_empty()
         });
-        match failures.get(&peer) {
-            Some(times) if times.len() >= FAILURES_AT_MOST => {
-                let detail =
-                    format!("{FAILURES_AT_MOST} codes were wrong within a minute: wait a minute");
-                Err(Problem::new(Code::TooManyRequests, detail))
-            }
-            _ => Ok(()),
+        let times = failures.entry(peer).or_default();
+        if times.len() < FAILURES_AT_MOST {
+            times.push(now);
+            return refused;
         }
-    }
-
-    /// Counts a failure.
-    pub(super) fn note_failure(&self, peer: IpAddr, now: Timestamp) {
-        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.entry(peer).or_default().push(now);
+        let detail = format!(
+            "{FAILURES_AT_MOST} codes were wrong within a minute, and this one is wrong too: a right one is taken at \
+             once, for another wrong one wait a minute"
+        );
+        Problem::new(Code::TooManyRequests, detail).into()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use super::*;
 
     #[test]
-    fn ten_failures_close_the_door_for_a_minute_to_that_address_alone() {
+    fn after_ten_wrong_codes_an_address_hears_for_a_minute_that_it_is_too_often() {
         let guesses = Guesses::default();
-        let [stranger, other] = [1, 2].map(|last| IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)));
+        let [stranger, other] = [1, 2].map(|last| IpAddr::from([127, 0, 0, last]));
+        let told = |peer, field: &str, second: i64| {
+            let refused = ServeError::invalid(field, "wrong");
+            match guesses.judge(peer, refused, Timestamp::from_ms(second * 1_000)) {
+                ServeError::Refused(problem) => problem.code,
+                error => panic!("{error}"),
+            }
+        };
         for second in 0..10 {
-            let now = Timestamp::from_ms(second * 1_000);
-            assert!(guesses.check(stranger, now).is_ok(), "{second}");
-            guesses.note_failure(stranger, now);
+            assert_eq!(told(stranger, "code", second), Code::Invalid, "{second}");
         }
-        let now = Timestamp::from_ms(10_000);
-        assert_eq!(
-            guesses.check(stranger, now).unwrap_err().code,
-            Code::TooManyRequests
-        );
-        assert!(guesses.check(other, now).is_ok());
-        assert!(guesses.check(stranger, Timestamp::from_ms(60_000)).is_ok());
+        assert_eq!(told(stranger, "code", 10), Code::TooManyRequests);
+        assert_eq!(told(stranger, "name", 10), Code::Invalid, "no guess");
+        assert_eq!(told(other, "code", 10), Code::Invalid);
+        assert_eq!(told(stranger, "code", 60), Code::Invalid);
     }
 }

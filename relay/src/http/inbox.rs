@@ -222,7 +222,7 @@ pub(super) fn words_of(cause: Cause, inbox: &StoredInbox) -> Words {
 }
 
 /// The names that the words for an inbox need.
-fn facts(inbox: &StoredInbox) -> Facts<'_> {
+pub(super) fn facts(inbox: &StoredInbox) -> Facts<'_> {
     Facts {
         inbox: inbox.address.as_str(),
         provider: Provider::find(&inbox.provider)

@@ -44,10 +44,6 @@ impl ServeError {
         Problem::new(Code::Invalid, detail).at_field(field).into()
     }
 
-    pub(super) fn is_refused(&self) -> bool {
-        matches!(self, Self::Refused(_) | Self::List(_))
-    }
-
     /// The answer, and the one line in the log.
     pub(super) fn render(self, request_id: &RequestId) -> Response {
         if let Self::List(mut list) = self {

@@ -8,7 +8,8 @@ use protocol::id::ReconnectId;
 use protocol::problem::{Code, Problem};
 use protocol::receipt::Receipt;
 use protocol::reconnect::{
-    Authorization, Exchange, Grant, InvalidTransition, State, VisitPlan, sealing_context,
+    Authorization, Exchange, GivenSignIn, Grant, InvalidTransition, Question, Replaces, State,
+    VisitPlan, sealing_context,
 };
 use protocol::reply::OAuthReply;
 use protocol::request::inbox::SignsInBy;
@@ -18,8 +19,9 @@ use protocol::request::reconnect::{
     StartReconnect, StartedReconnect,
 };
 use protocol::sealed::Sealed;
+use protocol::shown;
 
-use super::inbox::{signs_in_by, unknown_provider, words_of};
+use super::inbox::{facts, signs_in_by, unknown_provider, words_of};
 use super::{Context, Serve, ServeError};
 use crate::app::App;
 use crate::credentials::reconnect_context;
@@ -348,6 +350,7 @@ fn view(inbox: &Inbox, reconnect: StoredReconnect) -> Reconnect {
         stage: None,
         expires_at: reconnect.expires_at,
         signed_in_as: reconnect.signed_in_as,
+        question: None,
         cause: None,
         card: None,
         evidence: None,
@@ -360,7 +363,11 @@ fn view(inbox: &Inbox, reconnect: StoredReconnect) -> Reconnect {
             view.state = ReconnectState::Verifying;
             view.stage = Some(stage);
         }
-        State::Unconfirmed => view.state = ReconnectState::Unconfirmed,
+        State::Unconfirmed => {
+            view.state = ReconnectState::Unconfirmed;
+            let name = view.signed_in_as.clone();
+            view.question = Some(ask(inbox, reconnect.identity.is_some(), name));
+        }
         State::Resumed { receipt, .. } => {
             view.state = ReconnectState::Resumed;
             view.receipt = Some(receipt);
@@ -375,6 +382,28 @@ fn view(inbox: &Inbox, reconnect: StoredReconnect) -> Reconnect {
         }
     }
     view
+}
+
+/// What is to be confirmed: whether an account signed in or a password did, and under which name.
+fn ask(inbox: &Inbox, is_account: bool, name: Option<String>) -> Question {
+    let replaces = match (&inbox.password_user, &inbox.identity) {
+        (Some(user), _) => Some(Replaces::Password { user: user.clone() }),
+        (None, Some(_)) => Some(Replaces::Account {
+            provider: facts(inbox).provider.to_owned(),
+        }),
+        (None, None) => None,
+    };
+    Question {
+        inbox: inbox.address.clone(),
+        given: if is_account {
+            GivenSignIn::Account { name }
+        } else {
+            GivenSignIn::Password {
+                user: name.unwrap_or_default(),
+            }
+        },
+        replaces,
+    }
 }
 
 /// A fault that passes is waited for by whatever goes on; a reconnect is over, and does not begin again by itself.
@@ -396,13 +425,11 @@ pub(super) fn said_of(error: &str, description: &str) -> Said {
     })
 }
 
-/// A stranger's words, in one line and shortened.
+/// A stranger's words, in one line in which nothing acts, and shortened.
 fn clean(words: &str) -> String {
-    words
-        .chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
-        .take(WORDS_AT_MOST)
-        .collect()
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let line = words.join(" ");
+    shown::line(&line).chars().take(WORDS_AT_MOST).collect()
 }
 
 #[cfg(test)]
@@ -411,7 +438,7 @@ mod tests {
 
     #[test]
     fn a_strangers_words_are_one_short_line() {
-        assert_eq!(clean("no\r\nsuch\tscope"), "no  such scope");
+        assert_eq!(clean("no\r\nsuch\tscope\u{1b}"), "no such scope␛");
         assert_eq!(clean(&"x".repeat(10_000)).len(), WORDS_AT_MOST);
     }
 }

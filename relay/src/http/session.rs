@@ -1,18 +1,32 @@
-//! Signing in to the dashboard.
+//! Signing in to the dashboard, and what has become of it: sessions are listed, and end by themselves, singly or all at
+//! once. While the relay speaks plain HTTP they also end when it starts (`running`): who had its address meanwhile may
+//! have got their tokens.
 
 use std::time::Duration;
 
-use protocol::request::session::{CreateLoginLink, CreateSession, LoginLink, Session};
+use protocol::id::SessionId;
+use protocol::problem::{Code, Problem};
+use protocol::request::Done;
+use protocol::request::session::{
+    CURRENT, CreateLoginLink, CreateSession, DeleteSession, DeleteSessions, EndedSessions,
+    ListSessions, ListedSession, LoginLink, Session, Sessions,
+};
 use protocol::secret::Secret;
+use protocol::shown;
 
-use super::{Context, Serve, ServeError};
-use crate::secret::random_secret;
+use super::{Context, Serve, ServeError, Who};
+use crate::secret::{random_secret, random_text};
 use crate::store::access::Purpose;
+use crate::store::session::Session as StoredSession;
 
 /// How long a single-use code waits to be used: long enough to change windows, too short to be found.
 pub(super) const CODE_FOR: Duration = Duration::from_mins(10);
-/// How long a session lasts.
+/// How long a session lasts at the most.
 const SESSION_FOR: Duration = Duration::from_hours(30 * 24);
+/// How long a session lasts without use: over lunch and a meeting, and not over night.
+pub(super) const IDLE_FOR: Duration = Duration::from_hours(12);
+/// The most of what a browser says of itself that is kept, in characters.
+const BROWSER_AT_MOST: usize = 200;
 
 impl Serve for CreateLoginLink {
     async fn serve(self, context: Context) -> Result<LoginLink, ServeError> {
@@ -37,16 +51,66 @@ impl Serve for CreateSession {
     async fn serve(self, context: Context) -> Result<Session, ServeError> {
         let (now, token) = (context.app().clock.now(), random_secret());
         let expires_at = now + SESSION_FOR;
-        if !context
-            .app()
-            .store
-            .create_session(&self.code, &token, now, expires_at)
-            .await?
-        {
+        let browser = context.browser.as_deref().map(shown::line);
+        let session = StoredSession {
+            id: SessionId::new(format!("{}{}", SessionId::PREFIX, random_text())),
+            made_at: now,
+            used_at: now,
+            expires_at,
+            peer: context.peer.to_string(),
+            browser: browser.map(|browser| browser.chars().take(BROWSER_AT_MOST).collect()),
+        };
+        let store = &context.app().store;
+        if !store.create_session(&self.code, &token, &session).await? {
             let detail =
                 "this code is unknown, was used, or ran out: make a new link with `unpause login`";
             return Err(ServeError::invalid("code", detail));
         }
         Ok(Session { token, expires_at })
+    }
+}
+
+impl Serve for ListSessions {
+    async fn serve(self, context: Context) -> Result<Sessions, ServeError> {
+        let app = context.app();
+        let listed = app
+            .store
+            .list_sessions(app.clock.now(), IDLE_FOR)
+            .await?
+            .into_iter();
+        let view = |session: StoredSession| ListedSession {
+            is_current: context.who == Who::Session(session.id.clone()),
+            id: session.id,
+            made_at: session.made_at,
+            used_at: session.used_at,
+            ends_at: session.expires_at.min(session.used_at + IDLE_FOR),
+            peer: session.peer,
+            browser: session.browser,
+        };
+        let sessions = listed.map(view).collect();
+        Ok(Sessions { sessions })
+    }
+}
+
+impl Serve for DeleteSession {
+    async fn serve(self, context: Context) -> Result<Done, ServeError> {
+        let is_current = self.session_id.as_str() == CURRENT;
+        let id = match (&context.who, is_current) {
+            (Who::Session(id), true) => id,
+            (_, true) => {
+                let detail = "whoever asks is not a session: expected the name of one, ses_…";
+                return Err(Problem::new(Code::NotFound, detail).into());
+            }
+            (_, false) => &self.session_id,
+        };
+        context.app().store.delete_session(id).await?;
+        Ok(Done {})
+    }
+}
+
+impl Serve for DeleteSessions {
+    async fn serve(self, context: Context) -> Result<EndedSessions, ServeError> {
+        let ended = context.app().store.delete_sessions().await?;
+        Ok(EndedSessions { ended })
     }
 }

@@ -3,6 +3,8 @@
 //! items), because a refusal or a message must not be lost over its spelling. Where a response ends
 //! is decided in `framing`, and how values are written is in `value`; there is no IO here.
 
+use protocol::shown;
+
 use super::framing::Piece;
 use super::value::{Value, parse_open_values, parse_values};
 
@@ -175,15 +177,12 @@ pub fn shorten(bytes: &[u8]) -> String {
     }
 }
 
-/// `bytes` as text that people may read: no control characters, and not without end.
+/// `bytes` as text that people may read: nothing in it acts where it is written, and it is not without end.
 pub fn legible(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
-    let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    plain
-        .take(TEXT_CHARS_MAX)
-        .collect::<String>()
-        .trim()
-        .to_owned()
+    let start: String = text.trim().chars().take(TEXT_CHARS_MAX).collect();
+    let line = start.trim_end().replace('\t', " ");
+    shown::line(&line).chars().take(TEXT_CHARS_MAX).collect()
 }
 
 /// `resp-cond-state` and its kin (RFC 9051 §9); the text may be missing.
@@ -294,7 +293,7 @@ mod tests {
                 b"* NO [unclosed text",
                 status(StatusKind::No, None, "[unclosed text"),
             ),
-            (b"* NO a\x1b[0mb", status(StatusKind::No, None, "a [0mb")),
+            (b"* NO a\x1b[0mb", status(StatusKind::No, None, "a␛[0mb")),
         ] {
             assert_eq!(
                 parse(line),

@@ -5,6 +5,7 @@
 use protocol::hush::Hush;
 use protocol::reply::OAuthReply;
 use protocol::secret::Secret;
+use protocol::shown;
 use serde_json::Value;
 
 /// Longest description kept, in characters.
@@ -114,14 +115,11 @@ fn drop_long_words(text: &str) -> String {
     words.join(" ")
 }
 
-/// One line without control characters, at most that long.
+/// One line in which nothing acts, at most that long.
 pub(super) fn shorten(text: &str, at_most: usize) -> String {
-    let visible: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    let words: Vec<&str> = visible.split_whitespace().collect();
+    let words: Vec<&str> = text.split_whitespace().collect();
     let line = words.join(" ");
+    let line = shown::line(&line);
     let mut short: String = line.chars().take(at_most).collect();
     if short.len() < line.len() {
         short.push('…');
@@ -169,7 +167,7 @@ mod tests {
                 None,
                 b"<html><title>502</title>\n<b>Bad\x00Gateway</b></html>",
                 None,
-                "502 Bad Gateway",
+                "502 Bad␀Gateway",
             ),
             (None, b"[1]", None, "[1]"),
             (None, b"", None, ""),

@@ -348,7 +348,7 @@ mod tests {
             (&b"250 2.0.0 Ok\r\n"[..], vec!["250 2.0.0 Ok"]),
             (
                 b"535-5.7.8 Username\r\n535 5.7.8 see help\r\n",
-                vec!["535 5.7.8 Username\nsee help"],
+                vec!["535 5.7.8 Username see help"],
             ),
             (b"250-one\r\n250", vec![]),
             (b"250-one\r\n250\r\n", vec!["250 one"]),
@@ -360,7 +360,7 @@ mod tests {
             ),
             (
                 b"220-mail.example ESMTP\r\n521-5.7.1 Service unavailable;\r\n521 5.7.1 blocked\r\n",
-                vec!["521 5.7.1 Service unavailable;\nblocked"],
+                vec!["521 5.7.1 Service unavailable; blocked"],
             ),
             (b"550-no\r\n250 ok\r\n", vec!["250 ok"]),
             (b"250-one\r\n550-two\r\n421 three\r\n", vec!["421 three"]),

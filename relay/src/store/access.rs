@@ -1,4 +1,5 @@
-//! Who may call: single-use codes, sessions, paired devices. Only hashes of tokens and codes are kept, and public keys.
+//! Who may call: single-use codes and paired devices; sessions have a file of their own. Only hashes of codes are kept,
+//! and public keys of devices.
 //! Who may call what stands with each endpoint in `protocol`.
 
 use protocol::id::DeviceId;
@@ -23,7 +24,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Login => "login",
             Self::Pairing => "pairing",
@@ -55,40 +56,43 @@ impl Store {
         Ok(())
     }
 
-    /// Uses a login code up for a session with this token. `false`: the code is unknown, used or over.
-    pub async fn create_session(
+    /// Whether a code waits to be used: a wrong one takes no turn of those that write.
+    pub(super) async fn is_code(
         &self,
+        purpose: Purpose,
         code: &Secret,
-        token: &Secret,
         now: Timestamp,
-        expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
-        if !use_up(&mut tx, Purpose::Login, code, now).await? {
-            return Ok(false);
-        }
-        sqlx::query("DELETE FROM sessions WHERE expires_at_ms <= $1")
-            .bind(now.as_ms())
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query("INSERT INTO sessions (token_hash, expires_at_ms) VALUES ($1, $2)")
-            .bind(hash(token))
-            .bind(expires_at.as_ms())
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
-        Ok(true)
+        let row = sqlx::query(
+            "SELECT 1 FROM codes WHERE hash = $1 AND purpose = $2 AND expires_at_ms > $3",
+        )
+        .bind(hash(code))
+        .bind(purpose.name())
+        .bind(now.as_ms())
+        .fetch_optional(&self.reader)
+        .await?;
+        Ok(row.is_some())
     }
 
-    /// Whether a session has this token now.
-    pub async fn is_session(&self, token: &Secret, now: Timestamp) -> Result<bool, StoreError> {
-        let row =
-            sqlx::query("SELECT 1 FROM sessions WHERE token_hash = $1 AND expires_at_ms > $2")
-                .bind(hash(token))
-                .bind(now.as_ms())
-                .fetch_optional(&self.reader)
-                .await?;
-        Ok(row.is_some())
+    /// What is kept of the pairing code with which the proof was made. The codes of ten minutes are few.
+    async fn find_proved(
+        &self,
+        proof: &CodeProof,
+        key: &VerifyingKey,
+        now: Timestamp,
+    ) -> Result<Option<String>, StoreError> {
+        let rows = sqlx::query("SELECT hash FROM codes WHERE purpose = $1 AND expires_at_ms > $2")
+            .bind(Purpose::Pairing.name())
+            .bind(now.as_ms())
+            .fetch_all(&self.reader)
+            .await?;
+        for row in &rows {
+            let hash = text(row, "hash")?;
+            if unhash(&hash).is_some_and(|bytes| proof.fits(&bytes, key)) {
+                return Ok(Some(hash));
+            }
+        }
+        Ok(None)
     }
 
     /// Uses a pairing code up for this device. `false`: the code is unknown, used or over.
@@ -98,8 +102,12 @@ impl Store {
         key: &VerifyingKey,
         device: &Device,
     ) -> Result<bool, StoreError> {
+        let now = device.paired_at;
+        let Some(hash) = self.find_proved(proof, key, now).await? else {
+            return Ok(false);
+        };
         let mut tx = self.begin().await?;
-        if !use_up_proved(&mut tx, proof, key, device.paired_at).await? {
+        if !use_up_hashed(&mut tx, Purpose::Pairing, hash, now).await? {
             return Ok(false);
         }
         // The same key once more is the same device.
@@ -167,15 +175,24 @@ fn device_from_row(row: &AnyRow) -> Result<Device, StoreError> {
 }
 
 /// Deletes the code, in one statement, so that of two who come with it one gets it.
-async fn use_up(
+pub(super) async fn use_up(
     tx: &mut AnyConnection,
     purpose: Purpose,
     code: &Secret,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
+    use_up_hashed(tx, purpose, hash(code), now).await
+}
+
+async fn use_up_hashed(
+    tx: &mut AnyConnection,
+    purpose: Purpose,
+    hash: String,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let used =
         sqlx::query("DELETE FROM codes WHERE hash = $1 AND purpose = $2 AND expires_at_ms > $3")
-            .bind(hash(code))
+            .bind(hash)
             .bind(purpose.name())
             .bind(now.as_ms())
             .execute(tx)
@@ -193,35 +210,15 @@ fn unhash(text: &str) -> Option<Vec<u8>> {
     rest.is_empty().then(|| bytes.collect()).flatten()
 }
 
-/// Deletes the pairing code with which the proof was made. The codes of ten minutes are few.
-async fn use_up_proved(
-    tx: &mut AnyConnection,
-    proof: &CodeProof,
-    key: &VerifyingKey,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let rows = sqlx::query("SELECT hash FROM codes WHERE purpose = $1 AND expires_at_ms > $2")
-        .bind(Purpose::Pairing.name())
-        .bind(now.as_ms())
-        .fetch_all(&mut *tx)
-        .await?;
-    for row in &rows {
-        let hash = text(row, "hash")?;
-        if unhash(&hash).is_some_and(|bytes| proof.fits(&bytes, key)) {
-            let used = sqlx::query("DELETE FROM codes WHERE hash = $1")
-                .bind(hash)
-                .execute(&mut *tx)
-                .await?;
-            return Ok(used.rows_affected() == 1);
-        }
-    }
-    Ok(false)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use protocol::id::SessionId;
+
     use super::*;
     use crate::clock::Clock;
+    use crate::store::session::Session;
 
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_ms(ms)
@@ -263,29 +260,27 @@ mod tests {
                 .unwrap(),
             "another purpose"
         );
-        assert!(
-            !store
-                .create_session(&code, &token, at(100), at(200))
-                .await
-                .unwrap(),
-            "over"
-        );
-        assert!(
-            store
-                .create_session(&code, &token, at(99), at(200))
-                .await
-                .unwrap()
-        );
-        assert!(
-            !store
-                .create_session(&code, &Secret::new("second"), at(99), at(200))
-                .await
-                .unwrap(),
-            "used"
-        );
-        assert!(store.is_session(&token, at(199)).await.unwrap());
-        assert!(!store.is_session(&token, at(200)).await.unwrap());
-        assert!(!store.is_session(&code, at(99)).await.unwrap());
+        let session = |ms| Session {
+            id: SessionId::new("ses_1"),
+            made_at: at(ms),
+            used_at: at(ms),
+            expires_at: at(200),
+            peer: String::new(),
+            browser: None,
+        };
+        let made = async |token: &Secret, ms| {
+            let session = session(ms);
+            store.create_session(&code, token, &session).await.unwrap()
+        };
+        assert!(!made(&token, 100).await, "over");
+        assert!(made(&token, 99).await);
+        assert!(!made(&Secret::new("second"), 99).await, "used");
+        let hour = Duration::from_hours(1);
+        let found =
+            async |token: &Secret, ms| store.find_session(token, at(ms), hour).await.unwrap();
+        assert_eq!(found(&token, 199).await, Some(SessionId::new("ses_1")));
+        assert_eq!(found(&token, 200).await, None);
+        assert_eq!(found(&code, 99).await, None);
         store.close().await;
     }
 

@@ -27,17 +27,18 @@ pub struct Reconnect {
     pub expires_at: Timestamp,
     /// What the browser handed over, then the fresh credentials, sealed at rest; `None` before and after.
     pub payload: Option<String>,
-    /// Who signed in; `None` before that is known, and for passwords.
+    /// The account that signed in; `None` before that is known, and for passwords.
     pub identity: Option<Identity>,
-    /// Their name, where the provider told one; nothing is decided by it.
+    /// Their name, where the provider told one, or the user name of a password that had to be confirmed; nothing is
+    /// decided by it.
     pub signed_in_as: Option<String>,
 }
 
 /// Who signed in, as the provider told it.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
-    /// By what they are known again.
-    pub identity: Identity,
+    /// By what they are known again; `None` for a password.
+    pub identity: Option<Identity>,
     /// Their name; `None` where none was told.
     pub name: Option<String>,
 }
@@ -192,7 +193,7 @@ impl Store {
         Ok(())
     }
 
-    /// Another person's sign-in works for the inbox: somebody must say that it is meant, in time.
+    /// A sign-in that the inbox does not know works for it: somebody must say that it is meant, in time.
     pub async fn ask_to_confirm(
         &self,
         id: &ReconnectId,
@@ -344,7 +345,7 @@ pub(super) async fn apply(
     let payload = put.payload.or_else(|| before.payload.clone());
     let (identity, name) = put
         .signed_in
-        .map_or((None, None), |who| (Some(who.identity), who.name));
+        .map_or((None, None), |who| (who.identity, who.name));
     sqlx::query(
         "UPDATE reconnects SET status = $1, is_open = $2, payload = $3, expires_at_ms = $4, \
          identity_iss = COALESCE($5, identity_iss), identity_sub = COALESCE($6, identity_sub), \

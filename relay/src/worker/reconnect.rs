@@ -22,7 +22,7 @@ use super::token::renew;
 use crate::app::App;
 use crate::bell::Held;
 use crate::credentials::{Credentials, inbox_context, reconnect_context};
-use crate::engine::identity::{Claimed, is_owner};
+use crate::engine::identity::{Claimed, Way, is_own_password, is_owner};
 use crate::failure::Failure;
 use crate::oauth::{self, Tokens, id_token};
 use crate::store::StoreError;
@@ -274,8 +274,13 @@ async fn exchange(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Nex
     let ahead = app.config.timing.refresh_ahead;
     let tokens = match grant {
         Grant::Password { user, password } => {
+            let stage = if is_own_password(way_of(inbox), &user, &inbox.address) {
+                Stage::Refreshed
+            } else {
+                Stage::Exchanged
+            };
             let credentials = Credentials::Password { user, password };
-            put_stage(app, reconnect, Stage::Refreshed, Some(&credentials), None).await?;
+            put_stage(app, reconnect, stage, Some(&credentials), None).await?;
             return Ok(Next::Stage);
         }
         Grant::Tokens {
@@ -379,9 +384,22 @@ fn check_scopes(inbox: &Inbox, tokens: &Tokens) -> Result<(), WorkError> {
     }
 }
 
+/// How the inbox signs in today.
+fn way_of(inbox: &Inbox) -> Way<'_> {
+    match (&inbox.password_user, &inbox.identity) {
+        (Some(user), _) => Way::Password(user),
+        (None, Some(_)) => Way::Account,
+        (None, None) => Way::None,
+    }
+}
+
 /// (b) Who signed in. A wrong identity ends it here and nothing is written to the inbox.
 async fn identify(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Next, WorkError> {
-    let identity = load_identity(app, &open_credentials(app, reconnect)?, inbox).await?;
+    let credentials = open_credentials(app, reconnect)?;
+    if let Some(user) = credentials.password_user() {
+        return stand_in::admit_password(app, reconnect, inbox, user).await;
+    }
+    let identity = load_identity(app, &credentials, inbox).await?;
     let stored = inbox
         .identity
         .as_ref()
@@ -396,10 +414,10 @@ async fn identify(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Nex
     let is_owner = is_owner(stored, &claimed, &inbox.address);
     let signed_in = SignedIn {
         name: identity.email,
-        identity: Identity {
+        identity: Some(Identity {
             iss: identity.iss,
             sub: identity.sub,
-        },
+        }),
     };
     if !is_owner {
         return stand_in::admit(app, reconnect, inbox, signed_in).await;
@@ -448,7 +466,9 @@ async fn load_identity(
 /// (d) The new refresh token is used once: it is known to work, and one that replaces it is on record.
 async fn refresh(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Next, WorkError> {
     let Credentials::OAuth { refresh_token, .. } = open_credentials(app, reconnect)? else {
-        return Ok(Next::Over);
+        // A password that was confirmed: nothing of it can be renewed.
+        put_stage(app, reconnect, Stage::Refreshed, None, None).await?;
+        return Ok(Next::Stage);
     };
     let metadata = app.providers.load_metadata(&inbox.provider).await?;
     let Some((_, client)) = app.providers.find_client(&inbox.provider) else {

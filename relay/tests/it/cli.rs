@@ -7,6 +7,7 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -41,35 +42,54 @@ pub(crate) fn folder_with(config: &str) -> TempDir {
 }
 
 /// A relay as a process; it ends with the test.
-pub(crate) struct Serving(Child);
+pub(crate) struct Serving {
+    child: Child,
+    log: Arc<Mutex<String>>,
+}
 
 impl Serving {
     pub(crate) fn start(folder: &Path) -> Self {
-        let mut child = unpause(folder, &["serve"])
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap());
-        let is_ready = |line: &String| line.contains("the relay listens");
-        assert!(
-            log.lines().map(Result::unwrap).any(|line| is_ready(&line)),
-            "it ended before it listened"
-        );
-        Self(child)
+        Self::start_by(unpause(folder, &["serve"]))
+    }
+
+    /// Started by another command than our own.
+    pub(crate) fn start_by(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut pipe = BufReader::new(child.stderr.take().unwrap());
+        let log = Arc::new(Mutex::new(String::new()));
+        let mut first = String::new();
+        while !first.contains("the relay listens") {
+            let n_read = pipe.read_line(&mut first).unwrap();
+            assert!(n_read > 0, "it ended before it listened: {first}");
+        }
+        log.lock().unwrap().push_str(&first);
+        let kept = Arc::clone(&log);
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            while matches!(pipe.read_line(&mut line), Ok(1..)) {
+                kept.lock().unwrap().push_str(&std::mem::take(&mut line));
+            }
+        });
+        Self { child, log }
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 
     /// Tells it to stop, as a service manager does.
     fn terminate(mut self) -> Option<i32> {
-        kill_process(Pid::from_child(&self.0), Signal::TERM).unwrap();
-        self.0.wait().unwrap().code()
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.child.wait().unwrap().code()
     }
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
         // It may have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

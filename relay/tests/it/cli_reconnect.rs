@@ -6,6 +6,7 @@
 mod browser;
 mod password;
 mod terminal;
+mod words;
 
 use reqwest::{StatusCode, Url};
 use sandbox::{CONFIDENTIAL_CLIENT, PUBLIC_CLIENT};

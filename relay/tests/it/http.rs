@@ -24,6 +24,8 @@ use tempfile::TempDir;
 mod adversaries;
 mod devices;
 mod operator;
+mod sessions;
+mod shut_out;
 
 use devices::Paired;
 

@@ -96,10 +96,10 @@ async fn add_inbox(store: &Store) -> InboxId {
 /// Whether it was taken.
 async fn perform(store: &Store, id: &ReconnectId, call: Call) -> bool {
     let signed_in = || SignedIn {
-        identity: Identity {
+        identity: Some(Identity {
             iss: "https://issuer.example".to_owned(),
             sub: "1".to_owned(),
-        },
+        }),
         name: None,
     };
     let advance = |stage| Advance {

@@ -303,14 +303,19 @@ impl Scene {
         Ok(())
     }
 
-    /// By the command of the operator.
+    /// By the command of the operator, and confirmed where it takes the place of an account.
     async fn password(&mut self, password: &str) -> Result<()> {
         self.markers.push(Marker::new(Kind::Password, password));
         let inbox = self.inbox.clone();
         let arguments = ["reconnect", "start", inbox.as_str(), "--password"];
-        self.watched
-            .run(&arguments, &format!("{password}\n"))
-            .await?;
+        let id = self.start_reconnect().await?;
+        let given = format!("{password}\n");
+        let (told, over) = tokio::join!(
+            self.watched.run(&arguments, &given),
+            self.device.wait_over(&id)
+        );
+        told?;
+        over?;
         Ok(())
     }
 

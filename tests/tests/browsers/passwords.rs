@@ -1,7 +1,7 @@
 //! An inbox that signs in by a password: lost when that is changed, and back by typing the new one, wherever the card
 //! stands. What was typed is nowhere afterwards.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result, ensure};
@@ -193,13 +193,32 @@ async fn look_at_the_form(kind: Kind, dark: bool) -> Result<()> {
 fn by_password(stage: &Stage) -> Result<()> {
     let mut child = stage
         .relay
-        .command(&["reconnect", "start", &jane().address, "--password"])
+        .command(&[
+            "reconnect",
+            "start",
+            &jane().address,
+            "--password",
+            "--json",
+        ])
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .spawn()?;
     let mut stdin = child.stdin.take().context("no standard input")?;
     writeln!(stdin, "{}", jane().password)?;
     drop(stdin);
+    let stdout = child.stdout.take().context("no standard output")?;
+    for line in BufReader::new(stdout).lines() {
+        let told: serde_json::Value = serde_json::from_str(&line?)?;
+        // It takes the place of her account.
+        if told["state"] == "unconfirmed" {
+            let id = told["id"].as_str().context("no id")?;
+            let mut confirm = stage.relay.command(&["reconnect", "confirm", id]);
+            ensure!(
+                confirm.stdout(Stdio::null()).status()?.success(),
+                "it was not confirmed"
+            );
+        }
+    }
     ensure!(child.wait()?.success(), "the password was not taken");
     Ok(())
 }

@@ -98,7 +98,7 @@ pub(crate) static ROWS: &[Row] = &[
         ),
         code: "429 too_many_requests",
         place: "",
-        words: "10 codes were wrong within a minute: wait a minute",
+        words: "10 codes were wrong within a minute, and this one is wrong too: a right one is taken at once, for another wrong one wait a minute",
     },
 ];
 

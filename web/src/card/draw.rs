@@ -44,8 +44,8 @@ pub fn draw(inbox: &Inbox, campaigns: &[Campaign], progress: Option<&Progress>) 
             link: None,
             can_cancel: false,
         },
-        Some(Progress::Unconfirmed { signed_in_as }) => Face::Confirm {
-            signed_in_as: signed_in_as.clone(),
+        Some(Progress::Unconfirmed { question }) => Face::Confirm {
+            question: question.clone(),
             held: place.held(),
         },
         Some(Progress::Resumed { receipt }) => Face::Done(place.done(receipt.as_deref())),

@@ -105,17 +105,6 @@ pub(super) fn shifted(done: &Done) -> Option<String> {
         .then(|| format!("Waits were moved by {}.", when::length(shifted)))
 }
 
-/// Who signed in, and for what: "You signed in as john@… This inbox is support@…"
-pub(super) fn stands_in(address: &str, signed_in_as: Option<&str>) -> String {
-    let who = signed_in_as.map_or_else(
-        || "You signed in with another account.".to_owned(),
-        |name| format!("You signed in as {name}."),
-    );
-    format!(
-        "{who} This inbox is {address}. It works: it sends and reads with that sign-in. Use it?"
-    )
-}
-
 /// The request for the organisation's administrator: what is wrong, or for consent the page where it is given.
 pub(super) fn request(card: &Card, broken: &Broken) -> String {
     let address = &card.address;

@@ -78,10 +78,7 @@ pub fn CardView(props: &Props) -> Html {
                 html! { <p class="unseen">{ live }</p> },
             )
         }
-        Face::Confirm { signed_in_as, held } => {
-            let body = drawn.confirm(signed_in_as.as_deref(), held.as_ref());
-            (body, html! {})
-        }
+        Face::Confirm { question, held } => (drawn.confirm(question, held.as_ref()), html! {}),
         Face::Working {
             lines,
             hint,
@@ -206,10 +203,10 @@ impl Drawing<'_> {
         }
     }
 
-    fn confirm(&self, signed_in_as: Option<&str>, held: Option<&Held>) -> Html {
+    fn confirm(&self, question: &str, held: Option<&Held>) -> Html {
         html! {
             <>
-                <p>{ sentence::stands_in(&self.card.address, signed_in_as) }</p>
+                <p>{ question }{ " Use it?" }</p>
                 { self.held(held) }
                 <div class="actions">
                     { self.button("primary", "Use this sign-in", Act::Confirm) }

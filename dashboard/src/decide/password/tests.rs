@@ -37,6 +37,7 @@ fn reconnect(state: ReconnectState) -> Reconnect {
         stage: None,
         expires_at: Timestamp::from_ms(600_000),
         signed_in_as: None,
+        question: None,
         cause: None,
         card: (state == ReconnectState::Refused).then_some(card),
         evidence: None,

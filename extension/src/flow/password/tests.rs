@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use protocol::card::Facts;
 use protocol::cause::Cause;
 use protocol::id::{InboxId, ReceiptId, ReconnectId};
-use protocol::reconnect::Grant;
+use protocol::reconnect::{GivenSignIn, Grant, Question, Replaces};
 use protocol::request::reconnect::Reconnect;
 use protocol::sealed::OpeningKey;
 use protocol::secret::Secret;
@@ -40,6 +40,7 @@ fn reconnect(state: ReconnectState) -> Reconnect {
         stage: None,
         expires_at: at(600),
         signed_in_as: None,
+        question: None,
         cause,
         card: cause.map(|cause| {
             cause.card().render(&Facts {
@@ -128,6 +129,46 @@ fn a_password_is_sealed_handed_over_and_proved() {
         resumed,
     ]);
     assert!(matches!(state.progress(), Some(Progress::Resumed { .. })));
+}
+
+#[test]
+fn a_password_that_would_replace_an_account_asks_and_names_both() {
+    let question = Question {
+        inbox: "jane@acme.example".parse().unwrap(),
+        given: GivenSignIn::Password {
+            user: "mallory@acme.example".to_owned(),
+        },
+        replaces: Some(Replaces::Account {
+            provider: "Google".to_owned(),
+        }),
+    };
+    let asked = Reconnect {
+        question: Some(question.clone()),
+        ..reconnect(ReconnectState::Unconfirmed)
+    };
+    let until_asked = [
+        give(),
+        sealed_for(ReconnectState::Started),
+        Event::Acknowledged(reconnect(ReconnectState::Granted)),
+        Event::Polled(asked),
+    ];
+    let (state, _) = play(until_asked.clone());
+    let Some(Progress::Unconfirmed { question: shown }) = state.progress() else {
+        panic!("{state:?}");
+    };
+    assert_eq!(shown, question.words());
+    assert!(shown.contains("signs in with Google today"), "{shown}");
+    assert!(shown.contains("mallory@acme.example"), "{shown}");
+    for (answer, told) in [
+        (Event::Confirmed, Handover::Confirmation),
+        (Event::Denied, Handover::Denial),
+    ] {
+        let (_, effects) = play(until_asked.clone().into_iter().chain([answer]));
+        assert!(
+            matches!(effects.as_slice(), [Effect::HandOver { what, .. }, ..] if *what == told),
+            "{effects:?}"
+        );
+    }
 }
 
 #[test]

@@ -108,6 +108,7 @@ mod tests {
             stage: reached,
             expires_at: Timestamp::from_ms(0),
             signed_in_as: None,
+            question: None,
             cause: None,
             card: None,
             evidence: None,

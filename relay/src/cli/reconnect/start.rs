@@ -23,7 +23,7 @@ use super::progress::{Method, Progress, summarise};
 use super::redirect::{Port, Redirect};
 use super::sealing::hand_over;
 use super::sign_in::SignIn;
-use super::{ReconnectError, describe, describe_refusal};
+use super::{ReconnectError, describe, describe_question, describe_refusal};
 use crate::api::{ApiError, Client};
 use crate::cli::CliError;
 use crate::cli::inbox::{find_inbox, start_command};
@@ -320,7 +320,7 @@ impl Terminal<'_> {
                 ReconnectState::Unconfirmed if !has_asked => {
                     has_asked = true;
                     self.printer.for_programs(&reconnect)?;
-                    self.printer.for_people(&self.ask(&reconnect))?;
+                    self.printer.for_people(&Self::ask(&reconnect))?;
                 }
                 ReconnectState::Started
                 | ReconnectState::Granted
@@ -348,18 +348,14 @@ impl Terminal<'_> {
         Ok(())
     }
 
-    /// Whether the account that signed in is meant is said by a command, so that a script can say it too.
-    fn ask(&self, reconnect: &Reconnect) -> String {
-        let Reconnect { id, .. } = reconnect;
-        let who = reconnect
-            .signed_in_as
-            .as_deref()
-            .unwrap_or("another account");
+    /// Whether the sign-in is meant is said by a command, so that a script can say it too.
+    fn ask(reconnect: &Reconnect) -> String {
+        let id = &reconnect.id;
         format!(
-            "You signed in as {who}. This inbox is {}. It works: it sends and reads with that sign-in.\n\
+            "{}\n\
              Use it:        unpause reconnect confirm {id}\n\
              Do not use it: unpause reconnect cancel {id}",
-            self.inbox.address
+            describe_question(reconnect)
         )
     }
 

@@ -290,6 +290,6 @@ mod tests {
         assert_eq!(failure.original_recipient.as_deref(), Some("ann@a.example"));
         assert_eq!(failure.status, Some(EnhancedCode::new(5, 1, 1)));
         assert_eq!(failure.remote_mta.as_deref(), Some("mx.a.example"));
-        assert_eq!(failure.words(), "550 5.1.1 There is no\nsuch mailbox");
+        assert_eq!(failure.words(), "550 5.1.1 There is no such mailbox");
     }
 }

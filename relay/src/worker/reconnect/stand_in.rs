@@ -1,11 +1,12 @@
 //! Somebody who is not known as the inbox's owner signed in: a colleague with a shared mailbox, or the owner under
-//! another name of theirs. Whether they may is the mail servers' to say, and whether it is meant a person's.
+//! another name of theirs, or with a password in place of an account. Whether they may is the mail servers' to say, and
+//! whether it is meant a person's.
 
 use protocol::card::Persistence;
 use protocol::cause::{Cause, classify};
 use protocol::evidence::{Finding, Stage as At};
 
-use super::{Next, found, open_credentials};
+use super::{Doors, Next, conclude, found, judge, open_credentials};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::store::inbox::Inbox;
@@ -41,6 +42,41 @@ pub(super) async fn admit(
             return Err(found(At::Identity, Finding::OtherIdentity { signed_in_as }));
         }
     };
+    ask(app, reconnect, signed_in, (smtp, imap)).await
+}
+
+/// Signs in with a password that is not known as the inbox's. Where both servers let it in, the reconnect waits to be
+/// confirmed; else it ends as with any password that is refused.
+pub(super) async fn admit_password(
+    app: &App,
+    reconnect: &Reconnect,
+    inbox: &Inbox,
+    user: &str,
+) -> Result<Next, WorkError> {
+    let sign_in = open_credentials(app, reconnect)?.sign_in(&inbox.address);
+    let hello = hello(inbox);
+    let (smtp, imap) = tokio::join!(
+        smtp::Session::open(&app.dialer, &inbox.smtp, &hello, &sign_in),
+        imap::Session::open(&app.dialer, &inbox.imap, &sign_in),
+    );
+    let judged = judge(app, inbox, smtp.as_ref().err(), imap.as_ref().err());
+    if let Some(Doors::Shut { failure, cause }) = judged {
+        return conclude(app, reconnect, inbox, failure, Some(cause)).await;
+    }
+    let signed_in = SignedIn {
+        identity: None,
+        name: Some(user.to_owned()),
+    };
+    ask(app, reconnect, signed_in, (smtp?, imap?)).await
+}
+
+/// Has a person asked whether that is meant.
+async fn ask(
+    app: &App,
+    reconnect: &Reconnect,
+    signed_in: SignedIn,
+    (smtp, imap): (smtp::Session, imap::Session),
+) -> Result<Next, WorkError> {
     let expires_at = app.clock.now() + app.config.timing.reconnect_for;
     let changed = app
         .store

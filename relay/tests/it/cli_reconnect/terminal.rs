@@ -29,7 +29,7 @@ pub(super) struct World {
     pub(super) sandbox: Sandbox,
     folder: TempDir,
     pub(super) inbox: String,
-    _serving: Serving,
+    pub(super) serving: Serving,
 }
 
 impl World {
@@ -67,7 +67,7 @@ impl World {
             inbox: added["id"].as_str().unwrap().to_owned(),
             sandbox,
             folder,
-            _serving: serving,
+            serving,
         }
     }
 

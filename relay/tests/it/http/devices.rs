@@ -188,13 +188,7 @@ async fn a_code_pairs_one_device_once_and_a_revoked_device_is_out() {
     let devices = answer(relay.get("/v1/devices", &relay.session)).await.body;
     assert_eq!(devices["devices"][0]["origin"], EXTENSION);
     let path = format!("/v1/devices/{}", paired.id);
-    let revoke = || {
-        answer(
-            relay
-                .ask(Method::DELETE, &path)
-                .bearer_auth(&relay.session),
-        )
-    };
+    let revoke = || answer(relay.ask(Method::DELETE, &path).bearer_auth(&relay.session));
     assert_eq!(revoke().await.status, StatusCode::OK);
     let refused = paired.answer(status()).await;
     refused.expect_problem(401, "unauthenticated");

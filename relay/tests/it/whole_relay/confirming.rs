@@ -26,7 +26,7 @@ pub(super) async fn post(
     (answer.status(), answer.json().await.unwrap())
 }
 
-async fn wait_unconfirmed(relay: &Relay, id: &ReconnectId) -> Option<String> {
+pub(super) async fn wait_unconfirmed(relay: &Relay, id: &ReconnectId) -> Option<String> {
     wait_for("the reconnect to wait for a person", async || {
         let reconnect = relay.app().store.load_reconnect(id).await.unwrap();
         match reconnect.state {

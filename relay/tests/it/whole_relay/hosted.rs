@@ -6,15 +6,17 @@ use std::time::Duration;
 use protocol::cause::Cause;
 use protocol::connection::Connection;
 use protocol::id::{InboxId, ReconnectId};
-use protocol::reconnect::State;
+use protocol::reconnect::{Grant, State};
+use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
 use reqwest::header::{HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::{StatusCode, Url};
 use serde_json::{Value, json};
 
+use super::confirming::wait_unconfirmed;
 use crate::app::person::{browser, operator};
-use crate::app::{Client, Ground, JANE, PASSWORD, Relay};
+use crate::app::{Client, Ground, JANE, JOHN, PASSWORD, Relay};
 
 /// What a tab shows.
 struct Shown {
@@ -128,6 +130,42 @@ async fn expect_resumed(relay: &Relay, inbox: &InboxId, id: &ReconnectId) {
     assert!(matches!(outcome, State::Resumed { .. }), "{outcome:?}");
     let connection = relay.inbox(inbox).await.connection;
     assert!(matches!(connection, Connection::Connected { .. }));
+}
+
+#[tokio::test]
+async fn another_account_on_the_page_of_an_inbox_with_a_password_is_asked_about_with_both_named() {
+    let ground = Ground::new(Client::Public).await;
+    let relay = ground.start().await;
+    let inbox = relay.add_inbox(Duration::ZERO).await;
+    let grant = Grant::Password {
+        user: JANE.to_owned(),
+        password: Secret::new(PASSWORD),
+    };
+    let by_password = relay.grant(&inbox, &grant).await;
+    expect_resumed(&relay, &inbox, &by_password).await;
+    ground.sandbox.control().share(JANE, JOHN).unwrap();
+    let (id, ticket) = host(&ground, &relay, &inbox).await;
+    let browser = browser();
+    let sent_on = open(&browser, &ticket).await;
+    let as_john = with(&sent_on.location(), "login_hint", JOHN);
+    let back = decide(&browser, &as_john, "allow").await;
+    open(&browser, back).await.expect_page(200, "Signed in");
+    wait_unconfirmed(&relay, &id).await;
+    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
+    let url = relay.url(&format!("/v1/reconnects/{id}"));
+    let shown = browser.get(url).bearer_auth(operator).send().await.unwrap();
+    let shown: Value = shown.json().await.unwrap();
+    assert_eq!(
+        shown["question"],
+        json!({
+            "inbox": JANE,
+            "given": { "kind": "account", "name": JOHN },
+            "replaces": { "kind": "password", "user": JANE },
+        })
+    );
+    let after = relay.inbox(&inbox).await;
+    assert_eq!(after.password_user.as_deref(), Some(JANE));
+    relay.stop().await;
 }
 
 /// Row: not signed in here | the link of the sign-in is opened in another browser | resumed | the person | Signed in. You can close this tab.
