@@ -285,10 +285,7 @@ mod tests {
         );
         assert_eq!(reply.enhanced, Some(EnhancedCode::new(5, 7, 1)));
         assert_eq!(reply.text, "no ␛[2J␡\na␍b\nx\\u{202e}y");
-        assert_eq!(
-            reply.to_string(),
-            "550 5.7.1 no ␛[2J␡ a␍b x\\u{202e}y"
-        );
+        assert_eq!(reply.to_string(), "550 5.7.1 no ␛[2J␡ a␍b x\\u{202e}y");
     }
 
     #[test]

@@ -18,20 +18,12 @@ pub fn is_acting(letter: char) -> bool {
 
 /// Foreign words as a part of a line.
 pub fn line(words: &str) -> Cow<'_, str> {
-    show(
-        words,
-        |_| false,
-        spell,
-    )
+    show(words, |_| false, spell)
 }
 
 /// Text of ours that may quote foreign words; its line breaks are its own.
 pub fn lines(text: &str) -> Cow<'_, str> {
-    show(
-        text,
-        |letter| letter == '\n',
-        spell,
-    )
+    show(text, |letter| letter == '\n', spell)
 }
 
 /// JSON that may hold foreign words, in one line: such characters stand only in its strings, where they may be escaped
