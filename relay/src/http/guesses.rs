@@ -16,8 +16,8 @@ use super::ServeError;
 const FAILURES_AT_MOST: usize = 10;
 /// How long a failure counts.
 const WINDOW: Duration = Duration::from_mins(1);
-/// The field of a request that takes a code.
-const FIELD: &str = "code";
+/// The fields of requests that take a code, or the proof of one.
+const FIELDS: [&str; 2] = ["code", "proof"];
 
 /// The failures of the last minute, by address.
 #[derive(Debug, Default)]
@@ -26,7 +26,8 @@ pub(super) struct Guesses(Mutex<BTreeMap<IpAddr, Vec<Timestamp>>>);
 impl Guesses {
     /// What an address is told whose request was refused: where that was for its code, and too often, only that.
     pub(super) fn judge(&self, peer: IpAddr, refused: ServeError, now: Timestamp) -> ServeError {
-        let is_guess = matches!(&refused, ServeError::Refused(problem) if problem.field.as_deref() == Some(FIELD));
+        let is_guess = matches!(&refused, ServeError::Refused(problem)
+            if problem.field.as_deref().is_some_and(|field| FIELDS.contains(&field)));
         if !is_guess {
             return refused;
         }
@@ -67,6 +68,7 @@ mod tests {
             assert_eq!(told(stranger, "code", second), Code::Invalid, "{second}");
         }
         assert_eq!(told(stranger, "code", 10), Code::TooManyRequests);
+        assert_eq!(told(stranger, "proof", 10), Code::TooManyRequests);
         assert_eq!(told(stranger, "name", 10), Code::Invalid, "no guess");
         assert_eq!(told(other, "code", 10), Code::Invalid);
         assert_eq!(told(stranger, "code", 60), Code::Invalid);
