@@ -4,6 +4,7 @@
 
 mod ground;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -20,6 +21,11 @@ pub const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
 const AT_MOST: f64 = 1.3;
 /// How often what is short is measured; the lower decile counts.
 const ROUNDS: usize = 101;
+/// How often a list is begun; the shortest counts.
+const BEGINNINGS: usize = 3;
+const RECEIPT_PAGES: &str = "receipt's pages";
+/// What goes over the list.
+const PER_LEAD: [&str; 4] = ["import", "start", "pages of deliveries", RECEIPT_PAGES];
 
 /// What something costs on a list of each size.
 #[derive(Clone, Debug)]
@@ -37,117 +43,148 @@ pub struct Measured {
     rows: Vec<Row>,
 }
 
-/// Measures on lists of these sizes, one after the other.
+/// Measures on lists of these sizes, in turns: what else the machine does meanwhile it does to all of them.
 pub async fn measure(sizes: &[u32]) -> Result<Measured> {
-    let mut rows: Vec<Row> = Vec::new();
-    for n_leads in sizes {
-        for (name, is_per_lead, cost) in measure_one(*n_leads).await? {
-            let cost_us = cost.as_secs_f64() * 1e6;
-            match rows.iter_mut().find(|row| row.name == name) {
-                Some(row) => row.costs_us.push(cost_us),
-                None => rows.push(Row {
-                    name,
-                    costs_us: vec![cost_us],
-                    is_per_lead,
-                }),
-            }
+    let mut times = Times::default();
+    let mut grounds = Vec::new();
+    for _ in 0..BEGINNINGS {
+        grounds.clear();
+        for n_leads in sizes {
+            grounds.push(begin(*n_leads, &mut times).await?);
         }
     }
-    Ok(Measured {
-        sizes: sizes.to_vec(),
-        rows,
-    })
+    for _ in 0..ROUNDS {
+        for ground in &mut grounds {
+            send(ground, &mut times).await?;
+        }
+    }
+    for _ in 0..ROUNDS / 2 {
+        for (n_leads, ground) in &mut grounds {
+            let took = ground.time_control().await?;
+            times.note("claim of a control", *n_leads, took);
+        }
+    }
+    for nth in 0..ROUNDS / 2 {
+        for ground in &mut grounds {
+            arrive(ground, nth, &mut times).await?;
+        }
+    }
+    for _ in 0..ROUNDS {
+        for ground in &mut grounds {
+            look(ground, &mut times).await?;
+        }
+    }
+    for _ in 0..ROUNDS / 2 {
+        for ground in &mut grounds {
+            resume(ground, &mut times).await?;
+        }
+    }
+    Ok(times.into_measured(sizes))
 }
 
-async fn measure_one(n_leads: u32) -> Result<Vec<(&'static str, bool, Duration)>> {
-    let mut costs = Vec::new();
+/// A list of so many leads and what stands on it.
+type Place = (u32, Ground);
+
+/// What was measured, by what it was and by the length of the list, in the order of the first times.
+#[derive(Debug, Default)]
+struct Times(Vec<(&'static str, BTreeMap<u32, Vec<Duration>>)>);
+
+impl Times {
+    fn note(&mut self, name: &'static str, n_leads: u32, took: Duration) {
+        let at = self.0.iter().position(|(found, _)| *found == name);
+        let at = at.unwrap_or_else(|| {
+            self.0.push((name, BTreeMap::new()));
+            self.0.len() - 1
+        });
+        if let Some((_, row)) = self.0.get_mut(at) {
+            row.entry(n_leads).or_default().push(took);
+        }
+    }
+
+    fn into_measured(self, sizes: &[u32]) -> Measured {
+        let rows = self.0.into_iter().map(|(name, mut row)| Row {
+            name,
+            costs_us: sizes
+                .iter()
+                .map(|n_leads| row.remove(n_leads).unwrap_or_default())
+                .map(|times| typical(times).as_secs_f64() * 1e6)
+                .collect(),
+            is_per_lead: PER_LEAD.contains(&name),
+        });
+        Measured {
+            sizes: sizes.to_vec(),
+            rows: rows.collect(),
+        }
+    }
+}
+
+async fn begin(n_leads: u32, times: &mut Times) -> Result<Place> {
     let per_lead = |whole: Duration| whole.div_f64(f64::from(n_leads));
     let mut ground = Ground::new().await?;
     let began = Stopwatch::begin();
     ground.import(n_leads).await?;
-    costs.push(("import", true, per_lead(began.elapsed())));
+    times.note("import", n_leads, per_lead(began.elapsed()));
     let began = Stopwatch::begin();
     ground.start().await?;
-    costs.push(("start", true, per_lead(began.elapsed())));
-
+    times.note("start", n_leads, per_lead(began.elapsed()));
     let began = Stopwatch::begin();
     ground.page_through().await?;
-    costs.push(("pages of deliveries", true, per_lead(began.elapsed())));
+    times.note("pages of deliveries", n_leads, per_lead(began.elapsed()));
+    Ok((n_leads, ground))
+}
 
-    let mut claims = Vec::new();
-    let mut ends = Vec::new();
-    for _ in 0..ROUNDS {
-        ground.pass_distance();
-        let began = Stopwatch::begin();
-        let job = ground.claim().await?;
-        claims.push(began.elapsed());
-        let began = Stopwatch::begin();
-        ground.accept(&job).await?;
-        ends.push(began.elapsed());
-    }
-    costs.push(("claim", false, typical(claims)));
-    costs.push(("accepted", false, typical(ends)));
+async fn send((n_leads, ground): &mut Place, times: &mut Times) -> Result<()> {
+    ground.pass_distance();
+    let began = Stopwatch::begin();
+    let job = ground.claim().await?;
+    times.note("claim", *n_leads, began.elapsed());
+    let began = Stopwatch::begin();
+    ground.accept(&job).await?;
+    times.note("accepted", *n_leads, began.elapsed());
+    Ok(())
+}
 
-    let mut controls = Vec::new();
-    for _ in 0..ROUNDS / 5 {
-        controls.push(ground.time_control().await?);
-    }
-    costs.push(("claim of a control", false, typical(controls)));
-
+async fn arrive((n_leads, ground): &mut Place, nth: usize, times: &mut Times) -> Result<()> {
     for (name, what) in [
         ("arrival", ground::Arrival::Ours),
         ("arrival of a stranger's", ground::Arrival::Strange),
     ] {
-        let mut arrivals = Vec::new();
-        for nth in 0..ROUNDS / 2 {
-            let began = Stopwatch::begin();
-            ground.arrive(what, nth).await?;
-            arrivals.push(began.elapsed());
-        }
-        costs.push((name, false, typical(arrivals)));
+        let began = Stopwatch::begin();
+        ground.arrive(what, nth).await?;
+        times.note(name, *n_leads, began.elapsed());
     }
-    let mut looks = Vec::new();
-    let mut pages = Vec::new();
-    let mut lasts = Vec::new();
-    for _ in 0..ROUNDS {
-        let began = Stopwatch::begin();
-        ground.look().await?;
-        looks.push(began.elapsed());
-        let began = Stopwatch::begin();
-        ground.open_campaign().await?;
-        pages.push(began.elapsed());
-        let began = Stopwatch::begin();
-        ground.open_last_deliveries().await?;
-        lasts.push(began.elapsed());
-    }
-    costs.push(("status", false, typical(looks)));
-    costs.push(("campaign page", false, typical(pages)));
-    costs.push(("its last deliveries", false, typical(lasts)));
+    Ok(())
+}
 
-    let mut resumes = Vec::new();
-    let mut lost_looks = Vec::new();
-    let mut receipts = Vec::new();
-    let mut receipt_lists = Vec::new();
-    for _ in 0..ROUNDS / 5 {
-        ground.lose().await?;
-        let began = Stopwatch::begin();
-        ground.look().await?;
-        lost_looks.push(began.elapsed());
-        ground.adopt().await?;
-        let began = Stopwatch::begin();
-        let receipt = ground.resume().await?;
-        resumes.push(began.elapsed());
-        let (n_lines, took) = ground.read_receipt(&receipt).await?;
-        receipts.push(took.div_f64(f64::from(n_lines.max(1))));
-        let began = Stopwatch::begin();
-        ground.list_receipts().await?;
-        receipt_lists.push(began.elapsed());
-    }
-    costs.push(("status in an outage", false, typical(lost_looks)));
-    costs.push(("resume", false, typical(resumes)));
-    costs.push(("receipt's pages", true, typical(receipts)));
-    costs.push(("list of receipts", false, typical(receipt_lists)));
-    Ok(costs)
+async fn look((n_leads, ground): &mut Place, times: &mut Times) -> Result<()> {
+    let began = Stopwatch::begin();
+    ground.look().await?;
+    times.note("status", *n_leads, began.elapsed());
+    let began = Stopwatch::begin();
+    ground.open_campaign().await?;
+    times.note("campaign page", *n_leads, began.elapsed());
+    let began = Stopwatch::begin();
+    ground.open_last_deliveries().await?;
+    times.note("its last deliveries", *n_leads, began.elapsed());
+    Ok(())
+}
+
+async fn resume((n_leads, ground): &mut Place, times: &mut Times) -> Result<()> {
+    ground.lose().await?;
+    let began = Stopwatch::begin();
+    ground.look().await?;
+    times.note("status in an outage", *n_leads, began.elapsed());
+    ground.adopt().await?;
+    let began = Stopwatch::begin();
+    let receipt = ground.resume().await?;
+    times.note("resume", *n_leads, began.elapsed());
+    let (n_lines, took) = ground.read_receipt(&receipt).await?;
+    let per_line = took.div_f64(f64::from(n_lines.max(1)));
+    times.note(RECEIPT_PAGES, *n_leads, per_line);
+    let began = Stopwatch::begin();
+    ground.list_receipts().await?;
+    times.note("list of receipts", *n_leads, began.elapsed());
+    Ok(())
 }
 
 /// The lower decile: what else the machine does is not measured.

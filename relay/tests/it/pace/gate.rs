@@ -14,6 +14,8 @@ use super::*;
 
 /// Between two looks of the inbox's task.
 const STEP: Duration = Duration::from_mins(5);
+/// How long evidence is waited for.
+const DAY: Duration = Duration::from_hours(24);
 /// Between two messages of the inbox to itself.
 const CANARY_EVERY: Duration = Duration::from_hours(1);
 
@@ -33,9 +35,9 @@ fn canary() -> impl Strategy<Value = Canary> {
 /// What is known of attempts without asking the relay.
 #[derive(Default)]
 struct Count {
-    /// Attempts that ended in doubt since the server last answered anything.
-    since_answer: usize,
-    /// How many may.
+    /// When attempts ended in doubt since the server last answered anything.
+    since_answer: Vec<Timestamp>,
+    /// How many may within a day.
     allowed: usize,
     in_doubt: BTreeSet<DeliveryId>,
     stored: BTreeMap<DeliveryId, usize>,
@@ -44,7 +46,7 @@ struct Count {
 
 impl Count {
     fn answered(&mut self, allowed: usize) {
-        self.since_answer = 0;
+        self.since_answer.clear();
         self.allowed = allowed;
     }
 }
@@ -111,13 +113,15 @@ impl Gate {
                 *count.stored.entry(job.id.clone()).or_default() += 1;
             }
             if loses {
-                count.since_answer += 1;
+                count.since_answer.push(now);
                 count.in_doubt.insert(job.id);
             } else {
                 count.first_accepted.get_or_insert(now);
                 count.answered(2);
             }
-            let n = count.since_answer;
+            // After a day the next ones show whether anything has changed.
+            let of_a_day = |at: &&Timestamp| now.since(**at) < DAY;
+            let n = count.since_answer.iter().filter(of_a_day).count();
             assert!(n <= count.allowed, "{n} doubts and no answer between");
             assert!(count.in_doubt.len() <= 2, "{:?}", count.in_doubt);
         }
@@ -141,6 +145,13 @@ impl Gate {
         if is_left_to_people {
             for doubt in &doubts {
                 self.unsettle(&doubt.id, NoEvidence::NoSentFolder).await;
+            }
+        } else {
+            // What showed nothing in a day is a person's.
+            for doubt in &doubts {
+                if now.since(doubt.since) >= DAY {
+                    self.unsettle(&doubt.id, NoEvidence::NoCanary).await;
+                }
             }
         }
         let (store, inbox) = (&self.world.store, &self.world.inbox);
