@@ -151,9 +151,8 @@ async fn another_account_on_the_page_of_an_inbox_with_a_password_is_asked_about_
     let back = decide(&browser, &as_john, "allow").await;
     open(&browser, back).await.expect_page(200, "Signed in");
     wait_unconfirmed(&relay, &id).await;
-    let operator = std::fs::read_to_string(ground.path("data/operator.token")).unwrap();
     let url = relay.url(&format!("/v1/reconnects/{id}"));
-    let shown = browser.get(url).bearer_auth(operator).send().await.unwrap();
+    let shown = operator(&ground).get(url).send().await.unwrap();
     let shown: Value = shown.json().await.unwrap();
     assert_eq!(
         shown["question"],
