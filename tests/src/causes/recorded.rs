@@ -308,7 +308,7 @@ mod tests {
                 "smtp",
                 "rcpt",
                 "550-5.1.1 not 550-5.1.1 here 550 5.1.1 at all",
-                "550 5.1.1 not\nhere 550 5.1.1 at all",
+                "550 5.1.1 not here 550 5.1.1 at all",
             ),
             ("smtp", "connect", "421, \"4.7.0\", no", "421 4.7.0 no"),
             (
