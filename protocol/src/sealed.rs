@@ -1,7 +1,7 @@
 //! Sealing what a browser hands to the relay (HPKE, RFC 9180; base mode, DHKEM(X25519, HKDF-SHA256),
 //! HKDF-SHA256, ChaCha20-Poly1305). Sealing at rest is the relay's and has nothing to do with this.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,7 +10,6 @@ use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable as _, Kem as _, OpModeR, OpModeS, Serializable as _};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 /// The same text on both sides, so that a blob of another use of HPKE never opens here.
 const INFO: &[u8] = b"unpause sealed hand-over v1";
@@ -24,19 +23,6 @@ const KEY_BYTES: usize = 32;
 pub struct RelayKey(String);
 
 impl RelayKey {
-    /// The key in eight groups of four digits, for people to compare: the first 16 bytes of its SHA-256.
-    pub fn fingerprint(&self) -> String {
-        let digest = Sha256::digest(self.0.as_bytes());
-        let mut text = String::new();
-        for (idx, byte) in digest.iter().take(16).enumerate() {
-            if idx > 0 && idx % 2 == 0 {
-                text.push(' ');
-            }
-            let _ = write!(text, "{byte:02X}");
-        }
-        text
-    }
-
     /// Seals `plaintext` for this relay; it opens only with the same `context`.
     pub fn seal(
         &self,
@@ -165,12 +151,5 @@ mod tests {
         assert_eq!(theirs.open("rec_1", &sealed), Err(SealError::Blob));
         let cut = Sealed(sealed.0.get(..40).unwrap().to_owned());
         assert_eq!(ours.open("rec_1", &cut), Err(SealError::Blob));
-    }
-
-    #[test]
-    fn a_fingerprint_is_short_and_tells_keys_apart() {
-        let (ours, theirs) = (OpeningKey::derive(&[1; 32]), OpeningKey::derive(&[2; 32]));
-        assert_eq!(ours.public().fingerprint().len(), 8 * 4 + 7);
-        assert_ne!(ours.public().fingerprint(), theirs.public().fingerprint());
     }
 }

@@ -149,6 +149,6 @@ impl Request for GetRelayKey {
 pub struct PublicKey {
     /// What to seal to. A device compares it with the one that it pinned at pairing.
     pub relay_key: RelayKey,
-    /// The same key, for people to compare.
+    /// The key by which the relay signs, for people to compare: the number that a paired browser shows.
     pub fingerprint: String,
 }

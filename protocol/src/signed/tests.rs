@@ -211,6 +211,7 @@ fn a_key_is_a_key() {
     let (_, key) = keys(1);
     assert_eq!(VerifyingKey::try_from(key.to_string()).as_ref(), Ok(&key));
     assert_eq!(key.fingerprint().len(), 8 * 4 + 7);
+    assert_ne!(key.fingerprint(), keys(2).1.fingerprint());
     for text in ["", "AAAA", "not base64url", &format!("{key}A")] {
         assert_eq!(VerifyingKey::try_from(text.to_owned()), Err(NotAKey));
     }

@@ -46,11 +46,10 @@ impl Serve for CreatePairing {
 
 impl Serve for GetRelayKey {
     async fn serve(self, context: Context) -> Result<PublicKey, ServeError> {
-        let relay_key = context.app().keys.opening().public().clone();
-        let fingerprint = relay_key.fingerprint();
+        let keys = &context.app().keys;
         Ok(PublicKey {
-            relay_key,
-            fingerprint,
+            relay_key: keys.opening().public().clone(),
+            fingerprint: keys.verifying().fingerprint(),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Devices prove by their key who they are, and hear from nobody but the relay. What somebody makes of what he heard,
 //! changed, kept or guessed is told no.
 
+use protocol::signed::VerifyingKey;
 use reqwest::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH,
     ORIGIN,
@@ -160,6 +161,13 @@ async fn a_code_pairs_one_device_once_and_a_revoked_device_is_out() {
         link.starts_with("unpause://pair?relay=http%3A%2F%2F127.0.0.1%3A"),
         "{link}"
     );
+    // One number everywhere: the dashboard shows what the extension makes of the link's key.
+    let shown = answer(relay.get("/v1/relay-key", &relay.session))
+        .await
+        .body;
+    let named = VerifyingKey::try_from(key_in(&pairing)).unwrap();
+    assert_eq!(shown["fingerprint"], named.fingerprint());
+    assert_eq!(pairing["fingerprint"], named.fingerprint());
     let device = Device::new().unwrap();
     let paired = pair(&relay, &device, &pairing, Some(EXTENSION)).await;
     assert_eq!(paired.status, StatusCode::OK);
