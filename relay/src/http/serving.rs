@@ -31,6 +31,7 @@ use tokio::time::Instant;
 
 mod places;
 
+use super::was_told;
 use places::{Late, Place, Places};
 
 /// Between two looks at whether a connection is late.
@@ -46,7 +47,7 @@ const TOO_LATE: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// Serves until it is told to stop; then takes nobody, and returns when the requests under way are answered.
-pub(super) async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
+pub(super) async fn serve(listener: TcpListener, router: Router, stop: watch::Receiver<bool>) {
     let places = Arc::new(Places::default());
     let (all_left, held) = watch::channel(());
     let told = stop.clone();
@@ -76,16 +77,11 @@ pub(super) async fn serve(listener: TcpListener, router: Router, mut stop: watch
     tokio::select! {
         () = taking => {}
         () = tell(&places) => {}
-        () = was_told(&mut stop) => {}
+        () = was_told(stop) => {}
     }
     drop(listener);
     drop(held);
     all_left.closed().await;
-}
-
-/// Returns when the relay is to stop; also when whoever could say so is gone.
-async fn was_told(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 /// The caller of this request is known: his connection is not closed in the middle for somebody else's.
@@ -135,7 +131,7 @@ struct Guest {
 
 impl Guest {
     /// Answers what is asked until the other side leaves, is late, or must.
-    async fn stay(self, stream: TcpStream, router: Router, mut stop: watch::Receiver<bool>) {
+    async fn stay(self, stream: TcpStream, router: Router, stop: watch::Receiver<bool>) {
         let router = TowerToHyperService::new(router);
         let (place, peer) = (Arc::clone(&self.place), self.peer);
         let service = service_fn(move |mut request: Request<Incoming>| {
@@ -162,7 +158,7 @@ impl Guest {
             tokio::select! {
                 _ = &mut connection => return,
                 () = self.place.sent_away() => return,
-                () = was_told(&mut stop), if !is_ending => {
+                () = was_told(stop.clone()), if !is_ending => {
                     if !self.place.is_busy() {
                         return;
                     }

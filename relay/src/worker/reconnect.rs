@@ -540,12 +540,7 @@ fn judge(
 /// (e) Both sign-ins in parallel, then (f): one transaction moves the credentials to the inbox.
 async fn sign_in(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Doors, WorkError> {
     let credentials = open_credentials(app, reconnect)?;
-    let sign_in = credentials.sign_in(&inbox.address);
-    let hello = hello(inbox);
-    let (smtp, imap) = tokio::join!(
-        smtp::Session::open(&app.dialer, &inbox.smtp, &hello, &sign_in),
-        imap::Session::open(&app.dialer, &inbox.imap, &sign_in),
-    );
+    let (smtp, imap) = open_both(app, inbox, &credentials).await;
     if let Some(shut) = judge(app, inbox, smtp.as_ref().err(), imap.as_ref().err()) {
         return Ok(shut);
     }
@@ -660,6 +655,22 @@ async fn resume(
     );
     crate::reconnect::perform(app, changed);
     Ok(Next::Over)
+}
+
+/// Signs in on both servers, and says of each how that went.
+async fn open_both(
+    app: &App,
+    inbox: &Inbox,
+    credentials: &Credentials,
+) -> (
+    Result<smtp::Session, Failure>,
+    Result<imap::Session, Failure>,
+) {
+    let (sign_in, hello) = (credentials.sign_in(&inbox.address), hello(inbox));
+    tokio::join!(
+        smtp::Session::open(&app.dialer, &inbox.smtp, &hello, &sign_in),
+        imap::Session::open(&app.dialer, &inbox.imap, &sign_in),
+    )
 }
 
 /// After a restart the session of the proof is gone.

@@ -91,8 +91,14 @@ impl Relay {
     }
 
     async fn restart(self) -> Self {
+        let (folder, clock) = self.stop().await;
+        Self::start_in(folder, clock).await
+    }
+
+    /// Ends it and leaves what it kept.
+    async fn stop(self) -> (TempDir, Clock) {
         self.running.stop().await;
-        Self::start_in(self.folder, self.clock).await
+        (self.folder, self.clock)
     }
 
     fn ask(&self, method: Method, path: &str) -> RequestBuilder {

@@ -6,13 +6,12 @@ use protocol::card::Persistence;
 use protocol::cause::{Cause, classify};
 use protocol::evidence::{Finding, Stage as At};
 
-use super::{Doors, Next, conclude, found, judge, open_credentials};
+use super::{Doors, Next, conclude, found, judge, open_both, open_credentials};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::store::inbox::Inbox;
 use crate::store::reconnect::{Reconnect, SignedIn};
 use crate::worker::WorkError;
-use crate::worker::mailbox::hello;
 use crate::{imap, smtp};
 
 /// Signs in as the inbox's address on both servers. Where both let that pass, the reconnect waits to be confirmed;
@@ -23,13 +22,8 @@ pub(super) async fn admit(
     inbox: &Inbox,
     signed_in: SignedIn,
 ) -> Result<Next, WorkError> {
-    let sign_in = open_credentials(app, reconnect)?.sign_in(&inbox.address);
-    let hello = hello(inbox);
-    let (smtp, imap) = tokio::join!(
-        smtp::Session::open(&app.dialer, &inbox.smtp, &hello, &sign_in),
-        imap::Session::open(&app.dialer, &inbox.imap, &sign_in),
-    );
-    let (smtp, imap) = match (smtp, imap) {
+    let credentials = open_credentials(app, reconnect)?;
+    let (smtp, imap) = match open_both(app, inbox, &credentials).await {
         (Ok(smtp), Ok(imap)) => (smtp, imap),
         (Err(failure), Ok(_)) | (Ok(_), Err(failure)) if passes(app, inbox, &failure) => {
             return Err(failure.into());
@@ -53,12 +47,8 @@ pub(super) async fn admit_password(
     inbox: &Inbox,
     user: &str,
 ) -> Result<Next, WorkError> {
-    let sign_in = open_credentials(app, reconnect)?.sign_in(&inbox.address);
-    let hello = hello(inbox);
-    let (smtp, imap) = tokio::join!(
-        smtp::Session::open(&app.dialer, &inbox.smtp, &hello, &sign_in),
-        imap::Session::open(&app.dialer, &inbox.imap, &sign_in),
-    );
+    let credentials = open_credentials(app, reconnect)?;
+    let (smtp, imap) = open_both(app, inbox, &credentials).await;
     let judged = judge(app, inbox, smtp.as_ref().err(), imap.as_ref().err());
     if let Some(Doors::Shut { failure, cause }) = judged {
         return conclude(app, reconnect, inbox, failure, Some(cause)).await;

@@ -13,13 +13,7 @@ const OLD_TOKEN: &str = "Qk1vT2xkT3BlcmF0b3JUb2tlbjAwMDAw";
 async fn no_token_is_the_operators_and_the_last_versions_file_is_gone() {
     let relay = Relay::start().await;
     let data = relay.folder.path().join("data");
-    let Relay {
-        folder,
-        clock,
-        running,
-        ..
-    } = relay;
-    running.stop().await;
+    let (folder, clock) = relay.stop().await;
     for name in ["operator.token", "relay.url"] {
         std::fs::write(data.join(name), OLD_TOKEN).unwrap();
     }
@@ -94,13 +88,7 @@ async fn the_socket_goes_with_the_relay_and_what_a_killed_one_left_stops_nobody(
     let relay = Relay::start().await;
     let socket = relay.folder.path().join("data/operator.sock");
     assert!(socket.exists());
-    let Relay {
-        folder,
-        clock,
-        running,
-        ..
-    } = relay;
-    running.stop().await;
+    let (folder, clock) = relay.stop().await;
     assert!(!socket.exists(), "it ended in order");
     drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
     let relay = Relay::start_in(folder, clock).await;
