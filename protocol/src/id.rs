@@ -50,6 +50,8 @@ ids! {
     DeviceId = "dev_";
     /// A receipt.
     ReceiptId = "rcp_";
+    /// An account: somebody who signs in.
+    AccountId = "acc_";
     /// A session of the dashboard.
     SessionId = "ses_";
     /// One request to the API, as it stands in the log and in a problem.

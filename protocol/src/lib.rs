@@ -2,6 +2,7 @@
 //! decisions. It builds for the relay and for wasm32. There is no runtime here, no IO, no browser, no
 //! clock and no randomness: those are arguments.
 
+pub mod account;
 pub mod budget;
 pub mod campaign;
 pub mod card;

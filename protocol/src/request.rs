@@ -9,6 +9,9 @@ use http::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::account::Role;
+
+pub mod account;
 pub mod campaign;
 pub mod delivery;
 pub mod device;
@@ -49,15 +52,16 @@ pub trait Request: Serialize + DeserializeOwned + Described + Send + 'static {
     type Response: Serialize + DeserializeOwned + Described + Send + 'static;
 }
 
-/// Who may call an endpoint.
+/// Who may call an endpoint, by the least role. The operator, who comes by the relay's own socket, is above all roles.
+/// Which inboxes and campaigns a client meets there is the relay's to decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Caller {
-    /// Anybody who reaches the relay: the two ways in, each behind a single-use code.
+    /// Anybody who reaches the relay: the ways in, each behind a single-use code or a password.
     Anyone,
-    /// A paired device, a signed-in session, or the operator.
-    Device,
-    /// A signed-in session, or the operator on the same machine.
-    Operator,
+    /// A paired device or a signed-in session of an account that has this role or a higher one.
+    Device(Role),
+    /// A signed-in session of such an account; no device.
+    Session(Role),
 }
 
 /// How a request carries what is not in its path.

@@ -17,6 +17,7 @@ use crate::ownership;
 use crate::running::StartError;
 
 mod access;
+mod account;
 mod campaign;
 mod inbox;
 mod ledger;
@@ -69,6 +70,9 @@ enum Command {
     /// What a restore of the database has left open
     #[command(subcommand)]
     Ledger(ledger::Command),
+    /// Who signs in, and what each may do
+    #[command(subcommand, alias = "accounts")]
+    Account(account::Command),
     /// Paired devices
     #[command(subcommand)]
     Device(access::Command),
@@ -99,6 +103,8 @@ enum CliError {
     Api(#[from] ApiError),
     #[error(transparent)]
     Steps(#[from] steps::StepsError),
+    #[error(transparent)]
+    Account(#[from] account::NoSuchAccount),
     #[error(transparent)]
     Inbox(#[from] inbox::NoSuchInbox),
     #[error(transparent)]
@@ -220,6 +226,7 @@ fn perform(arguments: Arguments) -> Result<(), CliError> {
                 command.run(&Client::new(&config)?, &config, &printer).await
             }
             Command::Ledger(command) => command.run(&client()?, &printer).await,
+            Command::Account(command) => command.run(&client()?, &printer).await,
             Command::Device(command) => command.run(&client()?, &printer).await,
             Command::Session(command) => command.run(&client()?, &printer).await,
             Command::Suppression(command) => command.run(&client()?, &printer).await,

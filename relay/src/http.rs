@@ -9,15 +9,24 @@ use std::time::Duration;
 
 use axum::Router;
 use bytes::Bytes;
-use protocol::id::{DeviceId, RequestId, SessionId};
+use protocol::account::Role;
+use protocol::id::{AccountId, DeviceId, RequestId, SessionId};
+use protocol::problem::{Code, Problem};
 use protocol::provider::ProviderId;
 use protocol::request::{self as api, Request};
 use protocol::signed::VerifyingKey;
+use protocol::timestamp::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::config::Config;
+use crate::secret::Keys;
+use crate::secret::password::Passwords;
+use crate::store::access::Doors;
+use crate::store::account::{Holder, Sees};
 
+mod account;
 mod answer;
 mod body;
 mod conflict;
@@ -44,7 +53,10 @@ mod leads;
 mod ledger;
 mod reconnect;
 mod session;
+mod sight;
+mod sign_in;
 mod signatures;
+mod slowing;
 mod status;
 mod suppression;
 
@@ -53,7 +65,9 @@ use guesses::Guesses;
 pub use hosted::callback_address;
 use operator::OperatorSocket;
 pub use problem::ServeError;
+use sight::Sight;
 use signatures::Challenges;
+use slowing::Slowing;
 
 /// How long requests under way may go on after the relay was told to stop.
 const FINISH_WITHIN: Duration = Duration::from_secs(10);
@@ -77,7 +91,16 @@ pub trait Mount: Sized {
 /// Every endpoint, one line each.
 #[must_use]
 pub fn mount_endpoints<M: Mount>(on: M) -> M {
-    on.mount::<api::session::CreateLoginLink>()
+    on.mount::<api::account::SignIn>()
+        .mount::<api::account::AcceptInvitation>()
+        .mount::<api::account::GetAccount>()
+        .mount::<api::account::SetPassword>()
+        .mount::<api::account::CreateAccount>()
+        .mount::<api::account::ListAccounts>()
+        .mount::<api::account::CreateInvitation>()
+        .mount::<api::account::UpdateAccount>()
+        .mount::<api::account::DeleteAccount>()
+        .mount::<api::session::CreateLoginLink>()
         .mount::<api::session::CreateSession>()
         .mount::<api::session::ListSessions>()
         .mount::<api::session::DeleteSession>()
@@ -131,6 +154,8 @@ pub(crate) struct Api {
     /// Where it listens: the real port, also where the configuration says 0.
     listen: SocketAddr,
     guesses: Guesses,
+    slowing: Slowing,
+    passwords: Passwords,
     challenges: Challenges,
     openapi: Bytes,
 }
@@ -140,6 +165,10 @@ pub struct Context {
     api: Arc<Api>,
     /// Who calls.
     pub who: Who,
+    /// Whose device or session that is; `None` for the operator and for nobody known.
+    pub account: Option<Holder>,
+    /// What he may see.
+    sees: Sees,
     /// The key that signed the request.
     pub key: Option<VerifyingKey>,
     /// The raw body of an endpoint that takes one; else empty.
@@ -155,9 +184,53 @@ pub struct Context {
 }
 
 impl Context {
-    /// The application.
-    pub fn app(&self) -> &App {
-        &self.api.app
+    /// The application, for a caller who sees everything in it. For everybody else an endpoint has what
+    /// [`Context::sight`] gives, so one that forgets to ask gives them nothing.
+    pub fn app(&self) -> Result<&App, ServeError> {
+        if self.sees == Sees::Everything {
+            return Ok(&self.api.app);
+        }
+        let detail = "your account may not do this: ask an owner";
+        Err(Problem::new(Code::Forbidden, detail).into())
+    }
+
+    /// The inboxes and campaigns that the caller may see, and what belongs to them.
+    pub(crate) fn sight(&self) -> Sight<'_> {
+        Sight::new(&self.api.app, &self.sees)
+    }
+
+    /// Accounts, sessions, devices and codes.
+    pub fn doors(&self) -> Doors {
+        self.api.app.store.doors()
+    }
+
+    /// The account for which something is made: the caller's own, and for the operator the first owner's.
+    pub async fn own_account(&self) -> Result<AccountId, ServeError> {
+        match &self.account {
+            Some(holder) => Ok(holder.account.clone()),
+            None => Ok(self.doors().first_owner().await?),
+        }
+    }
+
+    /// Whose sessions and devices the caller may list and end; `None`: everybody's.
+    pub fn of_whom(&self) -> Option<&AccountId> {
+        let holder = self.account.as_ref()?;
+        (holder.role < Role::Owner).then_some(&holder.account)
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.api.app.clock.now()
+    }
+
+    /// What the operator decided.
+    pub fn config(&self) -> &Config {
+        &self.api.app.config
+    }
+
+    /// The relay's keys.
+    pub fn keys(&self) -> &Keys {
+        &self.api.app.keys
     }
 
     /// The address at which the relay is reached, without a slash at its end.
@@ -244,6 +317,8 @@ fn router(app: Arc<App>, listen: SocketAddr) -> Router {
         app,
         listen,
         guesses: Guesses::default(),
+        slowing: Slowing::default(),
+        passwords: Passwords::default(),
         challenges: Challenges::default(),
         openapi,
     });

@@ -155,7 +155,7 @@ impl RunningApp {
             source,
         })?;
         if relay_url(address).starts_with("http://") {
-            store.end_what_others_may_have().await?;
+            store.doors().end_what_others_may_have().await?;
         }
         // Before this process gives a sign of life of its own.
         store.bridge_absence().await?;

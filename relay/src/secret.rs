@@ -22,6 +22,8 @@ use zeroize::Zeroizing;
 use crate::ownership;
 use crate::tag::Tags;
 
+pub mod password;
+
 /// Bytes of randomness in a token, a code and an id.
 const TOKEN_BYTES: usize = 24;
 /// First line of a key file, so that another file is not taken for one.

@@ -17,6 +17,7 @@ use sqlx::{AnyConnection, AnyPool, Connection as _, Row as _};
 use crate::clock::Clock;
 
 pub mod access;
+pub mod account;
 pub mod addressed;
 pub mod aside;
 pub mod budget;
@@ -249,6 +250,7 @@ impl Store {
             _lock: Arc::new(lock),
         };
         store.carry_clocks_over().await.map_err(sql)?;
+        store.make_first_account().await.map_err(sql)?;
         store.carry_receipts_over().await.map_err(sql)?;
         Ok(store)
     }

@@ -4,6 +4,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::{Body, Caller, Request};
+use crate::account::Role;
 use crate::campaign::{State, Step};
 use crate::id::{CampaignId, InboxId};
 use crate::problem::Unusable;
@@ -29,7 +30,7 @@ impl Request for CreateCampaign {
     const SUMMARY: &'static str = "Creates a campaign as a draft.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/campaigns";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Member);
     type Response = Campaign;
 }
 
@@ -44,7 +45,7 @@ impl Request for ListCampaigns {
     const SUMMARY: &'static str = "Lists the campaigns.";
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/campaigns";
-    const CALLER: Caller = Caller::Device;
+    const CALLER: Caller = Caller::Device(Role::Client);
     type Response = Campaigns;
 }
 
@@ -70,7 +71,7 @@ impl Request for GetCampaign {
     const SUMMARY: &'static str = "Shows one campaign.";
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/campaigns/{campaign_id}";
-    const CALLER: Caller = Caller::Device;
+    const CALLER: Caller = Caller::Device(Role::Client);
     type Response = Campaign;
 }
 
@@ -153,7 +154,7 @@ impl Request for ImportLeads {
         "Adds the leads of a list, all or none; or all but what cannot be used.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/campaigns/{campaign_id}/leads";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Member);
     const BODY: Body = Body::Csv {
         at_most_bytes: LEADS_AT_MOST_BYTES,
     };
@@ -208,7 +209,7 @@ impl Request for StartCampaign {
     const SUMMARY: &'static str = "Starts a draft.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/campaigns/{campaign_id}/start";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Member);
     type Response = StartedCampaign;
 }
 
@@ -238,7 +239,7 @@ impl Request for PauseCampaign {
     const SUMMARY: &'static str = "Pauses a running campaign.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/campaigns/{campaign_id}/pause";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Member);
     type Response = Campaign;
 }
 
@@ -256,6 +257,6 @@ impl Request for ResumeCampaign {
     const SUMMARY: &'static str = "Resumes a campaign that a person paused.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/campaigns/{campaign_id}/resume";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Member);
     type Response = Campaign;
 }

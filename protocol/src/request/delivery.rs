@@ -4,6 +4,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::{Caller, Request};
+use crate::account::Role;
 use crate::cause::Cause;
 use crate::delivery::{Decision, NoEvidence, State, StateName, Suppression};
 use crate::id::{CampaignId, DeliveryId, LeadId};
@@ -34,7 +35,7 @@ impl Request for ListDeliveries {
     const SUMMARY: &'static str = "Lists deliveries of a campaign, oldest lead first.";
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/campaigns/{campaign_id}/deliveries";
-    const CALLER: Caller = Caller::Device;
+    const CALLER: Caller = Caller::Device(Role::Client);
     type Response = Deliveries;
 }
 
@@ -106,7 +107,7 @@ impl Request for SettleDelivery {
     const SUMMARY: &'static str = "Decides a delivery of which nobody knows whether it was sent.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/deliveries/{delivery_id}/settle";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Member);
     type Response = Delivery;
 }
 
@@ -126,7 +127,7 @@ impl Request for SettleDeliveries {
     const SUMMARY: &'static str = "Decides every unsettled delivery of a campaign at once.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/campaigns/{campaign_id}/settle";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Member);
     type Response = Moved;
 }
 
@@ -154,7 +155,7 @@ impl Request for PutBackDeliveries {
     const SUMMARY: &'static str = "Puts back what was set aside or came back.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/campaigns/{campaign_id}/put-back";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Member);
     type Response = Moved;
 }
 

@@ -4,6 +4,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::{Caller, Done, Request};
+use crate::account::{AccountName, Role};
 use crate::id::DeviceId;
 use crate::pairing::CodeProof;
 use crate::sealed::RelayKey;
@@ -21,7 +22,7 @@ impl Request for CreatePairing {
     const SUMMARY: &'static str = "Makes a short-lived code that pairs one device.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/pairings";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Client);
     type Response = Pairing;
 }
 
@@ -71,7 +72,7 @@ pub struct PairedDevice {
     pub relay_key: RelayKey,
 }
 
-/// Lists the paired devices.
+/// Lists the devices of the account that asks; an owner's and the operator's list has everybody's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -79,10 +80,11 @@ pub struct ListDevices {}
 
 impl Request for ListDevices {
     const NAME: &'static str = "listDevices";
-    const SUMMARY: &'static str = "Lists the paired devices.";
+    const SUMMARY: &'static str =
+        "Lists the paired devices of the account that asks; for an owner, all.";
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/devices";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Client);
     type Response = Devices;
 }
 
@@ -107,6 +109,8 @@ pub struct Device {
     pub origin: Option<String>,
     /// When it was paired.
     pub paired_at: Timestamp,
+    /// Whose it is: it may do what this account may.
+    pub account: AccountName,
 }
 
 /// Revokes a device; its key is not believed any more at once.
@@ -123,7 +127,7 @@ impl Request for DeleteDevice {
     const SUMMARY: &'static str = "Revokes a device; its key is not believed any more at once.";
     const METHOD: Method = Method::DELETE;
     const PATH: &'static str = "/v1/devices/{device_id}";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Client);
     type Response = Done;
 }
 
@@ -139,7 +143,7 @@ impl Request for GetRelayKey {
         "Shows the relay's public key, to which what a person obtained is sealed.";
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/relay-key";
-    const CALLER: Caller = Caller::Device;
+    const CALLER: Caller = Caller::Device(Role::Client);
     type Response = PublicKey;
 }
 

@@ -4,6 +4,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::{Caller, Done, Request};
+use crate::account::Role;
 use crate::card::Words;
 use crate::cause::Cause;
 use crate::id::InboxId;
@@ -41,7 +42,7 @@ impl Request for CreateInbox {
     const SUMMARY: &'static str = "Adds an inbox; it is connected by its first reconnect.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/inboxes";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Member);
     type Response = Inbox;
 }
 
@@ -67,7 +68,7 @@ impl Request for UpdateInbox {
         "Corrects the servers of an inbox that is not connected; its next reconnect proves them.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/inboxes/{inbox_id}/servers";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Member);
     type Response = Inbox;
 }
 
@@ -85,7 +86,7 @@ impl Request for DeleteInbox {
     const SUMMARY: &'static str = "Removes an inbox that no campaign has.";
     const METHOD: Method = Method::DELETE;
     const PATH: &'static str = "/v1/inboxes/{inbox_id}";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Member);
     type Response = Done;
 }
 
@@ -100,7 +101,7 @@ impl Request for ListInboxes {
     const SUMMARY: &'static str = "Lists the inboxes.";
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/inboxes";
-    const CALLER: Caller = Caller::Device;
+    const CALLER: Caller = Caller::Device(Role::Client);
     type Response = Inboxes;
 }
 
@@ -126,7 +127,7 @@ impl Request for GetInbox {
     const SUMMARY: &'static str = "Shows one inbox.";
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/inboxes/{inbox_id}";
-    const CALLER: Caller = Caller::Device;
+    const CALLER: Caller = Caller::Device(Role::Client);
     type Response = Inbox;
 }
 
@@ -144,7 +145,7 @@ impl Request for ListChanges {
     const SUMMARY: &'static str = "Lists how an inbox's connection changed.";
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/inboxes/{inbox_id}/changes";
-    const CALLER: Caller = Caller::Device;
+    const CALLER: Caller = Caller::Device(Role::Client);
     type Response = Changes;
 }
 
@@ -185,7 +186,7 @@ impl Request for AnswerInbox {
     const SUMMARY: &'static str = "Answers what an inbox asks whose mail is refused.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/inboxes/{inbox_id}/answer";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Member);
     type Response = Inbox;
 }
 

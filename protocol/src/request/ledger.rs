@@ -4,6 +4,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::{Caller, Request};
+use crate::account::Role;
 use crate::id::InboxId;
 use crate::timestamp::Timestamp;
 
@@ -18,7 +19,7 @@ impl Request for GetLedger {
     const SUMMARY: &'static str = "Shows what a restore of the database has left open.";
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/ledger";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Owner);
     type Response = Ledger;
 }
 
@@ -34,7 +35,7 @@ impl Request for KeepRelay {
         "Says that this relay stays and the other one on the same ledger is ended: it sends again.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/ledger/keep";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Owner);
     type Response = Ledger;
 }
 

@@ -4,6 +4,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::{Caller, Request};
+use crate::account::Role;
 use crate::budget::HeldBy;
 use crate::id::InboxId;
 use crate::inbox::Address;
@@ -20,7 +21,7 @@ impl Request for ListPaces {
     const SUMMARY: &'static str = "Shows how fast each inbox sends.";
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/paces";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Client);
     type Response = Paces;
 }
 
@@ -46,7 +47,7 @@ impl Request for GetPace {
     const SUMMARY: &'static str = "Shows how fast an inbox sends, and what it waits for.";
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/inboxes/{inbox_id}/pace";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Client);
     type Response = Pace;
 }
 
@@ -71,7 +72,7 @@ impl Request for UpdatePace {
     const SUMMARY: &'static str = "Changes how fast an inbox sends, also while campaigns run.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/inboxes/{inbox_id}/pace";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Member);
     type Response = Pace;
 }
 

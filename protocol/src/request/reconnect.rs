@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::delivery::number_or_text;
 use super::{Caller, Request};
+use crate::account::Role;
 use crate::card::Words;
 use crate::cause::Cause;
 use crate::id::{InboxId, ReceiptId, ReconnectId};
@@ -28,7 +29,7 @@ impl Request for StartReconnect {
     const SUMMARY: &'static str = "Starts a reconnect of an inbox, or joins the one under way.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/inboxes/{inbox_id}/reconnects";
-    const CALLER: Caller = Caller::Device;
+    const CALLER: Caller = Caller::Device(Role::Client);
     type Response = StartedReconnect;
 }
 
@@ -61,7 +62,7 @@ impl Request for GrantReconnect {
     const SUMMARY: &'static str = "Hands over what the person obtained, sealed to the relay's key.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/reconnects/{reconnect_id}/grant";
-    const CALLER: Caller = Caller::Device;
+    const CALLER: Caller = Caller::Device(Role::Client);
     type Response = Reconnect;
 }
 
@@ -107,7 +108,7 @@ impl Request for RefuseReconnect {
     const SUMMARY: &'static str = "Tells the relay that the sign-in brought nothing.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/reconnects/{reconnect_id}/refuse";
-    const CALLER: Caller = Caller::Device;
+    const CALLER: Caller = Caller::Device(Role::Client);
     type Response = Reconnect;
 }
 
@@ -126,7 +127,7 @@ impl Request for ConfirmReconnect {
     const SUMMARY: &'static str = "Confirms that the person who signed in may work for this inbox.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/reconnects/{reconnect_id}/confirm";
-    const CALLER: Caller = Caller::Device;
+    const CALLER: Caller = Caller::Device(Role::Client);
     type Response = Reconnect;
 }
 
@@ -145,7 +146,7 @@ impl Request for HostReconnect {
     const SUMMARY: &'static str = "Lets the relay run the sign-in itself, in an ordinary tab.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/reconnects/{reconnect_id}/host";
-    const CALLER: Caller = Caller::Device;
+    const CALLER: Caller = Caller::Device(Role::Client);
     type Response = HostedSignIn;
 }
 
@@ -171,7 +172,7 @@ impl Request for GetReconnect {
     const SUMMARY: &'static str = "Shows where a reconnect stands.";
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/reconnects/{reconnect_id}";
-    const CALLER: Caller = Caller::Device;
+    const CALLER: Caller = Caller::Device(Role::Client);
     type Response = Reconnect;
 }
 
@@ -244,7 +245,7 @@ impl Request for GetReceipt {
     const SUMMARY: &'static str = "Shows the receipt of a resume.";
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/receipts/{receipt_id}";
-    const CALLER: Caller = Caller::Device;
+    const CALLER: Caller = Caller::Device(Role::Client);
     type Response = Receipt;
 }
 
@@ -270,7 +271,7 @@ impl Request for ListReceiptLines {
     const SUMMARY: &'static str = "Lists the lines of a receipt, in its order.";
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/receipts/{receipt_id}/lines";
-    const CALLER: Caller = Caller::Device;
+    const CALLER: Caller = Caller::Device(Role::Client);
     type Response = ReceiptLines;
 }
 
@@ -301,7 +302,7 @@ impl Request for ListReceipts {
         "Lists receipts, newest first, a hundred at a time, without their lines.";
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/receipts";
-    const CALLER: Caller = Caller::Device;
+    const CALLER: Caller = Caller::Device(Role::Client);
     type Response = Receipts;
 }
 

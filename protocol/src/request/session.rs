@@ -5,11 +5,12 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::{Caller, Done, Request};
+use crate::account::{AccountName, Role};
 use crate::id::SessionId;
 use crate::secret::Secret;
 use crate::timestamp::Timestamp;
 
-/// Makes a one-time sign-in link for the dashboard.
+/// Makes a one-time sign-in link for the dashboard: for the account that asks, or for the operator the first owner's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -20,7 +21,7 @@ impl Request for CreateLoginLink {
     const SUMMARY: &'static str = "Makes a one-time sign-in link for the dashboard.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/login-links";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Owner);
     type Response = LoginLink;
 }
 
@@ -65,7 +66,7 @@ pub struct Session {
 /// What stands in place of a session's name for the one that asks.
 pub const CURRENT: &str = "current";
 
-/// Lists the sessions that let somebody in.
+/// Lists the sessions that let the account in that asks; an owner's and the operator's list has everybody's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -73,10 +74,10 @@ pub struct ListSessions {}
 
 impl Request for ListSessions {
     const NAME: &'static str = "listSessions";
-    const SUMMARY: &'static str = "Lists the sessions that let somebody in.";
+    const SUMMARY: &'static str = "Lists the sessions of the account that asks; for an owner, all.";
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/sessions";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Client);
     type Response = Sessions;
 }
 
@@ -105,6 +106,8 @@ pub struct ListedSession {
     /// What the browser said of itself when it began; `None` where it said nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub browser: Option<String>,
+    /// Whose it is.
+    pub account: AccountName,
     /// Whether it is the one that asks.
     pub is_current: bool,
 }
@@ -123,11 +126,11 @@ impl Request for DeleteSession {
     const SUMMARY: &'static str = "Ends a session; its token lets nobody in from then on.";
     const METHOD: Method = Method::DELETE;
     const PATH: &'static str = "/v1/sessions/{session_id}";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Client);
     type Response = Done;
 }
 
-/// Ends all sessions, the one that asks among them.
+/// Ends all sessions of the account that asks, this one among them; for an owner and the operator, everybody's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -135,10 +138,11 @@ pub struct DeleteSessions {}
 
 impl Request for DeleteSessions {
     const NAME: &'static str = "deleteSessions";
-    const SUMMARY: &'static str = "Ends all sessions, the one that asks among them.";
+    const SUMMARY: &'static str =
+        "Ends all sessions of the account that asks; for an owner, everybody's.";
     const METHOD: Method = Method::DELETE;
     const PATH: &'static str = "/v1/sessions";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Client);
     type Response = EndedSessions;
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::campaign::Campaign;
 use super::inbox::Inbox;
 use super::{Caller, Request};
+use crate::account::Role;
 use crate::provider::ProviderId;
 
 /// Shows every inbox and campaign at once; answers 304 to a matching `If-None-Match`.
@@ -20,7 +21,7 @@ impl Request for GetStatus {
         "Shows every inbox and campaign at once; answers 304 to a matching `If-None-Match`.";
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/status";
-    const CALLER: Caller = Caller::Device;
+    const CALLER: Caller = Caller::Device(Role::Client);
     type Response = Status;
 }
 

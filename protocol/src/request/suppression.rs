@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Request;
 use super::delivery::number_or_text;
+use crate::account::Role;
 use crate::delivery::Suppression;
 use crate::evidence::may_be_host;
 use crate::id::CampaignId;
@@ -95,7 +96,7 @@ impl Request for CreateSuppression {
     const SUMMARY: &'static str = "Never writes to a person or a domain again, in any campaign.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/suppressions";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Member);
     type Response = Stopped;
 }
 
@@ -129,7 +130,7 @@ impl Request for ListSuppressions {
     const SUMMARY: &'static str = "Lists who is not written to, by name.";
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/suppressions";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Member);
     type Response = Suppressions;
 }
 
@@ -171,7 +172,7 @@ impl Request for DeleteSuppression {
         "Takes a person or a domain off the list; leads that were stopped stay stopped.";
     const METHOD: Method = Method::DELETE;
     const PATH: &'static str = "/v1/suppressions/{whom}";
-    const CALLER: Caller = Caller::Operator;
+    const CALLER: Caller = Caller::Session(Role::Member);
     type Response = Allowed;
 }
 

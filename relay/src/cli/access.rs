@@ -34,6 +34,7 @@ impl Command {
                         vec![
                             device.id.to_string(),
                             device.name.clone(),
+                            device.account.to_string(),
                             origin,
                             device.paired_at.to_string(),
                         ]

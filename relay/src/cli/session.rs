@@ -70,6 +70,7 @@ impl Arguments {
 fn row(session: &ListedSession) -> Vec<String> {
     vec![
         session.id.to_string(),
+        session.account.to_string(),
         format!("since {}", session.made_at),
         format!("used {}", session.used_at),
         format!("ends {}", session.ends_at),

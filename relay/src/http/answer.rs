@@ -23,6 +23,7 @@ use super::decoding::parse_request;
 use super::session::IDLE_FOR;
 use super::signatures::{self, Signed};
 use super::{Api, Context, Serve, ServeError, Who, body, guard, operator, problem, serving};
+use crate::store::account::{Holder, Sees};
 
 /// Answers one request to the endpoint `R`.
 pub(super) async fn answer<R: Serve>(
@@ -46,8 +47,8 @@ async fn run<R: Serve>(
     request_id: &RequestId,
 ) -> Result<Response, ServeError> {
     let signed = signatures::verify(parts)?;
-    let who = admit(api, R::CALLER, parts, signed.as_ref()).await?;
-    if who != Who::Anyone {
+    let admitted = admit(api, R::CALLER, parts, signed.as_ref()).await?;
+    if admitted.who != Who::Anyone {
         serving::note_known(parts);
     } else if let Some(signed) = &signed {
         signed.check_challenge(&api.challenges)?;
@@ -63,7 +64,9 @@ async fn run<R: Serve>(
     };
     let context = Context {
         api: Arc::clone(api),
-        who,
+        who: admitted.who,
+        account: admitted.account,
+        sees: admitted.sees,
         key: signed.as_ref().map(|signed| signed.key().clone()),
         csv: carried.csv,
         request_id: request_id.clone(),
@@ -82,28 +85,67 @@ async fn run<R: Serve>(
     Ok(render(&R::METHOD, &parts.headers, body))
 }
 
-/// Who calls, if that caller may.
+/// Who calls, and what he may see.
+struct Admitted {
+    who: Who,
+    account: Option<Holder>,
+    sees: Sees,
+}
+
+/// Who calls, if that caller may: the one place where roles are asked for.
 async fn admit(
     api: &Api,
     needed: Caller,
     request: &Parts,
     signed: Option<&Signed>,
-) -> Result<Who, ServeError> {
-    if needed == Caller::Anyone {
-        return Ok(Who::Anyone);
-    }
+) -> Result<Admitted, ServeError> {
+    let (least, by_device) = match needed {
+        Caller::Anyone => {
+            return Ok(Admitted {
+                who: Who::Anyone,
+                account: None,
+                sees: Sees::Nothing,
+            });
+        }
+        Caller::Device(least) => (least, true),
+        Caller::Session(least) => (least, false),
+    };
     if operator::is_by_socket(&request.extensions) {
-        return Ok(Who::Operator);
+        return Ok(Admitted {
+            who: Who::Operator,
+            account: None,
+            sees: Sees::Everything,
+        });
     }
+    let (who, holder) = identify(api, request, signed).await?;
+    if matches!(who, Who::Device(_)) && !by_device {
+        let detail = "a device may not do this: use the command line on the relay's machine, or the dashboard";
+        return Err(Problem::new(Code::Forbidden, detail).into());
+    }
+    if holder.role < least {
+        let detail = format!(
+            "this is for the role {least} or a higher one, and your account is a {}: ask an owner",
+            holder.role
+        );
+        return Err(Problem::new(Code::Forbidden, detail).into());
+    }
+    let sees = api.app.store.doors().load_sees(&holder).await?;
+    Ok(Admitted {
+        who,
+        account: Some(holder),
+        sees,
+    })
+}
+
+/// Who it is, by a key or a token.
+async fn identify(
+    api: &Api,
+    request: &Parts,
+    signed: Option<&Signed>,
+) -> Result<(Who, Holder), ServeError> {
     if let Some(signed) = signed {
-        let device = find_device(api, request, signed).await?;
-        return match needed {
-            Caller::Operator => {
-                let detail = "a device may not do this: use the command line on the relay's machine, or the dashboard";
-                Err(Problem::new(Code::Forbidden, detail).into())
-            }
-            Caller::Anyone | Caller::Device => Ok(Who::Device(device)),
-        };
+        let (device, holder) = find_device(api, request, signed).await?;
+        return Ok((Who::Device(device), holder));
     }
     let Some(token) = find_token(&request.headers) else {
         let detail = "expected a request that a paired device has signed (RFC 9421), or the header Authorization: \
@@ -111,27 +153,30 @@ async fn admit(
         return Err(Problem::new(Code::Unauthenticated, detail).into());
     };
     check_page(request)?;
-    let now = api.app.clock.now();
-    let who = if let Some(id) = api.app.store.find_session(&token, now, IDLE_FOR).await? {
-        Who::Session(id)
-    } else {
+    let (doors, now) = (api.app.store.doors(), api.app.clock.now());
+    let Some((id, holder)) = doors.find_session(&token, now, IDLE_FOR).await? else {
         let detail =
             "the token is not known here: the session is over, or the relay was started again";
         return Err(Problem::new(Code::Unauthenticated, detail).into());
     };
-    Ok(who)
+    Ok((Who::Session(id), holder))
 }
 
-/// The device whose key signed, if it is one of ours and was not heard before.
-async fn find_device(api: &Api, request: &Parts, signed: &Signed) -> Result<DeviceId, ServeError> {
-    let Some(device) = api.app.store.find_device(signed.key()).await? else {
+/// The device whose key signed, if it is one of ours and was not heard before, and who paired it.
+async fn find_device(
+    api: &Api,
+    request: &Parts,
+    signed: &Signed,
+) -> Result<(DeviceId, Holder), ServeError> {
+    let found = api.app.store.doors().find_device(signed.key()).await?;
+    let Some((device, holder)) = found else {
         let detail =
             "the key that signed this is not known here: the device was revoked, or never paired";
         return Err(Problem::new(Code::Unauthenticated, detail).into());
     };
     check_origin(device.origin.as_deref(), request)?;
     signed.take_nonce(&api.challenges)?;
-    Ok(device.id)
+    Ok((device.id, holder))
 }
 
 /// A device's key is good only where it was paired: `bound` is the origin of its extension, `None` for what is no

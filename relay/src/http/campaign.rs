@@ -39,7 +39,7 @@ impl Serve for CreateCampaign {
         }
         check_inboxes(&self.inboxes)?;
         check_steps(&self.steps)?;
-        let app = context.app();
+        let app = context.app()?;
         match app
             .store
             .create_campaign(name, &self.inboxes, &self.steps, app.clock.now())
@@ -56,20 +56,21 @@ impl Serve for CreateCampaign {
 impl Serve for ListCampaigns {
     async fn serve(self, context: Context) -> Result<Campaigns, ServeError> {
         Ok(Campaigns {
-            campaigns: context.app().store.list_campaigns().await?,
+            campaigns: context.sight().campaigns().await?,
         })
     }
 }
 
 impl Serve for GetCampaign {
     async fn serve(self, context: Context) -> Result<Campaign, ServeError> {
-        Ok(context.app().store.load_campaign(&self.campaign_id).await?)
+        let campaign = context.sight().campaign(&self.campaign_id).await?;
+        Ok(campaign.into_inner())
     }
 }
 
 impl Serve for StartCampaign {
     async fn serve(self, context: Context) -> Result<StartedCampaign, ServeError> {
-        let app = context.app();
+        let app = context.app()?;
         let campaign = app.store.load_campaign(&self.campaign_id).await?;
         if campaign.status == State::Draft {
             check_markers(&campaign.steps, &[])?;
@@ -86,7 +87,7 @@ impl Serve for StartCampaign {
 
 impl Serve for PauseCampaign {
     async fn serve(self, context: Context) -> Result<Campaign, ServeError> {
-        let app = context.app();
+        let app = context.app()?;
         app.store
             .pause_campaign(&self.campaign_id, app.clock.now())
             .await?;
@@ -96,7 +97,7 @@ impl Serve for PauseCampaign {
 
 impl Serve for ResumeCampaign {
     async fn serve(self, context: Context) -> Result<Campaign, ServeError> {
-        let app = context.app();
+        let app = context.app()?;
         let campaign = app.store.load_campaign(&self.campaign_id).await?;
         if matches!(
             &campaign.status,
@@ -115,9 +116,10 @@ impl Serve for ResumeCampaign {
 }
 
 async fn load_and_nudge(context: &Context, id: &CampaignId) -> Result<Campaign, ServeError> {
-    let campaign = context.app().store.load_campaign(id).await?;
+    let app = context.app()?;
+    let campaign = app.store.load_campaign(id).await?;
     for inbox in &campaign.inboxes {
-        context.app().bell.wake_inbox(inbox);
+        app.bell.wake_inbox(inbox);
     }
     Ok(campaign)
 }
@@ -129,7 +131,7 @@ async fn check_ready(context: &Context, campaign: &Campaign) -> Result<(), Serve
         return Err(Problem::new(Code::Conflict, detail).into());
     }
     for id in &campaign.inboxes {
-        let inbox = context.app().store.load_inbox(id).await?;
+        let inbox = context.app()?.store.load_inbox(id).await?;
         if !matches!(inbox.connection, Connection::Disconnected { .. }) {
             return Ok(());
         }

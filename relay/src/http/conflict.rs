@@ -39,6 +39,10 @@ pub(super) fn tell(conflict: &Conflict) -> String {
             "messages were sent through this inbox, and who got them is known by it alone: it stays"
                 .to_owned()
         }
+        Conflict::NameTaken => "another account has this name: choose another".to_owned(),
+        Conflict::LastOwner => {
+            "this is the last owner: make somebody else an owner first".to_owned()
+        }
         Conflict::AsksNothing => {
             "this inbox asks nothing: its mail is taken, or it still tries by itself".to_owned()
         }

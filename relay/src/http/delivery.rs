@@ -23,9 +23,10 @@ impl Serve for ListDeliveries {
             let detail = format!("expected 1 to {LIMIT_AT_MOST}, found {limit}");
             return Err(ServeError::invalid("limit", detail));
         }
-        let store = &context.app().store;
         // An unknown campaign has no deliveries either; the caller is told which of the two it is.
-        let campaign = store.load_campaign(&self.campaign_id).await?;
+        let campaign = context.sight().campaign(&self.campaign_id).await?;
+        let app = campaign.app();
+        let store = &app.store;
         let state = self.state;
         let listed = match &self.after {
             None => store.list_deliveries(&self.campaign_id, state, limit).await,
@@ -44,7 +45,7 @@ impl Serve for ListDeliveries {
         let in_doubt = |delivery: &Delivery| matches!(delivery.status, State::InDoubt { .. });
         if deliveries.iter().any(in_doubt) {
             for inbox in &campaign.inboxes {
-                context.app().bell.ask_for_look(inbox);
+                app.bell.ask_for_look(inbox);
             }
         }
         let is_full = deliveries.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
@@ -56,7 +57,7 @@ impl Serve for ListDeliveries {
 
 impl Serve for SettleDelivery {
     async fn serve(self, context: Context) -> Result<Delivery, ServeError> {
-        let app = context.app();
+        let app = context.app()?;
         let before = app.store.load_delivery(&self.delivery_id).await?;
         let refused = match &before.status {
             State::InDoubt { .. } | State::Unsettled { .. } => None,
@@ -82,7 +83,7 @@ impl Serve for SettleDelivery {
 
 impl Serve for SettleDeliveries {
     async fn serve(self, context: Context) -> Result<Moved, ServeError> {
-        let app = context.app();
+        let app = context.app()?;
         app.store.load_campaign(&self.campaign_id).await?;
         let moved = app
             .store
@@ -98,7 +99,7 @@ impl Serve for SettleDeliveries {
 
 impl Serve for PutBackDeliveries {
     async fn serve(self, context: Context) -> Result<Moved, ServeError> {
-        let app = context.app();
+        let app = context.app()?;
         app.store.load_campaign(&self.campaign_id).await?;
         let which = Which {
             delivery: self.delivery_id,

@@ -4,8 +4,8 @@ use protocol::id::DeviceId;
 use protocol::problem::{Code, Problem};
 use protocol::request::Done;
 use protocol::request::device::{
-    CreateDevice, CreatePairing, DeleteDevice, Device, Devices, GetRelayKey, ListDevices,
-    PairedDevice, Pairing, PublicKey,
+    CreateDevice, CreatePairing, DeleteDevice, Devices, GetRelayKey, ListDevices, PairedDevice,
+    Pairing, PublicKey,
 };
 use protocol::secret::Secret;
 use url::form_urlencoded::byte_serialize;
@@ -13,22 +13,24 @@ use url::form_urlencoded::byte_serialize;
 use super::session::CODE_FOR;
 use super::{Context, Serve, ServeError, guard};
 use crate::secret::{random_secret, random_text};
-use crate::store::access::Purpose;
+use crate::store::access::{NewCode, NewDevice, Purpose};
 
 /// The longest name of a device, in characters.
 const NAME_AT_MOST: usize = 100;
 
 impl Serve for CreatePairing {
     async fn serve(self, context: Context) -> Result<Pairing, ServeError> {
-        let (now, code) = (context.app().clock.now(), random_secret());
+        let (now, code) = (context.now(), random_secret());
         let expires_at = now + CODE_FOR;
-        context
-            .app()
-            .store
-            .create_code(Purpose::Pairing, &code, now, expires_at)
-            .await?;
+        let new = NewCode {
+            purpose: Purpose::Pairing,
+            code: &code,
+            account: &context.own_account().await?,
+            expires_at,
+        };
+        context.doors().create_code(new, now).await?;
         let relay: String = byte_serialize(context.relay_url().as_bytes()).collect();
-        let relay_key = context.app().keys.verifying();
+        let relay_key = context.keys().verifying();
         // The key comes by the same way as the code, so that what answers at the address cannot name another.
         let link = Secret::new(format!(
             "unpause://pair?relay={relay}&code={}&key={relay_key}",
@@ -46,7 +48,7 @@ impl Serve for CreatePairing {
 
 impl Serve for GetRelayKey {
     async fn serve(self, context: Context) -> Result<PublicKey, ServeError> {
-        let keys = &context.app().keys;
+        let keys = context.keys();
         Ok(PublicKey {
             relay_key: keys.opening().public().clone(),
             fingerprint: keys.verifying().fingerprint(),
@@ -68,18 +70,17 @@ impl Serve for CreateDevice {
             let detail = "expected a request that is signed by the key to be paired (RFC 9421)";
             return Err(Problem::new(Code::Unauthenticated, detail).into());
         };
-        let device = Device {
+        let device = NewDevice {
             id: DeviceId::new(format!("{}{}", DeviceId::PREFIX, random_text())),
             name: name.to_owned(),
             origin: context
                 .origin
                 .clone()
                 .filter(|origin| guard::is_extension(origin)),
-            paired_at: context.app().clock.now(),
+            paired_at: context.now(),
         };
         if !context
-            .app()
-            .store
+            .doors()
             .create_device(&self.proof, &key, &device)
             .await?
         {
@@ -89,7 +90,7 @@ impl Serve for CreateDevice {
         }
         Ok(PairedDevice {
             id: device.id,
-            relay_key: context.app().keys.opening().public().clone(),
+            relay_key: context.keys().opening().public().clone(),
         })
     }
 }
@@ -97,14 +98,15 @@ impl Serve for CreateDevice {
 impl Serve for ListDevices {
     async fn serve(self, context: Context) -> Result<Devices, ServeError> {
         Ok(Devices {
-            devices: context.app().store.list_devices().await?,
+            devices: context.doors().list_devices(context.of_whom()).await?,
         })
     }
 }
 
 impl Serve for DeleteDevice {
     async fn serve(self, context: Context) -> Result<Done, ServeError> {
-        context.app().store.delete_device(&self.device_id).await?;
+        let of = context.of_whom();
+        context.doors().delete_device(&self.device_id, of).await?;
         Ok(Done {})
     }
 }

@@ -68,8 +68,9 @@ pub fn callback_address(listen: SocketAddr, provider: &str) -> String {
 
 impl Serve for HostReconnect {
     async fn serve(self, context: Context) -> Result<HostedSignIn, ServeError> {
-        let app = context.app();
-        let reconnect = load_waiting(app, &self.reconnect_id).await?;
+        let seen = context.sight().reconnect(&self.reconnect_id).await?;
+        let app = seen.app();
+        let reconnect = load_waiting(app, &seen.id).await?;
         let inbox = app.store.load_inbox(&reconnect.inbox).await?;
         // Now, so that no tab is opened on a provider that does not answer.
         load_authorization(app, &inbox).await?;

@@ -31,7 +31,7 @@ const CHANGES: u32 = 100;
 
 impl Serve for CreateInbox {
     async fn serve(self, context: Context) -> Result<Inbox, ServeError> {
-        let app = context.app();
+        let app = context.app()?;
         let Some(provider) = app.config.providers.get(&self.provider) else {
             return Err(ServeError::invalid(
                 "provider",
@@ -68,13 +68,13 @@ impl Serve for CreateInbox {
             app.store.note_forgotten(&inbox.id, lost).await?;
         }
         app.bell.wake_inbox(&inbox.id);
-        view(&context, inbox).await
+        view(&context, app, inbox).await
     }
 }
 
 impl Serve for UpdateInbox {
     async fn serve(self, context: Context) -> Result<Inbox, ServeError> {
-        let app = context.app();
+        let app = context.app()?;
         for (field, server) in [("smtp", &self.smtp), ("imap", &self.imap)] {
             check_server(field, server.as_ref())?;
         }
@@ -98,13 +98,13 @@ impl Serve for UpdateInbox {
         let inbox = app.store.load_inbox(id).await?;
         tracing::info!(inbox = %inbox.address, smtp = %inbox.smtp, imap = %inbox.imap, "the inbox has other servers");
         app.bell.wake_inbox(id);
-        view(&context, inbox).await
+        view(&context, app, inbox).await
     }
 }
 
 impl Serve for DeleteInbox {
     async fn serve(self, context: Context) -> Result<Done, ServeError> {
-        let app = context.app();
+        let app = context.app()?;
         let address = match app.store.delete_inbox(&self.inbox_id).await {
             Err(StoreError::Conflict(Conflict::Proving)) => {
                 end_proof(app, &self.inbox_id).await?;
@@ -163,17 +163,17 @@ impl Serve for ListInboxes {
 
 impl Serve for GetInbox {
     async fn serve(self, context: Context) -> Result<Inbox, ServeError> {
-        let inbox = context.app().store.load_inbox(&self.inbox_id).await?;
-        view(&context, inbox).await
+        let inbox = context.sight().inbox(&self.inbox_id).await?;
+        let app = inbox.app();
+        view(&context, app, inbox.into_inner()).await
     }
 }
 
 impl Serve for ListChanges {
     async fn serve(self, context: Context) -> Result<Changes, ServeError> {
-        let store = &context.app().store;
         // An unknown inbox has no changes either; the caller is told which of the two it is.
-        store.load_inbox(&self.inbox_id).await?;
-        let changes = store.list_changes(&self.inbox_id, CHANGES).await?;
+        let inbox = context.sight().inbox(&self.inbox_id).await?;
+        let changes = inbox.app().store.list_changes(&inbox.id, CHANGES).await?;
         let changes = changes.into_iter().map(|(at, connection)| {
             let (state, cause) = match connection {
                 Connection::Connected { .. } => (ConnectionState::Connected, None),
@@ -192,16 +192,20 @@ impl Serve for ListChanges {
     }
 }
 
-/// Every inbox, by address.
+/// Every inbox that the caller sees, by address.
 pub(super) async fn list(context: &Context) -> Result<Vec<Inbox>, ServeError> {
-    let store = &context.app().store;
-    let inboxes = store.list_inboxes().await?;
-    let waits = store.list_waits(None).await?;
+    let inboxes = context.sight().inboxes().await?;
+    let waits = context.sight().waits().await?;
     let mut all = Vec::with_capacity(inboxes.len());
     for inbox in inboxes {
         let waits = waits.get(&inbox.id).copied().unwrap_or_default();
-        let stall = find_stall(context, &inbox).await?;
-        all.push(view_with(context, inbox, waits, stall.as_ref()));
+        let stall = find_stall(inbox.app(), &inbox).await?;
+        all.push(view_with(
+            context,
+            inbox.into_inner(),
+            waits,
+            stall.as_ref(),
+        ));
     }
     Ok(all)
 }
@@ -251,33 +255,32 @@ pub(super) fn unknown_provider(app: &App, found: &ProviderId) -> String {
 
 impl Serve for AnswerInbox {
     async fn serve(self, context: Context) -> Result<Inbox, ServeError> {
-        let app = context.app();
+        let app = context.app()?;
         app.store.load_inbox(&self.inbox_id).await?;
         app.store
             .answer_standing(&self.inbox_id, self.answer, app.clock.now())
             .await?;
         app.bell.wake_inbox(&self.inbox_id);
-        view(&context, app.store.load_inbox(&self.inbox_id).await?).await
+        let inbox = app.store.load_inbox(&self.inbox_id).await?;
+        view(&context, app, inbox).await
     }
 }
 
-async fn view(context: &Context, inbox: StoredInbox) -> Result<Inbox, ServeError> {
-    let app = context.app();
+async fn view(context: &Context, app: &App, inbox: StoredInbox) -> Result<Inbox, ServeError> {
     let waits = app.store.list_waits(Some(&inbox.id)).await?;
     let waits = waits.get(&inbox.id).copied().unwrap_or_default();
-    let stall = find_stall(context, &inbox).await?;
+    let stall = find_stall(app, &inbox).await?;
     Ok(view_with(context, inbox, waits, stall.as_ref()))
 }
 
 /// What an inbox fails with; asked only where a failure is on record.
 async fn find_stall(
-    context: &Context,
+    app: &App,
     inbox: &StoredInbox,
 ) -> Result<Option<(Failing, Stall)>, ServeError> {
     if !inbox.is_failing {
         return Ok(None);
     }
-    let app = context.app();
     Ok(app.store.find_stall(&inbox.id, app.clock.now()).await?)
 }
 
@@ -289,9 +292,9 @@ fn view_with(
 ) -> Inbox {
     let Waits { held, unsettled } = waits;
     let connection = show(&inbox, stall);
-    let refused = inbox.standing.show(context.app().clock.now());
+    let refused = inbox.standing.show(context.now());
     let at_provider = at_provider(
-        &context.app().config,
+        context.config(),
         &inbox.provider,
         &context.callback_address(&inbox.provider),
     );

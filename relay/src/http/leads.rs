@@ -35,7 +35,7 @@ const SHOWN_CHARS_MAX: usize = 80;
 
 impl Serve for ImportLeads {
     async fn serve(self, context: Context) -> Result<ImportedLeads, ServeError> {
-        let store = &context.app().store;
+        let store = &context.app()?.store;
         let campaign = store.load_campaign(&self.campaign_id).await?;
         // Nobody corrects rows for a campaign that takes none.
         if campaign.status != State::Draft {

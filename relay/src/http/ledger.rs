@@ -8,7 +8,7 @@ use crate::app::App;
 
 impl Serve for GetLedger {
     async fn serve(self, context: Context) -> Result<Ledger, ServeError> {
-        load(context.app()).await
+        load(context.app()?).await
     }
 }
 
@@ -21,7 +21,7 @@ async fn load(app: &App) -> Result<Ledger, ServeError> {
 
 impl Serve for KeepRelay {
     async fn serve(self, context: Context) -> Result<Ledger, ServeError> {
-        let app = context.app();
+        let app = context.app()?;
         if !app.store.stay().await? {
             let detail =
                 "no other relay is known to work on this ledger: there is nothing to decide";

@@ -191,18 +191,24 @@ fn content_of(description: &str, kind: &str, schema: &Value) -> Value {
     json!({ "description": description, "content": { kind: { "schema": schema } } })
 }
 
-fn said_of(caller: Caller) -> &'static str {
+fn said_of(caller: Caller) -> String {
     match caller {
-        Caller::Anyone => "For anybody who has a single-use code.",
-        Caller::Device => "For a paired device, a session or the operator.",
-        Caller::Operator => "For a session or the operator.",
+        Caller::Anyone => {
+            "For anybody who has a single-use code, or a name and its password.".to_owned()
+        }
+        Caller::Device(least) => {
+            format!("For a paired device, a session or the operator; the least role is {least}.")
+        }
+        Caller::Session(least) => {
+            format!("For a session or the operator, by no device; the least role is {least}.")
+        }
     }
 }
 
 fn security_of(caller: Caller) -> Value {
     match caller {
         Caller::Anyone => json!([]),
-        Caller::Device => json!([{ "signature": [] }, { "bearer": [] }]),
-        Caller::Operator => json!([{ "bearer": [] }]),
+        Caller::Device(_) => json!([{ "signature": [] }, { "bearer": [] }]),
+        Caller::Session(_) => json!([{ "bearer": [] }]),
     }
 }

@@ -6,6 +6,7 @@ use protocol::budget::{Budget, DAILY_CAP_AT_MOST, DISTANCE_AT_MOST, HeldBy};
 use protocol::request::pace::{GetPace, ListPaces, Pace, Paces, Rest, UpdatePace};
 
 use super::{Context, Serve, ServeError};
+use crate::app::App;
 use crate::copies;
 use crate::engine::pace::pace;
 use crate::record::Pace as Decided;
@@ -14,8 +15,9 @@ use crate::store::inbox::Inbox;
 impl Serve for ListPaces {
     async fn serve(self, context: Context) -> Result<Paces, ServeError> {
         let mut paces = Vec::new();
-        for inbox in context.app().store.list_inboxes().await? {
-            paces.push(view(&context, inbox).await?);
+        for inbox in context.sight().inboxes().await? {
+            let app = inbox.app();
+            paces.push(view(app, inbox.into_inner()).await?);
         }
         Ok(Paces { paces })
     }
@@ -23,20 +25,21 @@ impl Serve for ListPaces {
 
 impl Serve for GetPace {
     async fn serve(self, context: Context) -> Result<Pace, ServeError> {
-        let inbox = context.app().store.load_inbox(&self.inbox_id).await?;
-        view(&context, inbox).await
+        let inbox = context.sight().inbox(&self.inbox_id).await?;
+        let app = inbox.app();
+        view(app, inbox.into_inner()).await
     }
 }
 
 impl Serve for UpdatePace {
     async fn serve(self, context: Context) -> Result<Pace, ServeError> {
-        let app = context.app();
+        let app = context.app()?;
         let inbox = app.store.load_inbox(&self.inbox_id).await?;
         let budget = read_budget(inbox.budget, self.distance_ms, self.daily_cap)?;
         app.store.update_budget(&inbox.id, budget).await?;
         // What it waits for may come sooner now.
         app.bell.wake_inbox(&inbox.id);
-        view(&context, inbox).await
+        view(app, inbox).await
     }
 }
 
@@ -72,8 +75,7 @@ pub(super) fn read_budget(
     })
 }
 
-async fn view(context: &Context, inbox: Inbox) -> Result<Pace, ServeError> {
-    let app = context.app();
+async fn view(app: &App, inbox: Inbox) -> Result<Pace, ServeError> {
     let now = app.clock.now();
     let budgets = app.store.load_budgets(&inbox.id, now).await?;
     let paced = match pace(&budgets, now) {

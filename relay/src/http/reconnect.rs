@@ -40,8 +40,8 @@ const OF_THE_EXCHANGE: &[&str] = &["invalid_grant", "invalid_client", "unsupport
 
 impl Serve for StartReconnect {
     async fn serve(self, context: Context) -> Result<StartedReconnect, ServeError> {
-        let app = context.app();
-        let inbox = app.store.load_inbox(&self.inbox_id).await?;
+        let inbox = context.sight().inbox(&self.inbox_id).await?;
+        let app = inbox.app();
         // First, so that a provider that cannot be reached leaves no reconnect behind.
         let authorization = match load_authorization(app, &inbox).await {
             Ok(authorization) => Some(authorization),
@@ -63,8 +63,9 @@ impl Serve for StartReconnect {
 
 impl Serve for GrantReconnect {
     async fn serve(self, context: Context) -> Result<Reconnect, ServeError> {
-        let app = context.app();
-        let reconnect = load_waiting(app, &self.reconnect_id).await?;
+        let seen = context.sight().reconnect(&self.reconnect_id).await?;
+        let app = seen.app();
+        let reconnect = waiting(app, seen.into_inner())?;
         let inbox = app.store.load_inbox(&reconnect.inbox).await?;
         let Some(grant) = open(app, &reconnect, &self.sealed) else {
             let said = Said::Found(Finding::Unsealable);
@@ -85,12 +86,13 @@ impl Serve for GrantReconnect {
 
 impl Serve for RefuseReconnect {
     async fn serve(self, context: Context) -> Result<Reconnect, ServeError> {
-        let app = context.app();
-        let reconnect = app.store.load_reconnect(&self.reconnect_id).await?;
+        let seen = context.sight().reconnect(&self.reconnect_id).await?;
+        let app = seen.app();
+        let reconnect = seen.into_inner();
         if reconnect.state == State::Unconfirmed {
             return deny(app, reconnect).await;
         }
-        let reconnect = load_waiting(app, &self.reconnect_id).await?;
+        let reconnect = waiting(app, reconnect)?;
         let inbox = app.store.load_inbox(&reconnect.inbox).await?;
         let mut stage = Stage::Authorize;
         let (party, said) = match self.why {
@@ -118,7 +120,8 @@ impl Serve for RefuseReconnect {
 
 impl Serve for ConfirmReconnect {
     async fn serve(self, context: Context) -> Result<Reconnect, ServeError> {
-        let (app, id) = (context.app(), &self.reconnect_id);
+        let seen = context.sight().reconnect(&self.reconnect_id).await?;
+        let (app, id) = (seen.app(), &seen.id);
         let changed = app.store.confirm_reconnect(id, app.clock.now()).await?;
         crate::reconnect::perform(app, changed);
         let reconnect = app.store.load_reconnect(id).await?;
@@ -129,16 +132,16 @@ impl Serve for ConfirmReconnect {
 
 impl Serve for GetReconnect {
     async fn serve(self, context: Context) -> Result<Reconnect, ServeError> {
-        let store = &context.app().store;
-        let reconnect = store.load_reconnect(&self.reconnect_id).await?;
-        let inbox = store.load_inbox(&reconnect.inbox).await?;
-        Ok(view(&inbox, reconnect))
+        let reconnect = context.sight().reconnect(&self.reconnect_id).await?;
+        let inbox = reconnect.app().store.load_inbox(&reconnect.inbox).await?;
+        Ok(view(&inbox, reconnect.into_inner()))
     }
 }
 
 impl Serve for GetReceipt {
     async fn serve(self, context: Context) -> Result<Receipt, ServeError> {
-        Ok(context.app().store.load_receipt(&self.receipt_id).await?)
+        let receipt = context.sight().receipt(&self.receipt_id).await?;
+        Ok(receipt.into_inner())
     }
 }
 
@@ -149,10 +152,13 @@ impl Serve for ListReceiptLines {
             let detail = format!("expected 1 to {LINES_AT_MOST}, found {limit}");
             return Err(ServeError::invalid("limit", detail));
         }
-        let store = &context.app().store;
-        let receipt = store.load_receipt(&self.receipt_id).await?;
+        let receipt = context.sight().receipt(&self.receipt_id).await?;
         let behind = self.after.unwrap_or(0);
-        let lines = store.list_receipt_lines(&receipt.id, behind, limit).await?;
+        let lines = receipt
+            .app()
+            .store
+            .list_receipt_lines(&receipt.id, behind, limit)
+            .await?;
         let read = u64::from(behind) + lines.len() as u64;
         let next = (!lines.is_empty() && read < receipt.held)
             .then(|| u32::try_from(read).ok())
@@ -163,7 +169,7 @@ impl Serve for ListReceiptLines {
 
 impl Serve for ListReceipts {
     async fn serve(self, context: Context) -> Result<Receipts, ServeError> {
-        let listed = context.app().store.list_receipts(self.after.as_ref()).await;
+        let listed = context.sight().receipts(self.after.as_ref()).await;
         match listed {
             Err(StoreError::NotFound { .. }) => {
                 let detail = "expected the id of a receipt, as the last one of a list is";
@@ -210,7 +216,10 @@ pub(super) async fn load_waiting(
     app: &App,
     id: &ReconnectId,
 ) -> Result<StoredReconnect, ServeError> {
-    let reconnect = app.store.load_reconnect(id).await?;
+    waiting(app, app.store.load_reconnect(id).await?)
+}
+
+fn waiting(app: &App, reconnect: StoredReconnect) -> Result<StoredReconnect, ServeError> {
     let state = reconnect.state.name();
     if !matches!(reconnect.state, State::Started { .. }) {
         let refusal = Refusal::from(InvalidTransition::NotWaiting { state });

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use protocol::account::AccountName;
 use protocol::id::SessionId;
 use protocol::problem::{Code, Problem};
 use protocol::request::Done;
@@ -16,7 +17,7 @@ use protocol::shown;
 
 use super::{Context, Serve, ServeError, Who};
 use crate::secret::{random_secret, random_text};
-use crate::store::access::Purpose;
+use crate::store::access::{NewCode, Purpose};
 use crate::store::session::Session as StoredSession;
 
 /// How long a single-use code waits to be used: long enough to change windows, too short to be found.
@@ -30,13 +31,15 @@ const BROWSER_AT_MOST: usize = 200;
 
 impl Serve for CreateLoginLink {
     async fn serve(self, context: Context) -> Result<LoginLink, ServeError> {
-        let (now, code) = (context.app().clock.now(), random_secret());
+        let (now, code) = (context.now(), random_secret());
         let expires_at = now + CODE_FOR;
-        context
-            .app()
-            .store
-            .create_code(Purpose::Login, &code, now, expires_at)
-            .await?;
+        let new = NewCode {
+            purpose: Purpose::Login,
+            code: &code,
+            account: &context.own_account().await?,
+            expires_at,
+        };
+        context.doors().create_code(new, now).await?;
         // In the fragment, so that it is in no log of a server.
         let url = Secret::new(format!(
             "{}/login#code={}",
@@ -49,36 +52,49 @@ impl Serve for CreateLoginLink {
 
 impl Serve for CreateSession {
     async fn serve(self, context: Context) -> Result<Session, ServeError> {
-        let (now, token) = (context.app().clock.now(), random_secret());
-        let expires_at = now + SESSION_FOR;
-        let browser = context.browser.as_deref().map(shown::line);
-        let session = StoredSession {
-            id: SessionId::new(format!("{}{}", SessionId::PREFIX, random_text())),
-            made_at: now,
-            used_at: now,
-            expires_at,
-            peer: context.peer.to_string(),
-            browser: browser.map(|browser| browser.chars().take(BROWSER_AT_MOST).collect()),
-        };
-        let store = &context.app().store;
-        if !store.create_session(&self.code, &token, &session).await? {
+        let (token, session) = begin(&context);
+        let doors = context.doors();
+        if doors
+            .create_session(&self.code, &token, &session)
+            .await?
+            .is_none()
+        {
             let detail =
                 "this code is unknown, was used, or ran out: make a new link with `unpause login`";
             return Err(ServeError::invalid("code", detail));
         }
-        Ok(Session { token, expires_at })
+        Ok(Session {
+            token,
+            expires_at: session.expires_at,
+        })
     }
+}
+
+/// A session of whoever asks, and the token that it is to have.
+pub(super) fn begin(context: &Context) -> (Secret, StoredSession) {
+    let now = context.now();
+    let browser = context.browser.as_deref().map(shown::line);
+    let session = StoredSession {
+        id: SessionId::new(format!("{}{}", SessionId::PREFIX, random_text())),
+        made_at: now,
+        used_at: now,
+        expires_at: now + SESSION_FOR,
+        peer: context.peer.to_string(),
+        browser: browser.map(|browser| browser.chars().take(BROWSER_AT_MOST).collect()),
+    };
+    (random_secret(), session)
 }
 
 impl Serve for ListSessions {
     async fn serve(self, context: Context) -> Result<Sessions, ServeError> {
-        let app = context.app();
-        let listed = app
-            .store
-            .list_sessions(app.clock.now(), IDLE_FOR)
+        let now = context.now();
+        let listed = context
+            .doors()
+            .list_sessions(context.of_whom(), now, IDLE_FOR)
             .await?
             .into_iter();
-        let view = |session: StoredSession| ListedSession {
+        let view = |(session, account): (StoredSession, AccountName)| ListedSession {
+            account,
             is_current: context.who == Who::Session(session.id.clone()),
             id: session.id,
             made_at: session.made_at,
@@ -103,14 +119,17 @@ impl Serve for DeleteSession {
             }
             (_, false) => &self.session_id,
         };
-        context.app().store.delete_session(id).await?;
+        context
+            .doors()
+            .delete_session(id, context.of_whom())
+            .await?;
         Ok(Done {})
     }
 }
 
 impl Serve for DeleteSessions {
     async fn serve(self, context: Context) -> Result<EndedSessions, ServeError> {
-        let ended = context.app().store.delete_sessions().await?;
+        let ended = context.doors().delete_sessions(context.of_whom()).await?;
         Ok(EndedSessions { ended })
     }
 }

@@ -11,8 +11,8 @@ impl Serve for GetStatus {
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             inboxes: inbox::list(&context).await?,
-            campaigns: context.app().store.list_campaigns().await?,
-            sites: sites(&context.app().config),
+            campaigns: context.sight().campaigns().await?,
+            sites: sites(context.config()),
         })
     }
 }

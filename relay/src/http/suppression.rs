@@ -14,7 +14,7 @@ const LIMIT: u32 = 100;
 
 impl Serve for CreateSuppression {
     async fn serve(self, context: Context) -> Result<Stopped, ServeError> {
-        let app = context.app();
+        let app = context.app()?;
         let whom = as_listed(&self.whom)?;
         let leads = app.store.suppress(&whom, app.clock.now()).await?;
         tracing::info!(%whom, leads, "is never written to again");
@@ -30,7 +30,7 @@ impl Serve for ListSuppressions {
             return Err(ServeError::invalid("limit", detail));
         }
         let after = self.after.as_ref().map(Whom::as_str);
-        let suppressions = context.app().store.list_suppressed(after, limit).await?;
+        let suppressions = context.app()?.store.list_suppressed(after, limit).await?;
         Ok(Suppressions { suppressions })
     }
 }
@@ -38,7 +38,7 @@ impl Serve for ListSuppressions {
 impl Serve for DeleteSuppression {
     async fn serve(self, context: Context) -> Result<Allowed, ServeError> {
         let whom = as_listed(&self.whom)?;
-        let app = context.app();
+        let app = context.app()?;
         if app.store.allow_again(&whom, app.clock.now()).await? {
             let domain_stands = app.store.find_domain_of(&whom).await?;
             return Ok(Allowed { domain_stands });

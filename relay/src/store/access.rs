@@ -1,8 +1,8 @@
-//! Who may call: single-use codes and paired devices; sessions have a file of their own. Only hashes of codes are kept,
-//! and public keys of devices.
-//! Who may call what stands with each endpoint in `protocol`.
+//! Who may call: single-use codes and paired devices; accounts and sessions have files of their own. Only hashes of codes
+//! are kept, and public keys of devices. Who may call what stands with each endpoint in `protocol`.
 
-use protocol::id::DeviceId;
+use protocol::account::AccountName;
+use protocol::id::{AccountId, DeviceId};
 use protocol::pairing::CodeProof;
 use protocol::request::device::Device;
 use protocol::secret::Secret;
@@ -11,6 +11,7 @@ use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
+use super::account::{Holder, role_of};
 use super::{Store, StoreError, number, text, text_or_null};
 use crate::secret::hash;
 
@@ -21,6 +22,8 @@ pub enum Purpose {
     Login,
     /// A device.
     Pairing,
+    /// A password, and a session.
+    Invitation,
 }
 
 impl Purpose {
@@ -28,50 +31,74 @@ impl Purpose {
         match self {
             Self::Login => "login",
             Self::Pairing => "pairing",
+            Self::Invitation => "invitation",
         }
     }
 }
 
+/// The part of the database that knows who comes in, and nothing of inboxes and campaigns.
+#[derive(Clone, Debug)]
+pub struct Doors(pub(super) Store);
+
 impl Store {
-    /// Keeps a code until it is used or `expires_at` has come. Codes whose time is over are dropped.
-    pub async fn create_code(
-        &self,
-        purpose: Purpose,
-        code: &Secret,
-        now: Timestamp,
-        expires_at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        sqlx::query("DELETE FROM codes WHERE expires_at_ms <= $1")
-            .bind(now.as_ms())
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query("INSERT INTO codes (hash, purpose, expires_at_ms) VALUES ($1, $2, $3)")
-            .bind(hash(code))
-            .bind(purpose.name())
-            .bind(expires_at.as_ms())
-            .execute(&mut *tx)
-            .await?;
+    /// Who comes in.
+    pub fn doors(&self) -> Doors {
+        Doors(self.clone())
+    }
+}
+
+/// A code that is to be kept.
+#[derive(Clone, Copy, Debug)]
+pub struct NewCode<'a> {
+    /// What it is good for.
+    pub purpose: Purpose,
+    /// The code.
+    pub code: &'a Secret,
+    /// Whose it is.
+    pub account: &'a AccountId,
+    /// When it ends unused.
+    pub expires_at: Timestamp,
+}
+
+/// A device that is to be paired.
+#[derive(Clone, Debug)]
+pub struct NewDevice {
+    /// Its name.
+    pub id: DeviceId,
+    /// What the person calls it.
+    pub name: String,
+    /// The extension's origin; `None` for a caller that is no browser.
+    pub origin: Option<String>,
+    /// When it is paired.
+    pub paired_at: Timestamp,
+}
+
+impl Doors {
+    /// Keeps a code until it is used or its time is over. Codes whose time is over are dropped.
+    pub async fn create_code(&self, new: NewCode<'_>, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.0.begin().await?;
+        put_code(&mut tx, new, now).await?;
         tx.commit().await?;
         Ok(())
     }
 
-    /// Whether a code waits to be used: a wrong one takes no turn of those that write.
-    pub(super) async fn is_code(
+    /// Whose code waits to be used: a wrong one takes no turn of those that write.
+    pub async fn find_code(
         &self,
         purpose: Purpose,
         code: &Secret,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<AccountId>, StoreError> {
         let row = sqlx::query(
-            "SELECT 1 FROM codes WHERE hash = $1 AND purpose = $2 AND expires_at_ms > $3",
+            "SELECT account_id FROM codes WHERE hash = $1 AND purpose = $2 AND expires_at_ms > $3",
         )
         .bind(hash(code))
         .bind(purpose.name())
         .bind(now.as_ms())
-        .fetch_optional(&self.reader)
+        .fetch_optional(&self.0.reader)
         .await?;
-        Ok(row.is_some())
+        row.map(|row| Ok(AccountId::new(text(&row, "account_id")?)))
+            .transpose()
     }
 
     /// What is kept of the pairing code with which the proof was made. The codes of ten minutes are few.
@@ -84,7 +111,7 @@ impl Store {
         let rows = sqlx::query("SELECT hash FROM codes WHERE purpose = $1 AND expires_at_ms > $2")
             .bind(Purpose::Pairing.name())
             .bind(now.as_ms())
-            .fetch_all(&self.reader)
+            .fetch_all(&self.0.reader)
             .await?;
         for row in &rows {
             let hash = text(row, "hash")?;
@@ -100,61 +127,85 @@ impl Store {
         &self,
         proof: &CodeProof,
         key: &VerifyingKey,
-        device: &Device,
+        device: &NewDevice,
     ) -> Result<bool, StoreError> {
         let now = device.paired_at;
         let Some(hash) = self.find_proved(proof, key, now).await? else {
             return Ok(false);
         };
-        let mut tx = self.begin().await?;
-        if !use_up_hashed(&mut tx, Purpose::Pairing, hash, now).await? {
+        let mut tx = self.0.begin().await?;
+        let Some(account) = use_up_hashed(&mut tx, Purpose::Pairing, hash, now).await? else {
             return Ok(false);
-        }
+        };
         // The same key once more is the same device.
         sqlx::query("DELETE FROM devices WHERE public_key = $1")
             .bind(key.to_string())
             .execute(&mut *tx)
             .await?;
         sqlx::query(
-            "INSERT INTO devices (id, name, origin, public_key, paired_at_ms) VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO devices (id, name, origin, public_key, paired_at_ms, account_id) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(device.id.to_string())
         .bind(device.name.clone())
         .bind(device.origin.clone())
         .bind(key.to_string())
         .bind(device.paired_at.as_ms())
+        .bind(account.to_string())
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
         Ok(true)
     }
 
-    /// The device that has this key.
-    pub async fn find_device(&self, key: &VerifyingKey) -> Result<Option<Device>, StoreError> {
-        let row =
-            sqlx::query("SELECT id, name, origin, paired_at_ms FROM devices WHERE public_key = $1")
-                .bind(key.to_string())
-                .fetch_optional(&self.reader)
-                .await?;
-        row.as_ref().map(device_from_row).transpose()
+    /// The device that has this key, and who paired it.
+    pub async fn find_device(
+        &self,
+        key: &VerifyingKey,
+    ) -> Result<Option<(Device, Holder)>, StoreError> {
+        let row = sqlx::query(
+            "SELECT d.id AS id, d.name AS name, d.origin AS origin, d.paired_at_ms AS paired_at_ms, \
+             a.id AS account_id, a.name AS account, a.role AS role \
+             FROM devices d JOIN accounts a ON a.id = d.account_id WHERE d.public_key = $1",
+        )
+        .bind(key.to_string())
+        .fetch_optional(&self.0.reader)
+        .await?;
+        row.map(|row| {
+            let holder = Holder {
+                account: AccountId::new(text(&row, "account_id")?),
+                role: role_of(&row)?,
+            };
+            Ok((device_from_row(&row)?, holder))
+        })
+        .transpose()
     }
 
-    /// Every device, newest first.
-    pub async fn list_devices(&self) -> Result<Vec<Device>, StoreError> {
+    /// The devices of an account, or all, newest first.
+    pub async fn list_devices(&self, of: Option<&AccountId>) -> Result<Vec<Device>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, name, origin, paired_at_ms FROM devices ORDER BY paired_at_ms DESC, id",
+            "SELECT d.id AS id, d.name AS name, d.origin AS origin, d.paired_at_ms AS paired_at_ms, a.name AS account \
+             FROM devices d JOIN accounts a ON a.id = d.account_id WHERE $1 = '' OR d.account_id = $1 \
+             ORDER BY d.paired_at_ms DESC, d.id",
         )
-        .fetch_all(&self.reader)
+        .bind(all_or(of))
+        .fetch_all(&self.0.reader)
         .await?;
         rows.iter().map(device_from_row).collect()
     }
 
-    /// Forgets a device; its key is not believed any more at once.
-    pub async fn delete_device(&self, id: &DeviceId) -> Result<(), StoreError> {
-        let deleted = sqlx::query("DELETE FROM devices WHERE id = $1")
-            .bind(id.to_string())
-            .execute(&self.writer)
-            .await?;
+    /// Forgets a device, of an account or whoever's; its key is not believed any more at once.
+    pub async fn delete_device(
+        &self,
+        id: &DeviceId,
+        of: Option<&AccountId>,
+    ) -> Result<(), StoreError> {
+        let deleted =
+            sqlx::query("DELETE FROM devices WHERE id = $1 AND ($2 = '' OR account_id = $2)")
+                .bind(id.to_string())
+                .bind(all_or(of))
+                .execute(&self.0.writer)
+                .await?;
         if deleted.rows_affected() == 0 {
             return Err(StoreError::NotFound {
                 what: "device",
@@ -165,22 +216,51 @@ impl Store {
     }
 }
 
+/// An account as statements name it that are of one or of all: no id is empty.
+pub(super) fn all_or(of: Option<&AccountId>) -> String {
+    of.map_or_else(String::new, AccountId::to_string)
+}
+
 fn device_from_row(row: &AnyRow) -> Result<Device, StoreError> {
+    let account = AccountName::try_from(text(row, "account")?);
     Ok(Device {
         id: DeviceId::new(text(row, "id")?),
         name: text(row, "name")?,
         origin: text_or_null(row, "origin")?,
         paired_at: Timestamp::from_ms(number(row, "paired_at_ms")?),
+        account: account.map_err(|_| StoreError::Corrupt { what: "name" })?,
     })
 }
 
-/// Deletes the code, in one statement, so that of two who come with it one gets it.
+/// Writes a code, and drops those whose time is over.
+pub(super) async fn put_code(
+    tx: &mut AnyConnection,
+    new: NewCode<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM codes WHERE expires_at_ms <= $1")
+        .bind(now.as_ms())
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query(
+        "INSERT INTO codes (hash, purpose, expires_at_ms, account_id) VALUES ($1, $2, $3, $4)",
+    )
+    .bind(hash(new.code))
+    .bind(new.purpose.name())
+    .bind(new.expires_at.as_ms())
+    .bind(new.account.to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Deletes the code and answers whose it was, in one statement, so that of two who come with it one gets it.
 pub(super) async fn use_up(
     tx: &mut AnyConnection,
     purpose: Purpose,
     code: &Secret,
     now: Timestamp,
-) -> Result<bool, StoreError> {
+) -> Result<Option<AccountId>, StoreError> {
     use_up_hashed(tx, purpose, hash(code), now).await
 }
 
@@ -189,15 +269,17 @@ async fn use_up_hashed(
     purpose: Purpose,
     hash: String,
     now: Timestamp,
-) -> Result<bool, StoreError> {
-    let used =
-        sqlx::query("DELETE FROM codes WHERE hash = $1 AND purpose = $2 AND expires_at_ms > $3")
-            .bind(hash)
-            .bind(purpose.name())
-            .bind(now.as_ms())
-            .execute(tx)
-            .await?;
-    Ok(used.rows_affected() == 1)
+) -> Result<Option<AccountId>, StoreError> {
+    let used = sqlx::query(
+        "DELETE FROM codes WHERE hash = $1 AND purpose = $2 AND expires_at_ms > $3 RETURNING account_id",
+    )
+    .bind(hash)
+    .bind(purpose.name())
+    .bind(now.as_ms())
+    .fetch_optional(tx)
+    .await?;
+    used.map(|row| Ok(AccountId::new(text(&row, "account_id")?)))
+        .transpose()
 }
 
 /// The bytes of what [`hash`] wrote.
@@ -224,6 +306,17 @@ mod tests {
         Timestamp::from_ms(ms)
     }
 
+    async fn keep(store: &Store, purpose: Purpose, code: &Secret) {
+        let account = store.doors().first_owner().await.unwrap();
+        let new = NewCode {
+            purpose,
+            code,
+            account: &account,
+            expires_at: at(100),
+        };
+        store.doors().create_code(new, at(0)).await.unwrap();
+    }
+
     async fn open(folder: &tempfile::TempDir) -> Store {
         Store::open(&folder.path().join("unpause.db"), &Clock::system())
             .await
@@ -234,8 +327,8 @@ mod tests {
         VerifyingKey::from_bytes(&[byte; 32])
     }
 
-    fn device(name: &str, origin: Option<&str>) -> Device {
-        Device {
+    fn device(name: &str, origin: Option<&str>) -> NewDevice {
+        NewDevice {
             id: DeviceId::new(format!("dev_{name}")),
             name: name.to_owned(),
             origin: origin.map(str::to_owned),
@@ -249,12 +342,10 @@ mod tests {
         let store = open(&folder).await;
         let (code, token) = (Secret::new("code"), Secret::new("token"));
         let proof = CodeProof::new(&code, &key(1));
-        store
-            .create_code(Purpose::Login, &code, at(0), at(100))
-            .await
-            .unwrap();
+        keep(&store, Purpose::Login, &code).await;
         assert!(
             !store
+                .doors()
                 .create_device(&proof, &key(1), &device("jane", None))
                 .await
                 .unwrap(),
@@ -270,14 +361,21 @@ mod tests {
         };
         let made = async |token: &Secret, ms| {
             let session = session(ms);
-            store.create_session(&code, token, &session).await.unwrap()
+            let made = store.doors().create_session(&code, token, &session).await;
+            made.unwrap().is_some()
         };
         assert!(!made(&token, 100).await, "over");
         assert!(made(&token, 99).await);
         assert!(!made(&Secret::new("second"), 99).await, "used");
         let hour = Duration::from_hours(1);
-        let found =
-            async |token: &Secret, ms| store.find_session(token, at(ms), hour).await.unwrap();
+        let found = async |token: &Secret, ms| {
+            let found = store
+                .doors()
+                .find_session(token, at(ms), hour)
+                .await
+                .unwrap();
+            found.map(|(id, _)| id)
+        };
         assert_eq!(found(&token, 199).await, Some(SessionId::new("ses_1")));
         assert_eq!(found(&token, 200).await, None);
         assert_eq!(found(&code, 99).await, None);
@@ -289,15 +387,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = open(&folder).await;
         let code = Secret::new("code");
-        store
-            .create_code(Purpose::Pairing, &code, at(0), at(100))
-            .await
-            .unwrap();
+        keep(&store, Purpose::Pairing, &code).await;
         let tries = (0..8).map(|n| {
             let (store, code) = (store.clone(), code.clone());
             tokio::spawn(async move {
                 let proof = CodeProof::new(&code, &key(n));
                 store
+                    .doors()
                     .create_device(&proof, &key(n), &device(&n.to_string(), None))
                     .await
                     .unwrap()
@@ -308,7 +404,7 @@ mod tests {
             n_paired += usize::from(attempt.await.unwrap());
         }
         assert_eq!(n_paired, 1);
-        assert_eq!(store.list_devices().await.unwrap().len(), 1);
+        assert_eq!(store.doors().list_devices(None).await.unwrap().len(), 1);
         store.close().await;
     }
 
@@ -317,33 +413,33 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = open(&folder).await;
         let code = Secret::new("code");
-        store
-            .create_code(Purpose::Pairing, &code, at(0), at(100))
-            .await
-            .unwrap();
+        keep(&store, Purpose::Pairing, &code).await;
         let stolen = CodeProof::new(&code, &key(1));
         let mallory = device("mallory", None);
         assert!(
             !store
+                .doors()
                 .create_device(&stolen, &key(2), &mallory)
                 .await
                 .unwrap(),
             "a proof is good for the key that it was made for"
         );
         let jane = device("jane", Some("chrome-extension://abc"));
-        assert!(store.create_device(&stolen, &key(1), &jane).await.unwrap());
-        assert_eq!(
-            store.find_device(&key(1)).await.unwrap(),
-            Some(jane.clone())
+        assert!(
+            store
+                .doors()
+                .create_device(&stolen, &key(1), &jane)
+                .await
+                .unwrap()
         );
-        assert_eq!(
-            store.list_devices().await.unwrap(),
-            std::slice::from_ref(&jane)
-        );
-        store.delete_device(&jane.id).await.unwrap();
-        assert_eq!(store.find_device(&key(1)).await.unwrap(), None);
+        let (found, holder) = store.doors().find_device(&key(1)).await.unwrap().unwrap();
+        assert_eq!((&found.id, &found.origin), (&jane.id, &jane.origin));
+        assert_eq!(holder.account, store.doors().first_owner().await.unwrap());
+        assert_eq!(store.doors().list_devices(None).await.unwrap(), [found]);
+        store.doors().delete_device(&jane.id, None).await.unwrap();
+        assert_eq!(store.doors().find_device(&key(1)).await.unwrap(), None);
         assert!(matches!(
-            store.delete_device(&jane.id).await,
+            store.doors().delete_device(&jane.id, None).await,
             Err(StoreError::NotFound { .. })
         ));
         store.close().await;

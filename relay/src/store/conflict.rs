@@ -42,6 +42,10 @@ pub enum Conflict {
     },
     /// Messages that the database lacks were sent through the inbox.
     SentThrough,
+    /// Another account has this name, perhaps in other capital letters.
+    NameTaken,
+    /// Without it nobody would decide who has an account.
+    LastOwner,
     /// Nobody asked: the inbox's mail is taken, or it still tries by itself.
     AsksNothing,
 }

@@ -1,6 +1,6 @@
 //! Receipts: the totals in one row, the lines in rows of their own, which are written in slices and read by page.
 
-use protocol::id::{DeliveryId, LeadId, ReceiptId, ReconnectId};
+use protocol::id::{AccountId, DeliveryId, LeadId, ReceiptId, ReconnectId};
 use protocol::receipt::{Fate, Line, Receipt};
 use protocol::timestamp::Timestamp;
 use sqlx::any::AnyRow;
@@ -294,27 +294,49 @@ impl Store {
         &self,
         behind: Option<&ReceiptId>,
     ) -> Result<Vec<Receipt>, StoreError> {
+        self.list_receipts_of(None, behind).await
+    }
+
+    /// The same, of the inboxes that were given to an account.
+    pub async fn list_receipts_of(
+        &self,
+        of: Option<&AccountId>,
+        behind: Option<&ReceiptId>,
+    ) -> Result<Vec<Receipt>, StoreError> {
+        let given = of.map_or(
+            "",
+            |_| "AND inbox_id IN (SELECT inbox_id FROM account_inboxes WHERE account_id = $4)",
+        );
         let mut start = (i64::MAX, String::new());
         if let Some(id) = behind {
-            let row = sqlx::query("SELECT created_at_ms FROM receipts WHERE id = $1")
-                .bind(id.to_string())
-                .fetch_optional(&self.reader)
-                .await?
-                .ok_or_else(|| StoreError::NotFound {
-                    what: "receipt",
-                    id: id.to_string(),
-                })?;
+            let of_given = given.replace("$4", "$2");
+            let statement = format!("SELECT created_at_ms FROM receipts WHERE id = $1 {of_given}");
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(id.to_string());
+            if let Some(of) = of {
+                query = query.bind(of.to_string());
+            }
+            let row =
+                query
+                    .fetch_optional(&self.reader)
+                    .await?
+                    .ok_or_else(|| StoreError::NotFound {
+                        what: "receipt",
+                        id: id.to_string(),
+                    })?;
             start = (number(&row, "created_at_ms")?, id.to_string());
         }
-        let rows = sqlx::query(
-            "SELECT body FROM receipts WHERE open_for IS NULL AND (created_at_ms, id) < ($1, $2) \
-             ORDER BY created_at_ms DESC, id DESC LIMIT $3",
-        )
-        .bind(start.0)
-        .bind(start.1)
-        .bind(PAGE)
-        .fetch_all(&self.reader)
-        .await?;
+        let statement = format!(
+            "SELECT body FROM receipts WHERE open_for IS NULL AND (created_at_ms, id) < ($1, $2) {given} \
+             ORDER BY created_at_ms DESC, id DESC LIMIT $3"
+        );
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(statement))
+            .bind(start.0)
+            .bind(start.1)
+            .bind(PAGE);
+        if let Some(of) = of {
+            query = query.bind(of.to_string());
+        }
+        let rows = query.fetch_all(&self.reader).await?;
         rows.iter().map(|row| json(row, "body")).collect()
     }
 

@@ -30,7 +30,8 @@ const NO_PATIENCE: Patience = Patience {
 const NAMED_MAX: usize = 3;
 
 /// What is kept of an inbox beside its row, apart from what belongs to campaigns.
-const KEPT_OF_INBOX: [&str; 5] = [
+const KEPT_OF_INBOX: [&str; 6] = [
+    "account_inboxes",
     "reconnects",
     "receipts",
     "transitions",

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use protocol::id::SessionId;
+use protocol::account::AccountName;
+use protocol::id::{AccountId, SessionId};
 use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
+use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use super::access::{Purpose, use_up};
-use super::{Store, StoreError, number, text, text_or_null};
+use super::access::{Doors, Purpose, all_or, use_up};
+use super::account::{Holder, role_of};
+use super::{StoreError, number, text, text_or_null};
 use crate::secret::hash;
 
 /// How exactly the last use is known: a session that is used all the time is not written all the time.
@@ -31,57 +34,67 @@ pub struct Session {
     pub browser: Option<String>,
 }
 
-impl Store {
-    /// Uses a login code up for this session with this token. `false`: the code is unknown, used or over.
+impl Doors {
+    /// Uses a login code up for this session with this token, and answers whose it is. `None`: the code is unknown, used
+    /// or over.
     pub async fn create_session(
         &self,
         code: &Secret,
         token: &Secret,
         session: &Session,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<AccountId>, StoreError> {
         let now = session.made_at;
-        if !self.is_code(Purpose::Login, code, now).await? {
-            return Ok(false);
+        if self.find_code(Purpose::Login, code, now).await?.is_none() {
+            return Ok(None);
         }
-        let mut tx = self.begin().await?;
-        if !use_up(&mut tx, Purpose::Login, code, now).await? {
-            return Ok(false);
-        }
-        sqlx::query("DELETE FROM sessions WHERE expires_at_ms <= $1")
-            .bind(now.as_ms())
-            .execute(&mut *tx)
+        let mut tx = self.0.begin().await?;
+        let Some(account) = use_up(&mut tx, Purpose::Login, code, now).await? else {
+            return Ok(None);
+        };
+        put_session(&mut tx, token, session, &account).await?;
+        tx.commit().await?;
+        Ok(Some(account))
+    }
+
+    /// Begins a session of somebody whose password was right. `false`: it was changed meanwhile, or the account is gone.
+    pub async fn begin_session(
+        &self,
+        account: &AccountId,
+        password: &str,
+        token: &Secret,
+        session: &Session,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.0.begin().await?;
+        let still = sqlx::query("SELECT 1 FROM accounts WHERE id = $1 AND password = $2")
+            .bind(account.to_string())
+            .bind(password.to_owned())
+            .fetch_optional(&mut *tx)
             .await?;
-        sqlx::query(
-            "INSERT INTO sessions (id, token_hash, made_at_ms, used_at_ms, expires_at_ms, peer, browser) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(session.id.to_string())
-        .bind(hash(token))
-        .bind(now.as_ms())
-        .bind(session.used_at.as_ms())
-        .bind(session.expires_at.as_ms())
-        .bind(session.peer.clone())
-        .bind(session.browser.clone())
-        .execute(&mut *tx)
-        .await?;
+        if still.is_none() {
+            return Ok(false);
+        }
+        put_session(&mut tx, token, session, account).await?;
         tx.commit().await?;
         Ok(true)
     }
 
-    /// The session that has this token, which uses it; `None` where it is over, or was not used for as long as `idle`.
+    /// The session that has this token, which uses it, and whose it is; `None` where it is over, or was not used for as
+    /// long as `idle`.
     pub async fn find_session(
         &self,
         token: &Secret,
         now: Timestamp,
         idle: Duration,
-    ) -> Result<Option<SessionId>, StoreError> {
+    ) -> Result<Option<(SessionId, Holder)>, StoreError> {
         let row = sqlx::query(
-            "SELECT id, used_at_ms FROM sessions WHERE token_hash = $1 AND expires_at_ms > $2 AND used_at_ms > $3",
+            "SELECT s.id AS id, s.used_at_ms AS used_at_ms, a.id AS account_id, a.role AS role \
+             FROM sessions s JOIN accounts a ON a.id = s.account_id \
+             WHERE s.token_hash = $1 AND s.expires_at_ms > $2 AND s.used_at_ms > $3",
         )
         .bind(hash(token))
         .bind(now.as_ms())
         .bind((now - idle).as_ms())
-        .fetch_optional(&self.reader)
+        .fetch_optional(&self.0.reader)
         .await?;
         let Some(row) = row else {
             return Ok(None);
@@ -94,35 +107,56 @@ impl Store {
             sqlx::query("UPDATE sessions SET used_at_ms = $1 WHERE id = $2 AND used_at_ms < $1")
                 .bind(now.as_ms())
                 .bind(id.clone())
-                .execute(&self.writer)
+                .execute(&self.0.writer)
                 .await?;
         }
-        Ok(Some(SessionId::new(id)))
+        let holder = Holder {
+            account: AccountId::new(text(&row, "account_id")?),
+            role: role_of(&row)?,
+        };
+        Ok(Some((SessionId::new(id), holder)))
     }
 
-    /// Every session that lets somebody in now, the one used last first.
+    /// The sessions of an account, or all, that let somebody in now, with the account's name, the one used last first.
     pub async fn list_sessions(
         &self,
+        of: Option<&AccountId>,
         now: Timestamp,
         idle: Duration,
-    ) -> Result<Vec<Session>, StoreError> {
+    ) -> Result<Vec<(Session, AccountName)>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, made_at_ms, used_at_ms, expires_at_ms, peer, browser FROM sessions \
-             WHERE expires_at_ms > $1 AND used_at_ms > $2 ORDER BY used_at_ms DESC, id",
+            "SELECT s.id AS id, s.made_at_ms AS made_at_ms, s.used_at_ms AS used_at_ms, \
+             s.expires_at_ms AS expires_at_ms, s.peer AS peer, s.browser AS browser, a.name AS account \
+             FROM sessions s JOIN accounts a ON a.id = s.account_id \
+             WHERE s.expires_at_ms > $1 AND s.used_at_ms > $2 AND ($3 = '' OR s.account_id = $3) \
+             ORDER BY s.used_at_ms DESC, s.id",
         )
         .bind(now.as_ms())
         .bind((now - idle).as_ms())
-        .fetch_all(&self.reader)
+        .bind(all_or(of))
+        .fetch_all(&self.0.reader)
         .await?;
-        rows.iter().map(from_row).collect()
+        rows.iter()
+            .map(|row| {
+                let account = AccountName::try_from(text(row, "account")?);
+                let account = account.map_err(|_| StoreError::Corrupt { what: "name" })?;
+                Ok((from_row(row)?, account))
+            })
+            .collect()
     }
 
-    /// Ends a session; its token lets nobody in from then on.
-    pub async fn delete_session(&self, id: &SessionId) -> Result<(), StoreError> {
-        let deleted = sqlx::query("DELETE FROM sessions WHERE id = $1")
-            .bind(id.to_string())
-            .execute(&self.writer)
-            .await?;
+    /// Ends a session, of an account or whoever's; its token lets nobody in from then on.
+    pub async fn delete_session(
+        &self,
+        id: &SessionId,
+        of: Option<&AccountId>,
+    ) -> Result<(), StoreError> {
+        let deleted =
+            sqlx::query("DELETE FROM sessions WHERE id = $1 AND ($2 = '' OR account_id = $2)")
+                .bind(id.to_string())
+                .bind(all_or(of))
+                .execute(&self.0.writer)
+                .await?;
         if deleted.rows_affected() == 0 {
             return Err(StoreError::NotFound {
                 what: "session",
@@ -132,28 +166,57 @@ impl Store {
         Ok(())
     }
 
-    /// Ends all sessions, and says how many there were.
-    pub async fn delete_sessions(&self) -> Result<u64, StoreError> {
-        let deleted = sqlx::query("DELETE FROM sessions")
-            .execute(&self.writer)
+    /// Ends all sessions of an account, or all, and says how many there were.
+    pub async fn delete_sessions(&self, of: Option<&AccountId>) -> Result<u64, StoreError> {
+        let deleted = sqlx::query("DELETE FROM sessions WHERE $1 = '' OR account_id = $1")
+            .bind(all_or(of))
+            .execute(&self.0.writer)
             .await?;
         Ok(deleted.rows_affected())
     }
 
-    /// Ends all sessions, and the sign-in links that wait to be used: somebody else may have had the relay's address
-    /// meanwhile, and what browsers send there. A pairing code is sent nowhere.
+    /// Ends all sessions, and the links for signing in and for a password that wait to be used: somebody else may have had
+    /// the relay's address meanwhile, and what browsers send there. A pairing code is sent nowhere.
     pub async fn end_what_others_may_have(&self) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.0.begin().await?;
         sqlx::query("DELETE FROM sessions")
             .execute(&mut *tx)
             .await?;
-        sqlx::query("DELETE FROM codes WHERE purpose = $1")
-            .bind(Purpose::Login.name())
+        sqlx::query("DELETE FROM codes WHERE purpose <> $1")
+            .bind(Purpose::Pairing.name())
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// Writes a session, and drops those whose time is over.
+pub(super) async fn put_session(
+    tx: &mut AnyConnection,
+    token: &Secret,
+    session: &Session,
+    account: &AccountId,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM sessions WHERE expires_at_ms <= $1")
+        .bind(session.made_at.as_ms())
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query(
+        "INSERT INTO sessions (id, token_hash, made_at_ms, used_at_ms, expires_at_ms, peer, browser, account_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(session.id.to_string())
+    .bind(hash(token))
+    .bind(session.made_at.as_ms())
+    .bind(session.used_at.as_ms())
+    .bind(session.expires_at.as_ms())
+    .bind(session.peer.clone())
+    .bind(session.browser.clone())
+    .bind(account.to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 fn from_row(row: &AnyRow) -> Result<Session, StoreError> {
@@ -171,6 +234,8 @@ fn from_row(row: &AnyRow) -> Result<Session, StoreError> {
 mod tests {
     use super::*;
     use crate::clock::Clock;
+    use crate::store::Store;
+    use crate::store::access::NewCode;
     use crate::store::tests::open_older;
 
     const HOUR: Duration = Duration::from_hours(1);
@@ -192,13 +257,17 @@ mod tests {
 
     async fn sign_in(store: &Store, name: &str, made_at: Timestamp) -> Secret {
         let (code, token) = (Secret::new(format!("code {name}")), Secret::new(name));
-        store
-            .create_code(Purpose::Login, &code, made_at, made_at + HOUR)
-            .await
-            .unwrap();
+        let doors = store.doors();
+        let new = NewCode {
+            purpose: Purpose::Login,
+            code: &code,
+            account: &doors.first_owner().await.unwrap(),
+            expires_at: made_at + HOUR,
+        };
+        doors.create_code(new, made_at).await.unwrap();
         let session = session(name, made_at);
-        let made = store.create_session(&code, &token, &session).await;
-        assert!(made.unwrap());
+        let made = doors.create_session(&code, &token, &session).await;
+        assert!(made.unwrap().is_some());
         token
     }
 
@@ -210,8 +279,12 @@ mod tests {
         let used = sign_in(&store, "used", at(0)).await;
         let idle = sign_in(&store, "idle", at(0)).await;
         let find = async |token: &Secret, minute| {
-            let found = store.find_session(token, at(minute), HOUR).await.unwrap();
-            found.map(|id| id.to_string())
+            let found = store
+                .doors()
+                .find_session(token, at(minute), HOUR)
+                .await
+                .unwrap();
+            found.map(|(id, _)| id.to_string())
         };
         for minute in [1, 59, 118, 177, 236, 295, 299] {
             assert_eq!(
@@ -222,12 +295,16 @@ mod tests {
         }
         assert_eq!(find(&idle, 60).await, None, "an hour without use");
         assert_eq!(find(&used, 300).await, None, "five hours at the most");
-        let listed = store.list_sessions(at(299), HOUR).await.unwrap();
+        let listed = store
+            .doors()
+            .list_sessions(None, at(299), HOUR)
+            .await
+            .unwrap();
         let expected = Session {
             used_at: at(299),
             ..session("used", at(0))
         };
-        assert_eq!(listed, [expected]);
+        assert_eq!(listed, [(expected, "owner".parse().unwrap())]);
         store.close().await;
     }
 
@@ -243,21 +320,29 @@ mod tests {
         let n_found = async || {
             let mut n = 0;
             for token in &tokens {
-                let found = store.find_session(token, at(1), HOUR).await.unwrap();
+                let found = store
+                    .doors()
+                    .find_session(token, at(1), HOUR)
+                    .await
+                    .unwrap();
                 n += usize::from(found.is_some());
             }
             n
         };
         store
-            .delete_session(&SessionId::new("ses_two"))
+            .doors()
+            .delete_session(&SessionId::new("ses_two"), None)
             .await
             .unwrap();
         assert_eq!(n_found().await, 2);
         assert!(matches!(
-            store.delete_session(&SessionId::new("ses_two")).await,
+            store
+                .doors()
+                .delete_session(&SessionId::new("ses_two"), None)
+                .await,
             Err(StoreError::NotFound { .. })
         ));
-        assert_eq!(store.delete_sessions().await.unwrap(), 2);
+        assert_eq!(store.doors().delete_sessions(None).await.unwrap(), 2);
         assert_eq!(n_found().await, 0);
         store.close().await;
     }
@@ -277,9 +362,23 @@ mod tests {
         }
         before.close().await;
         let store = Store::open(&path, &Clock::system()).await.unwrap();
-        assert_eq!(store.list_sessions(at(0), HOUR).await.unwrap(), []);
-        assert_eq!(store.find_session(&token, at(0), HOUR).await.unwrap(), None);
-        assert_eq!(store.list_devices().await.unwrap().len(), 1);
+        assert_eq!(
+            store
+                .doors()
+                .list_sessions(None, at(0), HOUR)
+                .await
+                .unwrap(),
+            []
+        );
+        assert_eq!(
+            store
+                .doors()
+                .find_session(&token, at(0), HOUR)
+                .await
+                .unwrap(),
+            None
+        );
+        assert_eq!(store.doors().list_devices(None).await.unwrap().len(), 1);
         let codes = sqlx::query("SELECT hash FROM codes")
             .fetch_all(&store.reader)
             .await;

@@ -29,15 +29,20 @@ impl Paired {
     /// Pairs from this origin.
     pub(super) async fn at(relay: &Relay, origin: Option<&'static str>) -> Self {
         let pairing = relay.operate("/v1/pairings", json!({})).await;
+        Self::by(relay, &pairing, origin).await
+    }
+
+    /// Pairs from this origin by a pairing that somebody made.
+    pub(super) async fn by(relay: &Relay, pairing: &Value, origin: Option<&'static str>) -> Self {
         let device = Device::new().unwrap();
-        let paired = pair(relay, &device, &pairing, origin).await;
+        let paired = pair(relay, &device, pairing, origin).await;
         assert_eq!(paired.status, StatusCode::OK, "{}", paired.body);
         let allowed = paired.headers.get(ACCESS_CONTROL_ALLOW_ORIGIN);
         assert_eq!(allowed.map(|allowed| allowed.to_str().unwrap()), origin);
         Self {
             device,
             id: paired.body["id"].as_str().unwrap().to_owned(),
-            relay_key: key_in(&pairing),
+            relay_key: key_in(pairing),
         }
     }
 
