@@ -8,7 +8,7 @@ use yew::{Component, Context, Html, html};
 
 use crate::event::{Event, Opening};
 use crate::model::Model;
-use crate::route::{Route, find_code};
+use crate::route::{Invited, Route, find_code, find_invitation};
 use crate::view::View;
 
 mod keep;
@@ -37,9 +37,10 @@ impl Component for App {
         let shown = went.clone();
         let listeners = [
             EventListener::new(&window(), "popstate", move |_| {
-                let (route, code) = address();
-                went.emit(match code {
-                    Some(code) => Event::Given(code),
+                let (route, given) = address();
+                went.emit(match given {
+                    Some(Link::Code(code)) => Event::Given(code),
+                    Some(Link::Invitation(invited)) => Event::Invited(invited),
                     None => Event::Went(route),
                 });
             }),
@@ -50,10 +51,16 @@ impl Component for App {
                 });
             }),
         ];
-        let (route, code) = address();
+        let (route, given) = address();
+        let (code, invited) = match given {
+            Some(Link::Code(code)) => (Some(code), None),
+            Some(Link::Invitation(invited)) => (None, Some(invited)),
+            None => (None, None),
+        };
         context.link().send_message(Event::Opened(Box::new(Opening {
             route,
             code,
+            invited,
             session: keep::session(),
             reconnects: keep::reconnects(),
             is_visible: is_visible(),
@@ -91,19 +98,27 @@ impl Component for App {
     }
 }
 
-/// Where the browser is, and the code of a one-time link. The code leaves the address at once, so that neither the
+/// What a one-time link gives.
+enum Link {
+    Code(protocol::secret::Secret),
+    Invitation(Invited),
+}
+
+/// Where the browser is, and what a one-time link gives. The code leaves the address at once, so that neither the
 /// history nor a look over the shoulder keeps it.
-fn address() -> (Route, Option<protocol::secret::Secret>) {
+fn address() -> (Route, Option<Link>) {
     let location = window().location();
     let route = Route::parse(&location.pathname().unwrap_or_default());
     if route != Route::Login {
         return (route, None);
     }
-    let code = find_code(&location.hash().unwrap_or_default());
-    if code.is_some() {
+    let fragment = location.hash().unwrap_or_default();
+    let invited = find_invitation(&fragment).map(Link::Invitation);
+    let given = invited.or_else(|| find_code(&fragment).map(Link::Code));
+    if given.is_some() {
         show_address(&Route::Login, true);
     }
-    (route, code)
+    (route, given)
 }
 
 /// Puts a page's path into the address bar. A browser that refuses leaves the old one there, and the page works.

@@ -3,18 +3,21 @@
 
 use std::collections::BTreeMap;
 
+use protocol::account::check_password;
 use protocol::id::InboxId;
 use protocol::problem::Code;
 use protocol::request::device::Device;
 use protocol::request::inbox::ConnectionState;
+use protocol::request::session::Session;
 use protocol::request::status::Status;
+use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
 use web::call::{CallError, Tagged};
 use web::card::Progress;
 
 use crate::event::{Deed, Effect, Event, Loaded, Opening, Wanted};
 use crate::model::{Access, Model, Out, Page, Reconnecting, Slot};
-use crate::route::Route;
+use crate::route::{Invited, Route};
 
 mod password;
 mod reconnect;
@@ -30,22 +33,20 @@ impl Model {
                 self.access = Access::Entering { before };
                 vec![Effect::Become(Route::Login), Effect::Enter(code)]
             }
-            Event::Entered(Ok(session)) => {
-                let mut effects = vec![
-                    Effect::KeepSession(session.token.clone()),
-                    Effect::Become(Route::Campaigns),
-                ];
-                let before = std::mem::replace(&mut self.access, Access::In(session.token));
-                if let Access::Entering {
-                    before: Some(before),
-                } = before
-                {
-                    // Nobody would use it any more.
-                    effects.push(Effect::SignOut(before));
-                }
-                self.route = Route::Campaigns;
-                effects.extend(self.arrive());
-                effects
+            Event::Invited(invited) => {
+                let before = self.token().cloned();
+                self.access = invited_with(invited, before);
+                vec![Effect::Become(Route::Login)]
+            }
+            Event::SignInAsked(name, password) => {
+                self.access = Access::Entering { before: None };
+                vec![Effect::SignIn(name, password)]
+            }
+            Event::Accepting(password) => self.accept(password),
+            Event::Accepted(Ok(session)) | Event::Entered(Ok(session)) => self.enter(session),
+            Event::Accepted(Err(error)) => {
+                self.stay_invited(&error);
+                Vec::new()
             }
             Event::Entered(Err(error)) => self.stay_out(&error),
             Event::Tick(at) => self.tick(at),
@@ -70,10 +71,26 @@ impl Model {
                 self.doing = Some(deed.clone());
                 self.notice = None;
                 self.page.confirming = None;
+                self.page.removing = None;
+                self.page.is_password_set = false;
                 self.page.paired = None;
                 vec![Effect::Do(deed)]
             }
             Event::Did(deed, answer) => self.finish(&deed, answer),
+            Event::InviteAsked(name, role) => vec![Effect::Invite(name, role)],
+            Event::InviteAgainAsked(account) => vec![Effect::InviteAgain(account)],
+            Event::InvitationMade(answer) => match *answer {
+                Ok(invitation) => {
+                    self.page.invitation = Some(invitation);
+                    self.notice = None;
+                    self.wants()
+                }
+                Err(error) => self.complain(&error),
+            },
+            Event::Removing(account) => {
+                self.page.removing = account;
+                Vec::new()
+            }
             Event::PairingAsked => vec![Effect::Pair],
             Event::Paired(answer) => match answer {
                 Ok(pairing) => {
@@ -132,6 +149,7 @@ impl Model {
         let Opening {
             route,
             code,
+            invited,
             session,
             reconnects,
             is_visible,
@@ -141,6 +159,10 @@ impl Model {
         self.is_visible = is_visible;
         self.route = route;
         self.recall(reconnects);
+        if let Some(invited) = invited {
+            self.access = invited_with(invited, session);
+            return vec![Effect::Become(Route::Login)];
+        }
         if let Some(code) = code {
             self.access = Access::Entering { before: session };
             return vec![Effect::Become(Route::Login), Effect::Enter(code)];
@@ -158,6 +180,74 @@ impl Model {
         self.arrive()
     }
 
+    /// Somebody is in.
+    fn enter(&mut self, session: Session) -> Vec<Effect> {
+        let mut effects = vec![
+            Effect::KeepSession(session.token.clone()),
+            Effect::Become(Route::Campaigns),
+        ];
+        let before = std::mem::replace(&mut self.access, Access::In(session.token));
+        if let Access::Entering {
+            before: Some(before),
+        }
+        | Access::Invited {
+            before: Some(before),
+            ..
+        } = before
+        {
+            // Nobody would use it any more.
+            effects.push(Effect::SignOut(before));
+        }
+        // It may be somebody else now.
+        self.account = None;
+        self.status = None;
+        self.tag = None;
+        self.route = Route::Campaigns;
+        effects.extend(self.arrive());
+        effects
+    }
+
+    /// Takes an invitation, if the password is one that the relay takes.
+    fn accept(&mut self, password: Secret) -> Vec<Effect> {
+        let Access::Invited {
+            invited,
+            is_waiting,
+            problem,
+            ..
+        } = &mut self.access
+        else {
+            return Vec::new();
+        };
+        if *is_waiting {
+            return Vec::new();
+        }
+        if let Err(fault) = check_password(&password, &invited.name) {
+            *problem = Some(sentence(&fault.to_string()));
+            return Vec::new();
+        }
+        *problem = None;
+        *is_waiting = true;
+        vec![Effect::Accept(invited.code.clone(), password)]
+    }
+
+    fn stay_invited(&mut self, error: &CallError) {
+        let Access::Invited {
+            is_waiting,
+            problem,
+            ..
+        } = &mut self.access
+        else {
+            return;
+        };
+        if matches!(error, CallError::Refused(problem) if problem.field.as_deref() == Some("code"))
+        {
+            self.access = Access::Out(Out::UsedInvitation);
+            return;
+        }
+        *is_waiting = false;
+        *problem = Some(said(error));
+    }
+
     /// A used link is no harm to somebody who is signed in.
     fn stay_out(&mut self, error: &CallError) -> Vec<Effect> {
         let Access::Entering { before } = &mut self.access else {
@@ -172,6 +262,7 @@ impl Model {
         }
         self.access = Access::Out(match error {
             CallError::Refused(problem) if problem.code == Code::Invalid => Out::UsedCode,
+            error if is_signed_out(error) => Out::Wrong,
             error => Out::NoAnswer { words: said(error) },
         });
         Vec::new()
@@ -190,6 +281,9 @@ impl Model {
             return Vec::new();
         }
         let mut effects = self.wants();
+        if self.account.is_none() && self.route != Route::Settings {
+            effects.push(Effect::Load(Wanted::Account));
+        }
         effects.extend(self.ask());
         effects
     }
@@ -205,7 +299,18 @@ impl Model {
             Route::Receipt(id) => {
                 vec![Wanted::Receipt(id.clone(), 1 + self.page.more_pages)]
             }
-            Route::Settings => vec![Wanted::Devices, Wanted::Fingerprint, Wanted::Sessions],
+            Route::Settings => {
+                let mut wanted = vec![
+                    Wanted::Account,
+                    Wanted::Devices,
+                    Wanted::Fingerprint,
+                    Wanted::Sessions,
+                ];
+                if self.is_owner() {
+                    wanted.push(Wanted::Accounts);
+                }
+                wanted
+            }
             Route::Inboxes => vec![Wanted::Paces],
             Route::Login | Route::Campaigns | Route::Missing => Vec::new(),
         };
@@ -320,6 +425,20 @@ impl Model {
                 }
                 fill(&mut page.devices, answer)
             }
+            (Loaded::Account(answer), route) => match *answer {
+                Ok(account) => {
+                    let is_settings = *route == Route::Settings;
+                    let was_owner = self.is_owner();
+                    self.account = Some(account);
+                    let wants_more = is_settings && self.is_owner() && !was_owner;
+                    return wants_more
+                        .then_some(Effect::Load(Wanted::Accounts))
+                        .into_iter()
+                        .collect();
+                }
+                Err(error) => Some(error),
+            },
+            (Loaded::Accounts(answer), Route::Settings) => fill(&mut page.accounts, answer),
             (Loaded::Sessions(answer), Route::Settings) => fill(&mut page.sessions, answer),
             (Loaded::Fingerprint(answer), Route::Settings) => fill(&mut page.fingerprint, answer),
             // It was for a page that has been left.
@@ -334,6 +453,9 @@ impl Model {
         }
         match answer {
             Ok(()) => {
+                if matches!(deed, Deed::SetPassword { .. }) {
+                    self.page.is_password_set = true;
+                }
                 let mut effects = self.wants();
                 effects.extend(self.ask());
                 effects
@@ -399,9 +521,21 @@ fn is_signed_out(error: &CallError) -> bool {
     matches!(error, CallError::Refused(problem) if problem.code == Code::Unauthenticated)
 }
 
+fn invited_with(invited: Invited, before: Option<Secret>) -> Access {
+    Access::Invited {
+        invited,
+        before,
+        is_waiting: false,
+        problem: None,
+    }
+}
+
 /// An error as a sentence.
 fn said(error: &CallError) -> String {
-    let words = error.to_string();
+    sentence(&error.to_string())
+}
+
+fn sentence(words: &str) -> String {
     let mut letters = words.chars();
     let mut sentence: String = letters
         .next()

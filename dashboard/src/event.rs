@@ -1,8 +1,12 @@
 //! What happens to the dashboard, and what it has done: the words between the decisions and the browser.
 
+use protocol::account::{AccountName, Role};
 use protocol::delivery::Decision;
-use protocol::id::{CampaignId, DeliveryId, DeviceId, InboxId, ReceiptId, ReconnectId, SessionId};
+use protocol::id::{
+    AccountId, CampaignId, DeliveryId, DeviceId, InboxId, ReceiptId, ReconnectId, SessionId,
+};
 use protocol::receipt::Receipt;
+use protocol::request::account::{Account, Invitation};
 use protocol::request::delivery::Delivery;
 use protocol::request::device::{Device, Pairing};
 use protocol::request::pace::{Pace, UpdatePace};
@@ -14,7 +18,7 @@ use protocol::timestamp::Timestamp;
 use web::call::{CallError, Tagged};
 use web::card::{Act, Given};
 
-use crate::route::Route;
+use crate::route::{Invited, Route};
 
 /// What happens.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +31,15 @@ pub enum Event {
     Linked(Route),
     /// A one-time link was opened on a page that was open already.
     Given(Secret),
-    /// The code of a one-time link was exchanged.
+    /// An invitation was opened on a page that was open already.
+    Invited(Invited),
+    /// A person signs in by name and password.
+    SignInAsked(String, Secret),
+    /// A person takes an invitation with this password.
+    Accepting(Secret),
+    /// An invitation was taken, or not.
+    Accepted(Result<Session, CallError>),
+    /// The code of a one-time link was exchanged, or a name and a password were.
     Entered(Result<Session, CallError>),
     /// It is time to look.
     Tick(Timestamp),
@@ -46,6 +58,10 @@ pub enum Event {
     Asked(Deed),
     /// The relay did it, or not.
     Did(Deed, Result<(), CallError>),
+    /// A person makes an account.
+    InviteAsked(AccountName, Role),
+    /// A person wants another link for an account.
+    InviteAgainAsked(AccountId),
     /// A person wants a pairing link.
     PairingAsked,
     /// A pairing link was made, or not.
@@ -62,6 +78,10 @@ pub enum Event {
     Followed(InboxId, Box<Result<Reconnect, CallError>>),
     /// The receipt of a reconnect.
     Proved(InboxId, Box<Result<Receipt, CallError>>),
+    /// A link was made for somebody to set a password at, or not.
+    InvitationMade(Box<Result<Invitation, CallError>>),
+    /// A person asks to remove an account, or takes it back.
+    Removing(Option<AccountId>),
     /// A person asks to revoke a device, or takes it back.
     Confirming(Option<DeviceId>),
     /// A person wants to see more of a long list.
@@ -85,6 +105,8 @@ pub struct Opening {
     pub route: Route,
     /// The code of a one-time link.
     pub code: Option<Secret>,
+    /// An invitation, where the link is one.
+    pub invited: Option<Invited>,
     /// The session that this browser keeps.
     pub session: Option<Secret>,
     /// Reconnects that this tab began before it was loaded again.
@@ -123,6 +145,10 @@ pub enum Wanted {
     Devices,
     /// Who is signed in.
     Sessions,
+    /// The account that asks.
+    Account,
+    /// Everybody who signs in.
+    Accounts,
     /// The relay's number.
     Fingerprint,
 }
@@ -146,6 +172,10 @@ pub enum Loaded {
     Devices(Result<Vec<Device>, CallError>),
     /// The one used last first.
     Sessions(Result<Vec<ListedSession>, CallError>),
+    /// The account that asks.
+    Account(Box<Result<Account, CallError>>),
+    /// Oldest first.
+    Accounts(Result<Vec<Account>, CallError>),
     /// The relay's key, for people to compare.
     Fingerprint(Result<String, CallError>),
 }
@@ -169,6 +199,19 @@ pub enum Deed {
     EndSession(SessionId),
     /// End all of them, this one too.
     EndSessions,
+    /// Set one's own password.
+    SetPassword {
+        /// The one of now, where there is one.
+        current: Option<Secret>,
+        /// The one to be.
+        password: Secret,
+    },
+    /// Change what an account may do.
+    SetRole(AccountId, Role),
+    /// Say which inboxes an account sees.
+    Give(AccountId, Vec<InboxId>),
+    /// Remove an account.
+    RemoveAccount(AccountId),
 }
 
 /// What the browser does.
@@ -176,6 +219,14 @@ pub enum Deed {
 pub enum Effect {
     /// Exchange the code of a one-time link.
     Enter(Secret),
+    /// Sign in by name and password.
+    SignIn(String, Secret),
+    /// Take an invitation with a password.
+    Accept(Secret, Secret),
+    /// Make an account, and the link at which its password is set.
+    Invite(AccountName, Role),
+    /// Make another link for an account.
+    InviteAgain(AccountId),
     /// Keep the session in this browser.
     KeepSession(Secret),
     /// Forget it.

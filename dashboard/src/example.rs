@@ -1,16 +1,18 @@
 //! What a relay answers, for the tests.
 
+use protocol::account::{AccountName, Role};
 use protocol::campaign::{PausedBy, State, Step};
 use protocol::card::Facts;
 use protocol::cause::Cause;
 use protocol::delivery::{State as DeliveryState, Suppression};
 use protocol::id::{
-    CampaignId, DeliveryId, DeviceId, InboxId, LeadId, ReceiptId, ReconnectId, SessionId,
+    AccountId, CampaignId, DeliveryId, DeviceId, InboxId, LeadId, ReceiptId, ReconnectId, SessionId,
 };
 use protocol::inbox::{MailServer, TlsMode};
 use protocol::provider::ProviderId;
 use protocol::reading::Reading;
 use protocol::receipt::{Fate, Line, Receipt};
+use protocol::request::account::Account;
 use protocol::request::campaign::{Campaign, Counts};
 use protocol::request::delivery::Delivery;
 use protocol::request::device::{Device, Pairing};
@@ -213,12 +215,39 @@ pub(crate) fn receipt() -> Receipt {
     }
 }
 
+pub(crate) fn name(text: &str) -> AccountName {
+    text.parse().unwrap()
+}
+
+/// The owner, and a client who sees one inbox.
+pub(crate) fn accounts() -> Vec<Account> {
+    let account = |id: &str, called: &str, role, has_password, inboxes| Account {
+        id: AccountId::new(id),
+        name: name(called),
+        role,
+        has_password,
+        made_at: instant("2026-11-20T09:00:00Z"),
+        inboxes,
+    };
+    vec![
+        account("acc_1", "owner", Role::Owner, true, Vec::new()),
+        account(
+            "acc_2",
+            "cleo@client.example",
+            Role::Client,
+            false,
+            vec![InboxId::new("inb_1")],
+        ),
+    ]
+}
+
 pub(crate) fn devices() -> Vec<Device> {
     vec![Device {
         id: DeviceId::new("dev_1"),
         name: "Firefox on the laptop".to_owned(),
         origin: Some("moz-extension://0b1c2d3e-0000-4000-8000-000000000000".to_owned()),
         paired_at: instant("2026-11-22T17:40:00Z"),
+        account: name("owner"),
     }]
 }
 
@@ -230,6 +259,7 @@ pub(crate) fn sessions() -> Vec<ListedSession> {
         ends_at: instant("2026-11-23T21:20:00Z"),
         peer: "127.0.0.1".to_owned(),
         browser: Some(browser.to_owned()),
+        account: name("owner"),
         is_current,
     };
     vec![

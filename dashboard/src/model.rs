@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use protocol::account::Role;
 use protocol::campaign::State;
-use protocol::id::{CampaignId, DeliveryId, DeviceId, InboxId, ReconnectId};
+use protocol::id::{AccountId, CampaignId, DeliveryId, DeviceId, InboxId, ReconnectId};
 use protocol::inbox::Address;
 use protocol::receipt::Receipt;
+use protocol::request::account::{Account, Invitation};
 use protocol::request::campaign::Campaign;
 use protocol::request::delivery::Delivery;
 use protocol::request::device::{Device, Pairing};
@@ -18,7 +20,7 @@ use protocol::timestamp::Timestamp;
 use web::card::{Card, Progress, draw};
 
 use crate::event::Deed;
-use crate::route::Route;
+use crate::route::{Invited, Route};
 
 /// Milliseconds between two looks while somebody watches something move.
 const WATCHING_MS: u32 = 500;
@@ -32,6 +34,8 @@ pub struct Model {
     pub route: Route,
     /// Whether somebody is signed in.
     pub access: Access,
+    /// The account that is signed in; `None` until the relay has said which.
+    pub account: Option<Account>,
     /// The time by which the words on the page are true.
     pub now: Timestamp,
     /// Whether somebody looks at the page.
@@ -64,6 +68,17 @@ pub enum Access {
         /// The session that was there before it.
         before: Option<Secret>,
     },
+    /// Somebody is invited, and is to set a password.
+    Invited {
+        /// The invitation.
+        invited: Invited,
+        /// The session that was there before it.
+        before: Option<Secret>,
+        /// Whether an answer is awaited.
+        is_waiting: bool,
+        /// Why the last password was not taken.
+        problem: Option<String>,
+    },
     /// Yes, by this token.
     In(Secret),
     /// No.
@@ -75,6 +90,10 @@ pub enum Access {
 pub enum Out {
     /// Nobody has signed in here yet.
     Never,
+    /// The name or the password was wrong.
+    Wrong,
+    /// The invitation was taken, has run out, or never was.
+    UsedInvitation,
     /// The code of the link was used, has run out, or never was.
     UsedCode,
     /// The code could not be exchanged.
@@ -137,6 +156,14 @@ pub struct Page {
     pub sessions: Slot<Vec<ListedSession>>,
     /// The relay's key, for people to compare.
     pub fingerprint: Slot<String>,
+    /// Everybody who signs in, oldest first.
+    pub accounts: Slot<Vec<Account>>,
+    /// The link that was just made for somebody to set a password at.
+    pub invitation: Option<Invitation>,
+    /// The account whose removal waits for a second word.
+    pub removing: Option<AccountId>,
+    /// Whether one's own password was set on this page.
+    pub is_password_set: bool,
     /// The device whose revocation waits for a second word.
     pub confirming: Option<DeviceId>,
     /// The pairing link that was just made.
@@ -164,6 +191,7 @@ impl Default for Model {
         Self {
             route: Route::Campaigns,
             access: Access::Out(Out::Never),
+            account: None,
             now: Timestamp::from_ms(0),
             is_visible: true,
             status: None,
@@ -184,8 +212,23 @@ impl Model {
     pub fn token(&self) -> Option<&Secret> {
         match &self.access {
             Access::In(token) => Some(token),
-            Access::Entering { .. } | Access::Out(_) => None,
+            Access::Entering { .. } | Access::Invited { .. } | Access::Out(_) => None,
         }
+    }
+
+    /// Whether whoever is signed in may change inboxes and campaigns. Who that is, the relay decides; until it has said
+    /// who it is, what is shown is what most may do.
+    pub fn may_work(&self) -> bool {
+        self.account
+            .as_ref()
+            .is_none_or(|account| account.role > Role::Client)
+    }
+
+    /// Whether whoever is signed in decides who else has an account.
+    pub fn is_owner(&self) -> bool {
+        self.account
+            .as_ref()
+            .is_some_and(|account| account.role == Role::Owner)
     }
 
     /// The campaigns, newest first.
@@ -245,6 +288,7 @@ impl Model {
     /// What stands in the browser's title bar.
     pub fn title(&self) -> String {
         let page = match (&self.access, &self.route) {
+            (Access::Invited { .. }, _) => "Set a password".to_owned(),
             (Access::Out(_) | Access::Entering { .. }, _) | (_, Route::Login) => {
                 "Sign in".to_owned()
             }

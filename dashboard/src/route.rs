@@ -65,6 +65,29 @@ impl Route {
     }
 }
 
+/// An invitation: somebody sets the password of an account by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invited {
+    /// The code of the link.
+    pub code: Secret,
+    /// What the account signs in as, for a password manager.
+    pub name: String,
+}
+
+/// The invitation in the fragment of an address.
+pub fn find_invitation(fragment: &str) -> Option<Invited> {
+    let fields = fragment.trim_start_matches('#');
+    let find = |wanted: &str| {
+        form_urlencoded::parse(fields.as_bytes())
+            .find(|(name, value)| name == wanted && !value.is_empty())
+            .map(|(_, value)| value.into_owned())
+    };
+    Some(Invited {
+        code: Secret::new(find("invitation")?),
+        name: find("name").unwrap_or_default(),
+    })
+}
+
 /// The code of a one-time link, from the fragment of its address.
 pub fn find_code(fragment: &str) -> Option<Secret> {
     let fields = fragment.trim_start_matches('#');
@@ -104,6 +127,25 @@ mod tests {
         assert_eq!(Route::parse("/inboxes/"), Route::Inboxes);
         assert_eq!(Route::parse("/campaigns/cmp_1/leads"), Route::Missing);
         assert_eq!(Route::parse("/elsewhere"), Route::Missing);
+    }
+
+    #[test]
+    fn an_invitation_is_read_with_the_name_that_it_is_for() {
+        let invited = |code: &str, name: &str| Invited {
+            code: Secret::new(code),
+            name: name.to_owned(),
+        };
+        for (fragment, expected) in [
+            (
+                "#invitation=c0de&name=jane%40acme.example",
+                Some(invited("c0de", "jane@acme.example")),
+            ),
+            ("#invitation=c0de", Some(invited("c0de", ""))),
+            ("#name=jane", None),
+            ("#code=c0de", None),
+        ] {
+            assert_eq!(find_invitation(fragment), expected, "{fragment}");
+        }
     }
 
     #[test]

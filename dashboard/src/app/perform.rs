@@ -5,6 +5,10 @@ use gloo::utils::window;
 use protocol::delivery::StateName;
 use protocol::id::{CampaignId, InboxId, ReceiptId, SessionId};
 use protocol::receipt::Receipt;
+use protocol::request::account::{
+    AcceptInvitation, CreateAccount, CreateInvitation, DeleteAccount, GetAccount, ListAccounts,
+    SetPassword, SignIn, UpdateAccount,
+};
 use protocol::request::campaign::{PauseCampaign, ResumeCampaign, StartCampaign};
 use protocol::request::delivery::{Delivery, ListDeliveries, SettleDelivery};
 use protocol::request::device::{CreatePairing, DeleteDevice, GetRelayKey, ListDevices};
@@ -35,6 +39,24 @@ impl App {
         match effect {
             Effect::Enter(code) => link.send_future(async move {
                 Event::Entered(call(&door, &CreateSession { code }).await)
+            }),
+            Effect::SignIn(name, password) => link.send_future(async move {
+                Event::Entered(call(&door, &SignIn { name, password }).await)
+            }),
+            Effect::Accept(code, password) => link.send_future(async move {
+                Event::Accepted(call(&door, &AcceptInvitation { code, password }).await)
+            }),
+            Effect::Invite(name, role) => link.send_future(async move {
+                let create = CreateAccount {
+                    name,
+                    role,
+                    inboxes: Vec::new(),
+                };
+                Event::InvitationMade(Box::new(call(&door, &create).await))
+            }),
+            Effect::InviteAgain(account_id) => link.send_future(async move {
+                let again = CreateInvitation { account_id };
+                Event::InvitationMade(Box::new(call(&door, &again).await))
             }),
             Effect::KeepSession(session) => keep::keep_session(&session),
             Effect::ForgetSession => keep::forget_session(),
@@ -172,6 +194,12 @@ async fn load(door: &Door, wanted: Wanted) -> Loaded {
                 .await
                 .map(|answer| answer.fingerprint),
         ),
+        Wanted::Account => Loaded::Account(Box::new(call(door, &GetAccount {}).await)),
+        Wanted::Accounts => Loaded::Accounts(
+            call(door, &ListAccounts {})
+                .await
+                .map(|answer| answer.accounts),
+        ),
         Wanted::Sessions => Loaded::Sessions(
             call(door, &ListSessions {})
                 .await
@@ -237,6 +265,30 @@ async fn ask(door: &Door, deed: &Deed) -> Result<(), CallError> {
         Deed::Pace(update) => call(door, &update).await.map(drop),
         Deed::Revoke(device_id) => call(door, &DeleteDevice { device_id }).await.map(drop),
         Deed::EndSession(session_id) => call(door, &DeleteSession { session_id }).await.map(drop),
+        Deed::SetPassword { current, password } => call(door, &SetPassword { current, password })
+            .await
+            .map(drop),
+        Deed::SetRole(account_id, role) => {
+            let update = UpdateAccount {
+                account_id,
+                name: None,
+                role: Some(role),
+                inboxes: None,
+            };
+            call(door, &update).await.map(drop)
+        }
+        Deed::Give(account_id, inboxes) => {
+            let update = UpdateAccount {
+                account_id,
+                name: None,
+                role: None,
+                inboxes: Some(inboxes),
+            };
+            call(door, &update).await.map(drop)
+        }
+        Deed::RemoveAccount(account_id) => {
+            call(door, &DeleteAccount { account_id }).await.map(drop)
+        }
         Deed::EndSessions => call(door, &DeleteSessions {}).await.map(drop),
         Deed::Settle(delivery_id, decision) => {
             let settle = SettleDelivery {

@@ -1,5 +1,6 @@
 //! Events against effects: signing in, looking, loading, and a reconnect from the click to the receipt.
 
+use protocol::account::Role;
 use protocol::id::{CampaignId, DeviceId, InboxId, ReceiptId, ReconnectId, SessionId};
 use protocol::problem::{Code, Problem};
 use protocol::reconnect::{GivenSignIn, Question, Replaces, Stage};
@@ -14,7 +15,7 @@ use web::card::{Act, Progress, Stopped};
 use crate::event::{Begun, CallingOff, Deed, Effect, Event, Loaded, Opening, Wanted};
 use crate::example;
 use crate::model::{Access, Model, Out, Reconnecting, Slot};
-use crate::route::Route;
+use crate::route::{Invited, Route};
 
 fn at(ms: i64) -> Timestamp {
     Timestamp::from_ms(ms)
@@ -25,6 +26,7 @@ fn opened(route: Route, code: Option<&str>, session: Option<&str>) -> (Model, Ve
     let opening = Opening {
         route,
         code: code.map(Secret::new),
+        invited: None,
         session: session.map(Secret::new),
         reconnects: Vec::new(),
         is_visible: true,
@@ -602,6 +604,7 @@ fn a_tab_that_was_loaded_again_goes_on_with_its_reconnect() {
     let opening = Opening {
         route: Route::Inboxes,
         code: None,
+        invited: None,
         session: Some(Secret::new("t0ken")),
         reconnects: vec![(jane(), ReconnectId::new("rec_1"))],
         is_visible: true,
@@ -650,5 +653,81 @@ fn a_card_that_says_resumed_goes_when_the_inbox_is_lost_again() {
             is_kept,
             "{lost_after_ms}"
         );
+    }
+}
+
+fn refused(code: Code, field: Option<&str>) -> CallError {
+    let mut problem = Problem::new(code, "no");
+    problem.field = field.map(str::to_owned);
+    CallError::Refused(Box::new(problem))
+}
+
+#[test]
+fn a_name_and_a_password_sign_in_and_wrong_ones_are_told_on_the_page_to_sign_in_on() {
+    let mut model = Model::default();
+    let password = Secret::new("tall ships sail at noon");
+    let asked = Event::SignInAsked("jane".to_owned(), password.clone());
+    let effects = model.decide(asked.clone());
+    assert_eq!(effects, [Effect::SignIn("jane".to_owned(), password)]);
+    let wrong = refused(Code::Unauthenticated, None);
+    assert_eq!(model.decide(Event::Entered(Err(wrong))), []);
+    assert_eq!(model.access, Access::Out(Out::Wrong));
+    model.decide(asked);
+    let session = Session {
+        token: Secret::new("t0ken"),
+        expires_at: example::now(),
+    };
+    model.decide(Event::Entered(Ok(session)));
+    assert_eq!(model.access, Access::In(Secret::new("t0ken")));
+}
+
+#[test]
+fn an_invitation_is_taken_with_a_password_that_is_judged_before_it_is_sent() {
+    let invited = Invited {
+        code: Secret::new("c0de"),
+        name: "cleo@client.example".to_owned(),
+    };
+    let mut model = Model::default();
+    model.decide(Event::Invited(invited));
+    let problem = |model: &Model| match &model.access {
+        Access::Invited {
+            problem,
+            is_waiting,
+            ..
+        } => (problem.clone(), *is_waiting),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(model.decide(Event::Accepting(Secret::new("too short"))), []);
+    let (words, is_waiting) = problem(&model);
+    assert!(words.unwrap().contains("at least 15 characters, found 9"));
+    assert!(!is_waiting);
+    let password = Secret::new("tall ships sail at noon");
+    let accept = Effect::Accept(Secret::new("c0de"), password.clone());
+    assert_eq!(model.decide(Event::Accepting(password.clone())), [accept]);
+    assert_eq!(problem(&model), (None, true));
+    assert_eq!(model.decide(Event::Accepting(password)), [], "once");
+    let lost = refused(Code::Unavailable, None);
+    model.decide(Event::Accepted(Err(lost)));
+    assert_eq!(problem(&model), (Some("No.".to_owned()), false));
+    let used = refused(Code::Invalid, Some("code"));
+    model.decide(Event::Accepted(Err(used)));
+    assert_eq!(model.access, Access::Out(Out::UsedInvitation));
+}
+
+#[test]
+fn an_owner_sees_who_signs_in_and_nobody_else_asks_for_it() {
+    let [owner, client] = example::accounts().try_into().unwrap();
+    for (account, expected) in [
+        (owner, vec![Effect::Load(Wanted::Accounts)]),
+        (client, Vec::new()),
+    ] {
+        let mut model = Model {
+            access: Access::In(Secret::new("t0ken")),
+            route: Route::Settings,
+            ..Model::default()
+        };
+        let loaded = Loaded::Account(Box::new(Ok(account.clone())));
+        assert_eq!(model.decide(Event::Loaded(loaded)), expected);
+        assert_eq!(model.may_work(), account.role > Role::Client);
     }
 }

@@ -70,7 +70,7 @@ fn head(campaign: &Campaign, model: &Model, send: &Callback<Event>) -> Html {
     // Of a pause the banner says more.
     let is_paused = matches!(campaign.status, State::Paused { .. });
     let disabled = model.doing.is_some();
-    let action = deed.map(|deed| {
+    let action = deed.filter(|_| model.may_work()).map(|deed| {
         let onclick = send.reform(move |_| Event::Asked(deed.clone()));
         html! { <button type="button" class={kind} {disabled} {onclick}>{ label }</button> }
     });

@@ -21,7 +21,7 @@ pub(super) fn to_decide(model: &Model, send: &Callback<Event>) -> Html {
     let Slot::Here(unsettled) = &model.page.unsettled else {
         return html! {};
     };
-    if unsettled.is_empty() {
+    if unsettled.is_empty() || !model.may_work() {
         return html! {};
     }
     let row = |delivery: &Delivery| decide(delivery, model, send);

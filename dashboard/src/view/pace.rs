@@ -4,7 +4,6 @@ use protocol::budget::{DAILY_CAP_AT_MOST, DISTANCE_AT_MOST, HeldBy};
 use protocol::request::pace::{Pace, UpdatePace};
 use protocol::timestamp::Timestamp;
 use web::when;
-use web_sys::HtmlInputElement;
 use yew::{
     AttrValue, Callback, Html, NodeRef, Properties, SubmitEvent, component, html, use_node_ref,
     use_state_eq,
@@ -16,7 +15,8 @@ use crate::model::{Model, Slot};
 
 /// The section of the inboxes' page.
 pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
-    let Slot::Here(paces) = &model.page.paces else {
+    // Whoever may not change it has nothing to do here.
+    let (Slot::Here(paces), true) = (&model.page.paces, model.may_work()) else {
         return html! {};
     };
     let columns = ["Inbox", "Seconds apart", "A day", "#Last 24 h", "Next"];
@@ -51,7 +51,7 @@ fn Row(props: &Props) -> Html {
         let (problem, send, inbox_id) = (problem.clone(), send.clone(), pace.inbox_id.clone());
         Callback::from(move |event: SubmitEvent| {
             event.prevent_default();
-            match read(&typed(&distance), &typed(&cap)) {
+            match read(&part::typed(&distance), &part::typed(&cap)) {
                 Ok((distance_ms, daily_cap)) => {
                     problem.set(None);
                     send.emit(Event::Asked(Deed::Pace(UpdatePace {
@@ -98,12 +98,6 @@ fn Row(props: &Props) -> Html {
             </td>
         </tr>
     }
-}
-
-fn typed(field: &NodeRef) -> String {
-    field
-        .cast::<HtmlInputElement>()
-        .map_or_else(String::new, |field| field.value())
 }
 
 /// Milliseconds as seconds, without zeros that say nothing.

@@ -3,7 +3,8 @@
 use web::card::Card;
 use web::card::view::CardView;
 use web::icon::{self, Icon};
-use yew::{Callback, Html, MouseEvent, html};
+use web_sys::HtmlInputElement;
+use yew::{Callback, Html, MouseEvent, NodeRef, html};
 
 use crate::event::Event;
 use crate::model::{Model, Slot};
@@ -47,6 +48,22 @@ pub(super) fn button(
 ) -> Html {
     let onclick = send.reform(move |_| event.clone());
     html! { <button type="button" {class} {onclick}>{ label }</button> }
+}
+
+/// What was typed into a field.
+pub(super) fn typed(field: &NodeRef) -> String {
+    field
+        .cast::<HtmlInputElement>()
+        .map_or_else(String::new, |field| field.value())
+}
+
+/// The same, and the field is empty: a password stands on no page that is not being typed on.
+pub(super) fn take(field: &NodeRef) -> String {
+    let text = typed(field);
+    if let Some(field) = field.cast::<HtmlInputElement>() {
+        field.set_value("");
+    }
+    text
 }
 
 /// The card of an inbox.

@@ -6,7 +6,7 @@ use web::icon::{self, Icon};
 use web::when;
 use yew::{Callback, FocusEvent, Html, TargetCast as _, html};
 
-use super::part;
+use super::{own, part, people};
 use crate::event::{Deed, Event};
 use crate::model::Model;
 
@@ -14,6 +14,8 @@ pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
     html! {
         <>
             { part::heading("Settings") }
+            { own::view(model, send) }
+            { people::view(model, send) }
             <section aria-labelledby="pair">
                 <h2 id="pair">{ "Pair a browser" }</h2>
                 { pair(model, send) }
@@ -107,6 +109,7 @@ fn list_sessions(sessions: &[ListedSession], model: &Model, send: &Callback<Even
         html! {
             <tr key={session.id.to_string()}>
                 <th scope="row">{ browser }</th>
+                <td>{ session.account.as_str() }</td>
                 <td>{ time(session.made_at) }</td>
                 <td>{ time(session.used_at) }</td>
                 <td class="quiet">{ &session.peer }</td>
@@ -116,7 +119,7 @@ fn list_sessions(sessions: &[ListedSession], model: &Model, send: &Callback<Even
     });
     part::table(
         "Who is signed in",
-        &["Browser", "Since", "Last used", "From", "End"],
+        &["Browser", "Account", "Since", "Last used", "From", "End"],
         rows,
     )
 }
@@ -128,7 +131,7 @@ fn list(devices: &[Device], model: &Model, send: &Callback<Event>) -> Html {
     let rows = devices.iter().map(|device| row(device, model, send));
     part::table(
         "Paired browsers",
-        &["Name", "Paired", "Extension", "Revoke"],
+        &["Name", "Account", "Paired", "Extension", "Revoke"],
         rows,
     )
 }
@@ -155,6 +158,7 @@ fn row(device: &Device, model: &Model, send: &Callback<Event>) -> Html {
     html! {
         <tr key={device.id.to_string()}>
             <th scope="row">{ &device.name }</th>
+            <td>{ device.account.as_str() }</td>
             <td>{ when::element(device.paired_at, when::near(device.paired_at, model.now)) }</td>
             <td class="quiet">{ device.origin.clone().unwrap_or_else(|| "None: not a browser".to_owned()) }</td>
             <td>{ action }</td>

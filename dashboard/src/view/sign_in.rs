@@ -1,13 +1,35 @@
-//! Not signed in: what to do about it.
+//! Not signed in: by name and password, by a link of the command line, or by an invitation.
 
-use yew::{Html, html};
+use protocol::account::PASSWORD_AT_LEAST;
+use protocol::secret::Secret;
+use yew::{Callback, Html, Properties, SubmitEvent, component, html, use_node_ref};
 
 use super::part;
+use crate::event::Event;
 use crate::model::{Access, Model, Out};
 
-pub(super) fn view(model: &Model) -> Html {
+pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
     let out = match &model.access {
         Access::Out(out) => out,
+        Access::Invited {
+            invited,
+            is_waiting,
+            problem,
+            ..
+        } => {
+            return html! {
+                <section class="sheet">
+                    <p class="brand">{ part::mark() }{ "Unpause" }</p>
+                    { part::heading("Set your password") }
+                    <TakeForm
+                        name={invited.name.clone()}
+                        is_waiting={*is_waiting}
+                        problem={problem.clone()}
+                        send={send.clone()}
+                    />
+                </section>
+            };
+        }
         Access::Entering { .. } | Access::In(_) => {
             return html! {
                 <section class="sheet" role="status">
@@ -19,9 +41,17 @@ pub(super) fn view(model: &Model) -> Html {
     };
     let (title, words) = match out {
         Out::Never => ("Sign in", String::new()),
+        Out::Wrong => (
+            "Sign in",
+            "The name or the password is wrong.".to_owned(),
+        ),
         Out::UsedCode => (
             "This link no longer works",
             "A link works once, and for ten minutes.".to_owned(),
+        ),
+        Out::UsedInvitation => (
+            "This invitation no longer works",
+            "It works once, and for three days. Ask for a new one.".to_owned(),
         ),
         Out::NoAnswer { words } => ("The sign-in was not finished", words.clone()),
         Out::Ended => (
@@ -39,15 +69,75 @@ pub(super) fn view(model: &Model) -> Html {
                 .to_owned(),
         ),
     };
+    let role = (*out == Out::Wrong).then_some("alert");
     html! {
         <section class="sheet">
             <p class="brand">{ part::mark() }{ "Unpause" }</p>
             { part::heading(title) }
             if !words.is_empty() {
-                <p>{ words }</p>
+                <p {role}>{ words }</p>
             }
-            <p>{ "Run this on the machine of the relay, and open the link that it prints:" }</p>
+            <SignInForm send={send.clone()} />
+            <p class="quiet">{ "No password? Run this on the machine of the relay, and open the link that it prints:" }</p>
             <pre tabindex="0">{ "unpause login" }</pre>
         </section>
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct SignInProps {
+    send: Callback<Event>,
+}
+
+#[component]
+fn SignInForm(props: &SignInProps) -> Html {
+    let (name, password) = (use_node_ref(), use_node_ref());
+    let onsubmit = {
+        let (name, password, send) = (name.clone(), password.clone(), props.send.clone());
+        Callback::from(move |event: SubmitEvent| {
+            event.prevent_default();
+            let typed = Secret::new(part::take(&password));
+            send.emit(Event::SignInAsked(part::typed(&name), typed));
+        })
+    };
+    html! {
+        <form class="entry" {onsubmit}>
+            <label for="name">{ "Name" }</label>
+            <input ref={name} id="name" type="text" autocomplete="username" autocapitalize="none" spellcheck="false" required=true />
+            <label for="password">{ "Password" }</label>
+            <input ref={password} id="password" type="password" autocomplete="current-password" required=true />
+            <p><button type="submit" class="primary">{ "Sign in" }</button></p>
+        </form>
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct TakeProps {
+    name: String,
+    is_waiting: bool,
+    problem: Option<String>,
+    send: Callback<Event>,
+}
+
+#[component]
+fn TakeForm(props: &TakeProps) -> Html {
+    let password = use_node_ref();
+    let onsubmit = {
+        let (password, send) = (password.clone(), props.send.clone());
+        Callback::from(move |event: SubmitEvent| {
+            event.prevent_default();
+            send.emit(Event::Accepting(Secret::new(part::typed(&password))));
+        })
+    };
+    html! {
+        <form class="entry" {onsubmit}>
+            <label for="name">{ "You sign in as" }</label>
+            <input id="name" type="text" autocomplete="username" value={props.name.clone()} readonly=true />
+            <label for="password">{ "Password" }</label>
+            <input ref={password} id="password" type="password" autocomplete="new-password" required=true aria-describedby="password-rule" />
+            <p id="password-rule" class="quiet">{ format!("At least {PASSWORD_AT_LEAST} characters of any kind: some words in a row are good.") }</p>
+            <p role="alert">{ props.problem.clone() }</p>
+            <p><button type="submit" class="primary" disabled={props.is_waiting}>{ "Set the password and sign in" }</button></p>
+        </form>
     }
 }

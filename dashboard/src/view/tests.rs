@@ -10,7 +10,7 @@ use yew::{Callback, ServerRenderer};
 use super::{Props, View};
 use crate::example;
 use crate::model::{Access, Model, Out, Reconnecting, Slot};
-use crate::route::Route;
+use crate::route::{Invited, Route};
 
 async fn render(model: Model) -> String {
     let props = move || Props {
@@ -72,6 +72,14 @@ fn assert_says(html: &str, all: &[&str]) {
 async fn whoever_is_not_signed_in_is_told_how_and_shown_nothing() {
     for (access, expected) in [
         (Access::Out(Out::Never), "Sign in"),
+        (
+            Access::Out(Out::Wrong),
+            "The name or the password is wrong.",
+        ),
+        (
+            Access::Out(Out::UsedInvitation),
+            "This invitation no longer works",
+        ),
         (Access::Out(Out::UsedCode), "This link no longer works"),
         (Access::Out(Out::Ended), "Your session has ended"),
         (Access::Out(Out::Left), "You are signed out"),
@@ -359,4 +367,69 @@ async fn an_inbox_whose_mail_is_refused_says_with_what_and_how_to_answer() {
             "unpause inbox answer",
         ],
     );
+}
+
+#[tokio::test]
+async fn whoever_is_invited_sets_a_password_for_the_name_that_is_shown() {
+    let invited = Invited {
+        code: Secret::new("c0de"),
+        name: "cleo@client.example".to_owned(),
+    };
+    let html = render(Model {
+        access: Access::Invited {
+            invited,
+            before: None,
+            is_waiting: false,
+            problem: Some("Expected a password of at least 15 characters, found 9.".to_owned()),
+        },
+        ..Model::default()
+    })
+    .await;
+    assert_says(
+        &html,
+        &[
+            "Set your password",
+            "found 9",
+            "Set the password and sign in",
+        ],
+    );
+    assert!(
+        html.contains("cleo@client.example") && !html.contains("c0de"),
+        "{html}"
+    );
+}
+
+#[tokio::test]
+async fn an_owner_says_who_signs_in_and_a_client_is_offered_nothing_that_he_may_not() {
+    let [owner, client] = example::accounts().try_into().unwrap();
+    let mut model = at(Route::Settings);
+    model.account = Some(owner);
+    model.page.accounts = Slot::Here(example::accounts());
+    let html = render(model.clone()).await;
+    assert_says(
+        &html,
+        &[
+            "Your account",
+            "Change the password",
+            "People",
+            "Inboxes that cleo@client.example sees",
+            "Make a link",
+        ],
+    );
+    model.account = Some(client.clone());
+    let html = render(model).await;
+    assert!(!words(&html).contains("Make a link"), "{html}");
+    let page = |account| Model {
+        account,
+        ..campaign_page()
+    };
+    assert_says(&render(page(None)).await, &["Needs your decision"]);
+    let html = render(page(Some(client))).await;
+    for offer in [
+        "Needs your decision",
+        "Pause the campaign",
+        "Resume the campaign",
+    ] {
+        assert!(!words(&html).contains(offer), "{offer}: {html}");
+    }
 }
