@@ -656,12 +656,6 @@ fn a_card_that_says_resumed_goes_when_the_inbox_is_lost_again() {
     }
 }
 
-fn refused(code: Code, field: Option<&str>) -> CallError {
-    let mut problem = Problem::new(code, "no");
-    problem.field = field.map(str::to_owned);
-    CallError::Refused(Box::new(problem))
-}
-
 #[test]
 fn a_name_and_a_password_sign_in_and_wrong_ones_are_told_on_the_page_to_sign_in_on() {
     let mut model = Model::default();
@@ -669,7 +663,7 @@ fn a_name_and_a_password_sign_in_and_wrong_ones_are_told_on_the_page_to_sign_in_
     let asked = Event::SignInAsked("jane".to_owned(), password.clone());
     let effects = model.decide(asked.clone());
     assert_eq!(effects, [Effect::SignIn("jane".to_owned(), password)]);
-    let wrong = refused(Code::Unauthenticated, None);
+    let wrong = refused(Code::Unauthenticated);
     assert_eq!(model.decide(Event::Entered(Err(wrong))), []);
     assert_eq!(model.access, Access::Out(Out::Wrong));
     model.decide(asked);
@@ -706,10 +700,11 @@ fn an_invitation_is_taken_with_a_password_that_is_judged_before_it_is_sent() {
     assert_eq!(model.decide(Event::Accepting(password.clone())), [accept]);
     assert_eq!(problem(&model), (None, true));
     assert_eq!(model.decide(Event::Accepting(password)), [], "once");
-    let lost = refused(Code::Unavailable, None);
+    let lost = refused(Code::Unavailable);
     model.decide(Event::Accepted(Err(lost)));
-    assert_eq!(problem(&model), (Some("No.".to_owned()), false));
-    let used = refused(Code::Invalid, Some("code"));
+    let (words, is_waiting) = problem(&model);
+    assert!(words.is_some() && !is_waiting);
+    let used = CallError::Refused(Problem::new(Code::Invalid, "used").at_field("code"));
     model.decide(Event::Accepted(Err(used)));
     assert_eq!(model.access, Access::Out(Out::UsedInvitation));
 }

