@@ -110,6 +110,7 @@ fn a_one_time_link_is_exchanged_and_leaves_the_address() {
         [
             Effect::KeepSession(Secret::new("t0ken")),
             Effect::Become(Route::Campaigns),
+            Effect::Load(Wanted::Account),
             Effect::Look
         ]
     );
