@@ -15,6 +15,7 @@ use crate::config::{Config, ConfigError, Environment};
 use crate::log::{LogError, chain};
 use crate::ownership;
 use crate::running::StartError;
+use crate::systemd::HandedError;
 
 mod access;
 mod campaign;
@@ -93,6 +94,8 @@ enum CliError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Log(#[from] LogError),
+    #[error(transparent)]
+    Handed(#[from] HandedError),
     #[error(transparent)]
     Start(#[from] StartError),
     #[error(transparent)]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -24,9 +24,12 @@ use reading::Entry;
 use setting::{Apply, Draft, ProviderDraft};
 
 /// The file that is read where nothing else is said, if it is there.
-pub(crate) const DEFAULT_FILE: &str = "unpause.toml";
+const DEFAULT_FILE: &str = "unpause.toml";
+/// The file of the machine's own relay, as packages install it; read where nothing is named and the current folder has
+/// none.
+pub(crate) const SYSTEM_FILE: &str = "/etc/unpause/unpause.toml";
 /// The variable that names the file.
-pub(crate) const FILE_VARIABLE: &str = "UNPAUSE_CONFIG";
+const FILE_VARIABLE: &str = "UNPAUSE_CONFIG";
 
 /// Variables of the process, by name. An argument, so that tests need no process of their own.
 pub type Environment = BTreeMap<String, String>;
@@ -183,6 +186,14 @@ pub enum ConfigError {
         /// Whose it is.
         owner: u32,
     },
+    /// It is the one of the machine's own relay, which another user runs.
+    #[error(
+        "this machine's relay has its configuration in {path}, which you may not read: run the command with sudo, or name the configuration of a relay of your own with --config"
+    )]
+    System {
+        /// The file.
+        path: PathBuf,
+    },
     /// There is no home folder to put things into.
     #[error("{key} has no default because neither {variable} nor HOME is set: set {key}")]
     NoHome {
@@ -218,21 +229,28 @@ impl std::fmt::Display for Place {
 
 impl Config {
     /// The configuration of the file `named`, else of the one that `UNPAUSE_CONFIG` names, else of
-    /// `unpause.toml` in the current folder if it is there; `UNPAUSE_*` variables win over the file.
+    /// `unpause.toml` in the current folder if it is there, else of the machine's own relay if this machine has one;
+    /// `UNPAUSE_*` variables win over the file.
     pub fn load(named: Option<&Path>, environment: &Environment) -> Result<Self, ConfigError> {
-        let named = named
-            .map(Path::to_owned)
-            .or_else(|| environment.get(FILE_VARIABLE).map(PathBuf::from));
-        let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+        let found = find_file(named, environment, Path::new(SYSTEM_FILE));
+        let path = found.path().to_owned();
         let (text, metadata) = match read(&path) {
             Ok(read) => read,
-            Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error)
+                if matches!(found, Found::Here(_)) && error.kind() == ErrorKind::NotFound =>
+            {
                 return Self::parse("", &path, environment);
+            }
+            Err(source)
+                if matches!(found, Found::System(_))
+                    && source.kind() == ErrorKind::PermissionDenied =>
+            {
+                return Err(ConfigError::System { path });
             }
             Err(source) => return Err(ConfigError::Unreadable { path, source }),
         };
         let owner = metadata.uid();
-        if named.is_none() && !ownership::is_ours(owner) {
+        if matches!(found, Found::Here(_)) && !ownership::is_ours(owner) {
             return Err(ConfigError::Foreign { path, owner });
         }
         let config = Self::parse(&text, &path, environment)?;
@@ -271,6 +289,42 @@ impl Config {
         }
         finish(draft, environment)
     }
+}
+
+/// Where the configuration is, by who said so.
+pub(crate) enum Found {
+    /// Somebody named it.
+    Named(PathBuf),
+    /// It is looked for in the current folder, where anybody may have put it, and need not be there.
+    Here(PathBuf),
+    /// It is the one of the machine's own relay, in a folder that is root's.
+    System(PathBuf),
+}
+
+impl Found {
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Named(path) | Self::Here(path) | Self::System(path) => path,
+        }
+    }
+}
+
+/// Which file is read: the one that is named or that the variable names, else the one of the current folder, else
+/// `system`; of the last two the first that is there.
+pub(crate) fn find_file(named: Option<&Path>, environment: &Environment, system: &Path) -> Found {
+    let named = named
+        .map(Path::to_owned)
+        .or_else(|| environment.get(FILE_VARIABLE).map(PathBuf::from));
+    if let Some(path) = named {
+        return Found::Named(path);
+    }
+    let here = PathBuf::from(DEFAULT_FILE);
+    // Also where it may not be read: then that is what is said.
+    if std::fs::symlink_metadata(&here).is_err() && std::fs::symlink_metadata(system).is_ok() {
+        return Found::System(system.to_owned());
+    }
+    Found::Here(here)
 }
 
 /// The text of a file, and what the system says of that very file.

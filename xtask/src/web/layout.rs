@@ -1,8 +1,6 @@
 //! Which file goes where in the two folders. Pure: from sources and modules to files.
 
 use anyhow::bail;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
 use super::folder::Files;
 use super::module::{Module, Modules};
@@ -34,14 +32,12 @@ const DASHBOARD: &[(&str, &str)] = &[("dashboard/page/", ""), ("web/look/", "loo
 /// The folder that a browser loads.
 pub(super) fn extension(sources: &Files, modules: &Modules) -> anyhow::Result<Files> {
     let mut files = placed(sources, EXTENSION)?;
-    // The background's module is text, because `initSync` takes bytes that are there already, and a
-    // background cannot wait for a file without losing the event that woke it.
-    let text = format!(
-        "export default \"{}\";\n",
-        STANDARD.encode(&modules.background.wasm)
-    );
-    put(&mut files, "background_wasm.js", text.into_bytes())?;
     add_glue(&mut files, "background_glue", &modules.background)?;
+    put(
+        &mut files,
+        "background_bg.wasm",
+        modules.background.wasm.clone(),
+    )?;
     add_glue(&mut files, "pages", &modules.pages)?;
     put(&mut files, "pages_bg.wasm", modules.pages.wasm.clone())?;
     add_glue(&mut files, "options", &modules.options)?;
@@ -148,8 +144,8 @@ mod tests {
             extension.keys().collect::<Vec<_>>(),
             [
                 "background.js",
+                "background_bg.wasm",
                 "background_glue.js",
-                "background_wasm.js",
                 "eyes.js",
                 "icons/unpause-16.png",
                 "look/base.css",
@@ -163,11 +159,7 @@ mod tests {
             ]
         );
         assert_eq!(extension["popup.html"], b"extension/page/popup.html");
-        // By another program: `printf 'wasm of background' | base64`.
-        assert_eq!(
-            extension["background_wasm.js"],
-            b"export default \"d2FzbSBvZiBiYWNrZ3JvdW5k\";\n"
-        );
+        assert_eq!(extension["background_bg.wasm"], modules().background.wasm);
         let dashboard = dashboard(&sources(ALL), &modules()).unwrap();
         assert_eq!(
             dashboard.keys().collect::<Vec<_>>(),
