@@ -99,7 +99,7 @@ start_relay() { # held|alone
         hold="systemd-socket-activate -l $(unit unpause.socket ListenStream)"
     fi
     # shellcheck disable=SC2086
-    (umask 077; exec ip netns exec "$namespace" env -i $hold \
+    (umask 077; exec ip netns exec "$namespace" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin $hold \
         chroot --userspec=unpause:unpause "$root" $line) >>"$work/relay.log" 2>&1 &
     relay_pid=$!
     # The first call starts what is held.
@@ -123,8 +123,7 @@ say "started by the unit's command line, on the port that systemd's own program 
 inside unpause inbox add jane@acme.example --provider imap >/dev/null
 echo sandbox-password | inside unpause reconnect start jane@acme.example --password >"$work/connect.log" 2>&1 ||
     fail "the inbox does not connect"
-inside unpause inbox pace jane@acme.example --distance 0s >/dev/null 2>&1 ||
-    inside unpause inbox pace jane@acme.example --distance 0 >/dev/null
+inside unpause inbox pace jane@acme.example --distance 0 --daily-cap none >/dev/null
 {
     echo email,first_name,company
     for n in $(seq 1 60); do echo "lead$n@box$n.example,Lead $n,Company $n"; done
