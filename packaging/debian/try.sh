@@ -65,7 +65,7 @@ mkdir "$root/packages"
 cp "$packages"/*_"$machine".deb "$root/packages/"
 within apt-get update -q >"$work/apt.log" 2>&1
 within apt-get install -qy --no-install-recommends adduser >>"$work/apt.log" 2>&1
-list() { within find / -xdev \( -path /proc -o -path /dev -o -path /packages -o -path /tmp \
+list() { within find / -xdev \( -path /proc -o -path /dev -o -path /run -o -path /packages -o -path /tmp \
     -o -path /var/lib/dpkg -o -path /var/cache -o -path /var/log -o -path /var/lib/apt \) -prune -o -print | sort; }
 list >"$work/before"
 within sh -c 'apt-get install -qy --no-install-recommends /packages/*.deb' >>"$work/apt.log" 2>&1 ||
@@ -138,20 +138,23 @@ control() { # PATH JSON
     ip netns exec "$namespace" curl -sS -f -X POST -H 'content-type: application/json' -d "$2" \
         "http://127.0.0.1:7880/control/$1"
 }
+# The recipients of the envelopes, one line a message, as the sandbox's own mailboxes have them.
 delivered() {
-    ip netns exec "$namespace" curl -sS -f http://127.0.0.1:7880/control/delivered
+    ip netns exec "$namespace" curl -sS -f http://127.0.0.1:7880/control/delivered |
+        grep -o '"recipient": *"[^"]*"' | sed 's/.*: *"//; s/"$//' | sort
 }
 # Lost before the first message leaves, so that all of them are held up by it.
 control change-password '{"address":"jane@acme.example","password":"another-one"}' >/dev/null
 inside unpause campaign start "$campaign" >/dev/null
 paused() { inside unpause status | grep -q -i 'paused'; }
 wait_for "the campaign to pause" paused
-expect "messages that left without a sign-in" 0 "$(delivered | grep -o 'lead[0-9]*@box' | sort -u | wc -l)"
+expect "messages that left without a sign-in" 0 "$(delivered | wc -l)"
 say "lost: the password was changed, and the campaign is paused"
 echo another-one | inside unpause reconnect start jane@acme.example --password >"$work/reconnect.log" 2>&1 ||
     fail "the inbox does not reconnect"
-all_there() { [ "$(delivered | grep -o 'lead[0-9]*@box[0-9]*.example' | sort -u | wc -l)" = 60 ]; }
+all_there() { [ "$(delivered | uniq | wc -l)" = 60 ]; }
 wait_for "all 60 messages" all_there
+expect "people who got a message twice" "" "$(delivered | uniq -d)"
 say "reconnected and resumed: 60 of 60 people have their first message"
 
 # --- upgraded over its data
@@ -169,8 +172,8 @@ expect "files that an upgrade changed" "" "$(sum | diff "$work/sums" - || true)"
 start_relay alone
 expect "people with a first message, as the relay has it after the upgrade" 60 \
     "$(inside unpause --json campaign deliveries "$campaign" --limit 500 | grep -o '"accepted"' | wc -l)"
-sleep_free=$(delivered | grep -o 'lead[0-9]*@box[0-9]*.example' | sort | uniq -d | wc -l)
-say "upgraded over its data: same files, 60 accepted on record, $sleep_free addresses met twice in the mailboxes' list"
+expect "people who got a message twice" "" "$(delivered | uniq -d)"
+say "upgraded over its data: the same files, 60 accepted on record, nobody mailed twice"
 stop_relay
 
 # --- removed
