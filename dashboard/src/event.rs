@@ -1,5 +1,6 @@
 //! What happens to the dashboard, and what it has done: the words between the decisions and the browser.
 
+use protocol::campaign::Step;
 use protocol::delivery::Decision;
 use protocol::id::{CampaignId, DeliveryId, DeviceId, InboxId, ReceiptId, ReconnectId, SessionId};
 use protocol::receipt::Receipt;
@@ -27,6 +28,8 @@ pub enum Event {
     Linked(Route),
     /// A one-time link was opened on a page that was open already.
     Given(Secret),
+    /// A person wants in by the one-time link that was opened.
+    EnterPressed,
     /// The code of a one-time link was exchanged.
     Entered(Result<Session, CallError>),
     /// It is time to look.
@@ -111,6 +114,8 @@ pub enum Wanted {
     Deliveries(CampaignId, u32),
     /// Those that a person must decide.
     Unsettled(CampaignId),
+    /// The messages of a campaign, which the status leaves out.
+    Steps(CampaignId),
     /// How fast each inbox sends.
     Paces,
     /// The receipts.
@@ -134,6 +139,8 @@ pub enum Loaded {
     Deliveries(CampaignId, Result<Vec<Delivery>, CallError>),
     /// Of this campaign.
     Unsettled(CampaignId, Result<Vec<Delivery>, CallError>),
+    /// Of this campaign, first to last.
+    Steps(CampaignId, Result<Vec<Step>, CallError>),
     /// By address.
     Paces(Result<Vec<Pace>, CallError>),
     /// Newest first.

@@ -43,7 +43,7 @@ pub struct Props {
 pub fn View(props: &Props) -> Html {
     let Props { model, send } = props;
     if !matches!(model.access, Access::In(_)) {
-        return html! { <main class="narrow">{ sign_in::view(model) }</main> };
+        return html! { <main class="narrow">{ sign_in::view(model, send) }</main> };
     }
     let version = model.status.as_ref().map(|status| {
         html! { <footer>{ format!("Unpause {}", status.version) }</footer> }

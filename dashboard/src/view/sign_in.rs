@@ -1,13 +1,24 @@
 //! Not signed in: what to do about it.
 
-use yew::{Html, html};
+use yew::{Callback, Html, html};
 
 use super::part;
+use crate::event::Event;
 use crate::model::{Access, Model, Out};
 
-pub(super) fn view(model: &Model) -> Html {
+pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
     let out = match &model.access {
         Access::Out(out) => out,
+        Access::Asked { .. } => {
+            return html! {
+                <section class="sheet">
+                    <p class="brand">{ part::mark() }{ "Unpause" }</p>
+                    { part::heading("Sign in to this relay?") }
+                    <p>{ "You have opened a link that works once. Use it if it is yours: from " }<code>{ "unpause login" }</code>{ "." }</p>
+                    <p>{ part::button("primary", "Sign in to this relay", send, Event::EnterPressed) }</p>
+                </section>
+            };
+        }
         Access::Entering { .. } | Access::In(_) => {
             return html! {
                 <section class="sheet" role="status">

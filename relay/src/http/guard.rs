@@ -122,7 +122,8 @@ fn admit(api: &Api, request: &Parts) -> Result<Standing, ServeError> {
     let changes_nothing =
         matches!(request.method, Method::GET | Method::HEAD) || is_preflight(request);
     if standing == Standing::Unknown && !changes_nothing {
-        let detail = format!("the origin {origin:?} is not a paired device's");
+        let detail =
+            format!("the origin {origin:?} is neither this relay's own nor an extension's");
         return Err(Problem::new(Code::Forbidden, detail).into());
     }
     Ok(standing)

@@ -153,10 +153,15 @@ impl Desk {
             .await
     }
 
-    /// The same by this link.
+    /// The same by this link, which is opened and then pressed.
     pub async fn sign_in_at_dashboard_by(&self, link: &str) -> Result<()> {
         let session = self.session();
         session.goto(link).await?;
+        let asked = wait_named(session, "button", "Sign in to this relay", SHOWN_WITHIN).await;
+        self.screens.take(session, "dashboard-sign-in").await?;
+        asked?;
+        self.press_while_setting_up("button", "Sign in to this relay")
+            .await?;
         wait_named(session, "link", "Campaigns", SHOWN_WITHIN).await?;
         self.screens.take(session, "dashboard").await?;
         Ok(())

@@ -140,7 +140,7 @@ pub(crate) const SMTP_SINK: Need = Need {
 
 /// Runs the certified OpenID provider, `wasm-opt`, and the linter.
 pub(crate) const NODE: Need = Need {
-    name: "Node.js 20.12 or newer, with npm",
+    name: "Node.js 20.20 or newer, with npm",
     found: |workspace| {
         let version = workspace.program("node", &["--version"]).output().ok();
         version
@@ -155,7 +155,7 @@ pub(crate) const NODE: Need = Need {
         },
         Way::Debian(&["nodejs", "npm"]),
     ],
-    by_hand: "install Node.js 20.12 or newer with npm (Debian 13: apt-get install nodejs npm)",
+    by_hand: "install Node.js 20.20 or newer with npm (Debian 13: apt-get install nodejs npm)",
 };
 
 /// The certified OpenID provider itself, as `tests/oidc/package-lock.json` names it.
@@ -293,8 +293,8 @@ fn major_version(said: &str) -> Option<u32> {
     number.split('.').next()?.parse().ok()
 }
 
-/// oidc-provider 9 names this version in its `engines`.
-const NODE_AT_LEAST: (u32, u32) = (20, 12);
+/// `tests/oidc/package.json` asks for it.
+const NODE_AT_LEAST: (u32, u32) = (20, 20);
 
 fn is_node_new_enough(version: &str) -> bool {
     let mut numbers = version
@@ -337,8 +337,8 @@ mod tests {
     fn an_old_node_is_not_taken_for_a_new_one() {
         for (version, enough) in [
             ("v18.20.4\n", false),
-            ("v20.11.1", false),
-            ("v20.12.0", true),
+            ("v20.19.6", false),
+            ("v20.20.0", true),
             ("v24.1.0", true),
             ("", false),
             ("node: not found", false),
