@@ -2,6 +2,7 @@
 //! decisions. It builds for the relay and for wasm32. There is no runtime here, no IO, no browser, no
 //! clock and no randomness: those are arguments.
 
+pub mod alert;
 pub mod budget;
 pub mod campaign;
 pub mod card;
@@ -29,5 +30,6 @@ pub mod signed;
 pub mod stall;
 pub mod standing;
 pub mod suppression;
+pub mod telling;
 pub mod timestamp;
 pub mod visit;

@@ -9,6 +9,7 @@ use http::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub mod alert;
 pub mod campaign;
 pub mod delivery;
 pub mod device;

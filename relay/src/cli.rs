@@ -18,6 +18,7 @@ use crate::running::StartError;
 use crate::systemd::HandedError;
 
 mod access;
+mod alert;
 mod campaign;
 mod inbox;
 mod ledger;
@@ -70,6 +71,12 @@ enum Command {
     /// What a restore of the database has left open
     #[command(subcommand)]
     Ledger(ledger::Command),
+    /// What people were told
+    #[command(subcommand)]
+    Alerts(alert::Command),
+    /// Who is told, and whether they can be
+    #[command(subcommand)]
+    Notify(alert::Notify),
     /// Paired devices
     #[command(subcommand)]
     Device(access::Command),
@@ -223,6 +230,8 @@ fn perform(arguments: Arguments) -> Result<(), CliError> {
                 command.run(&Client::new(&config)?, &config, &printer).await
             }
             Command::Ledger(command) => command.run(&client()?, &printer).await,
+            Command::Alerts(command) => command.run(&client()?, &printer).await,
+            Command::Notify(command) => command.run(&client()?, &printer).await,
             Command::Device(command) => command.run(&client()?, &printer).await,
             Command::Session(command) => command.run(&client()?, &printer).await,
             Command::Suppression(command) => command.run(&client()?, &printer).await,

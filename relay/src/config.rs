@@ -17,9 +17,11 @@ use url::Url;
 use crate::ownership;
 
 mod nearest;
+pub mod notify;
 mod reading;
 pub mod setting;
 
+use notify::{Notify, finish_notify};
 use reading::Entry;
 use setting::{Apply, Draft, ProviderDraft};
 
@@ -55,6 +57,8 @@ pub struct Config {
     pub canary: bool,
     /// How long things wait.
     pub timing: Timing,
+    /// Who is told of what happens, and through what.
+    pub notify: Notify,
     /// The providers that inboxes may use.
     pub providers: BTreeMap<ProviderId, Provider>,
 }
@@ -340,11 +344,12 @@ fn apply(draft: &mut Draft, entry: &Entry) -> Result<(), ConfigError> {
     let expected = match entry.setting.apply {
         Apply::Relay(set) => set(draft, &entry.value),
         Apply::Provider(set) => {
-            let id = entry
-                .provider
-                .clone()
-                .unwrap_or_else(|| ProviderId::new(""));
+            let id = ProviderId::new(entry.named.clone().unwrap_or_default());
             set(draft.providers.entry(id).or_default(), &entry.value)
+        }
+        Apply::Webhook(set) => {
+            let name = entry.named.clone().unwrap_or_default();
+            set(draft.notify.webhooks.entry(name).or_default(), &entry.value)
         }
     };
     expected.map_err(|expected| ConfigError::Value {
@@ -381,6 +386,7 @@ fn finish(draft: Draft, environment: &Environment) -> Result<Config, ConfigError
         log_json: draft.log_json,
         canary: draft.canary,
         timing: draft.timing,
+        notify: finish_notify(draft.notify)?,
         providers: providers.collect::<Result<_, _>>()?,
     })
 }

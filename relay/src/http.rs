@@ -35,6 +35,7 @@ mod page;
 mod problem;
 mod serving;
 
+mod alert;
 mod campaign;
 mod delivery;
 mod device;
@@ -119,6 +120,8 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::pace::UpdatePace>()
         .mount::<api::ledger::GetLedger>()
         .mount::<api::ledger::KeepRelay>()
+        .mount::<api::alert::ListAlerts>()
+        .mount::<api::alert::TestAlerts>()
         .mount::<api::suppression::CreateSuppression>()
         .mount::<api::suppression::ListSuppressions>()
         .mount::<api::suppression::DeleteSuppression>()

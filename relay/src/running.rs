@@ -138,10 +138,15 @@ impl RunningApp {
         };
         // Servers that come over the API are not the operator's word; these are.
         let written = config.providers.values();
+        let alerts = config.notify.mail.as_ref().map(|mail| &mail.server);
         let (ending, told) = watch::channel(false);
         let dialer = Dialer::new(roots.as_deref())?
             .until(Ending::new(told))
-            .reaching(written.flat_map(|provider| [&provider.smtp, &provider.imap]));
+            .reaching(
+                written
+                    .flat_map(|provider| [&provider.smtp, &provider.imap])
+                    .chain(alerts),
+            );
         let oauth = oauth::Client::new(&dialer)?;
         // What can be refused without writing comes first: a relay that does not start leaves no file behind.
         let database = config.data.join(DATABASE_FILE);
@@ -197,7 +202,7 @@ impl RunningApp {
             providers,
             bell,
         });
-        let workers = Workers::start(&app, wanted).await?;
+        let workers = Workers::start(&app, wanted, &relay_url(address)).await?;
         let (stop, stopped) = watch::channel(false);
         let server = tokio::spawn(crate::http::run(
             Arc::clone(&app),

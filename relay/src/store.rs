@@ -18,6 +18,7 @@ use crate::clock::Clock;
 
 pub mod access;
 pub mod addressed;
+pub mod alert;
 pub mod aside;
 pub mod budget;
 pub mod campaign;

@@ -17,6 +17,10 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 use url::{Host, Url};
 
 use super::Timing;
+use super::notify::{
+    ADDRESSES, HOOK, HOOK_SECRET, NotifyDraft, WebhookDraft, read_addresses, read_hook,
+    read_hook_secret,
+};
 
 /// Submission over implicit TLS (RFC 8314 §7.3).
 pub(super) const SMTP_PORT: u16 = 465;
@@ -26,10 +30,12 @@ pub(super) const IMAP_PORT: u16 = 993;
 pub(super) const ISSUER: &str = "an https URL, or an http URL on loopback";
 /// What stands in a key where a provider's id goes.
 pub(super) const ID: &str = "<id>";
+/// What stands in a key where a webhook's name goes.
+pub(super) const NAME: &str = "<name>";
 
 /// One setting.
 pub struct Setting {
-    /// Its key, parts joined by dots; `<id>` stands for a provider's id.
+    /// Its key, parts joined by dots; `<id>` stands for a provider's id, `<name>` for a webhook's name.
     pub key: &'static str,
     /// What its value is.
     pub kind: Kind,
@@ -49,6 +55,8 @@ pub enum Kind {
     Number,
     /// `true` or `false`.
     YesNo,
+    /// Texts in brackets; in a variable with commas between them.
+    List,
 }
 
 impl Kind {
@@ -58,6 +66,7 @@ impl Kind {
             Self::Text => "text",
             Self::Number => "number",
             Self::YesNo => "true or false",
+            Self::List => "list of texts",
         }
     }
 }
@@ -67,6 +76,7 @@ impl Kind {
 pub(super) enum Apply {
     Relay(fn(&mut Draft, &str) -> Result<(), Expected>),
     Provider(fn(&mut ProviderDraft, &str) -> Result<(), Expected>),
+    Webhook(fn(&mut WebhookDraft, &str) -> Result<(), Expected>),
 }
 
 /// What was expected in place of a value that was refused.
@@ -74,7 +84,11 @@ pub(super) enum Apply {
 pub(super) struct Expected(pub(super) String);
 
 /// The settings whose value is a secret: nobody else may read a file that holds one.
-pub(super) const SECRETS: [&str; 1] = ["providers.<id>.client_secret"];
+pub(super) const SECRETS: [&str; 3] = [
+    "providers.<id>.client_secret",
+    "notify.mail.password",
+    "notify.webhook.<name>.secret",
+];
 
 /// Every setting, in the order of the table.
 pub static SETTINGS: &[Setting] = &[
@@ -212,6 +226,107 @@ pub static SETTINGS: &[Setting] = &[
         apply: Apply::Relay(|draft, text| put_ms(&mut draft.timing.refresh_ahead, text)),
     },
     Setting {
+        key: "notify.remind_after_ms",
+        kind: Kind::Number,
+        default: "`86400000`",
+        meaning: "How long after a lost inbox was told it is told once more, where nobody has acted; 0 means never.",
+        apply: Apply::Relay(|draft, text| put_ms(&mut draft.notify.remind_after, text)),
+    },
+    Setting {
+        key: "notify.mail.to",
+        kind: Kind::List,
+        default: "none: no mail",
+        meaning: "Whom alerts are mailed to, 10 addresses at the most. In a variable: with commas between them.",
+        apply: Apply::Relay(|draft, text| {
+            put(&mut draft.notify.mail.to, read_addresses(text), ADDRESSES)
+        }),
+    },
+    Setting {
+        key: "notify.mail.from",
+        kind: Kind::Text,
+        default: "none; must be set for mail",
+        meaning: "Whom alerts are mailed from. Not an inbox of this relay: the one that is lost mails nothing.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.notify.mail.from, text.parse().ok(), "an address")
+        }),
+    },
+    Setting {
+        key: "notify.mail.server",
+        kind: Kind::Text,
+        default: "none; must be set for mail",
+        meaning: "Host of the submission server for alerts; its certificate must be for it.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.notify.mail.server.host, read_host(text), HOST)
+        }),
+    },
+    Setting {
+        key: "notify.mail.port",
+        kind: Kind::Number,
+        default: "`465`",
+        meaning: "Port of that server.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.notify.mail.server.port, read_port(text), PORT)
+        }),
+    },
+    Setting {
+        key: "notify.mail.tls",
+        kind: Kind::Text,
+        default: "`implicit`",
+        meaning: "How TLS begins there: `implicit` or `starttls`.",
+        apply: Apply::Relay(|draft, text| {
+            put(&mut draft.notify.mail.server.tls, read_tls(text), TLS)
+        }),
+    },
+    Setting {
+        key: "notify.mail.user",
+        kind: Kind::Text,
+        default: "none; must be set for mail",
+        meaning: "User name at that server.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.notify.mail.user, read_text(text), "text")
+        }),
+    },
+    Setting {
+        key: "notify.mail.password",
+        kind: Kind::Text,
+        default: "none; must be set for mail",
+        meaning: "Password there. A file that holds one must be its owner's alone (mode 600).",
+        apply: Apply::Relay(|draft, text| {
+            let secret = read_text(text).map(Secret::new);
+            put_some(&mut draft.notify.mail.password, secret, "text")
+        }),
+    },
+    Setting {
+        key: "notify.mail.gather_ms",
+        kind: Kind::Number,
+        default: "`30000`",
+        meaning: "How long a mail waits for more alerts of the same kind and cause, which are told in the same one.",
+        apply: Apply::Relay(|draft, text| put_ms(&mut draft.notify.mail.gather, text)),
+    },
+    Setting {
+        key: "notify.webhook.<name>.url",
+        kind: Kind::Text,
+        default: "none; must be set for a webhook",
+        meaning: "Where alerts are posted to (docs/alerts.md): https, or http with `private`.",
+        apply: Apply::Webhook(|draft, text| put_some(&mut draft.url, read_hook(text), HOOK)),
+    },
+    Setting {
+        key: "notify.webhook.<name>.secret",
+        kind: Kind::Text,
+        default: "none; must be set for a webhook",
+        meaning: "What posts are signed with (Standard Webhooks): `whsec_` and 24 to 64 bytes in base64. A file that holds one must be its owner's alone (mode 600).",
+        apply: Apply::Webhook(|draft, text| {
+            put_some(&mut draft.secret, read_hook_secret(text), HOOK_SECRET)
+        }),
+    },
+    Setting {
+        key: "notify.webhook.<name>.private",
+        kind: Kind::YesNo,
+        default: "`false`",
+        meaning: "Whether it may stand at a private address, such as one of this machine or of its network.",
+        apply: Apply::Webhook(|draft, text| put_switch(&mut draft.private, text)),
+    },
+    Setting {
         key: "providers.<id>.issuer",
         kind: Kind::Text,
         default: "none; must be set where the provider has a sign-in page",
@@ -344,7 +459,11 @@ pub fn render_reference() -> String {
         .iter()
         .map(|provider| format!("`{}`", provider.id))
         .collect();
-    let _ = writeln!(table, "\n`<id>` is one of {}.", ids.join(", "));
+    let _ = writeln!(
+        table,
+        "\n`<id>` is one of {}. `<name>` is yours to choose: small letters, digits, `-` and `_`.",
+        ids.join(", ")
+    );
     table
 }
 
@@ -359,6 +478,7 @@ pub(super) struct Draft {
     pub(super) log_json: bool,
     pub(super) canary: bool,
     pub(super) timing: Timing,
+    pub(super) notify: NotifyDraft,
     pub(super) providers: BTreeMap<ProviderId, ProviderDraft>,
 }
 
@@ -374,6 +494,7 @@ impl Default for Draft {
             log_json: false,
             canary: true,
             timing: Timing::default(),
+            notify: NotifyDraft::default(),
             providers: BTreeMap::new(),
         }
     }

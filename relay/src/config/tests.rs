@@ -7,6 +7,8 @@ use protocol::provider::SentCopy;
 use super::setting::{Kind, SETTINGS, render_reference};
 use super::*;
 
+/// Standard Webhooks 1.0.0, "Signature scheme".
+const HOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const PROVIDER: &str = "[providers.sandbox]\nissuer = \"http://127.0.0.1:9\"\nclient_id = \"c\"\n\
     smtp.host = \"127.0.0.1\"\nimap.host = \"127.0.0.1\"\n";
 
@@ -249,6 +251,12 @@ fn every_field_has_its_setting() {
             ("listen", _) => "\"127.0.0.1:1\"".to_owned(),
             ("log", _) => "\"debug\"".to_owned(),
             (key, _) if key.ends_with("issuer") => "\"https://mail.example\"".to_owned(),
+            (key, _) if key.ends_with("mail.from") => "\"set@acme.example\"".to_owned(),
+            (key, _) if key.ends_with("webhook.<name>.url") => {
+                "\"http://127.0.0.1/set\"".to_owned()
+            }
+            (key, _) if key.ends_with("webhook.<name>.secret") => format!("\"{HOOK_SECRET}\""),
+            (_, Kind::List) => "[\"set@acme.example\", \"too@acme.example\"]".to_owned(),
             (key, _) if key.ends_with("tls") => "\"starttls\"".to_owned(),
             (_, Kind::Text) => "\"set\"".to_owned(),
             (_, Kind::Number) => "7001".to_owned(),
@@ -256,6 +264,7 @@ fn every_field_has_its_setting() {
             (_, Kind::YesNo) => "true".to_owned(),
         };
         let key = setting.key.replace(setting::ID, "openid");
+        let key = key.replace(setting::NAME, "ops");
         let _ = writeln!(text, "{key} = {value}");
     }
     let set = parse(&text, &home()).unwrap();
@@ -270,6 +279,7 @@ fn every_field_has_its_setting() {
         log_json,
         canary,
         timing,
+        notify,
         providers,
     } = set;
     assert_ne!(listen, default.listen);
@@ -301,6 +311,31 @@ fn every_field_has_its_setting() {
         rest_minute,
     ];
     assert_eq!(waits, [Duration::from_millis(7001); 8]);
+    let Notify {
+        remind_after,
+        mail,
+        webhooks,
+    } = notify;
+    assert_eq!(remind_after, Some(Duration::from_millis(7001)));
+    let notify::Mail {
+        to,
+        from,
+        server,
+        user,
+        password,
+        gather,
+    } = mail.unwrap();
+    assert_eq!((to.len(), from.as_str()), (2, "set@acme.example"));
+    assert_eq!((server.host.as_str(), server.port), ("set", 7001));
+    assert_eq!((user.as_str(), password.expose()), ("set", "set"));
+    assert_eq!(gather, Duration::from_millis(7001));
+    let notify::Webhook {
+        url,
+        secret,
+        private,
+    } = webhooks.into_values().next().unwrap();
+    assert_eq!((url.path(), private), ("/set", true));
+    assert_eq!(secret.expose(), HOOK_SECRET);
     let Provider {
         client,
         submission,
@@ -339,4 +374,65 @@ fn the_reference_has_a_row_for_every_setting() {
             setting.key
         );
     }
+}
+
+#[test]
+fn whom_to_tell_is_refused_with_the_field_and_what_was_expected() {
+    let hook = "[notify.webhook.ops]\nurl = \"https://h.example/x\"\n";
+    for (text, expected) in [
+        (
+            hook.to_owned(),
+            "notify.webhook.ops.secret is missing: expected whsec_ and 24 to 64 bytes in base64",
+        ),
+        (
+            format!("{hook}secret = \"hunter2\""),
+            "unpause.toml, line 3: notify.webhook.ops.secret is not valid: expected whsec_ and 24 to 64 bytes in base64",
+        ),
+        (
+            format!("[notify.webhook.ops]\nurl = \"http://h.example/x\"\nsecret = {HOOK_SECRET:?}"),
+            "notify.webhook.ops.private is missing: expected true, because its url is not https",
+        ),
+        (
+            "[notify.webhook.ops]\nurl = \"https://jane:hunter2@h.example/x\"".to_owned(),
+            "unpause.toml, line 2: notify.webhook.ops.url is not valid: expected an https URL, or an http URL with \
+             private = true; without a user",
+        ),
+        (
+            "[notify.webhook.\"a b\"]\nurl = \"https://h.example\"".to_owned(),
+            "unpause.toml, line 1: notify.webhook.a b is not valid: expected a name of small letters, digits, - and _, \
+             as in [notify.webhook.ops]",
+        ),
+        (
+            "notify.mail.to = \"jane\"".to_owned(),
+            "unpause.toml, line 1: notify.mail.to is not valid: expected 1 to 10 addresses, as in \
+             [\"ops@acme.example\"]",
+        ),
+        (
+            "notify.mail.to = [1]".to_owned(),
+            "unpause.toml, line 1: notify.mail.to is not valid: expected list of texts, found array",
+        ),
+        (
+            "notify.mail.user = \"jane\"".to_owned(),
+            "notify.mail.to is missing: expected 1 to 10 addresses, as in [\"ops@acme.example\"]",
+        ),
+        (
+            "notify.mail.to = [\"ops@acme.example\"]".to_owned(),
+            "notify.mail.from is missing: expected an address",
+        ),
+        (
+            "[notify.webhook.ops]\nurk = \"x\"".to_owned(),
+            "unpause.toml, line 2: there is no setting \"notify.webhook.ops.urk\"; did you mean \"notify.webhook.ops.url\"?",
+        ),
+    ] {
+        let error = parse(&text, &home()).unwrap_err();
+        assert_eq!(error.to_string(), expected, "{text:?}");
+        assert!(!format!("{error:?}").contains("hunter2"));
+    }
+    assert_eq!(
+        parse("notify.remind_after_ms = 0", &home())
+            .unwrap()
+            .notify
+            .remind_after,
+        None
+    );
 }

@@ -29,7 +29,7 @@ use crate::store::StoreError;
 use crate::store::inbox::{Identity, Inbox};
 use crate::store::reconnect::{Advance, Reconnect, SignedIn};
 use crate::store::resume::Outage;
-use crate::{imap, notify, smtp};
+use crate::{imap, smtp};
 
 mod stand_in;
 
@@ -602,11 +602,10 @@ async fn go_on(
     if is_alarming(&evidence) {
         // Confirming it is the inbox's own task, as always.
         let event = Event::Failed(evidence);
-        let (connection, effects) = app
-            .store
+        app.store
             .move_connection(&inbox.id, event, now, patience(app))
             .await?;
-        notify::tell_decided(inbox, &connection, &effects);
+        app.bell.tell();
         app.bell.wake_inbox(&inbox.id);
     }
     Err(failure.into())
@@ -627,11 +626,10 @@ async fn end_unread(
         .and_then(|payload| serde_json::from_str::<Outage>(payload).ok());
     let since = outage.and_then(|outage| outage.since).unwrap_or(now);
     let event = Event::Unread { evidence, since };
-    let (connection, effects) = app
-        .store
+    app.store
         .move_connection(&inbox.id, event, now, patience(app))
         .await?;
-    notify::tell_decided(inbox, &connection, &effects);
+    app.bell.tell();
     Ok(())
 }
 

@@ -35,7 +35,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // up as it was read.
     ("store", &["clock", "record", "secret", "tag", "text"]),
     ("mark", &["clock", "record", "secret", "store"]),
-    ("notify", &["store"]),
+    // How mail is sent stands once, also where it goes to whoever runs the relay.
+    ("notify", &["config", "sign_in", "smtp", "tls"]),
     ("log", &["config"]),
     // What is shared.
     ("bell", &[]),
@@ -59,6 +60,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "credentials",
             "engine",
             "log",
+            // Whether people can be told is tried where somebody waits for the answer.
+            "notify",
             "oauth",
             // Whose the folder is by whose socket the operator comes.
             "ownership",
