@@ -17,9 +17,13 @@ use url::Url;
 use crate::ownership;
 
 mod nearest;
+mod proxies;
+mod public;
 mod reading;
 pub mod setting;
 
+pub use proxies::{ForwardedBy, Proxies};
+pub use public::PublicUrl;
 use reading::Entry;
 use setting::{Apply, Draft, ProviderDraft};
 
@@ -34,8 +38,12 @@ pub type Environment = BTreeMap<String, String>;
 /// The configuration of one relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Where the API listens; always a loopback address.
+    /// Where the API listens: a loopback address, unless nobody comes there without TLS but a proxy that is named.
     pub listen: SocketAddr,
+    /// Where browsers reach it, if not there.
+    pub public_url: Option<PublicUrl>,
+    /// The proxies in front of it.
+    pub proxies: Proxies,
     /// The folder of the database and of what the operator's commands need.
     pub data: PathBuf,
     /// The file with the keys that seal credentials; not in `data` unless told so.
@@ -104,6 +112,9 @@ pub struct Client {
     pub unverified: bool,
 }
 
+/// Who can speak TLS for the relay.
+const ENCRYPTED_BY: &str = "proxy.trusted to the address of the proxy in front that does";
+
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -153,13 +164,23 @@ pub enum ConfigError {
     },
     /// It would listen where others reach it.
     #[error(
-        "{place}: the relay cannot listen on {listen}: an address that others reach needs TLS, which is not there yet; use 127.0.0.1 or [::1]"
+        "{place}: the relay cannot listen on {listen}, which others reach: set public_url to its https address, and {}; or use 127.0.0.1 or [::1]",
+        ENCRYPTED_BY
     )]
     NotLoopback {
         /// File and line, or the variable.
         place: Place,
         /// The address.
         listen: SocketAddr,
+    },
+    /// It is told to be reached by https, and nothing does that.
+    #[error(
+        "{place}: public_url is https, and nothing here speaks TLS: set {}",
+        ENCRYPTED_BY
+    )]
+    NotEncrypted {
+        /// File and line, or the variable.
+        place: Place,
     },
     /// It holds a secret, and others may read it.
     #[error(
@@ -254,23 +275,38 @@ impl Config {
         for entry in &entries {
             apply(&mut draft, entry)?;
         }
-        if !draft.listen.ip().is_loopback() {
-            let place = entries
-                .iter()
-                .rev()
-                .find(|entry| entry.key == "listen")
-                .map(|entry| entry.place.clone());
-            let place = place.unwrap_or_else(|| Place::Line {
-                path: path.to_owned(),
-                line: 1,
-            });
-            return Err(ConfigError::NotLoopback {
-                place,
-                listen: draft.listen,
-            });
-        }
+        check_way(&draft, |key| {
+            let mut found = entries.iter().rev().filter(|entry| entry.key == key);
+            found.next().map_or_else(
+                || Place::Line {
+                    path: path.to_owned(),
+                    line: 1,
+                },
+                |entry| entry.place.clone(),
+            )
+        })?;
         finish(draft, environment)
     }
+}
+
+/// That nobody is to come to it without TLS but from this computer.
+fn check_way(draft: &Draft, place_of: impl Fn(&str) -> Place) -> Result<(), ConfigError> {
+    let is_encrypted = draft
+        .public_url
+        .as_ref()
+        .is_some_and(PublicUrl::is_encrypted);
+    let has_tls = !draft.proxies.trusted.is_empty();
+    if is_encrypted && !has_tls {
+        let place = place_of("public_url");
+        return Err(ConfigError::NotEncrypted { place });
+    }
+    if !draft.listen.ip().is_loopback() && !is_encrypted {
+        return Err(ConfigError::NotLoopback {
+            place: place_of("listen"),
+            listen: draft.listen,
+        });
+    }
+    Ok(())
 }
 
 /// The text of a file, and what the system says of that very file.
@@ -319,6 +355,8 @@ fn finish(draft: Draft, environment: &Environment) -> Result<Config, ConfigError
     });
     Ok(Config {
         listen: draft.listen,
+        public_url: draft.public_url,
+        proxies: draft.proxies,
         data,
         key_file,
         mark_file,

@@ -3,7 +3,7 @@
 //! what an endpoint does stands in the file of its resource. Beside the API: the dashboard's files, and the
 //! sign-in that the relay runs in a tab.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use crate::app::App;
 
+mod address;
 mod answer;
 mod body;
 mod conflict;
@@ -25,6 +26,7 @@ mod dashboard;
 pub mod decoding;
 mod endpoints;
 mod field;
+mod forwarded;
 mod guard;
 mod guesses;
 mod health;
@@ -48,9 +50,9 @@ mod signatures;
 mod status;
 mod suppression;
 
+pub use address::Address;
 use endpoints::Endpoints;
 use guesses::Guesses;
-pub use hosted::callback_address;
 use operator::OperatorSocket;
 pub use problem::ServeError;
 use signatures::Challenges;
@@ -128,8 +130,8 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
 /// What the requests of one relay share.
 pub(crate) struct Api {
     app: Arc<App>,
-    /// Where it listens: the real port, also where the configuration says 0.
-    listen: SocketAddr,
+    /// Where it is reached.
+    address: Address,
     guesses: Guesses,
     challenges: Challenges,
     openapi: Bytes,
@@ -162,12 +164,12 @@ impl Context {
 
     /// The address at which the relay is reached, without a slash at its end.
     pub fn relay_url(&self) -> String {
-        relay_url(self.api.listen)
+        self.api.address.url()
     }
 
     /// The redirect URI of the sign-ins that the relay runs itself.
     pub fn callback_address(&self, provider: &ProviderId) -> String {
-        hosted::callback_address(self.api.listen, provider.as_str())
+        self.api.address.callback(provider.as_str())
     }
 }
 
@@ -184,11 +186,6 @@ pub enum Who {
     Operator,
 }
 
-/// The address at which a relay that listens there is reached, without a slash at its end.
-pub fn relay_url(listen: SocketAddr) -> String {
-    format!("http://{listen}")
-}
-
 /// The OpenAPI document, as JSON for people to read.
 pub fn render_openapi() -> String {
     mount_endpoints(Endpoints::new()).openapi()
@@ -202,9 +199,11 @@ pub async fn run(
     stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
     let listen = listener.local_addr()?;
-    let router = router(app, listen);
+    let address = Address::new(listen, &app.config);
+    let proxies = Arc::new(app.config.proxies.clone());
+    let router = router(app, address);
     let by_network = async {
-        serving::serve(listener, router.clone(), stop.clone()).await;
+        serving::serve(listener, router.clone(), proxies, stop.clone()).await;
         Ok(())
     };
     let (network, operator) = tokio::join!(
@@ -237,12 +236,12 @@ async fn was_told(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-fn router(app: Arc<App>, listen: SocketAddr) -> Router {
+fn router(app: Arc<App>, address: Address) -> Router {
     let endpoints = mount_endpoints(Endpoints::new());
     let openapi = Bytes::from(endpoints.openapi());
     let api = Arc::new(Api {
         app,
-        listen,
+        address,
         guesses: Guesses::default(),
         challenges: Challenges::default(),
         openapi,

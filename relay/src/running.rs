@@ -14,7 +14,6 @@ use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::operator::{OperatorSocket, SOCKET_FILE};
-use crate::http::relay_url;
 use crate::mark::{self, Mark};
 use crate::oauth;
 use crate::ownership::{Folder, FolderError};
@@ -154,9 +153,8 @@ impl RunningApp {
             address: config.listen,
             source,
         })?;
-        if relay_url(address).starts_with("http://") {
-            store.end_what_others_may_have().await?;
-        }
+        // Whoever had the port meanwhile got what browsers, or a proxy for them, sent there.
+        store.end_what_others_may_have().await?;
         // Before this process gives a sign of life of its own.
         store.bridge_absence().await?;
         let (mark, watch) = Mark::begin(&config.mark_file, lock, &store, &clock).await?;

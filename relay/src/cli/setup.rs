@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::CliError;
 use super::print::{Printer, columns};
 use crate::config::{Config, DEFAULT_FILE, Environment, FILE_VARIABLE};
+use crate::http::Address;
 
 mod ask;
 mod error;
@@ -86,11 +87,12 @@ pub(super) async fn set_up(
     let file = ConfigFile::load(&find_file(named, environment))?;
     // Before anything is asked: nothing is written that the relay would refuse.
     let trial = file.with(form, &blank(form))?;
-    let listen = Config::parse(&trial, file.path(), environment)?.listen;
-    if listen.port() == 0 {
+    let trial = Config::parse(&trial, file.path(), environment)?;
+    let relay = Address::new(trial.listen, &trial);
+    if !relay.is_fixed() {
         return Err(SetupError::NoFixedPort.into());
     }
-    let redirects = redirect::list(provider, listen);
+    let redirects = redirect::list(provider, &relay);
     printer.for_people(&describe_registration(provider, form, &redirects))?;
 
     let mut asking = Asking::begin()?;

@@ -203,6 +203,7 @@ fn expected(kind: Kind, value: &DeValue<'_>) -> String {
     }
 }
 
+/// Texts are joined by commas, as a variable has them.
 fn read_value(value: &DeValue<'_>, kind: Kind) -> Option<String> {
     match (value, kind) {
         (DeValue::String(text), Kind::Text) => Some(text.to_string()),
@@ -211,6 +212,10 @@ fn read_value(value: &DeValue<'_>, kind: Kind) -> Option<String> {
             u64::from_str_radix(number.as_str(), number.radix())
                 .ok()
                 .map(|number| number.to_string())
+        }
+        (DeValue::Array(items), Kind::List) => {
+            let texts = items.iter().map(|item| item.get_ref().as_str());
+            Some(texts.collect::<Option<Vec<_>>>()?.join(","))
         }
         _ => None,
     }

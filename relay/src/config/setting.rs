@@ -17,6 +17,8 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 use url::{Host, Url};
 
 use super::Timing;
+use super::proxies::{self, Proxies};
+use super::public::{PUBLIC_URL, PublicUrl};
 
 /// Submission over implicit TLS (RFC 8314 §7.3).
 pub(super) const SMTP_PORT: u16 = 465;
@@ -49,6 +51,8 @@ pub enum Kind {
     Number,
     /// `true` or `false`.
     YesNo,
+    /// Texts; in a variable with commas between.
+    List,
 }
 
 impl Kind {
@@ -58,6 +62,7 @@ impl Kind {
             Self::Text => "text",
             Self::Number => "number",
             Self::YesNo => "true or false",
+            Self::List => "list of texts",
         }
     }
 }
@@ -82,12 +87,44 @@ pub static SETTINGS: &[Setting] = &[
         key: "listen",
         kind: Kind::Text,
         default: "`127.0.0.1:7411`",
-        meaning: "Address and port of the API. Loopback only; port 0 takes a free one.",
+        meaning: "Address and port of the API; port 0 takes a free one. Another one than loopback needs `public_url`, and TLS or a proxy that is named.",
         apply: Apply::Relay(|draft, text| {
             put(
                 &mut draft.listen,
                 text.parse().ok(),
                 "an address and a port, as in 127.0.0.1:7411",
+            )
+        }),
+    },
+    Setting {
+        key: "public_url",
+        kind: Kind::Text,
+        default: "`http://` and where it listens",
+        meaning: "Address at which browsers reach the relay: https, a host, a port where it is not 443, and nothing after it. Links, pairing and redirect addresses name it, and requests for another host are refused.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.public_url, PublicUrl::parse(text), PUBLIC_URL)
+        }),
+    },
+    Setting {
+        key: "proxy.trusted",
+        kind: Kind::List,
+        default: "none",
+        meaning: "Addresses and networks of the proxies in front of the relay, as in `[\"127.0.0.1\", \"10.0.0.0/8\"]`. They alone are believed about whom they ask for, and where `public_url` is https and the relay has no TLS of its own, they alone are answered.",
+        apply: Apply::Relay(|draft, text| {
+            let networks = proxies::read_networks(text);
+            put(&mut draft.proxies.trusted, networks, proxies::NETWORKS)
+        }),
+    },
+    Setting {
+        key: "proxy.header",
+        kind: Kind::Text,
+        default: "`X-Forwarded-For`",
+        meaning: "Field in which the proxy says whom it asks for, read from its right end: `X-Forwarded-For` or `Forwarded`. The other one is not read: a proxy passes it on as strangers write it.",
+        apply: Apply::Relay(|draft, text| {
+            put(
+                &mut draft.proxies.written,
+                proxies::read_field(text),
+                proxies::FIELDS,
             )
         }),
     },
@@ -351,6 +388,8 @@ pub fn render_reference() -> String {
 /// A configuration that is being put together.
 pub(super) struct Draft {
     pub(super) listen: SocketAddr,
+    pub(super) public_url: Option<PublicUrl>,
+    pub(super) proxies: Proxies,
     pub(super) data: Option<PathBuf>,
     pub(super) key_file: Option<PathBuf>,
     pub(super) mark_file: Option<PathBuf>,
@@ -366,6 +405,8 @@ impl Default for Draft {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7411)),
+            public_url: None,
+            proxies: Proxies::default(),
             data: None,
             key_file: None,
             mark_file: None,

@@ -31,7 +31,9 @@ use tokio::time::Instant;
 
 mod places;
 
+use super::forwarded::Arrival;
 use super::was_told;
+use crate::config::Proxies;
 use places::{Late, Place, Places};
 
 /// Between two looks at whether a connection is late.
@@ -47,7 +49,12 @@ const TOO_LATE: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// Serves until it is told to stop; then takes nobody, and returns when the requests under way are answered.
-pub(super) async fn serve(listener: TcpListener, router: Router, stop: watch::Receiver<bool>) {
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    proxies: Arc<Proxies>,
+    stop: watch::Receiver<bool>,
+) {
     let places = Arc::new(Places::default());
     let (all_left, held) = watch::channel(());
     let told = stop.clone();
@@ -60,13 +67,17 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stop: watch::Re
                     continue;
                 }
             };
-            let Some(place) = places.take(peer.ip(), Instant::now()) else {
+            // Whom a proxy speaks for is known with each request.
+            let is_proxy = proxies.contain(peer.ip());
+            let by = (!is_proxy).then(|| peer.ip());
+            let Some(place) = places.take(by, Instant::now()) else {
                 continue;
             };
             let guest = Guest {
                 place,
                 places: Arc::clone(&places),
                 peer,
+                proxies: Arc::clone(&proxies),
                 _held: held.clone(),
             };
             tokio::spawn(guest.stay(stream, router.clone(), told.clone()));
@@ -125,6 +136,7 @@ struct Guest {
     place: Arc<Place>,
     places: Arc<Places>,
     peer: SocketAddr,
+    proxies: Arc<Proxies>,
     /// Dropped last.
     _held: watch::Receiver<()>,
 }
@@ -134,9 +146,16 @@ impl Guest {
     async fn stay(self, stream: TcpStream, router: Router, stop: watch::Receiver<bool>) {
         let router = TowerToHyperService::new(router);
         let (place, peer) = (Arc::clone(&self.place), self.peer);
+        let (places, proxies) = (Arc::clone(&self.places), Arc::clone(&self.proxies));
         let service = service_fn(move |mut request: Request<Incoming>| {
             place.begin(Instant::now());
-            request.extensions_mut().insert(ConnectInfo(peer));
+            let arrival = Arrival::read(peer.ip(), request.headers(), &proxies);
+            if arrival.is_by_proxy {
+                places.note_client(&place, arrival.client, Instant::now());
+            }
+            let client = SocketAddr::new(arrival.client, peer.port());
+            request.extensions_mut().insert(ConnectInfo(client));
+            request.extensions_mut().insert(arrival);
             request.extensions_mut().insert(Arc::clone(&place));
             let (place, answering) = (Arc::clone(&place), router.call(request.map(Body::new)));
             async move {

@@ -28,7 +28,7 @@ impl Served {
         Self {
             address,
             stop,
-            serving: tokio::spawn(serve(listener, router, told)),
+            serving: tokio::spawn(serve(listener, router, Arc::default(), told)),
         }
     }
 
