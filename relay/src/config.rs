@@ -25,7 +25,7 @@ pub mod setting;
 pub use proxies::{ForwardedBy, Proxies};
 pub use public::PublicUrl;
 use reading::Entry;
-use setting::{Apply, Draft, ProviderDraft};
+use setting::{Apply, Draft, ProviderDraft, TlsDraft};
 
 /// The file that is read where nothing else is said, if it is there.
 pub(crate) const DEFAULT_FILE: &str = "unpause.toml";
@@ -44,6 +44,10 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// The proxies in front of it.
     pub proxies: Proxies,
+    /// TLS of its own; `None` where a proxy speaks it, or nobody.
+    pub tls: Option<Tls>,
+    /// Where whoever comes without TLS is sent to the public address, if anywhere.
+    pub http_listen: Option<SocketAddr>,
     /// The folder of the database and of what the operator's commands need.
     pub data: PathBuf,
     /// The file with the keys that seal credentials; not in `data` unless told so.
@@ -62,6 +66,18 @@ pub struct Config {
     pub timing: Timing,
     /// The providers that inboxes may use.
     pub providers: BTreeMap<ProviderId, Provider>,
+}
+
+/// Where the certificate of the relay's own address comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// From two files of the operator's.
+    Files {
+        /// The certificate, then those between it and its root, PEM.
+        certificate: PathBuf,
+        /// Its key, PEM.
+        key: PathBuf,
+    },
 }
 
 /// How long things wait.
@@ -113,7 +129,7 @@ pub struct Client {
 }
 
 /// Who can speak TLS for the relay.
-const ENCRYPTED_BY: &str = "proxy.trusted to the address of the proxy in front that does";
+const ENCRYPTED_BY: &str = "tls.certificate and tls.key, or proxy.trusted to the address of the proxy in front that speaks TLS";
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -164,7 +180,7 @@ pub enum ConfigError {
     },
     /// It would listen where others reach it.
     #[error(
-        "{place}: the relay cannot listen on {listen}, which others reach: set public_url to its https address, and {}; or use 127.0.0.1 or [::1]",
+        "{place}: the relay cannot listen on {listen}, which others reach: set public_url to its https address and {}; or use 127.0.0.1 or [::1]",
         ENCRYPTED_BY
     )]
     NotLoopback {
@@ -181,6 +197,14 @@ pub enum ConfigError {
     NotEncrypted {
         /// File and line, or the variable.
         place: Place,
+    },
+    /// It has TLS of its own, and no https address.
+    #[error(
+        "{key} is set, and public_url is not an https address: set public_url to the one at which browsers reach this relay"
+    )]
+    NoPublicUrl {
+        /// The key of what needs one.
+        key: &'static str,
     },
     /// It holds a secret, and others may read it.
     #[error(
@@ -295,8 +319,34 @@ fn check_way(draft: &Draft, place_of: impl Fn(&str) -> Place) -> Result<(), Conf
         .public_url
         .as_ref()
         .is_some_and(PublicUrl::is_encrypted);
-    let has_tls = !draft.proxies.trusted.is_empty();
-    if is_encrypted && !has_tls {
+    let TlsDraft { certificate, key } = &draft.tls;
+    let halves = [
+        ("tls.certificate", certificate.is_some()),
+        ("tls.key", key.is_some()),
+    ];
+    if let (Some((given, _)), Some((missing, _))) = (
+        halves.iter().find(|(_, is_set)| *is_set),
+        halves.iter().find(|(_, is_set)| !*is_set),
+    ) {
+        return Err(ConfigError::Missing {
+            key: (*missing).to_owned(),
+            expected: format!("a path: {given} is set, and neither is of use alone"),
+        });
+    }
+    let has_own = certificate.is_some();
+    if has_own && !is_encrypted {
+        return Err(ConfigError::NoPublicUrl {
+            key: "tls.certificate",
+        });
+    }
+    if draft.http_listen.is_some() && !has_own {
+        return Err(ConfigError::Missing {
+            key: "tls.certificate".to_owned(),
+            expected: "a path: http_listen only sends people on to the relay's own TLS; behind a proxy, that one does"
+                .to_owned(),
+        });
+    }
+    if is_encrypted && !has_own && draft.proxies.trusted.is_empty() {
         let place = place_of("public_url");
         return Err(ConfigError::NotEncrypted { place });
     }
@@ -353,7 +403,11 @@ fn finish(draft: Draft, environment: &Environment) -> Result<Config, ConfigError
         let provider = finish_provider(&id, draft)?;
         Ok((id, provider))
     });
+    let tls = draft.tls;
+    let tls = tls.certificate.zip(tls.key);
     Ok(Config {
+        tls: tls.map(|(certificate, key)| Tls::Files { certificate, key }),
+        http_listen: draft.http_listen,
         listen: draft.listen,
         public_url: draft.public_url,
         proxies: draft.proxies,

@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::certificate;
 
 mod address;
 mod answer;
@@ -35,6 +36,7 @@ pub mod operator;
 mod pace;
 mod page;
 mod problem;
+mod redirect;
 mod serving;
 
 mod campaign;
@@ -55,6 +57,7 @@ use endpoints::Endpoints;
 use guesses::Guesses;
 use operator::OperatorSocket;
 pub use problem::ServeError;
+use serving::Door;
 use signatures::Challenges;
 
 /// How long requests under way may go on after the relay was told to stop.
@@ -191,24 +194,50 @@ pub fn render_openapi() -> String {
     mount_endpoints(Endpoints::new()).openapi()
 }
 
+/// The ports of the relay, bound.
+#[derive(Debug)]
+pub struct Ports {
+    /// The API's and the dashboard's.
+    pub listener: TcpListener,
+    /// How TLS is spoken there; `None` where it is not.
+    pub tls: Option<certificate::Server>,
+    /// The one that sends people there, where there is one.
+    pub redirecting: Option<TcpListener>,
+}
+
 /// Serves everybody on the network's socket and the operator on his own, until it is told to stop.
 pub async fn run(
     app: Arc<App>,
-    listener: TcpListener,
+    ports: Ports,
     socket: OperatorSocket,
     stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
-    let listen = listener.local_addr()?;
-    let address = Address::new(listen, &app.config);
-    let proxies = Arc::new(app.config.proxies.clone());
+    let Ports {
+        listener,
+        tls,
+        redirecting,
+    } = ports;
+    let address = Address::new(listener.local_addr()?, &app.config);
+    let proxies = app.config.proxies.clone();
+    let redirecting = redirecting.map(|listener| Door {
+        listener,
+        router: redirect::router(&address),
+        tls: None,
+    });
     let router = router(app, address);
+    let door = Door {
+        listener,
+        router: router.clone(),
+        tls,
+    };
+    let doors = std::iter::once(door).chain(redirecting).collect();
     let by_network = async {
-        serving::serve(listener, router.clone(), proxies, stop.clone()).await;
+        serving::serve(doors, proxies, stop.clone()).await;
         Ok(())
     };
     let (network, operator) = tokio::join!(
         within_bounds(by_network, stop.clone()),
-        operator::serve(router.clone(), socket, stop.clone()),
+        operator::serve(router, socket, stop.clone()),
     );
     network.and(operator)
 }

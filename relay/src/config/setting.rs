@@ -106,6 +106,35 @@ pub static SETTINGS: &[Setting] = &[
         }),
     },
     Setting {
+        key: "tls.certificate",
+        kind: Kind::Text,
+        default: "none",
+        meaning: "PEM file with the certificate for the host of `public_url`, then those between it and its root. Read again when it changes; needs `tls.key`.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.tls.certificate, read_path(text), "a path")
+        }),
+    },
+    Setting {
+        key: "tls.key",
+        kind: Kind::Text,
+        default: "none",
+        meaning: "PEM file with the certificate's key. It must be its owner's alone (mode 600).",
+        apply: Apply::Relay(|draft, text| put_some(&mut draft.tls.key, read_path(text), "a path")),
+    },
+    Setting {
+        key: "http_listen",
+        kind: Kind::Text,
+        default: "none",
+        meaning: "Address and port, as a rule `0.0.0.0:80`, at which whoever comes without TLS is sent to `public_url`. Only where the relay speaks TLS itself.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(
+                &mut draft.http_listen,
+                text.parse().ok(),
+                "an address and a port, as in 0.0.0.0:80",
+            )
+        }),
+    },
+    Setting {
         key: "proxy.trusted",
         kind: Kind::List,
         default: "none",
@@ -390,6 +419,8 @@ pub(super) struct Draft {
     pub(super) listen: SocketAddr,
     pub(super) public_url: Option<PublicUrl>,
     pub(super) proxies: Proxies,
+    pub(super) tls: TlsDraft,
+    pub(super) http_listen: Option<SocketAddr>,
     pub(super) data: Option<PathBuf>,
     pub(super) key_file: Option<PathBuf>,
     pub(super) mark_file: Option<PathBuf>,
@@ -407,6 +438,8 @@ impl Default for Draft {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7411)),
             public_url: None,
             proxies: Proxies::default(),
+            tls: TlsDraft::default(),
+            http_listen: None,
             data: None,
             key_file: None,
             mark_file: None,
@@ -434,6 +467,13 @@ impl Default for Timing {
             rest_minute: Duration::from_mins(1),
         }
     }
+}
+
+/// TLS of the relay's own that is being put together.
+#[derive(Default)]
+pub(super) struct TlsDraft {
+    pub(super) certificate: Option<PathBuf>,
+    pub(super) key: Option<PathBuf>,
 }
 
 /// A provider that is being put together.

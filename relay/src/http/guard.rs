@@ -142,7 +142,7 @@ fn check_way(api: &Api, request: &Parts) -> Result<(), Problem> {
     }
     let url = api.address.url();
     let detail = match request.extensions.get::<Arrival>() {
-        Some(arrival) if !arrival.is_by_proxy => format!(
+        Some(arrival) if !arrival.is_by_proxy && api.app.config.tls.is_none() => format!(
             "this relay is reached at {url}, and {} is not its proxy: use that address, or name the proxy in \
              proxy.trusted",
             arrival.client

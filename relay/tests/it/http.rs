@@ -23,6 +23,7 @@ use tempfile::TempDir;
 
 mod adversaries;
 mod devices;
+mod encrypted;
 mod operator;
 mod reach;
 mod sessions;

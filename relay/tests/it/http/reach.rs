@@ -103,7 +103,7 @@ async fn only_pages_of_the_public_address_change_something() {
     assert_eq!(allowed.headers["access-control-allow-origin"], EXTENSION);
 }
 
-/// Row: relay asked past its proxy | a request on plain http that the proxy of a relay with an https address did not bring | 403 forbidden | the operator | this relay is reached at https://relay.acme.example, and 127.0.0.1 is not its proxy: use that address, or name the proxy in proxy.trusted
+/// Row: relay asked past its proxy | a request on plain http that the proxy of a relay with an https address did not bring | 403 forbidden | the operator | `this relay is reached at https://relay.acme.example, and 127.0.0.1 is not its proxy: use that address, or name the proxy in proxy.trusted`
 #[tokio::test]
 async fn on_plain_http_only_the_proxy_is_answered_and_only_for_who_came_by_tls() {
     let other = "public_url = \"https://relay.acme.example\"\nproxy.trusted = [\"192.0.2.1\"]\n";

@@ -36,6 +36,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("mark", &["clock", "record", "secret", "store"]),
     ("notify", &["store"]),
     ("log", &["config"]),
+    // Whose the file of the key is decides whether it is used.
+    ("certificate", &["clock", "ownership"]),
     // What is shared.
     ("bell", &[]),
     ("provider", &["config", "failure", "oauth"]),
@@ -53,6 +55,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "http",
         &[
             "app",
+            // With which one a connection goes on.
+            "certificate",
             "config",
             "copies",
             "credentials",
@@ -99,6 +103,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "app",
             "bell",
+            "certificate",
             "clock",
             "config",
             "credentials",
