@@ -18,12 +18,16 @@ use crate::ownership;
 
 mod nearest;
 pub mod notify;
+mod proxies;
+mod public;
 mod reading;
 pub mod setting;
 
 use notify::{Notify, finish_notify};
+pub use proxies::{ForwardedBy, Proxies};
+pub use public::PublicUrl;
 use reading::Entry;
-use setting::{Apply, Draft, ProviderDraft};
+use setting::{Apply, Draft, ProviderDraft, TlsDraft};
 
 /// The file that is read where nothing else is said, if it is there.
 const DEFAULT_FILE: &str = "unpause.toml";
@@ -39,8 +43,16 @@ pub type Environment = BTreeMap<String, String>;
 /// The configuration of one relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Where the API listens; always a loopback address.
+    /// Where the API listens: a loopback address, unless nobody comes there without TLS but a proxy that is named.
     pub listen: SocketAddr,
+    /// Where browsers reach it, if not there.
+    pub public_url: Option<PublicUrl>,
+    /// The proxies in front of it.
+    pub proxies: Proxies,
+    /// TLS of its own; `None` where a proxy speaks it, or nobody.
+    pub tls: Option<Tls>,
+    /// Where whoever comes without TLS is sent to the public address, if anywhere.
+    pub http_listen: Option<SocketAddr>,
     /// The folder of the database and of what the operator's commands need.
     pub data: PathBuf,
     /// The file with the keys that seal credentials; not in `data` unless told so.
@@ -61,6 +73,18 @@ pub struct Config {
     pub notify: Notify,
     /// The providers that inboxes may use.
     pub providers: BTreeMap<ProviderId, Provider>,
+}
+
+/// Where the certificate of the relay's own address comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// From two files of the operator's.
+    Files {
+        /// The certificate, then those between it and its root, PEM.
+        certificate: PathBuf,
+        /// Its key, PEM.
+        key: PathBuf,
+    },
 }
 
 /// How long things wait.
@@ -111,6 +135,9 @@ pub struct Client {
     pub unverified: bool,
 }
 
+/// Who can speak TLS for the relay.
+const ENCRYPTED_BY: &str = "tls.certificate and tls.key, or proxy.trusted to the address of the proxy in front that speaks TLS";
+
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -160,13 +187,31 @@ pub enum ConfigError {
     },
     /// It would listen where others reach it.
     #[error(
-        "{place}: the relay cannot listen on {listen}: an address that others reach needs TLS, which is not there yet; use 127.0.0.1 or [::1]"
+        "{place}: the relay cannot listen on {listen}, which others reach: set public_url to its https address and {}; or use 127.0.0.1 or [::1]",
+        ENCRYPTED_BY
     )]
     NotLoopback {
         /// File and line, or the variable.
         place: Place,
         /// The address.
         listen: SocketAddr,
+    },
+    /// It is told to be reached by https, and nothing does that.
+    #[error(
+        "{place}: public_url is https, and nothing here speaks TLS: set {}",
+        ENCRYPTED_BY
+    )]
+    NotEncrypted {
+        /// File and line, or the variable.
+        place: Place,
+    },
+    /// It has TLS of its own, and no https address.
+    #[error(
+        "{key} is set, and public_url is not an https address: set public_url to the one at which browsers reach this relay"
+    )]
+    NoPublicUrl {
+        /// The key of what needs one.
+        key: &'static str,
     },
     /// It holds a secret, and others may read it.
     #[error(
@@ -276,21 +321,16 @@ impl Config {
         for entry in &entries {
             apply(&mut draft, entry)?;
         }
-        if !draft.listen.ip().is_loopback() {
-            let place = entries
-                .iter()
-                .rev()
-                .find(|entry| entry.key == "listen")
-                .map(|entry| entry.place.clone());
-            let place = place.unwrap_or_else(|| Place::Line {
-                path: path.to_owned(),
-                line: 1,
-            });
-            return Err(ConfigError::NotLoopback {
-                place,
-                listen: draft.listen,
-            });
-        }
+        check_way(&draft, |key| {
+            let mut found = entries.iter().rev().filter(|entry| entry.key == key);
+            found.next().map_or_else(
+                || Place::Line {
+                    path: path.to_owned(),
+                    line: 1,
+                },
+                |entry| entry.place.clone(),
+            )
+        })?;
         finish(draft, environment)
     }
 }
@@ -329,6 +369,52 @@ pub(crate) fn find_file(named: Option<&Path>, environment: &Environment, system:
         return Found::System(system.to_owned());
     }
     Found::Here(here)
+}
+
+/// That nobody is to come to it without TLS but from this computer.
+fn check_way(draft: &Draft, place_of: impl Fn(&str) -> Place) -> Result<(), ConfigError> {
+    let is_encrypted = draft
+        .public_url
+        .as_ref()
+        .is_some_and(PublicUrl::is_encrypted);
+    let TlsDraft { certificate, key } = &draft.tls;
+    let halves = [
+        ("tls.certificate", certificate.is_some()),
+        ("tls.key", key.is_some()),
+    ];
+    if let (Some((given, _)), Some((missing, _))) = (
+        halves.iter().find(|(_, is_set)| *is_set),
+        halves.iter().find(|(_, is_set)| !*is_set),
+    ) {
+        return Err(ConfigError::Missing {
+            key: (*missing).to_owned(),
+            expected: format!("a path: {given} is set, and neither is of use alone"),
+        });
+    }
+    let has_own = certificate.is_some();
+    if has_own && !is_encrypted {
+        return Err(ConfigError::NoPublicUrl {
+            key: "tls.certificate",
+        });
+    }
+    if draft.http_listen.is_some() && !has_own {
+        return Err(ConfigError::Missing {
+            key: "tls.certificate".to_owned(),
+            expected: "a path: http_listen only sends people on to the relay's own TLS; behind a proxy, that one does"
+                .to_owned(),
+        });
+    }
+    if is_encrypted && !has_own && draft.proxies.trusted.is_empty() {
+        let place = place_of("public_url");
+        return Err(ConfigError::NotEncrypted { place });
+    }
+    if !draft.listen.ip().is_loopback() && !is_encrypted {
+        return Err(ConfigError::NotLoopback {
+            place: place_of("listen"),
+            listen: draft.listen,
+        });
+    }
+    Ok(())
 }
 
 /// The text of a file, and what the system says of that very file.
@@ -376,8 +462,14 @@ fn finish(draft: Draft, environment: &Environment) -> Result<Config, ConfigError
         let provider = finish_provider(&id, draft)?;
         Ok((id, provider))
     });
+    let tls = draft.tls;
+    let tls = tls.certificate.zip(tls.key);
     Ok(Config {
+        tls: tls.map(|(certificate, key)| Tls::Files { certificate, key }),
+        http_listen: draft.http_listen,
         listen: draft.listen,
+        public_url: draft.public_url,
+        proxies: draft.proxies,
         data,
         key_file,
         mark_file,

@@ -6,6 +6,7 @@
 pub mod api;
 pub mod app;
 pub mod bell;
+pub mod certificate;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -11,10 +11,11 @@ use tokio::task::JoinHandle;
 
 use crate::app::{App, DATABASE_FILE};
 use crate::bell::Bell;
+use crate::certificate::{self, CertificateError, Files, Followed, Shown};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, PublicUrl, Tls};
+use crate::http::{Address, Ports};
 use crate::http::operator::{OperatorSocket, SOCKET_FILE};
-use crate::http::relay_url;
 use crate::mark::{self, Mark};
 use crate::oauth;
 use crate::ownership::{Folder, FolderError};
@@ -36,6 +37,8 @@ pub struct RunningApp {
     /// Gives up what waits for a server.
     ending: watch::Sender<bool>,
     server: JoinHandle<std::io::Result<()>>,
+    /// What keeps the certificate fresh, where it is the relay's own.
+    following: Option<JoinHandle<()>>,
     workers: Workers,
 }
 
@@ -80,9 +83,14 @@ pub enum StartError {
     /// The HTTP client could not be set up.
     #[error(transparent)]
     Client(#[from] oauth::ClientError),
+    /// The certificate of its own address cannot be shown.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The address is taken.
-    #[error("{address} is in use by another program: stop it, or set `listen` to another port")]
+    #[error("{address} is in use by another program: stop it, or set `{setting}` to another port")]
     PortInUse {
+        /// The setting.
+        setting: &'static str,
         /// The address.
         address: SocketAddr,
     },
@@ -97,8 +105,10 @@ pub enum StartError {
         wanted: SocketAddr,
     },
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address} ({setting})")]
     Listen {
+        /// The setting.
+        setting: &'static str,
         /// The address.
         address: SocketAddr,
         /// Why.
@@ -148,13 +158,14 @@ impl RunningApp {
                     .chain(alerts),
             );
         let oauth = oauth::Client::new(&dialer)?;
+        let certified = certify(&config)?;
         // What can be refused without writing comes first: a relay that does not start leaves no file behind.
         let database = config.data.join(DATABASE_FILE);
         Folder::check(&config.data)?;
         let found = find_keys(&config.key_file)?;
         let listening = match held {
             Some(held) => take_over(held, config.listen),
-            None => listen(config.listen).await,
+            None => listen("listen", config.listen).await,
         };
         let listener = match listening {
             Ok(listener) => listener,
@@ -163,6 +174,10 @@ impl RunningApp {
                 Store::check_unused(&database)?;
                 return Err(taken);
             }
+        };
+        let redirecting = match config.http_listen {
+            Some(address) => Some(listen("http_listen", address).await?),
+            None => None,
         };
         Store::check_unused(&database)?;
         let lock = mark::lock(&config.mark_file)?;
@@ -179,10 +194,13 @@ impl RunningApp {
             }
         };
         let address = listener.local_addr().map_err(|source| StartError::Listen {
+            setting: "listen",
             address: config.listen,
             source,
         })?;
-        if relay_url(address).starts_with("http://") {
+        // Whoever had the port meanwhile got what browsers, or a proxy for them, sent there; but for one to whom
+        // they speak only by TLS, whose key he has not.
+        if config.tls.is_none() {
             store.end_what_others_may_have().await?;
         }
         // Before this process gives a sign of life of its own.
@@ -202,20 +220,27 @@ impl RunningApp {
             providers,
             bell,
         });
-        let workers = Workers::start(&app, wanted, &relay_url(address)).await?;
+        let relay = Address::new(address, &app.config).url();
+        let workers = Workers::start(&app, wanted, &relay).await?;
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(crate::http::run(
-            Arc::clone(&app),
+        let (tls, followed) = certified.unzip();
+        let host = app.config.public_url.as_ref().map(PublicUrl::host);
+        let host = host.unwrap_or_default().to_owned();
+        let following =
+            followed.map(|followed| tokio::spawn(followed.follow(host, app.clock.clone())));
+        let ports = Ports {
             listener,
-            socket,
-            stopped,
-        ));
+            tls,
+            redirecting,
+        };
+        let server = tokio::spawn(crate::http::run(Arc::clone(&app), ports, socket, stopped));
         Ok(Self {
             app,
             address,
             stop,
             ending,
             server,
+            following,
             workers,
         })
     }
@@ -233,6 +258,9 @@ impl RunningApp {
     /// Ends it in order: no new requests, the workers after the message they are at, then the database.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
+        if let Some(following) = self.following {
+            following.abort();
+        }
         let (served, ()) = tokio::join!(self.server, self.workers.stop(&self.ending));
         match served {
             Ok(Ok(())) => {}
@@ -281,12 +309,26 @@ async fn open_keys(store: &Store, path: &Path, found: Option<Keys>) -> Result<Ke
     Ok(keys)
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+/// The certificate of the relay's own address, shown, and what follows it; `None` where it has none.
+fn certify(config: &Config) -> Result<Option<(certificate::Server, Followed)>, StartError> {
+    let Some(Tls::Files { certificate, key }) = config.tls.clone() else {
+        return Ok(None);
+    };
+    let shown = Arc::new(Shown::default());
+    let followed = Files { certificate, key }.show(Arc::clone(&shown))?;
+    Ok(Some((certificate::Server::new(shown)?, followed)))
+}
+
+async fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address)
         .await
         .map_err(|source| match source.kind() {
-            std::io::ErrorKind::AddrInUse => StartError::PortInUse { address },
-            _ => StartError::Listen { address, source },
+            std::io::ErrorKind::AddrInUse => StartError::PortInUse { setting, address },
+            _ => StartError::Listen {
+                setting,
+                address,
+                source,
+            },
         })
 }
 
@@ -294,6 +336,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 /// reach it, which names are ours) was judged by that.
 fn take_over(held: std::net::TcpListener, wanted: SocketAddr) -> Result<TcpListener, StartError> {
     let failed = |source| StartError::Listen {
+        setting: "listen",
         address: wanted,
         source,
     };

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::CliError;
 use super::print::{Printer, columns};
 use crate::config::{Config, Environment, SYSTEM_FILE, find_file};
+use crate::http::Address;
 
 mod ask;
 mod error;
@@ -87,11 +88,12 @@ pub(super) async fn set_up(
     let file = ConfigFile::load(found.path())?;
     // Before anything is asked: nothing is written that the relay would refuse.
     let trial = file.with(form, &blank(form))?;
-    let listen = Config::parse(&trial, file.path(), environment)?.listen;
-    if listen.port() == 0 {
+    let trial = Config::parse(&trial, file.path(), environment)?;
+    let relay = Address::new(trial.listen, &trial);
+    if !relay.is_fixed() {
         return Err(SetupError::NoFixedPort.into());
     }
-    let redirects = redirect::list(provider, listen);
+    let redirects = redirect::list(provider, &relay);
     printer.for_people(&describe_registration(provider, form, &redirects))?;
 
     let mut asking = Asking::begin()?;

@@ -222,6 +222,7 @@ fn expected(kind: Kind, value: &DeValue<'_>) -> String {
     }
 }
 
+/// Texts are joined by commas, as a variable has them.
 fn read_value(value: &DeValue<'_>, kind: Kind) -> Option<String> {
     match (value, kind) {
         (DeValue::String(text), Kind::Text | Kind::List) => Some(text.to_string()),

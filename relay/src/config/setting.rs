@@ -21,6 +21,8 @@ use super::notify::{
     ADDRESSES, HOOK, HOOK_SECRET, NotifyDraft, WebhookDraft, read_addresses, read_hook,
     read_hook_secret,
 };
+use super::proxies::{self, Proxies};
+use super::public::{PUBLIC_URL, PublicUrl};
 
 /// Submission over implicit TLS (RFC 8314 §7.3).
 pub(super) const SMTP_PORT: u16 = 465;
@@ -96,12 +98,73 @@ pub static SETTINGS: &[Setting] = &[
         key: "listen",
         kind: Kind::Text,
         default: "`127.0.0.1:7411`",
-        meaning: "Address and port of the API. Loopback only; port 0 takes a free one.",
+        meaning: "Address and port of the API; port 0 takes a free one. Another one than loopback needs `public_url`, and TLS or a proxy that is named.",
         apply: Apply::Relay(|draft, text| {
             put(
                 &mut draft.listen,
                 text.parse().ok(),
                 "an address and a port, as in 127.0.0.1:7411",
+            )
+        }),
+    },
+    Setting {
+        key: "public_url",
+        kind: Kind::Text,
+        default: "`http://` and where it listens",
+        meaning: "Address at which browsers reach the relay: https, a host, a port where it is not 443, and nothing after it. Links, pairing and redirect addresses name it, and requests for another host are refused.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.public_url, PublicUrl::parse(text), PUBLIC_URL)
+        }),
+    },
+    Setting {
+        key: "tls.certificate",
+        kind: Kind::Text,
+        default: "none",
+        meaning: "PEM file with the certificate for the host of `public_url`, then those between it and its root. Read again when it changes; needs `tls.key`.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.tls.certificate, read_path(text), "a path")
+        }),
+    },
+    Setting {
+        key: "tls.key",
+        kind: Kind::Text,
+        default: "none",
+        meaning: "PEM file with the certificate's key. It must be its owner's alone (mode 600).",
+        apply: Apply::Relay(|draft, text| put_some(&mut draft.tls.key, read_path(text), "a path")),
+    },
+    Setting {
+        key: "http_listen",
+        kind: Kind::Text,
+        default: "none",
+        meaning: "Address and port, as a rule `0.0.0.0:80`, at which whoever comes without TLS is sent to `public_url`. Only where the relay speaks TLS itself.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(
+                &mut draft.http_listen,
+                text.parse().ok(),
+                "an address and a port, as in 0.0.0.0:80",
+            )
+        }),
+    },
+    Setting {
+        key: "proxy.trusted",
+        kind: Kind::List,
+        default: "none",
+        meaning: "Addresses and networks of the proxies in front of the relay, as in `[\"127.0.0.1\", \"10.0.0.0/8\"]`. They alone are believed about whom they ask for, and where `public_url` is https and the relay has no TLS of its own, they alone are answered.",
+        apply: Apply::Relay(|draft, text| {
+            let networks = proxies::read_networks(text);
+            put(&mut draft.proxies.trusted, networks, proxies::NETWORKS)
+        }),
+    },
+    Setting {
+        key: "proxy.header",
+        kind: Kind::Text,
+        default: "`X-Forwarded-For`",
+        meaning: "Field in which the proxy says whom it asks for, read from its right end: `X-Forwarded-For` or `Forwarded`. The other one is not read: a proxy passes it on as strangers write it.",
+        apply: Apply::Relay(|draft, text| {
+            put(
+                &mut draft.proxies.written,
+                proxies::read_field(text),
+                proxies::FIELDS,
             )
         }),
     },
@@ -470,6 +533,10 @@ pub fn render_reference() -> String {
 /// A configuration that is being put together.
 pub(super) struct Draft {
     pub(super) listen: SocketAddr,
+    pub(super) public_url: Option<PublicUrl>,
+    pub(super) proxies: Proxies,
+    pub(super) tls: TlsDraft,
+    pub(super) http_listen: Option<SocketAddr>,
     pub(super) data: Option<PathBuf>,
     pub(super) key_file: Option<PathBuf>,
     pub(super) mark_file: Option<PathBuf>,
@@ -486,6 +553,10 @@ impl Default for Draft {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7411)),
+            public_url: None,
+            proxies: Proxies::default(),
+            tls: TlsDraft::default(),
+            http_listen: None,
             data: None,
             key_file: None,
             mark_file: None,
@@ -514,6 +585,13 @@ impl Default for Timing {
             rest_minute: Duration::from_mins(1),
         }
     }
+}
+
+/// TLS of the relay's own that is being put together.
+#[derive(Default)]
+pub(super) struct TlsDraft {
+    pub(super) certificate: Option<PathBuf>,
+    pub(super) key: Option<PathBuf>,
 }
 
 /// A provider that is being put together.

@@ -165,8 +165,66 @@ fn what_is_wrong_is_named_with_its_place() {
         (
             "",
             Some(("UNPAUSE_LISTEN", public)),
-            "variable UNPAUSE_LISTEN: the relay cannot listen on 0.0.0.0:7411: an address that others reach needs \
-             TLS, which is not there yet; use 127.0.0.1 or [::1]",
+            "variable UNPAUSE_LISTEN: the relay cannot listen on 0.0.0.0:7411, which others reach: set public_url to \
+             its https address and tls.certificate and tls.key, or proxy.trusted to the address of the proxy in front \
+             that speaks TLS; or use 127.0.0.1 or [::1]",
+        ),
+        (
+            "listen = \"0.0.0.0:7411\"\npublic_url = \"http://localhost\"\nproxy.trusted = [\"10.0.0.1\"]",
+            None,
+            "unpause.toml, line 1: the relay cannot listen on 0.0.0.0:7411, which others reach: set public_url to \
+             its https address and tls.certificate and tls.key, or proxy.trusted to the address of the proxy in front \
+             that speaks TLS; or use 127.0.0.1 or [::1]",
+        ),
+        (
+            "data = \"d\"\npublic_url = \"https://relay.acme.example\"",
+            None,
+            "unpause.toml, line 2: public_url is https, and nothing here speaks TLS: set tls.certificate and tls.key, \
+             or proxy.trusted to the address of the proxy in front that speaks TLS",
+        ),
+        (
+            "public_url = \"http://relay.acme.example\"",
+            None,
+            "unpause.toml, line 1: public_url is not valid: expected an https URL with a host and nothing after it, as \
+             in https://relay.acme.example (http on this computer alone)",
+        ),
+        (
+            "proxy.trusted = [\"10.0.0.0/33\"]",
+            None,
+            "unpause.toml, line 1: proxy.trusted is not valid: expected addresses and networks, as in \
+             [\"127.0.0.1\", \"10.0.0.0/8\"]",
+        ),
+        (
+            "public_url = \"https://a.example\"\ntls.key = \"k\"",
+            None,
+            "tls.certificate is missing: expected a path: tls.key is set, and neither is of use alone",
+        ),
+        (
+            "tls.key = \"k\"\ntls.certificate = \"c\"",
+            None,
+            "tls.certificate is set, and public_url is not an https address: set public_url to the one at which \
+             browsers reach this relay",
+        ),
+        (
+            "public_url = \"https://a.example\"\nproxy.trusted = [\"::1\"]\nhttp_listen = \"0.0.0.0:80\"",
+            None,
+            "tls.certificate is missing: expected a path: http_listen only sends people on to the relay's own TLS; \
+             behind a proxy, that one does",
+        ),
+        (
+            "proxy.trusted = [1]",
+            None,
+            "unpause.toml, line 1: proxy.trusted is not valid: expected list of texts, found array",
+        ),
+        (
+            "proxy.trusted = \"127.0.0.1\"",
+            None,
+            "unpause.toml, line 1: proxy.trusted is not valid: expected list of texts, found string",
+        ),
+        (
+            "",
+            Some(("UNPAUSE_PROXY__HEADER", "X-Real-IP")),
+            "variable UNPAUSE_PROXY__HEADER: proxy.header is not valid: expected \"X-Forwarded-For\" or \"Forwarded\"",
         ),
     ] {
         let mut environment = home();
@@ -249,7 +307,12 @@ fn every_field_has_its_setting() {
     for setting in SETTINGS {
         let value = match (setting.key, setting.kind) {
             ("listen", _) => "\"127.0.0.1:1\"".to_owned(),
+            ("http_listen", _) => "\"127.0.0.1:2\"".to_owned(),
+            (key, _) if key.starts_with("tls.") => "\"set\"".to_owned(),
             ("log", _) => "\"debug\"".to_owned(),
+            ("public_url", _) => "\"https://relay.acme.example\"".to_owned(),
+            ("proxy.header", _) => "\"forwarded\"".to_owned(),
+            ("proxy.trusted", _) => "[\"192.0.2.1\", \"10.0.0.0/8\"]".to_owned(),
             (key, _) if key.ends_with("issuer") => "\"https://mail.example\"".to_owned(),
             (key, _) if key.ends_with("mail.from") => "\"set@acme.example\"".to_owned(),
             (key, _) if key.ends_with("webhook.<name>.url") => {
@@ -271,6 +334,10 @@ fn every_field_has_its_setting() {
     let default = parse("", &home()).unwrap();
     let Config {
         listen,
+        public_url,
+        proxies,
+        tls,
+        http_listen,
         data,
         key_file,
         mark_file,
@@ -283,6 +350,16 @@ fn every_field_has_its_setting() {
         providers,
     } = set;
     assert_ne!(listen, default.listen);
+    assert_ne!(public_url, default.public_url);
+    let Proxies { trusted, written } = proxies;
+    let trusted: Vec<String> = trusted.iter().map(ToString::to_string).collect();
+    assert_eq!(trusted, ["192.0.2.1/32", "10.0.0.0/8"]);
+    assert_eq!(written, ForwardedBy::Forwarded);
+    let Some(Tls::Files { certificate, key }) = tls else {
+        panic!("{tls:?}");
+    };
+    assert_eq!([certificate, key], [Path::new("set"), Path::new("set")]);
+    assert_ne!(http_listen, default.http_listen);
     assert_ne!(data, default.data);
     assert_ne!(key_file, default.key_file);
     assert_ne!(mark_file, default.mark_file);

@@ -95,7 +95,7 @@ impl Machine {
             // Python's part for it comes as a Debian package.
             Way::Wheel { .. } => self.venv || self.apt.is_some(),
             Way::CargoInstall { .. } | Way::NpmPackages(_) => true,
-            Way::Debian(_) => self.apt.is_some(),
+            Way::Debian(_) | Way::DebianFiles(_) => self.apt.is_some(),
         }
     }
 }
@@ -207,6 +207,10 @@ fn describe(way: &Way) -> String {
             format!("cargo install --locked --root target/tools/cargo {package}@{version}")
         }
         Way::Debian(packages) => format!("apt-get install {}", packages.join(" ")),
+        Way::DebianFiles(packages) => format!(
+            "apt-get download {} && dpkg-deb -x each into {UNPACKED}",
+            packages.join(" ")
+        ),
         Way::NpmPackages(folder) => format!("npm ci --prefix target/{folder}"),
     }
 }
@@ -248,6 +252,11 @@ fn go(workspace: &Workspace, way: Way, machine: &Machine) -> anyhow::Result<()> 
             machine.apt.context("apt-get may not be used")?,
             packages,
         ),
+        Way::DebianFiles(packages) => unpack_debian(
+            workspace,
+            machine.apt.context("apt-get may not be used")?,
+            packages,
+        ),
         Way::NpmPackages(folder) => install_npm_packages(workspace, folder),
     }
 }
@@ -274,6 +283,31 @@ fn install_debian(workspace: &Workspace, before: &[&str], packages: &[&str]) -> 
         &["apt-get", "install", "-qy", "--no-install-recommends"],
     );
     shell::run(install.args(packages))
+}
+
+/// Where packages are unpacked.
+const UNPACKED: &str = "target/tools/debian";
+
+/// Only the lists are root's to renew; what is fetched and unpacked is this user's.
+fn unpack_debian(workspace: &Workspace, before: &[&str], packages: &[&str]) -> anyhow::Result<()> {
+    let folder = workspace.tools().join("debian");
+    fs::create_dir_all(&folder).context("the folder of the packages cannot be made")?;
+    report(shell::run(&mut with(
+        workspace,
+        before,
+        &["apt-get", "update", "-q"],
+    )));
+    let mut fetch = workspace.program("apt-get", &["download", "-q"]);
+    shell::run(fetch.args(packages).current_dir(&folder))?;
+    let fetched = fs::read_dir(&folder).context("the packages cannot be listed")?;
+    for entry in fetched {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "deb") {
+            let mut unpack = workspace.program("dpkg-deb", &["-x"]);
+            shell::run(unpack.arg(&path).arg(&folder))?;
+        }
+    }
+    Ok(())
 }
 
 fn with(workspace: &Workspace, before: &[&str], words: &[&str]) -> Command {

@@ -39,6 +39,8 @@ pub(crate) enum Way {
     },
     /// Debian packages.
     Debian(&'static [&'static str]),
+    /// What is in Debian packages, unpacked into `target/tools/debian` and not installed: no server of theirs starts.
+    DebianFiles(&'static [&'static str]),
     /// `npm ci` of this folder of the checkout, in the folder of that name below `target`.
     NpmPackages(&'static str),
 }
@@ -136,6 +138,20 @@ pub(crate) const SMTP_SINK: Need = Need {
     found: |workspace| workspace.find_program("smtp-sink").is_some(),
     ways: &[Way::Debian(&["postfix"])],
     by_hand: "apt-get install postfix (choose `No configuration`)",
+};
+
+/// What people put in front of a relay on a server.
+pub(crate) const PROXIES: Need = Need {
+    name: "caddy and nginx",
+    found: |workspace| {
+        let unpacked = workspace.tools().join("debian");
+        let programs = [("caddy", "usr/bin"), ("nginx", "usr/sbin")];
+        programs.iter().all(|(name, below)| {
+            workspace.find_program(name).is_some() || unpacked.join(below).join(name).is_file()
+        })
+    },
+    ways: &[Way::DebianFiles(&["caddy", "nginx"])],
+    by_hand: "cd target/tools/debian && apt-get download caddy nginx && for file in *.deb; do dpkg-deb -x $file .; done",
 };
 
 /// Runs the certified OpenID provider, `wasm-opt`, and the linter.

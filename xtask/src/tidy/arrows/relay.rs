@@ -38,6 +38,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // How mail is sent stands once, also where it goes to whoever runs the relay.
     ("notify", &["config", "sign_in", "smtp", "tls"]),
     ("log", &["config"]),
+    // Whose the file of the key is decides whether it is used.
+    ("certificate", &["clock", "ownership"]),
     // What is shared.
     ("bell", &[]),
     ("provider", &["config", "failure", "oauth"]),
@@ -55,6 +57,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "http",
         &[
             "app",
+            // With which one a connection goes on.
+            "certificate",
             "config",
             "copies",
             "credentials",
@@ -103,6 +107,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "app",
             "bell",
+            "certificate",
             "clock",
             "config",
             "credentials",
