@@ -26,12 +26,18 @@ const EXTENSION: &[(&str, &str)] = &[
     ("web/look/", "look/"),
 ];
 
+/// The script that runs in every page that is allowed.
+const EYES: &str = "eyes.js";
+
 /// Where the dashboard's sources go.
 const DASHBOARD: &[(&str, &str)] = &[("dashboard/page/", ""), ("web/look/", "look/")];
 
 /// The folder that a browser loads.
 pub(super) fn extension(sources: &Files, modules: &Modules) -> anyhow::Result<Files> {
     let mut files = placed(sources, EXTENSION)?;
+    if let Some(eyes) = files.get_mut(EYES) {
+        *eyes = without_comments(eyes)?;
+    }
     add_glue(&mut files, "background_glue", &modules.background)?;
     put(
         &mut files,
@@ -43,6 +49,17 @@ pub(super) fn extension(sources: &Files, modules: &Modules) -> anyhow::Result<Fi
     add_glue(&mut files, "options", &modules.options)?;
     put(&mut files, "options_bg.wasm", modules.options.wasm.clone())?;
     Ok(files)
+}
+
+/// A script without the lines that are comments, empty or indented: every page pays for it, and its comments are for
+/// who reads the source. Good for a script without a text of several lines.
+fn without_comments(script: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let lines = str::from_utf8(script)?.lines().map(str::trim);
+    let kept = lines.filter(|line| !line.is_empty() && !line.starts_with("//"));
+    Ok(kept
+        .flat_map(|line| [line, "\n"])
+        .collect::<String>()
+        .into_bytes())
 }
 
 /// The folder that the relay serves.
@@ -170,6 +187,18 @@ mod tests {
                 "look/base.css",
                 "snippets/dep/inline0.js",
             ]
+        );
+    }
+
+    #[test]
+    fn the_eyes_are_handed_out_without_their_comments() {
+        let mut files = sources(ALL);
+        let script = b"// What this is.\n(() => {\n\n  // Why.\n  go(\"// no\"); // how\n})();\n";
+        files.insert("extension/eyes/eyes.js".to_owned(), script.to_vec());
+        let extension = extension(&files, &modules()).unwrap();
+        assert_eq!(
+            extension["eyes.js"],
+            b"(() => {\ngo(\"// no\"); // how\n})();\n"
         );
     }
 
