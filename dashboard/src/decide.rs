@@ -29,9 +29,17 @@ impl Model {
             Event::Opened(opening) => self.open(*opening),
             Event::Went(route) => self.go(route),
             Event::Given(code) => {
-                let before = self.token().cloned();
+                let before = self.token_before().cloned();
+                self.access = Access::Asked { code, before };
+                vec![Effect::Become(Route::Login)]
+            }
+            Event::EnterPressed => {
+                let Access::Asked { code, before } = &mut self.access else {
+                    return Vec::new();
+                };
+                let (code, before) = (code.clone(), before.take());
                 self.access = Access::Entering { before };
-                vec![Effect::Become(Route::Login), Effect::Enter(code)]
+                vec![Effect::Enter(code)]
             }
             Event::Invited(invited) => {
                 let before = self.token().cloned();
@@ -164,8 +172,11 @@ impl Model {
             return vec![Effect::Become(Route::Login)];
         }
         if let Some(code) = code {
-            self.access = Access::Entering { before: session };
-            return vec![Effect::Become(Route::Login), Effect::Enter(code)];
+            self.access = Access::Asked {
+                code,
+                before: session,
+            };
+            return vec![Effect::Become(Route::Login)];
         }
         let Some(session) = session else {
             return Vec::new();
@@ -291,10 +302,17 @@ impl Model {
     /// What the page needs beyond the status.
     fn wants(&self) -> Vec<Effect> {
         let wanted = match &self.route {
-            Route::Campaign(id) => vec![
-                Wanted::Deliveries(id.clone(), 1 + self.page.more_pages),
-                Wanted::Unsettled(id.clone()),
-            ],
+            Route::Campaign(id) => {
+                // Nothing changes them.
+                let has_steps = matches!(self.page.steps, Slot::Here(_));
+                let steps = (!has_steps).then(|| Wanted::Steps(id.clone()));
+                let mut wanted = vec![
+                    Wanted::Deliveries(id.clone(), 1 + self.page.more_pages),
+                    Wanted::Unsettled(id.clone()),
+                ];
+                wanted.extend(steps);
+                wanted
+            }
             Route::Receipts => vec![Wanted::Receipts],
             Route::Receipt(id) => {
                 vec![Wanted::Receipt(id.clone(), 1 + self.page.more_pages)]
@@ -390,6 +408,9 @@ impl Model {
             }
             (Loaded::Unsettled(of, answer), Route::Campaign(id)) if of == *id => {
                 fill(&mut page.unsettled, answer)
+            }
+            (Loaded::Steps(of, answer), Route::Campaign(id)) if of == *id => {
+                fill(&mut page.steps, answer)
             }
             (Loaded::Paces(answer), Route::Inboxes) => fill(&mut page.paces, answer),
             (Loaded::Receipts(answer), Route::Receipts) => fill(&mut page.receipts, answer),

@@ -1,6 +1,7 @@
 //! What happens to the dashboard, and what it has done: the words between the decisions and the browser.
 
 use protocol::account::{AccountName, Role};
+use protocol::campaign::Step;
 use protocol::delivery::Decision;
 use protocol::id::{
     AccountId, CampaignId, DeliveryId, DeviceId, InboxId, ReceiptId, ReconnectId, SessionId,
@@ -39,6 +40,8 @@ pub enum Event {
     Accepting(Secret),
     /// An invitation was taken, or not.
     Accepted(Result<Session, CallError>),
+    /// A person wants in by the one-time link that was opened.
+    EnterPressed,
     /// The code of a one-time link was exchanged, or a name and a password were.
     Entered(Result<Session, CallError>),
     /// It is time to look.
@@ -133,6 +136,8 @@ pub enum Wanted {
     Deliveries(CampaignId, u32),
     /// Those that a person must decide.
     Unsettled(CampaignId),
+    /// The messages of a campaign, which the status leaves out.
+    Steps(CampaignId),
     /// How fast each inbox sends.
     Paces,
     /// The receipts.
@@ -160,6 +165,8 @@ pub enum Loaded {
     Deliveries(CampaignId, Result<Vec<Delivery>, CallError>),
     /// Of this campaign.
     Unsettled(CampaignId, Result<Vec<Delivery>, CallError>),
+    /// Of this campaign, first to last.
+    Steps(CampaignId, Result<Vec<Step>, CallError>),
     /// By address.
     Paces(Result<Vec<Pace>, CallError>),
     /// Newest first.

@@ -96,18 +96,23 @@ pub(crate) fn paused() -> State {
     }
 }
 
-fn campaign(id: &str, name: &str, inbox: &str, status: State) -> Campaign {
+pub(crate) fn steps() -> Vec<Step> {
     let step = |subject: &str, wait_ms| Step {
         subject: subject.to_owned(),
         body: "Hello {{first_name}}".to_owned(),
         wait_ms,
         literal: false,
     };
+    vec![step("A word, {{first_name}}?", 0), step("", 3 * 86_400_000)]
+}
+
+fn campaign(id: &str, name: &str, inbox: &str, status: State) -> Campaign {
     Campaign {
         id: CampaignId::new(id),
         name: name.to_owned(),
         inboxes: vec![InboxId::new(inbox)],
-        steps: vec![step("A word, {{first_name}}?", 0), step("", 3 * 86_400_000)],
+        // The status leaves them out.
+        steps: Vec::new(),
         status,
         counts: Counts {
             leads: 60,

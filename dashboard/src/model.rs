@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use protocol::account::Role;
-use protocol::campaign::State;
+use protocol::campaign::{State, Step};
 use protocol::id::{AccountId, CampaignId, DeliveryId, DeviceId, InboxId, ReconnectId};
 use protocol::inbox::Address;
 use protocol::receipt::Receipt;
@@ -63,6 +63,14 @@ pub struct Model {
 /// Whether somebody is signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
+    /// A one-time link was opened. Its code is used when a person says so: what opens links by itself, a prefetch or a
+    /// scanner of mail, uses none up and signs nobody in.
+    Asked {
+        /// The code.
+        code: Secret,
+        /// The session that was there before it.
+        before: Option<Secret>,
+    },
     /// The code of a one-time link is being exchanged.
     Entering {
         /// The session that was there before it.
@@ -142,6 +150,8 @@ pub struct Page {
     pub deliveries: Slot<Vec<Delivery>>,
     /// Those that a person must decide.
     pub unsettled: Slot<Vec<Delivery>>,
+    /// The messages of the campaign, first to last.
+    pub steps: Slot<Vec<Step>>,
     /// How fast each inbox sends, by address.
     pub paces: Slot<Vec<Pace>>,
     /// The receipts, newest first.
@@ -212,7 +222,21 @@ impl Model {
     pub fn token(&self) -> Option<&Secret> {
         match &self.access {
             Access::In(token) => Some(token),
-            Access::Entering { .. } | Access::Invited { .. } | Access::Out(_) => None,
+            Access::Asked { .. }
+            | Access::Entering { .. }
+            | Access::Invited { .. }
+            | Access::Out(_) => None,
+        }
+    }
+
+    /// The token that lets us in, or did before a one-time link was opened.
+    pub fn token_before(&self) -> Option<&Secret> {
+        match &self.access {
+            Access::In(token) => Some(token),
+            Access::Asked { before, .. }
+            | Access::Entering { before }
+            | Access::Invited { before, .. } => before.as_ref(),
+            Access::Out(_) => None,
         }
     }
 
@@ -289,9 +313,8 @@ impl Model {
     pub fn title(&self) -> String {
         let page = match (&self.access, &self.route) {
             (Access::Invited { .. }, _) => "Set a password".to_owned(),
-            (Access::Out(_) | Access::Entering { .. }, _) | (_, Route::Login) => {
-                "Sign in".to_owned()
-            }
+            (Access::Out(_) | Access::Asked { .. } | Access::Entering { .. }, _)
+            | (_, Route::Login) => "Sign in".to_owned(),
             (_, Route::Campaigns) => "Campaigns".to_owned(),
             (_, Route::Campaign(id)) => self.find_campaign(id).map_or_else(
                 || "Campaign".to_owned(),

@@ -37,7 +37,7 @@
       .map((word) => `[class*=${word}],[id*=${word}]`)
       .join();
   const ACCOUNTS = "[aria-label*=ccount],[title*=ccount]";
-  const BUTTONS = "button,a,[role=button],input,select,textarea";
+  const BUTTONS = "button,a,[role=button],input,select,textarea,iframe";
   const NOT_WORDS = "script,style,noscript,template,textarea,select,svg,[contenteditable]:not([contenteditable=false])";
   const ROLES = { H1: "heading", H2: "heading", H3: "heading", DIALOG: "dialog" };
   // Slow at its first use.
@@ -53,8 +53,8 @@
   let timer;
   let pause = SOONEST;
   let lookedAt = 0;
-  let host, frame, sheet, nonce, nPutBack = 0; // the prompt
-  let banner, spot, height; // what it stands beside; where, as CSS; what its frame needs, once that is heard
+  let host, frame, sheet, drawn, nonce, nPutBack, nClear, guarded; // the prompt
+  let banner, spot, height; // what it stands beside; where: x, y, CSS; what its frame needs, once that is heard
 
   // --- looking
 
@@ -123,6 +123,7 @@
       accounts: accounts(text),
     });
     observe();
+    settle(); // what comes later is given way to
     if (page !== told) say((told = page));
     else if (isWatched && !port) say(page);
   };
@@ -205,31 +206,32 @@
   const CARD = 360; // px
   const EXPECTED = 360; // px of height, until the frame says what it needs
   const EDGE = 16;
+  const STEP = 20; // px; what is smaller than that is no button
+  const GUARD = 100; // ms
+  const CLEAR = 5; // looks in a row that found nothing over the card
 
+  // A plain element: one with a name of its own could be the page's, and through it the closed root would be too.
+  // The number is the frame's name, and not part of an address: addresses stand in lists that pages may read.
   const show = (number, beside) => {
     if (!host) {
-      try {
-        host = document.createElement("unpause-prompt");
-        const root = host.attachShadow({ mode: "closed" });
-        sheet = new CSSStyleSheet();
-        root.adoptedStyleSheets = [sheet];
-        host.addEventListener("toggle", (event) => {
-          if (event.newState === "closed" && host?.isConnected) putBack(raise);
-        });
-        frame = document.createElement("iframe");
-        frame.title = "Unpause";
-        root.append(frame);
-        nPutBack = 0;
-        banner = beside;
-        place();
-      } catch {
-        host = undefined; // the page has made an element of this name its own
-        return;
-      }
+      host = document.createElement("div");
+      const root = host.attachShadow({ mode: "closed" });
+      sheet = new CSSStyleSheet();
+      root.adoptedStyleSheets = [sheet];
+      host.addEventListener("toggle", (event) => {
+        if (event.newState === "closed" && host?.isConnected) putBack(raise);
+      });
+      frame = document.createElement("iframe");
+      frame.title = "Unpause";
+      root.append(frame);
+      nPutBack = 0;
+      nClear = CLEAR;
+      banner = beside;
+      place();
     }
     if (nonce !== number) {
-      nonce = number;
-      frame.src = `${api.runtime.getURL("prompt.html")}#${number}`;
+      nonce = frame.name = number;
+      frame.src = api.runtime.getURL("prompt.html");
     }
     if (!host.isConnected && nPutBack <= PUT_BACK) put();
   };
@@ -238,6 +240,8 @@
     document.documentElement.append(host);
     raise();
     taken.observe(document.documentElement, { childList: true });
+    clearInterval(guarded);
+    guarded = setInterval(guard, GUARD);
   };
 
   // In the top layer nothing that the page does to what is around the prompt moves, dims or clips it.
@@ -257,8 +261,20 @@
 
   const hide = () => {
     taken.disconnect();
+    clearInterval(guarded);
     host?.remove();
-    host = frame = sheet = nonce = height = undefined;
+    host = frame = sheet = drawn = nonce = height = spot = undefined;
+  };
+
+  // What else is in the top layer may lie over the card and let presses through. Chromium tells the frame itself
+  // whether it is covered; dialogs make it dead in every browser, and pictures of a page that changes cover all.
+  const POPOVER = "isVisible" in IntersectionObserverEntry.prototype ? "" : ":popover-open";
+  const OVER = `:is(:modal,:fullscreen,:active-view-transition,${POPOVER})`;
+  const guard = () => {
+    const isOver = (one) => one !== host || one.matches(":fullscreen");
+    const is = !host.matches(":popover-open") || [...document.querySelectorAll(OVER)].some(isOver);
+    nClear = is ? 0 : nClear + 1;
+    draw();
   };
 
   const resize = (needed) => {
@@ -267,43 +283,63 @@
   };
 
   const settle = () => {
-    if (!sheet) return;
-    draw();
-    const { right, bottom } = host.getBoundingClientRect();
-    if (right > innerWidth || bottom > innerHeight) place();
+    if (!host || host.matches(":hover,:focus-within")) return draw();
+    place();
   };
 
+  // Of the places beside the banner and in the corners, the first where the card stands on nothing that a person may
+  // want to press or read now; else where it stands on least. It stays where it is while that is no worse.
   const place = () => {
     const { clientWidth: width, clientHeight: tall } = document.documentElement;
-    const high = height ?? EXPECTED;
-    const box = banner?.getBoundingClientRect();
-    const spots = [];
-    if (box?.width && box.top >= 0 && box.top + high < tall) {
-      spots.push([box.right + EDGE, box.top], [box.left - EDGE - CARD, box.top]);
-    }
+    const high = Math.min(height ?? EXPECTED, tall - 2 * EDGE);
     const [right, below] = [width - CARD - EDGE, tall - high - EDGE];
-    spots.push([right, below], [EDGE, below], [right, EDGE]);
-    const controls = [...document.querySelectorAll(BUTTONS)].slice(0, 500).map((one) => one.getBoundingClientRect());
-    const isFree = ([x, y]) =>
-      x >= EDGE && x + CARD + EDGE <= width &&
-      controls.every((one) => !one.width || one.right < x || one.left > x + CARD || one.bottom < y || one.top > y + high);
-    const free = spots.findIndex(isFree);
-    const beside = spots.length - 3;
-    if (free >= 0 && free < beside) spot = `top:${spots[free][1]}px;left:${spots[free][0]}px`;
-    else spot = ["bottom:16px;right:16px", "bottom:16px;left:16px", "top:16px;right:16px"][Math.max(free - beside, 0)];
+    const spots = [
+      [right, below, "bottom:16px;right:16px"],
+      [EDGE, below, "bottom:16px;left:16px"],
+      [right, EDGE, "top:16px;right:16px"],
+      [EDGE, EDGE, "top:16px;left:16px"],
+    ];
+    const box = banner?.getBoundingClientRect();
+    if (box?.width && box.top >= 0 && box.top + high < tall) {
+      for (const x of [box.left - EDGE - CARD, box.right + EDGE]) {
+        if (x >= EDGE && x <= right) spots.unshift([x, box.top, `top:${box.top}px;left:${x}px`]);
+      }
+    }
+    const kept = spots.find((one) => one[2] === spot?.[2]) ?? spot;
+    if (kept?.[0] <= right && kept[1] <= below) spots.unshift(kept);
+    let least = Infinity;
+    for (const one of spots) {
+      let cost = 0;
+      const [x, y] = one;
+      for (let dx = STEP / 2; dx < CARD; dx += STEP) {
+        for (let dy = STEP / 2; dy < high; dy += STEP) {
+          if (document.elementsFromPoint(x + dx, y + dy).some(isInTheWay)) cost++;
+        }
+      }
+      if (cost < least) [least, spot] = [cost, one];
+      if (!least) break;
+    }
     draw();
   };
 
-  // `!important` inside a shadow root is stronger than anything that the page says.
+  const isInTheWay = (one) =>
+    one !== host &&
+    (one.matches(BUTTONS) ||
+      (/fixed|sticky/.test(getComputedStyle(one).position) && one.offsetHeight < innerHeight / 2));
+
+  // `!important` inside a shadow root is stronger than anything that the page says; what it may put before and after
+  // our frame is in that element too. A page that zooms does not zoom the card.
   // Nothing is seen of a frame that says no height: a page's policy (COEP) may keep it blank.
   const draw = () => {
-    const rules = `all:initial;display:block;position:fixed;z-index:2147483647;${spot};width:${CARD}px;` +
+    if (!sheet) return;
+    const rules = `all:initial;display:block;position:fixed;z-index:2147483647;${spot[2]};width:${CARD}px;` +
       `max-width:calc(100vw - 32px);height:${height ?? EXPECTED}px;max-height:calc(100vh - 32px);` +
-      (height ? "" : "opacity:0;pointer-events:none;");
-    sheet.replaceSync(
-      `:host{${rules.replaceAll(";", "!important;")}}` +
+      `zoom:${1 / (document.documentElement.currentCSSZoom || 1)};` +
+      (nClear < CLEAR ? "visibility:hidden;" : height ? "" : "opacity:0;pointer-events:none;");
+    const css = `:host{${rules.replaceAll(";", "!important;")}}:host::before,:host::after{display:none!important}` +
       "iframe{box-sizing:border-box;display:block;width:100%;height:100%;color-scheme:light dark;" +
-      "border:1px solid light-dark(#d5dae2,#384150);border-radius:8px;box-shadow:0 4px 16px #0003}");
+      "border:1px solid light-dark(#d5dae2,#384150);border-radius:8px;box-shadow:0 4px 16px #0003}";
+    if (drawn !== css) sheet.replaceSync((drawn = css));
   };
 
   // --- beginning

@@ -1,7 +1,7 @@
-//! The background: it sees, decides and signs in. This file is its shell: it registers every listener in the
-//! browser's first turn, loads what was written down, and passes events on. What is decided is pure and stands in
-//! the modules beside it and in [`crate::flow`] and [`crate::detect`]; the browser may end the worker between any
-//! two lines, so whatever matters is written down before it is done.
+//! The background: it sees, decides and signs in. This file is its shell: it registers every listener in its first turn
+//! (`background.js` has kept what came before that), loads what was written down, and passes events on. What is decided
+//! is pure and stands in the modules beside it and in [`crate::flow`] and [`crate::detect`]; the browser may end the
+//! worker between any two lines, so whatever matters is written down before it is done.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,8 +53,8 @@ const POPUP: &str = "popup.html";
 /// What the id of a notification begins with; the inbox follows.
 const NOTIFICATION: &str = "inbox:";
 
-/// Starts the background. It returns in the same turn, with every listener registered: one that came later would
-/// miss the event that woke the worker.
+/// Starts the background. It returns in the same turn, with every listener registered: what `background.js` has kept is
+/// handed over in the next one.
 pub fn start() {
     let background = Background(Rc::default());
     background.listen();

@@ -18,6 +18,9 @@ pub mod port;
 pub mod tabs;
 pub mod windows;
 
+/// Where `background.js` leaves the events that it listens to.
+const HELD: &str = "held";
+
 /// Why a call of `browser.*` gave nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BrowserError {
@@ -207,8 +210,14 @@ fn listen(
     path: &'static str,
     listener: impl FnMut(JsValue, JsValue) + 'static,
 ) -> Result<(), BrowserError> {
-    let (_, event) = find(path).ok_or(BrowserError::Missing { call: path })?;
+    let event = find_held(path).or_else(|| find(path).map(|(_, event)| event));
+    let event = event.ok_or(BrowserError::Missing { call: path })?;
     add_listener(&event, listener).map_err(|thrown| failed(path, &thrown))
+}
+
+/// An event that `background.js` has listened to since the browser's first turn, with what has come since.
+fn find_held(path: &str) -> Option<JsValue> {
+    get(&get(&js_sys::global(), HELD)?, path)
 }
 
 /// Adds a listener to an event; it is dropped with the event.
@@ -238,4 +247,40 @@ fn text(path: &'static str, value: &JsValue) -> Result<String, BrowserError> {
         call: path,
         words: "the answer is no text".to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    /// The texts that stand between `before` and the next quotation mark.
+    fn quoted<'a>(text: &'a str, before: &str) -> BTreeSet<&'a str> {
+        text.split(before)
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .collect()
+    }
+
+    #[test]
+    fn every_event_of_the_browser_is_held_until_the_module_is_there() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut sources = vec![fs::read_to_string(root.join("src/browser.rs")).unwrap()];
+        for entry in fs::read_dir(root.join("src/browser")).unwrap() {
+            sources.push(fs::read_to_string(entry.unwrap().path()).unwrap());
+        }
+        let sources = sources.concat();
+        let listened: BTreeSet<&str> = quoted(&sources, "listen(\"")
+            .into_iter()
+            .filter(|path| path.contains('.'))
+            .collect();
+        let script = fs::read_to_string(root.join("background.js")).unwrap();
+        let list = script
+            .split("const EVENTS = [")
+            .nth(1)
+            .and_then(|rest| rest.split(']').next());
+        assert_eq!(quoted(list.unwrap(), "  \""), listened);
+        assert!(listened.len() > 5, "{listened:?}");
+    }
 }

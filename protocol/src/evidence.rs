@@ -38,6 +38,7 @@ impl Evidence {
             Said::Found(
                 Finding::ScopeMissing { .. }
                 | Finding::NoSignInOffered { .. }
+                | Finding::UnnamedServer { .. }
                 | Finding::OtherService { .. }
                 | Finding::OtherIdentity {
                     signed_in_as: Some(_),
@@ -223,6 +224,11 @@ pub enum Finding {
     Unsealable,
     /// The answer came from another provider, or bears another state (RFC 6749 §10.12, RFC 9207 §2.4).
     MixedUp,
+    /// The configuration does not name this server for the provider whose token it would be shown.
+    UnnamedServer {
+        /// Which server was expected and which one the inbox has.
+        words: String,
+    },
     /// A server of another protocol answers at the port.
     OtherService {
         /// What was expected and what answers, with the first words of its greeting, shortened and escaped.
@@ -250,7 +256,7 @@ impl fmt::Display for Finding {
             }
             Self::Unsealable => f.write_str("the sealed hand-over could not be opened"),
             Self::MixedUp => f.write_str("the answer does not belong to this sign-in"),
-            Self::OtherService { words } => f.write_str(words),
+            Self::UnnamedServer { words } | Self::OtherService { words } => f.write_str(words),
         }
     }
 }

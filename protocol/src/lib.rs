@@ -3,6 +3,7 @@
 //! clock and no randomness: those are arguments.
 
 pub mod account;
+pub mod alert;
 pub mod budget;
 pub mod campaign;
 pub mod card;
@@ -30,5 +31,6 @@ pub mod signed;
 pub mod stall;
 pub mod standing;
 pub mod suppression;
+pub mod telling;
 pub mod timestamp;
 pub mod visit;

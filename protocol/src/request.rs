@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::account::Role;
 
 pub mod account;
+pub mod alert;
 pub mod campaign;
 pub mod delivery;
 pub mod device;

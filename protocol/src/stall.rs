@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::card::{Acts, Facts, Persistence, Remedy, Scope, Words};
-use crate::cause::classify;
+use crate::cause::{Cause, classify};
 use crate::evidence::{Evidence, Party, Stage};
 use crate::timestamp::Timestamp;
 
@@ -128,14 +128,37 @@ impl Failing {
         met_at.is_none_or(|met_at| now.since(met_at) > FORGOTTEN_AFTER)
     }
 
+    /// What people are told of it.
+    pub fn words(&self, stall: Stall, facts: &Facts<'_>) -> Words {
+        Obstacle::of(&self.evidence).words(stall, facts)
+    }
+}
+
+/// What lets nothing through, as far as words need it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Obstacle {
+    /// The likely cause.
+    pub cause: Cause,
+    /// Whether it is met before the server says anything.
+    pub at_connect: bool,
+}
+
+impl Obstacle {
+    /// What this evidence shows.
+    pub fn of(evidence: &Evidence) -> Self {
+        Self {
+            cause: classify(evidence),
+            at_connect: matches!(evidence.stage, Stage::Connect),
+        }
+    }
+
     /// What people are told of it, with the likely cause. After an hour nobody has to act; after a day somebody has to
     /// look.
-    pub fn words(&self, stall: Stall, facts: &Facts<'_>) -> Words {
-        let cause = classify(&self.evidence);
-        let likely = cause.card().render(facts);
-        let card = cause.card();
-        let is_servers =
-            card.scope == Scope::Server || matches!(self.evidence.stage, Stage::Connect);
+    pub fn words(self, stall: Stall, facts: &Facts<'_>) -> Words {
+        let card = self.cause.card();
+        let likely = card.render(facts);
+        let is_servers = card.scope == Scope::Server || self.at_connect;
         match stall {
             Stall::Waits => Words {
                 title: format!("{} waits for its server", facts.inbox),

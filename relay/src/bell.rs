@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::id::{InboxId, ReconnectId};
 use protocol::timestamp::Timestamp;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 /// Wakes tasks.
 #[derive(Debug)]
 pub struct Bell {
     tasks: Mutex<Tasks>,
+    /// Rings where something was written that people are told.
+    alerts: watch::Sender<()>,
     wanted: mpsc::UnboundedSender<Wanted>,
 }
 
@@ -75,7 +77,13 @@ impl Bell {
     pub fn new() -> (Self, mpsc::UnboundedReceiver<Wanted>) {
         let (wanted, asked) = mpsc::unbounded_channel();
         let tasks = Mutex::default();
-        (Self { tasks, wanted }, asked)
+        let alerts = watch::Sender::new(());
+        let bell = Self {
+            tasks,
+            alerts,
+            wanted,
+        };
+        (bell, asked)
     }
 
     /// Makes the inbox's task look now, and asks for it where there is none.
@@ -118,6 +126,16 @@ impl Bell {
         let (id, nudge) = (id.clone(), Arc::new(Notify::new()));
         tasks.reconnects.insert(id.clone(), Arc::clone(&nudge));
         self.ask(Wanted::Reconnect { id, nudge });
+    }
+
+    /// Something may have been written that people are told. To be rung after it is: what rings before is not seen.
+    pub fn tell(&self) {
+        self.alerts.send_replace(());
+    }
+
+    /// Changes whenever that is rung.
+    pub fn alerts(&self) -> watch::Receiver<()> {
+        self.alerts.subscribe()
     }
 
     /// Asks for what a reconnect held to be given back at the provider.

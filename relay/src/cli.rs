@@ -15,9 +15,11 @@ use crate::config::{Config, ConfigError, Environment};
 use crate::log::{LogError, chain};
 use crate::ownership;
 use crate::running::StartError;
+use crate::systemd::HandedError;
 
 mod access;
 mod account;
+mod alert;
 mod campaign;
 mod inbox;
 mod ledger;
@@ -73,6 +75,12 @@ enum Command {
     /// Who signs in, and what each may do
     #[command(subcommand, alias = "accounts")]
     Account(account::Command),
+    /// What people were told
+    #[command(subcommand)]
+    Alerts(alert::Command),
+    /// Who is told, and whether they can be
+    #[command(subcommand)]
+    Notify(alert::Notify),
     /// Paired devices
     #[command(subcommand)]
     Device(access::Command),
@@ -97,6 +105,8 @@ enum CliError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Log(#[from] LogError),
+    #[error(transparent)]
+    Handed(#[from] HandedError),
     #[error(transparent)]
     Start(#[from] StartError),
     #[error(transparent)]
@@ -227,6 +237,8 @@ fn perform(arguments: Arguments) -> Result<(), CliError> {
             }
             Command::Ledger(command) => command.run(&client()?, &printer).await,
             Command::Account(command) => command.run(&client()?, &printer).await,
+            Command::Alerts(command) => command.run(&client()?, &printer).await,
+            Command::Notify(command) => command.run(&client()?, &printer).await,
             Command::Device(command) => command.run(&client()?, &printer).await,
             Command::Session(command) => command.run(&client()?, &printer).await,
             Command::Suppression(command) => command.run(&client()?, &printer).await,

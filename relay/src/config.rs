@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -17,16 +17,25 @@ use url::Url;
 use crate::ownership;
 
 mod nearest;
+pub mod notify;
+mod proxies;
+mod public;
 mod reading;
 pub mod setting;
 
+use notify::{Notify, finish_notify};
+pub use proxies::{ForwardedBy, Proxies};
+pub use public::PublicUrl;
 use reading::Entry;
-use setting::{Apply, Draft, ProviderDraft};
+use setting::{Apply, Draft, ProviderDraft, TlsDraft};
 
 /// The file that is read where nothing else is said, if it is there.
-pub(crate) const DEFAULT_FILE: &str = "unpause.toml";
+const DEFAULT_FILE: &str = "unpause.toml";
+/// The file of the machine's own relay, as packages install it; read where nothing is named and the current folder has
+/// none.
+pub(crate) const SYSTEM_FILE: &str = "/etc/unpause/unpause.toml";
 /// The variable that names the file.
-pub(crate) const FILE_VARIABLE: &str = "UNPAUSE_CONFIG";
+const FILE_VARIABLE: &str = "UNPAUSE_CONFIG";
 
 /// Variables of the process, by name. An argument, so that tests need no process of their own.
 pub type Environment = BTreeMap<String, String>;
@@ -34,8 +43,16 @@ pub type Environment = BTreeMap<String, String>;
 /// The configuration of one relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Where the API listens; always a loopback address.
+    /// Where the API listens: a loopback address, unless nobody comes there without TLS but a proxy that is named.
     pub listen: SocketAddr,
+    /// Where browsers reach it, if not there.
+    pub public_url: Option<PublicUrl>,
+    /// The proxies in front of it.
+    pub proxies: Proxies,
+    /// TLS of its own; `None` where a proxy speaks it, or nobody.
+    pub tls: Option<Tls>,
+    /// Where whoever comes without TLS is sent to the public address, if anywhere.
+    pub http_listen: Option<SocketAddr>,
     /// The folder of the database and of what the operator's commands need.
     pub data: PathBuf,
     /// The file with the keys that seal credentials; not in `data` unless told so.
@@ -52,8 +69,22 @@ pub struct Config {
     pub canary: bool,
     /// How long things wait.
     pub timing: Timing,
+    /// Who is told of what happens, and through what.
+    pub notify: Notify,
     /// The providers that inboxes may use.
     pub providers: BTreeMap<ProviderId, Provider>,
+}
+
+/// Where the certificate of the relay's own address comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// From two files of the operator's.
+    Files {
+        /// The certificate, then those between it and its root, PEM.
+        certificate: PathBuf,
+        /// Its key, PEM.
+        key: PathBuf,
+    },
 }
 
 /// How long things wait.
@@ -104,6 +135,9 @@ pub struct Client {
     pub unverified: bool,
 }
 
+/// Who can speak TLS for the relay.
+const ENCRYPTED_BY: &str = "tls.certificate and tls.key, or proxy.trusted to the address of the proxy in front that speaks TLS";
+
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -153,13 +187,31 @@ pub enum ConfigError {
     },
     /// It would listen where others reach it.
     #[error(
-        "{place}: the relay cannot listen on {listen}: an address that others reach needs TLS, which is not there yet; use 127.0.0.1 or [::1]"
+        "{place}: the relay cannot listen on {listen}, which others reach: set public_url to its https address and {}; or use 127.0.0.1 or [::1]",
+        ENCRYPTED_BY
     )]
     NotLoopback {
         /// File and line, or the variable.
         place: Place,
         /// The address.
         listen: SocketAddr,
+    },
+    /// It is told to be reached by https, and nothing does that.
+    #[error(
+        "{place}: public_url is https, and nothing here speaks TLS: set {}",
+        ENCRYPTED_BY
+    )]
+    NotEncrypted {
+        /// File and line, or the variable.
+        place: Place,
+    },
+    /// It has TLS of its own, and no https address.
+    #[error(
+        "{key} is set, and public_url is not an https address: set public_url to the one at which browsers reach this relay"
+    )]
+    NoPublicUrl {
+        /// The key of what needs one.
+        key: &'static str,
     },
     /// It holds a secret, and others may read it.
     #[error(
@@ -182,6 +234,14 @@ pub enum ConfigError {
         path: PathBuf,
         /// Whose it is.
         owner: u32,
+    },
+    /// It is the one of the machine's own relay, which another user runs.
+    #[error(
+        "this machine's relay has its configuration in {path}, which you may not read: run the command with sudo, or name the configuration of a relay of your own with --config"
+    )]
+    System {
+        /// The file.
+        path: PathBuf,
     },
     /// There is no home folder to put things into.
     #[error("{key} has no default because neither {variable} nor HOME is set: set {key}")]
@@ -218,21 +278,28 @@ impl std::fmt::Display for Place {
 
 impl Config {
     /// The configuration of the file `named`, else of the one that `UNPAUSE_CONFIG` names, else of
-    /// `unpause.toml` in the current folder if it is there; `UNPAUSE_*` variables win over the file.
+    /// `unpause.toml` in the current folder if it is there, else of the machine's own relay if this machine has one;
+    /// `UNPAUSE_*` variables win over the file.
     pub fn load(named: Option<&Path>, environment: &Environment) -> Result<Self, ConfigError> {
-        let named = named
-            .map(Path::to_owned)
-            .or_else(|| environment.get(FILE_VARIABLE).map(PathBuf::from));
-        let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+        let found = find_file(named, environment, Path::new(SYSTEM_FILE));
+        let path = found.path().to_owned();
         let (text, metadata) = match read(&path) {
             Ok(read) => read,
-            Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error)
+                if matches!(found, Found::Here(_)) && error.kind() == ErrorKind::NotFound =>
+            {
                 return Self::parse("", &path, environment);
+            }
+            Err(source)
+                if matches!(found, Found::System(_))
+                    && source.kind() == ErrorKind::PermissionDenied =>
+            {
+                return Err(ConfigError::System { path });
             }
             Err(source) => return Err(ConfigError::Unreadable { path, source }),
         };
         let owner = metadata.uid();
-        if named.is_none() && !ownership::is_ours(owner) {
+        if matches!(found, Found::Here(_)) && !ownership::is_ours(owner) {
             return Err(ConfigError::Foreign { path, owner });
         }
         let config = Self::parse(&text, &path, environment)?;
@@ -254,23 +321,100 @@ impl Config {
         for entry in &entries {
             apply(&mut draft, entry)?;
         }
-        if !draft.listen.ip().is_loopback() {
-            let place = entries
-                .iter()
-                .rev()
-                .find(|entry| entry.key == "listen")
-                .map(|entry| entry.place.clone());
-            let place = place.unwrap_or_else(|| Place::Line {
-                path: path.to_owned(),
-                line: 1,
-            });
-            return Err(ConfigError::NotLoopback {
-                place,
-                listen: draft.listen,
-            });
-        }
+        check_way(&draft, |key| {
+            let mut found = entries.iter().rev().filter(|entry| entry.key == key);
+            found.next().map_or_else(
+                || Place::Line {
+                    path: path.to_owned(),
+                    line: 1,
+                },
+                |entry| entry.place.clone(),
+            )
+        })?;
         finish(draft, environment)
     }
+}
+
+/// Where the configuration is, by who said so.
+pub(crate) enum Found {
+    /// Somebody named it.
+    Named(PathBuf),
+    /// It is looked for in the current folder, where anybody may have put it, and need not be there.
+    Here(PathBuf),
+    /// It is the one of the machine's own relay, in a folder that is root's.
+    System(PathBuf),
+}
+
+impl Found {
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Named(path) | Self::Here(path) | Self::System(path) => path,
+        }
+    }
+}
+
+/// Which file is read: the one that is named or that the variable names, else the one of the current folder, else
+/// `system`; of the last two the first that is there.
+pub(crate) fn find_file(named: Option<&Path>, environment: &Environment, system: &Path) -> Found {
+    let named = named
+        .map(Path::to_owned)
+        .or_else(|| environment.get(FILE_VARIABLE).map(PathBuf::from));
+    if let Some(path) = named {
+        return Found::Named(path);
+    }
+    let here = PathBuf::from(DEFAULT_FILE);
+    // Also where it may not be read: then that is what is said.
+    if std::fs::symlink_metadata(&here).is_err() && std::fs::symlink_metadata(system).is_ok() {
+        return Found::System(system.to_owned());
+    }
+    Found::Here(here)
+}
+
+/// That nobody is to come to it without TLS but from this computer.
+fn check_way(draft: &Draft, place_of: impl Fn(&str) -> Place) -> Result<(), ConfigError> {
+    let is_encrypted = draft
+        .public_url
+        .as_ref()
+        .is_some_and(PublicUrl::is_encrypted);
+    let TlsDraft { certificate, key } = &draft.tls;
+    let halves = [
+        ("tls.certificate", certificate.is_some()),
+        ("tls.key", key.is_some()),
+    ];
+    if let (Some((given, _)), Some((missing, _))) = (
+        halves.iter().find(|(_, is_set)| *is_set),
+        halves.iter().find(|(_, is_set)| !*is_set),
+    ) {
+        return Err(ConfigError::Missing {
+            key: (*missing).to_owned(),
+            expected: format!("a path: {given} is set, and neither is of use alone"),
+        });
+    }
+    let has_own = certificate.is_some();
+    if has_own && !is_encrypted {
+        return Err(ConfigError::NoPublicUrl {
+            key: "tls.certificate",
+        });
+    }
+    if draft.http_listen.is_some() && !has_own {
+        return Err(ConfigError::Missing {
+            key: "tls.certificate".to_owned(),
+            expected: "a path: http_listen only sends people on to the relay's own TLS; behind a proxy, that one does"
+                .to_owned(),
+        });
+    }
+    if is_encrypted && !has_own && draft.proxies.trusted.is_empty() {
+        let place = place_of("public_url");
+        return Err(ConfigError::NotEncrypted { place });
+    }
+    if !draft.listen.ip().is_loopback() && !is_encrypted {
+        return Err(ConfigError::NotLoopback {
+            place: place_of("listen"),
+            listen: draft.listen,
+        });
+    }
+    Ok(())
 }
 
 /// The text of a file, and what the system says of that very file.
@@ -286,11 +430,12 @@ fn apply(draft: &mut Draft, entry: &Entry) -> Result<(), ConfigError> {
     let expected = match entry.setting.apply {
         Apply::Relay(set) => set(draft, &entry.value),
         Apply::Provider(set) => {
-            let id = entry
-                .provider
-                .clone()
-                .unwrap_or_else(|| ProviderId::new(""));
+            let id = ProviderId::new(entry.named.clone().unwrap_or_default());
             set(draft.providers.entry(id).or_default(), &entry.value)
+        }
+        Apply::Webhook(set) => {
+            let name = entry.named.clone().unwrap_or_default();
+            set(draft.notify.webhooks.entry(name).or_default(), &entry.value)
         }
     };
     expected.map_err(|expected| ConfigError::Value {
@@ -317,8 +462,14 @@ fn finish(draft: Draft, environment: &Environment) -> Result<Config, ConfigError
         let provider = finish_provider(&id, draft)?;
         Ok((id, provider))
     });
+    let tls = draft.tls;
+    let tls = tls.certificate.zip(tls.key);
     Ok(Config {
+        tls: tls.map(|(certificate, key)| Tls::Files { certificate, key }),
+        http_listen: draft.http_listen,
         listen: draft.listen,
+        public_url: draft.public_url,
+        proxies: draft.proxies,
         data,
         key_file,
         mark_file,
@@ -327,6 +478,7 @@ fn finish(draft: Draft, environment: &Environment) -> Result<Config, ConfigError
         log_json: draft.log_json,
         canary: draft.canary,
         timing: draft.timing,
+        notify: finish_notify(draft.notify)?,
         providers: providers.collect::<Result<_, _>>()?,
     })
 }

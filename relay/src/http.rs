@@ -3,7 +3,7 @@
 //! what an endpoint does stands in the file of its resource. Beside the API: the dashboard's files, and the
 //! sign-in that the relay runs in a tab.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::certificate;
 use crate::config::Config;
 use crate::secret::Keys;
 use crate::secret::password::Passwords;
@@ -27,6 +28,7 @@ use crate::store::access::Doors;
 use crate::store::account::{Holder, Sees};
 
 mod account;
+mod address;
 mod answer;
 mod body;
 mod conflict;
@@ -34,6 +36,7 @@ mod dashboard;
 pub mod decoding;
 mod endpoints;
 mod field;
+mod forwarded;
 mod guard;
 mod guesses;
 mod health;
@@ -42,8 +45,10 @@ pub mod operator;
 mod pace;
 mod page;
 mod problem;
+mod redirect;
 mod serving;
 
+mod alert;
 mod campaign;
 mod delivery;
 mod device;
@@ -60,11 +65,12 @@ mod slowing;
 mod status;
 mod suppression;
 
+pub use address::Address;
 use endpoints::Endpoints;
 use guesses::Guesses;
-pub use hosted::callback_address;
 use operator::OperatorSocket;
 pub use problem::ServeError;
+use serving::Door;
 use sight::Sight;
 use signatures::Challenges;
 use slowing::Slowing;
@@ -142,6 +148,8 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::pace::UpdatePace>()
         .mount::<api::ledger::GetLedger>()
         .mount::<api::ledger::KeepRelay>()
+        .mount::<api::alert::ListAlerts>()
+        .mount::<api::alert::TestAlerts>()
         .mount::<api::suppression::CreateSuppression>()
         .mount::<api::suppression::ListSuppressions>()
         .mount::<api::suppression::DeleteSuppression>()
@@ -151,8 +159,8 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
 /// What the requests of one relay share.
 pub(crate) struct Api {
     app: Arc<App>,
-    /// Where it listens: the real port, also where the configuration says 0.
-    listen: SocketAddr,
+    /// Where it is reached.
+    address: Address,
     guesses: Guesses,
     slowing: Slowing,
     passwords: Passwords,
@@ -235,12 +243,12 @@ impl Context {
 
     /// The address at which the relay is reached, without a slash at its end.
     pub fn relay_url(&self) -> String {
-        relay_url(self.api.listen)
+        self.api.address.url()
     }
 
     /// The redirect URI of the sign-ins that the relay runs itself.
     pub fn callback_address(&self, provider: &ProviderId) -> String {
-        hosted::callback_address(self.api.listen, provider.as_str())
+        self.api.address.callback(provider.as_str())
     }
 }
 
@@ -257,32 +265,55 @@ pub enum Who {
     Operator,
 }
 
-/// The address at which a relay that listens there is reached, without a slash at its end.
-pub fn relay_url(listen: SocketAddr) -> String {
-    format!("http://{listen}")
-}
-
 /// The OpenAPI document, as JSON for people to read.
 pub fn render_openapi() -> String {
     mount_endpoints(Endpoints::new()).openapi()
 }
 
+/// The ports of the relay, bound.
+#[derive(Debug)]
+pub struct Ports {
+    /// The API's and the dashboard's.
+    pub listener: TcpListener,
+    /// How TLS is spoken there; `None` where it is not.
+    pub tls: Option<certificate::Server>,
+    /// The one that sends people there, where there is one.
+    pub redirecting: Option<TcpListener>,
+}
+
 /// Serves everybody on the network's socket and the operator on his own, until it is told to stop.
 pub async fn run(
     app: Arc<App>,
-    listener: TcpListener,
+    ports: Ports,
     socket: OperatorSocket,
     stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
-    let listen = listener.local_addr()?;
-    let router = router(app, listen);
+    let Ports {
+        listener,
+        tls,
+        redirecting,
+    } = ports;
+    let address = Address::new(listener.local_addr()?, &app.config);
+    let proxies = app.config.proxies.clone();
+    let redirecting = redirecting.map(|listener| Door {
+        listener,
+        router: redirect::router(&address),
+        tls: None,
+    });
+    let router = router(app, address);
+    let door = Door {
+        listener,
+        router: router.clone(),
+        tls,
+    };
+    let doors = std::iter::once(door).chain(redirecting).collect();
     let by_network = async {
-        serving::serve(listener, router.clone(), stop.clone()).await;
+        serving::serve(doors, proxies, stop.clone()).await;
         Ok(())
     };
     let (network, operator) = tokio::join!(
         within_bounds(by_network, stop.clone()),
-        operator::serve(router.clone(), socket, stop.clone()),
+        operator::serve(router, socket, stop.clone()),
     );
     network.and(operator)
 }
@@ -310,12 +341,12 @@ async fn was_told(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-fn router(app: Arc<App>, listen: SocketAddr) -> Router {
+fn router(app: Arc<App>, address: Address) -> Router {
     let endpoints = mount_endpoints(Endpoints::new());
     let openapi = Bytes::from(endpoints.openapi());
     let api = Arc::new(Api {
         app,
-        listen,
+        address,
         guesses: Guesses::default(),
         slowing: Slowing::default(),
         passwords: Passwords::default(),

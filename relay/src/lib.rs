@@ -6,6 +6,7 @@
 pub mod api;
 pub mod app;
 pub mod bell;
+pub mod certificate;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -29,6 +30,7 @@ pub mod secret;
 pub mod sign_in;
 pub mod smtp;
 pub mod store;
+pub mod systemd;
 pub mod tag;
 pub mod text;
 pub mod tls;

@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 
-use protocol::evidence::{Party, Said, Stage};
+use protocol::evidence::{Finding, Party, Said, Stage};
+use protocol::inbox::MailServer;
 use protocol::provider::{OAuth, Provider, ProviderId};
 use tokio::sync::Mutex;
 
@@ -48,6 +49,39 @@ impl Providers {
         Some((known.oauth.as_ref()?, registered.client.as_ref()?))
     }
 
+    /// Refuses servers that would be shown a token of this provider and are not its own: a counterfeit resource server
+    /// (RFC 9700 §4.9.1). Where people sign in by OAuth, an inbox is on the servers that the operator's configuration names
+    /// for its provider, by host and port. A provider of passwords alone has its inboxes anywhere.
+    pub fn check_servers(
+        &self,
+        id: &ProviderId,
+        smtp: Option<&MailServer>,
+        imap: Option<&MailServer>,
+    ) -> Result<(), Unnamed> {
+        if Provider::find(id).is_some_and(|known| known.oauth.is_none()) {
+            return Ok(());
+        }
+        let named = self.find(id).map(|(_, registered)| registered);
+        let asked = [
+            (Party::Smtp, smtp, named.map(|named| &named.smtp)),
+            (Party::Imap, imap, named.map(|named| &named.imap)),
+        ];
+        for (party, found, expected) in asked {
+            let Some(found) = found else {
+                continue;
+            };
+            if !expected.is_some_and(|expected| is_same(expected, found)) {
+                return Err(Unnamed {
+                    provider: id.clone(),
+                    party,
+                    expected: expected.cloned(),
+                    found: found.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// The provider's endpoints, discovered once.
     pub async fn load_metadata(&self, id: &ProviderId) -> Result<Metadata, Failure> {
         let registered = self.find(id).map(|(_, provider)| &provider.client);
@@ -72,6 +106,44 @@ impl Providers {
             .insert(id.clone(), metadata.clone());
         Ok(metadata)
     }
+}
+
+/// A mail server that the configuration does not name for a provider whose people sign in by OAuth.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected {}, found {found}", Self::name(.expected.as_ref(), .provider))]
+pub struct Unnamed {
+    /// Whose token it would be shown.
+    pub provider: ProviderId,
+    /// Which of the two servers it was to be: SMTP or IMAP.
+    pub party: Party,
+    /// The server that the configuration names; `None` where it does not have the provider.
+    pub expected: Option<MailServer>,
+    /// The server that it does not name.
+    pub found: MailServer,
+}
+
+impl Unnamed {
+    fn name(expected: Option<&MailServer>, provider: &ProviderId) -> String {
+        match expected {
+            Some(expected) => {
+                format!("{expected}, which the configuration names for {provider}")
+            }
+            None => format!("a server of {provider}, which is not in the configuration"),
+        }
+    }
+}
+
+impl From<Unnamed> for Failure {
+    fn from(unnamed: Unnamed) -> Self {
+        let words = format!("{unnamed}: nothing was sent to it");
+        let said = Said::Found(Finding::UnnamedServer { words });
+        Self::new(unnamed.party, Stage::Connect, said)
+    }
+}
+
+/// Names are the same in any letters.
+fn is_same(one: &MailServer, other: &MailServer) -> bool {
+    one.host.eq_ignore_ascii_case(&other.host) && one.port == other.port
 }
 
 impl config::Client {

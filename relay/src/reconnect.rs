@@ -31,6 +31,8 @@ pub async fn refuse(
 /// Performs what follows from a change that is on record.
 pub fn perform(app: &App, changed: Changed) {
     let Changed { before, effects } = changed;
+    // What it changed of its inbox may be told.
+    app.bell.tell();
     for effect in effects {
         match effect {
             Effect::Work | Effect::ReadGap => app.bell.wake_reconnect(&before.id),

@@ -11,10 +11,11 @@ use tokio::task::JoinHandle;
 
 use crate::app::{App, DATABASE_FILE};
 use crate::bell::Bell;
+use crate::certificate::{self, CertificateError, Files, Followed, Shown};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, PublicUrl, Tls};
+use crate::http::{Address, Ports};
 use crate::http::operator::{OperatorSocket, SOCKET_FILE};
-use crate::http::relay_url;
 use crate::mark::{self, Mark};
 use crate::oauth;
 use crate::ownership::{Folder, FolderError};
@@ -36,6 +37,8 @@ pub struct RunningApp {
     /// Gives up what waits for a server.
     ending: watch::Sender<bool>,
     server: JoinHandle<std::io::Result<()>>,
+    /// What keeps the certificate fresh, where it is the relay's own.
+    following: Option<JoinHandle<()>>,
     workers: Workers,
 }
 
@@ -80,15 +83,32 @@ pub enum StartError {
     /// The HTTP client could not be set up.
     #[error(transparent)]
     Client(#[from] oauth::ClientError),
+    /// The certificate of its own address cannot be shown.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The address is taken.
-    #[error("{address} is in use by another program: stop it, or set `listen` to another port")]
+    #[error("{address} is in use by another program: stop it, or set `{setting}` to another port")]
     PortInUse {
+        /// The setting.
+        setting: &'static str,
         /// The address.
         address: SocketAddr,
     },
+    /// The socket that was handed over listens somewhere else than the configuration says.
+    #[error(
+        "the socket that systemd holds for the relay listens on {found}, and `listen` says {wanted}: write one address into both, ListenStream= in unpause.socket and `listen` in the configuration"
+    )]
+    OtherSocket {
+        /// Where the socket listens.
+        found: SocketAddr,
+        /// What the configuration says.
+        wanted: SocketAddr,
+    },
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address} ({setting})")]
     Listen {
+        /// The setting.
+        setting: &'static str,
         /// The address.
         address: SocketAddr,
         /// Why.
@@ -110,6 +130,15 @@ pub enum StartError {
 impl RunningApp {
     /// Opens everything and starts serving and working.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
+        Self::start_on(config, clock, None).await
+    }
+
+    /// The same, on the socket that was held for the relay where there is one.
+    pub async fn start_on(
+        config: Config,
+        clock: Clock,
+        held: Option<std::net::TcpListener>,
+    ) -> Result<Self, StartError> {
         let roots = match &config.extra_roots_file {
             Some(path) => Some(std::fs::read(path).map_err(|source| StartError::Roots {
                 path: path.clone(),
@@ -119,22 +148,36 @@ impl RunningApp {
         };
         // Servers that come over the API are not the operator's word; these are.
         let written = config.providers.values();
+        let alerts = config.notify.mail.as_ref().map(|mail| &mail.server);
         let (ending, told) = watch::channel(false);
         let dialer = Dialer::new(roots.as_deref())?
             .until(Ending::new(told))
-            .reaching(written.flat_map(|provider| [&provider.smtp, &provider.imap]));
+            .reaching(
+                written
+                    .flat_map(|provider| [&provider.smtp, &provider.imap])
+                    .chain(alerts),
+            );
         let oauth = oauth::Client::new(&dialer)?;
+        let certified = certify(&config)?;
         // What can be refused without writing comes first: a relay that does not start leaves no file behind.
         let database = config.data.join(DATABASE_FILE);
         Folder::check(&config.data)?;
         let found = find_keys(&config.key_file)?;
-        let listener = match listen(config.listen).await {
+        let listening = match held {
+            Some(held) => take_over(held, config.listen),
+            None => listen("listen", config.listen).await,
+        };
+        let listener = match listening {
             Ok(listener) => listener,
             Err(taken) => {
                 // Where one relay has both the port and the database, the database says more.
                 Store::check_unused(&database)?;
                 return Err(taken);
             }
+        };
+        let redirecting = match config.http_listen {
+            Some(address) => Some(listen("http_listen", address).await?),
+            None => None,
         };
         Store::check_unused(&database)?;
         let lock = mark::lock(&config.mark_file)?;
@@ -151,10 +194,13 @@ impl RunningApp {
             }
         };
         let address = listener.local_addr().map_err(|source| StartError::Listen {
+            setting: "listen",
             address: config.listen,
             source,
         })?;
-        if relay_url(address).starts_with("http://") {
+        // Whoever had the port meanwhile got what browsers, or a proxy for them, sent there; but for one to whom
+        // they speak only by TLS, whose key he has not.
+        if config.tls.is_none() {
             store.doors().end_what_others_may_have().await?;
         }
         // Before this process gives a sign of life of its own.
@@ -174,20 +220,27 @@ impl RunningApp {
             providers,
             bell,
         });
-        let workers = Workers::start(&app, wanted).await?;
+        let relay = Address::new(address, &app.config).url();
+        let workers = Workers::start(&app, wanted, &relay).await?;
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(crate::http::run(
-            Arc::clone(&app),
+        let (tls, followed) = certified.unzip();
+        let host = app.config.public_url.as_ref().map(PublicUrl::host);
+        let host = host.unwrap_or_default().to_owned();
+        let following =
+            followed.map(|followed| tokio::spawn(followed.follow(host, app.clock.clone())));
+        let ports = Ports {
             listener,
-            socket,
-            stopped,
-        ));
+            tls,
+            redirecting,
+        };
+        let server = tokio::spawn(crate::http::run(Arc::clone(&app), ports, socket, stopped));
         Ok(Self {
             app,
             address,
             stop,
             ending,
             server,
+            following,
             workers,
         })
     }
@@ -205,6 +258,9 @@ impl RunningApp {
     /// Ends it in order: no new requests, the workers after the message they are at, then the database.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
+        if let Some(following) = self.following {
+            following.abort();
+        }
         let (served, ()) = tokio::join!(self.server, self.workers.stop(&self.ending));
         match served {
             Ok(Ok(())) => {}
@@ -253,13 +309,43 @@ async fn open_keys(store: &Store, path: &Path, found: Option<Keys>) -> Result<Ke
     Ok(keys)
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+/// The certificate of the relay's own address, shown, and what follows it; `None` where it has none.
+fn certify(config: &Config) -> Result<Option<(certificate::Server, Followed)>, StartError> {
+    let Some(Tls::Files { certificate, key }) = config.tls.clone() else {
+        return Ok(None);
+    };
+    let shown = Arc::new(Shown::default());
+    let followed = Files { certificate, key }.show(Arc::clone(&shown))?;
+    Ok(Some((certificate::Server::new(shown)?, followed)))
+}
+
+async fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address)
         .await
         .map_err(|source| match source.kind() {
-            std::io::ErrorKind::AddrInUse => StartError::PortInUse { address },
-            _ => StartError::Listen { address, source },
+            std::io::ErrorKind::AddrInUse => StartError::PortInUse { setting, address },
+            _ => StartError::Listen {
+                setting,
+                address,
+                source,
+            },
         })
+}
+
+/// The socket that was held, which must be where the configuration says: what else follows from the address (who may
+/// reach it, which names are ours) was judged by that.
+fn take_over(held: std::net::TcpListener, wanted: SocketAddr) -> Result<TcpListener, StartError> {
+    let failed = |source| StartError::Listen {
+        setting: "listen",
+        address: wanted,
+        source,
+    };
+    let found = held.local_addr().map_err(failed)?;
+    if found != wanted {
+        return Err(StartError::OtherSocket { found, wanted });
+    }
+    held.set_nonblocking(true).map_err(failed)?;
+    TcpListener::from_std(held).map_err(failed)
 }
 
 fn bind_socket(folder: Folder) -> Result<OperatorSocket, StartError> {

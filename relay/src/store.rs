@@ -19,6 +19,7 @@ use crate::clock::Clock;
 pub mod access;
 pub mod account;
 pub mod addressed;
+pub mod alert;
 pub mod aside;
 pub mod budget;
 pub mod campaign;

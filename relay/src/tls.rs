@@ -37,6 +37,13 @@ const ADDRESS_WITHIN_AT_LEAST: Duration = Duration::from_secs(4);
 /// Time for the TLS handshake. Ours, for the same reason.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(30);
 
+/// When a mail server at a private address is reached.
+const UNLESS_WRITTEN: &str =
+    "the relay connects to such a server only where the operator wrote it into the configuration";
+/// When another one is.
+const UNLESS_ALLOWED: &str =
+    "the relay connects there only with `private = true` in the configuration";
+
 /// Most names of a certificate that are told.
 const NAMES_TOLD: usize = 5;
 
@@ -137,7 +144,7 @@ impl Dialer {
     /// A TCP connection to the first address of `server` that may be reached and answers.
     pub async fn tcp(&self, party: Party, server: &MailServer) -> Result<TcpStream, Failure> {
         let fail = |said| Failure::new(party, Stage::Connect, said);
-        let connecting = connect(server, &self.reach);
+        let connecting = connect(server, &self.reach, UNLESS_WRITTEN);
         match self.ending.within(CONNECT_WITHIN, connecting).await {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(said)) => Err(fail(said)),
@@ -145,6 +152,31 @@ impl Dialer {
                 cut.said(&format!("connecting to {server}"), CONNECT_WITHIN),
             )),
         }
+    }
+
+    /// A TCP connection to the first address of `server` that may be reached and answers: a private one where the
+    /// operator allows that for this one.
+    pub async fn reach(
+        &self,
+        server: &MailServer,
+        may_be_private: bool,
+    ) -> Result<TcpStream, Said> {
+        let reach = if may_be_private {
+            Reach::written([server])
+        } else {
+            Reach::default()
+        };
+        connect(server, &reach, UNLESS_ALLOWED).await
+    }
+
+    /// TLS over `tcp`, for what is no mail server.
+    pub async fn secure(
+        &self,
+        server: &MailServer,
+        tcp: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, Said> {
+        let handshake = self.shake_hands(server, tcp).await;
+        handshake.map_err(|error| said_of(&error))
     }
 
     /// TLS over `tcp`; the certificate must be for the host of `server`.
@@ -269,7 +301,7 @@ pub fn timed_out(what: &str, within: Duration) -> Said {
 
 /// Tries every address of `server` that may be reached, each for its fair share of the time. Looked up
 /// once: what is checked is what is connected to.
-async fn connect(server: &MailServer, reach: &Reach) -> Result<TcpStream, Said> {
+async fn connect(server: &MailServer, reach: &Reach, unless: &str) -> Result<TcpStream, Said> {
     let found: Vec<SocketAddr> = lookup_host((server.host.as_str(), server.port))
         .await
         .map_err(|error| said_of_lookup(&server.host, &error))?
@@ -283,10 +315,10 @@ async fn connect(server: &MailServer, reach: &Reach) -> Result<TcpStream, Said> 
         Some(private) => Said::Io {
             fault: IoFault::Other,
             detail: format!(
-                "{} stands at {}, an address of a private network: the relay connects to such a server only \
-                 where the operator wrote it into the configuration",
+                "{} stands at {}, an address of a private network: {}",
                 server.host,
-                private.ip()
+                private.ip(),
+                unless
             ),
         },
         None => Said::Io {

@@ -16,6 +16,7 @@ use crate::clock::BEAT_EVERY;
 use crate::engine::jitter::start_after;
 use crate::engine::outcome::LONGEST_DELAY;
 use crate::failure::Failure;
+use crate::notify::Channel;
 use crate::secret::SealingError;
 use crate::store::StoreError;
 use crate::store::inbox::Inbox;
@@ -33,6 +34,7 @@ mod restored;
 mod returned;
 mod sending;
 mod settling;
+mod telling;
 mod token;
 
 /// Between two looks for attempts whose lease ran out.
@@ -65,10 +67,11 @@ pub struct Workers {
 
 impl Workers {
     /// Puts what an earlier process left into order, then starts a task for everything that needs one, and for
-    /// what is `wanted` from then on.
+    /// what is `wanted` from then on. `relay` is the address at which the dashboard is reached.
     pub async fn start(
         app: &Arc<App>,
         wanted: mpsc::UnboundedReceiver<Wanted>,
+        relay: &str,
     ) -> Result<Self, StoreError> {
         if app.store.is_ahead_of(app.clock.now()).await? {
             set_back(app).await?;
@@ -88,6 +91,7 @@ impl Workers {
             );
         }
         app.store.open_gaps(app.clock.now()).await?;
+        let channels = telling::prepare(app).await?;
         let inboxes = app.store.list_inboxes().await?;
         tell_of_no_pace(&inboxes);
         let n_inboxes = inboxes.len();
@@ -102,7 +106,11 @@ impl Workers {
             app.bell.wake_reconnect(&reconnect.id);
         }
         let stop = Arc::new(watch::Sender::new(false));
-        let tasks = start_tasks(Arc::clone(app), wanted, later, Arc::clone(&stop));
+        let tellers = Tellers {
+            channels,
+            relay: relay.to_owned(),
+        };
+        let tasks = start_tasks(Arc::clone(app), wanted, later, tellers, Arc::clone(&stop));
         let tasks = tokio::spawn(tasks);
         Ok(Self { stop, tasks })
     }
@@ -124,15 +132,33 @@ impl Workers {
     }
 }
 
+/// Who tells people what happens.
+struct Tellers {
+    channels: Vec<Channel>,
+    /// Where the dashboard is reached.
+    relay: String,
+}
+
 /// Starts every task that is wanted. Once told to stop it starts only what gives back what a reconnect held, and
 /// returns when nothing runs any more.
 async fn start_tasks(
     app: Arc<App>,
     mut wanted: mpsc::UnboundedReceiver<Wanted>,
     later: Vec<(Duration, InboxId)>,
+    tellers: Tellers,
     stop: Arc<watch::Sender<bool>>,
 ) {
     let mut tasks = JoinSet::new();
+    for channel in tellers.channels {
+        let relay = tellers.relay.clone();
+        tasks.spawn(telling::run(
+            Arc::clone(&app),
+            channel,
+            relay,
+            stop.subscribe(),
+        ));
+    }
+    tasks.spawn(telling::remind(Arc::clone(&app), stop.subscribe()));
     tasks.spawn(look_for_orphans(Arc::clone(&app), stop.subscribe()));
     tasks.spawn(beat(Arc::clone(&app), stop.subscribe()));
     tasks.spawn(wake_in_turn(Arc::clone(&app), later, stop.subscribe()));

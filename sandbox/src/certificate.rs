@@ -20,7 +20,8 @@ const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 /// `::1`
 const LOOPBACK_V6: [u8; 16] = Ipv6Addr::LOCALHOST.octets();
 
-const CA_FILE: &str = "ca.pem";
+/// What the certificate of the test CA is called in the folder that keeps it.
+pub const CA_FILE: &str = "ca.pem";
 const KEY_FILE: &str = "ca.key";
 
 /// Why there is no certificate.

@@ -41,7 +41,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 pub use account::UnknownPerson;
-pub use certificate::CertificateError;
+pub use certificate::{CA_FILE, CertificateError};
 pub use control::{
     AccountDoes, AccountFault, Control, DropAfterData, Event, Gate, GrantType, Held, Met, Point,
     SentCopyFault, Stage, Trouble, UnknownFolder,

@@ -2,12 +2,12 @@
 //! runs until it is told to end.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser;
-use sandbox::{Listen, Options, Person, Sandbox, profile};
+use sandbox::{CA_FILE, Listen, Options, Person, Sandbox, profile};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -30,6 +30,9 @@ struct Arguments {
     /// Folder that keeps the test CA (ca.pem, ca.key), so that a restart keeps it.
     #[arg(long)]
     data: Option<PathBuf>,
+    /// Writes the lines that a relay's configuration needs for this sandbox into this file; needs --data.
+    #[arg(long, value_name = "FILE", requires = "data")]
+    relay_config: Option<PathBuf>,
     /// Whose habits to have.
     #[arg(long, default_value = "generic")]
     profile: String,
@@ -71,6 +74,7 @@ async fn main() -> anyhow::Result<()> {
     // Before the line that says it runs, so that whoever reads it may end it at once.
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
+    let data = arguments.data.clone();
     let sandbox = Sandbox::start(Options {
         issuer: None,
         profile,
@@ -88,6 +92,11 @@ async fn main() -> anyhow::Result<()> {
         data: arguments.data,
     })
     .await?;
+    if let (Some(file), Some(data)) = (&arguments.relay_config, &data) {
+        let data = std::path::absolute(data)?;
+        std::fs::write(file, relay_config(&sandbox, &data.join(CA_FILE)))
+            .with_context(|| format!("{} cannot be written", file.display()))?;
+    }
     let line = json!({
         "profile": profile.name,
         "origin": sandbox.origin(),
@@ -111,6 +120,19 @@ async fn main() -> anyhow::Result<()> {
     }
     sandbox.stop().await;
     Ok(())
+}
+
+/// The lines for the end of a relay's configuration that has no table yet.
+fn relay_config(sandbox: &Sandbox, ca: &Path) -> String {
+    format!(
+        "\n# The sandbox: a mail provider in a box, with a certificate authority of its own.\n\
+         extra_roots_file = {ca:?}\n\n[providers.sandbox]\nissuer = {:?}\nclient_id = {:?}\n\
+         smtp = {{ host = \"127.0.0.1\", port = {} }}\nimap = {{ host = \"127.0.0.1\", port = {} }}\n",
+        sandbox.issuer(),
+        sandbox::PUBLIC_CLIENT,
+        sandbox.smtps().port(),
+        sandbox.imaps().port(),
+    )
 }
 
 fn parse_person(text: &str) -> Result<Person, String> {

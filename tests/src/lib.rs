@@ -13,6 +13,7 @@ pub mod child;
 pub mod clock;
 pub mod crash;
 pub mod dovecot;
+pub mod entrance;
 pub mod faults;
 mod free_port;
 pub mod http_client;

@@ -16,7 +16,7 @@ pub struct Program {
 }
 
 /// Every program the tests run.
-pub const PROGRAMS: [Program; 6] = [
+pub const PROGRAMS: [Program; 8] = [
     Program {
         name: "node",
         used_for: "the OpenID provider",
@@ -47,10 +47,24 @@ pub const PROGRAMS: [Program; 6] = [
         used_for: "the servers of the recipients",
         debian_package: "postfix",
     },
+    Program {
+        name: "caddy",
+        used_for: "a proxy in front of the relay",
+        debian_package: "caddy",
+    },
+    Program {
+        name: "nginx",
+        used_for: "another one",
+        debian_package: "nginx",
+    },
 ];
 
 /// Where daemons live on Debian; a person's `PATH` often leaves the first two out.
 const DAEMON_FOLDERS: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/usr/lib/dovecot"];
+
+/// Where `cargo xtask test` puts what it takes out of Debian's packages without installing them: their servers would
+/// start by themselves.
+const UNPACKED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tools/debian");
 
 /// Every program that is not installed, in one list.
 pub fn missing() -> Vec<Program> {
@@ -70,11 +84,12 @@ pub fn check() -> Result<(), ProgramsMissing> {
     }
 }
 
-/// Where a program is: in `PATH`, else where Debian puts daemons.
+/// Where a program is: in `PATH`, else where Debian puts daemons, else where its packages were unpacked.
 pub fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(DAEMON_FOLDERS.into_iter().map(PathBuf::from))
+        .chain(["usr/bin", "usr/sbin"].map(|below| Path::new(UNPACKED).join(below)))
         .map(|folder| folder.join(name))
         .find(|file| is_executable(file))
 }

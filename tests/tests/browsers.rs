@@ -5,6 +5,8 @@
 
 #[path = "browsers/accessibility.rs"]
 mod accessibility;
+#[path = "browsers/bars.rs"]
+mod bars;
 #[path = "browsers/endings.rs"]
 mod endings;
 #[path = "browsers/hostile.rs"]
@@ -21,6 +23,8 @@ mod pages;
 mod passwords;
 #[path = "browsers/secrets.rs"]
 mod secrets;
+#[path = "browsers/prepared.rs"]
+mod prepared;
 #[path = "browsers/sites.rs"]
 mod sites;
 #[path = "browsers/stage.rs"]

@@ -1,154 +1,168 @@
-//! `cargo xtask dist`: the extension as the stores take it, in `target/dist`.
+//! `cargo xtask dist`: what is handed out, in `target/dist`.
 //!
-//! The same checkout gives the same bytes, so that a store's reviewer can build it and compare.
+//! One checkout gives the same bytes in every folder and for every person, so that a store's reviewer, or whoever runs
+//! the relay, can build it and compare.
 
+mod container;
+mod debian;
+mod extension;
+mod relay;
+mod sbom;
+
+use std::fmt::Write as _;
 use std::fs;
-use std::io::{Cursor, Write as _};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
-use serde_json::Value;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipWriter};
+use anyhow::{Context as _, bail};
 
-use crate::args::{Accepts, Command, Given};
+use crate::args::{Accepts, Command, Flag, Given, UsageError};
 use crate::digest::sha256;
 use crate::shell::Workspace;
-use crate::test::{install, need};
-use crate::web::{self, Files, Shrink};
+use crate::test::install;
+use crate::test::need::{self, Need};
+use crate::web::{self, Shrink};
 
 /// The command.
 pub(crate) const COMMAND: Command = Command {
     name: "dist",
-    summary: "packs the extension for the stores of Chrome and Firefox",
+    summary: "makes what is handed out: the relay, its Debian packages, the extension for both stores",
     about: "\
-Builds the extension, shrinks it and writes target/dist/unpause-VERSION-chrome.zip and
--firefox.zip with their sizes and SHA-256. Two builds of one checkout give the same bytes. The key
-in the manifest, which gives an unpacked extension its id, is not in Chrome's package: its store
-refuses a first upload that has one.",
-    accepts: Accepts::Flags(&[]),
+Builds the dashboard and the extension, then relay and sandbox for Linux on x86-64 and on arm64
+(static binaries; zig links them), and writes to target/dist: the binaries, a Debian package of
+each, the folder that a container is built from, the extension for the stores of Chrome and Firefox, a list of
+all that is inside (SBOM, CycloneDX) and SHA256SUMS. Two builds of one checkout give the same bytes,
+wherever it lies.",
+    accepts: Accepts::Flags(&[Flag {
+        name: "--only",
+        value: Some("PART"),
+        help: "extension or relay, and only what it needs; else both",
+    }]),
     run,
 };
 
-fn run(_given: &Given) -> anyhow::Result<ExitCode> {
+/// The relay's binary, and its package.
+const RELAY: &str = "unpause";
+
+/// What the relay's packages take beside the dashboard.
+const RELAY_NEEDS: &[&Need] = &[
+    &need::ZIG,
+    &need::MUSL_X86_64,
+    &need::MUSL_AARCH64,
+    &need::DPKG_DEB,
+];
+
+/// The compiler that packages are made by: another one gives other bytes.
+const RUST: &str = "1.95.0";
+
+/// A file to be handed out.
+struct Made {
+    name: String,
+    bytes: Vec<u8>,
+}
+
+fn run(given: &Given) -> anyhow::Result<ExitCode> {
+    let parts = given.values("--only");
+    let known = ["extension", "relay"];
+    if let Some(unknown) = parts.iter().find(|part| !known.contains(part)) {
+        return Err(UsageError::unknown_value("--only", unknown, &known).into());
+    }
+    let wants = |part| parts.is_empty() || parts.contains(&part);
     let workspace = Workspace::find()?;
-    if !install::ensure(&workspace, need::WEB)? {
+    refuse_another_compiler(&workspace)?;
+    let mut needs = need::WEB.to_vec();
+    if wants("relay") {
+        needs.extend(RELAY_NEEDS);
+    }
+    if !install::ensure(&workspace, &needs)? {
         return Ok(ExitCode::FAILURE);
     }
+    // The relay has the dashboard inside.
     let built = web::build(&workspace, Shrink::Always)?;
-    let version = version(&built.extension)?;
+    let version = version(&workspace)?;
     let folder = workspace.target.join("dist");
-    fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    for (browser, files) in [
-        ("chrome", without_key(&built.extension)?),
-        ("firefox", built.extension),
-    ] {
-        let bytes = packed(&files)?;
-        let file = folder.join(format!("unpause-{version}-{browser}.zip"));
-        fs::write(&file, &bytes)
-            .with_context(|| format!("{} cannot be written", file.display()))?;
-        println!(
-            "{}  {} files, {} bytes, sha256 {}",
-            file.display(),
-            files.len(),
-            bytes.len(),
-            sha256(&bytes)
-        );
+    // What an earlier version left would be handed out with it.
+    if folder.is_dir() {
+        fs::remove_dir_all(&folder)
+            .with_context(|| format!("{} cannot be emptied", folder.display()))?;
     }
+    fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+
+    let mut made = Vec::new();
+    if wants("extension") {
+        made.extend(extension::pack(built.extension)?);
+    }
+    if wants("relay") {
+        for machine in relay::MACHINES {
+            relay::build(&workspace, machine)?;
+            for package in debian::PACKAGES {
+                let binary = relay::read(&workspace, machine, package.name)?;
+                made.push(debian::pack(
+                    &workspace, package, machine, &version, &binary,
+                )?);
+                if package.name == RELAY {
+                    container::lay_out(&folder, machine, &binary)?;
+                }
+                made.push(Made {
+                    name: format!("{}-{version}-linux-{}", package.name, machine.name),
+                    bytes: binary,
+                });
+            }
+        }
+        made.push(Made {
+            name: format!("unpause-{version}.cdx.json"),
+            bytes: sbom::render(&workspace, &version)?,
+        });
+    }
+    made.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut sums = String::new();
+    for file in &made {
+        let sum = sha256(&file.bytes);
+        let path = folder.join(&file.name);
+        fs::write(&path, &file.bytes)
+            .with_context(|| format!("{} cannot be written", path.display()))?;
+        // As `sha256sum --check` reads it.
+        writeln!(sums, "{sum}  {}", file.name)?;
+        println!("{sum}  {:>10} bytes  {}", file.bytes.len(), path.display());
+    }
+    let path = folder.join("SHA256SUMS");
+    fs::write(&path, sums).with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
-const MANIFEST: &str = "manifest.json";
-
-fn version(files: &Files) -> anyhow::Result<String> {
-    let manifest: Value = serde_json::from_slice(files.get(MANIFEST).context(NO_MANIFEST)?)
-        .context("the manifest is not JSON")?;
-    manifest
-        .get("version")
-        .and_then(Value::as_str)
-        .map(str::to_owned)
-        .context("the manifest has no version")
+fn refuse_another_compiler(workspace: &Workspace) -> anyhow::Result<()> {
+    let output = workspace
+        .program("rustc", &["--version"])
+        .output()
+        .context("rustc cannot be run")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let found = said.split_whitespace().nth(1).unwrap_or_default();
+    if found != RUST {
+        bail!(
+            "packages are made by Rust {RUST}, and this is {found:?}: \
+             rustup toolchain install {RUST} && cargo +{RUST} xtask dist"
+        );
+    }
+    Ok(())
 }
 
-const NO_MANIFEST: &str = "the package has no manifest";
-
-/// The files with the manifest's line `key` gone; every other line stays as it is.
-fn without_key(files: &Files) -> anyhow::Result<Files> {
-    let mut files = files.clone();
-    let manifest = files.get_mut(MANIFEST).context(NO_MANIFEST)?;
-    let text = std::str::from_utf8(manifest).context("the manifest is not UTF-8")?;
-    let kept: String = text
-        .split_inclusive('\n')
-        .filter(|line| !line.trim_start().starts_with("\"key\":"))
-        .collect();
-    let read: Value = serde_json::from_str(&kept)
-        .context("the manifest's key does not stand in a line of its own")?;
-    if read.get("key").is_some() {
-        anyhow::bail!("the manifest's key does not stand in a line of its own");
+/// The version of the whole: the workspace's, which the extension's manifest repeats.
+fn version(workspace: &Workspace) -> anyhow::Result<String> {
+    let read = |name: &str| {
+        fs::read_to_string(workspace.root.join(name))
+            .with_context(|| format!("{name} cannot be read"))
+    };
+    let cargo: toml::Table = read("Cargo.toml")?
+        .parse()
+        .context("Cargo.toml is not TOML")?;
+    let ours = cargo
+        .get("workspace")
+        .and_then(|workspace| workspace.get("package")?.get("version")?.as_str())
+        .context("Cargo.toml names no version")?;
+    let manifest: serde_json::Value =
+        serde_json::from_str(&read("manifest.json")?).context("manifest.json is not JSON")?;
+    let theirs = manifest.get("version").and_then(|version| version.as_str());
+    if theirs != Some(ours) {
+        bail!("manifest.json says version {theirs:?}, and Cargo.toml {ours:?}");
     }
-    *manifest = kept.into_bytes();
-    Ok(files)
-}
-
-/// A ZIP file: ordered by name, every file of the same date and mode, packed by one algorithm.
-fn packed(files: &Files) -> anyhow::Result<Vec<u8>> {
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .compression_level(Some(9))
-        // 1980-01-01, the first date that a ZIP file can say.
-        .last_modified_time(DateTime::default())
-        .unix_permissions(0o644);
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, bytes) in files {
-        zip.start_file(name.as_str(), options)
-            .with_context(|| format!("{name} cannot be packed"))?;
-        zip.write_all(bytes)
-            .with_context(|| format!("{name} cannot be packed"))?;
-    }
-    Ok(zip
-        .finish()
-        .context("the package cannot be ended")?
-        .into_inner())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Read as _;
-
-    use super::*;
-
-    fn files(list: &[(&str, &str)]) -> Files {
-        list.iter()
-            .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()))
-            .collect()
-    }
-
-    #[test]
-    fn a_package_holds_every_file_in_order_and_no_time_of_its_making() {
-        let bytes = packed(&files(&[("b/c.js", "2"), ("a.js", "1")])).unwrap();
-        let mut archive = zip::ZipArchive::new(Cursor::new(&bytes)).unwrap();
-        let names: Vec<_> = archive
-            .file_names()
-            .map(|name| name.unwrap().into_owned())
-            .collect();
-        assert_eq!(names, ["a.js", "b/c.js"]);
-        let mut file = archive.by_name("b/c.js").unwrap();
-        assert_eq!(file.last_modified(), Some(DateTime::default()));
-        let mut text = String::new();
-        file.read_to_string(&mut text).unwrap();
-        assert_eq!(text, "2");
-    }
-
-    #[test]
-    fn only_the_key_leaves_the_manifest() {
-        let with = "{\n  \"name\": \"Unpause\",\n  \"key\": \"MIIB\",\n  \"version\": \"1\"\n}\n";
-        let without = "{\n  \"name\": \"Unpause\",\n  \"version\": \"1\"\n}\n";
-        for manifest in [with, without] {
-            let packed = without_key(&files(&[(MANIFEST, manifest)])).unwrap();
-            assert_eq!(packed, files(&[(MANIFEST, without)]));
-            assert_eq!(version(&packed).unwrap(), "1");
-        }
-        let hidden = "{ \"name\": \"Unpause\", \"key\": \"MIIB\" }";
-        assert!(without_key(&files(&[(MANIFEST, hidden)])).is_err());
-    }
+    Ok(ours.to_owned())
 }

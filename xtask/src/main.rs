@@ -21,6 +21,8 @@ mod faults;
 mod fuzz;
 mod gzip;
 mod npm;
+mod packages;
+mod reproducible;
 mod restore;
 mod score;
 mod secrets;
@@ -49,6 +51,7 @@ const COMMANDS: &[Command] = &[
     fuzz::COMMAND,
     bench::COMMAND,
     dist::COMMAND,
+    packages::COMMAND,
     tidy::COMMAND,
 ];
 

@@ -117,7 +117,7 @@ impl Workspace {
 }
 
 /// The folders below [`Workspace::tools`], each with a `bin`.
-const TOOL_FOLDERS: &[&str] = &["nextest", "deny", "node", "cargo"];
+const TOOL_FOLDERS: &[&str] = &["nextest", "deny", "node", "cargo", "zig"];
 
 /// Debian puts `dovecot` and `smtp-sink` here (Filesystem Hierarchy Standard 3.0 §4.10).
 const SYSTEM_FOLDERS: &[&str] = &["/usr/sbin", "/sbin"];

@@ -7,6 +7,7 @@ pub(crate) mod install;
 mod linter;
 pub(crate) mod need;
 mod phase;
+mod wheels;
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -9,7 +9,7 @@ use protocol::request::account::{
     AcceptInvitation, CreateAccount, CreateInvitation, DeleteAccount, GetAccount, ListAccounts,
     SetPassword, SignIn, UpdateAccount,
 };
-use protocol::request::campaign::{PauseCampaign, ResumeCampaign, StartCampaign};
+use protocol::request::campaign::{GetCampaign, PauseCampaign, ResumeCampaign, StartCampaign};
 use protocol::request::delivery::{Delivery, ListDeliveries, SettleDelivery};
 use protocol::request::device::{CreatePairing, DeleteDevice, GetRelayKey, ListDevices};
 use protocol::request::pace::ListPaces;
@@ -174,6 +174,13 @@ async fn load(door: &Door, wanted: Wanted) -> Loaded {
         Wanted::Unsettled(id) => {
             let answer = deliveries(id.clone(), Some(StateName::Unsettled), SHOWN_AT_MOST).await;
             Loaded::Unsettled(id, answer)
+        }
+        Wanted::Steps(id) => {
+            let get = GetCampaign {
+                campaign_id: id.clone(),
+            };
+            let answer = call(door, &get).await;
+            Loaded::Steps(id, answer.map(|campaign| campaign.steps))
         }
         Wanted::Recipients(id) => {
             let answer = deliveries(id.clone(), None, LISTED_AT_MOST).await;

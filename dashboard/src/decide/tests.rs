@@ -92,15 +92,15 @@ fn followed(reconnect: Reconnect) -> Event {
 }
 
 #[test]
-fn a_one_time_link_is_exchanged_and_leaves_the_address() {
+fn a_one_time_link_leaves_the_address_and_is_exchanged_when_a_person_says_so() {
     let (mut model, effects) = opened(Route::Login, Some("c0de"), None);
+    assert_eq!(effects, [Effect::Become(Route::Login)]);
+    assert_eq!(model.pace(), None);
     assert_eq!(
-        effects,
-        [
-            Effect::Become(Route::Login),
-            Effect::Enter(Secret::new("c0de"))
-        ]
+        model.decide(Event::EnterPressed),
+        [Effect::Enter(Secret::new("c0de"))]
     );
+    assert_eq!(model.decide(Event::EnterPressed), [], "once");
     let session = Session {
         token: Secret::new("t0ken"),
         expires_at: at(1),
@@ -120,6 +120,7 @@ fn a_one_time_link_is_exchanged_and_leaves_the_address() {
 #[test]
 fn a_used_link_says_so_unless_somebody_is_signed_in() {
     let (mut model, _) = opened(Route::Login, Some("c0de"), None);
+    model.decide(Event::EnterPressed);
     assert_eq!(
         model.decide(Event::Entered(Err(refused(Code::Invalid)))),
         []
@@ -127,11 +128,13 @@ fn a_used_link_says_so_unless_somebody_is_signed_in() {
     assert_eq!(model.access, Access::Out(Out::UsedCode));
 
     let (mut model, _) = opened(Route::Login, Some("c0de"), Some("t0ken"));
+    model.decide(Event::EnterPressed);
     model.decide(Event::Entered(Err(refused(Code::Invalid))));
     assert_eq!(model.token(), Some(&Secret::new("t0ken")));
     assert_eq!(model.route, Route::Campaigns);
 
     let (mut model, _) = opened(Route::Login, Some("c0de"), None);
+    model.decide(Event::EnterPressed);
     model.decide(Event::Entered(Err(unreachable())));
     let words = "No relay answers at this address.".to_owned();
     assert_eq!(model.access, Access::Out(Out::NoAnswer { words }));
@@ -157,6 +160,7 @@ fn signing_out_ends_the_session_at_the_relay_and_says_where_it_could_not() {
 
     // Whoever signs in anew has ended the session before.
     let (mut model, _) = opened(Route::Login, Some("c0de"), Some("old"));
+    model.decide(Event::EnterPressed);
     let session = Session {
         token: Secret::new("t0ken"),
         expires_at: at(1),
@@ -257,6 +261,21 @@ fn deliveries_are_read_again_when_their_counts_change() {
         model.decide(looked(status.clone())),
         [Effect::TickAfter(500)]
     );
+    status.campaigns[0].counts.accepted += 1;
+    assert_eq!(
+        model.decide(looked(status.clone())),
+        [
+            Effect::Load(Wanted::Deliveries(id.clone(), 1)),
+            Effect::Load(Wanted::Unsettled(id.clone())),
+            Effect::Load(Wanted::Steps(id.clone())),
+            Effect::TickAfter(500)
+        ]
+    );
+    // The steps are read once.
+    let steps = Ok(example::steps());
+    model.decide(Event::Loaded(Loaded::Steps(id.clone(), steps)));
+    assert_eq!(model.page.steps, Slot::Here(example::steps()));
+    model.decide(Event::Tick(at(1)));
     status.campaigns[0].counts.accepted += 1;
     assert_eq!(
         model.decide(looked(status)),

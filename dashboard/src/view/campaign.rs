@@ -37,7 +37,7 @@ pub(super) fn view(model: &Model, send: &Callback<Event>, id: &CampaignId) -> Ht
             { for refused }
             { deliveries::to_decide(model, send) }
             { part::figures(&words::counts(&campaign.counts)) }
-            { steps(&campaign.steps) }
+            { steps(model, send) }
             { deliveries::list(campaign, model, send) }
         </>
     }
@@ -115,7 +115,16 @@ fn since_when(at: Timestamp, model: &Model) -> Html {
     when::element(at, when::since(at, model.now))
 }
 
-fn steps(steps: &[Step]) -> Html {
+fn steps(model: &Model, send: &Callback<Event>) -> Html {
+    html! {
+        <section aria-labelledby="steps">
+            <h2 id="steps">{ "Steps" }</h2>
+            { part::slot(&model.page.steps, send, |steps| steps_table(steps)) }
+        </section>
+    }
+}
+
+fn steps_table(steps: &[Step]) -> Html {
     let row = |(idx, step): (usize, &Step)| {
         let subject = if step.subject.is_empty() {
             html! { <span class="quiet">{ "Answers in the thread" }</span> }
@@ -136,10 +145,9 @@ fn steps(steps: &[Step]) -> Html {
             </tr>
         }
     };
-    html! {
-        <section aria-labelledby="steps">
-            <h2 id="steps">{ "Steps" }</h2>
-            { part::table("Steps", &["Step", "Subject", "When"], steps.iter().enumerate().map(row)) }
-        </section>
-    }
+    part::table(
+        "Steps",
+        &["Step", "Subject", "When"],
+        steps.iter().enumerate().map(row),
+    )
 }

@@ -30,6 +30,16 @@ pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
                 </section>
             };
         }
+        Access::Asked { .. } => {
+            return html! {
+                <section class="sheet">
+                    <p class="brand">{ part::mark() }{ "Unpause" }</p>
+                    { part::heading("Sign in to this relay?") }
+                    <p>{ "You have opened a link that works once. Use it if it is yours: from " }<code>{ "unpause login" }</code>{ "." }</p>
+                    <p>{ part::button("primary", "Sign in to this relay", send, Event::EnterPressed) }</p>
+                </section>
+            };
+        }
         Access::Entering { .. } | Access::In(_) => {
             return html! {
                 <section class="sheet" role="status">

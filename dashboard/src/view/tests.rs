@@ -42,6 +42,7 @@ fn campaign_page() -> Model {
     let mut model = at(Route::Campaign(CampaignId::new("cmp_1")));
     model.page.deliveries = Slot::Here(example::deliveries());
     model.page.unsettled = Slot::Here(example::unsettled());
+    model.page.steps = Slot::Here(example::steps());
     model
 }
 
@@ -99,6 +100,16 @@ async fn whoever_is_not_signed_in_is_told_how_and_shown_nothing() {
         assert_says(&html, &[expected, "unpause login"]);
         assert!(!html.contains("acme.example"), "{html}");
     }
+    let html = render(Model {
+        access: Access::Asked {
+            code: Secret::new("c0de"),
+            before: None,
+        },
+        ..Model::default()
+    })
+    .await;
+    assert_says(&html, &["Sign in to this relay", "works once"]);
+    assert!(!html.contains("c0de"), "{html}");
     let before = None;
     let html = render(Model {
         access: Access::Entering { before },

@@ -118,6 +118,7 @@ pub fn OptionsView(props: &Props) -> Html {
             }
             if snapshot.relay == Relay::NotPaired {
                 { first_steps() }
+                { agreement() }
             }
             <pairing::Pairing
                 relay={snapshot.relay.clone()}
@@ -157,6 +158,36 @@ fn first_steps() -> Html {
     }
 }
 
+/// What pairing agrees to. Before it nothing was read and nothing sent.
+fn agreement() -> Html {
+    html! {
+        <section class="panel" aria-labelledby="agreement">
+            <h2 id="agreement">{ "Before you pair" }</h2>
+            <p>{ "Nothing was read and nothing sent yet. Pairing this browser, you agree to this:" }</p>
+            <dl class="stored">
+                <dt>{ "Read, on the sites that you allow" }</dt>
+                <dd>
+                    { "The address of a page, its title, its notices and the account that it names. Unpause compares them \
+                       here with what your relay says. None of it leaves this browser, and none is kept but the name of \
+                       the site, while a card is shown there." }
+                </dd>
+                <dt>{ "Sent to your relay" }</dt>
+                <dd>
+                    { "The name of this browser, and every half minute the question how your inboxes are. When you \
+                       reconnect one: what the sign-in gave, or the password that you type, encrypted so that only the \
+                       relay can read it. Whoever runs the relay can use it: pair with your own, or with one that you \
+                       trust." }
+                </dd>
+                <dt>{ "Sent to your mail provider" }</dt>
+                <dd>{ "Which inbox you reconnect, and what you enter on its own page." }</dd>
+                <dt>{ "Sent to anybody else" }</dt>
+                <dd>{ "Nothing, and nothing to the makers of Unpause." }</dd>
+            </dl>
+            <p class="hint">{ "Unpairing ends it, and so does removing the extension." }</p>
+        </section>
+    }
+}
+
 fn stored() -> Html {
     html! {
         <section class="panel" aria-labelledby="stored">
@@ -164,9 +195,8 @@ fn stored() -> Html {
             <dl class="stored">
                 <dt>{ "In this browser, until you unpair" }</dt>
                 <dd>
-                    { "The relay\u{2019}s address, its number, and the token by which it knows this browser. The token is \
-                       encrypted with a key that the browser never gives out. Also which cards you put aside, and \
-                       which losses you were told of." }
+                    { "The relay\u{2019}s address, its number, and a key by which it knows this browser, which the browser \
+                       never gives out. Also which cards you put aside, and which losses you were told of." }
                 </dd>
                 <dt>{ "In this browser, until it is closed" }</dt>
                 <dd>
@@ -175,9 +205,12 @@ fn stored() -> Html {
                        For a tab in which a card was shown: the name of the site, without the page." }
                 </dd>
                 <dt>{ "At your relay" }</dt>
-                <dd>{ "What a sign-in gave, encrypted, and the name of this browser." }</dd>
+                <dd>
+                    { "What a sign-in gave, or the password of an inbox, encrypted; the name of this browser, the public \
+                       half of its key and the address of this extension." }
+                </dd>
                 <dt>{ "Nowhere" }</dt>
-                <dd>{ "Your passwords, which pages you visit on a site, what stands on them, what you type." }</dd>
+                <dd>{ "Which pages you visit on a site, what stands on them, what you type there." }</dd>
             </dl>
         </section>
     }

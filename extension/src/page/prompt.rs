@@ -26,16 +26,8 @@ use guard::{Allowed, Ignored};
 /// The prompt, with its line to the background.
 #[component]
 pub fn Prompt() -> Html {
-    let nonce = use_state_eq(sight::nonce);
-    {
-        let nonce = nonce.clone();
-        // The background was started again and gave another number; the frame stays the same.
-        use_effect_with((), move |()| {
-            sight::on_other_nonce(move |other| nonce.set(other))
-        });
-    }
     let told = line::use_line(View::Prompt {
-        nonce: (*nonce).clone(),
+        nonce: sight::nonce(),
     });
     let (frame, content) = (use_node_ref(), use_node_ref());
     let click = sight::use_last_click(&frame);

@@ -17,14 +17,16 @@ pub(super) static CAUSE: Definition = Definition {
         persistence: Persistence::Permanent,
         acts: Acts::Person,
         title: "{inbox} has settings that do not fit",
-        explanation: "Nothing answers at the server's name and port, or what answers does not take mail this way: name, port, encryption or way to sign in must be another one. Whoever runs the relay corrects them: unpause inbox update.",
+        explanation: "Nothing answers at the server's name and port, what answers does not take mail this way, or the server is not the provider's: name, port, encryption or way to sign in must be another one. Whoever runs the relay corrects them: unpause inbox update.",
         remedy: Remedy::CorrectServers,
     },
     claim: |evidence| {
         if let Some(finding) = evidence.finding() {
             return matches!(
                 finding,
-                Finding::NoSignInOffered { .. } | Finding::OtherService { .. }
+                Finding::NoSignInOffered { .. }
+                    | Finding::UnnamedServer { .. }
+                    | Finding::OtherService { .. }
             )
             .then_some(Claim::Coded);
         }
@@ -178,6 +180,12 @@ pub(super) fn examples() -> Vec<crate::evidence::Evidence> {
             Finding::NoSignInOffered {
                 needed: "AUTH XOAUTH2".to_owned(),
                 offered: "no AUTH at all".to_owned(),
+            },
+        ),
+        found(
+            Stage::Connect,
+            Finding::UnnamedServer {
+                words: "expected smtp.acme.example:465, which the configuration names for openid, found smtp.other.example:465".to_owned(),
             },
         ),
         found(

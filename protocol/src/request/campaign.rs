@@ -45,7 +45,7 @@ impl Request for ListCampaigns {
     const SUMMARY: &'static str = "Lists the campaigns.";
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/campaigns";
-    const CALLER: Caller = Caller::Device(Role::Client);
+    const CALLER: Caller = Caller::Session(Role::Client);
     type Response = Campaigns;
 }
 
@@ -71,7 +71,7 @@ impl Request for GetCampaign {
     const SUMMARY: &'static str = "Shows one campaign.";
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/campaigns/{campaign_id}";
-    const CALLER: Caller = Caller::Device(Role::Client);
+    const CALLER: Caller = Caller::Session(Role::Client);
     type Response = Campaign;
 }
 
@@ -85,7 +85,8 @@ pub struct Campaign {
     pub name: String,
     /// The inboxes that send it.
     pub inboxes: Vec<InboxId>,
-    /// Its messages.
+    /// Its messages, first to last; `getStatus` leaves them out, so that no device is given texts that it does not show.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
     /// Where it stands.
     pub status: State,

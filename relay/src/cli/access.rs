@@ -13,7 +13,7 @@ use crate::api::Client;
 pub(super) enum Command {
     /// List the paired devices
     List,
-    /// Revoke a device; its token ends at once
+    /// Revoke a device; its key is believed no more, at once
     Revoke {
         /// The device, dev_…
         device: String,

@@ -12,7 +12,8 @@ use serde::Serialize;
 
 use super::CliError;
 use super::print::{Printer, columns};
-use crate::config::{Config, DEFAULT_FILE, Environment, FILE_VARIABLE};
+use crate::config::{Config, Environment, SYSTEM_FILE, find_file};
+use crate::http::Address;
 
 mod ask;
 mod error;
@@ -83,14 +84,16 @@ pub(super) async fn set_up(
         .into());
     }
     let given_secret = read_variable(arguments.client_secret_env.as_deref(), environment)?;
-    let file = ConfigFile::load(&find_file(named, environment))?;
+    let found = find_file(named, environment, Path::new(SYSTEM_FILE));
+    let file = ConfigFile::load(found.path())?;
     // Before anything is asked: nothing is written that the relay would refuse.
     let trial = file.with(form, &blank(form))?;
-    let listen = Config::parse(&trial, file.path(), environment)?.listen;
-    if listen.port() == 0 {
+    let trial = Config::parse(&trial, file.path(), environment)?;
+    let relay = Address::new(trial.listen, &trial);
+    if !relay.is_fixed() {
         return Err(SetupError::NoFixedPort.into());
     }
-    let redirects = redirect::list(provider, listen);
+    let redirects = redirect::list(provider, &relay);
     printer.for_people(&describe_registration(provider, form, &redirects))?;
 
     let mut asking = Asking::begin()?;
@@ -163,14 +166,6 @@ fn choose(id: &str) -> Result<Chosen, &'static str> {
         (Some(form), Some(provider)) => Ok(Chosen { form, provider }),
         _ => Err("there is no such provider"),
     }
-}
-
-/// The file that the relay would read, in the same order of preference.
-fn find_file(named: Option<&Path>, environment: &Environment) -> PathBuf {
-    named
-        .map(Path::to_owned)
-        .or_else(|| environment.get(FILE_VARIABLE).map(PathBuf::from))
-        .unwrap_or_else(|| PathBuf::from(DEFAULT_FILE))
 }
 
 fn read_variable(

@@ -6,7 +6,8 @@ use protocol::provider::{PROVIDERS, Provider, ProviderId};
 use toml::de::{DeTable, DeValue};
 
 use super::nearest::find_nearest;
-use super::setting::{ID, Kind, SECRETS, SETTINGS, Setting};
+use super::notify::may_be_name;
+use super::setting::{ID, Kind, NAME, SECRETS, SETTINGS, Setting};
 use super::{ConfigError, Environment, Place};
 
 /// What every variable of ours begins with.
@@ -17,7 +18,8 @@ const JOINT: &str = "__";
 /// A setting and the text it was given.
 pub(super) struct Entry {
     pub(super) setting: &'static Setting,
-    pub(super) provider: Option<ProviderId>,
+    /// What stands in its key for a provider's id or a webhook's name; `None` where neither does.
+    pub(super) named: Option<String>,
     pub(super) key: String,
     pub(super) value: String,
     pub(super) place: Place,
@@ -62,12 +64,12 @@ pub(super) fn read_variables(
             .map(str::to_ascii_lowercase)
             .collect();
         let place = Place::Variable(name.clone());
-        let Some((setting, provider)) = find_setting(&parts, &place)? else {
+        let Some((setting, named)) = find_setting(&parts, &place)? else {
             return Err(unknown(&parts, place, name_variable));
         };
         Ok(Entry {
             setting,
-            provider,
+            named,
             key: parts.join("."),
             value: value.clone(),
             place,
@@ -90,7 +92,7 @@ fn walk(
             (DeValue::Table(below), None) if is_table(above) => {
                 walk(below, above, place_of, entries)?;
             }
-            (value, Some((setting, provider))) => {
+            (value, Some((setting, named))) => {
                 let key = above.join(".");
                 let Some(value) = read_value(value, setting.kind) else {
                     let expected = expected(setting.kind, value);
@@ -102,7 +104,7 @@ fn walk(
                 };
                 entries.push(Entry {
                     setting,
-                    provider,
+                    named,
                     key,
                     value,
                     place,
@@ -128,7 +130,23 @@ fn walk(
 fn find_setting(
     key: &[String],
     place: &Place,
-) -> Result<Option<(&'static Setting, Option<ProviderId>)>, ConfigError> {
+) -> Result<Option<(&'static Setting, Option<String>)>, ConfigError> {
+    if let Some([first, second, name]) = key.get(..3)
+        && (first.as_str(), second.as_str()) == ("notify", "webhook")
+    {
+        if !may_be_name(name) {
+            return Err(ConfigError::Value {
+                place: place.clone(),
+                key: format!("notify.webhook.{name}"),
+                expected: "a name of small letters, digits, - and _, as in [notify.webhook.ops]"
+                    .to_owned(),
+            });
+        }
+        let setting = SETTINGS
+            .iter()
+            .find(|setting| matches(setting.key, key, true));
+        return Ok(setting.map(|setting| (setting, Some(name.clone()))));
+    }
     if let Some([first, id]) = key.get(..2)
         && first == "providers"
     {
@@ -144,7 +162,7 @@ fn find_setting(
         let setting = SETTINGS
             .iter()
             .find(|setting| matches(setting.key, key, true));
-        return Ok(setting.map(|setting| (setting, Some(provider))));
+        return Ok(setting.map(|setting| (setting, Some(id.clone()))));
     }
     Ok(SETTINGS
         .iter()
@@ -162,7 +180,7 @@ fn is_table(key: &[String]) -> bool {
 /// Whether `pattern` is `key`, or, unless `whole`, begins with it.
 fn matches(pattern: &str, key: &[String], whole: bool) -> bool {
     let parts: Vec<_> = pattern.split('.').collect();
-    let is_like = |(part, found): (&&str, &String)| *part == ID || part == found;
+    let is_like = |(part, found): (&&str, &String)| *part == ID || *part == NAME || part == found;
     (if whole {
         parts.len() == key.len()
     } else {
@@ -172,9 +190,10 @@ fn matches(pattern: &str, key: &[String], whole: bool) -> bool {
 
 fn unknown(key: &[String], place: Place, name: fn(&str) -> String) -> ConfigError {
     let id = key.get(1).map_or(ID, String::as_str);
+    let name_of_it = key.get(2).map_or(NAME, String::as_str);
     let known: Vec<String> = SETTINGS
         .iter()
-        .map(|setting| setting.key.replace(ID, id))
+        .map(|setting| setting.key.replace(ID, id).replace(NAME, name_of_it))
         .collect();
     let key = key.join(".");
     let nearest = find_nearest(&key, known.iter().map(String::as_str)).map(name);
@@ -203,9 +222,17 @@ fn expected(kind: Kind, value: &DeValue<'_>) -> String {
     }
 }
 
+/// Texts are joined by commas, as a variable has them.
 fn read_value(value: &DeValue<'_>, kind: Kind) -> Option<String> {
     match (value, kind) {
-        (DeValue::String(text), Kind::Text) => Some(text.to_string()),
+        (DeValue::String(text), Kind::Text | Kind::List) => Some(text.to_string()),
+        (DeValue::Array(items), Kind::List) => {
+            let texts = items.iter().map(|item| match item.get_ref() {
+                DeValue::String(text) => Some(text.to_string()),
+                _ => None,
+            });
+            Some(texts.collect::<Option<Vec<_>>>()?.join(","))
+        }
         (DeValue::Boolean(truth), Kind::YesNo) => Some(truth.to_string()),
         (DeValue::Integer(number), Kind::Number) => {
             u64::from_str_radix(number.as_str(), number.radix())

@@ -17,6 +17,12 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 use url::{Host, Url};
 
 use super::Timing;
+use super::notify::{
+    ADDRESSES, HOOK, HOOK_SECRET, NotifyDraft, WebhookDraft, read_addresses, read_hook,
+    read_hook_secret,
+};
+use super::proxies::{self, Proxies};
+use super::public::{PUBLIC_URL, PublicUrl};
 
 /// Submission over implicit TLS (RFC 8314 §7.3).
 pub(super) const SMTP_PORT: u16 = 465;
@@ -26,10 +32,12 @@ pub(super) const IMAP_PORT: u16 = 993;
 pub(super) const ISSUER: &str = "an https URL, or an http URL on loopback";
 /// What stands in a key where a provider's id goes.
 pub(super) const ID: &str = "<id>";
+/// What stands in a key where a webhook's name goes.
+pub(super) const NAME: &str = "<name>";
 
 /// One setting.
 pub struct Setting {
-    /// Its key, parts joined by dots; `<id>` stands for a provider's id.
+    /// Its key, parts joined by dots; `<id>` stands for a provider's id, `<name>` for a webhook's name.
     pub key: &'static str,
     /// What its value is.
     pub kind: Kind,
@@ -49,6 +57,8 @@ pub enum Kind {
     Number,
     /// `true` or `false`.
     YesNo,
+    /// Texts in brackets; in a variable with commas between them.
+    List,
 }
 
 impl Kind {
@@ -58,6 +68,7 @@ impl Kind {
             Self::Text => "text",
             Self::Number => "number",
             Self::YesNo => "true or false",
+            Self::List => "list of texts",
         }
     }
 }
@@ -67,6 +78,7 @@ impl Kind {
 pub(super) enum Apply {
     Relay(fn(&mut Draft, &str) -> Result<(), Expected>),
     Provider(fn(&mut ProviderDraft, &str) -> Result<(), Expected>),
+    Webhook(fn(&mut WebhookDraft, &str) -> Result<(), Expected>),
 }
 
 /// What was expected in place of a value that was refused.
@@ -74,7 +86,11 @@ pub(super) enum Apply {
 pub(super) struct Expected(pub(super) String);
 
 /// The settings whose value is a secret: nobody else may read a file that holds one.
-pub(super) const SECRETS: [&str; 1] = ["providers.<id>.client_secret"];
+pub(super) const SECRETS: [&str; 3] = [
+    "providers.<id>.client_secret",
+    "notify.mail.password",
+    "notify.webhook.<name>.secret",
+];
 
 /// Every setting, in the order of the table.
 pub static SETTINGS: &[Setting] = &[
@@ -82,12 +98,73 @@ pub static SETTINGS: &[Setting] = &[
         key: "listen",
         kind: Kind::Text,
         default: "`127.0.0.1:7411`",
-        meaning: "Address and port of the API. Loopback only; port 0 takes a free one.",
+        meaning: "Address and port of the API; port 0 takes a free one. Another one than loopback needs `public_url`, and TLS or a proxy that is named.",
         apply: Apply::Relay(|draft, text| {
             put(
                 &mut draft.listen,
                 text.parse().ok(),
                 "an address and a port, as in 127.0.0.1:7411",
+            )
+        }),
+    },
+    Setting {
+        key: "public_url",
+        kind: Kind::Text,
+        default: "`http://` and where it listens",
+        meaning: "Address at which browsers reach the relay: https, a host, a port where it is not 443, and nothing after it. Links, pairing and redirect addresses name it, and requests for another host are refused.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.public_url, PublicUrl::parse(text), PUBLIC_URL)
+        }),
+    },
+    Setting {
+        key: "tls.certificate",
+        kind: Kind::Text,
+        default: "none",
+        meaning: "PEM file with the certificate for the host of `public_url`, then those between it and its root. Read again when it changes; needs `tls.key`.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.tls.certificate, read_path(text), "a path")
+        }),
+    },
+    Setting {
+        key: "tls.key",
+        kind: Kind::Text,
+        default: "none",
+        meaning: "PEM file with the certificate's key. It must be its owner's alone (mode 600).",
+        apply: Apply::Relay(|draft, text| put_some(&mut draft.tls.key, read_path(text), "a path")),
+    },
+    Setting {
+        key: "http_listen",
+        kind: Kind::Text,
+        default: "none",
+        meaning: "Address and port, as a rule `0.0.0.0:80`, at which whoever comes without TLS is sent to `public_url`. Only where the relay speaks TLS itself.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(
+                &mut draft.http_listen,
+                text.parse().ok(),
+                "an address and a port, as in 0.0.0.0:80",
+            )
+        }),
+    },
+    Setting {
+        key: "proxy.trusted",
+        kind: Kind::List,
+        default: "none",
+        meaning: "Addresses and networks of the proxies in front of the relay, as in `[\"127.0.0.1\", \"10.0.0.0/8\"]`. They alone are believed about whom they ask for, and where `public_url` is https and the relay has no TLS of its own, they alone are answered.",
+        apply: Apply::Relay(|draft, text| {
+            let networks = proxies::read_networks(text);
+            put(&mut draft.proxies.trusted, networks, proxies::NETWORKS)
+        }),
+    },
+    Setting {
+        key: "proxy.header",
+        kind: Kind::Text,
+        default: "`X-Forwarded-For`",
+        meaning: "Field in which the proxy says whom it asks for, read from its right end: `X-Forwarded-For` or `Forwarded`. The other one is not read: a proxy passes it on as strangers write it.",
+        apply: Apply::Relay(|draft, text| {
+            put(
+                &mut draft.proxies.written,
+                proxies::read_field(text),
+                proxies::FIELDS,
             )
         }),
     },
@@ -210,6 +287,107 @@ pub static SETTINGS: &[Setting] = &[
         default: "`300000`",
         meaning: "How long before its end an access token is refreshed.",
         apply: Apply::Relay(|draft, text| put_ms(&mut draft.timing.refresh_ahead, text)),
+    },
+    Setting {
+        key: "notify.remind_after_ms",
+        kind: Kind::Number,
+        default: "`86400000`",
+        meaning: "How long after a lost inbox was told it is told once more, where nobody has acted; 0 means never.",
+        apply: Apply::Relay(|draft, text| put_ms(&mut draft.notify.remind_after, text)),
+    },
+    Setting {
+        key: "notify.mail.to",
+        kind: Kind::List,
+        default: "none: no mail",
+        meaning: "Whom alerts are mailed to, 10 addresses at the most. In a variable: with commas between them.",
+        apply: Apply::Relay(|draft, text| {
+            put(&mut draft.notify.mail.to, read_addresses(text), ADDRESSES)
+        }),
+    },
+    Setting {
+        key: "notify.mail.from",
+        kind: Kind::Text,
+        default: "none; must be set for mail",
+        meaning: "Whom alerts are mailed from. Not an inbox of this relay: the one that is lost mails nothing.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.notify.mail.from, text.parse().ok(), "an address")
+        }),
+    },
+    Setting {
+        key: "notify.mail.server",
+        kind: Kind::Text,
+        default: "none; must be set for mail",
+        meaning: "Host of the submission server for alerts; its certificate must be for it.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.notify.mail.server.host, read_host(text), HOST)
+        }),
+    },
+    Setting {
+        key: "notify.mail.port",
+        kind: Kind::Number,
+        default: "`465`",
+        meaning: "Port of that server.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.notify.mail.server.port, read_port(text), PORT)
+        }),
+    },
+    Setting {
+        key: "notify.mail.tls",
+        kind: Kind::Text,
+        default: "`implicit`",
+        meaning: "How TLS begins there: `implicit` or `starttls`.",
+        apply: Apply::Relay(|draft, text| {
+            put(&mut draft.notify.mail.server.tls, read_tls(text), TLS)
+        }),
+    },
+    Setting {
+        key: "notify.mail.user",
+        kind: Kind::Text,
+        default: "none; must be set for mail",
+        meaning: "User name at that server.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.notify.mail.user, read_text(text), "text")
+        }),
+    },
+    Setting {
+        key: "notify.mail.password",
+        kind: Kind::Text,
+        default: "none; must be set for mail",
+        meaning: "Password there. A file that holds one must be its owner's alone (mode 600).",
+        apply: Apply::Relay(|draft, text| {
+            let secret = read_text(text).map(Secret::new);
+            put_some(&mut draft.notify.mail.password, secret, "text")
+        }),
+    },
+    Setting {
+        key: "notify.mail.gather_ms",
+        kind: Kind::Number,
+        default: "`30000`",
+        meaning: "How long a mail waits for more alerts of the same kind and cause, which are told in the same one.",
+        apply: Apply::Relay(|draft, text| put_ms(&mut draft.notify.mail.gather, text)),
+    },
+    Setting {
+        key: "notify.webhook.<name>.url",
+        kind: Kind::Text,
+        default: "none; must be set for a webhook",
+        meaning: "Where alerts are posted to (docs/alerts.md): https, or http with `private`.",
+        apply: Apply::Webhook(|draft, text| put_some(&mut draft.url, read_hook(text), HOOK)),
+    },
+    Setting {
+        key: "notify.webhook.<name>.secret",
+        kind: Kind::Text,
+        default: "none; must be set for a webhook",
+        meaning: "What posts are signed with (Standard Webhooks): `whsec_` and 24 to 64 bytes in base64. A file that holds one must be its owner's alone (mode 600).",
+        apply: Apply::Webhook(|draft, text| {
+            put_some(&mut draft.secret, read_hook_secret(text), HOOK_SECRET)
+        }),
+    },
+    Setting {
+        key: "notify.webhook.<name>.private",
+        kind: Kind::YesNo,
+        default: "`false`",
+        meaning: "Whether it may stand at a private address, such as one of this machine or of its network.",
+        apply: Apply::Webhook(|draft, text| put_switch(&mut draft.private, text)),
     },
     Setting {
         key: "providers.<id>.issuer",
@@ -344,13 +522,21 @@ pub fn render_reference() -> String {
         .iter()
         .map(|provider| format!("`{}`", provider.id))
         .collect();
-    let _ = writeln!(table, "\n`<id>` is one of {}.", ids.join(", "));
+    let _ = writeln!(
+        table,
+        "\n`<id>` is one of {}. `<name>` is yours to choose: small letters, digits, `-` and `_`.",
+        ids.join(", ")
+    );
     table
 }
 
 /// A configuration that is being put together.
 pub(super) struct Draft {
     pub(super) listen: SocketAddr,
+    pub(super) public_url: Option<PublicUrl>,
+    pub(super) proxies: Proxies,
+    pub(super) tls: TlsDraft,
+    pub(super) http_listen: Option<SocketAddr>,
     pub(super) data: Option<PathBuf>,
     pub(super) key_file: Option<PathBuf>,
     pub(super) mark_file: Option<PathBuf>,
@@ -359,6 +545,7 @@ pub(super) struct Draft {
     pub(super) log_json: bool,
     pub(super) canary: bool,
     pub(super) timing: Timing,
+    pub(super) notify: NotifyDraft,
     pub(super) providers: BTreeMap<ProviderId, ProviderDraft>,
 }
 
@@ -366,6 +553,10 @@ impl Default for Draft {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7411)),
+            public_url: None,
+            proxies: Proxies::default(),
+            tls: TlsDraft::default(),
+            http_listen: None,
             data: None,
             key_file: None,
             mark_file: None,
@@ -374,6 +565,7 @@ impl Default for Draft {
             log_json: false,
             canary: true,
             timing: Timing::default(),
+            notify: NotifyDraft::default(),
             providers: BTreeMap::new(),
         }
     }
@@ -393,6 +585,13 @@ impl Default for Timing {
             rest_minute: Duration::from_mins(1),
         }
     }
+}
+
+/// TLS of the relay's own that is being put together.
+#[derive(Default)]
+pub(super) struct TlsDraft {
+    pub(super) certificate: Option<PathBuf>,
+    pub(super) key: Option<PathBuf>,
 }
 
 /// A provider that is being put together.

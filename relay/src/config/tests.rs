@@ -7,6 +7,8 @@ use protocol::provider::SentCopy;
 use super::setting::{Kind, SETTINGS, render_reference};
 use super::*;
 
+/// Standard Webhooks 1.0.0, "Signature scheme".
+const HOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const PROVIDER: &str = "[providers.sandbox]\nissuer = \"http://127.0.0.1:9\"\nclient_id = \"c\"\n\
     smtp.host = \"127.0.0.1\"\nimap.host = \"127.0.0.1\"\n";
 
@@ -163,8 +165,66 @@ fn what_is_wrong_is_named_with_its_place() {
         (
             "",
             Some(("UNPAUSE_LISTEN", public)),
-            "variable UNPAUSE_LISTEN: the relay cannot listen on 0.0.0.0:7411: an address that others reach needs \
-             TLS, which is not there yet; use 127.0.0.1 or [::1]",
+            "variable UNPAUSE_LISTEN: the relay cannot listen on 0.0.0.0:7411, which others reach: set public_url to \
+             its https address and tls.certificate and tls.key, or proxy.trusted to the address of the proxy in front \
+             that speaks TLS; or use 127.0.0.1 or [::1]",
+        ),
+        (
+            "listen = \"0.0.0.0:7411\"\npublic_url = \"http://localhost\"\nproxy.trusted = [\"10.0.0.1\"]",
+            None,
+            "unpause.toml, line 1: the relay cannot listen on 0.0.0.0:7411, which others reach: set public_url to \
+             its https address and tls.certificate and tls.key, or proxy.trusted to the address of the proxy in front \
+             that speaks TLS; or use 127.0.0.1 or [::1]",
+        ),
+        (
+            "data = \"d\"\npublic_url = \"https://relay.acme.example\"",
+            None,
+            "unpause.toml, line 2: public_url is https, and nothing here speaks TLS: set tls.certificate and tls.key, \
+             or proxy.trusted to the address of the proxy in front that speaks TLS",
+        ),
+        (
+            "public_url = \"http://relay.acme.example\"",
+            None,
+            "unpause.toml, line 1: public_url is not valid: expected an https URL with a host and nothing after it, as \
+             in https://relay.acme.example (http on this computer alone)",
+        ),
+        (
+            "proxy.trusted = [\"10.0.0.0/33\"]",
+            None,
+            "unpause.toml, line 1: proxy.trusted is not valid: expected addresses and networks, as in \
+             [\"127.0.0.1\", \"10.0.0.0/8\"]",
+        ),
+        (
+            "public_url = \"https://a.example\"\ntls.key = \"k\"",
+            None,
+            "tls.certificate is missing: expected a path: tls.key is set, and neither is of use alone",
+        ),
+        (
+            "tls.key = \"k\"\ntls.certificate = \"c\"",
+            None,
+            "tls.certificate is set, and public_url is not an https address: set public_url to the one at which \
+             browsers reach this relay",
+        ),
+        (
+            "public_url = \"https://a.example\"\nproxy.trusted = [\"::1\"]\nhttp_listen = \"0.0.0.0:80\"",
+            None,
+            "tls.certificate is missing: expected a path: http_listen only sends people on to the relay's own TLS; \
+             behind a proxy, that one does",
+        ),
+        (
+            "proxy.trusted = [1]",
+            None,
+            "unpause.toml, line 1: proxy.trusted is not valid: expected list of texts, found array",
+        ),
+        (
+            "proxy.trusted = \"127.0.0.1\"",
+            None,
+            "unpause.toml, line 1: proxy.trusted is not valid: expected list of texts, found string",
+        ),
+        (
+            "",
+            Some(("UNPAUSE_PROXY__HEADER", "X-Real-IP")),
+            "variable UNPAUSE_PROXY__HEADER: proxy.header is not valid: expected \"X-Forwarded-For\" or \"Forwarded\"",
         ),
     ] {
         let mut environment = home();
@@ -207,6 +267,32 @@ fn a_named_file_must_be_there_and_the_default_one_need_not() {
 }
 
 #[test]
+fn the_machines_own_file_is_read_where_nothing_is_named_and_none_lies_here() {
+    let folder = tempfile::tempdir().unwrap();
+    let system = folder.path().join("etc.toml");
+    // Tests run in the package's folder, where no configuration lies.
+    assert!(matches!(
+        find_file(None, &home(), &system),
+        Found::Here(path) if path == Path::new("unpause.toml")
+    ));
+    std::fs::write(&system, "").unwrap();
+    assert!(matches!(
+        find_file(None, &home(), &system),
+        Found::System(path) if path == system
+    ));
+    let named = Path::new("mine.toml");
+    assert!(matches!(
+        find_file(Some(named), &home(), &system),
+        Found::Named(path) if path == named
+    ));
+    let environment = variables(&[("UNPAUSE_CONFIG", "theirs.toml")]);
+    assert!(matches!(
+        find_file(None, &environment, &system),
+        Found::Named(path) if path == Path::new("theirs.toml")
+    ));
+}
+
+#[test]
 fn without_a_home_the_setting_that_needs_one_is_named() {
     let error = parse("", &Environment::default()).unwrap_err();
     assert!(error.to_string().contains("XDG_DATA_HOME"), "{error}");
@@ -221,8 +307,19 @@ fn every_field_has_its_setting() {
     for setting in SETTINGS {
         let value = match (setting.key, setting.kind) {
             ("listen", _) => "\"127.0.0.1:1\"".to_owned(),
+            ("http_listen", _) => "\"127.0.0.1:2\"".to_owned(),
+            (key, _) if key.starts_with("tls.") => "\"set\"".to_owned(),
             ("log", _) => "\"debug\"".to_owned(),
+            ("public_url", _) => "\"https://relay.acme.example\"".to_owned(),
+            ("proxy.header", _) => "\"forwarded\"".to_owned(),
+            ("proxy.trusted", _) => "[\"192.0.2.1\", \"10.0.0.0/8\"]".to_owned(),
             (key, _) if key.ends_with("issuer") => "\"https://mail.example\"".to_owned(),
+            (key, _) if key.ends_with("mail.from") => "\"set@acme.example\"".to_owned(),
+            (key, _) if key.ends_with("webhook.<name>.url") => {
+                "\"http://127.0.0.1/set\"".to_owned()
+            }
+            (key, _) if key.ends_with("webhook.<name>.secret") => format!("\"{HOOK_SECRET}\""),
+            (_, Kind::List) => "[\"set@acme.example\", \"too@acme.example\"]".to_owned(),
             (key, _) if key.ends_with("tls") => "\"starttls\"".to_owned(),
             (_, Kind::Text) => "\"set\"".to_owned(),
             (_, Kind::Number) => "7001".to_owned(),
@@ -230,12 +327,17 @@ fn every_field_has_its_setting() {
             (_, Kind::YesNo) => "true".to_owned(),
         };
         let key = setting.key.replace(setting::ID, "openid");
+        let key = key.replace(setting::NAME, "ops");
         let _ = writeln!(text, "{key} = {value}");
     }
     let set = parse(&text, &home()).unwrap();
     let default = parse("", &home()).unwrap();
     let Config {
         listen,
+        public_url,
+        proxies,
+        tls,
+        http_listen,
         data,
         key_file,
         mark_file,
@@ -244,9 +346,20 @@ fn every_field_has_its_setting() {
         log_json,
         canary,
         timing,
+        notify,
         providers,
     } = set;
     assert_ne!(listen, default.listen);
+    assert_ne!(public_url, default.public_url);
+    let Proxies { trusted, written } = proxies;
+    let trusted: Vec<String> = trusted.iter().map(ToString::to_string).collect();
+    assert_eq!(trusted, ["192.0.2.1/32", "10.0.0.0/8"]);
+    assert_eq!(written, ForwardedBy::Forwarded);
+    let Some(Tls::Files { certificate, key }) = tls else {
+        panic!("{tls:?}");
+    };
+    assert_eq!([certificate, key], [Path::new("set"), Path::new("set")]);
+    assert_ne!(http_listen, default.http_listen);
     assert_ne!(data, default.data);
     assert_ne!(key_file, default.key_file);
     assert_ne!(mark_file, default.mark_file);
@@ -275,6 +388,31 @@ fn every_field_has_its_setting() {
         rest_minute,
     ];
     assert_eq!(waits, [Duration::from_millis(7001); 8]);
+    let Notify {
+        remind_after,
+        mail,
+        webhooks,
+    } = notify;
+    assert_eq!(remind_after, Some(Duration::from_millis(7001)));
+    let notify::Mail {
+        to,
+        from,
+        server,
+        user,
+        password,
+        gather,
+    } = mail.unwrap();
+    assert_eq!((to.len(), from.as_str()), (2, "set@acme.example"));
+    assert_eq!((server.host.as_str(), server.port), ("set", 7001));
+    assert_eq!((user.as_str(), password.expose()), ("set", "set"));
+    assert_eq!(gather, Duration::from_millis(7001));
+    let notify::Webhook {
+        url,
+        secret,
+        private,
+    } = webhooks.into_values().next().unwrap();
+    assert_eq!((url.path(), private), ("/set", true));
+    assert_eq!(secret.expose(), HOOK_SECRET);
     let Provider {
         client,
         submission,
@@ -313,4 +451,65 @@ fn the_reference_has_a_row_for_every_setting() {
             setting.key
         );
     }
+}
+
+#[test]
+fn whom_to_tell_is_refused_with_the_field_and_what_was_expected() {
+    let hook = "[notify.webhook.ops]\nurl = \"https://h.example/x\"\n";
+    for (text, expected) in [
+        (
+            hook.to_owned(),
+            "notify.webhook.ops.secret is missing: expected whsec_ and 24 to 64 bytes in base64",
+        ),
+        (
+            format!("{hook}secret = \"hunter2\""),
+            "unpause.toml, line 3: notify.webhook.ops.secret is not valid: expected whsec_ and 24 to 64 bytes in base64",
+        ),
+        (
+            format!("[notify.webhook.ops]\nurl = \"http://h.example/x\"\nsecret = {HOOK_SECRET:?}"),
+            "notify.webhook.ops.private is missing: expected true, because its url is not https",
+        ),
+        (
+            "[notify.webhook.ops]\nurl = \"https://jane:hunter2@h.example/x\"".to_owned(),
+            "unpause.toml, line 2: notify.webhook.ops.url is not valid: expected an https URL, or an http URL with \
+             private = true; without a user",
+        ),
+        (
+            "[notify.webhook.\"a b\"]\nurl = \"https://h.example\"".to_owned(),
+            "unpause.toml, line 1: notify.webhook.a b is not valid: expected a name of small letters, digits, - and _, \
+             as in [notify.webhook.ops]",
+        ),
+        (
+            "notify.mail.to = \"jane\"".to_owned(),
+            "unpause.toml, line 1: notify.mail.to is not valid: expected 1 to 10 addresses, as in \
+             [\"ops@acme.example\"]",
+        ),
+        (
+            "notify.mail.to = [1]".to_owned(),
+            "unpause.toml, line 1: notify.mail.to is not valid: expected list of texts, found array",
+        ),
+        (
+            "notify.mail.user = \"jane\"".to_owned(),
+            "notify.mail.to is missing: expected 1 to 10 addresses, as in [\"ops@acme.example\"]",
+        ),
+        (
+            "notify.mail.to = [\"ops@acme.example\"]".to_owned(),
+            "notify.mail.from is missing: expected an address",
+        ),
+        (
+            "[notify.webhook.ops]\nurk = \"x\"".to_owned(),
+            "unpause.toml, line 2: there is no setting \"notify.webhook.ops.urk\"; did you mean \"notify.webhook.ops.url\"?",
+        ),
+    ] {
+        let error = parse(&text, &home()).unwrap_err();
+        assert_eq!(error.to_string(), expected, "{text:?}");
+        assert!(!format!("{error:?}").contains("hunter2"));
+    }
+    assert_eq!(
+        parse("notify.remind_after_ms = 0", &home())
+            .unwrap()
+            .notify
+            .remind_after,
+        None
+    );
 }

@@ -243,14 +243,14 @@ fn parse<R: Request>(
     Ok(parse_request(&parameters, fields)?)
 }
 
+/// No answer is kept by a browser. Whoever asks again keeps the tag and what it stands for himself, in memory (the
+/// dashboard, an extension's background), and asks with `If-None-Match`: that needs no cache (Fetch, "HTTP-network-or-cache
+/// fetch": such a request has the mode `no-store`, and its 304 is handed on).
 fn render(method: &Method, asked: &HeaderMap, body: Vec<u8>) -> Response {
     let json = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let unkept = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if method != Method::GET {
-        return (
-            [json, (CACHE_CONTROL, HeaderValue::from_static("no-store"))],
-            body,
-        )
-            .into_response();
+        return ([json, unkept], body).into_response();
     }
     let tag = tag_of(&body);
     let known = asked
@@ -266,7 +266,8 @@ fn render(method: &Method, asked: &HeaderMap, body: Vec<u8>) -> Response {
         ([json], body).into_response()
     };
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    let (name, value) = unkept;
+    headers.insert(name, value);
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(ETAG, tag);
     }
@@ -295,7 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_known_answer_is_not_sent_again() {
+    fn a_known_answer_is_not_sent_again_and_none_is_kept() {
         let body = br#"{"inboxes":[]}"#.to_vec();
         let first = render(&Method::GET, &HeaderMap::new(), body.clone());
         let tag = first.headers()[ETAG].clone();
@@ -310,12 +311,11 @@ mod tests {
             let response = render(&Method::GET, &asked, body.clone());
             assert_eq!(response.status(), status, "{known}");
             assert_eq!(response.headers()[ETAG], tag);
+            assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
         }
-        assert!(
-            !render(&Method::POST, &HeaderMap::new(), body)
-                .headers()
-                .contains_key(ETAG)
-        );
+        let changed = render(&Method::POST, &HeaderMap::new(), body);
+        assert!(!changed.headers().contains_key(ETAG));
+        assert_eq!(changed.headers()[CACHE_CONTROL], "no-store");
     }
 
     #[test]

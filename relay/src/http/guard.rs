@@ -1,8 +1,8 @@
 //! What every request passes before its endpoint: it gets a name; its `Host` must be ours, so that a
-//! foreign name that resolves to this machine does not reach us (DNS rebinding); and a browser's
-//! `Origin` must be an extension's, or it reads nothing and changes nothing.
+//! foreign name that resolves to this machine does not reach us (DNS rebinding); where a proxy alone may
+//! speak plain HTTP with us, it must come from there; and a browser's `Origin` must be an extension's, or it
+//! reads nothing and changes nothing.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{Request as HttpRequest, State};
@@ -11,13 +11,14 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HOST,
-    ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS,
+    ORIGIN, STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use protocol::id::RequestId;
 use protocol::problem::{Code, Problem};
 
+use super::forwarded::Arrival;
 use super::{Api, ServeError, operator};
 use crate::secret::random_text;
 
@@ -57,6 +58,9 @@ pub(super) async fn guard(
     }
     headers.append(VARY, HeaderValue::from_static("origin"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(strict) = api.address.strict() {
+        headers.insert(STRICT_TRANSPORT_SECURITY, strict);
+    }
     if let Ok(id) = HeaderValue::from_str(id.as_str()) {
         headers.insert(REQUEST_ID, id);
     }
@@ -100,19 +104,21 @@ fn admit(api: &Api, request: &Parts) -> Result<Standing, ServeError> {
     let hosts: Vec<&str> = named
         .chain(request.uri.authority().map(http::uri::Authority::as_str))
         .collect();
-    if hosts.is_empty() || !hosts.iter().all(|host| is_our_host(host, api.listen)) {
+    let address = &api.address;
+    if hosts.is_empty() || !hosts.iter().all(|host| address.has_host(host)) {
         let detail = format!(
-            "this relay answers to 127.0.0.1, [::1], localhost and {}, found the host {:?}",
-            api.listen,
+            "this relay answers to {}, found the host {:?}",
+            address.hosts(),
             hosts.join(", ")
         );
         return Err(Problem::new(Code::Forbidden, detail).into());
     }
+    check_way(api, request)?;
     let Some(origin) = request.headers.get(ORIGIN) else {
         return Ok(Standing::Ours);
     };
     let origin = origin.to_str().unwrap_or_default();
-    let standing = if hosts.iter().any(|host| origin == format!("http://{host}")) {
+    let standing = if address.has_origin(origin, &hosts) {
         Standing::Ours
     } else if is_extension(origin) {
         Standing::Trusted
@@ -122,22 +128,35 @@ fn admit(api: &Api, request: &Parts) -> Result<Standing, ServeError> {
     let changes_nothing =
         matches!(request.method, Method::GET | Method::HEAD) || is_preflight(request);
     if standing == Standing::Unknown && !changes_nothing {
-        let detail = format!("the origin {origin:?} is not a paired device's");
+        let detail =
+            format!("the origin {origin:?} is neither this relay's own nor an extension's");
         return Err(Problem::new(Code::Forbidden, detail).into());
     }
     Ok(standing)
 }
 
-/// Whether a `Host` is this machine's own, whatever its port: the names that nobody else can point here.
-fn is_our_host(host: &str, listen: SocketAddr) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
+/// Where people come by https and the relay speaks plain HTTP, what comes from anybody but its proxy, or came to that
+/// one without TLS, was readable on its way.
+fn check_way(api: &Api, request: &Parts) -> Result<(), Problem> {
+    if !api.address.is_encrypted() {
+        return Ok(());
+    }
+    let url = api.address.url();
+    let detail = match request.extensions.get::<Arrival>() {
+        Some(arrival) if !arrival.is_by_proxy && api.app.config.tls.is_none() => format!(
+            "this relay is reached at {url}, and {} is not its proxy: use that address, or name the proxy in \
+             proxy.trusted",
+            arrival.client
+        ),
+        Some(arrival) if arrival.is_plain => {
+            format!(
+                "this relay is reached at {url}, and the proxy was asked without TLS: let it redirect to there"
+            )
+        }
+        Some(_) => return Ok(()),
+        None => "from where this came is not known".to_owned(),
     };
-    name.eq_ignore_ascii_case("localhost")
-        || name
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback() || address == listen.ip())
+    Err(Problem::new(Code::Forbidden, detail))
 }
 
 fn is_preflight(request: &Parts) -> bool {
@@ -169,28 +188,6 @@ fn answer_preflight(request: &Parts, is_trusted: bool) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_names_that_nobody_else_can_point_here_are_ours() {
-        let listen: SocketAddr = "127.0.0.1:7411".parse().unwrap();
-        for (host, is_ours) in [
-            ("127.0.0.1:7411", true),
-            ("127.0.0.1", true),
-            ("127.8.9.10:1", true),
-            ("localhost:7411", true),
-            ("LOCALHOST", true),
-            ("[::1]:7411", true),
-            ("", false),
-            ("attacker.example:7411", false),
-            ("127.0.0.1.attacker.example", false),
-            ("localhost.attacker.example", false),
-            ("192.0.2.1:7411", false),
-            ("[2001:db8::1]:7411", false),
-            ("user@127.0.0.1", false),
-        ] {
-            assert_eq!(is_our_host(host, listen), is_ours, "{host}");
-        }
-    }
 
     #[test]
     fn only_an_origin_of_an_extension_is_one() {

@@ -4,7 +4,6 @@
 //! path of the provider that was asked (RFC 9700 §4.4.2.2) and from its issuer (RFC 9207 §2.4). From there on
 //! everything is as if an extension had handed it over.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -27,7 +26,7 @@ use url::{Url, form_urlencoded};
 
 use super::page::Page;
 use super::reconnect::{load_authorization, load_waiting, refuse, said_of, take};
-use super::{Api, Context, Serve, ServeError, problem, relay_url};
+use super::{Api, Context, Serve, ServeError, problem};
 use crate::app::App;
 use crate::oauth::visit;
 use crate::secret::{hash, random_secret};
@@ -36,7 +35,7 @@ use crate::store::hosted::HostedVisit;
 const START_PATH: &str = "/oauth/start";
 /// Each provider's answers come to a path of its own below this one.
 const CALLBACK_PATH: &str = "/oauth/callback";
-/// The cookies are sent to nothing else.
+/// The cookies are sent to nothing else, where they can be kept to a path.
 const COOKIE_PATH: &str = "/oauth";
 
 /// Where a paragraph of a page is to say how one goes on. A card that waits offers Cancel; one that no longer does
@@ -62,8 +61,8 @@ pub(super) fn routes() -> Router<Arc<Api>> {
 
 /// The redirect URI of a provider, as it stands in the client's registration there. One for each provider, so that
 /// an answer to one cannot pass for another's where no issuer is promised (RFC 9700 §4.4.2.2).
-pub fn callback_address(listen: SocketAddr, provider: &str) -> String {
-    format!("{}{CALLBACK_PATH}/{provider}", relay_url(listen))
+pub(super) fn callback_address(relay: &str, provider: &str) -> String {
+    format!("{relay}{CALLBACK_PATH}/{provider}")
 }
 
 impl Serve for HostReconnect {
@@ -97,7 +96,7 @@ async fn show_start(State(api): State<Arc<Api>>, request: HttpRequest) -> Respon
 }
 
 async fn show_callback(State(api): State<Arc<Api>>, request: HttpRequest) -> Response {
-    receive(&api.app, request.uri(), request.headers())
+    receive(&api, request.uri(), request.headers())
         .await
         .unwrap_or_else(|error| show_failure(error, &request))
 }
@@ -124,7 +123,7 @@ async fn start(api: &Api, query: &str) -> Result<Response, ServeError> {
     let reconnect = load_waiting(app, &id).await?;
     let inbox = app.store.load_inbox(&reconnect.inbox).await?;
     let authorization = load_authorization(app, &inbox).await?;
-    let redirect_uri = callback_address(api.listen, inbox.provider.as_str());
+    let redirect_uri = api.address.callback(inbox.provider.as_str());
     let visit = visit::begin(&authorization, &redirect_uri).map_err(ServeError::internal)?;
     let awaited = Awaited {
         verifier: visit.verifier,
@@ -142,7 +141,7 @@ async fn start(api: &Api, query: &str) -> Result<Response, ServeError> {
         return Ok(used_up().render());
     }
     let lasts_s = seconds_until(reconnect.expires_at, app.clock.now());
-    let cookie = write_cookie(&visit.state, cookie.expose(), lasts_s);
+    let cookie = Jar::of(api).write(&visit.state, cookie.expose(), lasts_s);
     let header = |text: &str| HeaderValue::from_str(text).map_err(ServeError::internal);
     Ok((
         StatusCode::FOUND,
@@ -157,7 +156,8 @@ async fn start(api: &Api, query: &str) -> Result<Response, ServeError> {
 }
 
 /// Takes the provider's answer, if it is one that a visit waits for.
-async fn receive(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<Response, ServeError> {
+async fn receive(api: &Api, uri: &Uri, headers: &HeaderMap) -> Result<Response, ServeError> {
+    let (app, jar) = (&*api.app, Jar::of(api));
     let query = uri.query().unwrap_or_default();
     let Some(state) = find_state(query) else {
         return Ok(not_awaited().render());
@@ -167,7 +167,7 @@ async fn receive(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<Response, 
     };
     // Where another browser brings the answer, somebody may have been lured into finishing a stranger's
     // sign-in; the visit goes on waiting for its own.
-    let is_its_browser: bool = find_cookie(headers, &state).is_some_and(|cookie| {
+    let is_its_browser: bool = jar.find(headers, &state).is_some_and(|cookie| {
         let (found, expected) = (hash(&cookie), visit.cookie_hash.as_bytes());
         found.as_bytes().ct_eq(expected).into()
     });
@@ -191,7 +191,7 @@ async fn receive(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<Response, 
     }
     let page = finish(app, &visit.reconnect, awaited, answer).await?;
     let mut response = page.render();
-    let ended = HeaderValue::from_str(&write_cookie(&state, "", 0));
+    let ended = HeaderValue::from_str(&jar.write(&state, "", 0));
     response
         .headers_mut()
         .insert(SET_COOKIE, ended.map_err(ServeError::internal)?);
@@ -254,31 +254,51 @@ fn seconds_until(end: Timestamp, now: Timestamp) -> u64 {
     end.since(now).as_secs()
 }
 
-/// One for each visit, so that two tabs do not take each other's.
-fn cookie_name(state: &Secret) -> String {
-    /// Enough to tell visits apart; the value proves.
-    const DIGITS: usize = 16;
-    let digits: String = hash(state).chars().take(DIGITS).collect();
-    format!("unpause_visit_{digits}")
+/// The cookies of the visits, one for each, so that two tabs do not take each other's.
+#[derive(Clone, Copy, Debug)]
+struct Jar {
+    /// Whether browsers come by TLS. Then a cookie is sent by nothing else, and no other host of the domain can set one
+    /// of its name (RFC 6265 §4.1, in its revision §4.1.3.2: `__Host-`, which asks for the path `/`).
+    is_encrypted: bool,
 }
 
-/// `Lax`: sent with the provider's redirect, a navigation of the tab, and with nothing that a page embeds.
-/// Not `Secure`: the relay listens on loopback, without TLS.
-fn write_cookie(state: &Secret, value: &str, lasts_s: u64) -> String {
-    let name = cookie_name(state);
-    format!("{name}={value}; Path={COOKIE_PATH}; Max-Age={lasts_s}; HttpOnly; SameSite=Lax")
-}
+impl Jar {
+    fn of(api: &Api) -> Self {
+        Self {
+            is_encrypted: api.address.is_encrypted(),
+        }
+    }
 
-fn find_cookie(headers: &HeaderMap, state: &Secret) -> Option<Secret> {
-    let name = cookie_name(state);
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(found, _)| *found == name)
-        .map(|(_, value)| Secret::new(value))
+    fn name(self, state: &Secret) -> String {
+        /// Enough to tell visits apart; the value proves.
+        const DIGITS: usize = 16;
+        let digits: String = hash(state).chars().take(DIGITS).collect();
+        let prefix = if self.is_encrypted { "__Host-" } else { "" };
+        format!("{prefix}unpause_visit_{digits}")
+    }
+
+    /// `Lax`: sent with the provider's redirect, a navigation of the tab, and with nothing that a page embeds.
+    fn write(self, state: &Secret, value: &str, lasts_s: u64) -> String {
+        let (path, secure) = if self.is_encrypted {
+            ("/", "; Secure")
+        } else {
+            (COOKIE_PATH, "")
+        };
+        let name = self.name(state);
+        format!("{name}={value}; Path={path}; Max-Age={lasts_s}; HttpOnly; SameSite=Lax{secure}")
+    }
+
+    fn find(self, headers: &HeaderMap, state: &Secret) -> Option<Secret> {
+        let name = self.name(state);
+        headers
+            .get_all(COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find(|(found, _)| *found == name)
+            .map(|(_, value)| Secret::new(value))
+    }
 }
 
 fn signed_in(address: &str) -> Page {
@@ -343,8 +363,7 @@ mod tests {
 
     #[test]
     fn an_answer_to_one_provider_is_not_anothers() {
-        let listen = SocketAddr::from(([127, 0, 0, 1], 7411));
-        let sent = callback_address(listen, "google");
+        let sent = callback_address("http://127.0.0.1:7411", "google");
         assert_eq!(sent, "http://127.0.0.1:7411/oauth/callback/google");
         for (path, is_its) in [
             ("/oauth/callback/google?code=c", true),
@@ -359,17 +378,33 @@ mod tests {
     #[test]
     fn a_cookie_belongs_to_its_visit() {
         let (ours, theirs) = (Secret::new("one state"), Secret::new("another"));
-        let cookie = write_cookie(&ours, "value", 600);
-        assert!(
-            cookie.ends_with("=value; Path=/oauth; Max-Age=600; HttpOnly; SameSite=Lax"),
-            "{cookie}"
-        );
-        let pair = cookie.split(';').next().unwrap();
-        let mut headers = HeaderMap::new();
-        let sent = format!("theme=dark; {pair}; other=1");
-        headers.insert(COOKIE, HeaderValue::from_str(&sent).unwrap());
-        assert_eq!(find_cookie(&headers, &ours), Some(Secret::new("value")));
-        assert_eq!(find_cookie(&headers, &theirs), None);
-        assert!(!cookie.contains("one state"), "{cookie}");
+        for (is_encrypted, begins, ends) in [
+            (
+                false,
+                "unpause_visit_",
+                "=value; Path=/oauth; Max-Age=600; HttpOnly; SameSite=Lax",
+            ),
+            (
+                true,
+                "__Host-unpause_visit_",
+                "=value; Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure",
+            ),
+        ] {
+            let jar = Jar { is_encrypted };
+            let cookie = jar.write(&ours, "value", 600);
+            assert!(cookie.starts_with(begins), "{cookie}");
+            assert!(cookie.ends_with(ends), "{cookie}");
+            let pair = cookie.split(';').next().unwrap();
+            let mut headers = HeaderMap::new();
+            let sent = format!("theme=dark; {pair}; other=1");
+            headers.insert(COOKIE, HeaderValue::from_str(&sent).unwrap());
+            assert_eq!(jar.find(&headers, &ours), Some(Secret::new("value")));
+            assert_eq!(jar.find(&headers, &theirs), None);
+            let other = Jar {
+                is_encrypted: !is_encrypted,
+            };
+            assert_eq!(other.find(&headers, &ours), None, "of the other kind");
+            assert!(!cookie.contains("one state"), "{cookie}");
+        }
     }
 }

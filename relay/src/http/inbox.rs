@@ -43,6 +43,7 @@ impl Serve for CreateInbox {
         for (field, server) in [("smtp", &self.smtp), ("imap", &self.imap)] {
             check_server(field, server.as_ref())?;
         }
+        check_named(app, &self.provider, self.smtp.as_ref(), self.imap.as_ref())?;
         let new = NewInbox {
             address: self.address,
             provider: self.provider,
@@ -82,11 +83,13 @@ impl Serve for UpdateInbox {
             let detail = "expected the submission server, the IMAP server or both, found neither";
             return Err(ServeError::invalid("smtp", detail));
         }
+        let id = &self.inbox_id;
+        let provider = app.store.load_inbox(id).await?.provider;
+        check_named(app, &provider, self.smtp.as_ref(), self.imap.as_ref())?;
         let servers = Servers {
             smtp: self.smtp,
             imap: self.imap,
         };
-        let id = &self.inbox_id;
         let now = app.clock.now();
         match app.store.move_inbox(id, servers.clone(), now).await {
             Err(StoreError::Conflict(Conflict::Proving)) => {
@@ -151,6 +154,31 @@ fn check_server(field: &str, server: Option<&MailServer>) -> Result<(), ServeErr
         &format!("{field}.{part}"),
         refused.to_string(),
     ))
+}
+
+/// Refuses a server that would be shown a token of a provider that is not its own.
+fn check_named(
+    app: &App,
+    provider: &ProviderId,
+    smtp: Option<&MailServer>,
+    imap: Option<&MailServer>,
+) -> Result<(), ServeError> {
+    let Err(unnamed) = app.providers.check_servers(provider, smtp, imap) else {
+        return Ok(());
+    };
+    let field = match unnamed.party {
+        Party::Imap => "imap",
+        _ => "smtp",
+    };
+    let part = match &unnamed.expected {
+        Some(expected) if expected.host.eq_ignore_ascii_case(&unnamed.found.host) => "port",
+        _ => "host",
+    };
+    let detail = format!(
+        "{unnamed}: whoever signs in by OAuth would show this server a permission for the mailbox; name the expected one, or \
+         have the operator change providers.{provider}.{field} in the configuration"
+    );
+    Err(ServeError::invalid(&format!("{field}.{part}"), detail))
 }
 
 impl Serve for ListInboxes {

@@ -17,6 +17,7 @@ use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::ConnectInfo;
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::{Frame, Incoming, SizeHint};
@@ -24,14 +25,20 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use rustls::server::Acceptor;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
 
 mod places;
 
+use super::forwarded::Arrival;
 use super::was_told;
+use crate::certificate;
+use crate::config::Proxies;
 use places::{Late, Place, Places};
 
 /// Between two looks at whether a connection is late.
@@ -42,46 +49,84 @@ const AFTER_REFUSAL: Duration = Duration::from_millis(100);
 const TELL_EVERY: Duration = Duration::from_mins(1);
 /// How long a connection that is closed for being late may take to hear it.
 const HEAR_WITHIN: Duration = Duration::from_secs(1);
+/// How long a handshake may take, from when the connection is taken.
+const SHAKE_WITHIN: Duration = Duration::from_secs(10);
+/// What a connection that speaks TLS begins with (RFC 8446 §5.1: the type of a record, `handshake`).
+const HANDSHAKE: u8 = 22;
+/// The most of what is said without TLS that is heard to its end, so that the answer is not lost with it.
+const HEARD_AT_MOST: u64 = 16 * 1024;
 /// RFC 9110 §15.5.9.
 const TOO_LATE: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+/// RFC 9110 §15.5.1.
+const SPEAK_TLS: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\n\
+    content-length: 59\r\n\r\nThis port speaks TLS: use https:// in front of its address\n";
+
+/// A port, and what is said there.
+pub(super) struct Door {
+    pub(super) listener: TcpListener,
+    pub(super) router: Router,
+    /// How TLS is spoken there; `None` where it is not.
+    pub(super) tls: Option<certificate::Server>,
+}
+
+/// What all connections share.
+#[derive(Clone)]
+struct House {
+    places: Arc<Places>,
+    proxies: Arc<Proxies>,
+    stop: watch::Receiver<bool>,
+    /// Dropped last.
+    _held: watch::Receiver<()>,
+}
 
 /// Serves until it is told to stop; then takes nobody, and returns when the requests under way are answered.
-pub(super) async fn serve(listener: TcpListener, router: Router, stop: watch::Receiver<bool>) {
+pub(super) async fn serve(doors: Vec<Door>, proxies: Proxies, stop: watch::Receiver<bool>) {
     let places = Arc::new(Places::default());
     let (all_left, held) = watch::channel(());
-    let told = stop.clone();
-    let taking = async {
-        loop {
-            let (stream, peer) = match listener.accept().await {
-                Ok(taken) => taken,
-                Err(error) => {
-                    refused(&error, &places).await;
-                    continue;
-                }
-            };
-            let Some(place) = places.take(peer.ip(), Instant::now()) else {
-                continue;
-            };
-            let guest = Guest {
-                place,
-                places: Arc::clone(&places),
-                peer,
-                _held: held.clone(),
-            };
-            tokio::spawn(guest.stay(stream, router.clone(), told.clone()));
-            // Whoever was sent away leaves before the next one comes.
-            tokio::task::yield_now().await;
-        }
+    let house = House {
+        places: Arc::clone(&places),
+        proxies: Arc::new(proxies),
+        stop: stop.clone(),
+        _held: held,
     };
+    let taking = doors.into_iter().map(|door| take(door, house.clone()));
+    let taking = join_all(taking);
+    drop(house);
     tokio::select! {
-        () = taking => {}
+        _ = taking => {}
         () = tell(&places) => {}
         () = was_told(stop) => {}
     }
-    drop(listener);
-    drop(held);
     all_left.closed().await;
+}
+
+/// Takes whoever comes to a door.
+async fn take(door: Door, house: House) {
+    loop {
+        let (stream, peer) = match door.listener.accept().await {
+            Ok(taken) => taken,
+            Err(error) => {
+                refused(&error, &house.places).await;
+                continue;
+            }
+        };
+        // Whom a proxy speaks for is known with each request.
+        let is_proxy = house.proxies.contain(peer.ip());
+        let by = (!is_proxy).then(|| peer.ip());
+        let Some(place) = house.places.take(by, Instant::now()) else {
+            continue;
+        };
+        let guest = Guest {
+            place,
+            peer,
+            house: house.clone(),
+        };
+        tokio::spawn(guest.enter(stream, door.router.clone(), door.tls.clone()));
+        // Whoever was sent away leaves before the next one comes.
+        tokio::task::yield_now().await;
+    }
 }
 
 /// The caller of this request is known: his connection is not closed in the middle for somebody else's.
@@ -123,20 +168,77 @@ async fn tell(places: &Places) {
 /// A connection that has a place.
 struct Guest {
     place: Arc<Place>,
-    places: Arc<Places>,
     peer: SocketAddr,
-    /// Dropped last.
-    _held: watch::Receiver<()>,
+    house: House,
 }
 
 impl Guest {
+    /// Speaks TLS first, where that is spoken at the door.
+    async fn enter(self, stream: TcpStream, router: Router, tls: Option<certificate::Server>) {
+        let heard = Heard {
+            stream,
+            place: Arc::clone(&self.place),
+        };
+        match tls {
+            None => self.stay(heard, router).await,
+            Some(tls) => {
+                if let Some(stream) = self.shake_hands(heard, &tls).await {
+                    self.place.end(Instant::now());
+                    self.stay(stream, router).await;
+                }
+            }
+        }
+    }
+
+    /// TLS, if it begins at once and comes to its end in time.
+    async fn shake_hands(
+        &self,
+        heard: Heard,
+        tls: &certificate::Server,
+    ) -> Option<TlsStream<Heard>> {
+        let shaking = async {
+            let mut first = [0];
+            if heard.stream.peek(&mut first).await.ok()? == 0 {
+                return None;
+            }
+            if first != [HANDSHAKE] {
+                answer_in_the_clear(heard.stream).await;
+                return None;
+            }
+            let begun = LazyConfigAcceptor::new(Acceptor::default(), heard);
+            let begun = begun.await.ok()?;
+            let config = tls.config_for(&begun.client_hello());
+            begun.into_stream(config).await.ok()
+        };
+        tokio::select! {
+            shaken = tokio::time::timeout(SHAKE_WITHIN, shaking) => shaken.unwrap_or_else(|_| {
+                self.house.places.count(|closed| closed.half_said += 1);
+                None
+            }),
+            () = self.place.sent_away() => None,
+            () = was_told(self.house.stop.clone()) => None,
+        }
+    }
+
     /// Answers what is asked until the other side leaves, is late, or must.
-    async fn stay(self, stream: TcpStream, router: Router, stop: watch::Receiver<bool>) {
+    async fn stay(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send, router: Router) {
         let router = TowerToHyperService::new(router);
         let (place, peer) = (Arc::clone(&self.place), self.peer);
+        let House {
+            places,
+            proxies,
+            stop,
+            ..
+        } = self.house.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             place.begin(Instant::now());
-            request.extensions_mut().insert(ConnectInfo(peer));
+            let arrival = Arrival::read(peer.ip(), request.headers(), &proxies);
+            if arrival.is_by_proxy {
+                places.note_client(&place, arrival.client, Instant::now());
+            }
+            let client = SocketAddr::new(arrival.client, peer.port());
+            request.extensions_mut().insert(ConnectInfo(client));
+            request.extensions_mut().insert(arrival);
             request.extensions_mut().insert(Arc::clone(&place));
             let (place, answering) = (Arc::clone(&place), router.call(request.map(Body::new)));
             async move {
@@ -145,10 +247,7 @@ impl Guest {
                 Ok::<_, std::convert::Infallible>(response.map(|body| Answer { body, place }))
             }
         });
-        let io = TokioIo::new(Heard {
-            stream,
-            place: Arc::clone(&self.place),
-        });
+        let io = TokioIo::new(stream);
         // How long a head may take is looked at here: the builder's own limit is also that of a connection that rests.
         let mut connection = http1::Builder::new()
             .header_read_timeout(None)
@@ -169,12 +268,12 @@ impl Guest {
                     None => {}
                     Some(Late::Resting) => return,
                     Some(Late::Taking) => {
-                        self.places.count(|closed| closed.untaken += 1);
+                        self.house.places.count(|closed| closed.untaken += 1);
                         return;
                     }
                     Some(Late::Asking) => {
-                        self.places.count(|closed| closed.half_said += 1);
-                        let mut stream = connection.into_parts().io.into_inner().stream;
+                        self.house.places.count(|closed| closed.half_said += 1);
+                        let mut stream = connection.into_parts().io.into_inner();
                         let saying = async {
                             let _ = stream.write_all(TOO_LATE).await;
                             let _ = stream.shutdown().await;
@@ -191,8 +290,20 @@ impl Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        self.places.leave(&self.place);
+        self.house.places.leave(&self.place);
     }
+}
+
+/// Says to whoever speaks HTTP where TLS is spoken that it is. What he asked is not read.
+async fn answer_in_the_clear(mut stream: TcpStream) {
+    let saying = async {
+        stream.write_all(SPEAK_TLS).await?;
+        stream.shutdown().await?;
+        let mut left = (&mut stream).take(HEARD_AT_MOST);
+        tokio::io::copy(&mut left, &mut tokio::io::sink()).await
+    };
+    // Whoever does not listen is left all the same.
+    let _ = tokio::time::timeout(HEAR_WITHIN, saying).await;
 }
 
 /// A stream whose place knows when something came and went.

@@ -1,5 +1,5 @@
 //! Signing in to the dashboard, and what has become of it: sessions are listed, and end by themselves, singly or all at
-//! once. While the relay speaks plain HTTP they also end when it starts (`running`): who had its address meanwhile may
+//! once. Unless the relay speaks TLS itself they also end when it starts (`running`): who had its port meanwhile may
 //! have got their tokens.
 
 use std::time::Duration;

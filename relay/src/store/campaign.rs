@@ -13,8 +13,8 @@ use sqlx::AnyConnection;
 use super::clocks::{Moment, Of, PairClock, update_clocks};
 use super::conflict::Conflict;
 use super::{
-    Store, StoreError, json, lead, number, number_or_null, restored, small, text, text_or_null,
-    to_json,
+    Store, StoreError, alert, json, lead, number, number_or_null, restored, small, text,
+    text_or_null, to_json,
 };
 use crate::secret::random_text;
 
@@ -356,6 +356,7 @@ pub(super) async fn finish_if_done(
         let status = load_status(tx, id).await?;
         if let Ok(next) = status.apply(Event::Finish, now.at) {
             put_status(tx, id, &next, now).await?;
+            alert::tell_finished(tx, id, now.at).await?;
         }
     }
     Ok(())

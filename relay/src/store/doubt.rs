@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use protocol::campaign::Step;
 use protocol::delivery::{Event, NoEvidence, Suppression};
-use protocol::id::{DeliveryId, InboxId, LeadId};
+use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
 use protocol::inbox::Address;
 use protocol::standing::{Effect, Refusal, Remote, Report};
 use protocol::timestamp::Timestamp;
@@ -16,7 +16,7 @@ use super::clocks::Moment;
 use super::conflict::Conflict;
 use super::inbox::{self, position};
 use super::{
-    Store, StoreError, delivery, json, lead, number, number_or_null, person, standing, text,
+    Store, StoreError, alert, delivery, json, lead, number, number_or_null, person, standing, text,
     text_or_null, to_json,
 };
 use crate::record::{Doubt, Sent};
@@ -53,6 +53,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
+        if event == Event::Unsettled {
+            tell_first_unsettled(&mut tx, id, now).await?;
+        }
         delivery::transition(&mut tx, id, event, self.moment(now)).await?;
         sqlx::query("UPDATE deliveries SET no_evidence = $1 WHERE id = $2")
             .bind(why.map(|why| to_json("no_evidence", &why)).transpose()?)
@@ -328,6 +331,26 @@ impl Store {
             .await?;
         Ok(number_or_null(&row, "at_ms")?.map(Timestamp::from_ms))
     }
+}
+
+/// A delivery is about to be unsettled: where no other of its campaign is, somebody is told.
+async fn tell_first_unsettled(
+    tx: &mut AnyConnection,
+    id: &DeliveryId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let first = sqlx::query(
+        "SELECT d.campaign_id AS campaign_id FROM deliveries d WHERE d.id = $1 AND NOT EXISTS (SELECT 1 FROM deliveries o \
+         WHERE o.campaign_id = d.campaign_id AND o.state = 'unsettled')",
+    )
+    .bind(id.to_string())
+    .fetch_optional(&mut *tx)
+    .await?;
+    if let Some(row) = first {
+        let campaign = CampaignId::new(text(&row, "campaign_id")?);
+        alert::tell_unsettled(tx, &campaign, now).await?;
+    }
+    Ok(())
 }
 
 fn doubt_from(row: &AnyRow) -> Result<Doubt, StoreError> {

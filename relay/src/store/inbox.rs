@@ -14,7 +14,7 @@ use sqlx::any::AnyRow;
 use super::budget::budget_from;
 use super::clocks::{Moment, Of, update_clocks};
 use super::conflict::Conflict;
-use super::{Store, StoreError, json, number, number_or_null, text, text_or_null, to_json};
+use super::{Store, StoreError, alert, json, number, number_or_null, text, text_or_null, to_json};
 use crate::record::FolderPosition;
 use crate::secret::random_text;
 
@@ -219,8 +219,8 @@ impl Store {
     }
 
     /// Lets the connection decide about an event, and makes the outcome durable together with what
-    /// follows from it: campaigns that cannot go on are paused in the same transaction, and the change is
-    /// noted once.
+    /// follows from it: campaigns that cannot go on are paused in the same transaction, the change is noted once, and
+    /// what people are told of it is written.
     pub async fn move_connection(
         &self,
         id: &InboxId,
@@ -237,6 +237,7 @@ impl Store {
         }
         for effect in &effects {
             if let Effect::Disconnect(cause) = effect {
+                let mut paused = 0;
                 for (campaign, status) in list_stranded(&mut tx, id).await? {
                     let event = CampaignEvent::Lost {
                         inbox: id.clone(),
@@ -244,8 +245,10 @@ impl Store {
                     };
                     if let Ok(next) = status.apply(event, now) {
                         super::campaign::put_status(&mut tx, &campaign, &next, moment).await?;
+                        paused += 1;
                     }
                 }
+                alert::tell_lost(&mut tx, id, &after, paused, now).await?;
             }
         }
         tx.commit().await?;
@@ -475,6 +478,10 @@ pub(super) async fn put_connection(
             .execute(&mut *tx)
             .await?;
         update_clocks(tx, Of::Inbox(id), now).await?;
+    }
+    if let (Connection::Disconnected { since, .. }, Connection::Connected { .. }) = (before, after)
+    {
+        alert::tell_reconnected(tx, id, *since, now.at).await?;
     }
     Ok(())
 }

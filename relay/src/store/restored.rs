@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use protocol::alert::What;
 use protocol::delivery::{Decision, Event, NoEvidence, State};
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
 use protocol::inbox::Address;
@@ -16,8 +17,8 @@ use sqlx::any::AnyRow;
 use super::clocks::{Moment, load_clock};
 use super::inbox::position;
 use super::{
-    Store, StoreError, campaign, delivery, number, number_or_null, small, text, text_or_null,
-    to_json,
+    Store, StoreError, alert, campaign, delivery, number, number_or_null, small, text,
+    text_or_null, to_json,
 };
 use crate::record::SentPlace;
 use crate::tag::{Named, Tags};
@@ -485,8 +486,12 @@ impl Store {
                 let due = Reading::from_ms(number(row, "due_ms")?);
                 hold(&mut tx, &id, end.since(due), moment).await?;
             }
-            tx.commit().await?;
             n_held += rows.len() as u64;
+            if n_held > 0 {
+                // Once for all slices: they have one instant, and with it one key.
+                alert::tell_of_inbox(&mut tx, inbox, What::Restored {}, now).await?;
+            }
+            tx.commit().await?;
             if rows.is_empty() {
                 return Ok(n_held);
             }

@@ -1,5 +1,6 @@
 //! The one transaction that lets campaigns go on: their clocks run again, receipt written.
 
+use protocol::alert::What;
 use protocol::campaign::{Event as CampaignEvent, State as CampaignState};
 use protocol::cause::Cause;
 use protocol::connection::Connection;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::clocks::{Of, update_clocks};
 use super::lead::SLICE;
 use super::receipt::Writing;
-use super::{Store, StoreError, campaign, held, receipt, reconnect};
+use super::{Store, StoreError, alert, campaign, held, receipt, reconnect};
 use crate::secret::random_text;
 
 /// The outage that a reconnect ends.
@@ -126,6 +127,18 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         update_clocks(&mut tx, Of::Inbox(&receipt.inbox), moment).await?;
+        if let Some(since) = outage.since
+            && alert::was_told(&mut tx, &receipt.inbox, since, now).await?
+        {
+            let what = What::Resumed {
+                since,
+                held: receipt.held,
+                to_send: receipt.to_send,
+                skipped: receipt.skipped,
+                in_doubt: receipt.in_doubt,
+            };
+            alert::tell_of_inbox(&mut tx, &receipt.inbox, what, now).await?;
+        }
         tx.commit().await?;
         Ok((receipt, changed))
     }

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use protocol::alert::What;
 use protocol::id::InboxId;
 use protocol::request::ledger::{Ledger, WrittenTo};
 use protocol::timestamp::{Timestamp, duration_ms};
 
-use super::{Store, StoreError, number, number_or_null, small, text, text_or_null};
+use super::{Store, StoreError, alert, number, number_or_null, small, text, text_or_null};
 
 /// People who are named in one answer, at most.
 const WRITTEN_TO_AT_MOST: i64 = 1_000;
@@ -109,13 +110,21 @@ impl Store {
         inbox: Option<&InboxId>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let known = sqlx::query("SELECT 1 FROM other_relays LIMIT 1")
+            .fetch_optional(&mut *tx)
+            .await?;
         sqlx::query(
             "INSERT INTO other_relays (inbox_id, met_at_ms) VALUES ($1, $2) ON CONFLICT (inbox_id) DO NOTHING",
         )
         .bind(inbox.map(ToString::to_string).unwrap_or_default())
         .bind(now.as_ms())
-        .execute(&self.writer)
+        .execute(&mut *tx)
         .await?;
+        if known.is_none() {
+            alert::tell(&mut tx, "", What::AnotherRelay {}, now).await?;
+        }
+        tx.commit().await?;
         Ok(())
     }
 

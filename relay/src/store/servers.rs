@@ -9,7 +9,7 @@ use sqlx::AnyConnection;
 
 use super::conflict::Conflict;
 use super::inbox::{load_connection, not_found, put_connection};
-use super::{Store, StoreError, json, text, to_json};
+use super::{Store, StoreError, alert, json, text, to_json};
 
 /// What replaces the servers of an inbox; `None` leaves one as it is.
 #[derive(Clone, Debug)]
@@ -117,6 +117,7 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
         }
+        alert::end_loss(&mut tx, id, self.clock.now()).await?;
         sqlx::query("DELETE FROM inboxes WHERE id = $1")
             .bind(id.to_string())
             .execute(&mut *tx)

@@ -3,15 +3,16 @@
 
 use std::time::Duration;
 
+use protocol::alert::What;
 use protocol::evidence::Evidence;
 use protocol::id::InboxId;
-use protocol::stall::{Failing, Stall, Worked};
+use protocol::stall::{Failing, Obstacle, Stall, Worked};
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::clocks::{Moment, list_pairs};
-use super::{Store, StoreError, json, text_or_null, to_json};
+use super::{Store, StoreError, alert, json, text_or_null, to_json};
 
 /// How often it is noted that what shuts an inbox goes on.
 const NOTED_EVERY: Duration = Duration::from_mins(5);
@@ -29,6 +30,7 @@ impl Store {
         let waits = has_waiting(&mut tx, id, self.moment(now)).await?;
         let (failing, news) = Failing::note(before, evidence, waits, now);
         put(&mut tx, id, Some(&failing)).await?;
+        tell(&mut tx, id, &failing, news, now).await?;
         tx.commit().await?;
         Ok((failing, news))
     }
@@ -57,6 +59,7 @@ impl Store {
         let waits = has_waiting(&mut tx, id, self.moment(now)).await?;
         let (failing, news) = Failing::note(of_this, evidence, waits, now);
         put(&mut tx, id, Some(&failing)).await?;
+        tell(&mut tx, id, &failing, news, now).await?;
         tx.commit().await?;
         Ok(Some((failing, news)))
     }
@@ -107,6 +110,23 @@ async fn has_waiting(
     .fetch_optional(connection)
     .await?;
     Ok(!pairs.is_empty() && put_off.is_some())
+}
+
+/// Writes what people are told of it, where that is new.
+async fn tell(
+    tx: &mut AnyConnection,
+    id: &InboxId,
+    failing: &Failing,
+    news: Option<Stall>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (obstacle, since) = (Obstacle::of(&failing.evidence), failing.since);
+    let what = match news {
+        None => return Ok(()),
+        Some(Stall::Waits) => What::Waiting { obstacle, since },
+        Some(Stall::Asks) => What::Asks { obstacle, since },
+    };
+    alert::tell_of_inbox(tx, id, what, now).await
 }
 
 async fn load(connection: &mut AnyConnection, id: &InboxId) -> Result<Option<Failing>, StoreError> {

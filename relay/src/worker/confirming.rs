@@ -20,7 +20,7 @@ use crate::credentials::{Credentials, inbox_context};
 use crate::failure::Failure;
 use crate::store::StoreError;
 use crate::store::inbox::Inbox;
-use crate::{imap, notify, smtp};
+use crate::{imap, smtp};
 
 /// Between two tries whether what is on record works again.
 const CORRECTED_AFTER: Duration = Duration::from_hours(1);
@@ -55,10 +55,10 @@ pub(super) async fn note_failing(
     evidence: Evidence,
 ) -> Result<(), WorkError> {
     let now = app.clock.now();
-    let (failing, news) = app.store.note_failing(&inbox.id, evidence, now).await?;
+    let (_, news) = app.store.note_failing(&inbox.id, evidence, now).await?;
     memory.is_failing = true;
-    if let Some(stall) = news {
-        notify::tell_stalled(inbox, &failing, stall);
+    if news.is_some() {
+        app.bell.tell();
     }
     Ok(())
 }
@@ -206,11 +206,11 @@ pub(super) async fn perform(
 ) -> Result<Option<Timestamp>, WorkError> {
     let patience = patience(app);
     let now = app.clock.now();
-    let (connection, effects) = app
+    let (_, effects) = app
         .store
         .move_connection(&inbox.id, event, now, patience)
         .await?;
-    notify::tell_decided(inbox, &connection, &effects);
+    app.bell.tell();
     let mut next = Some(now);
     for effect in effects {
         match effect {

@@ -18,7 +18,7 @@ use super::WorkError;
 use super::confirming::patience;
 use super::mailbox::{Mailbox, hello};
 use super::reading::read_inbox;
-use super::token::renew;
+use super::token::{check_servers, renew, show};
 use crate::app::App;
 use crate::bell::Held;
 use crate::credentials::{Credentials, inbox_context, reconnect_context};
@@ -29,7 +29,7 @@ use crate::store::StoreError;
 use crate::store::inbox::{Identity, Inbox};
 use crate::store::reconnect::{Advance, Reconnect, SignedIn};
 use crate::store::resume::Outage;
-use crate::{imap, notify, smtp};
+use crate::{imap, smtp};
 
 mod stand_in;
 
@@ -325,12 +325,13 @@ async fn exchange(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Nex
             }
         }
     };
-    if let Err(missing) = check_scopes(inbox, &tokens) {
+    let usable = check_servers(app, inbox).map_err(WorkError::from);
+    if let Err(unusable) = usable.and_then(|()| check_scopes(inbox, &tokens)) {
         // These tokens are on no record, so nobody else can give them back.
         if let Some(refresh_token) = &tokens.refresh_token {
             revoke(app, inbox, refresh_token).await;
         }
-        return Err(missing);
+        return Err(unusable);
     }
     let named = tokens.id_token.clone();
     let mut credentials = renew(tokens, None, app.clock.now(), ahead)?;
@@ -601,11 +602,10 @@ async fn go_on(
     if is_alarming(&evidence) {
         // Confirming it is the inbox's own task, as always.
         let event = Event::Failed(evidence);
-        let (connection, effects) = app
-            .store
+        app.store
             .move_connection(&inbox.id, event, now, patience(app))
             .await?;
-        notify::tell_decided(inbox, &connection, &effects);
+        app.bell.tell();
         app.bell.wake_inbox(&inbox.id);
     }
     Err(failure.into())
@@ -626,11 +626,10 @@ async fn end_unread(
         .and_then(|payload| serde_json::from_str::<Outage>(payload).ok());
     let since = outage.and_then(|outage| outage.since).unwrap_or(now);
     let event = Event::Unread { evidence, since };
-    let (connection, effects) = app
-        .store
+    app.store
         .move_connection(&inbox.id, event, now, patience(app))
         .await?;
-    notify::tell_decided(inbox, &connection, &effects);
+    app.bell.tell();
     Ok(())
 }
 
@@ -666,7 +665,11 @@ async fn open_both(
     Result<smtp::Session, Failure>,
     Result<imap::Session, Failure>,
 ) {
-    let (sign_in, hello) = (credentials.sign_in(&inbox.address), hello(inbox));
+    let sign_in = match show(app, inbox, credentials) {
+        Ok(sign_in) => sign_in,
+        Err(failure) => return (Err(failure.clone()), Err(failure)),
+    };
+    let hello = hello(inbox);
     tokio::join!(
         smtp::Session::open(&app.dialer, &inbox.smtp, &hello, &sign_in),
         imap::Session::open(&app.dialer, &inbox.imap, &sign_in),

@@ -190,6 +190,7 @@ async fn conclude(
         inbox = %inbox.address, missing = restored.missing, found = n_found, held = n_held,
         "the database was put back: what was sent since is known, or held for a person"
     );
+    app.bell.tell();
     app.store.settle_restored(&inbox.id).await?;
     app.watch.settle(&inbox.id);
     Ok(())
@@ -200,6 +201,7 @@ async fn meet_another(app: &App, inbox: &Inbox) -> Result<(), WorkError> {
     app.store
         .meet_another_relay(Some(&inbox.id), app.clock.now())
         .await?;
+    app.bell.tell();
     tracing::error!(
         inbox = %inbox.address,
         "another relay sends the same campaigns: nothing is sent before a person says which one stays"

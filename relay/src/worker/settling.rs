@@ -17,7 +17,6 @@ use super::sending::rests;
 use crate::app::App;
 use crate::engine::doubt::{self, SIZES_APART, Silence, Verdict};
 use crate::engine::pace::pace;
-use crate::notify;
 use crate::record::{Doubt, OPEN_DOUBTS_AT_MOST, Pace};
 use crate::secret::random_text;
 use crate::smtp::{Envelope, Outcome};
@@ -89,8 +88,8 @@ async fn note_shut(
         .note_shut(&inbox.id, since, unless_known, now)
         .await?;
     memory.is_failing = true;
-    if let Some((failing, Some(stall))) = noted {
-        notify::tell_stalled(inbox, &failing, stall);
+    if let Some((_, Some(_))) = noted {
+        app.bell.tell();
     }
     Ok(())
 }
@@ -240,7 +239,12 @@ async fn put(app: &App, inbox: &Inbox, doubt: &Doubt, verdict: Verdict) -> Resul
     match settled {
         // A person has decided it meanwhile.
         Err(StoreError::Conflict(Conflict::Delivery(_))) => Ok(()),
-        settled => Ok(settled?),
+        settled => {
+            settled?;
+            // What is unsettled is told.
+            app.bell.tell();
+            Ok(())
+        }
     }
 }
 

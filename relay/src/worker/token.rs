@@ -48,21 +48,22 @@ pub(super) async fn load_sign_in(
         .into());
     };
     let credentials: Credentials = app.keys.open(&inbox_context(&inbox.id), &stored.sealed)?;
+    let shown = show(app, inbox, &credentials)?;
     let Credentials::OAuth {
         refresh_token,
         refresh_at,
         ..
     } = &credentials
     else {
-        return Ok(credentials.sign_in(&inbox.address));
+        return Ok(shown);
     };
     let now = app.clock.now();
     if freshness == Freshness::Usable && now < *refresh_at {
-        return Ok(credentials.sign_in(&inbox.address));
+        return Ok(shown);
     }
     let metadata = app.providers.load_metadata(&inbox.provider).await?;
     let Some((_, client)) = app.providers.find_client(&inbox.provider) else {
-        return Ok(credentials.sign_in(&inbox.address));
+        return Ok(shown);
     };
     if !app
         .store
@@ -97,7 +98,23 @@ pub(super) async fn load_sign_in(
     if !keep(app, inbox, &sealed, stored.fence).await? {
         tracing::info!(inbox = %inbox.id, "a reconnect brought newer credentials while these were refreshed");
     }
-    Ok(renewed.sign_in(&inbox.address))
+    Ok(show(app, inbox, &renewed)?)
+}
+
+/// What the servers of an inbox are shown. A password goes wherever its inbox is; a token goes to the servers of its
+/// provider alone, whoever put others on record and whenever that was (RFC 9700 §4.9.1).
+pub(super) fn show(app: &App, inbox: &Inbox, credentials: &Credentials) -> Result<SignIn, Failure> {
+    if matches!(credentials, Credentials::OAuth { .. }) {
+        check_servers(app, inbox)?;
+    }
+    Ok(credentials.sign_in(&inbox.address))
+}
+
+/// Whether a token of its provider may be shown to the servers of an inbox.
+pub(super) fn check_servers(app: &App, inbox: &Inbox) -> Result<(), Failure> {
+    app.providers
+        .check_servers(&inbox.provider, Some(&inbox.smtp), Some(&inbox.imap))
+        .map_err(Failure::from)
 }
 
 /// Puts renewed credentials on record. The provider may have ended the refresh token before them, so a database

@@ -97,7 +97,7 @@ impl Ground {
         Self::at(client, clock, timing, "sandbox", options).await
     }
 
-    /// With a sandbox of these options, in which Jane and John have accounts, as this provider.
+    /// With a sandbox of these options, in which Jane and John have accounts too, as this provider.
     pub(crate) async fn at(
         client: Client,
         clock: Clock,
@@ -111,7 +111,10 @@ impl Ground {
             password: PASSWORD.to_owned(),
         };
         let options = Options {
-            people: vec![person(JANE, "Jane Doe"), person(JOHN, "John Doe")],
+            people: [person(JANE, "Jane Doe"), person(JOHN, "John Doe")]
+                .into_iter()
+                .chain(options.people.into_iter().filter(|one| one.address != JANE))
+                .collect(),
             ..options
         };
         let sandbox = Sandbox::start(options).await.unwrap();
@@ -132,6 +135,12 @@ impl Ground {
     }
 
     pub(crate) fn config(&self) -> Config {
+        let text = self.text();
+        Config::parse(&text, Path::new("test.toml"), &Environment::default()).unwrap()
+    }
+
+    /// The same as a file has it; a table may follow.
+    pub(crate) fn text(&self) -> String {
         let path = |name| self.path(name).display().to_string();
         let secret = match self.client {
             Client::Public => String::new(),
@@ -146,7 +155,7 @@ impl Ground {
             let (issuer, client) = (self.sandbox.issuer(), self.client.id());
             format!("issuer = {issuer:?}\nclient_id = {client:?}\n{secret}")
         };
-        let text = format!(
+        format!(
             "listen = \"127.0.0.1:0\"\ndata = {:?}\nkey_file = {:?}\nextra_roots_file = {:?}\n\
              [timing]\n{}\n[providers.{}]\n{registered}\
              smtp.host = \"127.0.0.1\"\nsmtp.port = {}\nimap.host = \"127.0.0.1\"\nimap.port = {}\n",
@@ -157,8 +166,7 @@ impl Ground {
             self.provider,
             self.sandbox.smtps().port(),
             self.sandbox.imaps().port(),
-        );
-        Config::parse(&text, Path::new("test.toml"), &Environment::default()).unwrap()
+        )
     }
 
     /// Starts a relay; one that was killed just now may still hold the database for a moment.

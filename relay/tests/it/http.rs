@@ -25,7 +25,9 @@ mod accounts;
 mod adversaries;
 mod clients;
 mod devices;
+mod encrypted;
 mod operator;
+mod reach;
 mod roles;
 mod sessions;
 mod shut_out;
@@ -45,21 +47,37 @@ struct Relay {
     by_socket: reqwest::Client,
     /// The token of a session of the dashboard.
     session: String,
+    /// The host that it is asked for, where that is not where it listens.
+    host: Option<String>,
 }
 
 impl Relay {
     async fn start() -> Self {
-        Self::start_in(
-            tempfile::tempdir().unwrap(),
-            Clock::manual(Timestamp::from_ms(1_000_000)),
-        )
-        .await
+        Self::start_as("").await
+    }
+
+    /// With these settings beside the usual ones.
+    async fn start_as(settings: &str) -> Self {
+        let mut relay = Self::start_as_without_session(settings).await;
+        relay.session = relay.sign_in().await;
+        relay
+    }
+
+    async fn start_as_without_session(settings: &str) -> Self {
+        let clock = Clock::manual(Timestamp::from_ms(1_000_000));
+        Self::open(tempfile::tempdir().unwrap(), clock, settings).await
     }
 
     async fn start_in(folder: TempDir, clock: Clock) -> Self {
+        let mut relay = Self::open(folder, clock, "").await;
+        relay.session = relay.sign_in().await;
+        relay
+    }
+
+    async fn open(folder: TempDir, clock: Clock, settings: &str) -> Self {
         let path = |name: &str| folder.path().join(name).display().to_string();
         let text = format!(
-            "listen = \"127.0.0.1:0\"\ndata = {:?}\nkey_file = {:?}\n[providers.sandbox]\n\
+            "listen = \"127.0.0.1:0\"\n{settings}data = {:?}\nkey_file = {:?}\n[providers.sandbox]\n\
              issuer = \"http://127.0.0.1:9\"\nclient_id = \"c\"\nsmtp.host = \"127.0.0.1\"\nimap.host = \"127.0.0.1\"",
             path("data"),
             path("unpause.key")
@@ -72,23 +90,26 @@ impl Relay {
             tls.no_proxy()
         };
         let socket = folder.path().join("data").join(SOCKET_FILE);
-        let mut relay = Self {
+        let relay_host = running.app().config.public_url.clone();
+        Self {
             folder,
             clock,
             running,
             http: client().build().unwrap(),
             by_socket: client().unix_socket(socket).build().unwrap(),
             session: String::new(),
-        };
-        relay.session = relay.sign_in().await;
-        relay
+            host: relay_host.map(|url| url.host().to_owned()),
+        }
     }
 
     /// Signs in to the dashboard, as its operator does.
     async fn sign_in(&self) -> String {
         let link = self.operate("/v1/login-links", json!({})).await;
         let (_, code) = link["url"].as_str().unwrap().split_once("#code=").unwrap();
-        let asked = self.ask(Method::POST, "/v1/sessions");
+        let mut asked = self.ask(Method::POST, "/v1/sessions");
+        if let Some(host) = &self.host {
+            asked = asked.header(HOST, host);
+        }
         let session = answer(asked.json(&json!({ "code": code }))).await;
         session.body["token"].as_str().unwrap().to_owned()
     }

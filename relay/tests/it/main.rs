@@ -18,5 +18,6 @@ mod peer;
 mod setup;
 mod size;
 mod smtp;
+mod telling;
 mod transitions;
 mod whole_relay;

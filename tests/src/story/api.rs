@@ -80,6 +80,12 @@ impl Api {
         })
     }
 
+    /// The same caller, who trusts this authority and no other.
+    pub fn trusting(self, ca_pem: &str) -> Result<Self> {
+        let http = http_client(&[ca_pem])?;
+        Ok(Self { http, ..self })
+    }
+
     /// The same caller, in a browser at this origin.
     #[must_use]
     pub fn from_origin(self, origin: Option<&str>) -> Self {
@@ -100,11 +106,16 @@ impl Api {
 
     /// Signs in to the dashboard of the relay at `base`, as its operator does: the token of the session.
     pub async fn sign_in(&self, base: &str) -> Result<String> {
+        self.sign_in_by(&Self::new(base, None)?).await
+    }
+
+    /// The same with a browser that asks as this caller does.
+    pub async fn sign_in_by(&self, browser: &Self) -> Result<String> {
         let link = self.call(&CreateLoginLink {}).await?;
         let url = Url::parse(link.url.expose())?;
         let code = url.fragment().and_then(|code| code.strip_prefix("code="));
         let code = Secret::new(code.context("the link has no code")?);
-        let session = Self::new(base, None)?.call(&CreateSession { code }).await?;
+        let session = browser.call(&CreateSession { code }).await?;
         Ok(session.token.expose().to_owned())
     }
 

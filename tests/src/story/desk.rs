@@ -33,6 +33,9 @@ pub const RESUMED_WITHIN: Duration = Duration::from_mins(2);
 /// Nobody clicks on what has been there for less. The prompt counts no click before half a second.
 const READ_FOR_MS: i64 = 700;
 
+/// The element of the prompt. It has no name of its own, so that no page can make that name its own.
+pub const PROMPT: &str = "html > [popover]";
+
 /// How the button of every card begins.
 pub const RECONNECT: &str = "Reconnect";
 
@@ -153,10 +156,15 @@ impl Desk {
             .await
     }
 
-    /// The same by this link.
+    /// The same by this link, which is opened and then pressed.
     pub async fn sign_in_at_dashboard_by(&self, link: &str) -> Result<()> {
         let session = self.session();
         session.goto(link).await?;
+        let asked = wait_named(session, "button", "Sign in to this relay", SHOWN_WITHIN).await;
+        self.screens.take(session, "dashboard-sign-in").await?;
+        asked?;
+        self.press_while_setting_up("button", "Sign in to this relay")
+            .await?;
         wait_named(session, "link", "Campaigns", SHOWN_WITHIN).await?;
         self.screens.take(session, "dashboard").await?;
         Ok(())
@@ -260,7 +268,7 @@ impl Desk {
         let session = self.session();
         session.leave_frames().await.ok()?;
         if place == Surface::Prompt {
-            let host = session.find("html > unpause-prompt").await.ok()??;
+            let host = session.find(PROMPT).await.ok()??;
             let root = host.shadow_root().await.ok()??;
             let frame = root.find("iframe").await.ok()??;
             session.enter(&frame).await.ok()?;

@@ -78,8 +78,30 @@ pub async fn play(servers: &Servers, script: Script, telling: &Telling) -> Resul
     let secret = script.confidential.then(|| servers.client_secret());
     let relay = Relay::start(servers, secret).await?;
     telling.say(&format!("the relay is ready at {}", relay.base()));
+    let device = Device::pair(&relay.base(), &relay.operator()?).await?;
+    play_with(&relay, device, servers, script, telling).await
+}
+
+/// Plays it at a relay that runs, which is reached by TLS with this authority.
+pub async fn play_at(
+    relay: &Relay,
+    ca_pem: &str,
+    servers: &Servers,
+    script: Script,
+    telling: &Telling,
+) -> Result<Ending> {
+    let device = Device::pair_by_tls(&relay.operator()?, ca_pem).await?;
+    play_with(relay, device, servers, script, telling).await
+}
+
+async fn play_with(
+    relay: &Relay,
+    device: Device,
+    servers: &Servers,
+    script: Script,
+    telling: &Telling,
+) -> Result<Ending> {
     let operator = relay.operator()?;
-    let device = Device::pair(&relay.base(), &operator).await?;
     telling.say("a device is paired; it pins the relay's key");
     let inbox = connect(&operator, &device, servers, script.gap, telling).await?;
     let campaign = create_campaign(&operator, &inbox, script.leads, WAIT).await?;

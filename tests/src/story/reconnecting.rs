@@ -49,19 +49,34 @@ impl Device {
     /// The same from a page or an extension of this origin.
     pub async fn pair_at(base: &str, operator: &Api, origin: Option<&str>) -> Result<Self> {
         let pairing = operator.call(&CreatePairing {}).await?;
-        Self::pair_with(base, pairing.link.expose(), origin).await
+        Self::pair_with(base, pairing.link.expose(), origin, None).await
+    }
+
+    /// The same at the address that the operator's link names, by TLS with this authority.
+    pub async fn pair_by_tls(operator: &Api, ca_pem: &str) -> Result<Self> {
+        let pairing = operator.call(&CreatePairing {}).await?;
+        let link = pairing.link.expose();
+        Self::pair_with(&read_link(link, "relay")?, link, None, Some(ca_pem)).await
     }
 
     /// Pairs a device by a link, at the address that it names.
     pub async fn pair_by(link: &str) -> Result<Self> {
         let base = read_link(link, "relay")?;
-        Self::pair_with(&base, link, None).await
+        Self::pair_with(&base, link, None, None).await
     }
 
-    async fn pair_with(base: &str, link: &str, origin: Option<&str>) -> Result<Self> {
+    async fn pair_with(
+        base: &str,
+        link: &str,
+        origin: Option<&str>,
+        ca_pem: Option<&str>,
+    ) -> Result<Self> {
         let key = Arc::new(sandbox::device::Device::new()?);
         let relay_key = read_link(link, "key")?;
-        let api = Api::of_device(base, Arc::clone(&key), relay_key)?.from_origin(origin);
+        let mut api = Api::of_device(base, Arc::clone(&key), relay_key)?.from_origin(origin);
+        if let Some(ca_pem) = ca_pem {
+            api = api.trusting(ca_pem)?;
+        }
         let proof = key.prove(&read_link(link, "code")?);
         let proof: CodeProof = serde_json::from_value(proof.into())?;
         let request = CreateDevice {

@@ -133,8 +133,15 @@ impl Relay {
             .env("TMPDIR", temporary)
             .envs(self.variables.iter().cloned().chain(more));
         let mut child = Child::start(NAME, command, self.folder.path())?;
-        let http = crate::http_client::http_client(&[])?;
-        let ready = format!("{}/readyz", self.base());
+        // Where it is reached by another address than its own, its operator asks.
+        let is_elsewhere = (self.variables.iter()).any(|(name, _)| *name == "UNPAUSE_PUBLIC_URL");
+        let (http, ready) = if is_elsewhere {
+            let http = crate::http_client::http_client_at(&self.socket())?;
+            (http, "http://localhost/readyz".to_owned())
+        } else {
+            let http = crate::http_client::http_client(&[])?;
+            (http, format!("{}/readyz", self.base()))
+        };
         let look = async || {
             let answer = http.get(&ready).send().await.ok()?;
             answer.status().is_success().then_some(())

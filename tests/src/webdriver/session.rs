@@ -143,6 +143,23 @@ impl Session {
             .map(drop)
     }
 
+    /// Presses at this point of the window, whatever is there (W3C `WebDriver` §15.7).
+    pub async fn press_at(&self, (x, y): (f64, f64)) -> Result<(), WebDriverError> {
+        let pointer = json!({
+            "type": "pointer",
+            "id": "mouse",
+            "parameters": { "pointerType": "mouse" },
+            "actions": [
+                { "type": "pointerMove", "duration": 0, "x": x.round(), "y": y.round(), "origin": "viewport" },
+                { "type": "pointerDown", "button": 0 },
+                { "type": "pointerUp", "button": 0 },
+            ],
+        });
+        self.post("actions", json!({ "actions": [pointer] }))
+            .await
+            .map(drop)
+    }
+
     /// Sends commands to a frame from now on.
     pub async fn enter(&self, frame: &Element) -> Result<(), WebDriverError> {
         self.post("frame", json!({ "id": frame.to_json() }))

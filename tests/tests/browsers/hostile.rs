@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use tests::browsers::Kind;
 use tests::page_server::{Page, PageServer};
-use tests::story::desk::{RECONNECT, Surface};
+use tests::story::desk::{PROMPT, RECONNECT, Surface};
 use tests::wait::wait_for;
 use tests::webdriver::seek::wait_named;
 use tests::webdriver::session::{Session, Window};
@@ -48,10 +48,10 @@ async fn hostile(kind: Kind) -> Result<()> {
     run(session, "press()").await?;
     nothing_starts(&stage, "synthetic clicks").await?;
 
-    // Covering: where the browser can tell, a click does not count and says why. Firefox cannot tell; there the
-    // provider's own window is what a person confirms.
+    // Covering: where the browser can tell the frame, a click does not count and says why. Elsewhere the eyes look for
+    // what lies over it; a cover that they do not find leads to the provider's own window, which a person confirms.
     if kind == Kind::Chromium {
-        run(session, "overlay()").await?;
+        run(session, "overlay(true)").await?;
         desk.read().await?;
         desk.press_on_card("hostile", Surface::Prompt, RECONNECT)
             .await?;
@@ -93,14 +93,7 @@ async fn hostile(kind: Kind) -> Result<()> {
         covered_where_nobody_can_tell(&stage, &window).await?;
     }
     run(session, "remove(10)").await?;
-    let gone = async || {
-        session
-            .find("unpause-prompt")
-            .await
-            .ok()?
-            .is_none()
-            .then_some(())
-    };
+    let gone = async || session.find(PROMPT).await.ok()?.is_none().then_some(());
     wait_for("the prompt to give up", gone, SOON).await?;
 
     // Nothing of ours was asked of that site.
@@ -122,7 +115,7 @@ async fn covered_where_nobody_can_tell(stage: &Stage, page: &Window) -> Result<(
     stage.lose().await?;
     desk.wait_card("hostile", Surface::Prompt).await?;
     session.leave_frames().await?;
-    run(session, "overlay()").await?;
+    run(session, "overlay(true)").await?;
     desk.read().await?;
     let before = session.windows().await?;
     desk.press_on_card("hostile", Surface::Prompt, RECONNECT)

@@ -9,6 +9,7 @@ use tests::browsers::Kind;
 use tests::http_client::http_client;
 use tests::impostor::{Impostor, Known, Told};
 use tests::story::desk::Surface;
+use tests::wait::wait_for;
 use tests::webdriver::seek::{find_named, wait_named, wait_words};
 
 use super::in_both;
@@ -35,19 +36,7 @@ async fn impostor(kind: Kind) -> Result<()> {
     set.browser.dark = kind == Kind::Chromium;
     let mut stage = Stage::set(set).await?;
     stage.lose().await?;
-    let output = stage.relay.command(&["pair"]).output()?;
-    let text = String::from_utf8(output.stdout)?;
-    let link = text.lines().next().context("no pairing link")?.to_owned();
-    let part = |name: &str| -> Result<String> {
-        let url = url::Url::parse(&link)?;
-        let found = url.query_pairs().find(|(found, _)| found == name);
-        Ok(found.context("a part of the link")?.1.into_owned())
-    };
-    let known = Known {
-        status: stage.operator.call(&GetStatus {}).await?,
-        sealing: stage.operator.call(&GetRelayKey {}).await?,
-        signing: part("key")?,
-    };
+    let (link, known) = all_that_is_public(&stage).await?;
     let session = stage.desk.session();
     session.goto(&stage.desk.browser.page("popup.html")).await?;
     stage.desk.wait_card("popup", Surface::Page).await?;
@@ -78,7 +67,7 @@ async fn impostor(kind: Kind) -> Result<()> {
     wait_words(session, "has not the key that the link names", SOON).await?;
 
     let told = his.told();
-    check_told(&told, &part("code")?)?;
+    check_told(&told, &part(&link, "code")?)?;
     his.leave().await;
     stage.relay.start_again().await?;
     stage.operator = stage.relay.operator()?;
@@ -93,6 +82,81 @@ async fn impostor(kind: Kind) -> Result<()> {
     desk.reconnect("popup", Surface::Page, &page).await?;
     stage.check_goes_on(2).await?;
     stage.end().await
+}
+
+in_both!(
+    a_dashboard_that_is_open_tells_a_stand_in_nothing_that_is_good_afterwards_in_chromium,
+    a_dashboard_that_is_open_tells_a_stand_in_nothing_that_is_good_afterwards_in_firefox,
+    dashboard
+);
+
+/// The dashboard's page has no key of its own: its session's token goes to whoever answers. On plain http the relay
+/// ends every session when it starts, and until then the stand-in has nobody to show it to.
+async fn dashboard(kind: Kind) -> Result<()> {
+    let mut stage = Stage::set(Set::of(kind)).await?;
+    let desk = &stage.desk;
+    desk.sign_in_at_dashboard(&stage.relay).await?;
+    let tab = desk.session().open_tab().await?;
+    let inboxes = format!("{}/inboxes", stage.relay.base());
+    desk.session().goto(&inboxes).await?;
+    wait_words(desk.session(), "jane@acme.example", SOON).await?;
+    let (_, known) = all_that_is_public(&stage).await?;
+    stage.relay.kill()?;
+    let his = Impostor::stand(stage.relay.address(), known).await?;
+    let tokens = || -> Vec<_> {
+        let told = his.told().into_iter();
+        told.filter_map(|one| one.headers.get("authorization").cloned())
+            .collect()
+    };
+    let heard = async || (!tokens().is_empty()).then_some(());
+    wait_for("the open dashboard to ask whoever answers", heard, SOON).await?;
+    let (tokens, told) = (tokens(), his.told());
+    println!("{kind:?}: {} requests, {} tokens", told.len(), tokens.len());
+    his.leave().await;
+    stage.relay.start_again().await?;
+    let http = http_client(&[])?;
+    for token in tokens {
+        for (method, path) in [
+            (Method::GET, "/v1/status"),
+            (Method::GET, "/v1/inboxes"),
+            (Method::GET, "/v1/devices"),
+            (Method::POST, "/v1/login-links"),
+            (Method::POST, "/v1/pairings"),
+        ] {
+            let url = format!("{}{path}", stage.relay.base());
+            let asked = http.request(method.clone(), url);
+            let status = asked.header("authorization", &token).send().await?.status();
+            ensure!(
+                status == 401,
+                "{method} {path} with what he heard: {status}"
+            );
+        }
+    }
+    // And the person is asked to sign in anew.
+    let session = stage.desk.session();
+    session.switch_to(&tab).await?;
+    session.goto(&inboxes).await?;
+    wait_words(session, "unpause login", SOON).await?;
+    stage.end().await
+}
+
+/// A fresh pairing link, and what anybody may know of the relay.
+async fn all_that_is_public(stage: &Stage) -> Result<(String, Known)> {
+    let output = stage.relay.command(&["pair"]).output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let link = text.lines().next().context("no pairing link")?.to_owned();
+    let known = Known {
+        status: stage.operator.call(&GetStatus {}).await?,
+        sealing: stage.operator.call(&GetRelayKey {}).await?,
+        signing: part(&link, "key")?,
+    };
+    Ok((link, known))
+}
+
+fn part(link: &str, name: &str) -> Result<String> {
+    let url = url::Url::parse(link)?;
+    let found = url.query_pairs().find(|(found, _)| found == name);
+    Ok(found.context("a part of the link")?.1.into_owned())
 }
 
 /// Nothing that opens anything, and of the sign-in nothing at all.

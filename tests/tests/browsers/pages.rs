@@ -75,7 +75,7 @@ async fn no_blank_frame_is_shown_where_a_page_refuses_frames_in_chromium() -> Re
     session.goto(&site.at("/campaign")).await?;
     stage.lose().await?;
     // Whether anything is seen of the prompt, or takes a click from the page; nothing before it was put there.
-    let script = "const host = document.querySelector('html > unpause-prompt');
+    let script = "const host = document.querySelector('html > [popover]');
         if (!host) return null;
         const box = host.getBoundingClientRect();
         const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);

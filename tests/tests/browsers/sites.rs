@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use serde_json::json;
 use tests::browsers::Kind;
-use tests::story::desk::Surface;
+use tests::story::desk::{PROMPT, Surface};
 use tests::wait::wait_for;
 use tests::webdriver::session::Session;
 
@@ -35,7 +35,7 @@ async fn only_while_allowed(kind: Kind) -> Result<()> {
     desk.wait_card("popup", Surface::Page).await?;
     session.show(&mail).await?;
     ensure!(
-        session.find("unpause-prompt").await?.is_none(),
+        session.find(PROMPT).await?.is_none(),
         "the extension is on a page without permission"
     );
     session.show(&options).await?;
@@ -57,14 +57,7 @@ async fn only_while_allowed(kind: Kind) -> Result<()> {
     session.show(&popup).await?;
     desk.wait_card("popup", Surface::Page).await?;
     session.show(&mail).await?;
-    let gone = async || {
-        session
-            .find("unpause-prompt")
-            .await
-            .ok()?
-            .is_none()
-            .then_some(())
-    };
+    let gone = async || session.find(PROMPT).await.ok()?.is_none().then_some(());
     wait_for("the prompt to be gone", gone, SOON).await?;
     stage.end().await
 }

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use sandbox::{GrantType, Point};
 use serde_json::json;
 use tests::browsers::Kind;
-use tests::story::desk::{Desk, RECONNECT, Surface};
+use tests::story::desk::{Desk, PROMPT, RECONNECT, Surface};
 use tests::wait::wait_for;
 use tests::webdriver::session::Window;
 
@@ -306,7 +306,7 @@ async fn close_card(desk: &Desk) -> Result<()> {
         .await?;
     let gone = async || {
         desk.session().leave_frames().await.ok()?;
-        let host = desk.session().find("unpause-prompt").await.ok()?;
+        let host = desk.session().find(PROMPT).await.ok()?;
         host.is_none().then_some(())
     };
     wait_for("the prompt to go", gone, SOON).await?;

@@ -47,7 +47,7 @@ pub(crate) static ROWS: &[Row] = &[
         ),
         code: "403 forbidden",
         place: "",
-        words: "the origin \"https://attacker.example\" is not a paired device's",
+        words: "the origin \"https://attacker.example\" is neither this relay's own nor an extension's",
     },
     Row {
         case: "JSON without bottom",

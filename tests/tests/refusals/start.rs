@@ -57,7 +57,23 @@ pub(crate) static ROWS: &[Row] = &[
         how: serve("listen = \"0.0.0.0:7411\"\n"),
         code: "exit 1",
         place: "",
-        words: "unpause.toml, line 1: the relay cannot listen on 0.0.0.0:7411: an address that others reach needs TLS, which is not there yet; use 127.0.0.1 or [::1]",
+        words: "unpause.toml, line 1: the relay cannot listen on 0.0.0.0:7411, which others reach: set public_url to its https address and tls.certificate and tls.key, or proxy.trusted to the address of the proxy in front that speaks TLS; or use 127.0.0.1 or [::1]",
+    },
+    Row {
+        case: "https address, and nothing that speaks TLS",
+        how: serve("public_url = \"https://relay.acme.example\"\n"),
+        code: "exit 1",
+        place: "",
+        words: "unpause.toml, line 1: public_url is https, and nothing here speaks TLS: set tls.certificate and tls.key, or proxy.trusted to the address of the proxy in front that speaks TLS",
+    },
+    Row {
+        case: "certificate that is not there",
+        how: serve(
+            "listen = \"127.0.0.1:0\"\npublic_url = \"https://localhost\"\ntls.certificate = \"c.pem\"\ntls.key = \"k.pem\"\n",
+        ),
+        code: "exit 1",
+        place: "",
+        words: "tls.certificate c.pem cannot be read: No such file or directory (os error 2)",
     },
     Row {
         case: "issuer over http on another machine",

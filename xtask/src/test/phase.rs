@@ -3,7 +3,7 @@
 use super::linter;
 use super::need::{
     self, C_COMPILER, CARGO_DENY, CARGO_NEXTEST, CHROMIUM, CLIPPY, DOVECOT, FIREFOX, GECKODRIVER,
-    NODE, NPM_PACKAGES, Need, OIDC_PACKAGES, RUSTFMT, SMTP_SINK, WASM_TARGET,
+    NODE, NPM_PACKAGES, Need, OIDC_PACKAGES, PROXIES, RUSTFMT, SMTP_SINK, WASM_TARGET,
 };
 use crate::shell::{self, Workspace};
 use crate::web::{self, Shrink, target};
@@ -228,6 +228,7 @@ pub(crate) const PHASES: &[Phase] = &[
             &C_COMPILER,
             &DOVECOT,
             &SMTP_SINK,
+            &PROXIES,
             &NODE,
             &OIDC_PACKAGES,
             &WASM_TARGET,

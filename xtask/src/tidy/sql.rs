@@ -43,6 +43,7 @@ const STATES: &[(&str, &str, &[&str])] = &[
     ("leads", "state", &["relay/src/store/lead.rs"]),
     ("reconnects", "status", &["relay/src/store/reconnect.rs"]),
     ("inboxes", "connection", &["relay/src/store/inbox.rs"]),
+    ("tellings", "state", &["relay/src/store/alert.rs"]),
 ];
 
 /// Finds statements that go round a transition.

@@ -1,8 +1,6 @@
 //! Which file goes where in the two folders. Pure: from sources and modules to files.
 
 use anyhow::bail;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
 use super::folder::Files;
 use super::module::{Module, Modules};
@@ -28,25 +26,40 @@ const EXTENSION: &[(&str, &str)] = &[
     ("web/look/", "look/"),
 ];
 
+/// The script that runs in every page that is allowed.
+const EYES: &str = "eyes.js";
+
 /// Where the dashboard's sources go.
 const DASHBOARD: &[(&str, &str)] = &[("dashboard/page/", ""), ("web/look/", "look/")];
 
 /// The folder that a browser loads.
 pub(super) fn extension(sources: &Files, modules: &Modules) -> anyhow::Result<Files> {
     let mut files = placed(sources, EXTENSION)?;
-    // The background's module is text, because `initSync` takes bytes that are there already, and a
-    // background cannot wait for a file without losing the event that woke it.
-    let text = format!(
-        "export default \"{}\";\n",
-        STANDARD.encode(&modules.background.wasm)
-    );
-    put(&mut files, "background_wasm.js", text.into_bytes())?;
+    if let Some(eyes) = files.get_mut(EYES) {
+        *eyes = without_comments(eyes)?;
+    }
     add_glue(&mut files, "background_glue", &modules.background)?;
+    put(
+        &mut files,
+        "background_bg.wasm",
+        modules.background.wasm.clone(),
+    )?;
     add_glue(&mut files, "pages", &modules.pages)?;
     put(&mut files, "pages_bg.wasm", modules.pages.wasm.clone())?;
     add_glue(&mut files, "options", &modules.options)?;
     put(&mut files, "options_bg.wasm", modules.options.wasm.clone())?;
     Ok(files)
+}
+
+/// A script without the lines that are comments, empty or indented: every page pays for it, and its comments are for
+/// who reads the source. Good for a script without a text of several lines.
+fn without_comments(script: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let lines = str::from_utf8(script)?.lines().map(str::trim);
+    let kept = lines.filter(|line| !line.is_empty() && !line.starts_with("//"));
+    Ok(kept
+        .flat_map(|line| [line, "\n"])
+        .collect::<String>()
+        .into_bytes())
 }
 
 /// The folder that the relay serves.
@@ -148,8 +161,8 @@ mod tests {
             extension.keys().collect::<Vec<_>>(),
             [
                 "background.js",
+                "background_bg.wasm",
                 "background_glue.js",
-                "background_wasm.js",
                 "eyes.js",
                 "icons/unpause-16.png",
                 "look/base.css",
@@ -163,11 +176,7 @@ mod tests {
             ]
         );
         assert_eq!(extension["popup.html"], b"extension/page/popup.html");
-        // By another program: `printf 'wasm of background' | base64`.
-        assert_eq!(
-            extension["background_wasm.js"],
-            b"export default \"d2FzbSBvZiBiYWNrZ3JvdW5k\";\n"
-        );
+        assert_eq!(extension["background_bg.wasm"], modules().background.wasm);
         let dashboard = dashboard(&sources(ALL), &modules()).unwrap();
         assert_eq!(
             dashboard.keys().collect::<Vec<_>>(),
@@ -178,6 +187,18 @@ mod tests {
                 "look/base.css",
                 "snippets/dep/inline0.js",
             ]
+        );
+    }
+
+    #[test]
+    fn the_eyes_are_handed_out_without_their_comments() {
+        let mut files = sources(ALL);
+        let script = b"// What this is.\n(() => {\n\n  // Why.\n  go(\"// no\"); // how\n})();\n";
+        files.insert("extension/eyes/eyes.js".to_owned(), script.to_vec());
+        let extension = extension(&files, &modules()).unwrap();
+        assert_eq!(
+            extension["eyes.js"],
+            b"(() => {\ngo(\"// no\"); // how\n})();\n"
         );
     }
 

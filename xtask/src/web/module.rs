@@ -3,10 +3,8 @@
 //!
 //! The same sources and the same compiler give the same bytes in every folder and for every person.
 
-use std::env;
-use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{self, Command};
 use std::thread::{self, ScopedJoinHandle};
 
@@ -18,12 +16,12 @@ use super::folder::Files;
 use super::target::TARGET;
 use crate::digest::sha256;
 use crate::npm;
+use crate::reproducible::Folders;
 use crate::shell::{self, Workspace};
 
-/// A binary for the browser. Its `main` runs as soon as the glue has loaded it: before `initSync`
-/// returns, so that a background has its listeners in its first turn.
+/// A binary for the browser. Its `main` runs as soon as the glue has loaded it.
 pub(super) struct Module {
-    /// The glue, an ES module that exports `initSync` and, as default, `init`.
+    /// The glue, an ES module whose default export loads the module.
     pub(super) glue: String,
     /// The module itself.
     pub(super) wasm: Vec<u8>,
@@ -67,7 +65,10 @@ impl Modules {
         ];
         let mut command = workspace.cargo(&args);
         // With `--target` these are for the modules only, not for what runs at build time.
-        command.env("CARGO_ENCODED_RUSTFLAGS", same_everywhere(workspace)?);
+        command.env(
+            "CARGO_ENCODED_RUSTFLAGS",
+            Folders::find(workspace)?.rust_flags(),
+        );
         shell::run(&mut command)?;
 
         let optimiser = match shrink {
@@ -100,52 +101,6 @@ fn joined(thread: ScopedJoinHandle<'_, anyhow::Result<Module>>) -> anyhow::Resul
 
 /// The cargo profile, in the root `Cargo.toml`.
 const PROFILE: &str = "browser";
-
-/// Flags that take the names of this computer's folders out of the modules: panics name source files.
-fn same_everywhere(workspace: &Workspace) -> anyhow::Result<OsString> {
-    let ask = |args: &[&str]| -> anyhow::Result<String> {
-        let output = workspace
-            .program("rustc", args)
-            .output()
-            .context("rustc cannot be run")?;
-        String::from_utf8(output.stdout).context("rustc printed something that is not UTF-8")
-    };
-    let sysroot = PathBuf::from(ask(&["--print", "sysroot"])?.trim());
-    let version = ask(&["--version", "--verbose"])?;
-    let commit = version
-        .lines()
-        .find_map(|line| line.strip_prefix("commit-hash: "))
-        .unwrap_or("unknown");
-    let cargo_home = env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(env::home_dir()?.join(".cargo")))
-        .context("neither CARGO_HOME nor a home folder is known")?;
-    Ok(remapped(&[
-        (&workspace.root, "/unpause"),
-        (&cargo_home, "/cargo"),
-        // What rustc writes itself where the sources of the standard library are not installed.
-        (
-            &sysroot.join("lib/rustlib/src/rust"),
-            &format!("/rustc/{commit}"),
-        ),
-    ]))
-}
-
-/// As `CARGO_ENCODED_RUSTFLAGS` wants it: flags parted by the unit separator, so that a folder may
-/// have a space in its name.
-fn remapped(folders: &[(&Path, &str)]) -> OsString {
-    let mut flags = OsString::new();
-    for (at, (from, to)) in folders.iter().enumerate() {
-        if at > 0 {
-            flags.push("\u{1f}");
-        }
-        flags.push("--remap-path-prefix=");
-        flags.push(from);
-        flags.push("=");
-        flags.push(to);
-    }
-    flags
-}
 
 fn make(
     workspace: &Workspace,
@@ -277,17 +232,5 @@ mod tests {
         );
         assert!(without_raw_html("x.innerHTML = y;").is_err());
         assert_eq!(without_raw_html("nothing of it").unwrap(), "nothing of it");
-    }
-
-    #[test]
-    fn folders_are_remapped_whatever_they_are_called() {
-        let flags = remapped(&[
-            (Path::new("/some where/unpause"), "/unpause"),
-            (Path::new("/cargo home"), "/cargo"),
-        ]);
-        assert_eq!(
-            flags,
-            "--remap-path-prefix=/some where/unpause=/unpause\u{1f}--remap-path-prefix=/cargo home=/cargo"
-        );
     }
 }

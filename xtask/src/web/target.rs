@@ -16,8 +16,13 @@ pub(crate) const BY_HAND: &str =
 
 /// Whether the standard library for wasm32 is there, wherever it came from.
 pub(crate) fn is_there(workspace: &Workspace) -> bool {
+    has(workspace, TARGET)
+}
+
+/// The same of any target.
+pub(crate) fn has(workspace: &Workspace, target: &str) -> bool {
     let asked: Option<String> = workspace
-        .program("rustc", &["--print", "target-libdir", "--target", TARGET])
+        .program("rustc", &["--print", "target-libdir", "--target", target])
         .output()
         .ok()
         .and_then(|output| String::from_utf8(output.stdout).ok());

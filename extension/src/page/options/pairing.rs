@@ -81,8 +81,7 @@ fn PairForm(props: &Props) -> Html {
     let missing = use_state_eq(|| false);
     let onsubmit = {
         let (link, name) = (link.clone(), name.clone());
-        let (missing, on_ask, browser) =
-            (missing.clone(), props.on_ask.clone(), props.browser.clone());
+        let (missing, on_ask) = (missing.clone(), props.on_ask.clone());
         Callback::from(move |event: SubmitEvent| {
             event.prevent_default();
             let read = |field: &yew::NodeRef| {
@@ -94,10 +93,9 @@ fn PairForm(props: &Props) -> Html {
             if pasted.is_empty() {
                 return;
             }
-            let name = Some(read(&name)).filter(|name| !name.is_empty());
             on_ask.emit(Ask::Pair {
                 link: Secret::new(pasted),
-                name: name.unwrap_or_else(|| browser.clone()),
+                name: name_given(&read(&name)),
             });
         })
     };
@@ -126,10 +124,16 @@ fn PairForm(props: &Props) -> Html {
             <p id="pairing-problem" class="problem" role="alert">{ problem }</p>
             <label for="name">{ "Name of this browser" }</label>
             <input ref={name} id="name" type="text" value={props.browser.clone()} maxlength="60" autocomplete="off" />
-            <p class="hint">{ "So that you recognise it in the relay\u{2019}s list." }</p>
+            <p class="hint">{ "So that you recognise it in the relay\u{2019}s list. Emptied, it says no more than \u{201c}Browser\u{201d}." }</p>
             <div class="actions"><button type="submit" class="primary">{ "Pair this browser" }</button></div>
         </form>
     }
+}
+
+/// The name that a person gave this browser. Who empties the field tells the relay nothing of the browser.
+fn name_given(text: &str) -> String {
+    let text = text.trim();
+    if text.is_empty() { "Browser" } else { text }.to_owned()
 }
 
 #[derive(Clone, PartialEq, Properties)]
@@ -181,5 +185,21 @@ fn Paired(props: &PairedProps) -> Html {
                 </div>
             }
         </>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_given;
+
+    #[test]
+    fn an_emptied_name_stays_empty_of_what_the_browser_is() {
+        for (text, name) in [
+            ("Anna\u{2019}s laptop ", "Anna\u{2019}s laptop"),
+            ("", "Browser"),
+            ("  ", "Browser"),
+        ] {
+            assert_eq!(name_given(text), name);
+        }
     }
 }

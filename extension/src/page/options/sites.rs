@@ -47,7 +47,8 @@ pub(super) fn Sites(props: &Props) -> Html {
             <h2 id="sites">{ "Sites" }</h2>
             <p>
                 { "On the sites that you allow, Unpause looks for a paused campaign or a lost inbox and offers the way \
-                   back right there. It runs nowhere else." }
+                   back right there. What it reads for that, a page\u{2019}s address, title, notices and account, stays in \
+                   this browser. It runs nowhere else." }
             </p>
             if !any_allowed {
                 <p class="notice">{ "None is allowed yet. Begin with your dashboard." }</p>

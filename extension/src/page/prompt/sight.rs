@@ -25,17 +25,11 @@ const SAY_AGAIN_EVERY_MS: u32 = 1_000;
 /// The frame's own border, two lines of a pixel (`extension/eyes/eyes.js`).
 const BORDER: f64 = 2.0;
 
-/// The number that the eyes put behind the frame's address.
+/// The number that the eyes gave the frame as its name: addresses stand in lists that a page may read. With another
+/// number the frame is loaded again.
 pub(super) fn nonce() -> String {
-    let hash = web_sys::window().and_then(|window| window.location().hash().ok());
-    hash.unwrap_or_default().trim_start_matches('#').to_owned()
-}
-
-/// Tells each other number, until what is returned is called.
-pub(super) fn on_other_nonce(told: impl Fn(String) + 'static) -> impl FnOnce() + 'static {
-    let listener = web_sys::window()
-        .map(|window| EventListener::new(&window, "hashchange", move |_| told(nonce())));
-    move || drop(listener)
+    let name = web_sys::window().and_then(|window| window.name().ok());
+    name.unwrap_or_default()
 }
 
 /// Keeps the last press in this document, with what was known when it came. It is taken before any button's own

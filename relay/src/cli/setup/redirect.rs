@@ -1,11 +1,9 @@
 //! The redirect addresses to register at a provider: where the browsers take the answer, and where this relay does.
 
-use std::net::SocketAddr;
-
 use protocol::provider::{FirefoxRedirect, Provider};
 use serde::Serialize;
 
-use crate::http::callback_address;
+use crate::http::Address;
 
 /// The extension's id in Chromium: the SHA-256 of the public key in `manifest.json`, its first 32 hexadecimal
 /// digits written as letters from a to p ("Manifest - key", Chrome's documents for extensions).
@@ -23,8 +21,8 @@ pub(super) struct Redirect {
     pub(super) address: String,
 }
 
-/// The addresses of a relay that listens on `listen`.
-pub(super) fn list(provider: &Provider, listen: SocketAddr) -> Vec<Redirect> {
+/// The addresses of a relay that is reached there.
+pub(super) fn list(provider: &Provider, relay: &Address) -> Vec<Redirect> {
     let id = provider.id;
     let Some(oauth) = &provider.oauth else {
         return Vec::new();
@@ -43,7 +41,7 @@ pub(super) fn list(provider: &Provider, listen: SocketAddr) -> Vec<Redirect> {
             format!("https://{CHROMIUM_ID}.chromiumapp.org/oauth/{id}"),
         ),
         ("Firefox", firefox),
-        ("dashboard", callback_address(listen, id)),
+        ("dashboard", relay.callback(id)),
     ]
     .map(|(taken_by, address)| Redirect { taken_by, address })
     .into()

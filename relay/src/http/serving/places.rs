@@ -58,13 +58,14 @@ pub(super) struct Closed {
 #[derive(Debug)]
 pub(super) struct Place {
     number: u64,
-    peer: IpAddr,
     standing: Mutex<Standing>,
     must_leave: Notify,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Standing {
+    /// For whom it is; `None` where a proxy has not said so yet.
+    client: Option<IpAddr>,
     doing: Doing,
     /// When that began; of an answer and of a rest, when the last byte of an answer was taken.
     since: Instant,
@@ -99,16 +100,13 @@ pub(super) enum Late {
 }
 
 impl Places {
-    /// A place for a newcomer, whoever has to leave for it; `None` where nobody can be asked to.
-    pub(super) fn take(&self, peer: IpAddr, now: Instant) -> Option<Arc<Place>> {
-        let peer = neighbourhood(peer);
+    /// A place for a newcomer, whoever has to leave for it; `None` where nobody can be asked to. Whom it is for is not
+    /// known of a proxy's connection.
+    pub(super) fn take(&self, client: Option<IpAddr>, now: Instant) -> Option<Arc<Place>> {
+        let client = client.map(neighbourhood);
         let mut taken = self.lock();
-        let n_of_peer = (taken.by_number.values())
-            .filter(|place| place.peer == peer)
-            .count();
-        let leaves = if n_of_peer >= PLACES_OF_ONE {
-            let of_peer = taken.by_number.values().filter(|place| place.peer == peer);
-            Some(choose(of_peer, now))
+        let leaves = if client.is_some() && taken.list_of(client).count() >= PLACES_OF_ONE {
+            Some(choose(taken.list_of(client), now))
         } else if taken.by_number.len() >= PLACES {
             Some(choose(taken.by_number.values(), now))
         } else {
@@ -126,8 +124,8 @@ impl Places {
         taken.last += 1;
         let place = Arc::new(Place {
             number: taken.last,
-            peer,
             standing: Mutex::new(Standing {
+                client,
                 doing: Doing::Resting,
                 since: now,
                 taken_at: now,
@@ -139,6 +137,28 @@ impl Places {
         });
         taken.by_number.insert(place.number, Arc::clone(&place));
         Some(place)
+    }
+
+    /// The request that begins is of this client, as a proxy says. Where he has more places than one may, one of his
+    /// other ones is left.
+    pub(super) fn note_client(&self, place: &Place, client: IpAddr, now: Instant) {
+        let client = Some(neighbourhood(client));
+        place.change(|standing| {
+            standing.client = client;
+            // Whom the last one was is said of that one.
+            standing.is_known = false;
+        });
+        let mut taken = self.lock();
+        let others = || {
+            taken
+                .list_of(client)
+                .filter(|other| other.number != place.number)
+        };
+        if others().count() >= PLACES_OF_ONE
+            && let Some(number) = choose(others(), now)
+        {
+            self.send_away(&mut taken, number);
+        }
     }
 
     /// Somebody leaves although nobody came: a descriptor is needed.
@@ -175,6 +195,14 @@ impl Places {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Taken {
+    /// The places of one client.
+    fn list_of(&self, client: Option<IpAddr>) -> impl Iterator<Item = &Arc<Place>> {
+        let places = self.by_number.values();
+        places.filter(move |place| place.standing().client == client)
     }
 }
 
@@ -328,7 +356,7 @@ mod tests {
         let (places, start) = (Places::default(), Instant::now());
         let at = |ms| start + Duration::from_millis(ms);
         let all: Vec<_> = (0..128)
-            .map(|n| places.take(from(2), at(n)).unwrap())
+            .map(|n| places.take(Some(from(2)), at(n)).unwrap())
             .collect();
         assert!(all.iter().all(|place| !is_gone(&places, place)));
         // The first one said half a request since, the second one a whole one, the third is who he says.
@@ -337,7 +365,7 @@ mod tests {
         all[1].end(at(2_001));
         all[2].begin(at(2_000));
         all[2].note_known();
-        assert!(places.take(from(2), at(4_000)).is_some());
+        assert!(places.take(Some(from(2)), at(4_000)).is_some());
         assert!(
             is_gone(&places, &all[3]),
             "silent since its third millisecond"
@@ -354,17 +382,20 @@ mod tests {
         let (places, start) = (Places::default(), Instant::now());
         let known: Vec<_> = (0..128)
             .map(|_| {
-                let place = places.take(from(1), start).unwrap();
+                let place = places.take(Some(from(1)), start).unwrap();
                 place.begin(start);
                 place.note_known();
                 place
             })
             .collect();
         let later = start + Duration::from_mins(1);
-        assert!(places.take(from(1), later).is_none());
-        assert!(places.take(from(2), later).is_some(), "another address");
+        assert!(places.take(Some(from(1)), later).is_none());
+        assert!(
+            places.take(Some(from(2)), later).is_some(),
+            "another address"
+        );
         known[7].end(later);
-        assert!(places.take(from(1), later).is_some());
+        assert!(places.take(Some(from(1)), later).is_some());
         assert!(is_gone(&places, &known[7]));
     }
 
@@ -373,14 +404,14 @@ mod tests {
         let (places, start) = (Places::default(), Instant::now());
         let dribbling: Vec<_> = (0..128)
             .map(|_| {
-                let place = places.take(from(1), start).unwrap();
+                let place = places.take(Some(from(1)), start).unwrap();
                 place.begin(start);
                 place
             })
             .collect();
         let at = |ms: u64| start + Duration::from_millis(1_000 + ms);
         let newcomers: Vec<_> = (0..100)
-            .map(|n| places.take(from(1), at(n)).unwrap())
+            .map(|n| places.take(Some(from(1)), at(n)).unwrap())
             .collect();
         assert!(newcomers.iter().all(|place| !is_gone(&places, place)));
         assert_eq!(
@@ -392,14 +423,14 @@ mod tests {
     #[test]
     fn in_all_there_are_as_many_places_however_many_addresses_come() {
         let (places, start) = (Places::default(), Instant::now());
-        let served = places.take(from(1), start).unwrap();
+        let served = places.take(Some(from(1)), start).unwrap();
         served.begin(start);
         served.note_known();
         for n in 0..1_000_u16 {
             let [high, low] = n.to_be_bytes();
             let peer = IpAddr::from([127, 1, high, low]);
             let now = start + Duration::from_millis(u64::from(n) * 10);
-            assert!(places.take(peer, now).is_some());
+            assert!(places.take(Some(peer), now).is_some());
             assert!(places.lock().by_number.len() <= 256);
         }
         assert!(!is_gone(&places, &served));
@@ -409,7 +440,7 @@ mod tests {
     fn a_half_said_head_has_ten_seconds_and_everything_else_a_minute_without_a_byte() {
         let (places, start) = (Places::default(), Instant::now());
         let at = |s| start + Duration::from_secs(s);
-        let place = places.take(from(1), start).unwrap();
+        let place = places.take(Some(from(1)), start).unwrap();
         assert_eq!(place.find_late(at(59)), None);
         assert_eq!(place.find_late(at(60)), Some(Late::Resting));
         place.note_heard(at(59));
@@ -431,6 +462,32 @@ mod tests {
         place.note_written(&Poll::Pending, at(10_111));
         assert!(place.is_busy());
         assert_eq!(place.find_late(at(10_170)), Some(Late::Taking));
+    }
+
+    #[test]
+    fn behind_a_proxy_places_are_counted_for_each_client() {
+        let (places, start) = (Places::default(), Instant::now());
+        let at = |ms| start + Duration::from_millis(ms);
+        let ask = |client: u8, ms| {
+            let place = places.take(None, at(ms)).unwrap();
+            places.note_client(&place, from(client), at(ms));
+            place.begin(at(ms));
+            place
+        };
+        let hers = ask(9, 0);
+        let his: Vec<_> = (0..128).map(|n| ask(1, n)).collect();
+        assert!(his.iter().all(|place| !is_gone(&places, place)));
+        for n in 0..100 {
+            ask(1, 2_000 + n);
+        }
+        let n_gone = his.iter().filter(|place| is_gone(&places, place)).count();
+        assert_eq!(n_gone, 100, "he has 128 and no more");
+        assert!(!is_gone(&places, &hers));
+        // The next request of a connection may be another's.
+        hers.note_known();
+        places.note_client(&hers, from(1), at(3_000));
+        assert!(!hers.standing().is_known);
+        assert_eq!(places.lock().list_of(Some(from(1))).count(), 128);
     }
 
     #[test]

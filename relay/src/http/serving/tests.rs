@@ -28,7 +28,15 @@ impl Served {
         Self {
             address,
             stop,
-            serving: tokio::spawn(serve(listener, router, told)),
+            serving: tokio::spawn(serve(
+                vec![Door {
+                    listener,
+                    router,
+                    tls: None,
+                }],
+                Proxies::default(),
+                told,
+            )),
         }
     }
 

@@ -495,3 +495,32 @@ async fn a_device_that_slept_signs_once_more() {
     refused.expect_problem(401, "unauthenticated");
     assert_eq!(device.answer(status()).await.status, StatusCode::OK);
 }
+
+/// A device shows how things stand and no message: it gets the text of none, and no browser keeps what it got.
+#[tokio::test]
+async fn a_device_gets_no_text_of_a_message() {
+    let relay = Relay::start().await;
+    let device = Paired::at(&relay, None).await;
+    let new = json!({ "address": "jane@acme.example", "provider": "sandbox" });
+    let inbox = relay.operate("/v1/inboxes", new).await;
+    let steps = json!([{ "subject": "A subject of ours", "body": "A text of ours" }]);
+    let draft = json!({ "name": "Spring", "inboxes": [inbox["id"]], "steps": steps });
+    let campaign = relay.operate("/v1/campaigns", draft).await;
+    let path = format!("/v1/campaigns/{}", campaign["id"].as_str().unwrap());
+
+    let status = device.answer(relay.ask(Method::GET, "/v1/status")).await;
+    assert_eq!(status.headers["cache-control"], "no-store");
+    let shown = &status.body["campaigns"][0];
+    assert_eq!(
+        (&shown["name"], &shown["status"]),
+        (&json!("Spring"), &campaign["status"])
+    );
+    assert!(!status.body.to_string().contains("of ours"), "{shown}");
+    for path in ["/v1/campaigns", &path] {
+        let refused = device.answer(relay.ask(Method::GET, path)).await;
+        refused.expect_problem(403, "forbidden");
+    }
+    // Whoever is signed in reads them.
+    let whole = answer(relay.get(&path, &relay.session)).await;
+    assert_eq!(whole.body["steps"][0]["body"], "A text of ours");
+}

@@ -34,7 +34,7 @@ fn password() -> Grant {
     }
 }
 
-async fn ask(
+pub(super) async fn ask(
     ground: &Ground,
     relay: &Relay,
     method: Method,

@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ownership", &[]),
     ("config", &["ownership"]),
     ("record", &[]),
+    ("systemd", &[]),
     ("tag", &[]),
     ("secret", &["ownership", "tag"]),
     ("sign_in", &[]),
@@ -34,8 +35,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // up as it was read.
     ("store", &["clock", "record", "secret", "tag", "text"]),
     ("mark", &["clock", "record", "secret", "store"]),
-    ("notify", &["store"]),
+    // How mail is sent stands once, also where it goes to whoever runs the relay.
+    ("notify", &["config", "sign_in", "smtp", "tls"]),
     ("log", &["config"]),
+    // Whose the file of the key is decides whether it is used.
+    ("certificate", &["clock", "ownership"]),
     // What is shared.
     ("bell", &[]),
     ("provider", &["config", "failure", "oauth"]),
@@ -53,11 +57,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "http",
         &[
             "app",
+            // With which one a connection goes on.
+            "certificate",
             "config",
             "copies",
             "credentials",
             "engine",
             "log",
+            // Whether people can be told is tried where somebody waits for the answer.
+            "notify",
             "oauth",
             // Whose the folder is by whose socket the operator comes.
             "ownership",
@@ -99,6 +107,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "app",
             "bell",
+            "certificate",
             "clock",
             "config",
             "credentials",
@@ -129,6 +138,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "ownership",
             "running",
             "secret",
+            "systemd",
             "tls",
         ],
     ),

@@ -1,0 +1,340 @@
+//! A certificate and its key in two files of the operator's. Both are read again every few seconds, and what stands there
+//! is shown once it fits together: a program that renews them needs to tell nobody. What does not fit is told, and the
+//! last pair that did is kept.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::{Certificate, CertificateError, Flaw, Shown};
+use crate::clock::Clock;
+use crate::ownership;
+
+/// Between two looks at the files. By their bytes: a link that points elsewhere, or a file of the same time, is seen too.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How long before its end a certificate that nobody renews is told of, and how long until it is told of again.
+const TELL_AHEAD: Duration = Duration::from_hours(14 * 24);
+const TELL_EVERY: Duration = Duration::from_hours(24);
+
+/// Where they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// The certificate, then those between it and its root, PEM.
+    pub certificate: PathBuf,
+    /// Its key, PEM.
+    pub key: PathBuf,
+}
+
+/// What stood there.
+#[derive(PartialEq, Eq)]
+struct Pair {
+    certificate: Vec<u8>,
+    key: Zeroizing<Vec<u8>>,
+}
+
+/// The two files as they are followed.
+pub struct Followed {
+    files: Files,
+    shown: Arc<Shown>,
+    /// What was read last, and what was said of it.
+    last: Pair,
+    /// Words about what is there now, where it cannot be shown; told once they hold for two looks, for whoever writes
+    /// one file after the other.
+    complaint: Option<String>,
+    is_told: bool,
+}
+
+impl Files {
+    /// Shows what is there, and gives what follows it from now on.
+    pub fn show(self, shown: Arc<Shown>) -> Result<Followed, CertificateError> {
+        let last = self.read()?;
+        shown.replace(self.parse(&last)?);
+        Ok(Followed {
+            files: self,
+            shown,
+            last,
+            complaint: None,
+            is_told: false,
+        })
+    }
+
+    fn read(&self) -> Result<Pair, CertificateError> {
+        let certificate =
+            fs::read(&self.certificate).map_err(|source| CertificateError::Unreadable {
+                setting: "tls.certificate",
+                path: self.certificate.clone(),
+                source,
+            })?;
+        Ok(Pair {
+            certificate,
+            key: read_key(&self.key)?,
+        })
+    }
+
+    fn parse(&self, pair: &Pair) -> Result<Certificate, CertificateError> {
+        let empty = |setting, path: &Path, what| CertificateError::Empty {
+            setting,
+            path: path.to_owned(),
+            what,
+        };
+        Certificate::parse(&pair.certificate, &pair.key).map_err(|flaw| match flaw {
+            Flaw::NoCertificate => empty("tls.certificate", &self.certificate, "certificate"),
+            Flaw::NoKey => empty("tls.key", &self.key, "private key"),
+            Flaw::Unfit(why) => CertificateError::Unfit {
+                certificate: self.certificate.clone(),
+                key: self.key.clone(),
+                why,
+            },
+        })
+    }
+}
+
+/// The text of the key, if it is nobody else's to read.
+fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, CertificateError> {
+    let unreadable = |source| CertificateError::Unreadable {
+        setting: "tls.key",
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if let Some(mode) = ownership::exposure(&metadata) {
+        return Err(CertificateError::Exposed {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    let mut text = Zeroizing::new(Vec::new());
+    file.read_to_end(&mut text).map_err(unreadable)?;
+    Ok(text)
+}
+
+impl Followed {
+    /// Follows the files for as long as the relay runs.
+    pub async fn follow(mut self, host: String, clock: Clock) {
+        let mut since_told = TELL_EVERY;
+        loop {
+            if since_told >= TELL_EVERY && tell_end(&self.shown, &host, &clock) {
+                since_told = Duration::ZERO;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+            since_told += LOOK_EVERY;
+            if self.look() {
+                since_told = TELL_EVERY;
+            }
+        }
+    }
+
+    /// Looks once; whether another certificate is shown since.
+    fn look(&mut self) -> bool {
+        let found = self.files.read();
+        if let Ok(pair) = &found
+            && *pair == self.last
+            && self.complaint.is_none()
+        {
+            return false;
+        }
+        let read = found.and_then(|pair| Ok((self.files.parse(&pair)?, pair)));
+        match read {
+            Ok((certificate, pair)) => {
+                let is_new = pair != self.last;
+                if is_new || self.is_told {
+                    tracing::info!(ends_at = %certificate.ends_at, "the certificate is shown from now on");
+                }
+                self.shown.replace(certificate);
+                self.last = pair;
+                self.complaint = None;
+                self.is_told = false;
+                is_new
+            }
+            Err(error) => {
+                let words = words_of(&error);
+                if self.complaint.as_deref() != Some(words.as_str()) {
+                    self.complaint = Some(words);
+                    self.is_told = false;
+                } else if !self.is_told {
+                    tracing::error!(
+                        error = words,
+                        "the certificate was changed and cannot be used: the one before is shown on"
+                    );
+                    self.is_told = true;
+                }
+                false
+            }
+        }
+    }
+}
+
+/// An error with what lies below it.
+fn words_of(error: &CertificateError) -> String {
+    let below = std::error::Error::source(error).map(|source| format!(": {source}"));
+    format!("{error}{}", below.unwrap_or_default())
+}
+
+/// Tells what is wrong with the certificate that is shown; whether something was.
+fn tell_end(shown: &Shown, host: &str, clock: &Clock) -> bool {
+    let Some(certificate) = shown.current() else {
+        return false;
+    };
+    let (now, ends_at) = (clock.now(), certificate.ends_at);
+    if !certificate.is_for(host) {
+        tracing::error!(
+            host,
+            "the certificate is not for the host of public_url: browsers refuse it"
+        );
+    }
+    if now >= ends_at {
+        tracing::error!(%ends_at, "the certificate has run out: browsers and the extension refuse it until it is renewed");
+    } else if now + TELL_AHEAD >= ends_at {
+        tracing::warn!(%ends_at, "the certificate runs out soon");
+    } else {
+        return !certificate.is_for(host);
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A certificate for this name until the end of that year, and its key.
+    fn make(name: &str, until: i32) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let mut asked = CertificateParams::new([name.to_owned()]).unwrap();
+        asked.not_after = date_time_ymd(until, 12, 31);
+        let certificate = asked.self_signed(&key).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    struct Place {
+        folder: TempDir,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            Self { folder }
+        }
+
+        fn files(&self) -> Files {
+            Files {
+                certificate: self.folder.path().join("certificate.pem"),
+                key: self.folder.path().join("key.pem"),
+            }
+        }
+
+        fn write(&self, certificate: &str, key: &str) {
+            let files = self.files();
+            fs::write(&files.certificate, certificate).unwrap();
+            fs::write(&files.key, key).unwrap();
+            fs::set_permissions(&files.key, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+    }
+
+    fn end_of(shown: &Shown) -> String {
+        shown.current().unwrap().ends_at.to_string()
+    }
+
+    #[test]
+    fn what_is_written_later_is_shown_once_it_fits_together() {
+        let (place, shown) = (Place::new(), Arc::new(Shown::default()));
+        let (first, key) = make("relay.acme.example", 2031);
+        place.write(&first, &key);
+        let mut followed = place.files().show(Arc::clone(&shown)).unwrap();
+        assert_eq!(end_of(&shown), "2031-12-31T00:00:00.000Z");
+        assert!(shown.current().unwrap().is_for("relay.acme.example"));
+        assert!(!shown.current().unwrap().is_for("acme.example"));
+        assert!(!followed.look(), "the same");
+        let (second, its_key) = make("relay.acme.example", 2032);
+        place.write(&second, &key);
+        for _ in 0..3 {
+            assert!(!followed.look(), "half of it is written");
+            assert_eq!(end_of(&shown), "2031-12-31T00:00:00.000Z");
+        }
+        assert!(followed.is_told);
+        place.write(&second, &its_key);
+        assert!(followed.look());
+        assert_eq!(end_of(&shown), "2032-12-31T00:00:00.000Z");
+        for (certificate, key) in [
+            ("", ""),
+            (second.as_str(), ""),
+            ("", its_key.as_str()),
+            ("-----BEGIN", "x"),
+        ] {
+            place.write(certificate, key);
+            assert!(!followed.look() && !followed.look(), "{certificate:?}");
+            assert_eq!(end_of(&shown), "2032-12-31T00:00:00.000Z");
+        }
+        fs::remove_file(place.files().key).unwrap();
+        assert!(!followed.look());
+        assert_eq!(end_of(&shown), "2032-12-31T00:00:00.000Z");
+        place.write(&second, &its_key);
+        assert!(!followed.look(), "back, and the same as before");
+        place.write(&first, &key);
+        assert!(followed.look());
+        assert_eq!(end_of(&shown), "2031-12-31T00:00:00.000Z");
+    }
+
+    #[test]
+    fn what_cannot_be_shown_is_refused_with_its_file() {
+        let (certificate, key) = make("relay.acme.example", 2031);
+        let (_, other) = make("relay.acme.example", 2031);
+        for (certificate, key, mode, words) in [
+            (
+                certificate.as_str(),
+                key.as_str(),
+                0o640,
+                "key.pem can be read by others (mode 640)",
+            ),
+            (
+                certificate.as_str(),
+                other.as_str(),
+                0o600,
+                "cannot be used together",
+            ),
+            (
+                certificate.as_str(),
+                "",
+                0o600,
+                "key.pem holds no private key",
+            ),
+            (
+                "nothing",
+                key.as_str(),
+                0o600,
+                "certificate.pem holds no certificate",
+            ),
+            (
+                key.as_str(),
+                key.as_str(),
+                0o600,
+                "certificate.pem holds no certificate",
+            ),
+        ] {
+            let place = Place::new();
+            place.write(certificate, key);
+            let files = place.files();
+            fs::set_permissions(&files.key, fs::Permissions::from_mode(mode)).unwrap();
+            let Err(error) = files.show(Arc::default()) else {
+                panic!("{words}");
+            };
+            let told = error.to_string();
+            assert!(told.contains(words), "{told}");
+            assert!(!told.contains("PRIVATE"), "{told}");
+        }
+        let missing = Place::new().files().show(Arc::default()).err().unwrap();
+        assert!(
+            missing.to_string().starts_with("tls.certificate "),
+            "{missing}"
+        );
+    }
+}
