@@ -1,5 +1,5 @@
 //! What systemd and a service say to one another: the socket that it holds for the relay from boot on
-//! (sd_listen_fds(3)), and when the relay is ready and when it stops (sd_notify(3)). Where no systemd asks, nothing of
+//! (`sd_listen_fds(3)`), and when the relay is ready and when it stops (`sd_notify(3)`). Where no systemd asks, nothing of
 //! it happens.
 
 use std::io;

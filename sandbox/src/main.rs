@@ -124,9 +124,11 @@ async fn main() -> anyhow::Result<()> {
 
 /// The lines for the end of a relay's configuration that has no table yet.
 fn relay_config(sandbox: &Sandbox, ca: &Path) -> String {
+    // A path as TOML writes text.
+    let ca = json!(ca.display().to_string());
     format!(
         "\n# The sandbox: a mail provider in a box, with a certificate authority of its own.\n\
-         extra_roots_file = {ca:?}\n\n[providers.sandbox]\nissuer = {:?}\nclient_id = {:?}\n\
+         extra_roots_file = {ca}\n\n[providers.sandbox]\nissuer = {:?}\nclient_id = {:?}\n\
          smtp = {{ host = \"127.0.0.1\", port = {} }}\nimap = {{ host = \"127.0.0.1\", port = {} }}\n",
         sandbox.issuer(),
         sandbox::PUBLIC_CLIENT,

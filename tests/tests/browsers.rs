@@ -21,10 +21,10 @@ mod manifest;
 mod pages;
 #[path = "browsers/passwords.rs"]
 mod passwords;
-#[path = "browsers/secrets.rs"]
-mod secrets;
 #[path = "browsers/prepared.rs"]
 mod prepared;
+#[path = "browsers/secrets.rs"]
+mod secrets;
 #[path = "browsers/sites.rs"]
 mod sites;
 #[path = "browsers/stage.rs"]

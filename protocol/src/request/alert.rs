@@ -3,9 +3,9 @@
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::account::Role;
 use super::delivery::number_or_text;
 use super::{Caller, Request};
+use crate::account::Role;
 use crate::alert::Alert;
 use crate::telling::State;
 use crate::timestamp::Timestamp;

@@ -217,11 +217,6 @@ fn what_is_wrong_is_named_with_its_place() {
             "unpause.toml, line 1: proxy.trusted is not valid: expected list of texts, found array",
         ),
         (
-            "proxy.trusted = \"127.0.0.1\"",
-            None,
-            "unpause.toml, line 1: proxy.trusted is not valid: expected list of texts, found string",
-        ),
-        (
             "",
             Some(("UNPAUSE_PROXY__HEADER", "X-Real-IP")),
             "variable UNPAUSE_PROXY__HEADER: proxy.header is not valid: expected \"X-Forwarded-For\" or \"Forwarded\"",

@@ -176,7 +176,7 @@ impl<'a> Sight<'a> {
             Sees::Everything => None,
             Sees::Given { account, .. } => Some(account),
         };
-        let found = self.app.store.list_receipts_of(of, behind).await?;
+        let found = self.app.store.list_receipts(of, behind).await?;
         Ok(found.into_iter().map(|one| self.narrow(one)).collect())
     }
 

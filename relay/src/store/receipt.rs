@@ -289,16 +289,9 @@ impl Store {
         rows.iter().map(line_from).collect()
     }
 
-    /// Receipts without their lines, newest first; those behind this one.
+    /// Receipts without their lines, newest first; those behind this one. With an account, those of the inboxes that
+    /// were given to it.
     pub async fn list_receipts(
-        &self,
-        behind: Option<&ReceiptId>,
-    ) -> Result<Vec<Receipt>, StoreError> {
-        self.list_receipts_of(None, behind).await
-    }
-
-    /// The same, of the inboxes that were given to an account.
-    pub async fn list_receipts_of(
         &self,
         of: Option<&AccountId>,
         behind: Option<&ReceiptId>,
@@ -488,7 +481,7 @@ mod tests {
 
         let clock = Clock::manual(Timestamp::from_ms(1_795_417_920_000));
         let store = Store::open(&path, &clock).await.unwrap();
-        let listed = store.list_receipts(None).await.unwrap();
+        let listed = store.list_receipts(None, None).await.unwrap();
         let bare = Receipt {
             lines: Vec::new(),
             ..receipt.clone()

@@ -372,7 +372,7 @@ async fn a_long_receipt_is_written_in_slices_and_goes_on_where_one_was_broken_of
         assert_eq!(world.held().await, LEADS);
         let id = world.adopt().await;
         abandon_after(n_polls, world.store.resume(&id, world.clock.now())).await;
-        let receipts = world.store.list_receipts(None).await.unwrap();
+        let receipts = world.store.list_receipts(None, None).await.unwrap();
         let receipt = match receipts.first() {
             Some(receipt) => receipt.clone(),
             None => world.resume(&id).await,

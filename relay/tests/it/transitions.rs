@@ -163,7 +163,7 @@ async fn play(calls: Vec<Call>) {
             assert_eq!(after.payload, None, "{call:?} left what it held");
         }
     }
-    let receipts = store.list_receipts(None).await.unwrap();
+    let receipts = store.list_receipts(None, None).await.unwrap();
     let resumed = matches!(end, Some(State::Resumed { .. }));
     assert_eq!(receipts.len(), usize::from(resumed));
     store.close().await;

@@ -373,7 +373,7 @@ impl Ground {
     }
 
     pub(super) async fn list_receipts(&self) -> Result<()> {
-        self.store.list_receipts(None).await?;
+        self.store.list_receipts(None, None).await?;
         Ok(())
     }
 }

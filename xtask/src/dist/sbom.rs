@@ -1,4 +1,4 @@
-//! What is inside of what is handed out, as CycloneDX 1.6 (ECMA-424): every crate of relay, sandbox, dashboard and
+//! What is inside of what is handed out, as `CycloneDX` 1.6 (ECMA-424): every crate of relay, sandbox, dashboard and
 //! extension, with version, licence and the registry's checksum.
 //!
 //! By hand, because cargo-cyclonedx names crates of the workspace by the folder that it lies in, so that two folders
@@ -144,24 +144,26 @@ impl Inside {
     fn components(&self, checksums: &BTreeMap<Crate, String>) -> Vec<Value> {
         let components = self.crates.iter().map(|((name, version), part)| {
             let key = (name.clone(), version.clone());
-            let mut component = json!({
-                "type": "library",
-                "bom-ref": reference(&key),
-                "name": name,
-                "version": version,
-                // What only builds leaves nothing inside.
-                "scope": if part.runs { "required" } else { "excluded" },
-            });
+            let mut component = serde_json::Map::new();
+            component.insert("type".to_owned(), json!("library"));
+            component.insert("bom-ref".to_owned(), json!(reference(&key)));
+            component.insert("name".to_owned(), json!(name));
+            component.insert("version".to_owned(), json!(version));
+            // What only builds leaves nothing inside.
+            let scope = if part.runs { "required" } else { "excluded" };
+            component.insert("scope".to_owned(), json!(scope));
             if let Some(license) = &part.license {
-                component["licenses"] = json!([{ "expression": license }]);
+                let licenses = json!([{ "expression": license }]);
+                component.insert("licenses".to_owned(), licenses);
             }
             if !part.is_ours {
-                component["purl"] = json!(reference(&key));
+                component.insert("purl".to_owned(), json!(reference(&key)));
             }
             if let Some(sum) = checksums.get(&key) {
-                component["hashes"] = json!([{ "alg": "SHA-256", "content": sum }]);
+                let hashes = json!([{ "alg": "SHA-256", "content": sum }]);
+                component.insert("hashes".to_owned(), hashes);
             }
-            component
+            Value::Object(component)
         });
         components.collect()
     }

@@ -384,7 +384,7 @@ mod tests {
         let plan = Plan::of(&missing, &BARE);
         assert_eq!(
             plan.lines(&BARE),
-            ["cargo install --locked --root target/tools/cargo cargo-nextest"]
+            ["cargo install --locked --root target/tools/cargo cargo-nextest@0.9.148"]
         );
     }
 

@@ -15,12 +15,13 @@ pub(crate) struct Wheel {
 impl Wheel {
     /// The line of a file of requirements.
     pub(crate) fn requirement(&self) -> String {
-        let hashes: String = self
-            .sha256
-            .iter()
-            .map(|hash| format!(" --hash=sha256:{hash}"))
-            .collect();
-        format!("{}=={}{hashes}\n", self.name, self.version)
+        let mut line = format!("{}=={}", self.name, self.version);
+        for hash in self.sha256 {
+            line.push_str(" --hash=sha256:");
+            line.push_str(hash);
+        }
+        line.push('\n');
+        line
     }
 }
 

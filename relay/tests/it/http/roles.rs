@@ -64,8 +64,8 @@ const EXPECTED: &[(&str, Least, bool)] = &[
     ("listReceipts", Client, true),
     ("listReceiptLines", Client, true),
     ("createCampaign", Member, false),
-    ("listCampaigns", Client, true),
-    ("getCampaign", Client, true),
+    ("listCampaigns", Client, false),
+    ("getCampaign", Client, false),
     ("importLeads", Member, false),
     ("startCampaign", Member, false),
     ("pauseCampaign", Member, false),
@@ -83,6 +83,8 @@ const EXPECTED: &[(&str, Least, bool)] = &[
     ("listSuppressions", Member, false),
     ("deleteSuppression", Member, false),
     ("getStatus", Client, true),
+    ("listAlerts", Member, false),
+    ("testAlerts", Owner, false),
 ];
 
 /// What a test needs to call an endpoint.

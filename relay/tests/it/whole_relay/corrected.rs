@@ -63,7 +63,7 @@ async fn check_resumed(ground: &Ground, relay: &Relay, campaign: &CampaignId) {
     let control = ground.sandbox.control();
     assert_eq!(control.delivered().len(), 2);
     assert_eq!(control.grants(JANE).len(), 1, "somebody signed in");
-    let receipts = relay.app().store.list_receipts(None).await.unwrap();
+    let receipts = relay.app().store.list_receipts(None, None).await.unwrap();
     assert_eq!(receipts.len(), 2, "one for each time that it resumed");
 }
 
