@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use crate::certificate::TestCertificate;
 use crate::child::Child;
 use crate::free_port::{accepts, free_address};
+use crate::http_client::http_client;
 use crate::programs::find_program;
 
 /// The text that people follow.
@@ -72,12 +73,14 @@ impl Entrance {
             .env("HOME", folder.path());
         let root = stored.join("pki/authorities/local/root.crt");
         let mut child = Child::start("caddy", command, folder.path())?;
+        // It listens before its own authority has signed its certificate.
         let look = async || {
             let pem = std::fs::read_to_string(&root).ok()?;
-            accepts(name.0).await.then_some(pem)
+            let client = http_client(&[pem.as_str()]).ok()?;
+            client.get(name.url()).send().await.ok().map(|_| pem)
         };
         let ca_pem = child
-            .wait_until("caddy to listen", look, READY_WITHIN)
+            .wait_until("caddy to answer", look, READY_WITHIN)
             .await?;
         Ok(Self {
             name,
