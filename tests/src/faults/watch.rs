@@ -25,7 +25,7 @@ const LAST: usize = 10;
 /// Between two questions to the API.
 const ASKS_EVERY: Duration = Duration::from_secs(2);
 /// Which part of the relay tells people.
-const ALERTS: &str = "relay::notify";
+const ALERTS: &str = "relay::notify::log";
 /// What it says of a failure that it met.
 const FAILED: &str = "the inbox failed";
 /// What it says of one that it met while it made sure.
