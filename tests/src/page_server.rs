@@ -68,6 +68,15 @@ impl PageServer {
         })
     }
 
+    /// Serves this page alone, at `/`.
+    pub async fn start_page(
+        html: &str,
+        headers: Vec<(&'static str, String)>,
+    ) -> std::io::Result<Self> {
+        let html = html.to_owned();
+        Self::start(BTreeMap::from([("/".to_owned(), Page { html, headers })])).await
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address

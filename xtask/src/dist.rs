@@ -1,6 +1,6 @@
 //! `cargo xtask dist`: what is handed out, in `target/dist`.
 //!
-//! One checkout gives the same bytes in every folder and for every person, so that a store's reviewer, or whoever runs
+//! One checkout is to give the same bytes in every folder and for every person, so that a store's reviewer, or whoever runs
 //! the relay, can build it and compare.
 
 mod container;
@@ -30,8 +30,8 @@ pub(crate) const COMMAND: Command = Command {
 Builds the dashboard and the extension, then relay and sandbox for Linux on x86-64 and on arm64
 (static binaries; zig links them), and writes to target/dist: the binaries, a Debian package of
 each, the folder that a container is built from, the extension for the stores of Chrome and Firefox, a list of
-all that is inside (SBOM, CycloneDX) and SHA256SUMS. Two builds of one checkout give the same bytes,
-wherever it lies.",
+all that is inside (SBOM, CycloneDX) and SHA256SUMS. No folder, date or order of this computer goes
+into them, so that two builds of one checkout can be compared.",
     accepts: Accepts::Flags(&[Flag {
         name: "--only",
         value: Some("PART"),

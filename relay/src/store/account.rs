@@ -10,6 +10,7 @@ use sqlx::any::AnyRow;
 
 use super::access::{Doors, NewCode, Purpose, put_code, use_up};
 use super::conflict::Conflict;
+use super::inbox::check_known;
 use super::session::{Session, put_session};
 use super::{Store, StoreError, number, text, text_or_null};
 use crate::secret::random_text;
@@ -440,16 +441,7 @@ async fn give(
     inboxes: &[InboxId],
 ) -> Result<(), StoreError> {
     for inbox in inboxes {
-        let known = sqlx::query("SELECT 1 FROM inboxes WHERE id = $1")
-            .bind(inbox.to_string())
-            .fetch_optional(&mut *tx)
-            .await?;
-        if known.is_none() {
-            return Err(StoreError::NotFound {
-                what: "inbox",
-                id: inbox.to_string(),
-            });
-        }
+        check_known(&mut *tx, inbox).await?;
         sqlx::query(
             "INSERT INTO account_inboxes (account_id, inbox_id) VALUES ($1, $2) \
              ON CONFLICT (account_id, inbox_id) DO NOTHING",

@@ -12,6 +12,7 @@ use sqlx::AnyConnection;
 
 use super::clocks::{Moment, Of, PairClock, update_clocks};
 use super::conflict::Conflict;
+use super::inbox::check_known;
 use super::{
     Store, StoreError, alert, json, lead, number, number_or_null, restored, small, text,
     text_or_null, to_json,
@@ -43,16 +44,7 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         for (position, inbox) in (0_i64..).zip(inboxes) {
-            let known = sqlx::query("SELECT 1 FROM inboxes WHERE id = $1")
-                .bind(inbox.to_string())
-                .fetch_optional(&mut *tx)
-                .await?;
-            if known.is_none() {
-                return Err(StoreError::NotFound {
-                    what: "inbox",
-                    id: inbox.to_string(),
-                });
-            }
+            check_known(&mut tx, inbox).await?;
             sqlx::query(
                 "INSERT INTO campaign_inboxes (campaign_id, inbox_id, position, ran_ms, may_be_started_ms) \
                  VALUES ($1, $2, $3, 0, (SELECT i.forgotten_ms FROM inboxes i WHERE i.id = $2))",

@@ -442,6 +442,19 @@ pub(super) async fn note_tried(
     note(tx, id, noted).await
 }
 
+/// Refuses an inbox that is not there.
+pub(super) async fn check_known(tx: &mut AnyConnection, id: &InboxId) -> Result<(), StoreError> {
+    sqlx::query("SELECT 1 FROM inboxes WHERE id = $1")
+        .bind(id.to_string())
+        .fetch_optional(tx)
+        .await?
+        .map(drop)
+        .ok_or_else(|| StoreError::NotFound {
+            what: "inbox",
+            id: id.to_string(),
+        })
+}
+
 /// The connection of an inbox, read inside a transaction.
 pub(super) async fn load_connection(
     tx: &mut AnyConnection,

@@ -1,12 +1,10 @@
 //! The prompt gives way: to a chat in a frame, to a button that is the 601st of its page, and to a bar that comes
 //! later. Never under a person's hand: while the pointer is on the card, it stays.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use tests::browsers::Kind;
-use tests::page_server::{Page, PageServer};
+use tests::page_server::PageServer;
 use tests::story::desk::Surface;
 use tests::wait::wait_for;
 
@@ -23,11 +21,7 @@ in_both!(
 );
 
 async fn gives_way(kind: Kind) -> Result<()> {
-    let page = Page {
-        html: PAGE.to_owned(),
-        headers: Vec::new(),
-    };
-    let site = PageServer::start(BTreeMap::from([("/".to_owned(), page)])).await?;
+    let site = PageServer::start_page(PAGE, Vec::new()).await?;
     let stage = Stage::set(Set::of(kind)).await?;
     let desk = &stage.desk;
     let session = desk.session();

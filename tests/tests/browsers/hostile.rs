@@ -1,12 +1,10 @@
 //! A page that wants the prompt pressed, read or gone: nothing starts without the person, nothing leaves, and the
 //! tab stays responsive.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use tests::browsers::Kind;
-use tests::page_server::{Page, PageServer};
+use tests::page_server::PageServer;
 use tests::story::desk::{PROMPT, RECONNECT, Surface};
 use tests::wait::wait_for;
 use tests::webdriver::seek::wait_named;
@@ -25,11 +23,7 @@ in_both!(
 );
 
 async fn hostile(kind: Kind) -> Result<()> {
-    let page = Page {
-        html: PAGE.to_owned(),
-        headers: Vec::new(),
-    };
-    let site = PageServer::start(BTreeMap::from([("/".to_owned(), page)])).await?;
+    let site = PageServer::start_page(PAGE, Vec::new()).await?;
     let stage = Stage::set(Set::of(kind)).await?;
     let desk = &stage.desk;
     let session = desk.session();

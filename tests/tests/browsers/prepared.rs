@@ -2,14 +2,12 @@
 //! what may be called, reads what the browser writes down, restyles. It learns neither the number that opens
 //! the prompt nor the address of its frame, the card looks as it did.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use tests::browsers::Kind;
-use tests::page_server::{Page, PageServer};
+use tests::page_server::PageServer;
 use tests::story::desk::{PROMPT, Surface};
 use tests::wait::wait_for;
 use tests::webdriver::session::Session;
@@ -23,21 +21,18 @@ const PAGE: &str = include_str!("prepared.html");
 const DIFFERENT_AT_MOST: f64 = 0.01;
 
 async fn serve() -> Result<PageServer> {
-    let page = Page {
-        html: PAGE.to_owned(),
+    let headers = vec![
         // What the browser does not do it tells, too.
-        headers: vec![
-            (
-                "content-security-policy-report-only",
-                "default-src 'self' 'unsafe-inline'; frame-src 'none'; style-src 'none'".to_owned(),
-            ),
-            (
-                "cross-origin-embedder-policy-report-only",
-                "require-corp".to_owned(),
-            ),
-        ],
-    };
-    Ok(PageServer::start(BTreeMap::from([("/".to_owned(), page)])).await?)
+        (
+            "content-security-policy-report-only",
+            "default-src 'self' 'unsafe-inline'; frame-src 'none'; style-src 'none'".to_owned(),
+        ),
+        (
+            "cross-origin-embedder-policy-report-only",
+            "require-corp".to_owned(),
+        ),
+    ];
+    Ok(PageServer::start_page(PAGE, headers).await?)
 }
 
 in_both!(

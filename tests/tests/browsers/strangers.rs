@@ -25,11 +25,7 @@ in_both!(
 );
 
 async fn strangers(kind: Kind) -> Result<()> {
-    let page = Page {
-        html: PAGE.to_owned(),
-        headers: Vec::new(),
-    };
-    let site = PageServer::start(BTreeMap::from([("/".to_owned(), page)])).await?;
+    let site = PageServer::start_page(PAGE, Vec::new()).await?;
     let stage = Stage::set(Set::of(kind)).await?;
     let desk = &stage.desk;
     let session = desk.session();
