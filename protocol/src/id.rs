@@ -54,6 +54,8 @@ ids! {
     AccountId = "acc_";
     /// A session of the dashboard.
     SessionId = "ses_";
+    /// An API key, as it is listed and ended; what proves it is another text.
+    KeyId = "key_";
     /// One request to the API, as it stands in the log and in a problem.
     RequestId = "req_";
 }

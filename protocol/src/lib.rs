@@ -14,6 +14,7 @@ pub mod evidence;
 pub mod hush;
 pub mod id;
 pub mod inbox;
+pub mod key;
 pub mod lead;
 pub mod pairing;
 pub mod password;

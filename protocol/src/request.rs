@@ -10,13 +10,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::account::Role;
+use crate::key::Scope;
 
 pub mod account;
 pub mod alert;
+pub mod audit;
 pub mod campaign;
 pub mod delivery;
 pub mod device;
 pub mod inbox;
+pub mod key;
 pub mod ledger;
 pub mod pace;
 pub mod reconnect;
@@ -47,6 +50,10 @@ pub trait Request: Serialize + DeserializeOwned + Described + Send + 'static {
     const PATH: &'static str;
     /// Who may call it.
     const CALLER: Caller;
+    /// With which scope an API key of such an account may call it too; without one no key may.
+    const SCOPE: Option<Scope> = None;
+    /// Fields that stand in the audit log beside those of the path; never one that holds a secret or a text of a message.
+    const RECORDED: &'static [&'static str] = &[];
     /// How it carries what is not in the path.
     const BODY: Body = Body::Fields;
     /// What it answers.

@@ -20,8 +20,10 @@ use crate::systemd::HandedError;
 mod access;
 mod account;
 mod alert;
+mod audit;
 mod campaign;
 mod inbox;
+mod key;
 mod ledger;
 mod pace;
 mod print;
@@ -75,6 +77,12 @@ enum Command {
     /// Who signs in, and what each may do
     #[command(subcommand, alias = "accounts")]
     Account(account::Command),
+    /// API keys, by which programs come in
+    #[command(subcommand, alias = "keys")]
+    Key(key::Command),
+    /// Who did what, when and from where
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// What people were told
     #[command(subcommand)]
     Alerts(alert::Command),
@@ -237,6 +245,8 @@ fn perform(arguments: Arguments) -> Result<(), CliError> {
             }
             Command::Ledger(command) => command.run(&client()?, &printer).await,
             Command::Account(command) => command.run(&client()?, &printer).await,
+            Command::Key(command) => command.run(&client()?, &printer).await,
+            Command::Audit(command) => command.run(&client()?, &printer).await,
             Command::Alerts(command) => command.run(&client()?, &printer).await,
             Command::Notify(command) => command.run(&client()?, &printer).await,
             Command::Device(command) => command.run(&client()?, &printer).await,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use bytes::Bytes;
 use protocol::account::Role;
-use protocol::id::{AccountId, DeviceId, RequestId, SessionId};
+use protocol::id::{AccountId, DeviceId, KeyId, RequestId, SessionId};
 use protocol::problem::{Code, Problem};
 use protocol::provider::ProviderId;
 use protocol::request::{self as api, Request};
@@ -30,6 +30,7 @@ use crate::store::account::{Holder, Sees};
 mod account;
 mod address;
 mod answer;
+mod audit;
 mod body;
 mod conflict;
 mod dashboard;
@@ -54,6 +55,7 @@ mod delivery;
 mod device;
 mod hosted;
 mod inbox;
+mod key;
 mod leads;
 mod ledger;
 mod reconnect;
@@ -64,6 +66,7 @@ mod signatures;
 mod slowing;
 mod status;
 mod suppression;
+mod trail;
 
 pub use address::Address;
 use endpoints::Endpoints;
@@ -74,6 +77,7 @@ use serving::Door;
 use sight::Sight;
 use signatures::Challenges;
 use slowing::Slowing;
+use trail::Meant;
 
 /// How long requests under way may go on after the relay was told to stop.
 const FINISH_WITHIN: Duration = Duration::from_secs(10);
@@ -116,6 +120,10 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::device::ListDevices>()
         .mount::<api::device::DeleteDevice>()
         .mount::<api::device::GetRelayKey>()
+        .mount::<api::key::CreateKey>()
+        .mount::<api::key::ListKeys>()
+        .mount::<api::key::DeleteKey>()
+        .mount::<api::audit::ListAudit>()
         .mount::<api::inbox::CreateInbox>()
         .mount::<api::inbox::ListInboxes>()
         .mount::<api::inbox::GetInbox>()
@@ -189,6 +197,8 @@ pub struct Context {
     pub peer: IpAddr,
     /// What the other side says of itself (RFC 9110 §10.1.5).
     pub browser: Option<String>,
+    /// Who it turned out to be, for the audit log.
+    pub meant: Arc<Meant>,
 }
 
 impl Context {
@@ -241,6 +251,11 @@ impl Context {
         &self.api.app.keys
     }
 
+    /// Whether whoever reaches the relay does so by TLS.
+    pub fn is_encrypted(&self) -> bool {
+        self.api.address.is_encrypted()
+    }
+
     /// The address at which the relay is reached, without a slash at its end.
     pub fn relay_url(&self) -> String {
         self.api.address.url()
@@ -261,6 +276,8 @@ pub enum Who {
     Device(DeviceId),
     /// A signed-in session of the dashboard.
     Session(SessionId),
+    /// A program with an API key.
+    Key(KeyId),
     /// Who came by the socket in the relay's own data folder.
     Operator,
 }

@@ -148,6 +148,7 @@ impl Request for CreateAccount {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/accounts";
     const CALLER: Caller = Caller::Session(Role::Owner);
+    const RECORDED: &'static [&'static str] = &["name", "role", "inboxes"];
     type Response = Invitation;
 }
 
@@ -205,6 +206,7 @@ impl Request for UpdateAccount {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/accounts/{account_id}";
     const CALLER: Caller = Caller::Session(Role::Owner);
+    const RECORDED: &'static [&'static str] = &["name", "role", "inboxes"];
     type Response = Account;
 }
 

@@ -7,6 +7,7 @@ use super::delivery::number_or_text;
 use super::{Caller, Request};
 use crate::account::Role;
 use crate::alert::Alert;
+use crate::key::Scope;
 use crate::telling::State;
 use crate::timestamp::Timestamp;
 
@@ -31,6 +32,7 @@ impl Request for ListAlerts {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/alerts";
     const CALLER: Caller = Caller::Session(Role::Member);
+    const SCOPE: Option<Scope> = Some(Scope::Read);
     type Response = Alerts;
 }
 

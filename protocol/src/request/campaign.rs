@@ -7,6 +7,7 @@ use super::{Body, Caller, Request};
 use crate::account::Role;
 use crate::campaign::{State, Step};
 use crate::id::{CampaignId, InboxId};
+use crate::key::Scope;
 use crate::problem::Unusable;
 
 /// The largest lead list: 32 MiB, about 300,000 leads.
@@ -31,6 +32,8 @@ impl Request for CreateCampaign {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/campaigns";
     const CALLER: Caller = Caller::Session(Role::Member);
+    const SCOPE: Option<Scope> = Some(Scope::Campaigns);
+    const RECORDED: &'static [&'static str] = &["name", "inboxes"];
     type Response = Campaign;
 }
 
@@ -46,6 +49,7 @@ impl Request for ListCampaigns {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/campaigns";
     const CALLER: Caller = Caller::Session(Role::Client);
+    const SCOPE: Option<Scope> = Some(Scope::Read);
     type Response = Campaigns;
 }
 
@@ -72,6 +76,7 @@ impl Request for GetCampaign {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/campaigns/{campaign_id}";
     const CALLER: Caller = Caller::Session(Role::Client);
+    const SCOPE: Option<Scope> = Some(Scope::Read);
     type Response = Campaign;
 }
 
@@ -156,6 +161,7 @@ impl Request for ImportLeads {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/campaigns/{campaign_id}/leads";
     const CALLER: Caller = Caller::Session(Role::Member);
+    const SCOPE: Option<Scope> = Some(Scope::Campaigns);
     const BODY: Body = Body::Csv {
         at_most_bytes: LEADS_AT_MOST_BYTES,
     };
@@ -211,6 +217,7 @@ impl Request for StartCampaign {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/campaigns/{campaign_id}/start";
     const CALLER: Caller = Caller::Session(Role::Member);
+    const SCOPE: Option<Scope> = Some(Scope::Campaigns);
     type Response = StartedCampaign;
 }
 
@@ -241,6 +248,7 @@ impl Request for PauseCampaign {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/campaigns/{campaign_id}/pause";
     const CALLER: Caller = Caller::Session(Role::Member);
+    const SCOPE: Option<Scope> = Some(Scope::Campaigns);
     type Response = Campaign;
 }
 
@@ -259,5 +267,6 @@ impl Request for ResumeCampaign {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/campaigns/{campaign_id}/resume";
     const CALLER: Caller = Caller::Session(Role::Member);
+    const SCOPE: Option<Scope> = Some(Scope::Campaigns);
     type Response = Campaign;
 }

@@ -9,6 +9,7 @@ use crate::cause::Cause;
 use crate::delivery::{Decision, NoEvidence, State, StateName, Suppression};
 use crate::id::{CampaignId, DeliveryId, LeadId};
 use crate::inbox::Address;
+use crate::key::Scope;
 use crate::timestamp::Timestamp;
 
 /// Lists deliveries of a campaign, oldest lead first.
@@ -36,6 +37,7 @@ impl Request for ListDeliveries {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/campaigns/{campaign_id}/deliveries";
     const CALLER: Caller = Caller::Device(Role::Client);
+    const SCOPE: Option<Scope> = Some(Scope::Read);
     type Response = Deliveries;
 }
 
@@ -108,6 +110,8 @@ impl Request for SettleDelivery {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/deliveries/{delivery_id}/settle";
     const CALLER: Caller = Caller::Session(Role::Member);
+    const SCOPE: Option<Scope> = Some(Scope::Campaigns);
+    const RECORDED: &'static [&'static str] = &["decision"];
     type Response = Delivery;
 }
 
@@ -128,6 +132,8 @@ impl Request for SettleDeliveries {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/campaigns/{campaign_id}/settle";
     const CALLER: Caller = Caller::Session(Role::Member);
+    const SCOPE: Option<Scope> = Some(Scope::Campaigns);
+    const RECORDED: &'static [&'static str] = &["decision"];
     type Response = Moved;
 }
 
@@ -156,6 +162,8 @@ impl Request for PutBackDeliveries {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/campaigns/{campaign_id}/put-back";
     const CALLER: Caller = Caller::Session(Role::Member);
+    const SCOPE: Option<Scope> = Some(Scope::Campaigns);
+    const RECORDED: &'static [&'static str] = &["delivery_id", "cause", "alike"];
     type Response = Moved;
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Caller, Done, Request};
 use crate::account::{AccountName, Role};
 use crate::id::DeviceId;
+use crate::key::Scope;
 use crate::pairing::CodeProof;
 use crate::sealed::RelayKey;
 use crate::secret::Secret;
@@ -59,6 +60,7 @@ impl Request for CreateDevice {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/devices";
     const CALLER: Caller = Caller::Anyone;
+    const RECORDED: &'static [&'static str] = &["name"];
     type Response = PairedDevice;
 }
 
@@ -144,6 +146,7 @@ impl Request for GetRelayKey {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/relay-key";
     const CALLER: Caller = Caller::Device(Role::Client);
+    const SCOPE: Option<Scope> = Some(Scope::Reconnect);
     type Response = PublicKey;
 }
 

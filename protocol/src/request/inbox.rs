@@ -9,6 +9,7 @@ use crate::card::Words;
 use crate::cause::Cause;
 use crate::id::InboxId;
 use crate::inbox::{Address, MailServer};
+use crate::key::Scope;
 use crate::provider::ProviderId;
 use crate::standing::{Answer, Shown};
 use crate::timestamp::Timestamp;
@@ -43,6 +44,8 @@ impl Request for CreateInbox {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/inboxes";
     const CALLER: Caller = Caller::Session(Role::Member);
+    const SCOPE: Option<Scope> = Some(Scope::Inboxes);
+    const RECORDED: &'static [&'static str] = &["address", "provider", "smtp", "imap"];
     type Response = Inbox;
 }
 
@@ -69,6 +72,8 @@ impl Request for UpdateInbox {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/inboxes/{inbox_id}/servers";
     const CALLER: Caller = Caller::Session(Role::Member);
+    const SCOPE: Option<Scope> = Some(Scope::Inboxes);
+    const RECORDED: &'static [&'static str] = &["smtp", "imap"];
     type Response = Inbox;
 }
 
@@ -87,6 +92,7 @@ impl Request for DeleteInbox {
     const METHOD: Method = Method::DELETE;
     const PATH: &'static str = "/v1/inboxes/{inbox_id}";
     const CALLER: Caller = Caller::Session(Role::Member);
+    const SCOPE: Option<Scope> = Some(Scope::Inboxes);
     type Response = Done;
 }
 
@@ -102,6 +108,7 @@ impl Request for ListInboxes {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/inboxes";
     const CALLER: Caller = Caller::Device(Role::Client);
+    const SCOPE: Option<Scope> = Some(Scope::Read);
     type Response = Inboxes;
 }
 
@@ -128,6 +135,7 @@ impl Request for GetInbox {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/inboxes/{inbox_id}";
     const CALLER: Caller = Caller::Device(Role::Client);
+    const SCOPE: Option<Scope> = Some(Scope::Read);
     type Response = Inbox;
 }
 
@@ -146,6 +154,7 @@ impl Request for ListChanges {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/inboxes/{inbox_id}/changes";
     const CALLER: Caller = Caller::Device(Role::Client);
+    const SCOPE: Option<Scope> = Some(Scope::Read);
     type Response = Changes;
 }
 
@@ -187,6 +196,8 @@ impl Request for AnswerInbox {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/inboxes/{inbox_id}/answer";
     const CALLER: Caller = Caller::Session(Role::Member);
+    const SCOPE: Option<Scope> = Some(Scope::Campaigns);
+    const RECORDED: &'static [&'static str] = &["answer"];
     type Response = Inbox;
 }
 

@@ -8,6 +8,7 @@ use crate::account::Role;
 use crate::budget::HeldBy;
 use crate::id::InboxId;
 use crate::inbox::Address;
+use crate::key::Scope;
 use crate::timestamp::Timestamp;
 
 /// Shows how fast each inbox sends.
@@ -22,6 +23,7 @@ impl Request for ListPaces {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/paces";
     const CALLER: Caller = Caller::Session(Role::Client);
+    const SCOPE: Option<Scope> = Some(Scope::Read);
     type Response = Paces;
 }
 
@@ -48,6 +50,7 @@ impl Request for GetPace {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/inboxes/{inbox_id}/pace";
     const CALLER: Caller = Caller::Session(Role::Client);
+    const SCOPE: Option<Scope> = Some(Scope::Read);
     type Response = Pace;
 }
 
@@ -73,6 +76,8 @@ impl Request for UpdatePace {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/inboxes/{inbox_id}/pace";
     const CALLER: Caller = Caller::Session(Role::Member);
+    const SCOPE: Option<Scope> = Some(Scope::Campaigns);
+    const RECORDED: &'static [&'static str] = &["distance_ms", "daily_cap"];
     type Response = Pace;
 }
 

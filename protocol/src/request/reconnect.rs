@@ -9,6 +9,7 @@ use crate::account::Role;
 use crate::card::Words;
 use crate::cause::Cause;
 use crate::id::{InboxId, ReceiptId, ReconnectId};
+use crate::key::Scope;
 use crate::receipt::{Line, Receipt};
 use crate::reconnect::{Authorization, Question, Stage};
 use crate::sealed::Sealed;
@@ -30,6 +31,7 @@ impl Request for StartReconnect {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/inboxes/{inbox_id}/reconnects";
     const CALLER: Caller = Caller::Device(Role::Client);
+    const SCOPE: Option<Scope> = Some(Scope::Reconnect);
     type Response = StartedReconnect;
 }
 
@@ -63,6 +65,7 @@ impl Request for GrantReconnect {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/reconnects/{reconnect_id}/grant";
     const CALLER: Caller = Caller::Device(Role::Client);
+    const SCOPE: Option<Scope> = Some(Scope::Reconnect);
     type Response = Reconnect;
 }
 
@@ -109,6 +112,7 @@ impl Request for RefuseReconnect {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/reconnects/{reconnect_id}/refuse";
     const CALLER: Caller = Caller::Device(Role::Client);
+    const SCOPE: Option<Scope> = Some(Scope::Reconnect);
     type Response = Reconnect;
 }
 
@@ -128,6 +132,7 @@ impl Request for ConfirmReconnect {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/reconnects/{reconnect_id}/confirm";
     const CALLER: Caller = Caller::Device(Role::Client);
+    const SCOPE: Option<Scope> = Some(Scope::Reconnect);
     type Response = Reconnect;
 }
 
@@ -147,6 +152,7 @@ impl Request for HostReconnect {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/reconnects/{reconnect_id}/host";
     const CALLER: Caller = Caller::Device(Role::Client);
+    const SCOPE: Option<Scope> = Some(Scope::Reconnect);
     type Response = HostedSignIn;
 }
 
@@ -173,6 +179,7 @@ impl Request for GetReconnect {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/reconnects/{reconnect_id}";
     const CALLER: Caller = Caller::Device(Role::Client);
+    const SCOPE: Option<Scope> = Some(Scope::Read);
     type Response = Reconnect;
 }
 
@@ -246,6 +253,7 @@ impl Request for GetReceipt {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/receipts/{receipt_id}";
     const CALLER: Caller = Caller::Device(Role::Client);
+    const SCOPE: Option<Scope> = Some(Scope::Read);
     type Response = Receipt;
 }
 
@@ -272,6 +280,7 @@ impl Request for ListReceiptLines {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/receipts/{receipt_id}/lines";
     const CALLER: Caller = Caller::Device(Role::Client);
+    const SCOPE: Option<Scope> = Some(Scope::Read);
     type Response = ReceiptLines;
 }
 
@@ -303,6 +312,7 @@ impl Request for ListReceipts {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/receipts";
     const CALLER: Caller = Caller::Device(Role::Client);
+    const SCOPE: Option<Scope> = Some(Scope::Read);
     type Response = Receipts;
 }
 

@@ -7,6 +7,7 @@ use super::campaign::Campaign;
 use super::inbox::Inbox;
 use super::{Caller, Request};
 use crate::account::Role;
+use crate::key::Scope;
 use crate::provider::ProviderId;
 
 /// Shows every inbox and campaign at once; answers 304 to a matching `If-None-Match`.
@@ -22,6 +23,7 @@ impl Request for GetStatus {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/status";
     const CALLER: Caller = Caller::Device(Role::Client);
+    const SCOPE: Option<Scope> = Some(Scope::Read);
     type Response = Status;
 }
 

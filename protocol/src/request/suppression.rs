@@ -13,6 +13,7 @@ use crate::delivery::Suppression;
 use crate::evidence::may_be_host;
 use crate::id::CampaignId;
 use crate::inbox::Address;
+use crate::key::Scope;
 use crate::request::Caller;
 use crate::timestamp::Timestamp;
 
@@ -97,6 +98,8 @@ impl Request for CreateSuppression {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/suppressions";
     const CALLER: Caller = Caller::Session(Role::Member);
+    const SCOPE: Option<Scope> = Some(Scope::Suppressions);
+    const RECORDED: &'static [&'static str] = &["whom"];
     type Response = Stopped;
 }
 
@@ -131,6 +134,7 @@ impl Request for ListSuppressions {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/suppressions";
     const CALLER: Caller = Caller::Session(Role::Member);
+    const SCOPE: Option<Scope> = Some(Scope::Read);
     type Response = Suppressions;
 }
 
@@ -173,6 +177,7 @@ impl Request for DeleteSuppression {
     const METHOD: Method = Method::DELETE;
     const PATH: &'static str = "/v1/suppressions/{whom}";
     const CALLER: Caller = Caller::Session(Role::Member);
+    const SCOPE: Option<Scope> = Some(Scope::Suppressions);
     type Response = Allowed;
 }
 

@@ -123,7 +123,7 @@ impl Command {
     }
 }
 
-async fn find(client: &Client, name: &AccountName) -> Result<Account, CliError> {
+pub(super) async fn find(client: &Client, name: &AccountName) -> Result<Account, CliError> {
     let accounts = client.call(&ListAccounts {}).await?.accounts;
     let found = accounts
         .into_iter()

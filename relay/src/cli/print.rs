@@ -45,6 +45,12 @@ impl Printer {
         write_line(&shown::json(&serde_json::to_string(answer)?))
     }
 
+    /// Writes a line of JSON, for whoever reads it.
+    #[expect(clippy::unused_self, reason = "who may print has the printer")]
+    pub(super) fn line_of_json<T: Serialize>(&self, answer: &T) -> io::Result<()> {
+        write_line(&shown::json(&serde_json::to_string(answer)?))
+    }
+
     /// Writes text, ended by one line break. Nothing that others wrote acts on a terminal.
     #[expect(clippy::unused_self, reason = "who may print has the printer")]
     pub(super) fn text(&self, text: &str) -> io::Result<()> {

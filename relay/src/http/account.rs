@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use protocol::account::AccountName;
 use protocol::request::Done;
 use protocol::request::account::{
     Account, Accounts, CreateAccount, CreateInvitation, DeleteAccount, Invitation, ListAccounts,
@@ -36,7 +35,6 @@ impl Serve for CreateAccount {
             .create_account(&self.name, self.role, &self.inboxes, &code, times)
             .await
             .map_err(unknown_inbox)?;
-        tracing::info!(account = %self.name, role = %self.role, "an account was made");
         let account = doors.load_account(&id).await?;
         Ok(invitation(&context, account, &code, expires_at))
     }
@@ -71,7 +69,6 @@ impl Serve for UpdateAccount {
             }
         })?;
         let account = doors.load_account(id).await?;
-        tracing::info!(account = %account.name, role = %account.role, "an account was changed");
         Ok(account)
     }
 }
@@ -79,9 +76,7 @@ impl Serve for UpdateAccount {
 impl Serve for DeleteAccount {
     async fn serve(self, context: Context) -> Result<Done, ServeError> {
         let (id, doors) = (&self.account_id, context.doors());
-        let name: AccountName = doors.load_account(id).await?.name;
         doors.delete_account(id).await?;
-        tracing::info!(account = %name, "an account was removed");
         Ok(Done {})
     }
 }

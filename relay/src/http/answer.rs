@@ -1,5 +1,6 @@
 //! What is the same for every endpoint: who calls, what was asked, and the answer with its `ETag`.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -11,8 +12,10 @@ use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, ORIGIN, USER_AGENT,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode};
+use protocol::account::Role;
 use protocol::id::{DeviceId, RequestId};
+use protocol::key::{self, Scope, write_scopes};
 use protocol::problem::{Code, Problem};
 use protocol::request::{Caller, Request};
 use protocol::secret::Secret;
@@ -20,8 +23,10 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::decoding::parse_request;
+use super::key::NEEDS_HTTPS;
 use super::session::IDLE_FOR;
 use super::signatures::{self, Signed};
+use super::trail::{self, Meant};
 use super::{Api, Context, Serve, ServeError, Who, body, guard, operator, problem, serving};
 use crate::store::account::{Holder, Sees};
 
@@ -47,7 +52,7 @@ async fn run<R: Serve>(
     request_id: &RequestId,
 ) -> Result<Response, ServeError> {
     let signed = signatures::verify(parts)?;
-    let admitted = admit(api, R::CALLER, parts, signed.as_ref()).await?;
+    let admitted = admit::<R>(api, parts, signed.as_ref(), request_id).await?;
     if admitted.who != Who::Anyone {
         serving::note_known(parts);
     } else if let Some(signed) = &signed {
@@ -62,27 +67,71 @@ async fn run<R: Serve>(
         let value = parts.headers.get(name)?.to_str().ok()?;
         Some(value.to_owned())
     };
+    let Admitted { who, account, sees } = admitted;
+    let (caller_who, holder) = (who.clone(), account.clone());
+    let meant = Arc::new(Meant::default());
     let context = Context {
         api: Arc::clone(api),
-        who: admitted.who,
-        account: admitted.account,
-        sees: admitted.sees,
+        who,
+        account,
+        sees,
         key: signed.as_ref().map(|signed| signed.key().clone()),
         csv: carried.csv,
         request_id: request_id.clone(),
         origin: named(ORIGIN),
-        peer: peer_of(parts),
+        peer: peer_of(&parts.extensions),
         browser: named(USER_AGENT),
+        meant: Arc::clone(&meant),
     };
+    let mut caller = caller_of(&caller_who, holder.as_ref(), parts, request_id);
     let response = if R::CALLER == Caller::Anyone {
-        let (peer, now) = (peer_of(parts), api.app.clock.now());
+        let (peer, now) = (peer_of(&parts.extensions), api.app.clock.now());
+        let fields = trail::fields_of(&request);
         let served = request.serve(context).await;
-        served.map_err(|refused| api.guesses.judge(peer, refused, now))?
+        caller.account = meant.get();
+        match served {
+            Ok(response) => {
+                let made = trail::made_of(&response);
+                caller.note_done(api, R::NAME, fields, made).await?;
+                response
+            }
+            Err(refused) => {
+                let refused = api.guesses.judge(peer, refused, now);
+                let code = trail::code_told(&refused);
+                // Who guesses on and on is on record already.
+                if code != Code::TooManyRequests {
+                    caller.note_refused(api, R::NAME, &fields, code).await;
+                }
+                return Err(refused);
+            }
+        }
+    } else if trail::is_recorded::<R>() {
+        let begun = caller
+            .begin(api, R::NAME, trail::fields_of(&request))
+            .await?;
+        let served = request.serve(context).await;
+        let ended = match &served {
+            Ok(response) => Ok(trail::made_of(response)),
+            Err(refused) => Err(trail::code_told(refused)),
+        };
+        caller.end(api, begun, ended).await;
+        served?
     } else {
         request.serve(context).await?
     };
     let body = serde_json::to_vec(&response).map_err(ServeError::internal)?;
     Ok(render(&R::METHOD, &parts.headers, body))
+}
+
+/// Who calls, as the audit log names him.
+fn caller_of<'a>(
+    who: &Who,
+    holder: Option<&'a Holder>,
+    request: &Parts,
+    request_id: &'a RequestId,
+) -> trail::Caller<'a> {
+    let peer = peer_of(&request.extensions).to_string();
+    trail::Caller::new(who, holder, peer, &request.headers, request_id)
 }
 
 /// Who calls, and what he may see.
@@ -92,14 +141,14 @@ struct Admitted {
     sees: Sees,
 }
 
-/// Who calls, if that caller may: the one place where roles are asked for.
-async fn admit(
+/// Who calls, if that caller may: the one place where roles and scopes are asked for.
+async fn admit<R: Request>(
     api: &Api,
-    needed: Caller,
     request: &Parts,
     signed: Option<&Signed>,
+    request_id: &RequestId,
 ) -> Result<Admitted, ServeError> {
-    let (least, by_device) = match needed {
+    let (least, by_device) = match R::CALLER {
         Caller::Anyone => {
             return Ok(Admitted {
                 who: Who::Anyone,
@@ -117,17 +166,20 @@ async fn admit(
             sees: Sees::Everything,
         });
     }
-    let (who, holder) = identify(api, request, signed).await?;
-    if matches!(who, Who::Device(_)) && !by_device {
-        let detail = "a device may not do this: use the command line on the relay's machine, or the dashboard";
-        return Err(Problem::new(Code::Forbidden, detail).into());
-    }
-    if holder.role < least {
-        let detail = format!(
-            "this is for the role {least} or a higher one, and your account is a {}: ask an owner",
-            holder.role
-        );
-        return Err(Problem::new(Code::Forbidden, detail).into());
+    let Known {
+        who,
+        holder,
+        scopes,
+    } = identify(api, request, signed).await?;
+    let may = check_scope(R::SCOPE, scopes.as_ref())
+        .and_then(|()| check_role(&who, &holder, least, by_device));
+    if let Err(refused) = may {
+        let caller = caller_of(&who, Some(&holder), request, request_id);
+        let nothing = Map::new();
+        caller
+            .note_refused(api, R::NAME, &nothing, refused.code)
+            .await;
+        return Err(refused.into());
     }
     let sees = api.app.store.doors().load_sees(&holder).await?;
     Ok(Admitted {
@@ -137,29 +189,104 @@ async fn admit(
     })
 }
 
-/// Who it is, by a key or a token.
+fn check_role(who: &Who, holder: &Holder, least: Role, by_device: bool) -> Result<(), Problem> {
+    if matches!(who, Who::Device(_)) && !by_device {
+        let detail = "a device may not do this: use the command line on the relay's machine, or the dashboard";
+        return Err(Problem::new(Code::Forbidden, detail));
+    }
+    if holder.role < least {
+        let detail = format!(
+            "this is for the role {least} or a higher one, and your account is a {}: ask an owner",
+            holder.role
+        );
+        return Err(Problem::new(Code::Forbidden, detail));
+    }
+    Ok(())
+}
+
+/// What a key is for; whoever comes by something else has no scopes, and needs none.
+fn check_scope(needed: Option<Scope>, had: Option<&BTreeSet<Scope>>) -> Result<(), Problem> {
+    let (Some(had), needed) = (had, needed) else {
+        return Ok(());
+    };
+    let detail = match needed {
+        Some(needed) if had.contains(&needed) => return Ok(()),
+        Some(needed) => format!(
+            "this is for API keys with the scope {needed}, and this one has {}: make another key for it",
+            write_scopes(had)
+        ),
+        None => "no API key may do this: sign in to the dashboard".to_owned(),
+    };
+    Err(Problem::new(Code::Forbidden, detail))
+}
+
+/// Somebody who proved who he is.
+struct Known {
+    who: Who,
+    holder: Holder,
+    /// Of an API key.
+    scopes: Option<BTreeSet<Scope>>,
+}
+
+/// Who it is, by a signature, a session's token or an API key.
 async fn identify(
     api: &Api,
     request: &Parts,
     signed: Option<&Signed>,
-) -> Result<(Who, Holder), ServeError> {
+) -> Result<Known, ServeError> {
     if let Some(signed) = signed {
         let (device, holder) = find_device(api, request, signed).await?;
-        return Ok((Who::Device(device), holder));
+        return Ok(Known {
+            who: Who::Device(device),
+            holder,
+            scopes: None,
+        });
     }
     let Some(token) = find_token(&request.headers) else {
         let detail = "expected a request that a paired device has signed (RFC 9421), or the header Authorization: \
-                      Bearer with the token of a session";
+                      Bearer with the token of a session or an API key";
         return Err(Problem::new(Code::Unauthenticated, detail).into());
     };
     check_page(request)?;
+    if token.expose().starts_with(key::PREFIX) {
+        return find_key(api, request, &token).await;
+    }
     let (doors, now) = (api.app.store.doors(), api.app.clock.now());
     let Some((id, holder)) = doors.find_session(&token, now, IDLE_FOR).await? else {
         let detail =
             "the token is not known here: the session is over, or the relay was started again";
         return Err(Problem::new(Code::Unauthenticated, detail).into());
     };
-    Ok((Who::Session(id), holder))
+    Ok(Known {
+        who: Who::Session(id),
+        holder,
+        scopes: None,
+    })
+}
+
+/// The program that has this API key.
+async fn find_key(api: &Api, request: &Parts, key: &Secret) -> Result<Known, ServeError> {
+    if !api.address.is_encrypted() {
+        return Err(Problem::new(Code::Forbidden, NEEDS_HTTPS).into());
+    }
+    let (doors, now) = (api.app.store.doors(), api.app.clock.now());
+    let peer = peer_of(&request.extensions).to_string();
+    let Some(found) = doors.find_key(key, &peer, now).await? else {
+        let detail = "this API key is not known here: it was deleted, or is another relay's";
+        return Err(Problem::new(Code::Unauthenticated, detail).into());
+    };
+    if found.ends_at <= now {
+        let detail = format!(
+            "this API key ended at {}: make another one in the dashboard or with `unpause key add`",
+            found.ends_at
+        );
+        return Err(Problem::new(Code::Unauthenticated, detail).into());
+    }
+    Ok(Known {
+        who: Who::Key(found.id),
+        holder: found.holder,
+        scopes: Some(found.scopes),
+    })
 }
 
 /// The device whose key signed, if it is one of ours and was not heard before, and who paired it.
@@ -225,8 +352,9 @@ fn find_token(headers: &HeaderMap) -> Option<Secret> {
         .then(|| Secret::new(token.trim()))
 }
 
-fn peer_of(parts: &Parts) -> IpAddr {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+/// The address of the other side.
+pub(super) fn peer_of(extensions: &Extensions) -> IpAddr {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
     peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| {
         peer.ip()
     })

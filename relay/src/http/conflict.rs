@@ -43,6 +43,9 @@ pub(super) fn tell(conflict: &Conflict) -> String {
         Conflict::LastOwner => {
             "this is the last owner: make somebody else an owner first".to_owned()
         }
+        Conflict::TooManyKeys { at_most } => {
+            format!("this account has {at_most} keys: delete one that is not used any more first")
+        }
         Conflict::AsksNothing => {
             "this inbox asks nothing: its mail is taken, or it still tries by itself".to_owned()
         }

@@ -88,6 +88,9 @@ impl Serve for CreateDevice {
                 "this code is unknown, was used, or ran out: make a new one with `unpause pair`";
             return Err(ServeError::invalid("proof", detail));
         }
+        if let Some((_, holder)) = context.doors().find_device(&key).await? {
+            context.meant.set(&holder.account);
+        }
         Ok(PairedDevice {
             id: device.id,
             relay_key: context.keys().opening().public().clone(),

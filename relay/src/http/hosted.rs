@@ -21,11 +21,14 @@ use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
 use protocol::visit::{Answer, find_state};
 use serde::{Deserialize, Serialize};
+use serde_json::Map;
 use subtle::ConstantTimeEq as _;
 use url::{Url, form_urlencoded};
 
+use super::answer::peer_of;
 use super::page::Page;
 use super::reconnect::{load_authorization, load_waiting, refuse, said_of, take};
+use super::trail::{Caller, code_told};
 use super::{Api, Context, Serve, ServeError, problem};
 use crate::app::App;
 use crate::oauth::visit;
@@ -35,6 +38,8 @@ use crate::store::hosted::HostedVisit;
 const START_PATH: &str = "/oauth/start";
 /// Each provider's answers come to a path of its own below this one.
 const CALLBACK_PATH: &str = "/oauth/callback";
+/// What an answer is called in the audit log: it comes to no endpoint of the API.
+const RECORDED_AS: &str = "answerHostedSignIn";
 /// The cookies are sent to nothing else, where they can be kept to a path.
 const COOKIE_PATH: &str = "/oauth";
 
@@ -96,7 +101,10 @@ async fn show_start(State(api): State<Arc<Api>>, request: HttpRequest) -> Respon
 }
 
 async fn show_callback(State(api): State<Arc<Api>>, request: HttpRequest) -> Response {
-    receive(&api, request.uri(), request.headers())
+    let id = problem::request_id_of(&request);
+    let peer = peer_of(request.extensions()).to_string();
+    let caller = Caller::by_link(peer, request.headers(), &id);
+    receive(&api, request.uri(), request.headers(), &caller)
         .await
         .unwrap_or_else(|error| show_failure(error, &request))
 }
@@ -156,7 +164,12 @@ async fn start(api: &Api, query: &str) -> Result<Response, ServeError> {
 }
 
 /// Takes the provider's answer, if it is one that a visit waits for.
-async fn receive(api: &Api, uri: &Uri, headers: &HeaderMap) -> Result<Response, ServeError> {
+async fn receive(
+    api: &Api,
+    uri: &Uri,
+    headers: &HeaderMap,
+    caller: &Caller<'_>,
+) -> Result<Response, ServeError> {
     let (app, jar) = (&*api.app, Jar::of(api));
     let query = uri.query().unwrap_or_default();
     let Some(state) = find_state(query) else {
@@ -189,8 +202,17 @@ async fn receive(api: &Api, uri: &Uri, headers: &HeaderMap) -> Result<Response, 
     if !app.store.end_visit(&state).await? {
         return Ok(not_awaited().render());
     }
-    let page = finish(app, &visit.reconnect, awaited, answer).await?;
-    let mut response = page.render();
+    let fields = [("reconnect_id".to_owned(), visit.reconnect.as_str().into())];
+    let begun = caller
+        .begin(api, RECORDED_AS, Map::from_iter(fields))
+        .await?;
+    let finished = finish(app, &visit.reconnect, awaited, answer).await;
+    let ended = match &finished {
+        Ok(_) => Ok(None),
+        Err(error) => Err(code_told(error)),
+    };
+    caller.end(api, begun, ended).await;
+    let mut response = finished?.render();
     let ended = HeaderValue::from_str(&jar.write(&state, "", 0));
     response
         .headers_mut()

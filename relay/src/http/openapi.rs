@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document, made from the types of `protocol`.
 
 use http::Method;
+use protocol::key::Scope;
 use protocol::problem::{ListProblem, Problem};
 use protocol::request::{Body, Caller, Request};
 use schemars::SchemaGenerator;
@@ -54,7 +55,10 @@ impl Document {
         let mut operation = Map::new();
         operation.insert("operationId".to_owned(), R::NAME.into());
         operation.insert("summary".to_owned(), R::SUMMARY.into());
-        operation.insert("description".to_owned(), said_of(R::CALLER).into());
+        operation.insert(
+            "description".to_owned(),
+            said_of(R::CALLER, R::SCOPE).into(),
+        );
         operation.insert("security".to_owned(), security_of(R::CALLER));
         operation.insert("responses".to_owned(), responses.into());
         match R::BODY {
@@ -191,18 +195,23 @@ fn content_of(description: &str, kind: &str, schema: &Value) -> Value {
     json!({ "description": description, "content": { kind: { "schema": schema } } })
 }
 
-fn said_of(caller: Caller) -> String {
-    match caller {
+fn said_of(caller: Caller, scope: Option<Scope>) -> String {
+    let least = match caller {
         Caller::Anyone => {
-            "For anybody who has a single-use code, or a name and its password.".to_owned()
+            return "For anybody who has a single-use code, or a name and its password.".to_owned();
         }
-        Caller::Device(least) => {
-            format!("For a paired device, a session or the operator; the least role is {least}.")
-        }
-        Caller::Session(least) => {
-            format!("For a session or the operator, by no device; the least role is {least}.")
-        }
-    }
+        Caller::Device(least) | Caller::Session(least) => least,
+    };
+    let device = if matches!(caller, Caller::Device(_)) {
+        "a paired device, "
+    } else {
+        ""
+    };
+    let key = match scope {
+        Some(scope) => format!("an API key with the scope `{scope}`, "),
+        None => String::new(),
+    };
+    format!("For {device}{key}a session or the operator; the least role is {least}.")
 }
 
 fn security_of(caller: Caller) -> Value {

@@ -27,7 +27,7 @@ const SESSION_FOR: Duration = Duration::from_hours(30 * 24);
 /// How long a session lasts without use: over lunch and a meeting, and not over night.
 pub(super) const IDLE_FOR: Duration = Duration::from_hours(12);
 /// The most of what a browser says of itself that is kept, in characters.
-const BROWSER_AT_MOST: usize = 200;
+pub(super) const BROWSER_AT_MOST: usize = 200;
 
 impl Serve for CreateLoginLink {
     async fn serve(self, context: Context) -> Result<LoginLink, ServeError> {
@@ -54,15 +54,13 @@ impl Serve for CreateSession {
     async fn serve(self, context: Context) -> Result<Session, ServeError> {
         let (token, session) = begin(&context);
         let doors = context.doors();
-        if doors
-            .create_session(&self.code, &token, &session)
-            .await?
-            .is_none()
-        {
+        let made = doors.create_session(&self.code, &token, &session).await?;
+        let Some(account) = made else {
             let detail =
                 "this code is unknown, was used, or ran out: make a new link with `unpause login`";
             return Err(ServeError::invalid("code", detail));
-        }
+        };
+        context.meant.set(&account);
         Ok(Session {
             token,
             expires_at: session.expires_at,

@@ -22,6 +22,9 @@ impl Serve for SignIn {
         let waiting = context.api.slowing.wait(&self.name, peer, context.now());
         waiting.await;
         let kept = doors.find_kept(&self.name).await?;
+        if let Some(kept) = &kept {
+            context.meant.set(&kept.account);
+        }
         let password = kept.as_ref().and_then(|kept| kept.password.as_deref());
         let (token, session) = begin(&context);
         let is_right = is_right(&context, &self.password, password).await?;
@@ -59,6 +62,7 @@ impl Serve for AcceptInvitation {
             .find_code(Purpose::Invitation, &self.code, now)
             .await?
             .ok_or_else(unknown)?;
+        context.meant.set(&account);
         let kept = doors.load_kept(&account).await?;
         let hashed = take(&context, &self.password, &kept).await?;
         let (token, session) = begin(&context);
@@ -68,7 +72,6 @@ impl Serve for AcceptInvitation {
         {
             return Err(unknown());
         }
-        tracing::info!(account = %kept.name, peer = %context.peer, "an invitation was taken");
         Ok(Session {
             token,
             expires_at: session.expires_at,
@@ -111,7 +114,6 @@ impl Serve for SetPassword {
             let detail = "another password was set a moment ago: sign in with that one";
             return Err(Problem::new(Code::Conflict, detail).into());
         }
-        tracing::info!(account = %kept.name, peer = %context.peer, "a password was set");
         Ok(doors.load_account(&holder.account).await?)
     }
 }

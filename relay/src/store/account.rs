@@ -376,6 +376,7 @@ impl Doors {
             "DELETE FROM codes WHERE account_id = $1",
             "DELETE FROM sessions WHERE account_id = $1",
             "DELETE FROM devices WHERE account_id = $1",
+            "DELETE FROM api_keys WHERE account_id = $1",
             "DELETE FROM account_inboxes WHERE account_id = $1",
             "DELETE FROM accounts WHERE id = $1",
         ] {

@@ -46,6 +46,11 @@ pub enum Conflict {
     NameTaken,
     /// Without it nobody would decide who has an account.
     LastOwner,
+    /// The account has as many API keys as one may have.
+    TooManyKeys {
+        /// How many that is.
+        at_most: i64,
+    },
     /// Nobody asked: the inbox's mail is taken, or it still tries by itself.
     AsksNothing,
 }

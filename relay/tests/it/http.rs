@@ -23,9 +23,11 @@ use tempfile::TempDir;
 
 mod accounts;
 mod adversaries;
+mod audit;
 mod clients;
 mod devices;
 mod encrypted;
+mod keys;
 mod operator;
 mod reach;
 mod roles;
@@ -47,8 +49,6 @@ struct Relay {
     by_socket: reqwest::Client,
     /// The token of a session of the dashboard.
     session: String,
-    /// The host that it is asked for, where that is not where it listens.
-    host: Option<String>,
 }
 
 impl Relay {
@@ -85,20 +85,24 @@ impl Relay {
         let config = Config::parse(&text, Path::new("test.toml"), &Environment::default()).unwrap();
         let running = RunningApp::start(config, clock.clone()).await.unwrap();
         let tls = Dialer::new(None).unwrap().client_config().as_ref().clone();
+        let relay_host = running.app().config.public_url.clone();
         let client = || {
             let tls = reqwest::Client::builder().tls_backend_preconfigured(tls.clone());
             tls.no_proxy()
         };
+        // A request that names another host says so.
+        let mut usual = HeaderMap::new();
+        if let Some(url) = &relay_host {
+            usual.insert(HOST, url.host().parse().unwrap());
+        }
         let socket = folder.path().join("data").join(SOCKET_FILE);
-        let relay_host = running.app().config.public_url.clone();
         Self {
             folder,
             clock,
             running,
-            http: client().build().unwrap(),
+            http: client().default_headers(usual).build().unwrap(),
             by_socket: client().unix_socket(socket).build().unwrap(),
             session: String::new(),
-            host: relay_host.map(|url| url.host().to_owned()),
         }
     }
 
@@ -106,10 +110,7 @@ impl Relay {
     async fn sign_in(&self) -> String {
         let link = self.operate("/v1/login-links", json!({})).await;
         let (_, code) = link["url"].as_str().unwrap().split_once("#code=").unwrap();
-        let mut asked = self.ask(Method::POST, "/v1/sessions");
-        if let Some(host) = &self.host {
-            asked = asked.header(HOST, host);
-        }
+        let asked = self.ask(Method::POST, "/v1/sessions");
         let session = answer(asked.json(&json!({ "code": code }))).await;
         session.body["token"].as_str().unwrap().to_owned()
     }

@@ -10,7 +10,7 @@ use super::{Answer, EXTENSION, Relay, answer};
 const URL: &str = "https://relay.acme.example";
 const NAME: &str = "relay.acme.example";
 /// The test itself is the proxy.
-const BEHIND_US: &str =
+pub(super) const BEHIND_US: &str =
     "public_url = \"https://relay.acme.example\"\nproxy.trusted = [\"127.0.0.1\"]\n";
 
 async fn behind_us() -> Relay {

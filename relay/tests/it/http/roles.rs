@@ -1,7 +1,7 @@
 //! Every endpoint by role, made by calling each as each. What is expected stands here apart from what the relay decides
 //! by; an endpoint without a line fails, and `docs/roles.md` is what came of the calls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use protocol::request::Body;
@@ -11,6 +11,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
 use super::devices::Paired;
+use super::reach::BEHIND_US;
 use super::{Answer, EXTENSION, Relay, answer};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/roles.md");
@@ -26,66 +27,81 @@ enum Least {
 }
 use Least::{Anybody, Client, Member, Owner};
 
-/// Each endpoint, the least role, and whether a device of that role may call it too.
-const EXPECTED: &[(&str, Least, bool)] = &[
-    ("signIn", Anybody, true),
-    ("acceptInvitation", Anybody, true),
-    ("createSession", Anybody, true),
-    ("createDevice", Anybody, true),
-    ("getAccount", Client, false),
-    ("setPassword", Client, false),
-    ("createAccount", Owner, false),
-    ("listAccounts", Owner, false),
-    ("createInvitation", Owner, false),
-    ("updateAccount", Owner, false),
-    ("deleteAccount", Owner, false),
-    ("createLoginLink", Owner, false),
-    ("listSessions", Client, false),
-    ("deleteSession", Client, false),
-    ("deleteSessions", Client, false),
-    ("createPairing", Client, false),
-    ("listDevices", Client, false),
-    ("deleteDevice", Client, false),
-    ("getRelayKey", Client, true),
-    ("createInbox", Member, false),
-    ("listInboxes", Client, true),
-    ("getInbox", Client, true),
-    ("updateInbox", Member, false),
-    ("deleteInbox", Member, false),
-    ("listChanges", Client, true),
-    ("answerInbox", Member, false),
-    ("startReconnect", Client, true),
-    ("grantReconnect", Client, true),
-    ("refuseReconnect", Client, true),
-    ("confirmReconnect", Client, true),
-    ("hostReconnect", Client, true),
-    ("getReconnect", Client, true),
-    ("getReceipt", Client, true),
-    ("listReceipts", Client, true),
-    ("listReceiptLines", Client, true),
-    ("createCampaign", Member, false),
-    ("listCampaigns", Client, false),
-    ("getCampaign", Client, false),
-    ("importLeads", Member, false),
-    ("startCampaign", Member, false),
-    ("pauseCampaign", Member, false),
-    ("resumeCampaign", Member, false),
-    ("listDeliveries", Client, true),
-    ("settleDelivery", Member, false),
-    ("settleDeliveries", Member, false),
-    ("putBackDeliveries", Member, false),
-    ("listPaces", Client, false),
-    ("getPace", Client, false),
-    ("updatePace", Member, false),
-    ("getLedger", Owner, false),
-    ("keepRelay", Owner, false),
-    ("createSuppression", Member, false),
-    ("listSuppressions", Member, false),
-    ("deleteSuppression", Member, false),
-    ("getStatus", Client, true),
-    ("listAlerts", Member, false),
-    ("testAlerts", Owner, false),
+/// Each endpoint, the least role, whether a device of that role may call it too, and with which scope an API key.
+const EXPECTED: &[(&str, Least, bool, &str)] = &[
+    ("signIn", Anybody, true, "any"),
+    ("acceptInvitation", Anybody, true, "any"),
+    ("createSession", Anybody, true, "any"),
+    ("createDevice", Anybody, true, "any"),
+    ("getAccount", Client, false, ""),
+    ("setPassword", Client, false, ""),
+    ("createAccount", Owner, false, ""),
+    ("listAccounts", Owner, false, ""),
+    ("createInvitation", Owner, false, ""),
+    ("updateAccount", Owner, false, ""),
+    ("deleteAccount", Owner, false, ""),
+    ("createLoginLink", Owner, false, ""),
+    ("listSessions", Client, false, ""),
+    ("deleteSession", Client, false, ""),
+    ("deleteSessions", Client, false, ""),
+    ("createPairing", Client, false, ""),
+    ("listDevices", Client, false, ""),
+    ("deleteDevice", Client, false, ""),
+    ("getRelayKey", Client, true, "reconnect"),
+    ("createInbox", Member, false, "inboxes"),
+    ("listInboxes", Client, true, "read"),
+    ("getInbox", Client, true, "read"),
+    ("updateInbox", Member, false, "inboxes"),
+    ("deleteInbox", Member, false, "inboxes"),
+    ("listChanges", Client, true, "read"),
+    ("answerInbox", Member, false, "campaigns"),
+    ("startReconnect", Client, true, "reconnect"),
+    ("grantReconnect", Client, true, "reconnect"),
+    ("refuseReconnect", Client, true, "reconnect"),
+    ("confirmReconnect", Client, true, "reconnect"),
+    ("hostReconnect", Client, true, "reconnect"),
+    ("getReconnect", Client, true, "read"),
+    ("getReceipt", Client, true, "read"),
+    ("listReceipts", Client, true, "read"),
+    ("listReceiptLines", Client, true, "read"),
+    ("createCampaign", Member, false, "campaigns"),
+    ("listCampaigns", Client, false, "read"),
+    ("getCampaign", Client, false, "read"),
+    ("importLeads", Member, false, "campaigns"),
+    ("startCampaign", Member, false, "campaigns"),
+    ("pauseCampaign", Member, false, "campaigns"),
+    ("resumeCampaign", Member, false, "campaigns"),
+    ("listDeliveries", Client, true, "read"),
+    ("settleDelivery", Member, false, "campaigns"),
+    ("settleDeliveries", Member, false, "campaigns"),
+    ("putBackDeliveries", Member, false, "campaigns"),
+    ("listPaces", Client, false, "read"),
+    ("getPace", Client, false, "read"),
+    ("updatePace", Member, false, "campaigns"),
+    ("getLedger", Owner, false, ""),
+    ("keepRelay", Owner, false, ""),
+    ("createSuppression", Member, false, "suppressions"),
+    ("listSuppressions", Member, false, "read"),
+    ("deleteSuppression", Member, false, "suppressions"),
+    ("getStatus", Client, true, "read"),
+    ("createKey", Client, false, ""),
+    ("listKeys", Client, false, ""),
+    ("deleteKey", Client, false, ""),
+    ("listAudit", Owner, false, ""),
+    ("listAlerts", Member, false, "read"),
+    ("testAlerts", Owner, false, ""),
 ];
+
+/// Every scope that a key can have.
+const SCOPES: [&str; 5] = ["read", "reconnect", "campaigns", "inboxes", "suppressions"];
+
+/// By what somebody with an account comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    Session,
+    Device,
+    Key,
+}
 
 /// What a test needs to call an endpoint.
 pub(super) struct Endpoint {
@@ -115,6 +131,7 @@ enum Caller {
     Nobody,
     Session(String),
     Device(Box<Paired>),
+    Key(String),
     Operator,
 }
 
@@ -136,7 +153,7 @@ impl Caller {
         let asked = || fill(relay.ask(endpoint.method.clone(), &path));
         match self {
             Self::Nobody => answer(asked()).await,
-            Self::Session(token) => answer(asked().bearer_auth(token)).await,
+            Self::Session(token) | Self::Key(token) => answer(asked().bearer_auth(token)).await,
             Self::Device(device) => device.answer(asked().header(ORIGIN, EXTENSION)).await,
             Self::Operator => answer(fill(relay.by_operator(endpoint.method.clone(), &path))).await,
         }
@@ -159,8 +176,9 @@ fn came_to(answer: &Answer, name: &str) -> &'static str {
 
 #[tokio::test]
 async fn every_endpoint_lets_in_whom_it_is_for_and_nobody_else() {
-    let relay = Relay::start().await;
+    let relay = Relay::start_as(BEHIND_US).await;
     let mut callers = vec![("nobody", None, Caller::Nobody)];
+    let mut single = Vec::new();
     for (role, least) in [("client", Client), ("member", Member), ("owner", Owner)] {
         let somebody = relay
             .join(&format!("jo, {role}"), role, json!([]))
@@ -168,16 +186,25 @@ async fn every_endpoint_lets_in_whom_it_is_for_and_nobody_else() {
             .token;
         let pairing = answer(relay.post("/v1/pairings", &somebody, &json!({}))).await;
         let device = Paired::by(&relay, &pairing.body, Some(EXTENSION)).await;
-        callers.push((role, Some((least, false)), Caller::Session(somebody)));
+        let key = relay.make_key(&somebody, &SCOPES).await;
+        for scope in SCOPES {
+            single.push((scope, least, relay.make_key(&somebody, &[scope]).await));
+        }
+        callers.push((
+            role,
+            Some((least, Door::Session)),
+            Caller::Session(somebody),
+        ));
         callers.push((
             "device",
-            Some((least, true)),
+            Some((least, Door::Device)),
             Caller::Device(Box::new(device)),
         ));
+        callers.push(("key", Some((least, Door::Key)), Caller::Key(key)));
     }
     callers.push(("operator", None, Caller::Operator));
     let expected: BTreeMap<_, _> = (EXPECTED.iter())
-        .map(|(name, least, by_device)| (*name, (*least, *by_device)))
+        .map(|(name, least, by_device, scope)| (*name, (*least, *by_device, *scope)))
         .collect();
     let endpoints = mount_endpoints(Endpoints(Vec::new())).0;
     assert_eq!(
@@ -188,7 +215,7 @@ async fn every_endpoint_lets_in_whom_it_is_for_and_nobody_else() {
     let mut rows = Vec::new();
     for endpoint in &endpoints {
         let name = endpoint.name;
-        let (least, by_device) = *expected
+        let (least, by_device, scope) = *expected
             .get(name)
             .unwrap_or_else(|| panic!("no line: {name}"));
         let mut cells = Vec::new();
@@ -197,22 +224,43 @@ async fn every_endpoint_lets_in_whom_it_is_for_and_nobody_else() {
             let may = match (least, role, caller) {
                 (Anybody, _, _) | (_, _, Caller::Operator) => "yes",
                 (_, None, _) => "who?",
-                (_, Some((role, is_device)), _) => {
+                (_, Some((role, door)), _) => {
                     let high_enough = *role as u8 >= least as u8;
-                    if high_enough && (by_device || !is_device) {
-                        "yes"
-                    } else {
-                        "no"
-                    }
+                    let by_this = match door {
+                        Door::Session => true,
+                        Door::Device => by_device,
+                        Door::Key => !scope.is_empty(),
+                    };
+                    if high_enough && by_this { "yes" } else { "no" }
                 }
             };
             assert_eq!(found, may, "{name} as {who} {role:?}");
             cells.push(found);
         }
+        let mut scopes = BTreeSet::new();
+        for (only, role, key) in &single {
+            let found = came_to(&Caller::Key(key.clone()).call(&relay, endpoint).await, name);
+            let fits = scope == *only && *role as u8 >= least as u8;
+            let may = if least == Anybody || fits {
+                "yes"
+            } else {
+                "no"
+            };
+            assert_eq!(found, may, "{name} with a key of {only} of {role:?}");
+            if found == "yes" {
+                scopes.insert(*only);
+            }
+        }
+        let scope = match scopes.len() {
+            0 => "none".to_owned(),
+            5 => "any".to_owned(),
+            _ => scopes.into_iter().collect::<Vec<_>>().join(", "),
+        };
         rows.push((
             name,
             format!("{} {}", endpoint.method, endpoint.path),
             cells,
+            scope,
         ));
     }
     let page = render(&rows);
@@ -227,21 +275,28 @@ async fn every_endpoint_lets_in_whom_it_is_for_and_nobody_else() {
     }
 }
 
-fn render(rows: &[(&str, String, Vec<&str>)]) -> String {
+fn render(rows: &[(&str, String, Vec<&str>, String)]) -> String {
     let mut page = "# Who may call what\n\n\
         Made by calling every endpoint as every caller (`relay/tests/it/http/roles.rs`); do not edit.\n\
         *yes*: let in. *no*: 403 `forbidden`. *who?*: 401 `unauthenticated`.\n\
         A device has the rights of the account that paired it, and may do less than a session.\n\
+        An API key has the rights of the account that made it, as far as its scopes go; here it has all of them, and the \
+        last column says which one is asked for.\n\
         The operator is who comes by the socket in the relay's data folder.\n\
         A client meets only the inboxes that were given to him, and what belongs to them: everything else is \
         answered as if it were not there.\n\
-        Sessions and devices that are listed or ended are the caller's own; an owner's and the operator's are \
+        Sessions, devices and keys that are listed or ended are the caller's own; an owner's and the operator's are \
         everybody's.\n\n\
-        | endpoint | call | nobody | client | client's device | member | member's device | owner | owner's device | operator |\n\
-        | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        | endpoint | call | nobody | client | client's device | client's key | member | member's device | member's key | \
+        owner | owner's device | owner's key | operator | scope |\n\
+        | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
         .to_owned();
-    for (name, call, cells) in rows {
-        let _ = writeln!(page, "| `{name}` | `{call}` | {} |", cells.join(" | "));
+    for (name, call, cells, scope) in rows {
+        let _ = writeln!(
+            page,
+            "| `{name}` | `{call}` | {} | {scope} |",
+            cells.join(" | ")
+        );
     }
     page
 }
