@@ -64,6 +64,7 @@ impl Component for App {
             session: keep::session(),
             reconnects: keep::reconnects(),
             is_visible: is_visible(),
+            is_encrypted: is_encrypted(),
             at: web::when::now(),
         })));
         Self {
@@ -141,6 +142,13 @@ fn focus_heading() {
         let _ = heading.focus();
     }
     window().scroll_to_with_x_and_y(0.0, 0.0);
+}
+
+fn is_encrypted() -> bool {
+    window()
+        .location()
+        .protocol()
+        .is_ok_and(|scheme| scheme == "https:")
 }
 
 fn is_visible() -> bool {

@@ -80,6 +80,7 @@ impl Model {
                 self.notice = None;
                 self.page.confirming = None;
                 self.page.removing = None;
+                self.page.ending_key = None;
                 self.page.is_password_set = false;
                 self.page.paired = None;
                 vec![Effect::Do(deed)]
@@ -97,6 +98,19 @@ impl Model {
             },
             Event::Removing(account) => {
                 self.page.removing = account;
+                Vec::new()
+            }
+            Event::KeyAsked(create) => vec![Effect::MakeKey(create)],
+            Event::KeyMade(answer) => match *answer {
+                Ok(key) => {
+                    self.page.key = Some(key);
+                    self.notice = None;
+                    self.wants()
+                }
+                Err(error) => self.complain(&error),
+            },
+            Event::EndingKey(key) => {
+                self.page.ending_key = key;
                 Vec::new()
             }
             Event::PairingAsked => vec![Effect::Pair],
@@ -161,10 +175,12 @@ impl Model {
             session,
             reconnects,
             is_visible,
+            is_encrypted,
             at,
         } = opening;
         self.now = at;
         self.is_visible = is_visible;
+        self.is_encrypted = is_encrypted;
         self.route = route;
         self.recall(reconnects);
         if let Some(invited) = invited {
@@ -323,12 +339,14 @@ impl Model {
                     Wanted::Devices,
                     Wanted::Fingerprint,
                     Wanted::Sessions,
+                    Wanted::Keys,
                 ];
                 if self.is_owner() {
                     wanted.push(Wanted::Accounts);
                 }
                 wanted
             }
+            Route::Activity => vec![Wanted::Activity(1 + self.page.more_pages)],
             Route::Inboxes => vec![Wanted::Paces],
             Route::Login | Route::Campaigns | Route::Missing => Vec::new(),
         };
@@ -461,6 +479,8 @@ impl Model {
             },
             (Loaded::Accounts(answer), Route::Settings) => fill(&mut page.accounts, answer),
             (Loaded::Sessions(answer), Route::Settings) => fill(&mut page.sessions, answer),
+            (Loaded::Keys(answer), Route::Settings) => fill(&mut page.keys, answer),
+            (Loaded::Activity(answer), Route::Activity) => fill(&mut page.activity, answer),
             (Loaded::Fingerprint(answer), Route::Settings) => fill(&mut page.fingerprint, answer),
             // It was for a page that has been left.
             _ => None,
@@ -505,12 +525,13 @@ impl Model {
     }
 
     fn leave(&mut self, why: Out) -> Vec<Effect> {
-        let is_visible = self.is_visible;
+        let (is_visible, is_encrypted) = (self.is_visible, self.is_encrypted);
         *self = Self {
             access: Access::Out(why),
             route: Route::Login,
             now: self.now,
             is_visible,
+            is_encrypted,
             ..Self::default()
         };
         vec![

@@ -4,12 +4,14 @@ use protocol::account::{AccountName, Role};
 use protocol::campaign::Step;
 use protocol::delivery::Decision;
 use protocol::id::{
-    AccountId, CampaignId, DeliveryId, DeviceId, InboxId, ReceiptId, ReconnectId, SessionId,
+    AccountId, CampaignId, DeliveryId, DeviceId, InboxId, KeyId, ReceiptId, ReconnectId, SessionId,
 };
 use protocol::receipt::Receipt;
 use protocol::request::account::{Account, Invitation};
+use protocol::request::audit::AuditEntry;
 use protocol::request::delivery::Delivery;
 use protocol::request::device::{Device, Pairing};
+use protocol::request::key::{CreateKey, ListedKey, NewKey};
 use protocol::request::pace::{Pace, UpdatePace};
 use protocol::request::reconnect::Reconnect;
 use protocol::request::session::{ListedSession, Session};
@@ -85,6 +87,12 @@ pub enum Event {
     InvitationMade(Box<Result<Invitation, CallError>>),
     /// A person asks to remove an account, or takes it back.
     Removing(Option<AccountId>),
+    /// A person wants an API key.
+    KeyAsked(CreateKey),
+    /// It was made, or not.
+    KeyMade(Box<Result<NewKey, CallError>>),
+    /// The end of an API key waits for a second word, or no longer does.
+    EndingKey(Option<KeyId>),
     /// A person asks to revoke a device, or takes it back.
     Confirming(Option<DeviceId>),
     /// A person wants to see more of a long list.
@@ -116,6 +124,8 @@ pub struct Opening {
     pub reconnects: Vec<(InboxId, ReconnectId)>,
     /// Whether it is seen.
     pub is_visible: bool,
+    /// Whether it came by https.
+    pub is_encrypted: bool,
     /// When.
     pub at: Timestamp,
 }
@@ -150,6 +160,10 @@ pub enum Wanted {
     Devices,
     /// Who is signed in.
     Sessions,
+    /// The API keys.
+    Keys,
+    /// So many pages of what was done.
+    Activity(u32),
     /// The account that asks.
     Account,
     /// Everybody who signs in.
@@ -179,6 +193,10 @@ pub enum Loaded {
     Devices(Result<Vec<Device>, CallError>),
     /// The one used last first.
     Sessions(Result<Vec<ListedSession>, CallError>),
+    /// Newest first.
+    Keys(Result<Vec<ListedKey>, CallError>),
+    /// Newest first, and whether there is more.
+    Activity(Result<(Vec<AuditEntry>, bool), CallError>),
     /// The account that asks.
     Account(Box<Result<Account, CallError>>),
     /// Oldest first.
@@ -219,6 +237,8 @@ pub enum Deed {
     Give(AccountId, Vec<InboxId>),
     /// Remove an account.
     RemoveAccount(AccountId),
+    /// End an API key.
+    EndKey(KeyId),
 }
 
 /// What the browser does.
@@ -234,6 +254,8 @@ pub enum Effect {
     Invite(AccountName, Role),
     /// Make another link for an account.
     InviteAgain(AccountId),
+    /// Make an API key.
+    MakeKey(CreateKey),
     /// Keep the session in this browser.
     KeepSession(Secret),
     /// Forget it.

@@ -6,17 +6,21 @@ use protocol::card::Facts;
 use protocol::cause::Cause;
 use protocol::delivery::{State as DeliveryState, Suppression};
 use protocol::id::{
-    AccountId, CampaignId, DeliveryId, DeviceId, InboxId, LeadId, ReceiptId, ReconnectId, SessionId,
+    AccountId, CampaignId, DeliveryId, DeviceId, InboxId, KeyId, LeadId, ReceiptId, ReconnectId,
+    RequestId, SessionId,
 };
 use protocol::inbox::{MailServer, TlsMode};
+use protocol::key::Scope;
 use protocol::provider::ProviderId;
 use protocol::reading::Reading;
 use protocol::receipt::{Fate, Line, Receipt};
 use protocol::request::account::Account;
+use protocol::request::audit::{AuditEntry, Way};
 use protocol::request::campaign::{Campaign, Counts};
 use protocol::request::delivery::Delivery;
 use protocol::request::device::{Device, Pairing};
 use protocol::request::inbox::{ConnectionState, ConnectionView, Inbox, SignsInBy};
+use protocol::request::key::ListedKey;
 use protocol::request::session::ListedSession;
 use protocol::request::status::Status;
 use protocol::secret::Secret;
@@ -280,4 +284,57 @@ pub(crate) fn pairing() -> Pairing {
         expires_at: instant("2026-11-23T09:40:00Z"),
         fingerprint: "1a2b 3c4d 5e6f 7081 92a3 b4c5 d6e7 f809".to_owned(),
     }
+}
+
+/// A key that is used, and one that has ended.
+pub(crate) fn keys() -> Vec<ListedKey> {
+    let key = |id: &str, name: &str, ends_at: &str| ListedKey {
+        id: KeyId::new(id),
+        name: name.to_owned(),
+        account: "jane@acme.example".parse().unwrap(),
+        scopes: [Scope::Read, Scope::Suppressions].into(),
+        made_at: instant("2026-11-01T08:00:00Z"),
+        ends_at: instant(ends_at),
+        used_at: Some(instant("2026-11-23T09:00:00Z")),
+        used_from: Some("192.0.2.7".to_owned()),
+    };
+    vec![
+        key("key_1", "Reports", "2027-01-30T08:00:00Z"),
+        key("key_2", "Old script", "2026-11-20T08:00:00Z"),
+    ]
+}
+
+/// An account was made by its owner; somebody guessed; the relay ended while a campaign was started.
+pub(crate) fn activity() -> Vec<AuditEntry> {
+    let entry = |action: &str, way, account: Option<&str>, outcome: Option<&str>| AuditEntry {
+        at: instant("2026-11-23T09:00:00Z"),
+        action: action.to_owned(),
+        way,
+        by: None,
+        account_id: account.map(|_| AccountId::new("acc_1")),
+        account: account.map(|name| name.parse().unwrap()),
+        peer: Some("192.0.2.7".to_owned()),
+        browser: None,
+        request_id: RequestId::new(format!("req_{action}")),
+        fields: serde_json::Map::from_iter([
+            ("name".to_owned(), "joe".into()),
+            ("id".to_owned(), "acc_2".into()),
+            ("inboxes".to_owned(), vec!["inb_1", "inb_9"].into()),
+        ]),
+        outcome: outcome.map(str::to_owned),
+        times: 1,
+        ended_at: None,
+    };
+    let jane = Some("jane@acme.example");
+    vec![
+        entry("createAccount", Way::Session, jane, Some("done")),
+        AuditEntry {
+            times: 12,
+            ..entry("signIn", Way::Nobody, jane, Some("unauthenticated"))
+        },
+        AuditEntry {
+            peer: None,
+            ..entry("startCampaign", Way::Operator, None, None)
+        },
+    ]
 }

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use protocol::account::Role;
 use protocol::campaign::{State, Step};
-use protocol::id::{AccountId, CampaignId, DeliveryId, DeviceId, InboxId, ReconnectId};
+use protocol::id::{AccountId, CampaignId, DeliveryId, DeviceId, InboxId, KeyId, ReconnectId};
 use protocol::inbox::Address;
 use protocol::receipt::Receipt;
 use protocol::request::account::{Account, Invitation};
+use protocol::request::audit::AuditEntry;
 use protocol::request::campaign::Campaign;
 use protocol::request::delivery::Delivery;
 use protocol::request::device::{Device, Pairing};
 use protocol::request::inbox::{ConnectionState, Inbox};
+use protocol::request::key::{ListedKey, NewKey};
 use protocol::request::pace::Pace;
 use protocol::request::session::ListedSession;
 use protocol::request::status::Status;
@@ -40,6 +42,8 @@ pub struct Model {
     pub now: Timestamp,
     /// Whether somebody looks at the page.
     pub is_visible: bool,
+    /// Whether it came by https.
+    pub is_encrypted: bool,
     /// Every inbox and campaign; `None` before the first answer.
     pub status: Option<Status>,
     /// The tag of that answer.
@@ -174,6 +178,14 @@ pub struct Page {
     pub removing: Option<AccountId>,
     /// Whether one's own password was set on this page.
     pub is_password_set: bool,
+    /// The API keys, newest first.
+    pub keys: Slot<Vec<ListedKey>>,
+    /// The key that was just made.
+    pub key: Option<NewKey>,
+    /// The key whose end waits for a second word.
+    pub ending_key: Option<KeyId>,
+    /// What was done, newest first, and whether there is more.
+    pub activity: Slot<(Vec<AuditEntry>, bool)>,
     /// The device whose revocation waits for a second word.
     pub confirming: Option<DeviceId>,
     /// The pairing link that was just made.
@@ -204,6 +216,7 @@ impl Default for Model {
             account: None,
             now: Timestamp::from_ms(0),
             is_visible: true,
+            is_encrypted: true,
             status: None,
             tag: None,
             answered_at: None,
@@ -327,6 +340,7 @@ impl Model {
             (_, Route::Receipts) => "Receipts".to_owned(),
             (_, Route::Receipt(_)) => "Receipt".to_owned(),
             (_, Route::Settings) => "Settings".to_owned(),
+            (_, Route::Activity) => "What was done".to_owned(),
             (_, Route::Missing) => "No such page".to_owned(),
         };
         format!("{page} · Unpause")

@@ -20,6 +20,8 @@ pub enum Route {
     Receipt(ReceiptId),
     /// Paired browsers and this one's session.
     Settings,
+    /// Who did what, for owners.
+    Activity,
     /// No page of ours.
     Missing,
 }
@@ -35,6 +37,7 @@ impl Route {
             (Some("receipts"), None, None) => Self::Receipts,
             (Some("receipts"), Some(id), None) => Self::Receipt(ReceiptId::new(unescape(id))),
             (Some("settings" | "pair"), None, None) => Self::Settings,
+            (Some("activity"), None, None) => Self::Activity,
             (Some("login"), None, None) => Self::Login,
             _ => Self::Missing,
         }
@@ -50,6 +53,7 @@ impl Route {
             Self::Receipts => "/receipts".to_owned(),
             Self::Receipt(id) => format!("/receipts/{}", escape(id.as_str())),
             Self::Settings => "/settings".to_owned(),
+            Self::Activity => "/activity".to_owned(),
         }
     }
 
@@ -59,7 +63,7 @@ impl Route {
             Self::Campaigns | Self::Campaign(_) => Some(Self::Campaigns),
             Self::Inboxes => Some(Self::Inboxes),
             Self::Receipts | Self::Receipt(_) => Some(Self::Receipts),
-            Self::Settings => Some(Self::Settings),
+            Self::Settings | Self::Activity => Some(Self::Settings),
             Self::Login | Self::Missing => None,
         }
     }
@@ -120,6 +124,7 @@ mod tests {
             Route::Receipts,
             Route::Receipt(ReceiptId::new("rcp_1")),
             Route::Settings,
+            Route::Activity,
         ] {
             assert_eq!(Route::parse(&route.render()), route);
         }

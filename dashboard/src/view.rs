@@ -6,10 +6,12 @@ use crate::event::Event;
 use crate::model::{Access, Model};
 use crate::route::Route;
 
+mod activity;
 mod campaign;
 mod campaigns;
 mod deliveries;
 mod inboxes;
+mod keys;
 mod own;
 mod pace;
 mod part;
@@ -71,6 +73,7 @@ fn page(model: &Model, send: &Callback<Event>) -> Html {
         Route::Receipts => receipts::view(model, send),
         Route::Receipt(_) => receipt::view(model, send),
         Route::Settings => settings::view(model, send),
+        Route::Activity => activity::view(model, send),
         Route::Missing => html! {
             <>
                 { part::heading("There is no such page") }

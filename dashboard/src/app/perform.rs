@@ -9,9 +9,11 @@ use protocol::request::account::{
     AcceptInvitation, CreateAccount, CreateInvitation, DeleteAccount, GetAccount, ListAccounts,
     SetPassword, SignIn, UpdateAccount,
 };
+use protocol::request::audit::{AuditEntry, ListAudit};
 use protocol::request::campaign::{GetCampaign, PauseCampaign, ResumeCampaign, StartCampaign};
 use protocol::request::delivery::{Delivery, ListDeliveries, SettleDelivery};
 use protocol::request::device::{CreatePairing, DeleteDevice, GetRelayKey, ListDevices};
+use protocol::request::key::{DeleteKey, ListKeys};
 use protocol::request::pace::ListPaces;
 use protocol::request::reconnect::{
     ConfirmReconnect, GetReceipt, GetReconnect, HostReconnect, ListReceiptLines, ListReceipts,
@@ -58,6 +60,8 @@ impl App {
                 let again = CreateInvitation { account_id };
                 Event::InvitationMade(Box::new(call(&door, &again).await))
             }),
+            Effect::MakeKey(create) => link
+                .send_future(async move { Event::KeyMade(Box::new(call(&door, &create).await)) }),
             Effect::KeepSession(session) => keep::keep_session(&session),
             Effect::ForgetSession => keep::forget_session(),
             Effect::SignOut(token) => link.send_future(async move {
@@ -212,12 +216,34 @@ async fn load(door: &Door, wanted: Wanted) -> Loaded {
                 .await
                 .map(|answer| answer.sessions),
         ),
+        Wanted::Keys => Loaded::Keys(call(door, &ListKeys {}).await.map(|answer| answer.keys)),
+        Wanted::Activity(n_pages) => Loaded::Activity(list_activity(door, n_pages).await),
         Wanted::Devices => Loaded::Devices(
             call(door, &ListDevices {})
                 .await
                 .map(|answer| answer.devices),
         ),
     }
+}
+
+/// So many pages of what was done, and whether there is more.
+async fn list_activity(door: &Door, n_pages: u32) -> Result<(Vec<AuditEntry>, bool), CallError> {
+    let mut listed = Vec::new();
+    let mut before = None;
+    for _ in 0..n_pages {
+        let list = ListAudit {
+            before,
+            limit: Some(SHOWN_AT_MOST),
+            ..ListAudit::default()
+        };
+        let page = call(door, &list).await?;
+        listed.extend(page.entries);
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    Ok((listed, before.is_some()))
 }
 
 /// So many pages of a campaign's deliveries, from the first lead on.
@@ -296,6 +322,7 @@ async fn ask(door: &Door, deed: &Deed) -> Result<(), CallError> {
         Deed::RemoveAccount(account_id) => {
             call(door, &DeleteAccount { account_id }).await.map(drop)
         }
+        Deed::EndKey(key_id) => call(door, &DeleteKey { key_id }).await.map(drop),
         Deed::EndSessions => call(door, &DeleteSessions {}).await.map(drop),
         Deed::Settle(delivery_id, decision) => {
             let settle = SettleDelivery {

@@ -30,6 +30,7 @@ fn opened(route: Route, code: Option<&str>, session: Option<&str>) -> (Model, Ve
         session: session.map(Secret::new),
         reconnects: Vec::new(),
         is_visible: true,
+        is_encrypted: true,
         at: at(0),
     };
     let effects = model.decide(Event::Opened(Box::new(opening)));
@@ -628,6 +629,7 @@ fn a_tab_that_was_loaded_again_goes_on_with_its_reconnect() {
         session: Some(Secret::new("t0ken")),
         reconnects: vec![(jane(), ReconnectId::new("rec_1"))],
         is_visible: true,
+        is_encrypted: true,
         at: at(0),
     };
     model.decide(Event::Opened(Box::new(opening)));

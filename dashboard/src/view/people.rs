@@ -168,13 +168,13 @@ fn InviteForm(props: &Props) -> Html {
     };
     html! {
         <form class="entry" {onsubmit}>
-            <label for="invite-name">{ "Mail address or name of somebody new" }</label>
-            <div class="field">
-                <input ref={name} id="invite-name" type="text" autocomplete="off" required=true />
-                <select ref={role} aria-label="Role of somebody new">{ for options(Role::Client) }</select>
-                <button type="submit">{ "Make a link" }</button>
-            </div>
+            <h3>{ "Somebody new" }</h3>
+            <label for="invite-name">{ "Mail address or name" }</label>
+            <input ref={name} id="invite-name" type="text" autocomplete="off" required=true />
+            <label for="invite-role">{ "Role" }</label>
+            <select ref={role} id="invite-role">{ for options(Role::Client) }</select>
             <p role="alert">{ (*problem).clone() }</p>
+            <p><button type="submit">{ "Make a link" }</button></p>
         </form>
     }
 }

@@ -6,9 +6,10 @@ use web::icon::{self, Icon};
 use web::when;
 use yew::{Callback, FocusEvent, Html, TargetCast as _, html};
 
-use super::{own, part, people};
+use super::{keys, own, part, people};
 use crate::event::{Deed, Event};
 use crate::model::Model;
+use crate::route::Route;
 
 pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
     html! {
@@ -32,12 +33,16 @@ pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
                 <h2 id="devices">{ "Paired browsers" }</h2>
                 { part::slot(&model.page.devices, send, |devices| list(devices, model, send)) }
             </section>
+            { keys::view(model, send) }
             <section aria-labelledby="session">
                 <h2 id="session">{ "Who is signed in" }</h2>
                 <p>{ "Campaigns go on when you sign out." }</p>
                 { part::slot(&model.page.sessions, send, |sessions| list_sessions(sessions, model, send)) }
                 <p>{ part::button("", "Sign out", send, Event::Left) }</p>
                 <p>{ part::button("", "End all sessions", send, Event::Asked(Deed::EndSessions)) }</p>
+                if model.is_owner() {
+                    <p>{ part::link(&Route::Activity, "What was done, by whom and from where", send) }</p>
+                }
             </section>
         </>
     }

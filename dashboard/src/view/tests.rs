@@ -2,6 +2,7 @@
 
 use protocol::campaign::{PausedBy, State};
 use protocol::id::{CampaignId, DeviceId, InboxId, ReceiptId, ReconnectId};
+use protocol::request::key::NewKey;
 use protocol::secret::Secret;
 use protocol::standing::Shown;
 use web::card::Progress;
@@ -443,4 +444,61 @@ async fn an_owner_says_who_signs_in_and_a_client_is_offered_nothing_that_he_may_
     ] {
         assert!(!words(&html).contains(offer), "{offer}: {html}");
     }
+}
+
+#[tokio::test]
+async fn a_key_is_shown_once_and_listed_with_what_it_may_and_when_it_was_used() {
+    let mut model = at(Route::Settings);
+    model.page.keys = Slot::Here(example::keys());
+    let html = render(model.clone()).await;
+    assert_says(
+        &html,
+        &[
+            "Keys for programs",
+            "read, never write to",
+            "from 192.0.2.7",
+            "Ended ",
+            "Run campaigns",
+            "Days until it ends",
+        ],
+    );
+    model.page.key = Some(NewKey {
+        key: Secret::new("upk_s3cret"),
+        listed: example::keys().remove(0),
+    });
+    let html = render(model.clone()).await;
+    assert_says(&html, &["It is shown this once."]);
+    assert!(html.contains("upk_s3cret"));
+    let plain = Model {
+        is_encrypted: false,
+        ..model.clone()
+    };
+    let html = render(plain).await;
+    assert_says(&html, &["good over https alone", "unpause --json"]);
+    assert!(!words(&html).contains("Make a key"), "{html}");
+    // What a client could not do with it is not offered to him.
+    model.account = example::accounts().pop();
+    let html = render(model).await;
+    assert_says(&html, &["Reconnect inboxes"]);
+    assert!(!words(&html).contains("Run campaigns"), "{html}");
+}
+
+#[tokio::test]
+async fn what_was_done_is_told_in_words_with_who_and_from_where() {
+    let mut model = at(Route::Activity);
+    model.page.activity = Slot::Here((example::activity(), true));
+    let html = render(model).await;
+    assert_says(
+        &html,
+        &[
+            "jane@acme.exampleMake an account",
+            "inboxes jane@acme.example, inb_9 · name joe",
+            "Somebody as jane@acme.example",
+            "Not let in, 12 times",
+            "The command line",
+            "Not known: the relay ended meanwhile",
+            "This relay's machine",
+            "Show more",
+        ],
+    );
 }

@@ -202,16 +202,15 @@ fn said_of(caller: Caller, scope: Option<Scope>) -> String {
         }
         Caller::Device(least) | Caller::Session(least) => least,
     };
-    let device = if matches!(caller, Caller::Device(_)) {
-        "a paired device, "
-    } else {
-        ""
+    let (device, no_device) = match caller {
+        Caller::Device(_) => ("a paired device, ", ""),
+        _ => ("", ", by no device"),
     };
     let key = match scope {
         Some(scope) => format!("an API key with the scope `{scope}`, "),
         None => String::new(),
     };
-    format!("For {device}{key}a session or the operator; the least role is {least}.")
+    format!("For {device}{key}a session or the operator{no_device}; the least role is {least}.")
 }
 
 fn security_of(caller: Caller) -> Value {

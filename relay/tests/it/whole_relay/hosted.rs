@@ -198,6 +198,18 @@ async fn a_sign_in_in_a_tab_reconnects_with_either_kind_of_client() {
         let back = decide(&tab, &asked, "allow").await;
         let shown = open(&tab, back.clone()).await;
         shown.expect_page(200, "Signed in");
+        let url = relay.url("/v1/audit?action=answerHostedSignIn");
+        let on_record = operator(&ground).get(url).send().await.unwrap();
+        let on_record: Value = on_record.json().await.unwrap();
+        let entry = &on_record["entries"][0];
+        assert_eq!(
+            (&entry["way"], &entry["outcome"], &entry["fields"]),
+            (
+                &json!("link"),
+                &json!("done"),
+                &json!({ "reconnect_id": id.as_str() })
+            )
+        );
         assert!(shown.text.contains(JANE), "{}", shown.text);
         let cleared = shown.headers[SET_COOKIE].to_str().unwrap();
         assert!(cleared.contains("Max-Age=0"), "{cleared}");
