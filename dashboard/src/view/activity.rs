@@ -1,5 +1,6 @@
 //! The audit log, for owners: who did what, when and from where.
 
+use protocol::account::AccountName;
 use protocol::id::{CampaignId, InboxId};
 use protocol::request::audit::{AuditEntry, Way};
 use serde_json::Value;
@@ -72,7 +73,7 @@ fn tell(value: &Value, model: &Model) -> String {
 }
 
 fn who(entry: &AuditEntry) -> String {
-    let account = entry.account.as_ref().map(|name| name.as_str());
+    let account = entry.account.as_ref().map(AccountName::as_str);
     match (entry.way, account) {
         (Way::Operator, _) => "The command line".to_owned(),
         (Way::Session, Some(name)) => name.to_owned(),
