@@ -25,7 +25,7 @@ pub mod setting;
 pub use proxies::{ForwardedBy, Proxies};
 pub use public::PublicUrl;
 use reading::Entry;
-use setting::{Apply, Draft, ProviderDraft, TlsDraft};
+use setting::{AcmeDraft, Apply, Draft, ProviderDraft, TlsDraft};
 
 /// The file that is read where nothing else is said, if it is there.
 pub(crate) const DEFAULT_FILE: &str = "unpause.toml";
@@ -78,6 +78,41 @@ pub enum Tls {
         /// Its key, PEM.
         key: PathBuf,
     },
+    /// From a certificate authority, by ACME.
+    Acme(Acme),
+}
+
+/// How certificates are got by ACME (RFC 8555).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acme {
+    /// The address that the authority may write to.
+    pub contact: String,
+    /// Its directory (RFC 8555 §7.1.1).
+    pub directory: String,
+    /// Root certificates to trust there beside those of the binary, PEM.
+    pub roots: Option<PathBuf>,
+    /// How the name is proved to be ours.
+    pub challenge: AcmeChallenge,
+}
+
+/// How a name is proved to be ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AcmeChallenge {
+    /// Within TLS, on port 443 (RFC 8737).
+    #[default]
+    TlsAlpn01,
+    /// On port 80 (RFC 8555 §8.3).
+    Http01,
+}
+
+impl AcmeChallenge {
+    /// Its name there and in the settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TlsAlpn01 => "tls-alpn-01",
+            Self::Http01 => "http-01",
+        }
+    }
 }
 
 /// How long things wait.
@@ -319,7 +354,11 @@ fn check_way(draft: &Draft, place_of: impl Fn(&str) -> Place) -> Result<(), Conf
         .public_url
         .as_ref()
         .is_some_and(PublicUrl::is_encrypted);
-    let TlsDraft { certificate, key } = &draft.tls;
+    let TlsDraft {
+        certificate,
+        key,
+        acme,
+    } = &draft.tls;
     let halves = [
         ("tls.certificate", certificate.is_some()),
         ("tls.key", key.is_some()),
@@ -333,10 +372,49 @@ fn check_way(draft: &Draft, place_of: impl Fn(&str) -> Place) -> Result<(), Conf
             expected: format!("a path: {given} is set, and neither is of use alone"),
         });
     }
-    let has_own = certificate.is_some();
+    let has_acme = acme.contact.is_some();
+    let has_own = certificate.is_some() || has_acme;
     if has_own && !is_encrypted {
-        return Err(ConfigError::NoPublicUrl {
-            key: "tls.certificate",
+        let key = if has_acme {
+            "tls.acme.contact"
+        } else {
+            "tls.certificate"
+        };
+        return Err(ConfigError::NoPublicUrl { key });
+    }
+    if !has_acme && *acme != AcmeDraft::default() {
+        return Err(ConfigError::Missing {
+            key: "tls.acme.contact".to_owned(),
+            expected: format!("{}, without which nothing is got by ACME", setting::CONTACT),
+        });
+    }
+    if has_acme && certificate.is_some() {
+        return Err(ConfigError::Value {
+            place: place_of("tls.acme.contact"),
+            key: "tls.acme.contact".to_owned(),
+            expected:
+                "none beside tls.certificate: a certificate is got by ACME, or is in files of yours"
+                    .to_owned(),
+        });
+    }
+    let is_by_port = acme.challenge == AcmeChallenge::Http01;
+    if has_acme && is_by_port && draft.http_listen.is_none() {
+        return Err(ConfigError::Missing {
+            key: "http_listen".to_owned(),
+            expected:
+                "an address and a port, as a rule 0.0.0.0:80: with http-01 the authority asks there"
+                    .to_owned(),
+        });
+    }
+    let has_name = draft
+        .public_url
+        .as_ref()
+        .is_some_and(PublicUrl::has_host_name);
+    if has_acme && !has_name {
+        return Err(ConfigError::Value {
+            place: place_of("public_url"),
+            key: "public_url".to_owned(),
+            expected: "a host with a name: no certificate for an address is got by ACME".to_owned(),
         });
     }
     if draft.http_listen.is_some() && !has_own {
@@ -403,10 +481,26 @@ fn finish(draft: Draft, environment: &Environment) -> Result<Config, ConfigError
         let provider = finish_provider(&id, draft)?;
         Ok((id, provider))
     });
-    let tls = draft.tls;
-    let tls = tls.certificate.zip(tls.key);
+    let TlsDraft {
+        certificate,
+        key,
+        acme,
+    } = draft.tls;
+    let files = certificate.zip(key);
+    let files = files.map(|(certificate, key)| Tls::Files { certificate, key });
+    let tls = match acme.contact {
+        Some(contact) => Some(Tls::Acme(Acme {
+            contact,
+            directory: acme
+                .directory
+                .unwrap_or_else(|| setting::LETS_ENCRYPT.to_owned()),
+            roots: acme.roots,
+            challenge: acme.challenge,
+        })),
+        None => files,
+    };
     Ok(Config {
-        tls: tls.map(|(certificate, key)| Tls::Files { certificate, key }),
+        tls,
         http_listen: draft.http_listen,
         listen: draft.listen,
         public_url: draft.public_url,

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::{App, DATABASE_FILE};
 use crate::bell::Bell;
-use crate::certificate::{self, CertificateError, Files, Followed, Shown};
+use crate::certificate::{self, Answers, CertificateError, Files, Followed, Keeper, Shown};
 use crate::clock::Clock;
 use crate::config::{Config, PublicUrl, Tls};
 use crate::http::Ports;
@@ -121,10 +121,7 @@ impl RunningApp {
     /// Opens everything and starts serving and working.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
         let roots = match &config.extra_roots_file {
-            Some(path) => Some(std::fs::read(path).map_err(|source| StartError::Roots {
-                path: path.clone(),
-                source,
-            })?),
+            Some(path) => Some(read_roots(path)?),
             None => None,
         };
         // Servers that come over the API are not the operator's word; these are.
@@ -194,16 +191,25 @@ impl RunningApp {
         });
         let workers = Workers::start(&app, wanted).await?;
         let (stop, stopped) = watch::channel(false);
-        let (tls, followed) = certified.unzip();
         let host = app.config.public_url.as_ref().map(PublicUrl::host);
         let host = host.unwrap_or_default().to_owned();
-        let following =
-            followed.map(|followed| tokio::spawn(followed.follow(host, app.clock.clone())));
-        let ports = Ports {
+        let mut ports = Ports {
             listener,
-            tls,
+            tls: None,
             redirecting,
+            answers: Arc::default(),
         };
+        let mut following = None;
+        if let Some(Certified {
+            server,
+            answers,
+            source,
+        }) = certified
+        {
+            ports.tls = Some(server);
+            ports.answers = answers;
+            following = Some(tokio::spawn(source.keep(host, app.clock.clone())));
+        }
         let server = tokio::spawn(crate::http::run(Arc::clone(&app), ports, socket, stopped));
         Ok(Self {
             app,
@@ -280,14 +286,68 @@ async fn open_keys(store: &Store, path: &Path, found: Option<Keys>) -> Result<Ke
     Ok(keys)
 }
 
-/// The certificate of the relay's own address, shown, and what follows it; `None` where it has none.
-fn certify(config: &Config) -> Result<Option<(certificate::Server, Followed)>, StartError> {
-    let Some(Tls::Files { certificate, key }) = config.tls.clone() else {
+/// TLS of the relay's own.
+struct Certified {
+    server: certificate::Server,
+    answers: Arc<Answers>,
+    source: Source,
+}
+
+/// What keeps the certificate fresh.
+enum Source {
+    Files(Followed),
+    Acme(Box<Keeper>),
+}
+
+impl Source {
+    async fn keep(self, host: String, clock: Clock) {
+        match self {
+            Self::Files(followed) => followed.follow(host, clock).await,
+            Self::Acme(keeper) => keeper.keep(clock).await,
+        }
+    }
+}
+
+/// The certificate of the relay's own address, shown where there is one already, and what keeps it; `None` where it has
+/// no TLS of its own.
+fn certify(config: &Config) -> Result<Option<Certified>, StartError> {
+    let Some(tls) = config.tls.clone() else {
         return Ok(None);
     };
-    let shown = Arc::new(Shown::default());
-    let followed = Files { certificate, key }.show(Arc::clone(&shown))?;
-    Ok(Some((certificate::Server::new(shown)?, followed)))
+    let (shown, proof) = (Arc::new(Shown::default()), Arc::new(Shown::default()));
+    let answers = Arc::new(Answers::default());
+    let source = match tls {
+        Tls::Files { certificate, key } => {
+            Source::Files(Files { certificate, key }.show(Arc::clone(&shown))?)
+        }
+        Tls::Acme(acme) => {
+            let roots = acme.roots.as_deref().map(read_roots).transpose()?;
+            let host = config.public_url.as_ref().map(PublicUrl::host);
+            let keeper = Keeper {
+                host: host.unwrap_or_default().to_owned(),
+                folder: config.data.join("acme"),
+                trust: Dialer::new(roots.as_deref())?.client_config(),
+                shown: Arc::clone(&shown),
+                proof: Arc::clone(&proof),
+                answers: Arc::clone(&answers),
+                acme,
+            };
+            keeper.show_kept();
+            Source::Acme(Box::new(keeper))
+        }
+    };
+    Ok(Some(Certified {
+        server: certificate::Server::new(shown, proof)?,
+        answers,
+        source,
+    }))
+}
+
+fn read_roots(path: &Path) -> Result<Vec<u8>, StartError> {
+    std::fs::read(path).map_err(|source| StartError::Roots {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 async fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {

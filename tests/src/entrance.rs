@@ -201,6 +201,22 @@ pub fn settings_of_its_own(name: Name, folder: &Path) -> Result<Vec<(&'static st
     Ok(settings)
 }
 
+/// The settings of a relay that gets its certificate itself, as the guide has them and as variables.
+pub fn settings_by_acme(name: Name) -> Result<Vec<(&'static str, String)>> {
+    let text = block("A certificate by ACME", "toml")?;
+    let expected = "listen = \"0.0.0.0:443\"\nhttp_listen = \"0.0.0.0:80\"\n\
+         public_url = \"https://relay.acme.example\"\ntls.acme.contact = \"you@acme.example\"\n";
+    anyhow::ensure!(
+        text == expected,
+        "the guide says something else now: {text}"
+    );
+    Ok(vec![
+        ("UNPAUSE_LISTEN", name.0.to_string()),
+        ("UNPAUSE_PUBLIC_URL", name.url()),
+        ("UNPAUSE_TLS__ACME__CONTACT", "you@acme.example".to_owned()),
+    ])
+}
+
 /// The two files of a certificate.
 pub fn files_in(folder: &Path) -> (PathBuf, PathBuf) {
     (folder.join("fullchain.pem"), folder.join("privkey.pem"))

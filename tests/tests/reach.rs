@@ -1,19 +1,27 @@
-//! A relay on a server, reached as people reach it: over Caddy, over nginx, and by TLS of its own, each as
+//! A relay on a server, reached as people reach it: over Caddy, over nginx, and by TLS of its own, with a
+//! certificate in files or by ACME, each as
 //! `docs/server.md` sets it up.
 #![cfg(test)]
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::header::HOST;
+use tests::authority::Authority;
 use tests::certificate::TestCertificate;
-use tests::entrance::{Entrance, Name, files_in, settings_behind_a_proxy, settings_of_its_own};
+use tests::entrance::{
+    Entrance, Name, files_in, settings_behind_a_proxy, settings_by_acme, settings_of_its_own,
+};
 use tests::http_client::http_client;
 use tests::story::api::Api;
 use tests::story::play::{Ending, Script, play_at};
 use tests::story::relay::{Relay, write_privately};
 use tests::story::servers::Servers;
 use tests::story::telling::Telling;
+use tests::wait::wait_for;
 
 const SCRIPT: Script = Script {
     confidential: true,
@@ -192,4 +200,144 @@ async fn by_tls_of_its_own_the_story_goes_on_and_port_80_leads_there() {
     )
     .await;
     check(&ending.unwrap());
+}
+
+/// A relay that gets its certificate by ACME, in the way of that name.
+async fn by_acme(challenge: &str) {
+    let (name, plain) = (Name::new().unwrap(), Name::new().unwrap());
+    let lasts_for = Duration::from_mins(1);
+    let (tls_port, http_port) = (name.address().port(), plain.address().port());
+    let authority = Authority::start(tls_port, http_port, lasts_for)
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let roots = folder.path().join("roots.pem");
+    std::fs::write(&roots, authority.ca_pem()).unwrap();
+    let servers = Servers::start_sandbox(1).await.unwrap();
+    let mut settings = settings_by_acme(name).unwrap();
+    settings.extend([
+        ("UNPAUSE_HTTP_LISTEN", plain.address().to_string()),
+        (
+            "UNPAUSE_TLS__ACME__DIRECTORY",
+            authority.directory().to_owned(),
+        ),
+        ("UNPAUSE_TLS__ACME__ROOTS", roots.display().to_string()),
+        ("UNPAUSE_TLS__ACME__CHALLENGE", challenge.to_owned()),
+    ]);
+    let relay = Relay::start_with(&servers, Some(servers.client_secret()), settings)
+        .await
+        .unwrap();
+    let root = authority.root_pem().await.unwrap();
+    let client = http_client(&[&root]).unwrap();
+    let url = format!("{}/healthz", name.url());
+    let look = async || Some(client.get(&url).send().await.ok()?.status());
+    let status = wait_for("the first certificate", look, Duration::from_secs(30)).await;
+    let status =
+        status.unwrap_or_else(|error| panic!("{error}\n{}\n{:?}", authority.said(), relay.log()));
+    assert_eq!(status, StatusCode::OK);
+    let kept = relay.data().join("acme");
+    for file in ["account.json", "certificate.pem", "key.pem"] {
+        let mode = std::fs::metadata(kept.join(file))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+    // It is renewed while requests run, half of them on connections of their own.
+    let over = Arc::new(AtomicBool::new(false));
+    let asking: Vec<_> = (0..4)
+        .map(|_| {
+            let (client, url, over) = (
+                http_client(&[&root]).unwrap(),
+                url.clone(),
+                Arc::clone(&over),
+            );
+            tokio::spawn(async move {
+                while !over.load(Ordering::Relaxed) {
+                    let asked = client.get(&url).header("connection", "close");
+                    assert_eq!(asked.send().await.unwrap().status(), StatusCode::OK);
+                }
+            })
+        })
+        .collect();
+    let ending = play_at(&relay, &root, &servers, SCRIPT, &Telling::begin(true)).await;
+    check(&ending.unwrap());
+    let look = async || {
+        let log = relay.log();
+        let got = log.iter().filter(|line| {
+            let message = line["fields"]["message"].as_str().unwrap_or_default();
+            message.starts_with("a certificate was got")
+        });
+        (got.count() >= 2).then_some(())
+    };
+    wait_for("the second certificate", look, Duration::from_secs(90))
+        .await
+        .unwrap();
+    assert_eq!(
+        client.get(&url).send().await.unwrap().status(),
+        StatusCode::OK
+    );
+    over.store(true, Ordering::Relaxed);
+    for task in asking {
+        task.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_acme_within_tls_the_story_goes_on_over_a_renewal() {
+    by_acme("tls-alpn-01").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_acme_on_port_80_the_story_goes_on_over_a_renewal() {
+    by_acme("http-01").await;
+}
+
+/// Where the authority cannot reach the relay, its operator reads what to look at.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_cannot_be_proved_is_told_with_what_to_look_at() {
+    let (name, other, plain) = (
+        Name::new().unwrap(),
+        Name::new().unwrap(),
+        Name::new().unwrap(),
+    );
+    let lasts_for = Duration::from_mins(1);
+    let (tls_port, http_port) = (other.address().port(), plain.address().port());
+    let authority = Authority::start(tls_port, http_port, lasts_for)
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let roots = folder.path().join("roots.pem");
+    std::fs::write(&roots, authority.ca_pem()).unwrap();
+    let servers = Servers::start_sandbox(1).await.unwrap();
+    let mut settings = settings_by_acme(name).unwrap();
+    settings.extend([
+        ("UNPAUSE_HTTP_LISTEN", plain.address().to_string()),
+        (
+            "UNPAUSE_TLS__ACME__DIRECTORY",
+            authority.directory().to_owned(),
+        ),
+        ("UNPAUSE_TLS__ACME__ROOTS", roots.display().to_string()),
+    ]);
+    let relay = Relay::start_with(&servers, Some(servers.client_secret()), settings)
+        .await
+        .unwrap();
+    let look = async || {
+        let log = relay.log();
+        let line = log.iter().find_map(|line| {
+            let error = line["fields"]["error"].as_str()?;
+            error
+                .contains("could not reach this relay")
+                .then(|| error.to_owned())
+        });
+        line
+    };
+    let told = wait_for("a line in the log", look, Duration::from_secs(60))
+        .await
+        .unwrap();
+    assert!(told.contains("at localhost: "), "{told}");
+    assert!(
+        told.contains("port 443 there must be the relay's own"),
+        "{told}"
+    );
 }

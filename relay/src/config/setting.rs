@@ -16,9 +16,9 @@ use serde::de::IntoDeserializer as _;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use url::{Host, Url};
 
-use super::Timing;
 use super::proxies::{self, Proxies};
 use super::public::{PUBLIC_URL, PublicUrl};
+use super::{AcmeChallenge, Timing};
 
 /// Submission over implicit TLS (RFC 8314 §7.3).
 pub(super) const SMTP_PORT: u16 = 465;
@@ -120,6 +120,50 @@ pub static SETTINGS: &[Setting] = &[
         default: "none",
         meaning: "PEM file with the certificate's key. It must be its owner's alone (mode 600).",
         apply: Apply::Relay(|draft, text| put_some(&mut draft.tls.key, read_path(text), "a path")),
+    },
+    Setting {
+        key: "tls.acme.contact",
+        kind: Kind::Text,
+        default: "none",
+        meaning: "E-mail address for a certificate authority that speaks ACME. With it the relay gets the certificate for the host of `public_url` itself and renews it; setting it agrees to the authority's terms.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.tls.acme.contact, read_contact(text), CONTACT)
+        }),
+    },
+    Setting {
+        key: "tls.acme.directory",
+        kind: Kind::Text,
+        default: "`https://acme-v02.api.letsencrypt.org/directory`",
+        meaning: "Directory of the authority.",
+        apply: Apply::Relay(|draft, text| {
+            let url = text
+                .parse()
+                .ok()
+                .filter(|url: &Url| url.scheme() == "https");
+            let url = url.map(String::from);
+            put_some(&mut draft.tls.acme.directory, url, "an https URL")
+        }),
+    },
+    Setting {
+        key: "tls.acme.roots",
+        kind: Kind::Text,
+        default: "none",
+        meaning: "PEM file of root certificates to trust beside those of the binary, for an authority of your own.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.tls.acme.roots, read_path(text), "a path")
+        }),
+    },
+    Setting {
+        key: "tls.acme.challenge",
+        kind: Kind::Text,
+        default: "`tls-alpn-01`",
+        meaning: "How the authority sees that the name is yours: `tls-alpn-01` on port 443, or `http-01` on port 80 (`http_listen`).",
+        apply: Apply::Relay(|draft, text| {
+            let known = [AcmeChallenge::TlsAlpn01, AcmeChallenge::Http01];
+            let found = known.into_iter().find(|way| way.name() == text);
+            let expected = "\"tls-alpn-01\" or \"http-01\"";
+            put(&mut draft.tls.acme.challenge, found, expected)
+        }),
     },
     Setting {
         key: "http_listen",
@@ -386,6 +430,10 @@ const POLL_AT_LEAST_MS: u64 = 100;
 const LEASE_AT_LEAST_MS: u64 = 3_000;
 const MILLISECONDS: &str = "a number of milliseconds";
 const HOST: &str = "a host name such as mail.acme.example, or an IP address";
+/// Let's Encrypt's directory for production (letsencrypt.org, "Getting started").
+pub(super) const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+/// What the contact of an account is.
+pub(super) const CONTACT: &str = "an e-mail address";
 const PORT: &str = "a port, 1 to 65535";
 const TLS: &str = "\"implicit\" or \"starttls\"";
 
@@ -474,6 +522,16 @@ impl Default for Timing {
 pub(super) struct TlsDraft {
     pub(super) certificate: Option<PathBuf>,
     pub(super) key: Option<PathBuf>,
+    pub(super) acme: AcmeDraft,
+}
+
+/// What is to be got by ACME.
+#[derive(Default, PartialEq, Eq)]
+pub(super) struct AcmeDraft {
+    pub(super) contact: Option<String>,
+    pub(super) directory: Option<String>,
+    pub(super) roots: Option<PathBuf>,
+    pub(super) challenge: AcmeChallenge,
 }
 
 /// A provider that is being put together.
@@ -556,6 +614,11 @@ fn read_text(text: &str) -> Option<String> {
 
 fn read_host(text: &str) -> Option<String> {
     may_be_host(text).then(|| text.to_owned())
+}
+
+fn read_contact(text: &str) -> Option<String> {
+    let address: protocol::inbox::Address = text.parse().ok()?;
+    Some(address.as_str().to_owned())
 }
 
 fn read_path(text: &str) -> Option<PathBuf> {

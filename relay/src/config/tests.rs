@@ -164,21 +164,21 @@ fn what_is_wrong_is_named_with_its_place() {
             "",
             Some(("UNPAUSE_LISTEN", public)),
             "variable UNPAUSE_LISTEN: the relay cannot listen on 0.0.0.0:7411, which others reach: set public_url to \
-             its https address and tls.certificate and tls.key, or proxy.trusted to the address of the proxy in front \
-             that speaks TLS; or use 127.0.0.1 or [::1]",
+             its https address and tls.acme.contact, or tls.certificate and tls.key, or proxy.trusted to the address of \
+             the proxy in front that speaks TLS; or use 127.0.0.1 or [::1]",
         ),
         (
             "listen = \"0.0.0.0:7411\"\npublic_url = \"http://localhost\"\nproxy.trusted = [\"10.0.0.1\"]",
             None,
             "unpause.toml, line 1: the relay cannot listen on 0.0.0.0:7411, which others reach: set public_url to \
-             its https address and tls.certificate and tls.key, or proxy.trusted to the address of the proxy in front \
-             that speaks TLS; or use 127.0.0.1 or [::1]",
+             its https address and tls.acme.contact, or tls.certificate and tls.key, or proxy.trusted to the address of \
+             the proxy in front that speaks TLS; or use 127.0.0.1 or [::1]",
         ),
         (
             "data = \"d\"\npublic_url = \"https://relay.acme.example\"",
             None,
-            "unpause.toml, line 2: public_url is https, and nothing here speaks TLS: set tls.certificate and tls.key, \
-             or proxy.trusted to the address of the proxy in front that speaks TLS",
+            "unpause.toml, line 2: public_url is https, and nothing here speaks TLS: set tls.acme.contact, or \
+             tls.certificate and tls.key, or proxy.trusted to the address of the proxy in front that speaks TLS",
         ),
         (
             "public_url = \"http://relay.acme.example\"",
@@ -196,6 +196,29 @@ fn what_is_wrong_is_named_with_its_place() {
             "public_url = \"https://a.example\"\ntls.key = \"k\"",
             None,
             "tls.certificate is missing: expected a path: tls.key is set, and neither is of use alone",
+        ),
+        (
+            "public_url = \"https://a.example\"\ntls.acme.challenge = \"http-01\"",
+            None,
+            "tls.acme.contact is missing: expected an e-mail address, without which nothing is got by ACME",
+        ),
+        (
+            "public_url = \"https://a.example\"\ntls.acme.contact = \"me@a.example\"\ntls.acme.challenge = \"http-01\"",
+            None,
+            "http_listen is missing: expected an address and a port, as a rule 0.0.0.0:80: with http-01 the authority \
+             asks there",
+        ),
+        (
+            "public_url = \"https://192.0.2.1\"\ntls.acme.contact = \"me@a.example\"",
+            None,
+            "unpause.toml, line 1: public_url is not valid: expected a host with a name: no certificate for an address \
+             is got by ACME",
+        ),
+        (
+            "public_url = \"https://a.example\"\ntls.key = \"k\"\ntls.certificate = \"c\"\ntls.acme.contact = \"me@a.example\"",
+            None,
+            "unpause.toml, line 4: tls.acme.contact is not valid: expected none beside tls.certificate: a certificate is \
+             got by ACME, or is in files of yours",
         ),
         (
             "tls.key = \"k\"\ntls.certificate = \"c\"",
@@ -276,7 +299,9 @@ fn without_a_home_the_setting_that_needs_one_is_named() {
 #[test]
 fn every_field_has_its_setting() {
     let mut text = String::new();
-    for setting in SETTINGS {
+    // One way to a certificate alone.
+    let is_meant = |setting: &&Setting| !setting.key.starts_with("tls.acme.");
+    for setting in SETTINGS.iter().filter(is_meant) {
         let value = match (setting.key, setting.kind) {
             ("listen", _) => "\"127.0.0.1:1\"".to_owned(),
             ("http_listen", _) => "\"127.0.0.1:2\"".to_owned(),
@@ -378,6 +403,35 @@ fn every_field_has_its_setting() {
             ("set", 7001, protocol::inbox::TlsMode::StartTls)
         );
     }
+}
+
+#[test]
+fn every_field_of_acme_has_its_setting() {
+    let text = "public_url = \"https://a.example\"\nhttp_listen = \"0.0.0.0:80\"\n[tls.acme]\n";
+    let contact = "contact = \"me@a.example\"\n";
+    let default = parse(&format!("{text}{contact}"), &home()).unwrap().tls;
+    let Some(Tls::Acme(default)) = default else {
+        panic!("{default:?}");
+    };
+    let directory = "https://acme-v02.api.letsencrypt.org/directory";
+    let expected = Acme {
+        contact: "me@a.example".to_owned(),
+        directory: directory.to_owned(),
+        roots: None,
+        challenge: AcmeChallenge::TlsAlpn01,
+    };
+    assert_eq!(default, expected);
+    let more = "directory = \"https://ca.example/dir\"\nroots = \"r\"\nchallenge = \"http-01\"\n";
+    let set = parse(&format!("{text}{contact}{more}"), &home())
+        .unwrap()
+        .tls;
+    let expected = Acme {
+        directory: "https://ca.example/dir".to_owned(),
+        roots: Some("r".into()),
+        challenge: AcmeChallenge::Http01,
+        ..expected
+    };
+    assert_eq!(set, Some(Tls::Acme(expected)));
 }
 
 #[test]

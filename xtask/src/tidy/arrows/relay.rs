@@ -37,7 +37,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("notify", &["store"]),
     ("log", &["config"]),
     // Whose the file of the key is decides whether it is used.
-    ("certificate", &["clock", "ownership"]),
+    ("certificate", &["clock", "config", "ownership"]),
     // What is shared.
     ("bell", &[]),
     ("provider", &["config", "failure", "oauth"]),
