@@ -34,10 +34,13 @@ pub struct TestAuthority(CertifiedIssuer<'static, KeyPair>);
 impl TestAuthority {
     /// A new one.
     pub fn new() -> Result<Self, rcgen::Error> {
+        Self::named("authority of one test")
+    }
+
+    /// A new one of this name, by which a browser would look for it among those that it knows.
+    pub fn named(name: &str) -> Result<Self, rcgen::Error> {
         let mut authority = CertificateParams::new(Vec::new())?;
-        authority
-            .distinguished_name
-            .push(DnType::CommonName, "authority of one test");
+        authority.distinguished_name.push(DnType::CommonName, name);
         authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         CertifiedIssuer::self_signed(authority, KeyPair::generate()?).map(Self)
     }

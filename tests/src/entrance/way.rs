@@ -149,7 +149,7 @@ impl Front {
         let pair = match flaw {
             Flaw::Ended => signer.certify(&["localhost"], Some(2025))?,
             Flaw::OtherName => signer.certify(&["other.acme.example"], None)?,
-            Flaw::Unknown => TestAuthority::new()?.certify(&["localhost"], None)?,
+            Flaw::Unknown => TestAuthority::named("nobody known")?.certify(&["localhost"], None)?,
         };
         write_pair(self.folder.path(), &pair)
     }
