@@ -127,10 +127,11 @@ impl Keeper {
                     let wish = wish.take();
                     let rest = rest_after(&error, in_row, wish);
                     let rest = rest + random_part(rest / JITTER_PART);
-                    self.tell(&error, &clock, rest);
+                    // Before it is told: who reads it may end the relay at once.
                     if wish.is_some() {
                         self.keep_wish(&clock, rest);
                     }
+                    self.tell(&error, &clock, rest);
                     tokio::time::sleep(rest).await;
                 }
             }

@@ -67,10 +67,11 @@ struct Way {
 
 impl Gate {
     /// One that listens there, before this authority.
-    pub async fn open(address: SocketAddr, authority: &Authority) -> Result<Self> {
+    pub fn open(listener: TcpListener, authority: &Authority) -> Result<Self> {
         let seen = Arc::default();
+        let address = listener.local_addr()?;
         let listener = Encrypted {
-            listener: TcpListener::bind(address).await?,
+            listener,
             acceptor: acceptor(authority.certificate())?,
         };
         let way = Way {
