@@ -78,6 +78,22 @@ fn silence() -> Html {
 const OTHER: &str =
     "Your relay does not answer; something else does in its place, and was told nothing.";
 
+/// What else it may be where a relay does not answer by https. A browser tells an extension nothing of a certificate that
+/// it refuses (Fetch, "network error"), and the person who opens the page everything.
+fn doubt(url: &str) -> Html {
+    if !url.starts_with("https:") {
+        return Html::default();
+    }
+    html! {
+        <p>
+            { "If both are so, this browser may refuse its certificate: it has run out, is for another name, or is from \
+               nobody known. " }
+            <a href={url.to_owned()} target="_blank" rel="noreferrer">{ "Open its page" }</a>
+            { ", where the browser says which, and tell whoever runs the relay." }
+        </p>
+    }
+}
+
 /// A relay's address as people say it, without the scheme.
 fn host(url: &str) -> &str {
     url.split_once("://")

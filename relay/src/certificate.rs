@@ -2,13 +2,14 @@
 //! on, and that its end is told beforehand. Connections are taken in `http`, and those that the relay opens itself are
 //! `tls`'s.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::client::verify_server_name;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
@@ -17,12 +18,16 @@ use x509_parser::parse_x509_certificate;
 
 use protocol::timestamp::Timestamp;
 
+mod acme;
 mod files;
 
+pub use acme::{Answers, Keeper};
 pub use files::{Files, Followed};
 
 /// What is spoken: nothing older (RFC 8996, RFC 9325 §3.1.1).
 const VERSIONS: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
+/// What an authority asks for alone that looks for its proof (RFC 8737 §3).
+const PROOF: &[u8] = b"acme-tls/1";
 /// What is spoken within (RFC 7301).
 const PROTOCOL: &[u8] = b"http/1.1";
 
@@ -76,6 +81,8 @@ pub enum CertificateError {
 #[derive(Clone, Debug)]
 pub struct Certificate {
     key: Arc<CertifiedKey>,
+    /// From when it holds.
+    begins_at: Timestamp,
     /// When it ends.
     pub ends_at: Timestamp,
 }
@@ -88,14 +95,34 @@ impl Certificate {
             .collect::<Result<_, _>>()
             .map_err(|_| Flaw::NoCertificate)?;
         let first = chain.first().ok_or(Flaw::NoCertificate)?;
-        let ends_at = find_end(first).ok_or(Flaw::NoCertificate)?;
+        let (begins_at, ends_at) = find_time(first).ok_or(Flaw::NoCertificate)?;
         let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(|_| Flaw::NoKey)?;
         let key = CertifiedKey::from_der(chain, key, &ring::default_provider());
         let key = key.map_err(|error| Flaw::Unfit(error.to_string()))?;
         Ok(Self {
             key: Arc::new(key),
+            begins_at,
             ends_at,
         })
+    }
+
+    /// One that shows a proof, and its key (PKCS #8). It is not checked as others are: its extension is one that whoever
+    /// does not look for the proof must refuse (RFC 8737 §3).
+    fn of_proof(certificate: CertificateDer<'static>, key: Vec<u8>) -> Result<Self, rustls::Error> {
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key));
+        let key = ring::default_provider()
+            .key_provider
+            .load_private_key(key)?;
+        Ok(Self {
+            key: Arc::new(CertifiedKey::new(vec![certificate], key)),
+            begins_at: Timestamp::from_ms(0),
+            ends_at: Timestamp::from_ms(0),
+        })
+    }
+
+    /// When two thirds of its time are over.
+    pub fn renew_at(&self) -> Timestamp {
+        self.begins_at + self.ends_at.since(self.begins_at) * 2 / 3
     }
 
     /// Whether it is for this host, whoever vouches for it.
@@ -117,11 +144,24 @@ enum Flaw {
     Unfit(String),
 }
 
+/// An error with all that lies below it.
+fn words_of(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut below = error.source();
+    while let Some(source) = below {
+        let _ = write!(words, ": {source}");
+        below = source.source();
+    }
+    words
+}
+
 /// RFC 5280 §4.1.2.5.
-fn find_end(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+fn find_time(certificate: &CertificateDer<'_>) -> Option<(Timestamp, Timestamp)> {
     let (_, parsed) = parse_x509_certificate(certificate).ok()?;
-    let seconds = parsed.validity().not_after.timestamp();
-    Some(Timestamp::from_ms(seconds.saturating_mul(1_000)))
+    let validity = parsed.validity();
+    let [from, until] = [validity.not_before, validity.not_after]
+        .map(|time| Timestamp::from_ms(time.timestamp().saturating_mul(1_000)));
+    Some((from, until))
 }
 
 /// The certificate that is shown now, to be replaced at any time: whoever is connected stays so.
@@ -132,6 +172,11 @@ impl Shown {
     /// Shows this one from now on.
     pub fn replace(&self, certificate: Certificate) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(certificate);
+    }
+
+    /// Shows none any more.
+    pub fn clear(&self) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The one that is shown; `None` where there has not been one yet.
@@ -153,25 +198,36 @@ impl ResolvesServerCert for Shown {
 #[derive(Clone, Debug)]
 pub struct Server {
     usual: Arc<ServerConfig>,
+    /// For an authority that looks for its proof, and nobody else: nothing is said within.
+    proving: Arc<ServerConfig>,
 }
 
 impl Server {
-    /// One that shows what is there.
-    pub fn new(shown: Arc<Shown>) -> Result<Self, CertificateError> {
-        // The provider is named, so that nothing depends on which one a dependency installs.
-        let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
-        let mut usual = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(VERSIONS)?
-            .with_no_client_auth()
-            .with_cert_resolver(shown);
-        usual.alpn_protocols = vec![PROTOCOL.to_vec()];
+    /// One that shows what is there, and a proof to an authority that asks for one.
+    pub fn new(shown: Arc<Shown>, proof: Arc<Shown>) -> Result<Self, CertificateError> {
+        let set_up = |shown, protocol: &[u8]| {
+            // The provider is named, so that nothing depends on which one a dependency installs.
+            let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
+            let mut config = ServerConfig::builder_with_provider(provider)
+                .with_protocol_versions(VERSIONS)?
+                .with_no_client_auth()
+                .with_cert_resolver(shown);
+            config.alpn_protocols = vec![protocol.to_vec()];
+            Ok::<_, CertificateError>(Arc::new(config))
+        };
         Ok(Self {
-            usual: Arc::new(usual),
+            usual: set_up(shown, PROTOCOL)?,
+            proving: set_up(proof, PROOF)?,
         })
     }
 
-    /// How to go on with whoever begins so.
-    pub fn config_for(&self, _hello: &ClientHello<'_>) -> Arc<ServerConfig> {
-        Arc::clone(&self.usual)
+    /// How to go on with whoever begins so; `true` where it ends with the handshake.
+    pub fn config_for(&self, hello: &ClientHello<'_>) -> (Arc<ServerConfig>, bool) {
+        let asked = hello.alpn().map(Iterator::collect::<Vec<_>>);
+        if asked.is_some_and(|asked| asked == [PROOF]) {
+            (Arc::clone(&self.proving), true)
+        } else {
+            (Arc::clone(&self.usual), false)
+        }
     }
 }

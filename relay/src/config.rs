@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::ownership;
 
+mod acme;
 mod nearest;
 pub mod notify;
 mod proxies;
@@ -23,6 +24,8 @@ mod public;
 mod reading;
 pub mod setting;
 
+pub use acme::{Acme, AcmeChallenge, Binding};
+use acme::{check_acme, finish_acme};
 use notify::{Notify, finish_notify};
 pub use proxies::{ForwardedBy, Proxies};
 pub use public::PublicUrl;
@@ -85,6 +88,8 @@ pub enum Tls {
         /// Its key, PEM.
         key: PathBuf,
     },
+    /// From a certificate authority, by ACME.
+    Acme(Acme),
 }
 
 /// How long things wait.
@@ -136,7 +141,7 @@ pub struct Client {
 }
 
 /// Who can speak TLS for the relay.
-const ENCRYPTED_BY: &str = "tls.certificate and tls.key, or proxy.trusted to the address of the proxy in front that speaks TLS";
+const ENCRYPTED_BY: &str = "tls.acme.terms_agreed, or tls.certificate and tls.key, or proxy.trusted to the address of the proxy in front that speaks TLS";
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -377,7 +382,11 @@ fn check_way(draft: &Draft, place_of: impl Fn(&str) -> Place) -> Result<(), Conf
         .public_url
         .as_ref()
         .is_some_and(PublicUrl::is_encrypted);
-    let TlsDraft { certificate, key } = &draft.tls;
+    let TlsDraft {
+        certificate,
+        key,
+        acme,
+    } = &draft.tls;
     let halves = [
         ("tls.certificate", certificate.is_some()),
         ("tls.key", key.is_some()),
@@ -391,12 +400,16 @@ fn check_way(draft: &Draft, place_of: impl Fn(&str) -> Place) -> Result<(), Conf
             expected: format!("a path: {given} is set, and neither is of use alone"),
         });
     }
-    let has_own = certificate.is_some();
+    let has_own = certificate.is_some() || acme.is_agreed;
     if has_own && !is_encrypted {
-        return Err(ConfigError::NoPublicUrl {
-            key: "tls.certificate",
-        });
+        let key = if acme.is_agreed {
+            "tls.acme.terms_agreed"
+        } else {
+            "tls.certificate"
+        };
+        return Err(ConfigError::NoPublicUrl { key });
     }
+    check_acme(draft, &place_of)?;
     if draft.http_listen.is_some() && !has_own {
         return Err(ConfigError::Missing {
             key: "tls.certificate".to_owned(),
@@ -462,10 +475,16 @@ fn finish(draft: Draft, environment: &Environment) -> Result<Config, ConfigError
         let provider = finish_provider(&id, draft)?;
         Ok((id, provider))
     });
-    let tls = draft.tls;
-    let tls = tls.certificate.zip(tls.key);
+    let TlsDraft {
+        certificate,
+        key,
+        acme,
+    } = draft.tls;
+    let files = certificate.zip(key);
+    let files = files.map(|(certificate, key)| Tls::Files { certificate, key });
+    let tls = finish_acme(acme).map(Tls::Acme).or(files);
     Ok(Config {
-        tls: tls.map(|(certificate, key)| Tls::Files { certificate, key }),
+        tls,
         http_listen: draft.http_listen,
         listen: draft.listen,
         public_url: draft.public_url,

@@ -296,6 +296,8 @@ pub struct Ports {
     pub tls: Option<certificate::Server>,
     /// The one that sends people there, where there is one.
     pub redirecting: Option<TcpListener>,
+    /// What a certificate authority is answered there.
+    pub answers: Arc<certificate::Answers>,
 }
 
 /// Serves everybody on the network's socket and the operator on his own, until it is told to stop.
@@ -309,12 +311,13 @@ pub async fn run(
         listener,
         tls,
         redirecting,
+        answers,
     } = ports;
     let address = Address::new(listener.local_addr()?, &app.config);
     let proxies = app.config.proxies.clone();
     let redirecting = redirecting.map(|listener| Door {
         listener,
-        router: redirect::router(&address),
+        router: redirect::router(&address, answers),
         tls: None,
     });
     let router = router(app, address);

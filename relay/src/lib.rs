@@ -34,4 +34,5 @@ pub mod systemd;
 pub mod tag;
 pub mod text;
 pub mod tls;
+pub mod wish;
 pub mod worker;

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::{App, DATABASE_FILE};
 use crate::bell::Bell;
-use crate::certificate::{self, CertificateError, Files, Followed, Shown};
+use crate::certificate::{self, Answers, CertificateError, Files, Followed, Keeper, Shown};
 use crate::clock::Clock;
 use crate::config::{Config, PublicUrl, Tls};
 use crate::http::operator::{OperatorSocket, SOCKET_FILE};
@@ -140,10 +140,7 @@ impl RunningApp {
         held: Option<std::net::TcpListener>,
     ) -> Result<Self, StartError> {
         let roots = match &config.extra_roots_file {
-            Some(path) => Some(std::fs::read(path).map_err(|source| StartError::Roots {
-                path: path.clone(),
-                source,
-            })?),
+            Some(path) => Some(read_roots(path)?),
             None => None,
         };
         // Servers that come over the API are not the operator's word; these are.
@@ -223,16 +220,25 @@ impl RunningApp {
         let relay = Address::new(address, &app.config).url();
         let workers = Workers::start(&app, wanted, &relay).await?;
         let (stop, stopped) = watch::channel(false);
-        let (tls, followed) = certified.unzip();
         let host = app.config.public_url.as_ref().map(PublicUrl::host);
         let host = host.unwrap_or_default().to_owned();
-        let following =
-            followed.map(|followed| tokio::spawn(followed.follow(host, app.clock.clone())));
-        let ports = Ports {
+        let mut ports = Ports {
             listener,
-            tls,
+            tls: None,
             redirecting,
+            answers: Arc::default(),
         };
+        let mut following = None;
+        if let Some(Certified {
+            server,
+            answers,
+            source,
+        }) = certified
+        {
+            ports.tls = Some(server);
+            ports.answers = answers;
+            following = Some(tokio::spawn(source.keep(host, app.clock.clone())));
+        }
         let server = tokio::spawn(crate::http::run(Arc::clone(&app), ports, socket, stopped));
         Ok(Self {
             app,
@@ -309,14 +315,73 @@ async fn open_keys(store: &Store, path: &Path, found: Option<Keys>) -> Result<Ke
     Ok(keys)
 }
 
-/// The certificate of the relay's own address, shown, and what follows it; `None` where it has none.
-fn certify(config: &Config) -> Result<Option<(certificate::Server, Followed)>, StartError> {
-    let Some(Tls::Files { certificate, key }) = config.tls.clone() else {
+/// TLS of the relay's own.
+struct Certified {
+    server: certificate::Server,
+    answers: Arc<Answers>,
+    source: Source,
+}
+
+/// What keeps the certificate fresh.
+enum Source {
+    Files(Followed),
+    Acme(Box<Keeper>),
+}
+
+impl Source {
+    async fn keep(self, host: String, clock: Clock) {
+        match self {
+            Self::Files(followed) => followed.follow(host, clock).await,
+            Self::Acme(keeper) => keeper.keep(clock).await,
+        }
+    }
+}
+
+/// The certificate of the relay's own address, shown where there is one already, and what keeps it; `None` where it has
+/// no TLS of its own.
+fn certify(config: &Config) -> Result<Option<Certified>, StartError> {
+    let Some(tls) = config.tls.clone() else {
         return Ok(None);
     };
-    let shown = Arc::new(Shown::default());
-    let followed = Files { certificate, key }.show(Arc::clone(&shown))?;
-    Ok(Some((certificate::Server::new(shown)?, followed)))
+    let (shown, proof, answers, source) = match tls {
+        Tls::Files { certificate, key } => {
+            let shown = Arc::new(Shown::default());
+            let followed = Files { certificate, key }.show(Arc::clone(&shown))?;
+            (
+                shown,
+                Arc::default(),
+                Arc::default(),
+                Source::Files(followed),
+            )
+        }
+        Tls::Acme(acme) => {
+            let roots = acme.roots.as_deref().map(read_roots).transpose()?;
+            let host = config.public_url.as_ref().map(PublicUrl::host);
+            let host = host.unwrap_or_default().to_owned();
+            let trust = Dialer::new(roots.as_deref())?.client_config();
+            let keeper = Keeper::new(acme, host, &config.data, trust);
+            keeper.show_kept();
+            let (shown, proof) = keeper.shown();
+            (
+                shown,
+                proof,
+                keeper.answers(),
+                Source::Acme(Box::new(keeper)),
+            )
+        }
+    };
+    Ok(Some(Certified {
+        server: certificate::Server::new(shown, proof)?,
+        answers,
+        source,
+    }))
+}
+
+fn read_roots(path: &Path) -> Result<Vec<u8>, StartError> {
+    std::fs::read(path).map_err(|source| StartError::Roots {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 async fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {

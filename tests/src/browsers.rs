@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::entrance::Trust;
 use crate::programs::find_program;
 use crate::webdriver::driver::Driver;
 use crate::webdriver::session::Session;
@@ -57,6 +58,8 @@ pub struct Settings {
     pub grants_at_click: bool,
     /// Servers of this machine that the browser takes for public ones (Local Network Access).
     pub public: Vec<SocketAddr>,
+    /// The server of this machine with TLS that it trusts; none by itself.
+    pub trusts: Option<Trust>,
 }
 
 impl Settings {
@@ -69,6 +72,7 @@ impl Settings {
             extension,
             grants_at_click: true,
             public: Vec::new(),
+            trusts: None,
         }
     }
 }

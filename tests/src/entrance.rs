@@ -4,16 +4,24 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use rustls::pki_types::ServerName;
 use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use crate::certificate::TestCertificate;
 use crate::child::Child;
 use crate::free_port::{accepts, free_address};
-use crate::http_client::http_client;
+use crate::http_client::{http_client, tls_config};
 use crate::programs::find_program;
+
+mod way;
+
+pub use way::{Flaw, Front, Trust, Way};
 
 /// The text that people follow.
 const GUIDE: &str = include_str!("../../docs/server.md");
@@ -202,6 +210,36 @@ pub fn settings_of_its_own(name: Name, folder: &Path) -> Result<Vec<(&'static st
         });
     }
     Ok(settings)
+}
+
+/// The settings of a relay that gets its certificate itself, as the guide has them and as variables.
+pub fn settings_by_acme(name: Name) -> Result<Vec<(&'static str, String)>> {
+    let text = block("A certificate by ACME", "toml")?;
+    let expected = "listen = \"0.0.0.0:443\"\nhttp_listen = \"0.0.0.0:80\"\n\
+         public_url = \"https://relay.acme.example\"\ntls.acme.terms_agreed = true\n";
+    anyhow::ensure!(
+        text == expected,
+        "the guide says something else now: {text}"
+    );
+    Ok(vec![
+        ("UNPAUSE_LISTEN", name.0.to_string()),
+        ("UNPAUSE_PUBLIC_URL", name.url()),
+        ("UNPAUSE_TLS__ACME__TERMS_AGREED", "true".to_owned()),
+    ])
+}
+
+/// What is shown there to whoever trusts this authority, DER: the server's own first.
+pub async fn chain_at(name: Name, ca_pem: &str) -> Result<Vec<Vec<u8>>> {
+    let connector = TlsConnector::from(Arc::new(tls_config(&[ca_pem])?));
+    let stream = TcpStream::connect(name.0).await?;
+    let host = ServerName::try_from("localhost")?;
+    let stream = connector.connect(host, stream).await?;
+    let shown = stream.get_ref().1.peer_certificates();
+    let shown = shown.context("nothing is shown")?;
+    Ok(shown
+        .iter()
+        .map(|certificate| certificate.to_vec())
+        .collect())
 }
 
 /// The two files of a certificate.

@@ -5,6 +5,7 @@
 //! Everything here is a process or a socket; everything ends with the value that started it.
 //! Runs where Dovecot runs: on Unix.
 
+pub mod authority;
 pub mod browsers;
 pub mod burn;
 pub mod causes;

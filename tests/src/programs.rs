@@ -16,7 +16,7 @@ pub struct Program {
 }
 
 /// Every program the tests run.
-pub const PROGRAMS: [Program; 8] = [
+pub const PROGRAMS: [Program; 10] = [
     Program {
         name: "node",
         used_for: "the OpenID provider",
@@ -56,6 +56,16 @@ pub const PROGRAMS: [Program; 8] = [
         name: "nginx",
         used_for: "another one",
         debian_package: "nginx",
+    },
+    Program {
+        name: "pebble",
+        used_for: "a certificate authority",
+        debian_package: "pebble",
+    },
+    Program {
+        name: "pebble-challtestsrv",
+        used_for: "its name server",
+        debian_package: "pebble",
     },
 ];
 

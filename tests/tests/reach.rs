@@ -1,6 +1,9 @@
-//! A relay on a server, reached as people reach it: over Caddy, over nginx, and by TLS of its own, each as
-//! `docs/server.md` sets it up.
+//! A relay on a server, reached as people reach it: over Caddy, over nginx, and by TLS of its own, with a
+//! certificate in files or by ACME, each as `docs/server.md` sets it up.
 #![cfg(test)]
+
+#[path = "reach/acme.rs"]
+mod acme;
 
 use std::time::Duration;
 

@@ -48,7 +48,10 @@ pub enum PairingError {
         relay: String,
     },
     /// Nobody answers.
-    #[error("No relay answers at {relay}. Is `unpause serve` running there?")]
+    #[error(
+        "No relay answers at {relay}. Is `unpause serve` running there?{}",
+        doubt(relay)
+    )]
     Unreachable {
         /// The address.
         relay: String,
@@ -80,6 +83,17 @@ pub enum PairingError {
         /// Why.
         words: String,
     },
+}
+
+/// What else it may be where nobody answers by https, which a browser says on the page itself alone.
+fn doubt(relay: &str) -> String {
+    if relay.starts_with("https:") {
+        format!(
+            " If it is, this browser may refuse its certificate: open {relay} in a tab, where the browser says why."
+        )
+    } else {
+        String::new()
+    }
 }
 
 /// Reads a link.
@@ -183,5 +197,22 @@ mod tests {
                 "the code is shown to nobody: {error}"
             );
         }
+    }
+
+    #[test]
+    fn a_certificate_may_be_what_is_wrong_where_there_is_one() {
+        let told = |relay: &str| {
+            let relay = relay.to_owned();
+            PairingError::Unreachable { relay }.to_string()
+        };
+        assert_eq!(
+            told("https://relay.acme.example"),
+            "No relay answers at https://relay.acme.example. Is `unpause serve` running there? If it is, this browser may \
+             refuse its certificate: open https://relay.acme.example in a tab, where the browser says why."
+        );
+        assert_eq!(
+            told("http://127.0.0.1:7411"),
+            "No relay answers at http://127.0.0.1:7411. Is `unpause serve` running there?"
+        );
     }
 }

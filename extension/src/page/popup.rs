@@ -12,7 +12,7 @@ use web::when;
 use yew::{Callback, Html, Properties, component, html, use_effect_with, use_state_eq};
 
 use super::window;
-use super::{OTHER, ask_of, clipboard, host, line, silence};
+use super::{OTHER, ask_of, clipboard, doubt, host, line, silence};
 use crate::browser::{self, permissions, tabs};
 use crate::message::{Ask, Quiet, Relay, Snapshot, View};
 use crate::origin::Origin;
@@ -227,6 +227,9 @@ fn gone(url: &str, last_at: Option<Timestamp>, is_other: bool, props: &Props) ->
                 }
                 { " Campaigns run at the relay, so check that it is running and that you are online." }
             </p>
+            if !is_other {
+                { doubt(url) }
+            }
             <button type="button" onclick={look}>{ "Try again" }</button>
         </div>
     }

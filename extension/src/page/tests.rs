@@ -281,6 +281,7 @@ async fn the_popup_has_a_way_out_of_every_state_of_the_relay() {
         &[
             "relay.acme.example does not answer.",
             "12 min ago",
+            "this browser may refuse its certificate",
             "Try again",
             "is disconnected",
         ],

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::{Certificate, CertificateError, Flaw, Shown};
+use super::{Certificate, CertificateError, Flaw, Shown, words_of};
 use crate::clock::Clock;
 use crate::ownership;
 
@@ -167,12 +167,6 @@ impl Followed {
             }
         }
     }
-}
-
-/// An error with what lies below it.
-fn words_of(error: &CertificateError) -> String {
-    let below = std::error::Error::source(error).map(|source| format!(": {source}"));
-    format!("{error}{}", below.unwrap_or_default())
 }
 
 /// Tells what is wrong with the certificate that is shown; whether something was.

@@ -44,6 +44,11 @@ impl PublicUrl {
         self.url.host_str().unwrap_or_default()
     }
 
+    /// Whether its host is a name and no address.
+    pub fn has_host_name(&self) -> bool {
+        matches!(self.url.host(), Some(Host::Domain(_)))
+    }
+
     /// Whether its host is a name that other servers of other computers can have too: no address, and not this
     /// computer's own name.
     pub fn has_name_of_its_own(&self) -> bool {

@@ -17,6 +17,10 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 use url::{Host, Url};
 
 use super::Timing;
+use super::acme::{
+    AcmeChallenge, AcmeDraft, BINDING_KEY, CHALLENGE, CONTACT, DIRECTORY, read_binding_key,
+    read_contact, read_directory,
+};
 use super::notify::{
     ADDRESSES, HOOK, HOOK_SECRET, NotifyDraft, WebhookDraft, read_addresses, read_hook,
     read_hook_secret,
@@ -86,7 +90,8 @@ pub(super) enum Apply {
 pub(super) struct Expected(pub(super) String);
 
 /// The settings whose value is a secret: nobody else may read a file that holds one.
-pub(super) const SECRETS: [&str; 3] = [
+pub(super) const SECRETS: [&str; 4] = [
+    "tls.acme.eab_key",
     "providers.<id>.client_secret",
     "notify.mail.password",
     "notify.webhook.<name>.secret",
@@ -131,6 +136,79 @@ pub static SETTINGS: &[Setting] = &[
         default: "none",
         meaning: "PEM file with the certificate's key. It must be its owner's alone (mode 600).",
         apply: Apply::Relay(|draft, text| put_some(&mut draft.tls.key, read_path(text), "a path")),
+    },
+    Setting {
+        key: "tls.acme.terms_agreed",
+        kind: Kind::YesNo,
+        default: "false",
+        meaning: "Whether you agree to the terms of service of a certificate authority that speaks ACME. With `true` the relay gets the certificate for the host of `public_url` there itself, and renews it.",
+        apply: Apply::Relay(|draft, text| put_switch(&mut draft.tls.acme.is_agreed, text)),
+    },
+    Setting {
+        key: "tls.acme.directory",
+        kind: Kind::Text,
+        default: "`https://acme-v02.api.letsencrypt.org/directory`",
+        meaning: "Directory of the authority; `staging` is Let's Encrypt's for trying things out, whose certificates no browser trusts.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(
+                &mut draft.tls.acme.directory,
+                read_directory(text),
+                DIRECTORY,
+            )
+        }),
+    },
+    Setting {
+        key: "tls.acme.challenge",
+        kind: Kind::Text,
+        default: "`tls-alpn-01`",
+        meaning: "How the authority sees that the name is yours: `tls-alpn-01` on port 443, or `http-01` on port 80 (`http_listen`).",
+        apply: Apply::Relay(|draft, text| {
+            put(
+                &mut draft.tls.acme.challenge,
+                AcmeChallenge::parse(text),
+                CHALLENGE,
+            )
+        }),
+    },
+    Setting {
+        key: "tls.acme.contact",
+        kind: Kind::Text,
+        default: "none",
+        meaning: "E-mail address that the authority may write to.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.tls.acme.contact, read_contact(text), CONTACT)
+        }),
+    },
+    Setting {
+        key: "tls.acme.roots",
+        kind: Kind::Text,
+        default: "none",
+        meaning: "PEM file of root certificates to trust when the authority is asked, beside those of the binary: for one of your own.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.tls.acme.roots, read_path(text), "a path")
+        }),
+    },
+    Setting {
+        key: "tls.acme.eab_key_id",
+        kind: Kind::Text,
+        default: "none",
+        meaning: "Your account at an authority that takes nobody without one (external account binding); needs `tls.acme.eab_key`.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.tls.acme.binding_id, read_text(text), "text")
+        }),
+    },
+    Setting {
+        key: "tls.acme.eab_key",
+        kind: Kind::Text,
+        default: "none",
+        meaning: "The key of that account, base64url. A file that holds one must be its owner's alone (mode 600).",
+        apply: Apply::Relay(|draft, text| {
+            put_some(
+                &mut draft.tls.acme.binding_key,
+                read_binding_key(text),
+                BINDING_KEY,
+            )
+        }),
     },
     Setting {
         key: "http_listen",
@@ -592,6 +670,7 @@ impl Default for Timing {
 pub(super) struct TlsDraft {
     pub(super) certificate: Option<PathBuf>,
     pub(super) key: Option<PathBuf>,
+    pub(super) acme: AcmeDraft,
 }
 
 /// A provider that is being put together.

@@ -166,21 +166,21 @@ fn what_is_wrong_is_named_with_its_place() {
             "",
             Some(("UNPAUSE_LISTEN", public)),
             "variable UNPAUSE_LISTEN: the relay cannot listen on 0.0.0.0:7411, which others reach: set public_url to \
-             its https address and tls.certificate and tls.key, or proxy.trusted to the address of the proxy in front \
-             that speaks TLS; or use 127.0.0.1 or [::1]",
+             its https address and tls.acme.terms_agreed, or tls.certificate and tls.key, or proxy.trusted to the address of \
+             the proxy in front that speaks TLS; or use 127.0.0.1 or [::1]",
         ),
         (
             "listen = \"0.0.0.0:7411\"\npublic_url = \"http://localhost\"\nproxy.trusted = [\"10.0.0.1\"]",
             None,
             "unpause.toml, line 1: the relay cannot listen on 0.0.0.0:7411, which others reach: set public_url to \
-             its https address and tls.certificate and tls.key, or proxy.trusted to the address of the proxy in front \
-             that speaks TLS; or use 127.0.0.1 or [::1]",
+             its https address and tls.acme.terms_agreed, or tls.certificate and tls.key, or proxy.trusted to the address of \
+             the proxy in front that speaks TLS; or use 127.0.0.1 or [::1]",
         ),
         (
             "data = \"d\"\npublic_url = \"https://relay.acme.example\"",
             None,
-            "unpause.toml, line 2: public_url is https, and nothing here speaks TLS: set tls.certificate and tls.key, \
-             or proxy.trusted to the address of the proxy in front that speaks TLS",
+            "unpause.toml, line 2: public_url is https, and nothing here speaks TLS: set tls.acme.terms_agreed, or \
+             tls.certificate and tls.key, or proxy.trusted to the address of the proxy in front that speaks TLS",
         ),
         (
             "public_url = \"http://relay.acme.example\"",
@@ -198,6 +198,61 @@ fn what_is_wrong_is_named_with_its_place() {
             "public_url = \"https://a.example\"\ntls.key = \"k\"",
             None,
             "tls.certificate is missing: expected a path: tls.key is set, and neither is of use alone",
+        ),
+        (
+            "public_url = \"https://a.example\"\ntls.acme.challenge = \"http-01\"",
+            None,
+            "tls.acme.terms_agreed is missing: expected true, which says that you agree to the authority's terms of service; without it no certificate is got by ACME",
+        ),
+        (
+            "public_url = \"https://a.example\"\ntls.acme.terms_agreed = true\ntls.acme.challenge = \"http-01\"",
+            None,
+            "http_listen is missing: expected an address and a port, as a rule 0.0.0.0:80: with http-01 the authority asks there",
+        ),
+        (
+            "tls.acme.terms_agreed = true",
+            None,
+            "tls.acme.terms_agreed is set, and public_url is not an https address: set public_url to the one at which browsers reach this relay",
+        ),
+        (
+            "public_url = \"https://192.0.2.1\"\ntls.acme.terms_agreed = true",
+            None,
+            "unpause.toml, line 1: public_url is not valid: expected a host with a name: no certificate for an address is got by ACME",
+        ),
+        (
+            "public_url = \"https://a.example\"\ntls.key = \"k\"\ntls.certificate = \"c\"\ntls.acme.terms_agreed = true",
+            None,
+            "unpause.toml, line 4: tls.acme.terms_agreed is not valid: expected none beside tls.certificate: a certificate is got by ACME, or is in files of yours",
+        ),
+        (
+            "public_url = \"https://a.example\"\ntls.acme.terms_agreed = true\ntls.acme.directory = \"http://ca.example/dir\"",
+            None,
+            "unpause.toml, line 3: tls.acme.directory is not valid: expected an https URL, or staging for Let's Encrypt's tests",
+        ),
+        (
+            "public_url = \"https://a.example\"\ntls.acme.terms_agreed = true\ntls.acme.challenge = \"dns-01\"",
+            None,
+            "unpause.toml, line 3: tls.acme.challenge is not valid: expected tls-alpn-01 or http-01",
+        ),
+        (
+            "public_url = \"https://a.example\"\ntls.acme.terms_agreed = true\ntls.acme.contact = \"me\"",
+            None,
+            "unpause.toml, line 3: tls.acme.contact is not valid: expected an e-mail address",
+        ),
+        (
+            "public_url = \"https://a.example\"\ntls.acme.terms_agreed = true\ntls.acme.eab_key_id = \"k\"",
+            None,
+            "tls.acme.eab_key is missing: expected base64url without padding, as the authority gives it",
+        ),
+        (
+            "public_url = \"https://a.example\"\ntls.acme.terms_agreed = true\ntls.acme.eab_key = \"c2VjcmV0\"",
+            None,
+            "tls.acme.eab_key_id is missing: expected text",
+        ),
+        (
+            "public_url = \"https://a.example\"\ntls.acme.terms_agreed = true\ntls.acme.eab_key = \"a b\"",
+            None,
+            "unpause.toml, line 3: tls.acme.eab_key is not valid: expected base64url without padding, as the authority gives it",
         ),
         (
             "tls.key = \"k\"\ntls.certificate = \"c\"",
@@ -299,7 +354,9 @@ fn without_a_home_the_setting_that_needs_one_is_named() {
 #[test]
 fn every_field_has_its_setting() {
     let mut text = String::new();
-    for setting in SETTINGS {
+    // One way to a certificate alone.
+    let is_meant = |setting: &&setting::Setting| !setting.key.starts_with("tls.acme.");
+    for setting in SETTINGS.iter().filter(is_meant) {
         let value = match (setting.key, setting.kind) {
             ("listen", _) => "\"127.0.0.1:1\"".to_owned(),
             ("http_listen", _) => "\"127.0.0.1:2\"".to_owned(),
@@ -434,6 +491,55 @@ fn every_field_has_its_setting() {
             ("set", 7001, protocol::inbox::TlsMode::StartTls)
         );
     }
+}
+
+#[test]
+fn every_field_of_acme_has_its_setting() {
+    let head = "public_url = \"https://a.example\"\nhttp_listen = \"0.0.0.0:80\"\n[tls.acme]\nterms_agreed = true\n";
+    let read = |more: &str| {
+        let tls = parse(&format!("{head}{more}"), &home()).unwrap().tls;
+        let Some(Tls::Acme(acme)) = tls else {
+            panic!("{tls:?}");
+        };
+        acme
+    };
+    let default = Acme {
+        contact: None,
+        directory: "https://acme-v02.api.letsencrypt.org/directory".to_owned(),
+        roots: None,
+        challenge: AcmeChallenge::TlsAlpn01,
+        binding: None,
+    };
+    assert_eq!(read(""), default);
+    let Acme {
+        contact,
+        directory,
+        roots,
+        challenge,
+        binding,
+    } = read(
+        "contact = \"me@a.example\"\ndirectory = \"https://ca.example/dir\"\nroots = \"r\"\nchallenge = \"http-01\"\n\
+         eab_key_id = \"kid\"\neab_key = \"c2VjcmV0\"\n",
+    );
+    assert_eq!(contact.as_deref(), Some("me@a.example"));
+    assert_eq!(directory, "https://ca.example/dir");
+    assert_eq!(roots.as_deref(), Some(Path::new("r")));
+    assert_eq!(challenge, AcmeChallenge::Http01);
+    let binding = binding.unwrap();
+    assert_eq!(
+        (binding.id.as_str(), binding.key().as_slice()),
+        ("kid", b"secret".as_slice())
+    );
+    assert!(!format!("{binding:?}").contains("c2VjcmV0"), "{binding:?}");
+    let staging = read("directory = \"staging\"\n").directory;
+    assert_eq!(
+        staging,
+        "https://acme-staging-v02.api.letsencrypt.org/directory"
+    );
+    let off = parse("[tls.acme]\nterms_agreed = false\n", &home())
+        .unwrap()
+        .tls;
+    assert_eq!(off, None);
 }
 
 #[test]

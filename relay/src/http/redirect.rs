@@ -1,20 +1,38 @@
 //! The port that browsers try first: whoever comes there without TLS is sent to the relay's address, whatever he asked
-//! for and whichever host he named, and is told nothing else.
+//! for and whichever host he named, and is told nothing else; but for a certificate authority, which is answered what
+//! it waits for.
+
+use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Path;
 use axum::http::Uri;
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
 use http::header::{CACHE_CONTROL, LOCATION};
 use http::{HeaderValue, StatusCode};
 
 use super::Address;
+use crate::certificate::Answers;
 
-pub(super) fn router(address: &Address) -> Router {
-    let url = address.url();
-    Router::new().fallback(move |uri: Uri| {
-        let response = send(&url, &uri);
+/// Where an authority looks (RFC 8555 §8.3).
+const PROOF_PATH: &str = "/.well-known/acme-challenge/{token}";
+
+pub(super) fn router(address: &Address, answers: Arc<Answers>) -> Router {
+    let (url, elsewhere) = (address.url(), address.url());
+    let answering = move |Path(token): Path<String>, uri: Uri| {
+        let response = match answers.find(&token) {
+            Some(answer) => answer.into_response(),
+            None => send(&elsewhere, &uri),
+        };
         async move { response }
-    })
+    };
+    Router::new()
+        .route(PROOF_PATH, get(answering))
+        .fallback(move |uri: Uri| {
+            let response = send(&url, &uri);
+            async move { response }
+        })
 }
 
 /// The method stays as it is (RFC 9110 §15.4.9).

@@ -207,8 +207,9 @@ impl Guest {
             }
             let begun = LazyConfigAcceptor::new(Acceptor::default(), heard);
             let begun = begun.await.ok()?;
-            let config = tls.config_for(&begun.client_hello());
-            begun.into_stream(config).await.ok()
+            let (config, is_proof) = tls.config_for(&begun.client_hello());
+            let stream = begun.into_stream(config).await.ok()?;
+            (!is_proof).then_some(stream)
         };
         tokio::select! {
             shaken = tokio::time::timeout(SHAKE_WITHIN, shaking) => shaken.unwrap_or_else(|_| {

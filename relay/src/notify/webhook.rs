@@ -24,6 +24,7 @@ use url::{Host, Url};
 use super::{Answer, Channel, Way};
 use crate::config::notify::{self, Notify};
 use crate::tls::Dialer;
+use crate::wish;
 
 /// Time for one post, from the look-up of the name to the answer's head (Standard Webhooks 1.0.0 names 15 to 30 s).
 const POST_WITHIN: Duration = Duration::from_secs(15);
@@ -173,20 +174,11 @@ fn read<T>(response: &Response<T>, now: Timestamp) -> Answer {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
     );
     let wish = response.headers().get(RETRY_AFTER);
-    let wish = wish.and_then(|wish| read_wish(wish.to_str().ok()?, now));
+    let wish = wish.and_then(|wish| wish::parse(wish.to_str().ok()?, now));
     Answer::NotTaken {
         words,
         retry_after: wish.filter(|_| is_asked),
     }
-}
-
-/// RFC 9110 §10.2.3: seconds, or an instant.
-fn read_wish(text: &str, now: Timestamp) -> Option<Duration> {
-    if let Ok(seconds) = text.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = jiff::fmt::rfc2822::parse(text.trim()).ok()?;
-    Some(Timestamp::from_ms(at.timestamp().as_millisecond()).since(now))
 }
 
 fn not_taken(words: String) -> Answer {

@@ -17,7 +17,11 @@ use crate::webdriver::driver::Driver;
 use crate::webdriver::session::Session;
 
 /// What a click may ask for: every server of this machine.
-const GRANTS: [&str; 2] = ["http://127.0.0.1/*", "http://localhost/*"];
+const GRANTS: [&str; 3] = [
+    "http://127.0.0.1/*",
+    "http://localhost/*",
+    "https://localhost/*",
+];
 /// Chromium writes its profile when it closes; the rest is for a busy machine.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
 
@@ -55,6 +59,13 @@ pub(super) async fn open(settings: &Settings, folder: &Path) -> Result<(Driver, 
             .map(|address| format!("{address}=public"))
             .collect();
         arguments.push(format!("--ip-address-space-overrides={}", public.join(",")));
+    }
+    if let Some(trust) = &settings.trusts {
+        // Of these keys it says nothing; it has no list of authorities that a driver could add to.
+        arguments.push(format!(
+            "--ignore-certificate-errors-spki-list={}",
+            trust.keys.join(",")
+        ));
     }
     let capabilities = json!({
         "browserName": "chrome",

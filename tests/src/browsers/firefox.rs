@@ -75,9 +75,27 @@ async fn open_once(
         "moz:firefoxOptions": { "binary": program("firefox-esr")?, "args": arguments },
     });
     let session = driver.open(capabilities).await?;
+    if let Some(trust) = &settings.trusts {
+        add_authority(&session, &trust.ca_pem).await?;
+    }
     session.install_addon(&extension.folder, true).await?;
     session.resize(1200, 900).await?;
     Ok((driver, session))
+}
+
+/// Puts an authority on the profile's own list.
+async fn add_authority(session: &Session, pem: &str) -> Result<()> {
+    let lines = pem.lines().filter(|line| !line.starts_with("-----"));
+    let der: String = lines.collect();
+    session.set_context("chrome").await?;
+    let script = "
+        const known = Cc['@mozilla.org/security/x509certdb;1'].getService(Ci.nsIX509CertDB);
+        known.addCertFromBase64(arguments[0], 'C,,');
+        return true;";
+    let added = session.execute(script, json!([der])).await;
+    session.set_context("content").await?;
+    added?;
+    Ok(())
 }
 
 /// Ends the event page, as its idle time-out does.

@@ -14,6 +14,7 @@ use sandbox::Profile;
 use sandbox::profile::GENERIC;
 use sqlx::{Connection as _, Row as _};
 use tests::browsers::{Browser, Kind, Settings};
+use tests::entrance::{Front, Way};
 use tests::page_server::{Page, PageServer};
 use tests::story::api::Api;
 use tests::story::desk::Desk;
@@ -41,6 +42,8 @@ pub(crate) struct Stage {
     pub(crate) relay: Relay,
     pub(crate) operator: Api,
     pub(crate) campaign: CampaignId,
+    /// What stands between the browser and the relay, if anything.
+    pub(crate) front: Option<Front>,
 }
 
 /// What differs between the tests.
@@ -50,6 +53,8 @@ pub(crate) struct Set {
     pub(crate) profile: &'static Profile,
     /// How long a reconnect may take; `None`: as long as the relay grants by itself.
     pub(crate) reconnect_for: Option<Duration>,
+    /// How the browser comes to the relay; `None`: straight, on loopback.
+    pub(crate) way: Option<Way>,
 }
 
 impl Set {
@@ -60,13 +65,14 @@ impl Set {
             confidential: false,
             profile: &GENERIC,
             reconnect_for: None,
+            way: None,
         }
     }
 }
 
 impl Stage {
     /// Sets everything up; the campaign is not started.
-    pub(crate) async fn set(set: Set) -> Result<Self> {
+    pub(crate) async fn set(mut set: Set) -> Result<Self> {
         let servers = Servers::start_sandbox_as(Plays::verified(set.profile), 1).await?;
         let secret = set.confidential.then(|| servers.client_secret());
         let limit = set.reconnect_for.map(|limit| {
@@ -75,9 +81,24 @@ impl Stage {
                 limit.as_millis().to_string(),
             )
         });
-        let relay = Relay::start_with(&servers, secret, limit).await?;
+        let (mut front, settings) = match set.way {
+            Some(way) => {
+                let (front, settings) = Front::prepare(way).await?;
+                (Some(front), settings)
+            }
+            None => (None, Vec::new()),
+        };
+        let settings = settings.into_iter().chain(limit);
+        let relay = Relay::start_with(&servers, secret, settings).await?;
         let operator = relay.operator()?;
-        let device = Device::pair(&relay.base(), &operator).await?;
+        let device = match &mut front {
+            Some(front) => {
+                front.open(&relay).await?;
+                set.browser.trusts = Some(front.trust().await?);
+                Device::pair_by_tls(&operator, front.ca_pem()).await?
+            }
+            None => Device::pair(&relay.base(), &operator).await?,
+        };
         let telling = Telling::begin(true);
         let inbox = connect(&operator, &device, &servers, GAP, &telling).await?;
         let campaign = create_campaign(&operator, &inbox, LEADS, Duration::from_hours(1)).await?;
@@ -97,7 +118,14 @@ impl Stage {
             relay,
             operator,
             campaign,
+            front,
         })
+    }
+
+    /// The address at which the browser has the relay.
+    pub(crate) fn url(&self) -> String {
+        let front = self.front.as_ref();
+        front.map_or_else(|| self.relay.base(), Front::url)
     }
 
     /// The provider ends the permission in the middle of the campaign, and the relay pauses it.

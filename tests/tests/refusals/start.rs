@@ -57,14 +57,14 @@ pub(crate) static ROWS: &[Row] = &[
         how: serve("listen = \"0.0.0.0:7411\"\n"),
         code: "exit 1",
         place: "",
-        words: "unpause.toml, line 1: the relay cannot listen on 0.0.0.0:7411, which others reach: set public_url to its https address and tls.certificate and tls.key, or proxy.trusted to the address of the proxy in front that speaks TLS; or use 127.0.0.1 or [::1]",
+        words: "unpause.toml, line 1: the relay cannot listen on 0.0.0.0:7411, which others reach: set public_url to its https address and tls.acme.terms_agreed, or tls.certificate and tls.key, or proxy.trusted to the address of the proxy in front that speaks TLS; or use 127.0.0.1 or [::1]",
     },
     Row {
         case: "https address, and nothing that speaks TLS",
         how: serve("public_url = \"https://relay.acme.example\"\n"),
         code: "exit 1",
         place: "",
-        words: "unpause.toml, line 1: public_url is https, and nothing here speaks TLS: set tls.certificate and tls.key, or proxy.trusted to the address of the proxy in front that speaks TLS",
+        words: "unpause.toml, line 1: public_url is https, and nothing here speaks TLS: set tls.acme.terms_agreed, or tls.certificate and tls.key, or proxy.trusted to the address of the proxy in front that speaks TLS",
     },
     Row {
         case: "certificate that is not there",

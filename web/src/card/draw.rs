@@ -387,7 +387,7 @@ impl<'a> Place<'a> {
             ),
             Stopped::RelayUnreachable { url } => (
                 "The relay does not answer".to_owned(),
-                format!("Nothing answers at {url}. Check that the relay runs and that this computer reaches it."),
+                format!("Nothing answers at {url}. Check that the relay runs and that this computer reaches it.{}", doubt(url)),
                 try_again(),
                 Remedy::Reconnect,
                 None,
@@ -447,6 +447,15 @@ impl<'a> Place<'a> {
         } else {
             text
         }
+    }
+}
+
+/// What else it may be where nothing answers by https, which a browser says on the page itself alone.
+fn doubt(url: &str) -> &'static str {
+    if url.starts_with("https:") {
+        " If both are so, this browser may refuse its certificate: open that address, and the browser says why."
+    } else {
+        ""
     }
 }
 

@@ -140,18 +140,23 @@ pub(crate) const SMTP_SINK: Need = Need {
     by_hand: "apt-get install postfix (choose `No configuration`)",
 };
 
-/// What people put in front of a relay on a server.
+/// What people put in front of a relay on a server, and what signs its certificate.
 pub(crate) const PROXIES: Need = Need {
-    name: "caddy and nginx",
+    name: "caddy, nginx and pebble",
     found: |workspace| {
         let unpacked = workspace.tools().join("debian");
-        let programs = [("caddy", "usr/bin"), ("nginx", "usr/sbin")];
+        let programs = [
+            ("caddy", "usr/bin"),
+            ("nginx", "usr/sbin"),
+            ("pebble", "usr/bin"),
+            ("pebble-challtestsrv", "usr/bin"),
+        ];
         programs.iter().all(|(name, below)| {
             workspace.find_program(name).is_some() || unpacked.join(below).join(name).is_file()
         })
     },
-    ways: &[Way::DebianFiles(&["caddy", "nginx"])],
-    by_hand: "cd target/tools/debian && apt-get download caddy nginx && for file in *.deb; do dpkg-deb -x $file .; done",
+    ways: &[Way::DebianFiles(&["caddy", "nginx", "pebble"])],
+    by_hand: "cd target/tools/debian && apt-get download caddy nginx pebble && for file in *.deb; do dpkg-deb -x $file .; done",
 };
 
 /// Runs the certified OpenID provider, `wasm-opt`, and the linter.

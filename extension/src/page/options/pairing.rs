@@ -6,7 +6,7 @@ use web::when;
 use web_sys::HtmlInputElement;
 use yew::{Callback, Html, Properties, SubmitEvent, component, html, use_node_ref, use_state_eq};
 
-use super::super::{OTHER, host};
+use super::super::{OTHER, doubt, host};
 use crate::message::{Ask, Relay};
 
 /// The relay and what can be done about it.
@@ -60,6 +60,9 @@ pub(super) fn Pairing(props: &Props) -> Html {
                             }
                             { " Check that it is running and that you are online." }
                         </p>
+                        if !*is_other {
+                            { doubt(url) }
+                        }
                         <button type="button" onclick={look}>{ "Try again" }</button>
                     </div>
                     <Paired url={url.clone()} fingerprint={fingerprint.clone()} on_ask={props.on_ask.clone()} />

@@ -314,6 +314,24 @@ fn each_end_on_this_side_has_its_own_words_and_one_thing_to_do() {
 }
 
 #[test]
+fn a_certificate_may_be_what_is_wrong_where_there_is_one() {
+    for (url, is_named) in [
+        ("https://relay.acme.example", true),
+        ("http://127.0.0.1:7411", false),
+    ] {
+        let url = url.to_owned();
+        let stopped = Progress::Stopped(Stopped::RelayUnreachable { url });
+        let told = broken(Some(&stopped)).explanation;
+        assert_eq!(
+            told.contains("may refuse its certificate"),
+            is_named,
+            "{told}"
+        );
+        assert!(told.contains("Check that the relay runs"), "{told}");
+    }
+}
+
+#[test]
 fn a_sentence_that_begins_with_the_provider_begins_with_a_capital() {
     let mut inbox = disconnected();
     inbox.provider = ProviderId::new("sandbox");

@@ -19,6 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("systemd", &[]),
     ("tag", &[]),
+    ("wish", &[]),
     ("secret", &["ownership", "tag"]),
     ("sign_in", &[]),
     ("credentials", &["sign_in"]),
@@ -36,10 +37,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["clock", "record", "secret", "tag", "text"]),
     ("mark", &["clock", "record", "secret", "store"]),
     // How mail is sent stands once, also where it goes to whoever runs the relay.
-    ("notify", &["config", "sign_in", "smtp", "tls"]),
+    ("notify", &["config", "sign_in", "smtp", "tls", "wish"]),
     ("log", &["config"]),
     // Whose the file of the key is decides whether it is used.
-    ("certificate", &["clock", "ownership"]),
+    // An authority that refuses is asked again after a rest that is not everybody's.
+    (
+        "certificate",
+        &["clock", "config", "ownership", "secret", "wish"],
+    ),
     // What is shared.
     ("bell", &[]),
     ("provider", &["config", "failure", "oauth"]),
