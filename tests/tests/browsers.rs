@@ -17,6 +17,8 @@ mod impostor;
 mod link;
 #[path = "browsers/manifest.rs"]
 mod manifest;
+#[path = "browsers/named.rs"]
+mod named;
 #[path = "browsers/pages.rs"]
 mod pages;
 #[path = "browsers/passwords.rs"]
