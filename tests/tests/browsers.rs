@@ -7,6 +7,8 @@
 mod accessibility;
 #[path = "browsers/bars.rs"]
 mod bars;
+#[path = "browsers/confirming.rs"]
+mod confirming;
 #[path = "browsers/endings.rs"]
 mod endings;
 #[path = "browsers/hostile.rs"]
