@@ -88,9 +88,9 @@ impl Desk {
             let did = wait_for("the window for the password", outcome, SHOWN_WITHIN).await;
             let words = session.words().await.unwrap_or_default();
             session.leave_frames().await?;
-            match did.with_context(|| format!("the card says {words:?}"))? {
-                Some(form) => return self.enter_ours(&form).await,
-                None => {}
+            let did = did.with_context(|| format!("the card says {words:?}"))?;
+            if let Some(form) = did {
+                return self.enter_ours(&form).await;
             }
         }
         anyhow::bail!("three clicks on a card that was read did not count")
