@@ -82,8 +82,8 @@ struct Memory {
     begun: RefCell<Option<(InboxId, Timestamp)>>,
     /// The reconnects that the relay is being asked about.
     polled: RefCell<BTreeSet<ReconnectId>>,
-    /// The window that was opened last for a password, and whose.
-    form: RefCell<Option<(InboxId, i32)>>,
+    /// Whose window of ours is just being opened.
+    opening: RefCell<BTreeSet<InboxId>>,
     /// What was written down last, by its name.
     saved: RefCell<BTreeMap<&'static str, String>>,
     badge: RefCell<Option<Badge>>,

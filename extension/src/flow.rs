@@ -253,6 +253,11 @@ pub enum Event {
     Started(Box<StartedReconnect>),
     /// The relay's key is not the one that was pinned.
     OtherKey,
+    /// What the relay names for the sign-in is not the provider's.
+    OtherProvider {
+        /// What.
+        words: String,
+    },
     /// The window's answer came.
     Answered(Answer),
     /// The window ended without an answer.
@@ -416,6 +421,10 @@ pub fn decide(state: State, event: Event, now: Timestamp) -> (State, Vec<Effect>
             State::Starting { .. } | State::Giving { .. } | State::Exchanging { .. } => {
                 stop(&state, Stopped::OtherKey)
             }
+            other => keep(other),
+        },
+        Event::OtherProvider { words } => match state {
+            State::AtProvider { .. } => stop(&state, Stopped::OtherProvider { words }),
             other => keep(other),
         },
         Event::Answered(answer) => provider::answered(state, answer, now),

@@ -40,12 +40,12 @@ pub enum Ask {
         /// The inbox.
         inbox: InboxId,
     },
-    /// The account that signed in is meant.
+    /// The account that signed in is meant. A prompt in a page may not ask this.
     Confirm {
         /// The inbox.
         inbox: InboxId,
     },
-    /// The account that signed in is not meant.
+    /// The account that signed in is not meant. A prompt in a page may not ask this.
     Deny {
         /// The inbox.
         inbox: InboxId,
@@ -59,7 +59,7 @@ pub enum Ask {
         /// What was typed, cleaned.
         password: Secret,
     },
-    /// Show the form of an inbox in a window of ours.
+    /// Show the card of an inbox in a window of ours, to type or to confirm there.
     OpenForm {
         /// The inbox.
         inbox: InboxId,

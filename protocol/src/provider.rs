@@ -92,7 +92,8 @@ pub struct OAuth {
     /// Its token endpoint refuses web pages, and the extension is one to it: the relay exchanges the code even
     /// where the client has no secret.
     pub refuses_web_pages: bool,
-    /// What a person who is signed in there already is asked, in one sentence, said before the click.
+    /// What a person who is signed in there already is asked, in one sentence, said before the click. `{host}` stands
+    /// for the issuer's.
     pub expects: &'static str,
     /// The same where the operator's registration is not verified by the provider; `None` where it makes no
     /// difference.
@@ -102,6 +103,11 @@ pub struct OAuth {
     /// Below the issuer, the page where an administrator allows the client for everybody; `None` where there is
     /// none.
     pub admin_consent: Option<&'static str>,
+    /// The origins where it signs people in and exchanges codes, by its own documents; empty where the issuer of the
+    /// operator's configuration decides.
+    pub origins: &'static [&'static str],
+    /// How each of its client ids ends; empty where that is not known.
+    pub client_ids_end: &'static str,
     /// Where Firefox lets the answer go.
     pub firefox_redirect: FirefoxRedirect,
     /// The visits to make at the authorization endpoint, first to last, until one succeeds.

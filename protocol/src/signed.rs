@@ -159,10 +159,9 @@ pub struct Unsigned {
 impl Unsigned {
     /// The values of [`SIGNATURE_INPUT`] and [`SIGNATURE`].
     pub fn sign(&self, signature: &[u8; SIGNATURE_BYTES]) -> (String, String) {
-        let label = self.role.label;
         (
-            format!("{label}={}", self.parameters),
-            format!("{label}=:{}:", STANDARD.encode(signature)),
+            format!("{}={}", self.role.label, self.parameters),
+            written(self.role, signature),
         )
     }
 }
@@ -198,6 +197,14 @@ pub enum SignatureError {
     NotCovered {
         /// What it must cover.
         expected: String,
+    },
+    /// A field has more than that signature, or in another spelling: one way to write it is enough.
+    #[error("the field {field} must hold the signature {label:?} alone, as RFC 9651 serialises it")]
+    Spelling {
+        /// The field.
+        field: &'static str,
+        /// The label.
+        label: &'static str,
     },
     /// A parameter is not there, or has another value.
     #[error("the signature's parameter {name} is missing or wrong: expected {expected}")]
@@ -272,8 +279,47 @@ pub fn read_request(
     Ok(presented)
 }
 
+/// An answer as it came, before anything of it is believed.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard<'a> {
+    /// The status.
+    pub status: u16,
+    /// The value of [`CONTENT_DIGEST`]; empty where there is none, as the others.
+    pub content_digest: &'a str,
+    /// The value of [`CHALLENGE`].
+    pub challenge: &'a str,
+    /// Its `ETag`, where it has one.
+    pub etag: Option<&'a str>,
+    /// The value of [`SIGNATURE_INPUT`].
+    pub input: &'a str,
+    /// The value of [`SIGNATURE`].
+    pub signature: &'a str,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+impl Heard<'_> {
+    /// What `relay` must have signed for this to be its answer to the request of that signature; `None` where it is
+    /// another's, or its body is not the one that was signed.
+    pub fn to_verify(
+        &self,
+        relay: &VerifyingKey,
+        request: &[u8; SIGNATURE_BYTES],
+    ) -> Option<Presented> {
+        let answered = Answered {
+            status: self.status,
+            content_digest: self.content_digest,
+            challenge: self.challenge,
+            etag: self.etag,
+            request,
+        };
+        let presented = read_answer(&answered, self.input, self.signature).ok()?;
+        (presented.key == *relay && digest(self.body) == self.content_digest).then_some(presented)
+    }
+}
+
 /// The signature of an answer, from the values of its two fields.
-pub fn read_answer(
+fn read_answer(
     answered: &Answered<'_>,
     input: &str,
     signature: &str,
@@ -383,6 +429,12 @@ fn read(
     let parameters = vec![ListEntry::InnerList(covered)]
         .serialize()
         .ok_or_else(missing)?;
+    if input != format!("{}={parameters}", role.label) {
+        return Err(SignatureError::Spelling {
+            field: SIGNATURE_INPUT,
+            label: role.label,
+        });
+    }
     let expected = list(components);
     if !parameters.starts_with(&format!("{expected};")) {
         return Err(SignatureError::NotCovered { expected });
@@ -445,10 +497,23 @@ fn read_signature(role: Role, field: &str) -> Result<[u8; SIGNATURE_BYTES], Sign
     let ListEntry::Item(item) = find_member(field, role.label).ok_or_else(missing)? else {
         return Err(missing());
     };
-    item.bare_item
+    let bytes = item
+        .bare_item
         .as_byte_sequence()
         .and_then(|bytes| bytes.try_into().ok())
-        .ok_or_else(missing)
+        .ok_or_else(missing)?;
+    if field == written(role, &bytes) {
+        Ok(bytes)
+    } else {
+        Err(SignatureError::Spelling {
+            field: SIGNATURE,
+            label: role.label,
+        })
+    }
+}
+
+fn written(role: Role, signature: &[u8; SIGNATURE_BYTES]) -> String {
+    format!("{}=:{}:", role.label, STANDARD.encode(signature))
 }
 
 fn find_member(field: &str, label: &str) -> Option<ListEntry> {

@@ -13,6 +13,10 @@ use url::{Url, form_urlencoded};
 use crate::reconnect::{Authorization, VisitPlan};
 use crate::secret::Secret;
 
+mod named;
+
+pub use named::{NotTheProviders, check_provider};
+
 /// Two fresh texts that nobody can guess.
 #[derive(Debug)]
 pub struct Chance {

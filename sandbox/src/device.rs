@@ -1,5 +1,6 @@
 //! A device of a relay, as a program plays one: its key, what it signs, and how it judges what comes back. Written from
-//! RFC 9421 and RFC 9530 alone, so that relay and extension are held to the standards and not to one another.
+//! RFC 9421 and RFC 9530 alone, so that relay and extension are held to the standards and not to one another. And the
+//! judge of both directions, for whoever changes things on the way and compares what is believed.
 
 use std::fmt::Write as _;
 use std::io;
@@ -120,44 +121,42 @@ impl Device {
     /// Signs a question with this nonce.
     pub fn sign_with(&self, question: &Question<'_>, nonce: &str) -> Proof {
         let content_digest = digest(question.body);
-        let mut covered = vec![
-            ("@method", question.method.to_owned()),
-            ("@path", question.path.to_owned()),
-            ("@query", format!("?{}", question.query.unwrap_or_default())),
-            ("content-digest", content_digest.clone()),
-        ];
-        for (name, value) in [
-            ("content-type", question.content_type),
-            ("if-none-match", question.if_none_match),
-        ] {
-            covered.extend(value.map(|value| (name, value.to_owned())));
-        }
-        let names: Vec<String> = covered
-            .iter()
-            .map(|(name, _)| format!("\"{name}\""))
-            .collect();
-        let parameters = format!(
-            "({});created=1800000000;nonce=\"{nonce}\";keyid=\"{}\";alg=\"ed25519\";tag=\"unpause-device\"",
-            names.join(" "),
-            self.public_key()
+        let (signature_input, signature) = self.sign_over(
+            "device",
+            &covered(question, &content_digest),
+            &format!(
+                ";created=1800000000;nonce=\"{nonce}\";keyid=\"{}\";alg=\"ed25519\";tag=\"unpause-device\"",
+                self.public_key()
+            ),
         );
-        let mut lines: Vec<String> = covered
-            .iter()
-            .map(|(name, value)| format!("\"{name}\": {value}"))
-            .collect();
-        lines.push(format!("\"@signature-params\": {parameters}"));
-        let signature = self.key.sign(lines.join("\n").as_bytes());
         Proof {
             content_digest,
-            signature_input: format!("device={parameters}"),
-            signature: format!("device=:{}:", STANDARD.encode(signature.to_bytes())),
+            signature_input,
+            signature,
         }
+    }
+
+    /// The values of `Signature-Input` and `Signature` over these components, each an identifier as it is serialised
+    /// and its value, with these parameters: whatever a holder of the key may sign.
+    pub fn sign_over(
+        &self,
+        label: &str,
+        components: &[(String, String)],
+        parameters: &str,
+    ) -> (String, String) {
+        let ids: Vec<&str> = components.iter().map(|(id, _)| id.as_str()).collect();
+        let parameters = format!("({}){parameters}", ids.join(" "));
+        let signature = self.key.sign(base(components, &parameters).as_bytes());
+        (
+            format!("{label}={parameters}"),
+            format!("{label}=:{}:", STANDARD.encode(signature.to_bytes())),
+        )
     }
 
     /// Whether this is what the relay of that key (base64url) said to that question. What is not is to be believed in
     /// nothing, its challenge included.
     pub fn is_said(&self, relay_key: &str, proof: &Proof, said: &Said<'_>) -> bool {
-        let is_its = judge(relay_key, proof, said).is_some();
+        let is_its = judge_said(relay_key, proof, said);
         if is_its {
             let mut challenge = self
                 .challenge
@@ -177,42 +176,115 @@ impl Device {
     }
 }
 
+/// The components of a question (RFC 9421 §2), each an identifier as it is serialised and its value.
+pub fn covered(question: &Question<'_>, content_digest: &str) -> Vec<(String, String)> {
+    let query = format!("?{}", question.query.unwrap_or_default());
+    let always = [
+        ("@method", Some(question.method)),
+        ("@path", Some(question.path)),
+        ("@query", Some(query.as_str())),
+        ("content-digest", Some(content_digest)),
+        ("content-type", question.content_type),
+        ("if-none-match", question.if_none_match),
+    ];
+    let there = always.into_iter().filter_map(|(name, value)| {
+        let value = value?;
+        Some((format!("\"{name}\""), value.to_owned()))
+    });
+    there.collect()
+}
+
+/// RFC 9421 §2.5.
+fn base(components: &[(String, String)], parameters: &str) -> String {
+    let mut base = String::new();
+    for (id, value) in components {
+        let _ = writeln!(base, "{id}: {value}");
+    }
+    let _ = write!(base, "\"@signature-params\": {parameters}");
+    base
+}
+
+/// Whether one of these keys (base64url) signed this question, over a challenge that is good now: its nonce. Whether that
+/// was used before is the caller's to know.
+pub fn judge_question<'a>(
+    keys: &[String],
+    challenges: &[String],
+    question: &Question<'_>,
+    proof: &'a Proof,
+) -> Option<&'a str> {
+    if proof.content_digest != digest(question.body) {
+        return None;
+    }
+    let components = covered(question, &proof.content_digest);
+    let ids: Vec<&str> = components.iter().map(|(id, _)| id.as_str()).collect();
+    let parameters = proof.signature_input.strip_prefix("device=")?;
+    let rest = parameters.strip_prefix(format!("({});created=", ids.join(" ")).as_str())?;
+    let (created, rest) = rest.split_once(";nonce=\"")?;
+    created.parse::<u64>().ok()?;
+    let (nonce, rest) = rest.split_once("\";keyid=\"")?;
+    let key = rest.strip_suffix("\";alg=\"ed25519\";tag=\"unpause-device\"")?;
+    let (challenge, once) = nonce.split_once('.')?;
+    let is_known = keys.iter().any(|known| known == key)
+        && challenges.iter().any(|good| good == challenge)
+        && !once.is_empty();
+    let signature = proof
+        .signature
+        .strip_prefix("device=:")?
+        .strip_suffix(':')?;
+    let is_signed = is_known && is_signed_by(key, &base(&components, parameters), signature);
+    is_signed.then_some(nonce)
+}
+
+/// `key` is base64url, `signature` base64.
+fn is_signed_by(key: &str, base: &str, signature: &str) -> bool {
+    let read = || {
+        let key = URL_SAFE_NO_PAD.decode(key).ok()?.try_into().ok()?;
+        let signature = STANDARD.decode(signature).ok()?.try_into().ok()?;
+        let key = VerifyingKey::from_bytes(&key).ok()?;
+        key.verify_strict(base.as_bytes(), &Signature::from_bytes(&signature))
+            .ok()
+    };
+    read().is_some()
+}
+
 fn digest(body: &[u8]) -> String {
     format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(body)))
 }
 
+/// The components of what was said to the question of this signature (`:` base64 `:`).
+pub fn covered_of_said(said: &Said<'_>, asked: &str) -> Vec<(String, String)> {
+    let status = said.status.to_string();
+    let always = [
+        ("\"@status\"", Some(status.as_str())),
+        ("\"content-digest\"", Some(said.content_digest)),
+        ("\"unpause-challenge\"", Some(said.challenge)),
+        ("\"etag\"", said.etag),
+        ("\"signature\";req;key=\"device\"", Some(asked)),
+    ];
+    let there = always
+        .into_iter()
+        .filter_map(|(id, value)| Some((id.to_owned(), value?.to_owned())));
+    there.collect()
+}
+
+/// Whether the relay of this key (base64url) said this to the question of that proof.
+pub fn judge_said(relay_key: &str, proof: &Proof, said: &Said<'_>) -> bool {
+    judge(relay_key, proof, said).is_some()
+}
+
 fn judge(relay_key: &str, proof: &Proof, said: &Said<'_>) -> Option<()> {
+    if said.content_digest != digest(said.body) {
+        return None;
+    }
+    let components = covered_of_said(said, proof.signature.strip_prefix("device=")?);
+    let ids: Vec<&str> = components.iter().map(|(id, _)| id.as_str()).collect();
     let parameters = said.signature_input.strip_prefix("relay=")?;
-    let etag = if said.etag.is_some() { " \"etag\"" } else { "" };
-    let covered = format!(
-        "(\"@status\" \"content-digest\" \"unpause-challenge\"{etag} \"signature\";req;key=\"device\")"
-    );
-    let rest = parameters.strip_prefix(covered.as_str())?;
+    let rest = parameters.strip_prefix(format!("({})", ids.join(" ")).as_str())?;
     let its = format!(";keyid=\"{relay_key}\";alg=\"ed25519\";tag=\"unpause-relay\"");
     rest.strip_prefix(";created=")?
         .strip_suffix(its.as_str())?
         .parse::<u64>()
         .ok()?;
-    if said.content_digest != digest(said.body) {
-        return None;
-    }
-    let mut base = format!(
-        "\"@status\": {}\n\"content-digest\": {}\n\"unpause-challenge\": {}\n",
-        said.status, said.content_digest, said.challenge
-    );
-    if let Some(etag) = said.etag {
-        let _ = writeln!(base, "\"etag\": {etag}");
-    }
-    let asked = proof.signature.strip_prefix("device=")?;
-    let _ = write!(
-        base,
-        "\"signature\";req;key=\"device\": {asked}\n\"@signature-params\": {parameters}"
-    );
-    let key = URL_SAFE_NO_PAD.decode(relay_key).ok()?.try_into().ok()?;
     let signature = said.signature.strip_prefix("relay=:")?.strip_suffix(':')?;
-    let signature = STANDARD.decode(signature).ok()?.try_into().ok()?;
-    VerifyingKey::from_bytes(&key)
-        .ok()?
-        .verify_strict(base.as_bytes(), &Signature::from_bytes(&signature))
-        .ok()
+    is_signed_by(relay_key, &base(&components, parameters), signature).then_some(())
 }

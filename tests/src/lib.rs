@@ -30,6 +30,7 @@ pub mod programs;
 pub mod restore;
 pub mod score;
 pub mod secrets;
+pub mod signatures;
 pub mod smtp_sink;
 pub mod stand_in;
 pub mod story;

@@ -49,7 +49,11 @@ struct Site {
 impl PageServer {
     /// Serves these pages, by path.
     pub async fn start(pages: BTreeMap<String, Page>) -> std::io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Self::serve(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?, pages)
+    }
+
+    /// The same where its address had to be known before its pages.
+    pub fn serve(listener: TcpListener, pages: BTreeMap<String, Page>) -> std::io::Result<Self> {
         let address = listener.local_addr()?;
         let asked = Arc::default();
         let site = Site {

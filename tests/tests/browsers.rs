@@ -7,6 +7,8 @@
 mod accessibility;
 #[path = "browsers/bars.rs"]
 mod bars;
+#[path = "browsers/confirming.rs"]
+mod confirming;
 #[path = "browsers/encrypted.rs"]
 mod encrypted;
 #[path = "browsers/endings.rs"]
@@ -19,6 +21,8 @@ mod impostor;
 mod link;
 #[path = "browsers/manifest.rs"]
 mod manifest;
+#[path = "browsers/named.rs"]
+mod named;
 #[path = "browsers/pages.rs"]
 mod pages;
 #[path = "browsers/passwords.rs"]

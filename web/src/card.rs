@@ -247,6 +247,11 @@ pub enum Stopped {
     },
     /// The relay's key is not the one that was pinned at pairing.
     OtherKey,
+    /// What the relay names for the sign-in is not the provider's.
+    OtherProvider {
+        /// What.
+        words: String,
+    },
 }
 
 /// What a person does on a card.

@@ -27,6 +27,7 @@ mod restore;
 mod score;
 mod secrets;
 mod shell;
+mod signatures;
 mod start;
 mod story_binary;
 mod test;
@@ -48,6 +49,7 @@ const COMMANDS: &[Command] = &[
     restore::COMMAND,
     score::COMMAND,
     secrets::COMMAND,
+    signatures::COMMAND,
     fuzz::COMMAND,
     bench::COMMAND,
     dist::COMMAND,

@@ -1,6 +1,6 @@
 //! A password that a person gave: sealed to the pinned key as soon as the relay has named the reconnect that it is for.
 //! Until then it is in the one call that asks for that name, and nowhere else. And the window of ours in which it is
-//! typed, where the card stands in somebody's page.
+//! typed, or another account confirmed, where the card stands in somebody's page.
 
 use protocol::id::InboxId;
 use protocol::reconnect::Grant;
@@ -37,12 +37,19 @@ impl Background {
         }
     }
 
-    /// Shows the form in a window of ours, which no page can cover or listen in to; where the browser has no windows,
-    /// in a tab.
+    /// Shows the card in a window of ours, which no page can cover or listen in to; where the browser has no windows,
+    /// in a tab. One that is open comes to the front.
     pub(super) async fn open_form(&self, inbox: InboxId) {
-        let open = self.0.form.borrow().clone();
-        if let Some((of, window)) = open
-            && of == inbox
+        if self.0.opening.borrow_mut().insert(inbox.clone()) {
+            self.open_window(&inbox).await;
+            self.0.opening.borrow_mut().remove(&inbox);
+            self.save().await;
+        }
+    }
+
+    async fn open_window(&self, inbox: &InboxId) {
+        let open = self.0.record.borrow().passing.forms.get(inbox).copied();
+        if let Some(window) = open
             && windows::show(window).await.is_ok()
         {
             return;
@@ -52,7 +59,13 @@ impl Background {
             Err(error) => return report(Err(error)),
         };
         match windows::open(&address, WIDTH, HEIGHT).await {
-            Ok(window) => *self.0.form.borrow_mut() = window.map(|window| (inbox, window)),
+            Ok(window) => {
+                let mut record = self.0.record.borrow_mut();
+                record
+                    .passing
+                    .forms
+                    .extend(window.map(|window| (inbox.clone(), window)));
+            }
             Err(_) => report(tabs::open(&address).await.map(drop)),
         }
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use protocol::id::{InboxId, ReconnectId};
-use protocol::provider::ProviderId;
+use protocol::provider::{Provider, ProviderId};
 use protocol::reconnect::{Authorization, Grant};
 use protocol::request::device::GetRelayKey;
 use protocol::request::reconnect::{
@@ -13,6 +13,7 @@ use protocol::request::reconnect::{
 };
 use protocol::sealed::Sealed;
 use protocol::secret::Secret;
+use protocol::visit::check_provider;
 use wasm_bindgen_futures::spawn_local;
 use web::sealing;
 
@@ -165,7 +166,18 @@ impl Background {
         if is_taken {
             return failed("another sign-in has its window open");
         }
-        let redirect_uri = redirect_uri(&base, &self.provider(inbox));
+        let provider = self.provider(inbox);
+        let known = Provider::find(&provider).and_then(|provider| provider.oauth.as_ref());
+        let relay = {
+            let record = self.0.record.borrow();
+            let paired = record.kept.paired.as_ref();
+            paired.map_or_else(String::new, |paired| paired.relay.clone())
+        };
+        if let Err(other) = check_provider(known, authorization, &relay) {
+            let words = other.to_string();
+            return Some(Event::OtherProvider { words });
+        }
+        let redirect_uri = redirect_uri(&base, &provider);
         let begun = Visit::begin(authorization, number, &redirect_uri, chance::for_visit());
         let Some(visit) = begun else {
             return failed("the provider's sign-in page has no web address");

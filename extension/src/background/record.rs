@@ -82,6 +82,8 @@ pub struct Passing {
     pub shown: BTreeMap<i32, Shown>,
     /// Reconnects that were begun by a click on a notification, where nothing of ours may be in sight.
     pub by_notice: BTreeSet<InboxId>,
+    /// The windows that were opened last to type or to confirm in.
+    pub forms: BTreeMap<InboxId, i32>,
 }
 
 /// Whether the relay answers.

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use protocol::request::Request;
 use protocol::signed::{
-    self, Answered, Asked, CHALLENGE, CONTENT_DIGEST, SIGNATURE, SIGNATURE_BYTES, SIGNATURE_INPUT,
+    self, Asked, CHALLENGE, CONTENT_DIGEST, Heard, SIGNATURE, SIGNATURE_BYTES, SIGNATURE_INPUT,
     VerifyingKey,
 };
 use url::Url;
@@ -114,21 +114,21 @@ impl Line {
 
     async fn is_its(&self, answer: &Answer, request: &[u8; SIGNATURE_BYTES]) -> bool {
         let field = |name| answer.field(name).unwrap_or_default();
-        let digest = field(CONTENT_DIGEST);
-        let answered = Answered {
+        let heard = Heard {
             status: answer.status,
-            content_digest: digest,
+            content_digest: field(CONTENT_DIGEST),
             challenge: field(CHALLENGE),
             etag: answer.field(ETAG),
-            request,
+            input: field(SIGNATURE_INPUT),
+            signature: field(SIGNATURE),
+            body: &answer.body,
         };
-        let read = signed::read_answer(&answered, field(SIGNATURE_INPUT), field(SIGNATURE));
-        let Ok(presented) = read else {
-            return false;
-        };
-        presented.key == self.relay
-            && signed::digest(&answer.body) == digest
-            && vault::is_signed(&self.relay, &presented.base, &presented.signature).await
+        match heard.to_verify(&self.relay, request) {
+            Some(presented) => {
+                vault::is_signed(&self.relay, &presented.base, &presented.signature).await
+            }
+            None => false,
+        }
     }
 }
 

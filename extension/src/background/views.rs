@@ -233,16 +233,17 @@ fn may_ask(ask: &Ask, own: Option<&InboxId>) -> bool {
     };
     match ask {
         Ask::Reconnect { inbox, .. }
-        | Ask::Confirm { inbox }
-        | Ask::Deny { inbox }
         | Ask::OpenForm { inbox }
         | Ask::Cancel { inbox }
         | Ask::Close { inbox }
         | Ask::NotNow { inbox }
         | Ask::ShowReceipt { inbox } => inbox == own,
         Ask::Look => true,
-        // No password is typed in a page and no link is shown in one, so what says so is no prompt of ours.
+        // No password is typed in a page, no account confirmed and no link shown in one, so what says so is no prompt
+        // of ours.
         Ask::GivePassword { .. }
+        | Ask::Confirm { .. }
+        | Ask::Deny { .. }
         | Ask::MakeLink { .. }
         | Ask::Open { .. }
         | Ask::Pair { .. }
@@ -341,6 +342,17 @@ mod tests {
         };
         assert!(may_ask(&form(&jane), Some(&jane)));
         assert!(!may_ask(&form(&ada), Some(&jane)));
+        for answer in [
+            Ask::Confirm {
+                inbox: jane.clone(),
+            },
+            Ask::Deny {
+                inbox: jane.clone(),
+            },
+        ] {
+            assert!(!may_ask(&answer, Some(&jane)), "nobody answers in a page");
+            assert!(may_ask(&answer, None));
+        }
         let given = Ask::GivePassword {
             inbox: jane.clone(),
             user: "jane@acme.example".to_owned(),

@@ -12,6 +12,7 @@ use protocol::sealed::OpeningKey;
 use super::*;
 
 mod elsewhere;
+mod other_provider;
 
 const CODE: &str = "a-very-secret-code";
 
@@ -719,6 +720,9 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::Closed),
         (states(), any::<bool>()).prop_map(|(state, silent)| started(state, &[!silent, true])),
         Just(Event::OtherKey),
+        Just(Event::OtherProvider {
+            words: String::new()
+        }),
         Just(granted()),
         Just(refused("access_denied")),
         Just(Event::Answered(Answer::NotOurs {

@@ -1,7 +1,7 @@
 //! The prompt: the card alone, in a frame on somebody's page. The page around it may be hostile, so what begins
 //! something counts only if [`guard`] finds that a person saw it and pressed it. Nothing is ever typed here: a page can
-//! take the keyboard from a frame between two letters, in every browser, and no frame can tell. The form of a password
-//! opens in a window of ours.
+//! take the keyboard from a frame between two letters, in every browser, and no frame can tell. And no account is
+//! confirmed here: not every browser can tell whether the question was covered. Both are done in a window of ours.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -69,13 +69,7 @@ pub fn Prompt() -> Html {
 fn begins_something(act: &Act) -> bool {
     matches!(
         act,
-        Act::Reconnect
-            | Act::ReconnectInTab
-            | Act::Confirm
-            | Act::Deny
-            | Act::GivePassword(_)
-            | Act::OpenForm
-            | Act::Cancel
+        Act::Reconnect | Act::ReconnectInTab | Act::OpenForm | Act::Cancel
     )
 }
 
@@ -145,7 +139,7 @@ pub fn PromptView(props: &Props) -> Html {
                         card={card.clone()}
                         on_act={props.on_act.clone()}
                         can_dismiss={true}
-                        types_elsewhere={true}
+                        decides_elsewhere={true}
                         now={props.now}
                     />
                     <p class="ignored" role="status">{ props.ignored.map(Ignored::words) }</p>

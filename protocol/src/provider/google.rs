@@ -25,6 +25,12 @@ pub(super) static PROVIDER: Provider = Provider {
         ),
         identity: IdentitySource::UserInfo,
         admin_consent: None,
+        // "OAuth 2.0 for Web Server Applications": `accounts.google.com/o/oauth2/v2/auth`, `oauth2.googleapis.com/token`.
+        origins: &[
+            "https://accounts.google.com",
+            "https://oauth2.googleapis.com",
+        ],
+        client_ids_end: ".apps.googleusercontent.com",
         firefox_redirect: FirefoxRedirect::Loopback,
         // "Using OAuth 2.0 for Web Server Applications": a refresh token comes with `access_type=offline`,
         // and with a repeated consent only when `prompt=consent` shows the page again.

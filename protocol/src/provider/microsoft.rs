@@ -31,6 +31,13 @@ pub(super) static PROVIDER: Provider = Provider {
         expects_unverified: None,
         identity: IdentitySource::IdToken,
         admin_consent: Some("adminconsent"),
+        // "National clouds", Microsoft's documents: the authorities of Microsoft Entra ID.
+        origins: &[
+            "https://login.microsoftonline.com",
+            "https://login.microsoftonline.us",
+            "https://login.partner.microsoftonline.cn",
+        ],
+        client_ids_end: "",
         firefox_redirect: FirefoxRedirect::Allizom,
         // "Microsoft identity platform and OAuth 2.0 authorization code flow": `prompt=none` ends in an error
         // instead of a page. Without `prompt` it asks only for what is missing; `prompt=consent` would show "Need

@@ -25,10 +25,12 @@ pub(super) static PROVIDER: Provider = Provider {
         // Not promised by any standard.
         revokes_alone: false,
         refuses_web_pages: false,
-        expects: "Your mail provider will ask you to allow access.",
+        expects: "{host} will ask you to allow access.",
         expects_unverified: None,
         identity: IdentitySource::UserInfo,
         admin_consent: None,
+        origins: &[],
+        client_ids_end: "",
         firefox_redirect: FirefoxRedirect::Allizom,
         // OpenID Connect Core §11: without `prompt=consent` the request for offline access is ignored.
         visits: &[VisitPlan {

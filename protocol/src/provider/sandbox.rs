@@ -25,6 +25,8 @@ pub(super) static PROVIDER: Provider = Provider {
         expects_unverified: None,
         identity: IdentitySource::UserInfo,
         admin_consent: None,
+        origins: &[],
+        client_ids_end: "",
         firefox_redirect: FirefoxRedirect::Allizom,
         // It shows the consent page only when asked to.
         visits: &[VisitPlan {

@@ -220,12 +220,10 @@ fn a_key_is_a_key() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// One byte of the two fields changed anywhere: refused, or the very same signature in other letters (RFC 9421
-    /// names the parsed members, not their spelling).
+    /// One byte of the two fields changed anywhere: refused.
     #[test]
     fn a_changed_byte_is_seen(at in 0..1_000_usize, to in 0..=255_u8, in_input in any::<bool>()) {
         let mut sent = send();
-        let before = sent.read().unwrap();
         let field = if in_input { &mut sent.input } else { &mut sent.signature };
         let mut bytes = field.clone().into_bytes();
         let at = at % bytes.len();
@@ -234,7 +232,7 @@ proptest! {
         let Ok(text) = String::from_utf8(bytes) else { return Ok(()) };
         *field = text;
         if let Ok(read) = sent.read() {
-            prop_assert!(!is_good(&read) || read == before, "{} {}", sent.input, sent.signature);
+            prop_assert!(!is_good(&read), "{} {}", sent.input, sent.signature);
         }
     }
 }

@@ -371,7 +371,9 @@ fn at_provider(config: &Config, id: &ProviderId, redirect_uri: &str) -> Option<A
         Some(page.to_string())
     });
     Some(AtProvider {
-        expects: unverified.unwrap_or(oauth.expects).to_owned(),
+        expects: unverified
+            .unwrap_or(oauth.expects)
+            .replace("{host}", registered.issuer.host_str().unwrap_or_default()),
         admin_consent,
     })
 }
@@ -446,6 +448,10 @@ mod tests {
                  &redirect_uri=http%3A%2F%2F127.0.0.1%3A7411%2Fback"
             )
         );
+        // Nobody knows it by another name.
+        let own = configured("openid", "https://id.acme.example/realms/mail", "").unwrap();
+        let said = "id.acme.example will ask you to allow access.";
+        assert_eq!(own.expects, said);
         // It makes no difference there.
         assert!(!microsoft.expects.contains("verified"));
         assert_eq!(configured("imap", "https://acme.example", ""), None);

@@ -184,6 +184,14 @@ impl Api {
 }
 
 impl Api {
+    /// The device's key and the relay's (base64url); `None` of another caller.
+    pub fn key(&self) -> Option<(&Arc<Device>, &str)> {
+        match &self.pass {
+            Pass::Key { device, relay_key } => Some((device, relay_key)),
+            Pass::Nothing | Pass::Token(_) => None,
+        }
+    }
+
     /// The fields by which a device signs such a request, for tests that send it themselves; none of another caller.
     pub fn sign(
         &self,

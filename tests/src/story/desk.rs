@@ -12,7 +12,7 @@ use protocol::id::CampaignId;
 use serde_json::json;
 use url::Url;
 
-pub use password::ENTER_IT;
+pub use password::{ENTER_IT, Ours};
 
 use super::relay::Relay;
 use super::screens::Screens;
@@ -269,6 +269,9 @@ impl Desk {
         session.leave_frames().await.ok()?;
         if place == Surface::Prompt {
             let host = session.find(PROMPT).await.ok()??;
+            // Nobody presses what is not to be seen; and geckodriver never answers what the role is of something in a
+            // frame that is hidden. Observed with Firefox 153 on 2026-11-30.
+            host.is_shown().await.ok()?.then_some(())?;
             let root = host.shadow_root().await.ok()??;
             let frame = root.find("iframe").await.ok()??;
             session.enter(&frame).await.ok()?;

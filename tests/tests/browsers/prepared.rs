@@ -20,7 +20,7 @@ const PAGE: &str = include_str!("prepared.html");
 /// Of the card's points, how many may differ at most: its round corners let the page through.
 const DIFFERENT_AT_MOST: f64 = 0.01;
 
-async fn serve() -> Result<PageServer> {
+pub(super) async fn serve() -> Result<PageServer> {
     let headers = vec![
         // What the browser does not do it tells, too.
         (

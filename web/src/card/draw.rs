@@ -406,6 +406,13 @@ impl<'a> Place<'a> {
                 Remedy::TellOperator,
                 None,
             ),
+            Stopped::OtherProvider { words } => (
+                format!("The relay names a sign-in that is not {provider}'s"),
+                format!("So none was opened, and nothing was handed over. Do not sign in at that address. {still_waits} Ask whoever runs the relay."),
+                Remedy::TellOperator.button().map(str::to_owned),
+                Remedy::TellOperator,
+                Some(words.clone()),
+            ),
         };
         // Nothing that only the operator can do is asked of the person.
         let password = password::draw(self.inbox, password::remedy_of(self.inbox))

@@ -27,9 +27,9 @@ pub struct Props {
     /// Whether whoever shows it can make a link for another browser.
     #[prop_or_default]
     pub can_link: bool,
-    /// Whether it stands in a frame on somebody's page, where nobody should type a password.
+    /// Whether it stands in a frame on somebody's page, where nobody should type a password or confirm an account.
     #[prop_or_default]
-    pub types_elsewhere: bool,
+    pub decides_elsewhere: bool,
     /// The time that its words are true at; the browser's when absent.
     #[prop_or_else(when::now)]
     pub now: Timestamp,
@@ -43,7 +43,7 @@ pub fn CardView(props: &Props) -> Html {
         on_act,
         can_dismiss,
         can_link,
-        types_elsewhere,
+        decides_elsewhere,
         now,
     } = props;
     let section = use_node_ref();
@@ -59,7 +59,7 @@ pub fn CardView(props: &Props) -> Html {
         on_act,
         can_dismiss: *can_dismiss,
         can_link: *can_link,
-        types_elsewhere: *types_elsewhere,
+        decides_elsewhere: *decides_elsewhere,
         now: *now,
         heading: format!("card-{}", card.inbox),
         copied: copied.as_ref(),
@@ -156,7 +156,7 @@ struct Drawing<'a> {
     on_act: &'a Callback<Act>,
     can_dismiss: bool,
     can_link: bool,
-    types_elsewhere: bool,
+    decides_elsewhere: bool,
     now: Timestamp,
     heading: String,
     copied: Option<&'a Secret>,
@@ -208,9 +208,18 @@ impl Drawing<'_> {
             <>
                 <p>{ question }{ " Use it?" }</p>
                 { self.held(held) }
+                if self.decides_elsewhere {
+                    <p class="card-expects">
+                        { "A window of Unpause opens for the answer: no page can cover it." }
+                    </p>
+                }
                 <div class="actions">
-                    { self.button("primary", "Use this sign-in", Act::Confirm) }
-                    { self.button("", "Do not use it", Act::Deny) }
+                    if self.decides_elsewhere {
+                        { self.button("primary", "Answer in a window", Act::OpenForm) }
+                    } else {
+                        { self.button("primary", "Use this sign-in", Act::Confirm) }
+                        { self.button("", "Do not use it", Act::Deny) }
+                    }
                 </div>
             </>
         }
@@ -283,7 +292,7 @@ impl Drawing<'_> {
         );
         let report = is_others.then(|| self.report(broken));
         let report = report.map(|report| html! { <div class="actions">{ report }</div> });
-        if self.types_elsewhere {
+        if self.decides_elsewhere {
             let label = format!("Enter the {}", lowered(&form.label));
             return html! {
                 <>

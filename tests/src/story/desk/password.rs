@@ -77,7 +77,8 @@ impl Desk {
             self.press_on_card(surface, Surface::Prompt, ENTER_IT)
                 .await?;
             let outcome = async || {
-                if let Some(form) = self.find_form(&before).await {
+                let mut forms = self.find_ours(&before).await?.into_iter();
+                if let Some(form) = forms.next() {
                     return Some(Some(form));
                 }
                 self.enter(Surface::Prompt).await?;
@@ -87,17 +88,9 @@ impl Desk {
             let did = wait_for("the window for the password", outcome, SHOWN_WITHIN).await;
             let words = session.words().await.unwrap_or_default();
             session.leave_frames().await?;
-            match did.with_context(|| format!("the card says {words:?}"))? {
-                Some(Form::Window(window)) => {
-                    session.switch_to(&window).await?;
-                    return Ok(());
-                }
-                Some(Form::Page(url)) => {
-                    session.open_tab().await?;
-                    session.goto(&url).await?;
-                    return Ok(());
-                }
-                None => {}
+            let did = did.with_context(|| format!("the card says {words:?}"))?;
+            if let Some(form) = did {
+                return self.enter_ours(&form).await;
             }
         }
         anyhow::bail!("three clicks on a card that was read did not count")
@@ -116,31 +109,71 @@ impl Desk {
         Ok(wait_for("the field of the password", look, PROMPTED_WITHIN).await?)
     }
 
+    /// The windows of ours that were opened from a prompt; `before` are those that the driver saw before that.
     /// Chromedriver 156 gives no handle of a window that an extension opened with a page of its own (observed on
-    /// 2026-11-27); there the window is asked of the browser itself, and its page is then shown in a tab.
-    async fn find_form(&self, before: &[Window]) -> Option<Form> {
-        if self.kind() == Kind::Firefox {
-            return self.find_opened(before).await.map(Form::Window);
-        }
+    /// 2026-11-27); there they are asked of the browser itself.
+    pub async fn find_ours(&self, before: &[Window]) -> Option<Vec<Ours>> {
         let session = self.session();
+        if self.kind() == Kind::Firefox {
+            let windows = session.windows().await.ok()?.into_iter();
+            let opened = windows.filter(|window| !before.contains(window));
+            return Some(opened.map(Ours::Window).collect());
+        }
         let targets = session.devtools("Target.getTargets", json!({}));
         let targets = targets.await.ok()?;
         let form = format!("{}#inb_", self.browser.page("popup.html"));
-        let mut urls = targets
-            .get("targetInfos")?
-            .as_array()?
-            .iter()
-            .filter(|target| target["type"] == "page")
-            .filter_map(|target| target["url"].as_str());
-        let url = urls.find(|url| url.starts_with(&form))?;
-        Some(Form::Page(url.to_owned()))
+        let pages = targets.get("targetInfos")?.as_array()?.iter();
+        let pages = pages.filter(|target| target["type"] == "page");
+        let read = |target: &serde_json::Value| {
+            let url = target["url"]
+                .as_str()
+                .filter(|url| url.starts_with(&form))?;
+            Some(Ours::Page {
+                target: target["targetId"].as_str()?.to_owned(),
+                url: url.to_owned(),
+            })
+        };
+        Some(pages.filter_map(read).collect())
+    }
+
+    /// Goes there. What the driver does not see is shown in a tab.
+    pub async fn enter_ours(&self, ours: &Ours) -> Result<()> {
+        match ours {
+            Ours::Window(window) => self.session().switch_to(window).await?,
+            Ours::Page { url, .. } => {
+                self.session().open_tab().await?;
+                self.session().goto(url).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes it, as a person does.
+    pub async fn close_ours(&self, ours: &Ours) -> Result<()> {
+        match ours {
+            Ours::Window(window) => {
+                self.session().switch_to(window).await?;
+                self.session().close_window().await?;
+            }
+            Ours::Page { target, .. } => {
+                let which = json!({ "targetId": target });
+                self.session().devtools("Target.closeTarget", which).await?;
+            }
+        }
+        Ok(())
     }
 }
 
-/// Where the form is.
-enum Form {
-    /// In a window that the driver sees.
+/// A window of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ours {
+    /// One that the driver sees.
     Window(Window),
-    /// In one that it does not see, with this page in it.
-    Page(String),
+    /// One that it does not see.
+    Page {
+        /// The browser's number of its page.
+        target: String,
+        /// What it shows.
+        url: String,
+    },
 }

@@ -298,6 +298,12 @@ fn each_end_on_this_side_has_its_own_words_and_one_thing_to_do() {
         (Stopped::RelayUnreachable { url }, again, false, false),
         (Stopped::RelayRefused { words: words() }, again, false, true),
         (Stopped::OtherKey, report, false, false),
+        (
+            Stopped::OtherProvider { words: words() },
+            report,
+            false,
+            true,
+        ),
     ] {
         let broken = broken(Some(&Progress::Stopped(stopped.clone())));
         assert_eq!(broken.button.as_deref(), Some(button), "{stopped:?}");

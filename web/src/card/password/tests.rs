@@ -37,14 +37,14 @@ fn broken(inbox: &Inbox, progress: Option<&Progress>) -> Broken {
     }
 }
 
-async fn render(inbox: &Inbox, progress: Option<Progress>, types_elsewhere: bool) -> String {
+async fn render(inbox: &Inbox, progress: Option<Progress>, decides_elsewhere: bool) -> String {
     let card = draw_card(inbox, &[], progress.as_ref());
     let props = move || CardProps {
         card,
         on_act: Callback::noop(),
         can_dismiss: true,
         can_link: false,
-        types_elsewhere,
+        decides_elsewhere,
         now: now(),
     };
     ServerRenderer::<CardView>::with_props(props)

@@ -34,7 +34,7 @@ async fn show_as(card: Card, can_dismiss: bool, can_link: bool) -> String {
         on_act: Callback::noop(),
         can_dismiss,
         can_link,
-        types_elsewhere: false,
+        decides_elsewhere: false,
         now: now(),
     };
     let html = ServerRenderer::<CardView>::with_props(props)

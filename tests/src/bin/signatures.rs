@@ -1,0 +1,46 @@
+//! `cargo xtask signatures`: requests and answers are changed on their way, one thing each time. The last line is one JSON
+//! object; the exit status is 0 only when nothing that was changed was believed, and all that was left was.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tests::signatures::{Script, run};
+use tests::story::telling::Telling;
+
+/// Changes what a device asks and what the relay answers, and counts what is believed.
+#[derive(Debug, Parser)]
+#[command(name = "signatures")]
+struct Arguments {
+    /// Changed requests, and as many changed answers.
+    #[arg(long, default_value_t = 10_000)]
+    mutations: usize,
+    /// What decides which, where and in which order.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run_it(Arguments::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run_it(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let script = Script {
+        mutations: arguments.mutations,
+        seed: arguments.seed,
+    };
+    let summary = run(script, Telling::begin(false)).await?;
+    writeln!(std::io::stdout(), "{}", serde_json::to_string(&summary)?)?;
+    Ok(if summary.is_clean() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
