@@ -1,5 +1,5 @@
-//! The command line: what can be said, and how its outcome is told. Every command but `serve`, `openapi`
-//! and `config` goes over the API of a running relay.
+//! The command line: what can be said, and how its outcome is told. Every command but `serve`, `openapi`, `config`,
+//! `backup` and `restore` goes over the API of a running relay.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -20,6 +20,7 @@ use crate::systemd::HandedError;
 mod access;
 mod account;
 mod alert;
+mod backup;
 mod campaign;
 mod inbox;
 mod ledger;
@@ -90,6 +91,10 @@ enum Command {
     /// Who is not written to, in any campaign
     #[command(subcommand)]
     Suppression(suppression::Command),
+    /// Save everything but the keys to one file, while the relay runs or not
+    Backup(backup::Arguments),
+    /// Put a backup into an empty data folder
+    Restore(backup::RestoreArguments),
     /// Print the OpenAPI document of the API
     Openapi,
     /// Look at the settings
@@ -121,6 +126,10 @@ enum CliError {
     Reconnect(#[from] reconnect::ReconnectError),
     #[error(transparent)]
     Setup(#[from] setup::SetupError),
+    #[error(transparent)]
+    Backup(#[from] crate::backup::BackupError),
+    #[error("it was told to end: nothing was written")]
+    Interrupted,
     #[error("the output cannot be written")]
     Output(#[from] std::io::Error),
     #[error("the runtime cannot be started")]
@@ -226,6 +235,8 @@ fn perform(arguments: Arguments) -> Result<(), CliError> {
         match command {
             Command::Serve => serve::serve(load()?).await,
             Command::Config(_) | Command::Openapi => settings::print_checked(&printer, &load()?),
+            Command::Backup(arguments) => backup::back_up(arguments, &load()?, &printer).await,
+            Command::Restore(arguments) => backup::restore(arguments, &load()?, &printer).await,
             Command::Login => access::login(&client()?, &printer).await,
             Command::Pair => access::pair(&client()?, &printer).await,
             Command::Status => status::show(&client()?, &printer).await,

@@ -123,12 +123,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "worker",
         ],
     ),
+    // Which file stands where; a key that does not fit is refused before.
+    (
+        "backup",
+        &["app", "config", "mark", "ownership", "secret", "store"],
+    ),
     // The command line.
     ("api", &["config", "http", "tls"]),
     (
         "cli",
         &[
             "api",
+            "backup",
             "clock",
             "config",
             "failure",
@@ -138,6 +144,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "ownership",
             "running",
             "secret",
+            // What a backup says of itself.
+            "store",
             "systemd",
             "tls",
         ],
