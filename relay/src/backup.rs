@@ -133,7 +133,7 @@ pub async fn restore(config: &Config, from: &Path) -> Result<Contents, BackupErr
     }
     let _folder = Folder::take(&config.data)?;
     let _held = Store::keep_unused(&database)?;
-    for left in list(&config.data)?.into_iter().filter(|name| is_part(name)) {
+    for left in list(&config.data)?.into_iter().filter(is_part) {
         remove(&config.data.join(left))?;
     }
     let part = Part::create(&database)?;

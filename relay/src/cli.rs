@@ -1,5 +1,5 @@
 //! The command line: what can be said, and how its outcome is told. Every command but `serve`, `openapi`, `config`,
-//! `backup` and `restore` goes over the API of a running relay.
+//! `backup`, `restore` and `doctor` goes over the API of a running relay.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -22,6 +22,7 @@ mod account;
 mod alert;
 mod backup;
 mod campaign;
+mod doctor;
 mod inbox;
 mod ledger;
 mod pace;
@@ -95,6 +96,8 @@ enum Command {
     Backup(backup::Arguments),
     /// Put a backup into an empty data folder
     Restore(backup::RestoreArguments),
+    /// Look at everything that campaigns depend on, and say what to do
+    Doctor(doctor::Arguments),
     /// Print the OpenAPI document of the API
     Openapi,
     /// Look at the settings
@@ -139,7 +142,7 @@ enum CliError {
 }
 
 /// Runs the command of this process: 0 when it was done, 1 when it was refused or failed, 2 when it was
-/// not understood.
+/// not understood. `doctor` says 0, 1 and 2 of what it found.
 pub fn run() -> ExitCode {
     ownership::keep_to_ourselves();
     let arguments = match Arguments::try_parse() {
@@ -166,7 +169,7 @@ pub fn run() -> ExitCode {
     };
     let is_json = arguments.json;
     match perform(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             let words = chain(&error);
             let told = if is_json {
@@ -206,7 +209,7 @@ fn render_error(words: &str, problem: Option<&Problem>) -> String {
     shown::json(&json!({ "error": error }).to_string()).into_owned()
 }
 
-fn perform(arguments: Arguments) -> Result<(), CliError> {
+fn perform(arguments: Arguments) -> Result<ExitCode, CliError> {
     let Arguments {
         config,
         json,
@@ -218,12 +221,20 @@ fn perform(arguments: Arguments) -> Result<(), CliError> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     if let Command::Openapi = command {
-        return Ok(printer.text(&crate::http::render_openapi())?);
+        printer.text(&crate::http::render_openapi())?;
+        return Ok(ExitCode::SUCCESS);
     }
     if let Command::Config(wanted) = &command
         && wanted.reference
     {
-        return settings::print_reference(&printer);
+        settings::print_reference(&printer)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Command::Doctor(wanted) = &command
+        && wanted.reference
+    {
+        doctor::print_reference(&printer)?;
+        return Ok(ExitCode::SUCCESS);
     }
     let load = || Config::load(config.as_deref(), &environment);
     let client = || -> Result<Client, CliError> { Ok(Client::new(&load()?)?) };
@@ -233,6 +244,9 @@ fn perform(arguments: Arguments) -> Result<(), CliError> {
         .map_err(CliError::Runtime)?;
     runtime.block_on(async {
         match command {
+            Command::Doctor(arguments) => {
+                return doctor::examine(arguments, &load()?, &printer).await;
+            }
             Command::Serve => serve::serve(load()?).await,
             Command::Config(_) | Command::Openapi => settings::print_checked(&printer, &load()?),
             Command::Backup(arguments) => backup::back_up(arguments, &load()?, &printer).await,
@@ -258,6 +272,7 @@ fn perform(arguments: Arguments) -> Result<(), CliError> {
                 setup::set_up(arguments, config.as_deref(), &environment, &printer).await
             }
         }
+        .map(|()| ExitCode::SUCCESS)
     })
 }
 

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod config;
 pub mod copies;
 pub mod credentials;
+pub mod doctor;
 pub mod engine;
 pub mod failure;
 pub mod greeting;

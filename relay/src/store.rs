@@ -28,6 +28,7 @@ mod clocks;
 pub mod conflict;
 pub mod delivery;
 pub mod doubt;
+pub mod examine;
 pub mod folder;
 pub mod held;
 pub mod hold;

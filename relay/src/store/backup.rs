@@ -432,7 +432,9 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> CopyError {
 }
 
 fn judge(path: &Path, source: sqlx::Error) -> CopyError {
-    let code = source.as_database_error().and_then(|error| error.code());
+    let code = source
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     let code = code.and_then(|code| code.parse::<u32>().ok());
     // The low byte of an extended code is the primary one.
     match (&source, code) {

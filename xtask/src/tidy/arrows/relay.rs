@@ -128,6 +128,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "backup",
         &["app", "config", "mark", "ownership", "secret", "store"],
     ),
+    // Looks at all that campaigns depend on, from outside of a relay that may run.
+    (
+        "doctor",
+        &[
+            "app",
+            "clock",
+            "config",
+            "imap",
+            "log",
+            "oauth",
+            "ownership",
+            "secret",
+            "smtp",
+            "store",
+            "tls",
+        ],
+    ),
     // The command line.
     ("api", &["config", "http", "tls"]),
     (
@@ -137,6 +154,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "backup",
             "clock",
             "config",
+            "doctor",
             "failure",
             "http",
             "log",
