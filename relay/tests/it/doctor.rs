@@ -338,7 +338,7 @@ fn what_the_dns_does_not_answer_is_not_known_and_what_is_not_there_is_broken() {
     let home = Home::new();
     for silence in [Says::Never, Says::Fails] {
         for name in [DOMAIN, "_dmarc.acme.example"] {
-            home.dns.set(name, &[silence.clone()]);
+            home.dns.set(name, std::slice::from_ref(&silence));
         }
         for check in ["domain", "spf", "dmarc"] {
             home.expect(check, "warning", "not known");
