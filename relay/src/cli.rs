@@ -1,5 +1,5 @@
-//! The command line: what can be said, and how its outcome is told. Every command but `serve`, `openapi`
-//! and `config` goes over the API of a running relay.
+//! The command line: what can be said, and how its outcome is told. Every command but `serve`, `openapi`, `config`,
+//! `backup`, `restore` and `doctor` goes over the API of a running relay.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -21,7 +21,9 @@ mod access;
 mod account;
 mod alert;
 mod audit;
+mod backup;
 mod campaign;
+mod doctor;
 mod inbox;
 mod key;
 mod ledger;
@@ -98,6 +100,12 @@ enum Command {
     /// Who is not written to, in any campaign
     #[command(subcommand)]
     Suppression(suppression::Command),
+    /// Save everything but the keys to one file, while the relay runs or not
+    Backup(backup::Arguments),
+    /// Put a backup into an empty data folder
+    Restore(backup::RestoreArguments),
+    /// Look at everything that campaigns depend on, and say what to do
+    Doctor(doctor::Arguments),
     /// Print the OpenAPI document of the API
     Openapi,
     /// Look at the settings
@@ -129,6 +137,10 @@ enum CliError {
     Reconnect(#[from] reconnect::ReconnectError),
     #[error(transparent)]
     Setup(#[from] setup::SetupError),
+    #[error(transparent)]
+    Backup(#[from] crate::backup::BackupError),
+    #[error("it was told to end: nothing was written")]
+    Interrupted,
     #[error("the output cannot be written")]
     Output(#[from] std::io::Error),
     #[error("the runtime cannot be started")]
@@ -138,7 +150,7 @@ enum CliError {
 }
 
 /// Runs the command of this process: 0 when it was done, 1 when it was refused or failed, 2 when it was
-/// not understood.
+/// not understood. `doctor` says 0, 1 and 2 of what it found.
 pub fn run() -> ExitCode {
     ownership::keep_to_ourselves();
     let arguments = match Arguments::try_parse() {
@@ -165,7 +177,7 @@ pub fn run() -> ExitCode {
     };
     let is_json = arguments.json;
     match perform(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             let words = chain(&error);
             let told = if is_json {
@@ -205,7 +217,7 @@ fn render_error(words: &str, problem: Option<&Problem>) -> String {
     shown::json(&json!({ "error": error }).to_string()).into_owned()
 }
 
-fn perform(arguments: Arguments) -> Result<(), CliError> {
+fn perform(arguments: Arguments) -> Result<ExitCode, CliError> {
     let Arguments {
         config,
         json,
@@ -217,12 +229,20 @@ fn perform(arguments: Arguments) -> Result<(), CliError> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     if let Command::Openapi = command {
-        return Ok(printer.text(&crate::http::render_openapi())?);
+        printer.text(&crate::http::render_openapi())?;
+        return Ok(ExitCode::SUCCESS);
     }
     if let Command::Config(wanted) = &command
         && wanted.reference
     {
-        return settings::print_reference(&printer);
+        settings::print_reference(&printer)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Command::Doctor(wanted) = &command
+        && wanted.reference
+    {
+        doctor::print_reference(&printer)?;
+        return Ok(ExitCode::SUCCESS);
     }
     let load = || Config::load(config.as_deref(), &environment);
     let client = || -> Result<Client, CliError> { Ok(Client::new(&load()?)?) };
@@ -232,8 +252,13 @@ fn perform(arguments: Arguments) -> Result<(), CliError> {
         .map_err(CliError::Runtime)?;
     runtime.block_on(async {
         match command {
+            Command::Doctor(arguments) => {
+                return doctor::examine(arguments, &load()?, &printer).await;
+            }
             Command::Serve => serve::serve(load()?).await,
             Command::Config(_) | Command::Openapi => settings::print_checked(&printer, &load()?),
+            Command::Backup(arguments) => backup::back_up(arguments, &load()?, &printer).await,
+            Command::Restore(arguments) => backup::restore(arguments, &load()?, &printer).await,
             Command::Login => access::login(&client()?, &printer).await,
             Command::Pair => access::pair(&client()?, &printer).await,
             Command::Status => status::show(&client()?, &printer).await,
@@ -257,6 +282,7 @@ fn perform(arguments: Arguments) -> Result<(), CliError> {
                 setup::set_up(arguments, config.as_deref(), &environment, &printer).await
             }
         }
+        .map(|()| ExitCode::SUCCESS)
     })
 }
 

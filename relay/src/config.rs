@@ -64,6 +64,8 @@ pub struct Config {
     pub mark_file: PathBuf,
     /// Root certificates to trust beside those that the binary brings, PEM.
     pub extra_roots_file: Option<PathBuf>,
+    /// The DNS server that domains are looked up at by `unpause doctor`; `None` is the system's.
+    pub dns_server: Option<SocketAddr>,
     /// Which log lines are written, in the words of `tracing`.
     pub log: String,
     /// Whether a log line is a JSON object.
@@ -486,6 +488,7 @@ fn finish(draft: Draft, environment: &Environment) -> Result<Config, ConfigError
     Ok(Config {
         tls,
         http_listen: draft.http_listen,
+        dns_server: draft.dns_server,
         listen: draft.listen,
         public_url: draft.public_url,
         proxies: draft.proxies,

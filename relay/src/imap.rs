@@ -111,6 +111,11 @@ impl Session {
         })
     }
 
+    /// Connects and hears what the server offers, and signs nobody in: whether it is there.
+    pub async fn reach(dialer: &Dialer, server: &MailServer) -> Result<(), Failure> {
+        Box::pin(opening::begin(dialer, server)).await.map(drop)
+    }
+
     /// Whether another command can be sent: not after a failure other than the server's `NO` or
     /// `BAD`, and not after a call that was dropped before it ended.
     pub fn is_usable(&self) -> bool {

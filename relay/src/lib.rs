@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod app;
+pub mod backup;
 pub mod bell;
 pub mod certificate;
 pub mod cli;
@@ -12,6 +13,7 @@ pub mod clock;
 pub mod config;
 pub mod copies;
 pub mod credentials;
+pub mod doctor;
 pub mod engine;
 pub mod failure;
 pub mod greeting;

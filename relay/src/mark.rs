@@ -416,6 +416,16 @@ impl Mark {
     }
 }
 
+/// The files of the mark: itself, its lock, the one that replaces it, and the stops.
+pub fn files(path: &Path) -> [PathBuf; 4] {
+    [
+        path.to_owned(),
+        path.with_extension("mark.lock"),
+        path.with_extension("mark.new"),
+        path.with_extension(STOPS),
+    ]
+}
+
 /// Takes the mark for this process. Where no file can be made beside it, there is no mark either.
 pub fn lock(path: &Path) -> Result<Option<File>, InUse> {
     let file = make_folder(path).and_then(|()| {
@@ -449,8 +459,8 @@ fn judge(found: Option<&Lines>, ledger: &Run, inbox: &InboxId) -> Verdict {
     let Some(lines) = found else {
         // A database that never had a mark is as new as it can be known to be.
         return match ledger.run {
-            None => Verdict::Newest,
-            Some(_) => Verdict::Unknown,
+            None if !ledger.is_put_back => Verdict::Newest,
+            _ => Verdict::Unknown,
         };
     };
     let known = ledger.attempts.get(inbox).copied().unwrap_or(0)
@@ -461,6 +471,8 @@ fn judge(found: Option<&Lines>, ledger: &Run, inbox: &InboxId) -> Verdict {
     let is_of_the_next = lines.before.is_some() && lines.before == ledger.run;
     match marked.checked_sub(known) {
         Some(missing) if missing > 0 => Verdict::Behind(missing),
+        // The mark may have been put back with it, and tells then of no more than it knows itself.
+        _ if ledger.is_put_back => Verdict::Unknown,
         _ if is_of_this_run || is_of_the_next => Verdict::Newest,
         // The first start with a mark that is somebody else's, or was written before this version.
         _ if ledger.run.is_none() && lines.before.is_none() && known == 0 => Verdict::Newest,

@@ -21,12 +21,9 @@ use crate::oauth;
 use crate::ownership::{Folder, FolderError};
 use crate::provider::Providers;
 use crate::secret::{KeyError, Keys};
-use crate::store::{OpenError, Store, StoreError};
+use crate::store::{KEY_NOTE, OpenError, Store, StoreError};
 use crate::tls::{Dialer, DialerError, Ending};
 use crate::worker::Workers;
-
-/// The note in the database that names its key file.
-const KEY_NOTE: &str = "key_id";
 
 /// A relay that runs.
 #[derive(Debug)]
@@ -197,7 +194,8 @@ impl RunningApp {
         })?;
         // Whoever had the port meanwhile got what browsers, or a proxy for them, sent there; but for one to whom
         // they speak only by TLS, whose key he has not.
-        if config.tls.is_none() {
+        // And a session that was ended since a backup is no session of a database that was put back from it.
+        if config.tls.is_none() || store.is_put_back().await? {
             store.doors().end_what_others_may_have().await?;
         }
         // Before this process gives a sign of life of its own.

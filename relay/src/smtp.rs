@@ -117,11 +117,26 @@ impl Session {
         })
     }
 
+    /// Connects and says hello, and signs nobody in: whether the server is there.
+    pub async fn reach(dialer: &Dialer, server: &MailServer, hello: &str) -> Result<(), Failure> {
+        Box::pin(Self::begin(dialer, server, hello)).await.map(drop)
+    }
+
     async fn connect(
         dialer: &Dialer,
         server: &MailServer,
         hello: &str,
         sign_in: &SignIn,
+    ) -> Result<(Conversation, Offer), Failure> {
+        let (mut conversation, offer) = Self::begin(dialer, server, hello).await?;
+        auth::sign_in(&mut conversation, &offer, sign_in).await?;
+        Ok((conversation, offer))
+    }
+
+    async fn begin(
+        dialer: &Dialer,
+        server: &MailServer,
+        hello: &str,
     ) -> Result<(Conversation, Offer), Failure> {
         let mut tcp = dialer.tcp(Party::Smtp, server).await?;
         let greeting = match server.tls {
@@ -133,10 +148,7 @@ impl Session {
         let stream = dialer.tls(Party::Smtp, server, tcp).await?;
         let heard = Heard::default();
         let wire = Wire::new(stream, heard.clone(), greeting.as_ref());
-        let (mut conversation, offer) =
-            Conversation::begin(wire, heard, hello, dialer.ending().clone()).await?;
-        auth::sign_in(&mut conversation, &offer, sign_in).await?;
-        Ok((conversation, offer))
+        Conversation::begin(wire, heard, hello, dialer.ending().clone()).await
     }
 
     /// Submits one message. Line ends of `message` become CRLF (RFC 5321 §2.3.8); nothing else of it

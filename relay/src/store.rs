@@ -22,12 +22,14 @@ pub mod addressed;
 pub mod alert;
 pub mod aside;
 pub mod audit;
+pub mod backup;
 pub mod budget;
 pub mod campaign;
 mod clocks;
 pub mod conflict;
 pub mod delivery;
 pub mod doubt;
+pub mod examine;
 pub mod folder;
 pub mod held;
 pub mod hold;
@@ -51,6 +53,8 @@ mod stops;
 
 /// The tables, in the order in which they came.
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+/// The note in the database that names its key file.
+pub const KEY_NOTE: &str = "key_id";
 /// How every SQLite database begins (SQLite, "Database File Format", section 1.3.1).
 const SQLITE_HEADER: &[u8] = b"SQLite format 3\0";
 /// Connections that read beside the one that writes.
@@ -258,6 +262,11 @@ impl Store {
         Ok(store)
     }
 
+    /// Takes a database for this process without opening it, so that no relay starts on it meanwhile.
+    pub fn keep_unused(path: &Path) -> Result<File, OpenError> {
+        lock(path)
+    }
+
     /// Refuses a database that another relay has, without opening or making anything.
     pub fn check_unused(path: &Path) -> Result<(), OpenError> {
         match File::open(lock_path(path)).map(|file| file.try_lock()) {
@@ -397,7 +406,8 @@ fn keep_to_owner(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn lock_path(path: &Path) -> PathBuf {
+/// The lock file beside a database. It stays when the lock is given back.
+pub fn lock_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     name.into()

@@ -6,6 +6,8 @@
 
 #[path = "refusals/adversaries.rs"]
 mod adversaries;
+#[path = "refusals/backups.rs"]
+mod backups;
 #[path = "refusals/calls.rs"]
 mod calls;
 #[path = "refusals/campaigns.rs"]
@@ -40,6 +42,7 @@ fn table() -> Vec<&'static Row> {
         leads::ROWS,
         campaigns::ROWS,
         start::ROWS,
+        backups::ROWS,
         calls::ROWS,
         adversaries::ROWS,
     ]

@@ -49,6 +49,11 @@ impl PublicUrl {
         matches!(self.url.host(), Some(Host::Domain(_)))
     }
 
+    /// Its port, that of the scheme where none is written.
+    pub fn port(&self) -> u16 {
+        self.url.port_or_known_default().unwrap_or(443)
+    }
+
     /// Whether its host is a name that other servers of other computers can have too: no address, and not this
     /// computer's own name.
     pub fn has_name_of_its_own(&self) -> bool {

@@ -270,6 +270,19 @@ pub static SETTINGS: &[Setting] = &[
         }),
     },
     Setting {
+        key: "dns_server",
+        kind: Kind::Text,
+        default: "the system's",
+        meaning: "Address and port of the DNS server that `unpause doctor` asks about domains, as in `9.9.9.9:53`. The relay itself asks the system.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(
+                &mut draft.dns_server,
+                text.parse().ok(),
+                "an address and a port, as in 9.9.9.9:53",
+            )
+        }),
+    },
+    Setting {
         key: "extra_roots_file",
         kind: Kind::Text,
         default: "none",
@@ -615,6 +628,7 @@ pub(super) struct Draft {
     pub(super) proxies: Proxies,
     pub(super) tls: TlsDraft,
     pub(super) http_listen: Option<SocketAddr>,
+    pub(super) dns_server: Option<SocketAddr>,
     pub(super) data: Option<PathBuf>,
     pub(super) key_file: Option<PathBuf>,
     pub(super) mark_file: Option<PathBuf>,
@@ -635,6 +649,7 @@ impl Default for Draft {
             proxies: Proxies::default(),
             tls: TlsDraft::default(),
             http_listen: None,
+            dns_server: None,
             data: None,
             key_file: None,
             mark_file: None,

@@ -360,6 +360,7 @@ fn every_field_has_its_setting() {
         let value = match (setting.key, setting.kind) {
             ("listen", _) => "\"127.0.0.1:1\"".to_owned(),
             ("http_listen", _) => "\"127.0.0.1:2\"".to_owned(),
+            ("dns_server", _) => "\"127.0.0.1:53\"".to_owned(),
             (key, _) if key.starts_with("tls.") => "\"set\"".to_owned(),
             ("log", _) => "\"debug\"".to_owned(),
             ("public_url", _) => "\"https://relay.acme.example\"".to_owned(),
@@ -394,6 +395,7 @@ fn every_field_has_its_setting() {
         key_file,
         mark_file,
         extra_roots_file,
+        dns_server,
         log,
         log_json,
         canary,
@@ -416,6 +418,7 @@ fn every_field_has_its_setting() {
     assert_ne!(key_file, default.key_file);
     assert_ne!(mark_file, default.mark_file);
     assert_ne!(extra_roots_file, default.extra_roots_file);
+    assert_ne!(dns_server, default.dns_server);
     assert_ne!(log, default.log);
     assert_ne!(log_json, default.log_json);
     assert_ne!(canary, default.canary);

@@ -32,6 +32,24 @@ pub(super) async fn open(
     server: &MailServer,
     sign_in: &SignIn,
 ) -> Result<(Wire<TlsStream<TcpStream>>, Capabilities), Failure> {
+    let (mut wire, offered) = begin(dialer, server).await?;
+    let mut told_now = None;
+    let code = prove(&mut wire, &offered, sign_in, &mut told_now).await?;
+    let capabilities = match Capabilities::find_in_code(code.as_ref()).or(told_now) {
+        Some(capabilities) => capabilities,
+        None => ask_capabilities(&mut wire, Stage::Auth).await?,
+    };
+    if offered.has("ID") || capabilities.has("ID") {
+        introduce(&mut wire).await?;
+    }
+    Ok((wire, capabilities))
+}
+
+/// Connects; the connection with TLS, and what the server offers before anybody is signed in.
+pub(super) async fn begin(
+    dialer: &Dialer,
+    server: &MailServer,
+) -> Result<(Wire<TlsStream<TcpStream>>, Capabilities), Failure> {
     let tcp = dialer.tcp(Party::Imap, server).await?;
     let ending = dialer.ending();
     let (mut wire, greeted) = match server.tls {
@@ -51,16 +69,7 @@ pub(super) async fn open(
         Some(offered) => offered,
         None => ask_capabilities(&mut wire, Stage::Greeting).await?,
     };
-    let mut told_now = None;
-    let code = prove(&mut wire, &offered, sign_in, &mut told_now).await?;
-    let capabilities = match Capabilities::find_in_code(code.as_ref()).or(told_now) {
-        Some(capabilities) => capabilities,
-        None => ask_capabilities(&mut wire, Stage::Auth).await?,
-    };
-    if offered.has("ID") || capabilities.has("ID") {
-        introduce(&mut wire).await?;
-    }
-    Ok((wire, capabilities))
+    Ok((wire, offered))
 }
 
 /// Signs in by the first way that the server takes. A refusal of a way that it offered, and not of who signs in, is

@@ -13,6 +13,7 @@ fn ledger(run: Option<&str>, attempts: u64) -> Run {
         at: None,
         attempts: BTreeMap::from([(inbox(), attempts)]),
         addresses: BTreeMap::from([(inbox(), "jane@acme.example".to_owned())]),
+        is_put_back: false,
     }
 }
 
@@ -68,6 +69,28 @@ fn the_same_backup_is_behind_however_often_it_is_put_back() {
         Verdict::Behind(1)
     );
     assert_eq!(verdict(&next, &backup), Verdict::Behind(11));
+}
+
+#[test]
+fn a_backup_is_never_the_newest_whatever_mark_stands_beside_it() {
+    let backup = Run {
+        is_put_back: true,
+        ..ledger(Some("a"), 4)
+    };
+    for (mark, expected) in [
+        (None, Verdict::Unknown),
+        // Put back with it.
+        (Some(marked("a", None, 4)), Verdict::Unknown),
+        (Some(marked("a", None, 3)), Verdict::Unknown),
+        (Some(marked("another", None, 0)), Verdict::Unknown),
+        (Some(marked("a", None, 12)), Verdict::Behind(8)),
+    ] {
+        assert_eq!(judge(mark.as_ref(), &backup, &inbox()), expected);
+    }
+    // The same database, had it never been away.
+    let own = ledger(Some("a"), 4);
+    let mark = marked("a", None, 4);
+    assert_eq!(judge(Some(&mark), &own, &inbox()), Verdict::Newest);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use protocol::id::InboxId;
 use protocol::request::ledger::{Ledger, WrittenTo};
 use protocol::timestamp::{Timestamp, duration_ms};
 
-use super::{Store, StoreError, alert, number, number_or_null, small, text, text_or_null};
+use super::{Store, StoreError, alert, backup, number, number_or_null, small, text, text_or_null};
 
 /// People who are named in one answer, at most.
 const WRITTEN_TO_AT_MOST: i64 = 1_000;
@@ -27,6 +27,8 @@ pub struct Run {
     pub attempts: BTreeMap<InboxId, u64>,
     /// Their addresses, in small letters.
     pub addresses: BTreeMap<InboxId, String>,
+    /// Whether it is a backup that no relay was started on yet.
+    pub is_put_back: bool,
 }
 
 impl Store {
@@ -53,7 +55,13 @@ impl Store {
             at: number_or_null(&row, "at_ms")?.map(Timestamp::from_ms),
             attempts,
             addresses,
+            is_put_back: self.is_put_back().await?,
         })
+    }
+
+    /// Whether the database is a backup that no relay was started on yet.
+    pub async fn is_put_back(&self) -> Result<bool, StoreError> {
+        Ok(self.find_meta(backup::NOTE).await?.is_some())
     }
 
     /// A relay process begins; `run` is `None` where it keeps no mark. `missing` says of which inboxes the ledger was
@@ -81,6 +89,11 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         }
+        // From here on it is a relay's own again; what it does not know is on record with its inboxes.
+        sqlx::query("DELETE FROM meta WHERE name = $1")
+            .bind(backup::NOTE)
+            .execute(&mut *tx)
+            .await?;
         tx.commit().await?;
         Ok(())
     }

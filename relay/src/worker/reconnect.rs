@@ -124,13 +124,17 @@ async fn advance(app: &App, id: &ReconnectId) -> Result<Next, WorkError> {
             stage: Stage::Refreshed | Stage::SignedIn,
         } => match sign_in(app, &reconnect, &inbox).await {
             // From here on the credentials are the inbox's: whatever fails now, they are not given back.
-            Ok(Doors::Open(imap)) => return go_on(app, &reconnect, &inbox, Some(*imap)).await,
+            Ok(Doors::Open(imap)) => {
+                return Box::pin(go_on(app, &reconnect, &inbox, Some(*imap))).await;
+            }
             Ok(Doors::Shut { failure, cause }) => {
                 return conclude(app, &reconnect, &inbox, failure, Some(cause)).await;
             }
             Err(error) => Err(error),
         },
-        State::Verifying { .. } => return go_on(app, &reconnect, &inbox, None).await,
+        State::Verifying { .. } => {
+            return Box::pin(go_on(app, &reconnect, &inbox, None)).await;
+        }
     };
     match done {
         Ok(next) => Ok(next),

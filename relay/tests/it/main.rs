@@ -6,6 +6,7 @@ mod causes;
 mod cli;
 mod cli_reconnect;
 mod cli_words;
+mod doctor;
 mod dues;
 mod held;
 mod hostile;

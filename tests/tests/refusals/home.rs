@@ -138,6 +138,13 @@ impl Home {
         Ok(None)
     }
 
+    /// Runs a command that succeeds.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Result<()> {
+        let output = self.command(arguments).output()?;
+        ensure!(output.status.success(), "{arguments:?}: {output:?}");
+        Ok(())
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command
@@ -153,7 +160,8 @@ impl Home {
         self.path(".local/share/unpause").join(name)
     }
 
-    fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+    /// A file of the home.
+    pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.folder.path().join(name)
     }
 }

@@ -128,14 +128,38 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "worker",
         ],
     ),
+    // Which file stands where; a key that does not fit is refused before.
+    (
+        "backup",
+        &["app", "config", "mark", "ownership", "secret", "store"],
+    ),
+    // Looks at all that campaigns depend on, from outside of a relay that may run.
+    (
+        "doctor",
+        &[
+            "app",
+            "clock",
+            "config",
+            "imap",
+            "log",
+            "oauth",
+            "ownership",
+            "secret",
+            "smtp",
+            "store",
+            "tls",
+        ],
+    ),
     // The command line.
     ("api", &["config", "http", "tls"]),
     (
         "cli",
         &[
             "api",
+            "backup",
             "clock",
             "config",
+            "doctor",
             "failure",
             "http",
             "log",
@@ -143,6 +167,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "ownership",
             "running",
             "secret",
+            // What a backup says of itself.
+            "store",
             "systemd",
             "tls",
         ],
