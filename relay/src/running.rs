@@ -195,8 +195,12 @@ impl RunningApp {
         // Whoever had the port meanwhile got what browsers, or a proxy for them, sent there; but for one to whom
         // they speak only by TLS, whose key he has not.
         // And a session that was ended since a backup is no session of a database that was put back from it.
-        if config.tls.is_none() || store.is_put_back().await? {
+        let is_put_back = store.is_put_back().await?;
+        if config.tls.is_none() || is_put_back {
             store.doors().end_what_others_may_have().await?;
+        }
+        if is_put_back {
+            end_api_keys(&store).await?;
         }
         // Before this process gives a sign of life of its own.
         store.bridge_absence().await?;
@@ -280,6 +284,18 @@ impl RunningApp {
         }
         self.app.store.close().await;
     }
+}
+
+/// Ends every API key of a database that was put back: one that was deleted since the backup would be good again.
+async fn end_api_keys(store: &Store) -> Result<(), StoreError> {
+    let ended = store.doors().delete_keys().await?;
+    if ended > 0 {
+        tracing::warn!(
+            ended,
+            "API keys of the backup were ended, since some may have been deleted after it: make new ones"
+        );
+    }
+    Ok(())
 }
 
 /// The keys of a file that is there.

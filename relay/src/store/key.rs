@@ -157,6 +157,14 @@ impl Doors {
         }
         Ok(())
     }
+
+    /// Ends all keys, and says how many there were.
+    pub async fn delete_keys(&self) -> Result<u64, StoreError> {
+        let deleted = sqlx::query("DELETE FROM api_keys")
+            .execute(&self.0.writer)
+            .await?;
+        Ok(deleted.rows_affected())
+    }
 }
 
 fn scopes_of(row: &AnyRow) -> Result<BTreeSet<Scope>, StoreError> {

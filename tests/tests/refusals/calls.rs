@@ -13,7 +13,7 @@ pub(crate) static ROWS: &[Row] = &[
         }),
         code: "401 unauthenticated",
         place: "",
-        words: "expected a request that a paired device has signed (RFC 9421), or the header Authorization: Bearer with the token of a session",
+        words: "expected a request that a paired device has signed (RFC 9421), or the header Authorization: Bearer with the token of a session or an API key",
     },
     Row {
         case: "token that nobody has",

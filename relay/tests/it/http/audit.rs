@@ -28,7 +28,7 @@ impl Relay {
     }
 
     /// Does this to the database from outside.
-    async fn meddle(&self, statement: &'static str) {
+    pub(super) async fn meddle(&self, statement: &'static str) {
         let path = self.folder.path().join("data").join("unpause.db");
         let url = format!("sqlite://{}", path.display());
         let mut database = AnyConnection::connect(&url).await.unwrap();

@@ -155,6 +155,28 @@ async fn keys_are_for_relays_that_are_reached_by_https_alone() {
     relay.status(&key).await.expect_problem(403, "forbidden");
 }
 
+/// One that was deleted since the backup would be good again.
+#[tokio::test]
+async fn no_key_of_a_database_that_was_put_back_lets_anybody_in() {
+    let relay = Relay::start_as(BEHIND_US).await;
+    let key = relay.make_key(&relay.session, &["read"]).await;
+    let (folder, clock) = relay.stop().await;
+    let relay = Relay::open(folder, clock, BEHIND_US).await;
+    assert_eq!(relay.status(&key).await.status, StatusCode::OK);
+    // As a backup has it.
+    relay
+        .meddle("INSERT INTO meta (name, value) VALUES ('backup', '{}')")
+        .await;
+    let (folder, clock) = relay.stop().await;
+    let mut relay = Relay::open(folder, clock, BEHIND_US).await;
+    relay
+        .status(&key)
+        .await
+        .expect_problem(401, "unauthenticated");
+    relay.session = relay.sign_in().await;
+    assert_eq!(relay.list_keys(&relay.session).await, Vec::<Value>::new());
+}
+
 #[tokio::test]
 async fn what_is_no_key_lets_nobody_in_and_no_page_of_others_shows_one() {
     let relay = Relay::start_as(BEHIND_US).await;
