@@ -131,7 +131,7 @@ fn describe(contents: &Contents) -> String {
         "made      {} by unpause {}, schema {}\n\
          size      {} bytes\n\
          SHA-256   {}\n\
-         in it     {} inboxes, {} campaigns, {} leads, {} messages of which {} were accepted, {} accounts",
+         in it     inboxes: {}, campaigns: {}, leads: {}, messages: {} (accepted: {}), accounts: {}",
         contents.made_at,
         contents.made_by,
         contents.schema,

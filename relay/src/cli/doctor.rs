@@ -83,7 +83,7 @@ async fn ask_relay(config: &Config) -> Vec<Finding> {
                 Some(Finding::warning("relay", address, state.word(), action))
             });
             let unwell: Vec<Finding> = unwell.collect();
-            let runs = format!("runs, with {} inboxes", status.inboxes.len());
+            let runs = format!("runs; inboxes: {}", status.inboxes.len());
             [vec![Finding::ok("relay", about, runs)], unwell].concat()
         }
         Err(ApiError::Door(DoorError::NotStarted { .. })) => vec![Finding::warning(
@@ -132,7 +132,7 @@ fn describe(findings: &[Finding]) -> String {
     };
     let _ = write!(
         text,
-        "\n{} ok, {} warnings, {} broken",
+        "\nok: {}, warnings: {}, broken: {}",
         n(Level::Ok),
         n(Level::Warning),
         n(Level::Broken)

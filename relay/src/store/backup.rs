@@ -164,7 +164,21 @@ pub async fn copy(
         .filename(database)
         .disable_statement_logging();
     let mut reader = reading.connect().await.map_err(failed)?;
-    let found = load_schema(&mut reader).await.map_err(failed)?;
+    let copied = copy_by(&mut reader, database, name).await;
+    // What SQLite has beside a database goes with the last connection, where its end is waited for.
+    reader.close().await.map_err(failed)?;
+    copied?;
+    write_note(target, made_at).await?;
+    read(target).await
+}
+
+async fn copy_by(
+    reader: &mut SqliteConnection,
+    database: &Path,
+    target: &str,
+) -> Result<(), CopyError> {
+    let failed = |source| judge(database, source);
+    let found = load_schema(reader).await.map_err(failed)?;
     if let Some(known) = find_known_before(found) {
         return Err(CopyError::NewerDatabase {
             path: database.to_owned(),
@@ -173,13 +187,11 @@ pub async fn copy(
         });
     }
     sqlx::query("VACUUM INTO $1")
-        .bind(name)
-        .execute(&mut reader)
+        .bind(target)
+        .execute(reader)
         .await
         .map_err(failed)?;
-    reader.close().await.map_err(failed)?;
-    write_note(target, made_at).await?;
-    read(target).await
+    Ok(())
 }
 
 /// Writes the note, and the digest into it.

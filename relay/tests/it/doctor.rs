@@ -151,7 +151,7 @@ fn a_domain_that_has_everything_gives_no_warning() {
         .collect();
     assert_eq!(
         levels,
-        [("ok", "runs, with 1 inboxes"), ("warning", "disconnected")]
+        [("ok", "runs; inboxes: 1"), ("warning", "disconnected")]
     );
 }
 
