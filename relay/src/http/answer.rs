@@ -38,10 +38,18 @@ pub(super) async fn answer<R: Serve>(
 ) -> Response {
     let request_id = problem::request_id_of(&request);
     let (parts, body) = request.into_parts();
-    match run::<R>(&api, parameters.ok().as_ref(), &parts, body, &request_id).await {
-        Ok(response) => response,
-        Err(error) => error.render(&request_id),
-    }
+    let id = request_id.clone();
+    let running = async move { run::<R>(&api, parameters.ok().as_ref(), &parts, body, &id).await };
+    // Whoever leaves breaks off what he reads. What changes something goes on to its end, and into the audit log: else a
+    // device could be paired by somebody who hangs up, and nobody would know.
+    let ended = if trail::is_recorded::<R>() {
+        let task = tokio::spawn(running);
+        task.await
+            .unwrap_or_else(|error| Err(ServeError::internal(error)))
+    } else {
+        running.await
+    };
+    ended.unwrap_or_else(|error| error.render(&request_id))
 }
 
 async fn run<R: Serve>(

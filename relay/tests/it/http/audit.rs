@@ -8,6 +8,8 @@ use reqwest::header::{HOST, USER_AGENT};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Connection as _};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use super::accounts::PASSWORD;
 use super::reach::BEHIND_US;
@@ -160,6 +162,38 @@ async fn what_was_begun_and_not_ended_stays_on_record_without_an_outcome() {
     let entry = relay.last("createSuppression").await;
     assert_eq!(entry["fields"], json!({ "whom": "acme.example" }));
     assert_eq!((entry.get("outcome"), entry.get("ended_at")), (None, None));
+}
+
+/// He is gone while his password is hashed.
+#[tokio::test]
+async fn what_somebody_asked_for_who_hung_up_is_done_and_on_record() {
+    let relay = Relay::start().await;
+    let asked = json!({ "name": "jane", "role": "member" });
+    let invitation = relay.operate("/v1/accounts", asked).await;
+    let url = invitation["url"].as_str().unwrap();
+    let (_, code) = url.split_once("#invitation=").unwrap();
+    let (code, _) = code.split_once('&').unwrap();
+    let body = json!({ "code": code, "password": PASSWORD }).to_string();
+    let address = relay.running.address();
+    let request = format!(
+        "POST /v1/invitations/accept HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    drop(stream);
+    let entry = tokio::time::timeout(Duration::from_secs(20), async {
+        loop {
+            let entry = relay.last("acceptInvitation").await;
+            if !entry.is_null() {
+                return entry;
+            }
+        }
+    });
+    assert_eq!(entry.await.unwrap()["outcome"], "done");
+    let signed_in = relay.sign_in_as("jane", PASSWORD).await;
+    assert_eq!(signed_in.status, StatusCode::OK, "{}", signed_in.body);
 }
 
 #[tokio::test]
