@@ -55,6 +55,7 @@ pub(crate) fn status() -> Status {
             campaign("cmp_3", "Next year", "inb_3", State::Draft),
         ],
         sites: Vec::new(),
+        renewals: Vec::new(),
     }
 }
 
@@ -257,6 +258,7 @@ pub(crate) fn devices() -> Vec<Device> {
         origin: Some("moz-extension://0b1c2d3e-0000-4000-8000-000000000000".to_owned()),
         paired_at: instant("2026-11-22T17:40:00Z"),
         account: name("owner"),
+        behind_until: None,
     }]
 }
 

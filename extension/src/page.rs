@@ -75,8 +75,8 @@ fn silence() -> Html {
 }
 
 /// That something else answers where the relay should.
-const OTHER: &str =
-    "Your relay does not answer; something else does in its place, and was told nothing.";
+const OTHER: &str = "Your relay does not answer; something else does in its place, and was told nothing. If the relay's keys were renewed \
+     at once, pair this browser again.";
 
 /// What else it may be where a relay does not answer by https. A browser tells an extension nothing of a certificate that
 /// it refuses (Fetch, "network error"), and the person who opens the page everything.

@@ -116,14 +116,7 @@ async fn verify(
 
 /// Keeps a key with what it was paired with, as text; those before are gone.
 pub async fn keep(key: &DeviceKey, paired: &str) -> Result<(), VaultError> {
-    let record = Object::new();
-    for (name, value) in [
-        (PRIVATE, JsValue::from(&key.private)),
-        (PUBLIC, key.public.as_str().into()),
-        (PAIRED, paired.into()),
-    ] {
-        Reflect::set(&record, &name.into(), &value)?;
-    }
+    let record = write(key, paired)?;
     let store = open_store(IdbTransactionMode::Readwrite).await?;
     let (put, dropped) = (
         store.put_with_key(&record, &RECORD.into())?,
@@ -132,6 +125,35 @@ pub async fn keep(key: &DeviceKey, paired: &str) -> Result<(), VaultError> {
     answer(&put).await?;
     answer(&dropped).await?;
     Ok(())
+}
+
+/// Keeps that the key's relay is known by something else from now on, in the place of what was kept of it before;
+/// `false` where something else is kept by now, which stays. One transaction, so that nothing is kept by halves.
+pub async fn replace(key: &DeviceKey, before: &str, paired: &str) -> Result<bool, VaultError> {
+    let record = write(key, paired)?;
+    let store = open_store(IdbTransactionMode::Readwrite).await?;
+    let found = answer(&store.get(&RECORD.into())?).await?;
+    let text = |name: &str| Reflect::get(&found, &name.into()).ok()?.as_string();
+    if !found.is_object()
+        || text(PAIRED).as_deref() != Some(before)
+        || text(PUBLIC).as_deref() != Some(key.public.as_str())
+    {
+        return Ok(false);
+    }
+    answer(&store.put_with_key(&record, &RECORD.into())?).await?;
+    Ok(true)
+}
+
+fn write(key: &DeviceKey, paired: &str) -> Result<Object, VaultError> {
+    let record = Object::new();
+    for (name, value) in [
+        (PRIVATE, JsValue::from(&key.private)),
+        (PUBLIC, key.public.as_str().into()),
+        (PAIRED, paired.into()),
+    ] {
+        Reflect::set(&record, &name.into(), &value)?;
+    }
+    Ok(record)
 }
 
 /// The key and what it was paired with; `None` where none is kept.

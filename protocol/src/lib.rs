@@ -23,6 +23,7 @@ pub mod provider;
 pub mod reading;
 pub mod receipt;
 pub mod reconnect;
+pub mod renewal;
 pub mod reply;
 pub mod request;
 pub mod sealed;

@@ -23,6 +23,7 @@ pub mod key;
 pub mod ledger;
 pub mod pace;
 pub mod reconnect;
+pub mod relay_keys;
 pub mod session;
 pub mod status;
 pub mod suppression;
@@ -70,6 +71,8 @@ pub enum Caller {
     Device(Role),
     /// A signed-in session of such an account; no device.
     Session(Role),
+    /// The operator alone.
+    Operator,
 }
 
 /// How a request carries what is not in its path.

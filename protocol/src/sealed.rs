@@ -23,6 +23,13 @@ const KEY_BYTES: usize = 32;
 pub struct RelayKey(String);
 
 impl RelayKey {
+    /// The key that is written so; `None` where none is.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        <X25519HkdfSha256 as hpke::Kem>::PublicKey::from_bytes(&bytes).ok()?;
+        Some(Self(text.to_owned()))
+    }
+
     /// Seals `plaintext` for this relay; it opens only with the same `context`.
     pub fn seal(
         &self,

@@ -3,7 +3,7 @@
 //! keys, time and randomness are theirs. [`crate::sealed`] keeps a body from other eyes; this says whose it is.
 //!
 //! A request carries `Content-Digest`, and under the label `device` a signature over `@method`, `@path`, `@query`,
-//! `content-digest` and, where they are there, `content-type` and `if-none-match`. Its `keyid` is the device's public
+//! `content-digest` and, where they are there, `content-type`, `if-none-match` and [`RELAY_KEY`]. Its `keyid` is the device's public
 //! key, its `nonce` a challenge of the relay's, a dot, and text that is never used again. An answer carries the
 //! challenge to use next, and under the label `relay` a signature over `@status`, `content-digest`, that challenge, its
 //! `etag` where it has one, and the request's signature: an answer to another request is none.
@@ -15,6 +15,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sfv::{BareItem, Dictionary, FieldType as _, KeyRef, ListEntry, Parser};
 use sha2::{Digest as _, Sha256};
+
+use crate::renewal::RELAY_KEY;
 
 /// The digest of the body (RFC 9530 §2).
 pub const CONTENT_DIGEST: &str = "content-digest";
@@ -130,6 +132,8 @@ pub struct Asked<'a> {
     pub content_type: Option<&'a str>,
     /// Its `If-None-Match`, where it has one.
     pub if_none_match: Option<&'a str>,
+    /// Its [`RELAY_KEY`], where it has one.
+    pub relay_key: Option<&'a str>,
 }
 
 /// What of an answer is signed.
@@ -332,6 +336,18 @@ pub fn read_request_signature(signature: &str) -> Option<[u8; SIGNATURE_BYTES]> 
     read_signature(DEVICE, signature).ok()
 }
 
+/// Who is said to have signed a request, from the value of [`SIGNATURE_INPUT`] alone.
+pub fn read_signer(input: &str) -> Option<VerifyingKey> {
+    let ListEntry::InnerList(covered) = find_member(input, DEVICE.label)? else {
+        return None;
+    };
+    let mut found = Found::default();
+    for (name, value) in &covered.params {
+        found.take(name.as_str(), value).ok()?;
+    }
+    VerifyingKey::try_from(found.key?).ok()
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Role {
     label: &'static str,
@@ -358,6 +374,7 @@ impl Asked<'_> {
         let more = [
             ("content-type", self.content_type),
             ("if-none-match", self.if_none_match),
+            (RELAY_KEY, self.relay_key),
         ];
         components.extend(
             more.into_iter()

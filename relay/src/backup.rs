@@ -18,7 +18,7 @@ use crate::app::DATABASE_FILE;
 use crate::config::Config;
 use crate::mark;
 use crate::ownership::{Folder, FolderError};
-use crate::secret::{KeyError, Keys, random_text};
+use crate::secret::{KeyError, KeyFile, list_beside, random_text, where_left};
 use crate::store::backup::{Contents, CopyError, copy, read};
 use crate::store::{OpenError, Store, lock_path};
 
@@ -83,7 +83,8 @@ pub enum BackupError {
     },
     /// The key is another one.
     #[error(
-        "the key file {path} has the key {found}, and the backup needs the key {needed}: put that one there, then restore again"
+        "the key file {path} has the key {found}, and the backup needs the key {needed}: put that one there{}, then restore again",
+        where_left(.path, .needed)
     )]
     WrongKey {
         /// The file.
@@ -153,6 +154,8 @@ fn refuse_filled(config: &Config) -> Result<(), BackupError> {
     let data = &config.data;
     let mut beside = vec![lock_path(&data.join(DATABASE_FILE))];
     beside.extend([config.key_file.clone()]);
+    // What renewals left there.
+    beside.extend(list_beside(&config.key_file).unwrap_or_default());
     beside.extend(mark::files(&config.mark_file));
     let found = list(data)?
         .into_iter()
@@ -167,8 +170,8 @@ fn refuse_filled(config: &Config) -> Result<(), BackupError> {
 }
 
 fn check_key(path: &Path, needed: &str) -> Result<(), BackupError> {
-    let keys = match Keys::load(path, false) {
-        Ok(keys) => keys,
+    let file = match KeyFile::find(path, needed) {
+        Ok(file) => file,
         Err(KeyError::Missing { .. }) => {
             return Err(BackupError::NoKey {
                 path: path.to_owned(),
@@ -177,12 +180,12 @@ fn check_key(path: &Path, needed: &str) -> Result<(), BackupError> {
         }
         Err(error) => return Err(error.into()),
     };
-    if keys.id() == needed {
+    if file.id() == needed {
         return Ok(());
     }
     Err(BackupError::WrongKey {
         path: path.to_owned(),
-        found: keys.id().to_owned(),
+        found: file.id().to_owned(),
         needed: needed.to_owned(),
     })
 }

@@ -26,6 +26,7 @@ mod campaign;
 mod doctor;
 mod inbox;
 mod key;
+mod keys;
 mod ledger;
 mod pace;
 mod print;
@@ -80,8 +81,11 @@ enum Command {
     #[command(subcommand, alias = "accounts")]
     Account(account::Command),
     /// API keys, by which programs come in
-    #[command(subcommand, alias = "keys")]
+    #[command(subcommand)]
     Key(key::Command),
+    /// The relay's own keys: what they are, and renewing them. API keys are `unpause key`
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Who did what, when and from where
     #[command(subcommand)]
     Audit(audit::Command),
@@ -271,6 +275,7 @@ fn perform(arguments: Arguments) -> Result<ExitCode, CliError> {
             Command::Ledger(command) => command.run(&client()?, &printer).await,
             Command::Account(command) => command.run(&client()?, &printer).await,
             Command::Key(command) => command.run(&client()?, &printer).await,
+            Command::Keys(command) => command.run(&client()?, &printer).await,
             Command::Audit(command) => command.run(&client()?, &printer).await,
             Command::Alerts(command) => command.run(&client()?, &printer).await,
             Command::Notify(command) => command.run(&client()?, &printer).await,

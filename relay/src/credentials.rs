@@ -64,6 +64,11 @@ pub fn inbox_context(inbox: &InboxId) -> String {
     format!("inbox {inbox}")
 }
 
+/// The context with which the payload of a visit is sealed.
+pub fn visit_context(reconnect: &ReconnectId) -> String {
+    format!("hosted visit {reconnect}")
+}
+
 /// The context with which a reconnect's payload is sealed.
 pub fn reconnect_context(reconnect: &ReconnectId) -> String {
     format!("reconnect {reconnect}")

@@ -59,6 +59,7 @@ mod key;
 mod leads;
 mod ledger;
 mod reconnect;
+mod relay_keys;
 mod session;
 mod sight;
 mod sign_in;
@@ -120,6 +121,8 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::device::ListDevices>()
         .mount::<api::device::DeleteDevice>()
         .mount::<api::device::GetRelayKey>()
+        .mount::<api::relay_keys::GetRelayKeys>()
+        .mount::<api::relay_keys::RenewRelayKeys>()
         .mount::<api::key::CreateKey>()
         .mount::<api::key::ListKeys>()
         .mount::<api::key::DeleteKey>()
@@ -197,6 +200,8 @@ pub struct Context {
     pub peer: IpAddr,
     /// What the other side says of itself (RFC 9110 §10.1.5).
     pub browser: Option<String>,
+    /// The key by which the caller knows the relay, where it is a device.
+    pub relay_key: Option<VerifyingKey>,
     /// Who it turned out to be, for the audit log.
     pub meant: Arc<Meant>,
 }

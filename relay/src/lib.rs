@@ -27,6 +27,7 @@ pub mod ownership;
 pub mod provider;
 pub mod reconnect;
 pub mod record;
+pub mod renewal;
 pub mod running;
 pub mod secret;
 pub mod sign_in;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use protocol::timestamp::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -20,7 +21,7 @@ use crate::mark::{self, Mark};
 use crate::oauth;
 use crate::ownership::{Folder, FolderError};
 use crate::provider::Providers;
-use crate::secret::{KeyError, Keys};
+use crate::secret::{Kept, KeyError, KeyFile, Keys, SealingError, where_left};
 use crate::store::{KEY_NOTE, OpenError, Store, StoreError};
 use crate::tls::{Dialer, DialerError, Ending};
 use crate::worker::Workers;
@@ -56,7 +57,8 @@ pub enum StartError {
     Key(#[from] KeyError),
     /// The key file belongs to another database.
     #[error(
-        "the key file {path} is not the one that sealed this database: it has the key {found}, the database needs {needed}; put the right file back from your backup"
+        "the key file {path} is not the one that sealed this database: it has the key {found}, the database needs {needed}; put the right file back from your backup{}",
+        where_left(.path, .needed)
     )]
     WrongKey {
         /// The file.
@@ -66,6 +68,9 @@ pub enum StartError {
         /// The id of the database's key.
         needed: String,
     },
+    /// What the database keeps of the keys does not open.
+    #[error(transparent)]
+    Sealing(#[from] SealingError),
     /// The extra root certificates did not load.
     #[error("the root certificates {path} cannot be read")]
     Roots {
@@ -156,7 +161,7 @@ impl RunningApp {
         // What can be refused without writing comes first: a relay that does not start leaves no file behind.
         let database = config.data.join(DATABASE_FILE);
         Folder::check(&config.data)?;
-        let found = find_keys(&config.key_file)?;
+        let found = find_key_file(&config.key_file)?;
         let listening = match held {
             Some(held) => take_over(held, config.listen),
             None => listen("listen", config.listen).await,
@@ -177,7 +182,7 @@ impl RunningApp {
         let lock = mark::lock(&config.mark_file)?;
         let folder = Folder::take(&config.data)?;
         let store = Store::open(&database, &clock).await?;
-        let opened = open_keys(&store, &config.key_file, found).await;
+        let opened = open_keys(&store, &config.key_file, found, clock.now()).await;
         // The database and the mark are this process's own: what stands there of a relay that was killed may go.
         let opened = opened.and_then(|keys| Ok((keys, bind_socket(folder)?)));
         let (keys, socket) = match opened {
@@ -298,35 +303,43 @@ async fn end_api_keys(store: &Store) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The keys of a file that is there.
-fn find_keys(path: &Path) -> Result<Option<Keys>, StartError> {
-    match Keys::load(path, false) {
-        Ok(keys) => Ok(Some(keys)),
+/// The key file that is there.
+fn find_key_file(path: &Path) -> Result<Option<KeyFile>, StartError> {
+    match KeyFile::load(path, false) {
+        Ok(file) => Ok(Some(file)),
         Err(KeyError::Missing { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
 
-/// The keys of this database. A new database may make a new key file; an old one needs its own.
-async fn open_keys(store: &Store, path: &Path, found: Option<Keys>) -> Result<Keys, StartError> {
+/// The keys of this database. A new database may make a new key file; an old one needs its own, wherever a renewal that
+/// was interrupted left it.
+async fn open_keys(
+    store: &Store,
+    path: &Path,
+    found: Option<KeyFile>,
+    now: Timestamp,
+) -> Result<Keys, StartError> {
     let needed = store.find_meta(KEY_NOTE).await?;
-    let keys = match found {
-        Some(keys) => keys,
-        None => Keys::load(path, needed.is_none())?,
+    let file = match (found, &needed) {
+        (Some(file), None) => file,
+        (Some(file), Some(needed)) if file.id() == needed => file,
+        (_, Some(needed)) => KeyFile::find(path, needed)?,
+        (None, None) => KeyFile::load(path, true)?,
     };
-    match needed {
-        None => store.create_meta(KEY_NOTE, keys.id()).await?,
-        Some(needed) if needed != keys.id() => {
-            let found = keys.id().to_owned();
-            return Err(StartError::WrongKey {
-                path: path.to_owned(),
-                found,
-                needed,
-            });
-        }
-        Some(_) => {}
+    if let Some(needed) = needed.filter(|needed| needed != file.id()) {
+        return Err(StartError::WrongKey {
+            path: path.to_owned(),
+            found: file.id().to_owned(),
+            needed,
+        });
     }
-    Ok(keys)
+    let mut kept = store.load_kept().await?;
+    if kept.generations.is_empty() {
+        kept = Kept::begin(&file, now)?;
+        store.begin_kept(&kept).await?;
+    }
+    Ok(Keys::of(&file, kept)?)
 }
 
 /// TLS of the relay's own.

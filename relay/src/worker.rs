@@ -30,6 +30,7 @@ mod mailbox;
 mod memory;
 mod reading;
 mod reconnect;
+mod renewing;
 mod restored;
 mod returned;
 mod sending;
@@ -161,6 +162,7 @@ async fn start_tasks(
     tasks.spawn(telling::remind(Arc::clone(&app), stop.subscribe()));
     tasks.spawn(look_for_orphans(Arc::clone(&app), stop.subscribe()));
     tasks.spawn(beat(Arc::clone(&app), stop.subscribe()));
+    tasks.spawn(renewing::run(Arc::clone(&app), stop.subscribe()));
     tasks.spawn(wake_in_turn(Arc::clone(&app), later, stop.subscribe()));
     loop {
         let asked = tokio::select! {

@@ -35,6 +35,8 @@ pub struct Question<'a> {
     pub content_type: Option<&'a str>,
     /// `If-None-Match`.
     pub if_none_match: Option<&'a str>,
+    /// Its `Unpause-Relay-Key`, where it has one.
+    pub relay_key: Option<&'a str>,
     /// The body.
     pub body: &'a [u8],
 }
@@ -186,6 +188,7 @@ pub fn covered(question: &Question<'_>, content_digest: &str) -> Vec<(String, St
         ("content-digest", Some(content_digest)),
         ("content-type", question.content_type),
         ("if-none-match", question.if_none_match),
+        ("unpause-relay-key", question.relay_key),
     ];
     let there = always.into_iter().filter_map(|(name, value)| {
         let value = value?;

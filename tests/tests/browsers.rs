@@ -29,6 +29,8 @@ mod pages;
 mod passwords;
 #[path = "browsers/prepared.rs"]
 mod prepared;
+#[path = "browsers/renewed.rs"]
+mod renewed;
 #[path = "browsers/secrets.rs"]
 mod secrets;
 #[path = "browsers/sites.rs"]

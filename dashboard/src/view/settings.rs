@@ -2,6 +2,7 @@
 
 use protocol::request::device::{Device, Pairing};
 use protocol::request::session::ListedSession;
+use protocol::timestamp::Timestamp;
 use web::icon::{self, Icon};
 use web::when;
 use yew::{Callback, FocusEvent, Html, TargetCast as _, html};
@@ -141,6 +142,19 @@ fn list(devices: &[Device], model: &Model, send: &Callback<Event>) -> Html {
     )
 }
 
+/// That a browser knows the relay by a key that was renewed, and what follows.
+fn behind(until: Timestamp, now: Timestamp) -> Html {
+    let words = if until <= now {
+        "It knows a key of the relay that is over: pair it again.".to_owned()
+    } else {
+        format!(
+            "It follows to the relay's new key by itself, until {}.",
+            when::near(until, now)
+        )
+    };
+    html! { <div class="quiet">{ words }</div> }
+}
+
 fn row(device: &Device, model: &Model, send: &Callback<Event>) -> Html {
     let is_confirming = model.page.confirming.as_ref() == Some(&device.id);
     let action = if is_confirming {
@@ -162,7 +176,10 @@ fn row(device: &Device, model: &Model, send: &Callback<Event>) -> Html {
     };
     html! {
         <tr key={device.id.to_string()}>
-            <th scope="row">{ &device.name }</th>
+            <th scope="row">
+                { &device.name }
+                { device.behind_until.map(|until| behind(until, model.now)) }
+            </th>
             <td>{ device.account.as_str() }</td>
             <td>{ when::element(device.paired_at, when::near(device.paired_at, model.now)) }</td>
             <td class="quiet">{ device.origin.clone().unwrap_or_else(|| "None: not a browser".to_owned()) }</td>

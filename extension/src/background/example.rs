@@ -68,6 +68,7 @@ pub(super) fn status(inboxes: Vec<Inbox>) -> Status {
             name: "the sandbox".to_owned(),
             origin: "http://127.0.0.1:8025".to_owned(),
         }],
+        renewals: Vec::new(),
     }
 }
 
@@ -79,6 +80,7 @@ pub(super) fn record(state: ConnectionState, since: i64) -> Record {
         key: VerifyingKey::from_bytes(&[3; 32]),
         sealing: OpeningKey::derive(&[3; 32]).public().clone(),
         device: DeviceId::new("dev_1"),
+        is_renewed: false,
     });
     record.note_status(
         status(vec![inbox("jane", state, since)]),

@@ -118,19 +118,20 @@ impl Background {
 
     /// The key first: nobody signs in for a relay that is not the one that was paired.
     pub(super) async fn start_or_join(&self, inbox: &InboxId) -> Result<StartedReconnect, Event> {
-        let key = match self.call(&GetRelayKey {}).await {
-            Ok(answer) => answer.relay_key,
-            Err(failure) => return Err(Event::CallFailed(failure)),
-        };
-        let is_pinned = {
+        // As it is known while it is asked: it may be followed to another one meanwhile.
+        let pinned = {
             let record = self.0.record.borrow();
             record
                 .kept
                 .paired
                 .as_ref()
-                .is_some_and(|paired| paired.sealing == key)
+                .map(|paired| paired.sealing.clone())
         };
-        if !is_pinned {
+        let key = match self.call(&GetRelayKey {}).await {
+            Ok(answer) => answer.relay_key,
+            Err(failure) => return Err(Event::CallFailed(failure)),
+        };
+        if pinned != Some(key) {
             return Err(Event::OtherKey);
         }
         let request = StartReconnect {

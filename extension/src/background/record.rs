@@ -60,6 +60,9 @@ pub struct Paired {
     pub sealing: RelayKey,
     /// This browser's name there.
     pub device: DeviceId,
+    /// Whether these keys came by a renewal: then the relay is told which it is known by.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_renewed: bool,
 }
 
 /// What is kept until the browser is closed.

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use protocol::id::InboxId;
 use protocol::pairing::CodeProof;
 use protocol::problem::Code;
+use protocol::renewal::{self, Renewal};
 use protocol::request::Request;
 use protocol::request::device::CreateDevice;
 use protocol::request::inbox::ConnectionState;
@@ -63,6 +64,9 @@ impl Background {
             .call_if_changed(&self.0.challenge, &GetStatus {}, tag.as_deref())
             .await;
         self.note_challenge();
+        if let Ok(Some(tagged)) = &answer {
+            self.follow(&tagged.answer.renewals).await;
+        }
         let notices = {
             let mut record = self.0.record.borrow_mut();
             let is_same = record
@@ -88,6 +92,38 @@ impl Background {
         self.tell_connections().await;
         self.changed().await;
         self.notify(notices).await;
+    }
+
+    /// Follows a relay whose keys were renewed: what the key that is known here has signed is kept in its place, whole or
+    /// not at all. Until then the relay is asked and answers as before.
+    async fn follow(&self, renewals: &[Renewal]) {
+        let (before, key) = {
+            let record = self.0.record.borrow();
+            (record.kept.paired.clone(), self.0.key.borrow().clone())
+        };
+        let (Some(before), Some(key)) = (before, key) else {
+            return;
+        };
+        let followed = renewal::follow(&before.key, renewals, vault::is_signed).await;
+        let Some(renewed) = followed else {
+            return;
+        };
+        let paired = Paired {
+            key: renewed.signing,
+            sealing: renewed.sealing,
+            is_renewed: true,
+            ..before.clone()
+        };
+        match vault::replace(&key, &render(&before), &render(&paired)).await {
+            Ok(true) => {}
+            // Paired anew meanwhile.
+            Ok(false) => return,
+            Err(error) => return web_sys::console::warn_1(&error.to_string().into()),
+        }
+        let mut record = self.0.record.borrow_mut();
+        if record.kept.paired.as_ref() == Some(&before) {
+            record.kept.paired = Some(paired);
+        }
     }
 
     /// Tells every reconnect how the relay sees its inbox.
@@ -129,6 +165,7 @@ impl Background {
         let other_side = Line {
             base: link.relay.clone(),
             relay: link.key.clone(),
+            is_renewed: false,
             device: key.clone(),
         };
         let challenge = RefCell::default();
@@ -140,6 +177,7 @@ impl Background {
             key: link.key,
             sealing: device.relay_key,
             device: device.id,
+            is_renewed: false,
         };
         vault::keep(&key, &render(&paired))
             .await
@@ -186,6 +224,7 @@ impl Background {
         Some(Line {
             base: paired.relay.clone(),
             relay: paired.key.clone(),
+            is_renewed: paired.is_renewed,
             device: self.0.key.borrow().clone()?,
         })
     }

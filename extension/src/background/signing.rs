@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 
+use protocol::renewal::RELAY_KEY;
 use protocol::request::Request;
 use protocol::signed::{
     self, Asked, CHALLENGE, CONTENT_DIGEST, Heard, SIGNATURE, SIGNATURE_BYTES, SIGNATURE_INPUT,
@@ -24,6 +25,8 @@ pub(super) struct Line {
     pub(super) base: String,
     /// The key by which it signs.
     pub(super) relay: VerifyingKey,
+    /// Whether that one came by a renewal, so that the relay has to be told which it is known by.
+    pub(super) is_renewed: bool,
     /// This browser's.
     pub(super) device: DeviceKey,
 }
@@ -84,6 +87,7 @@ impl Line {
             content_digest: &digest,
             content_type: question.body.as_ref().map(|_| JSON),
             if_none_match: known,
+            relay_key: self.is_renewed.then(|| self.relay.as_str()),
         };
         let nonce = signed::join_nonce(challenge, &chance::text());
         let created = clock::now().as_ms().div_euclid(1_000);
@@ -97,6 +101,7 @@ impl Line {
             (SIGNATURE, signature),
         ];
         fields.extend(known.map(|known| ("if-none-match", known.to_owned())));
+        fields.extend(self.is_renewed.then(|| (RELAY_KEY, self.relay.to_string())));
         let answer =
             fetch(question, &fields, &FIELDS)
                 .await

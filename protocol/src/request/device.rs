@@ -113,6 +113,10 @@ pub struct Device {
     pub paired_at: Timestamp,
     /// Whose it is: it may do what this account may.
     pub account: AccountName,
+    /// Until when the relay answers it by a key that was renewed, the newest that it knows; after that it must be paired
+    /// again. `None`: it knows the key of now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind_until: Option<Timestamp>,
 }
 
 /// Revokes a device; its key is not believed any more at once.

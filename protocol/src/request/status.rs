@@ -9,6 +9,7 @@ use super::{Caller, Request};
 use crate::account::Role;
 use crate::key::Scope;
 use crate::provider::ProviderId;
+use crate::renewal::Renewal;
 
 /// Shows every inbox and campaign at once; answers 304 to a matching `If-None-Match`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +40,9 @@ pub struct Status {
     pub campaigns: Vec<Campaign>,
     /// Where the extension may help beside the relay's own dashboard: the webmail of each configured provider.
     pub sites: Vec<Site>,
+    /// For a device that knows a key of the relay's which was renewed: how to come from that one to the one of now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub renewals: Vec<Renewal>,
 }
 
 /// A site that belongs to a provider.

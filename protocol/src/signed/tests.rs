@@ -85,6 +85,7 @@ impl Sent {
             content_digest: &self.digest,
             content_type: self.content_type.as_deref(),
             if_none_match: self.tag.as_deref(),
+            relay_key: None,
         }
     }
 

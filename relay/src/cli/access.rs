@@ -2,12 +2,13 @@
 
 use clap::Subcommand;
 use protocol::id::DeviceId;
-use protocol::request::device::{CreatePairing, DeleteDevice, ListDevices};
+use protocol::request::device::{CreatePairing, DeleteDevice, Device, ListDevices};
 use protocol::request::session::CreateLoginLink;
 
 use super::CliError;
 use super::print::{Printer, columns};
 use crate::api::Client;
+use crate::clock::Clock;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -37,6 +38,7 @@ impl Command {
                             device.account.to_string(),
                             origin,
                             device.paired_at.to_string(),
+                            describe_behind(device),
                         ]
                     });
                     none_or(
@@ -55,6 +57,17 @@ impl Command {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a device knows the relay by a key that was renewed; empty where it does not.
+pub(super) fn describe_behind(device: &Device) -> String {
+    match device.behind_until {
+        None => String::new(),
+        Some(until) if until <= Clock::system().now() => {
+            "knows a key that is over: pair it again".to_owned()
+        }
+        Some(until) => format!("knows an older key, and follows until {until}"),
     }
 }
 

@@ -12,7 +12,7 @@ use super::print::{Printer, while_people_wait};
 use crate::backup;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::secret::Keys;
+use crate::secret::KeyFile;
 use crate::store::backup::Contents;
 
 #[derive(Debug, Args)]
@@ -116,8 +116,9 @@ async fn until_told<T>(work: impl Future<Output = T>) -> Result<T, CliError> {
 }
 
 fn tell<'a>(config: &'a Config, file: &'a Path, contents: &'a Contents) -> Told<'a> {
-    let keys = Keys::load(&config.key_file, false).ok();
-    let key_is_there = keys.is_some_and(|keys| contents.key.as_deref() == Some(keys.id()));
+    let needed = contents.key.as_deref().unwrap_or_default();
+    let key = KeyFile::find(&config.key_file, needed);
+    let key_is_there = key.is_ok_and(|key| key.id() == needed);
     Told {
         file,
         contents,

@@ -10,7 +10,7 @@ use protocol::timestamp::Timestamp;
 use super::finding::Finding;
 use crate::config::Config;
 use crate::ownership;
-use crate::secret::{KeyError, Keys};
+use crate::secret::{KeyError, KeyFile};
 use crate::store::examine::Examined;
 
 /// Tokens and certificates have bounds in minutes; a second passes on the way.
@@ -189,9 +189,10 @@ pub(super) fn look_at_files(config: &Config, examined: Option<&Examined>) -> Vec
         }
     }
     let needed = examined.and_then(|examined| examined.key.as_deref());
-    let key = match (Keys::load(&config.key_file, false), needed) {
-        (Ok(keys), Some(needed)) if keys.id() != needed => Some((
-            format!("it has the key {}, the database needs {needed}", keys.id()),
+    let found = KeyFile::find(&config.key_file, needed.unwrap_or_default());
+    let key = match (found, needed) {
+        (Ok(file), Some(needed)) if file.id() != needed => Some((
+            format!("it has the key {}, the database needs {needed}", file.id()),
             "put the right file there from where you keep it".to_owned(),
         )),
         (Ok(_), _) => {

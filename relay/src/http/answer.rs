@@ -14,11 +14,12 @@ use http::header::{
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode};
 use protocol::account::Role;
-use protocol::id::{DeviceId, RequestId};
+use protocol::id::RequestId;
 use protocol::key::{self, Scope, write_scopes};
 use protocol::problem::{Code, Problem};
 use protocol::request::{Caller, Request};
 use protocol::secret::Secret;
+use protocol::signed::VerifyingKey;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -75,7 +76,12 @@ async fn run<R: Serve>(
         let value = parts.headers.get(name)?.to_str().ok()?;
         Some(value.to_owned())
     };
-    let Admitted { who, account, sees } = admitted;
+    let Admitted {
+        who,
+        account,
+        sees,
+        relay_key,
+    } = admitted;
     let (caller_who, holder) = (who.clone(), account.clone());
     let meant = Arc::new(Meant::default());
     let context = Context {
@@ -89,6 +95,7 @@ async fn run<R: Serve>(
         origin: named(ORIGIN),
         peer: peer_of(&parts.extensions),
         browser: named(USER_AGENT),
+        relay_key,
         meant: Arc::clone(&meant),
     };
     let mut caller = caller_of(&caller_who, holder.as_ref(), parts, request_id);
@@ -147,6 +154,8 @@ struct Admitted {
     who: Who,
     account: Option<Holder>,
     sees: Sees,
+    /// The key by which a device knows the relay.
+    relay_key: Option<VerifyingKey>,
 }
 
 /// Who calls, if that caller may: the one place where roles and scopes are asked for.
@@ -156,31 +165,35 @@ async fn admit<R: Request>(
     signed: Option<&Signed>,
     request_id: &RequestId,
 ) -> Result<Admitted, ServeError> {
-    let (least, by_device) = match R::CALLER {
+    let least = match R::CALLER {
         Caller::Anyone => {
             return Ok(Admitted {
                 who: Who::Anyone,
                 account: None,
                 sees: Sees::Nothing,
+                relay_key: None,
             });
         }
-        Caller::Device(least) => (least, true),
-        Caller::Session(least) => (least, false),
+        Caller::Device(least) => Least::DeviceOr(least),
+        Caller::Session(least) => Least::Session(least),
+        Caller::Operator => Least::Operator,
     };
     if operator::is_by_socket(&request.extensions) {
         return Ok(Admitted {
             who: Who::Operator,
             account: None,
             sees: Sees::Everything,
+            relay_key: None,
         });
     }
     let Known {
         who,
         holder,
         scopes,
+        relay_key,
     } = identify(api, request, signed).await?;
-    let may = check_scope(R::SCOPE, scopes.as_ref())
-        .and_then(|()| check_role(&who, &holder, least, by_device));
+    let may =
+        check_scope(R::SCOPE, scopes.as_ref()).and_then(|()| check_role(&who, &holder, least));
     if let Err(refused) = may {
         let caller = caller_of(&who, Some(&holder), request, request_id);
         let nothing = Map::new();
@@ -194,10 +207,30 @@ async fn admit<R: Request>(
         who,
         account: Some(holder),
         sees,
+        relay_key,
     })
 }
 
-fn check_role(who: &Who, holder: &Holder, least: Role, by_device: bool) -> Result<(), Problem> {
+/// Who of those with an account may call.
+#[derive(Clone, Copy, Debug)]
+enum Least {
+    /// Also a device.
+    DeviceOr(Role),
+    Session(Role),
+    /// Nobody of them.
+    Operator,
+}
+
+fn check_role(who: &Who, holder: &Holder, least: Least) -> Result<(), Problem> {
+    let (least, by_device) = match least {
+        Least::DeviceOr(least) => (least, true),
+        Least::Session(least) => (least, false),
+        Least::Operator => {
+            let detail =
+                "nobody may do this over the network: use the command line on the relay's machine";
+            return Err(Problem::new(Code::Forbidden, detail));
+        }
+    };
     if matches!(who, Who::Device(_)) && !by_device {
         let detail = "a device may not do this: use the command line on the relay's machine, or the dashboard";
         return Err(Problem::new(Code::Forbidden, detail));
@@ -234,6 +267,8 @@ struct Known {
     holder: Holder,
     /// Of an API key.
     scopes: Option<BTreeSet<Scope>>,
+    /// By which a device knows the relay.
+    relay_key: Option<VerifyingKey>,
 }
 
 /// Who it is, by a signature, a session's token or an API key.
@@ -243,12 +278,7 @@ async fn identify(
     signed: Option<&Signed>,
 ) -> Result<Known, ServeError> {
     if let Some(signed) = signed {
-        let (device, holder) = find_device(api, request, signed).await?;
-        return Ok(Known {
-            who: Who::Device(device),
-            holder,
-            scopes: None,
-        });
+        return find_device(api, request, signed).await;
     }
     let Some(token) = find_token(&request.headers) else {
         let detail = "expected a request that a paired device has signed (RFC 9421), or the header Authorization: \
@@ -269,6 +299,7 @@ async fn identify(
         who: Who::Session(id),
         holder,
         scopes: None,
+        relay_key: None,
     })
 }
 
@@ -294,24 +325,32 @@ async fn find_key(api: &Api, request: &Parts, key: &Secret) -> Result<Known, Ser
         who: Who::Key(found.id),
         holder: found.holder,
         scopes: Some(found.scopes),
+        relay_key: None,
     })
 }
 
 /// The device whose key signed, if it is one of ours and was not heard before, and who paired it.
-async fn find_device(
-    api: &Api,
-    request: &Parts,
-    signed: &Signed,
-) -> Result<(DeviceId, Holder), ServeError> {
-    let found = api.app.store.doors().find_device(signed.key()).await?;
-    let Some((device, holder)) = found else {
+async fn find_device(api: &Api, request: &Parts, signed: &Signed) -> Result<Known, ServeError> {
+    let (doors, keys) = (api.app.store.doors(), &api.app.keys);
+    let Some(found) = doors.find_device(signed.key()).await? else {
         let detail =
             "the key that signed this is not known here: the device was revoked, or never paired";
         return Err(Problem::new(Code::Unauthenticated, detail).into());
     };
+    let device = found.device;
     check_origin(device.origin.as_deref(), request)?;
     signed.take_nonce(&api.challenges)?;
-    Ok((device.id, holder))
+    let named = signed.relay_key();
+    let relay_key = named.cloned().unwrap_or(found.relay_key);
+    if relay_key != found.known_key && keys.was_known_by(&relay_key) {
+        doors.note_known_key(&device.id, &relay_key).await?;
+    }
+    Ok(Known {
+        who: Who::Device(device.id),
+        holder: found.holder,
+        scopes: None,
+        relay_key: Some(relay_key),
+    })
 }
 
 /// A device's key is good only where it was paired: `bound` is the origin of its extension, `None` for what is no

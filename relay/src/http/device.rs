@@ -50,8 +50,12 @@ impl Serve for GetRelayKey {
     async fn serve(self, context: Context) -> Result<PublicKey, ServeError> {
         let keys = context.keys();
         Ok(PublicKey {
-            relay_key: keys.opening().public().clone(),
-            fingerprint: keys.verifying().fingerprint(),
+            // Who knows the relay by a key that was renewed compares what he is told with what he knows.
+            relay_key: keys.sealing(context.relay_key.as_ref(), context.now()),
+            fingerprint: keys
+                .signing(context.relay_key.as_ref(), context.now())
+                .key()
+                .fingerprint(),
         })
     }
 }
@@ -78,6 +82,7 @@ impl Serve for CreateDevice {
                 .clone()
                 .filter(|origin| guard::is_extension(origin)),
             paired_at: context.now(),
+            relay_key: context.keys().verifying(),
         };
         if !context
             .doors()
@@ -88,12 +93,12 @@ impl Serve for CreateDevice {
                 "this code is unknown, was used, or ran out: make a new one with `unpause pair`";
             return Err(ServeError::invalid("proof", detail));
         }
-        if let Some((_, holder)) = context.doors().find_device(&key).await? {
-            context.meant.set(&holder.account);
+        if let Some(found) = context.doors().find_device(&key).await? {
+            context.meant.set(&found.holder.account);
         }
         Ok(PairedDevice {
             id: device.id,
-            relay_key: context.keys().opening().public().clone(),
+            relay_key: context.keys().sealing(None, context.now()),
         })
     }
 }

@@ -173,7 +173,7 @@ fn answer_preflight(request: &Parts, is_trusted: bool) -> Response {
             HeaderValue::from_static("GET, POST, DELETE"),
         );
         let allowed = HeaderValue::from_static(
-            "content-digest, content-type, if-none-match, signature, signature-input",
+            "content-digest, content-type, if-none-match, signature, signature-input, unpause-relay-key",
         );
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
         // A revoked device is refused by its key at once, so the browser may remember this.

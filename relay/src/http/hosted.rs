@@ -31,6 +31,7 @@ use super::reconnect::{load_authorization, load_waiting, refuse, said_of, take};
 use super::trail::{Caller, code_told};
 use super::{Api, Context, Serve, ServeError, problem};
 use crate::app::App;
+use crate::credentials::visit_context;
 use crate::oauth::visit;
 use crate::secret::{hash, random_secret};
 use crate::store::hosted::HostedVisit;
@@ -140,10 +141,11 @@ async fn start(api: &Api, query: &str) -> Result<Response, ServeError> {
     };
     let cookie = random_secret();
     let sealed = app.keys.seal(&visit_context(&id), &awaited);
+    let sealed = sealed.map_err(ServeError::internal)?;
     let begun = HostedVisit {
         reconnect: id,
         cookie_hash: hash(&cookie),
-        payload: sealed.map_err(ServeError::internal)?,
+        payload: sealed.to_string(),
     };
     if !app.store.begin_visit(&ticket, &visit.state, &begun).await? {
         return Ok(used_up().render());
@@ -259,11 +261,6 @@ async fn finish(
 /// provider's name is in the path.
 fn came_to(redirect_uri: &str, uri: &Uri) -> bool {
     Url::parse(redirect_uri).is_ok_and(|sent| sent.path() == uri.path())
-}
-
-/// The context with which the payload of a visit is sealed.
-fn visit_context(reconnect: &ReconnectId) -> String {
-    format!("hosted visit {reconnect}")
 }
 
 fn find_ticket(query: &str) -> Option<Secret> {

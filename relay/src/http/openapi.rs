@@ -200,6 +200,7 @@ fn said_of(caller: Caller, scope: Option<Scope>) -> String {
         Caller::Anyone => {
             return "For anybody who has a single-use code, or a name and its password.".to_owned();
         }
+        Caller::Operator => return "For the operator alone, by the relay's own socket.".to_owned(),
         Caller::Device(least) | Caller::Session(least) => least,
     };
     let (device, no_device) = match caller {
@@ -215,7 +216,7 @@ fn said_of(caller: Caller, scope: Option<Scope>) -> String {
 
 fn security_of(caller: Caller) -> Value {
     match caller {
-        Caller::Anyone => json!([]),
+        Caller::Anyone | Caller::Operator => json!([]),
         Caller::Device(_) => json!([{ "signature": [] }, { "bearer": [] }]),
         Caller::Session(_) => json!([{ "bearer": [] }]),
     }

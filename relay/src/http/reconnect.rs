@@ -235,7 +235,10 @@ fn waiting(app: &App, reconnect: StoredReconnect) -> Result<StoredReconnect, Ser
 /// `None` where the blob was sealed for another key or reconnect, or holds no grant.
 fn open(app: &App, reconnect: &StoredReconnect, sealed: &Sealed) -> Option<Grant> {
     let context = sealing_context(&reconnect.id, &reconnect.inbox);
-    let plain = zeroize::Zeroizing::new(app.keys.opening().open(&context, sealed).ok()?);
+    let plain = app
+        .keys
+        .open_handed(&context, sealed, app.clock.now())
+        .ok()?;
     serde_json::from_slice(&plain).ok()
 }
 

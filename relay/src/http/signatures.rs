@@ -15,6 +15,7 @@ use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use protocol::problem::{Code, Problem};
+use protocol::renewal::RELAY_KEY;
 use protocol::signed::{
     self, Answered, Asked, CHALLENGE, CONTENT_DIGEST, Presented, SIGNATURE, SIGNATURE_BYTES,
     SIGNATURE_INPUT, VerifyingKey,
@@ -135,12 +136,18 @@ impl Challenges {
 pub(super) struct Signed {
     presented: Presented,
     content_digest: String,
+    relay_key: Option<VerifyingKey>,
 }
 
 impl Signed {
     /// The key that signed.
     pub(super) fn key(&self) -> &VerifyingKey {
         &self.presented.key
+    }
+
+    /// The key by which it says that it knows the relay; `None`: the one that it was paired with.
+    pub(super) fn relay_key(&self) -> Option<&VerifyingKey> {
+        self.relay_key.as_ref()
     }
 
     /// That it is not sent again by whoever has heard it. For a key that is known: others could fill the memory.
@@ -184,6 +191,7 @@ pub(super) fn verify(request: &Parts) -> Result<Option<Signed>, Problem> {
     let content_digest = find(&request.headers, CONTENT_DIGEST).unwrap_or_default();
     let content_type = find(&request.headers, CONTENT_TYPE.as_str());
     let if_none_match = find(&request.headers, IF_NONE_MATCH.as_str());
+    let relay_key = find(&request.headers, RELAY_KEY);
     let asked = Asked {
         method: request.method.as_str(),
         path: request.uri.path(),
@@ -191,6 +199,7 @@ pub(super) fn verify(request: &Parts) -> Result<Option<Signed>, Problem> {
         content_digest: &content_digest,
         content_type: content_type.as_deref(),
         if_none_match: if_none_match.as_deref(),
+        relay_key: relay_key.as_deref(),
     };
     let presented = signed::read_request(&asked, &input, &signature)
         .map_err(|error| refuse(error.to_string()))?;
@@ -204,9 +213,12 @@ pub(super) fn verify(request: &Parts) -> Result<Option<Signed>, Problem> {
             "the signature is not that of its key over this request".to_owned(),
         ));
     }
+    let relay_key = relay_key.map(VerifyingKey::try_from).transpose();
+    let relay_key = relay_key.map_err(|error| refuse(format!("the field {RELAY_KEY}: {error}")))?;
     Ok(Some(Signed {
         presented,
         content_digest,
+        relay_key,
     }))
 }
 
@@ -218,14 +230,50 @@ pub(super) async fn sign(
 ) -> Response {
     let asked = find(request.headers(), SIGNATURE)
         .and_then(|signature| signed::read_request_signature(&signature));
+    let named = find(request.headers(), RELAY_KEY);
+    let by = find(request.headers(), SIGNATURE_INPUT);
     let response = next.run(request).await;
     match asked {
-        Some(asked) => sign_answer(&api, response, &asked).await,
+        Some(asked) => {
+            let known = find_known(&api, named, by).await;
+            sign_answer(&api, response, &asked, known.as_ref()).await
+        }
         None => response,
     }
 }
 
-async fn sign_answer(api: &Api, response: Response, asked: &[u8; SIGNATURE_BYTES]) -> Response {
+/// The key by which whoever signed a request knows the relay, where that may be another one than that of now: the one
+/// that it names, or was paired with. What is answered with it is bound to the request, so nobody gains by naming one.
+async fn find_known(
+    api: &Api,
+    named: Option<String>,
+    input: Option<String>,
+) -> Option<VerifyingKey> {
+    if api.app.keys.is_alone(api.app.clock.now()) {
+        return None;
+    }
+    if let Some(named) = named {
+        return VerifyingKey::try_from(named).ok();
+    }
+    let device = signed::read_signer(&input?)?;
+    match api.app.store.doors().find_device(&device).await {
+        Ok(found) => Some(found?.relay_key),
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the key by which a device knows this relay could not be read"
+            );
+            None
+        }
+    }
+}
+
+async fn sign_answer(
+    api: &Api,
+    response: Response,
+    asked: &[u8; SIGNATURE_BYTES],
+    known: Option<&VerifyingKey>,
+) -> Response {
     let (mut parts, body) = response.into_parts();
     // Answers of ours are whole in memory already.
     let body = match to_bytes(body, usize::MAX).await {
@@ -245,10 +293,11 @@ async fn sign_answer(api: &Api, response: Response, asked: &[u8; SIGNATURE_BYTES
         etag: etag.as_deref(),
         request: asked,
     };
-    let keys = &api.app.keys;
-    let created = api.app.clock.now().as_ms().div_euclid(1_000);
-    let unsigned = signed::prepare_answer(&answered, &keys.verifying(), created);
-    let (input, signature) = unsigned.sign(&keys.sign(&unsigned.base));
+    let now = api.app.clock.now();
+    let signing = api.app.keys.signing(known, now);
+    let created = now.as_ms().div_euclid(1_000);
+    let unsigned = signed::prepare_answer(&answered, signing.key(), created);
+    let (input, signature) = unsigned.sign(&signing.sign(&unsigned.base));
     for (name, value) in [
         (CONTENT_DIGEST, content_digest),
         (CHALLENGE, challenge),

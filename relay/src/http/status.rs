@@ -18,6 +18,10 @@ impl Serve for GetStatus {
             inboxes: inbox::list(&context).await?,
             campaigns,
             sites: sites(context.config()),
+            renewals: match &context.relay_key {
+                Some(known) => context.keys().renewals(known),
+                None => Vec::new(),
+            },
         })
     }
 }

@@ -12,7 +12,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::account::{Holder, role_of};
-use super::{Store, StoreError, number, text, text_or_null};
+use super::{Store, StoreError, number, number_or_null, text, text_or_null};
 use crate::secret::hash;
 
 /// What a single-use code is good for.
@@ -71,7 +71,33 @@ pub struct NewDevice {
     pub origin: Option<String>,
     /// When it is paired.
     pub paired_at: Timestamp,
+    /// The key by which it knows the relay.
+    pub relay_key: VerifyingKey,
 }
+
+/// A device that somebody came as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundDevice {
+    /// It.
+    pub device: Device,
+    /// Who paired it.
+    pub holder: Holder,
+    /// The key by which it has known the relay since it was paired.
+    pub relay_key: VerifyingKey,
+    /// The one that it named last.
+    pub known_key: VerifyingKey,
+}
+
+/// The columns of a device, with the two keys by which it knows the relay: since pairing, and as it said last.
+const DEVICE: &str = "d.id AS id, d.name AS name, d.origin AS origin, d.paired_at_ms AS paired_at_ms, \
+    d.relay_key AS relay_key, d.known_key AS known_key, \
+    k.ends_at_ms AS behind_until_ms";
+/// The devices as a table, with whose they are, and with what became of the key by which each knows the relay.
+const DEVICES: &str = "(SELECT id, name, origin, public_key, paired_at_ms, account_id, \
+    COALESCE(relay_key, first.signing_key) AS relay_key, \
+    COALESCE(known_key, relay_key, first.signing_key) AS known_key \
+    FROM devices LEFT JOIN (SELECT signing_key FROM relay_keys WHERE number = 1) AS first ON 1 = 1) AS d \
+    JOIN accounts a ON a.id = d.account_id LEFT JOIN relay_keys k ON k.signing_key = d.known_key";
 
 impl Doors {
     /// Keeps a code until it is used or its time is over. Codes whose time is over are dropped.
@@ -143,8 +169,8 @@ impl Doors {
             .execute(&mut *tx)
             .await?;
         sqlx::query(
-            "INSERT INTO devices (id, name, origin, public_key, paired_at_ms, account_id) \
-             VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO devices (id, name, origin, public_key, paired_at_ms, account_id, relay_key) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(device.id.to_string())
         .bind(device.name.clone())
@@ -152,6 +178,7 @@ impl Doors {
         .bind(key.to_string())
         .bind(device.paired_at.as_ms())
         .bind(account.to_string())
+        .bind(device.relay_key.to_string())
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
@@ -159,15 +186,11 @@ impl Doors {
     }
 
     /// The device that has this key, and who paired it.
-    pub async fn find_device(
-        &self,
-        key: &VerifyingKey,
-    ) -> Result<Option<(Device, Holder)>, StoreError> {
-        let row = sqlx::query(
-            "SELECT d.id AS id, d.name AS name, d.origin AS origin, d.paired_at_ms AS paired_at_ms, \
-             a.id AS account_id, a.name AS account, a.role AS role \
-             FROM devices d JOIN accounts a ON a.id = d.account_id WHERE d.public_key = $1",
-        )
+    pub async fn find_device(&self, key: &VerifyingKey) -> Result<Option<FoundDevice>, StoreError> {
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT {DEVICE}, a.id AS account_id, a.name AS account, a.role AS role \
+             FROM {DEVICES} WHERE d.public_key = $1",
+        )))
         .bind(key.to_string())
         .fetch_optional(&self.0.reader)
         .await?;
@@ -176,18 +199,36 @@ impl Doors {
                 account: AccountId::new(text(&row, "account_id")?),
                 role: role_of(&row)?,
             };
-            Ok((device_from_row(&row)?, holder))
+            Ok(FoundDevice {
+                device: device_from_row(&row)?,
+                holder,
+                relay_key: key_from_row(&row, "relay_key")?,
+                known_key: key_from_row(&row, "known_key")?,
+            })
         })
         .transpose()
     }
 
+    /// Notes by which key a device says that it knows the relay.
+    pub async fn note_known_key(
+        &self,
+        id: &DeviceId,
+        relay_key: &VerifyingKey,
+    ) -> Result<(), StoreError> {
+        sqlx::query("UPDATE devices SET known_key = $1 WHERE id = $2")
+            .bind(relay_key.to_string())
+            .bind(id.to_string())
+            .execute(&self.0.writer)
+            .await?;
+        Ok(())
+    }
+
     /// The devices of an account, or all, newest first.
     pub async fn list_devices(&self, of: Option<&AccountId>) -> Result<Vec<Device>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT d.id AS id, d.name AS name, d.origin AS origin, d.paired_at_ms AS paired_at_ms, a.name AS account \
-             FROM devices d JOIN accounts a ON a.id = d.account_id WHERE $1 = '' OR d.account_id = $1 \
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT {DEVICE}, a.name AS account FROM {DEVICES} WHERE $1 = '' OR d.account_id = $1 \
              ORDER BY d.paired_at_ms DESC, d.id",
-        )
+        )))
         .bind(all_or(of))
         .fetch_all(&self.0.reader)
         .await?;
@@ -229,7 +270,12 @@ fn device_from_row(row: &AnyRow) -> Result<Device, StoreError> {
         origin: text_or_null(row, "origin")?,
         paired_at: Timestamp::from_ms(number(row, "paired_at_ms")?),
         account: account.map_err(|_| StoreError::Corrupt { what: "name" })?,
+        behind_until: number_or_null(row, "behind_until_ms")?.map(Timestamp::from_ms),
     })
+}
+
+fn key_from_row(row: &AnyRow, column: &'static str) -> Result<VerifyingKey, StoreError> {
+    VerifyingKey::try_from(text(row, column)?).map_err(|_| StoreError::Corrupt { what: column })
 }
 
 /// Writes a code, and drops those whose time is over.
@@ -333,6 +379,7 @@ mod tests {
             name: name.to_owned(),
             origin: origin.map(str::to_owned),
             paired_at: at(5),
+            relay_key: key(200),
         }
     }
 
@@ -432,7 +479,8 @@ mod tests {
                 .await
                 .unwrap()
         );
-        let (found, holder) = store.doors().find_device(&key(1)).await.unwrap().unwrap();
+        let found = store.doors().find_device(&key(1)).await.unwrap().unwrap();
+        let (found, holder) = (found.device, found.holder);
         assert_eq!((&found.id, &found.origin), (&jane.id, &jane.origin));
         assert_eq!(holder.account, store.doors().first_owner().await.unwrap());
         assert_eq!(store.doors().list_devices(None).await.unwrap(), [found]);

@@ -571,7 +571,7 @@ mod tests {
                 Some(holder.clone())
             );
             let device = doors.find_device(&key).await.unwrap();
-            assert_eq!(device.map(|(_, holder)| holder), Some(holder.clone()));
+            assert_eq!(device.map(|found| found.holder), Some(holder.clone()));
             let login = doors.find_code(Purpose::Login, &code, now).await.unwrap();
             assert_eq!(login, Some(owner.id.clone()));
             assert_eq!(doors.load_sees(&holder).await.unwrap(), Sees::Everything);

@@ -251,7 +251,7 @@ async fn put_stage(
     credentials: Option<&Credentials>,
     signed_in: Option<SignedIn>,
 ) -> Result<(), WorkError> {
-    let payload = match credentials {
+    let sealed = match credentials {
         Some(credentials) => Some(
             app.keys
                 .seal(&reconnect_context(&reconnect.id), credentials)?,
@@ -263,7 +263,7 @@ async fn put_stage(
             &reconnect.id,
             Advance {
                 stage,
-                payload,
+                payload: sealed.as_deref().map(str::to_owned),
                 signed_in,
             },
         )

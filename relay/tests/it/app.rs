@@ -348,13 +348,28 @@ impl Relay {
         leads: &[&str],
         n_steps: usize,
     ) -> CampaignId {
+        let waits: Vec<_> = (0..n_steps)
+            .map(|step_idx| if step_idx == 0 { 0 } else { 3_600_000 })
+            .collect();
+        self.plan_steps(inbox, leads, &waits).await
+    }
+
+    /// The same with these waits before the steps, in milliseconds.
+    pub(crate) async fn plan_steps(
+        &self,
+        inbox: &InboxId,
+        leads: &[&str],
+        waits_ms: &[u64],
+    ) -> CampaignId {
         let app = self.app();
         let now = app.clock.now();
-        let steps: Vec<_> = (0..n_steps)
-            .map(|step_idx| Step {
+        let steps: Vec<_> = waits_ms
+            .iter()
+            .enumerate()
+            .map(|(step_idx, wait_ms)| Step {
                 subject: if step_idx == 0 { "Hello" } else { "" }.to_owned(),
                 body: format!("This is message {}.", step_idx + 1),
-                wait_ms: if step_idx == 0 { 0 } else { 3_600_000 },
+                wait_ms: *wait_ms,
                 literal: false,
             })
             .collect();

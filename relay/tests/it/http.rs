@@ -30,6 +30,7 @@ mod encrypted;
 mod keys;
 mod operator;
 mod reach;
+mod renewals;
 mod roles;
 mod sessions;
 mod shut_out;
@@ -303,7 +304,7 @@ async fn a_page_reads_and_changes_nothing_and_an_extension_hears_its_answer() {
     );
     assert_eq!(
         allowed.headers["access-control-allow-headers"],
-        "content-digest, content-type, if-none-match, signature, signature-input"
+        "content-digest, content-type, if-none-match, signature, signature-input, unpause-relay-key"
     );
 
     for origin in [

@@ -16,6 +16,7 @@ mod ledger;
 mod oauth;
 mod pace;
 mod peer;
+mod renewal;
 mod setup;
 mod size;
 mod smtp;

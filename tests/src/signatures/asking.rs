@@ -63,6 +63,7 @@ impl Base {
             query: self.query,
             content_type: self.content_type,
             if_none_match: self.if_none_match,
+            relay_key: None,
             body: self.body,
         }
     }

@@ -114,7 +114,7 @@ fn judge(asking: &Asking, sent: &Sent) -> bool {
             Some((path, query)) => (path, Some(query)),
             None => (target, None),
         };
-        let covered = ["content-type", "if-none-match"];
+        let covered = ["content-type", "if-none-match", "unpause-relay-key"];
         if covered.iter().any(|name| sent.values(name).len() > 1) {
             return None;
         }
@@ -124,6 +124,7 @@ fn judge(asking: &Asking, sent: &Sent) -> bool {
             query,
             content_type: one("content-type"),
             if_none_match: one("if-none-match"),
+            relay_key: one("unpause-relay-key"),
             body: &sent.body,
         };
         let [content_digest, signature_input, signature] =

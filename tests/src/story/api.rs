@@ -209,6 +209,7 @@ impl Api {
             query: url.query(),
             content_type: kind,
             if_none_match: None,
+            relay_key: None,
             body,
         });
         let fields = proof.fields();
@@ -245,6 +246,7 @@ impl Api {
                     query: url.query(),
                     content_type: kind,
                     if_none_match: None,
+                    relay_key: None,
                     body,
                 };
                 let proof = device.sign(&question);

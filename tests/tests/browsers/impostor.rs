@@ -12,16 +12,17 @@ use tests::story::desk::Surface;
 use tests::wait::wait_for;
 use tests::webdriver::seek::{find_named, wait_named, wait_words};
 
-use super::in_both;
 use super::stage::{SOON, Set, Stage};
+use super::{in_both, renewed};
 
 /// What a request of the extension may bear. What browsers add by themselves says nothing of the person's.
-const OURS: [&str; 5] = [
+const OURS: [&str; 6] = [
     "content-digest",
     "content-type",
     "if-none-match",
     "signature",
     "signature-input",
+    "unpause-relay-key",
 ];
 
 in_both!(
@@ -81,6 +82,7 @@ async fn impostor(kind: Kind) -> Result<()> {
     let page = session.window().await?;
     desk.reconnect("popup", Surface::Page, &page).await?;
     stage.check_goes_on(2).await?;
+    renewed::play(&mut stage).await?;
     stage.end().await
 }
 
@@ -141,7 +143,7 @@ async fn dashboard(kind: Kind) -> Result<()> {
 }
 
 /// A fresh pairing link, and what anybody may know of the relay.
-async fn all_that_is_public(stage: &Stage) -> Result<(String, Known)> {
+pub(super) async fn all_that_is_public(stage: &Stage) -> Result<(String, Known)> {
     let output = stage.relay.command(&["pair"]).output()?;
     let text = String::from_utf8(output.stdout)?;
     let link = text.lines().next().context("no pairing link")?.to_owned();

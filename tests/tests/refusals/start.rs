@@ -177,7 +177,7 @@ pub(crate) static ROWS: &[Row] = &[
         }),
         code: "exit 1",
         place: "",
-        words: "the key file ~/.config/unpause/unpause.key is not an unpause key file: expected the line \"unpause-key-1\" and a line of 43 characters",
+        words: "the key file ~/.config/unpause/unpause.key is not an unpause key file: expected the line \"unpause-key-2\" and a line of 43 characters",
     },
     Row {
         case: "key file that others may read",

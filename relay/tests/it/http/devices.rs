@@ -18,11 +18,14 @@ const OTHERS: [&str; 2] = [
     "moz-extension://0a1b2c3d-0000-4000-8000-000000000000",
 ];
 
+/// In which a device names the key by which it knows the relay.
+pub(super) const RELAY_KEY: &str = "unpause-relay-key";
+
 /// A device that is paired.
 pub(super) struct Paired {
     pub(super) device: Device,
     pub(super) id: String,
-    relay_key: String,
+    pub(super) relay_key: String,
 }
 
 impl Paired {
@@ -52,6 +55,12 @@ impl Paired {
         let (answer, is_its) = hear(&self.device, &self.relay_key, asked, &proof).await;
         assert!(is_its, "{}: {}", answer.status, answer.body);
         answer
+    }
+
+    /// The same, and whether the relay that it knows has said it.
+    pub(super) async fn hear(&self, asked: RequestBuilder) -> (Answer, bool) {
+        let (asked, proof) = sign(&self.device, asked);
+        hear(&self.device, &self.relay_key, asked, &proof).await
     }
 }
 
@@ -104,6 +113,7 @@ fn sign_with(
     };
     let content_type = field(request.headers(), CONTENT_TYPE);
     let known = field(request.headers(), IF_NONE_MATCH);
+    let named = field(request.headers(), RELAY_KEY);
     let body = request.body().and_then(|body| body.as_bytes());
     let question = Question {
         method: request.method().as_str(),
@@ -111,6 +121,7 @@ fn sign_with(
         query: request.url().query(),
         content_type: content_type.as_deref(),
         if_none_match: known.as_deref(),
+        relay_key: named.as_deref(),
         body: body.unwrap_or_default(),
     };
     let proof = match nonce {

@@ -24,8 +24,10 @@ enum Least {
     Client,
     Member,
     Owner,
+    /// By the relay's own socket alone.
+    Operator,
 }
-use Least::{Anybody, Client, Member, Owner};
+use Least::{Anybody, Client, Member, Operator, Owner};
 
 /// Each endpoint, the least role, whether a device of that role may call it too, and with which scope an API key.
 const EXPECTED: &[(&str, Least, bool, &str)] = &[
@@ -48,6 +50,8 @@ const EXPECTED: &[(&str, Least, bool, &str)] = &[
     ("listDevices", Client, false, ""),
     ("deleteDevice", Client, false, ""),
     ("getRelayKey", Client, true, "reconnect"),
+    ("getRelayKeys", Operator, false, ""),
+    ("renewRelayKeys", Operator, false, ""),
     ("createInbox", Member, false, "inboxes"),
     ("listInboxes", Client, true, "read"),
     ("getInbox", Client, true, "read"),

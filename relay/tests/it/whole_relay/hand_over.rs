@@ -88,8 +88,9 @@ impl Scene {
         self.post(&path, &json!({ "sealed": sealed })).await
     }
 
-    fn key(&self) -> &RelayKey {
-        self.relay.app().keys.opening().public()
+    fn key(&self) -> RelayKey {
+        let app = self.relay.app();
+        app.keys.sealing(None, app.clock.now())
     }
 
     /// The reconnect ended because nobody could open what came, and nothing of it is kept.
@@ -158,10 +159,10 @@ async fn a_blob_opens_only_for_the_reconnect_the_inbox_and_the_relay_it_was_seal
     let grant = scene.ground.sign_in(JANE, ALL).await;
     let other_reconnect = scene.start(&other_inbox).await;
     let other_key = OpeningKey::derive(&[9; 32]);
-    let (key, inbox) = (scene.key().clone(), scene.inbox.clone());
+    let (key, inbox) = (scene.key(), scene.inbox.clone());
     let at_rest = |id: &ReconnectId| {
         let context = relay::credentials::reconnect_context(id);
-        app.keys.seal(&context, &grant).unwrap()
+        app.keys.seal(&context, &grant).unwrap().to_string()
     };
     let forgeries: [(&str, Forge<'_>); 8] = [
         ("for another reconnect", &|_| {
@@ -216,7 +217,7 @@ async fn a_hand_over_that_comes_again_is_taken_once() {
     let scene = Scene::set(Client::Confidential).await;
     let grant = scene.ground.sign_in(JANE, ALL).await;
     let reconnect = scene.start(&scene.inbox).await;
-    let sealed = seal_grant(scene.key(), &reconnect, &scene.inbox, &grant);
+    let sealed = seal_grant(&scene.key(), &reconnect, &scene.inbox, &grant);
     // While it is being proved, so that the second one does not just find it over.
     let held = scene.ground.sandbox.control().hold(Point::UserInfo);
     let (first, second) = tokio::join!(
@@ -231,7 +232,7 @@ async fn a_hand_over_that_comes_again_is_taken_once() {
         user: JANE.to_owned(),
         password: Secret::new("somebody else's"),
     };
-    let other = seal_grant(scene.key(), &reconnect, &scene.inbox, &other);
+    let other = seal_grant(&scene.key(), &reconnect, &scene.inbox, &other);
     for sealed in [&sealed, &other] {
         let (status, told) = scene.hand_over(&reconnect, sealed).await;
         assert_eq!(
@@ -274,7 +275,7 @@ async fn a_code_that_was_used_already_ends_the_reconnect_and_gives_nothing() {
     assert!(matches!(outcome, State::Resumed { .. }), "{outcome:?}");
     // Whoever saw the code hands it over in a reconnect of his own, sealed as it should be.
     let second = scene.start(&scene.inbox).await;
-    let sealed = seal_grant(scene.key(), &second, &scene.inbox, &grant);
+    let sealed = seal_grant(&scene.key(), &second, &scene.inbox, &grant);
     let (status, told) = scene.hand_over(&second, &sealed).await;
     assert_eq!(status, StatusCode::OK, "{told}");
     let outcome = scene.relay.outcome(&second).await;

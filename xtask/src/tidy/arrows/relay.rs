@@ -56,6 +56,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("reconnect", &["app", "bell", "store"]),
     ("copies", &["app", "engine", "store"]),
+    ("renewal", &["app", "credentials", "secret", "store"]),
     // Who performs.
     // Why an inbox does not send now is said by what decides it.
     (
@@ -76,6 +77,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "ownership",
             "reconnect",
             "record",
+            "renewal",
             "secret",
             "store",
             "text",
@@ -100,6 +102,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "oauth",
             "reconnect",
             "record",
+            "renewal",
             "secret",
             "sign_in",
             "smtp",
