@@ -107,12 +107,12 @@ fn sign_with(
 ) -> (RequestBuilder, Proof) {
     let (http, request) = asked.build_split();
     let mut request = request.unwrap();
-    let field = |fields: &HeaderMap, name| {
+    let field = |fields: &HeaderMap, name: &str| {
         let value = fields.get(name)?;
         Some(value.to_str().unwrap().to_owned())
     };
-    let content_type = field(request.headers(), CONTENT_TYPE);
-    let known = field(request.headers(), IF_NONE_MATCH);
+    let content_type = field(request.headers(), CONTENT_TYPE.as_str());
+    let known = field(request.headers(), IF_NONE_MATCH.as_str());
     let named = field(request.headers(), RELAY_KEY);
     let body = request.body().and_then(|body| body.as_bytes());
     let question = Question {

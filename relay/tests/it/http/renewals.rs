@@ -28,7 +28,7 @@ impl Relay {
             .body
     }
 
-    fn status(&self) -> RequestBuilder {
+    fn ask_status(&self) -> RequestBuilder {
         self.ask(Method::GET, "/v1/status")
             .header(ORIGIN, EXTENSION)
     }
@@ -70,7 +70,7 @@ async fn a_device_follows_from_the_key_that_it_knows_over_two_renewals() {
     let mut device = relay.pair().await;
     let first = device.relay_key.clone();
     let sealing = relay.sealing_for(&device, None).await;
-    let tag = device.answer(relay.status()).await.headers[ETAG].clone();
+    let tag = device.answer(relay.ask_status()).await.headers[ETAG].clone();
 
     let made = relay.renew(false).await;
     assert_eq!(made["devices"], 1);
@@ -79,7 +79,7 @@ async fn a_device_follows_from_the_key_that_it_knows_over_two_renewals() {
     assert_eq!(shown["known_by"].as_array().unwrap().len(), 2);
     // Whoever has the status as it was is told of this all the same.
     let told = device
-        .answer(relay.status().header(IF_NONE_MATCH, tag))
+        .answer(relay.ask_status().header(IF_NONE_MATCH, tag))
         .await;
     assert_eq!(told.status, StatusCode::OK);
     let second = follow(&told.body, &first).await.unwrap();
@@ -95,10 +95,10 @@ async fn a_device_follows_from_the_key_that_it_knows_over_two_renewals() {
     let relay = relay.restart().await;
     // The first answer brings the challenge of this start, by the key that it knows.
     device
-        .answer(relay.status())
+        .answer(relay.ask_status())
         .await
         .expect_problem(401, "unauthenticated");
-    let third = follow(&device.answer(relay.status()).await.body, &first)
+    let third = follow(&device.answer(relay.ask_status()).await.body, &first)
         .await
         .unwrap();
     assert_ne!(third.signing, second.signing);
@@ -108,7 +108,7 @@ async fn a_device_follows_from_the_key_that_it_knows_over_two_renewals() {
     device.relay_key = third.signing.to_string();
     let named = device.relay_key.clone();
     let followed = device
-        .answer(relay.status().header(RELAY_KEY, &named))
+        .answer(relay.ask_status().header(RELAY_KEY, &named))
         .await;
     assert_eq!(followed.status, StatusCode::OK);
     assert_eq!(followed.body.get("renewals"), None);
@@ -119,7 +119,7 @@ async fn a_device_follows_from_the_key_that_it_knows_over_two_renewals() {
     assert_eq!(relay.show_keys().await["behind"], json!([]));
     // What was on its way, and names no key, is answered as before.
     device.relay_key = first;
-    device.answer(relay.status()).await;
+    device.answer(relay.ask_status()).await;
 }
 
 #[tokio::test]
@@ -128,16 +128,16 @@ async fn who_does_not_follow_in_ninety_days_has_to_be_paired_again() {
     let (device, other) = (relay.pair().await, relay.pair().await);
     relay.renew(false).await;
     relay.clock.advance(89 * DAY);
-    device.answer(relay.status()).await;
+    device.answer(relay.ask_status()).await;
     relay.clock.advance(DAY);
     // The first is about the challenge, which is of another day.
     for _ in 0..2 {
-        let (_, is_its) = other.hear(relay.status()).await;
+        let (_, is_its) = other.hear(relay.ask_status()).await;
         assert!(!is_its, "the key before is over");
     }
     let again = relay.pair().await;
     assert_ne!(again.relay_key, device.relay_key);
-    again.answer(relay.status()).await;
+    again.answer(relay.ask_status()).await;
     let shown = relay.show_keys().await;
     assert_eq!(shown["behind"].as_array().unwrap().len(), 2);
 }
@@ -153,14 +153,14 @@ async fn keys_that_somebody_may_have_announce_nothing() {
         (&made["devices"], made.get("follow_until")),
         (&json!(1), None)
     );
-    let (heard, is_its) = device.hear(relay.status()).await;
+    let (heard, is_its) = device.hear(relay.ask_status()).await;
     assert!(!is_its);
     assert_eq!(follow(&heard.body, &device.relay_key).await, None);
     // A link names the key of its time, and is over.
     let mut asked = Device::new().unwrap();
     let late = pair_unheard(&relay, &mut asked, &link).await;
     assert_ne!(late, StatusCode::OK);
-    relay.pair().await.answer(relay.status()).await;
+    relay.pair().await.answer(relay.ask_status()).await;
     assert_eq!(relay.show_keys().await["behind"][0]["id"], device.id);
 }
 
@@ -181,11 +181,11 @@ async fn who_names_a_key_that_is_none_of_the_relays_is_answered_by_the_one_of_no
     relay.renew(false).await;
     let strange = VerifyingKey::from_bytes(&[1; 32]).to_string();
     let (_, is_its) = device
-        .hear(relay.status().header(RELAY_KEY, &strange))
+        .hear(relay.ask_status().header(RELAY_KEY, &strange))
         .await;
     assert!(!is_its, "it is answered as who knows another key");
     let refused = device
-        .hear(relay.status().header(RELAY_KEY, "no key"))
+        .hear(relay.ask_status().header(RELAY_KEY, "no key"))
         .await;
     assert_eq!(refused.0.status, StatusCode::UNAUTHORIZED);
     assert!(relay.show_keys().await["behind"][0].is_object());
