@@ -47,6 +47,7 @@ pub mod runs;
 pub mod servers;
 pub mod session;
 pub mod set_back;
+mod shut;
 pub mod stall;
 pub mod standing;
 mod stops;

@@ -12,6 +12,7 @@ use super::access::{Doors, NewCode, Purpose, put_code, use_up};
 use super::conflict::Conflict;
 use super::inbox::check_known;
 use super::session::{Session, put_session};
+use super::shut::Admission;
 use super::{Store, StoreError, number, text, text_or_null};
 use crate::secret::random_text;
 
@@ -303,6 +304,7 @@ impl Doors {
         put_password(&mut tx, &account, password, None).await?;
         put_session(&mut tx, token, session, &account).await?;
         tx.commit().await?;
+        self.0.note_password(&account).await?;
         Ok(true)
     }
 
@@ -325,6 +327,7 @@ impl Doors {
         }
         put_password(&mut tx, &before.account, password, keep).await?;
         tx.commit().await?;
+        self.0.note_password(&before.account).await?;
         Ok(true)
     }
 
@@ -363,31 +366,45 @@ impl Doors {
             give(&mut tx, id, inboxes).await?;
         }
         tx.commit().await?;
+        if changes.role.is_some() || changes.inboxes.is_some() {
+            self.0.note_rights(id).await?;
+        }
         Ok(())
     }
 
     /// Removes an account with everything by which it comes in.
     pub async fn delete_account(&self, id: &AccountId) -> Result<(), StoreError> {
         let mut tx = self.0.begin().await?;
-        if role_now(&mut tx, id).await? == Role::Owner {
-            check_other_owner(&mut tx, id).await?;
-        }
-        for statement in [
-            "DELETE FROM codes WHERE account_id = $1",
-            "DELETE FROM sessions WHERE account_id = $1",
-            "DELETE FROM devices WHERE account_id = $1",
-            "DELETE FROM api_keys WHERE account_id = $1",
-            "DELETE FROM account_inboxes WHERE account_id = $1",
-            "DELETE FROM accounts WHERE id = $1",
-        ] {
-            sqlx::query(statement)
-                .bind(id.to_string())
-                .execute(&mut *tx)
-                .await?;
-        }
+        remove(&mut tx, id).await?;
         tx.commit().await?;
+        self.0
+            .note_admission(Admission::Removed {
+                account: id.clone(),
+            })
+            .await;
         Ok(())
     }
+}
+
+/// Removes an account, but for the last owner.
+pub(super) async fn remove(tx: &mut AnyConnection, id: &AccountId) -> Result<(), StoreError> {
+    if role_now(&mut *tx, id).await? == Role::Owner {
+        check_other_owner(&mut *tx, id).await?;
+    }
+    for statement in [
+        "DELETE FROM codes WHERE account_id = $1",
+        "DELETE FROM sessions WHERE account_id = $1",
+        "DELETE FROM devices WHERE account_id = $1",
+        "DELETE FROM api_keys WHERE account_id = $1",
+        "DELETE FROM account_inboxes WHERE account_id = $1",
+        "DELETE FROM accounts WHERE id = $1",
+    ] {
+        sqlx::query(statement)
+            .bind(id.to_string())
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(())
 }
 
 /// The role in a row.
@@ -471,7 +488,7 @@ async fn check_name(
     Ok(())
 }
 
-async fn role_now(tx: &mut AnyConnection, id: &AccountId) -> Result<Role, StoreError> {
+pub(super) async fn role_now(tx: &mut AnyConnection, id: &AccountId) -> Result<Role, StoreError> {
     let row = sqlx::query("SELECT role FROM accounts WHERE id = $1")
         .bind(id.to_string())
         .fetch_optional(tx)
