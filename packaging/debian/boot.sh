@@ -91,7 +91,7 @@ bare() {
 }
 bare
 expect "what is not the relay's user's alone" "" "$(others)"
-inside curl -sS -f http://127.0.0.1:7411/ | grep dashboard.js >"$work/page" || fail "the relay has no dashboard"
+inside curl -sS -f -o /dev/null http://127.0.0.1:7411/dashboard_bg.wasm || fail "the relay has no dashboard"
 say "installed and running: no capability, no new rights, filtered system calls; $(
     inside systemd-analyze security --no-pager unpause | tail -n 1 | sed 's/^[^A-Za-z]*//')"
 

@@ -117,7 +117,7 @@ within sh -c 'sed "s/^\[providers.sandbox\]/[providers.imap]/; /^issuer/d; /^cli
 expect "owner and mode of the configuration" "unpause:unpause 600" \
     "$(within stat -c '%U:%G %a' /etc/unpause/unpause.toml)"
 start_relay "$(command -v systemd-socket-activate >/dev/null && echo held || echo alone)"
-ip netns exec "$namespace" curl -sS -f http://127.0.0.1:7411/ | grep dashboard.js >"$work/page" || fail "the relay has no dashboard"
+ip netns exec "$namespace" curl -sS -f -o /dev/null http://127.0.0.1:7411/dashboard_bg.wasm || fail "the relay has no dashboard"
 say "started by the unit's command line, on the port that systemd's own program held for it"
 
 # --- a campaign, through a loss and back
