@@ -19,12 +19,22 @@ use crate::event::{Deed, Effect, Event, Loaded, Opening, Wanted};
 use crate::model::{Access, Model, Out, Page, Reconnecting, Slot};
 use crate::route::{Invited, Route};
 
+mod passkey;
 mod password;
 mod reconnect;
 
 impl Model {
     /// Takes an event in.
     pub fn decide(&mut self, event: Event) -> Vec<Effect> {
+        if let Some(effects) = self.ask_for_proof(&event) {
+            return effects;
+        }
+        let effects = self.follow_from(event);
+        self.note_asked(&effects);
+        effects
+    }
+
+    fn follow_from(&mut self, event: Event) -> Vec<Effect> {
         match event {
             Event::Opened(opening) => self.open(*opening),
             Event::Went(route) => self.go(route),
@@ -49,6 +59,25 @@ impl Model {
             Event::SignInAsked(name, password) => {
                 self.access = Access::Entering { before: None };
                 vec![Effect::SignIn(name, password)]
+            }
+            Event::PasskeyAsked => {
+                self.access = Access::Entering { before: None };
+                vec![Effect::SignInByPasskey]
+            }
+            Event::PasskeyEntered(Ok(session)) => self.enter(session),
+            Event::PasskeyEntered(Err(untaken)) => self.stay_out_by_passkey(untaken),
+            Event::PasskeyAdding(name) => self.make_passkey(name),
+            Event::PasskeyMade(answer) => self.passkey_made(answer),
+            Event::RemovingPasskey(passkey) => {
+                self.page.removing_passkey = passkey;
+                Vec::new()
+            }
+            Event::ProofTyped(password) => self.show_who(Effect::ProveByPassword(password)),
+            Event::ProofByPasskeyAsked => self.show_who(Effect::ProveByPasskey),
+            Event::Proven(answer) => self.proven(answer),
+            Event::ProofDropped => {
+                self.proving = None;
+                Vec::new()
             }
             Event::Accepting(password) => self.accept(password),
             Event::Accepted(Ok(session)) | Event::Entered(Ok(session)) => self.enter(session),
@@ -81,6 +110,8 @@ impl Model {
                 self.page.confirming = None;
                 self.page.removing = None;
                 self.page.ending_key = None;
+                self.page.removing_passkey = None;
+                self.page.passkey_made = None;
                 self.page.is_password_set = false;
                 self.page.paired = None;
                 vec![Effect::Do(deed)]
@@ -176,11 +207,13 @@ impl Model {
             reconnects,
             is_visible,
             is_encrypted,
+            place,
             at,
         } = opening;
         self.now = at;
         self.is_visible = is_visible;
         self.is_encrypted = is_encrypted;
+        self.place = place;
         self.route = route;
         self.recall(reconnects);
         if let Some(invited) = invited {
@@ -298,6 +331,7 @@ impl Model {
     fn go(&mut self, route: Route) -> Vec<Effect> {
         self.route = route;
         self.notice = None;
+        self.proving = None;
         self.arrive()
     }
 
@@ -339,6 +373,7 @@ impl Model {
                     Wanted::Devices,
                     Wanted::Fingerprint,
                     Wanted::Sessions,
+                    Wanted::Passkeys,
                     Wanted::Keys,
                 ];
                 if self.is_owner() {
@@ -479,6 +514,7 @@ impl Model {
             },
             (Loaded::Accounts(answer), Route::Settings) => fill(&mut page.accounts, answer),
             (Loaded::Sessions(answer), Route::Settings) => fill(&mut page.sessions, answer),
+            (Loaded::Passkeys(answer), Route::Settings) => fill(&mut page.passkeys, answer),
             (Loaded::Keys(answer), Route::Settings) => fill(&mut page.keys, answer),
             (Loaded::Activity(answer), Route::Activity) => fill(&mut page.activity, answer),
             (Loaded::Fingerprint(answer), Route::Settings) => fill(&mut page.fingerprint, answer),
@@ -526,12 +562,14 @@ impl Model {
 
     fn leave(&mut self, why: Out) -> Vec<Effect> {
         let (is_visible, is_encrypted) = (self.is_visible, self.is_encrypted);
+        let place = self.place.clone();
         *self = Self {
             access: Access::Out(why),
             route: Route::Login,
             now: self.now,
             is_visible,
             is_encrypted,
+            place,
             ..Self::default()
         };
         vec![

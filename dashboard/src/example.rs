@@ -235,6 +235,7 @@ pub(crate) fn accounts() -> Vec<Account> {
         name: name(called),
         role,
         has_password,
+        passkeys: u32::from(has_password),
         made_at: instant("2026-11-20T09:00:00Z"),
         inboxes,
     };

@@ -15,7 +15,9 @@ mod keys;
 mod own;
 mod pace;
 mod part;
+mod passkeys;
 mod people;
+mod proof;
 mod receipt;
 mod receipts;
 mod settings;
@@ -61,6 +63,7 @@ pub fn View(props: &Props) -> Html {
                 { page(model, send) }
             </main>
             { version }
+            { proof::view(model, send) }
         </>
     }
 }
@@ -94,6 +97,7 @@ fn bar(model: &Model, send: &Callback<Event>) -> Html {
             <div>
                 <span class="brand">{ part::mark() }{ "Unpause" }</span>
                 <nav aria-label="Pages"><ul>{ for entries }</ul></nav>
+                { part::button("plain", "Sign out", send, Event::Left) }
             </div>
         </header>
     }

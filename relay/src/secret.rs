@@ -23,6 +23,7 @@ use crate::ownership;
 use crate::tag::Tags;
 
 pub mod password;
+pub mod tried;
 
 /// Bytes of randomness in a token, a code and an id.
 const TOKEN_BYTES: usize = 24;

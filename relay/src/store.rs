@@ -38,6 +38,7 @@ pub mod inbox;
 pub mod key;
 pub mod lead;
 pub mod owed;
+pub mod passkey;
 pub mod person;
 pub mod receipt;
 pub mod reconnect;

@@ -14,7 +14,7 @@ use web::card::{Act, Progress, Stopped};
 
 use crate::event::{Begun, CallingOff, Deed, Effect, Event, Loaded, Opening, Wanted};
 use crate::example;
-use crate::model::{Access, Model, Out, Reconnecting, Slot};
+use crate::model::{Access, Model, Out, Place, Reconnecting, Slot};
 use crate::route::{Invited, Route};
 
 fn at(ms: i64) -> Timestamp {
@@ -31,6 +31,7 @@ fn opened(route: Route, code: Option<&str>, session: Option<&str>) -> (Model, Ve
         reconnects: Vec::new(),
         is_visible: true,
         is_encrypted: true,
+        place: Place::Here,
         at: at(0),
     };
     let effects = model.decide(Event::Opened(Box::new(opening)));
@@ -630,6 +631,7 @@ fn a_tab_that_was_loaded_again_goes_on_with_its_reconnect() {
         reconnects: vec![(jane(), ReconnectId::new("rec_1"))],
         is_visible: true,
         is_encrypted: true,
+        place: Place::Here,
         at: at(0),
     };
     model.decide(Event::Opened(Box::new(opening)));

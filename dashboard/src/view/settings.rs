@@ -38,7 +38,6 @@ pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
                 <h2 id="session">{ "Who is signed in" }</h2>
                 <p>{ "Campaigns go on when you sign out." }</p>
                 { part::slot(&model.page.sessions, send, |sessions| list_sessions(sessions, model, send)) }
-                <p>{ part::button("", "Sign out", send, Event::Left) }</p>
                 <p>{ part::button("", "End all sessions", send, Event::Asked(Deed::EndSessions)) }</p>
                 if model.is_owner() {
                     <p>{ part::link(&Route::Activity, "What was done, by whom and from where", send) }</p>

@@ -17,8 +17,10 @@ use protocol::account::Role;
 use protocol::id::{DeviceId, RequestId};
 use protocol::key::{self, Scope, write_scopes};
 use protocol::problem::{Code, Problem};
+use protocol::request::passkey::PROOF_FOR;
 use protocol::request::{Caller, Request};
 use protocol::secret::Secret;
+use protocol::timestamp::Timestamp;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -75,13 +77,19 @@ async fn run<R: Serve>(
         let value = parts.headers.get(name)?.to_str().ok()?;
         Some(value.to_owned())
     };
-    let Admitted { who, account, sees } = admitted;
+    let Admitted {
+        who,
+        account,
+        proved_at,
+        sees,
+    } = admitted;
     let (caller_who, holder) = (who.clone(), account.clone());
     let meant = Arc::new(Meant::default());
     let context = Context {
         api: Arc::clone(api),
         who,
         account,
+        proved_at,
         sees,
         key: signed.as_ref().map(|signed| signed.key().clone()),
         csv: carried.csv,
@@ -99,11 +107,14 @@ async fn run<R: Serve>(
         caller.account = meant.get();
         match served {
             Ok(response) => {
-                let made = trail::made_of(&response);
-                caller.note_done(api, R::NAME, fields, made).await?;
+                if trail::is_recorded::<R>() {
+                    let (fields, made) = (meant.with_notes(fields), trail::made_of(&response));
+                    caller.note_done(api, R::NAME, fields, made).await?;
+                }
                 response
             }
             Err(refused) => {
+                let fields = meant.with_notes(fields);
                 let refused = api.guesses.judge(peer, refused, now);
                 let code = trail::code_told(&refused);
                 // Who guesses on and on is on record already.
@@ -122,6 +133,7 @@ async fn run<R: Serve>(
             Ok(response) => Ok(trail::made_of(response)),
             Err(refused) => Err(trail::code_told(refused)),
         };
+        let begun = begun.with_notes(&meant);
         caller.end(api, begun, ended).await;
         served?
     } else {
@@ -146,6 +158,8 @@ fn caller_of<'a>(
 struct Admitted {
     who: Who,
     account: Option<Holder>,
+    /// When whoever has the session last proved that it is his; `None` for what is no session.
+    proved_at: Option<Timestamp>,
     sees: Sees,
 }
 
@@ -161,6 +175,7 @@ async fn admit<R: Request>(
             return Ok(Admitted {
                 who: Who::Anyone,
                 account: None,
+                proved_at: None,
                 sees: Sees::Nothing,
             });
         }
@@ -171,16 +186,19 @@ async fn admit<R: Request>(
         return Ok(Admitted {
             who: Who::Operator,
             account: None,
+            proved_at: None,
             sees: Sees::Everything,
         });
     }
     let Known {
         who,
         holder,
+        proved_at,
         scopes,
     } = identify(api, request, signed).await?;
     let may = check_scope(R::SCOPE, scopes.as_ref())
-        .and_then(|()| check_role(&who, &holder, least, by_device));
+        .and_then(|()| check_role(&who, &holder, least, by_device))
+        .and_then(|()| check_proof(R::ANEW, proved_at, api.app.clock.now()));
     if let Err(refused) = may {
         let caller = caller_of(&who, Some(&holder), request, request_id);
         let nothing = Map::new();
@@ -193,8 +211,26 @@ async fn admit<R: Request>(
     Ok(Admitted {
         who,
         account: Some(holder),
+        proved_at,
         sees,
     })
+}
+
+/// Whether a session was proved lately, where that is asked for. Whoever comes by something else than a session and got so
+/// far is the operator.
+pub(super) fn check_proof(
+    is_needed: bool,
+    proved_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    match proved_at {
+        Some(proved_at) if is_needed && now.since(proved_at) >= PROOF_FOR => {
+            let detail = "this changes who comes in, and the last proof of who you are is older than ten minutes: prove it by \
+                          the password or a passkey (POST /v1/account/proof), or sign in anew, and ask again";
+            Err(Problem::new(Code::ProofNeeded, detail))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_role(who: &Who, holder: &Holder, least: Role, by_device: bool) -> Result<(), Problem> {
@@ -232,6 +268,8 @@ fn check_scope(needed: Option<Scope>, had: Option<&BTreeSet<Scope>>) -> Result<(
 struct Known {
     who: Who,
     holder: Holder,
+    /// Of a session.
+    proved_at: Option<Timestamp>,
     /// Of an API key.
     scopes: Option<BTreeSet<Scope>>,
 }
@@ -247,6 +285,7 @@ async fn identify(
         return Ok(Known {
             who: Who::Device(device),
             holder,
+            proved_at: None,
             scopes: None,
         });
     }
@@ -260,14 +299,15 @@ async fn identify(
         return find_key(api, request, &token).await;
     }
     let (doors, now) = (api.app.store.doors(), api.app.clock.now());
-    let Some((id, holder)) = doors.find_session(&token, now, IDLE_FOR).await? else {
+    let Some(found) = doors.find_session(&token, now, IDLE_FOR).await? else {
         let detail =
             "the token is not known here: the session is over, or the relay was started again";
         return Err(Problem::new(Code::Unauthenticated, detail).into());
     };
     Ok(Known {
-        who: Who::Session(id),
-        holder,
+        who: Who::Session(found.id),
+        holder: found.holder,
+        proved_at: Some(found.proved_at),
         scopes: None,
     })
 }
@@ -293,6 +333,7 @@ async fn find_key(api: &Api, request: &Parts, key: &Secret) -> Result<Known, Ser
     Ok(Known {
         who: Who::Key(found.id),
         holder: found.holder,
+        proved_at: None,
         scopes: Some(found.scopes),
     })
 }

@@ -393,7 +393,7 @@ mod tests {
                 .find_session(token, at(ms), hour)
                 .await
                 .unwrap();
-            found.map(|(id, _)| id)
+            found.map(|found| found.id)
         };
         assert_eq!(found(&token, 199).await, Some(SessionId::new("ses_1")));
         assert_eq!(found(&token, 200).await, None);

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use protocol::account::Role;
-use protocol::id::{AccountId, InboxId};
+use protocol::id::{AccountId, InboxId, PasskeyId};
 use protocol::signed::VerifyingKey;
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
@@ -30,6 +30,8 @@ pub(super) enum Admission {
     },
     /// An account was removed.
     Removed { account: AccountId },
+    /// A passkey was removed; one that is made is another one.
+    Passkey { removed: PasskeyId },
     /// An account has another password: the SHA-256 of what is kept of it, which is salted; `None` where it has none.
     Password {
         account: AccountId,
@@ -43,6 +45,7 @@ enum About<'a> {
     Device(&'a str),
     Rights(&'a AccountId),
     Password(&'a AccountId),
+    Passkey(&'a PasskeyId),
 }
 
 impl Admission {
@@ -51,6 +54,7 @@ impl Admission {
             Self::Device { key, .. } => About::Device(key.as_str()),
             Self::Rights { account, .. } | Self::Removed { account } => About::Rights(account),
             Self::Password { account, .. } => About::Password(account),
+            Self::Passkey { removed } => About::Passkey(removed),
         }
     }
 }
@@ -124,6 +128,7 @@ impl Store {
             let is_new = match admission {
                 Admission::Device { comes_in: true, .. } => false,
                 Admission::Device { key, .. } => forget_device(&mut tx, key).await?,
+                Admission::Passkey { removed } => forget_passkey(&mut tx, removed).await?,
                 Admission::Removed { account } => remove(&mut tx, account).await?,
                 Admission::Rights {
                     account,
@@ -149,6 +154,14 @@ async fn forget_device(tx: &mut AnyConnection, key: &VerifyingKey) -> Result<boo
     Ok(deleted.rows_affected() > 0)
 }
 
+async fn forget_passkey(tx: &mut AnyConnection, id: &PasskeyId) -> Result<bool, StoreError> {
+    let deleted = sqlx::query("DELETE FROM passkeys WHERE id = $1")
+        .bind(id.to_string())
+        .execute(tx)
+        .await?;
+    Ok(deleted.rows_affected() > 0)
+}
+
 /// Of the last owner that the database knows only the ways in end: the operator must come in as somebody.
 async fn remove(tx: &mut AnyConnection, account: &AccountId) -> Result<bool, StoreError> {
     match super::account::remove(tx, account).await {
@@ -161,6 +174,7 @@ async fn remove(tx: &mut AnyConnection, account: &AccountId) -> Result<bool, Sto
                 "DELETE FROM sessions WHERE account_id = $1",
                 "DELETE FROM devices WHERE account_id = $1",
                 "DELETE FROM api_keys WHERE account_id = $1",
+                "DELETE FROM passkeys WHERE account_id = $1",
                 "UPDATE accounts SET password = NULL WHERE id = $1 AND password IS NOT NULL",
             ] {
                 let ended = sqlx::query(statement)
@@ -256,6 +270,7 @@ mod tests {
     use protocol::account::AccountName;
     use protocol::id::{DeviceId, SessionId};
     use protocol::pairing::CodeProof;
+    use protocol::request::passkey::Passkey;
     use protocol::secret::Secret;
     use protocol::timestamp::Timestamp;
 
@@ -263,6 +278,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::store::access::{NewCode, NewDevice, Purpose};
     use crate::store::account::Changes;
+    use crate::store::passkey::NewPasskey;
     use crate::store::session::Session;
 
     /// Now, and when codes end.
@@ -348,12 +364,27 @@ mod tests {
         id
     }
 
+    async fn add_passkey(store: &Store, id: &str, of: &AccountId) {
+        let new = NewPasskey {
+            listed: Passkey {
+                id: PasskeyId::new(id),
+                name: "key".to_owned(),
+                made_at: TIMES.0,
+                used_at: None,
+            },
+            credential_id: id,
+            public_key: String::new(),
+            counter: 0,
+        };
+        store.doors().create_passkey(of, &new).await.unwrap();
+    }
+
     async fn set_password(store: &Store, id: &AccountId, kept: &str) {
         let before = store.doors().load_kept(id).await.unwrap();
         assert!(
             store
                 .doors()
-                .set_password(&before, kept, None)
+                .set_password(&before, kept, (&SessionId::new("ses_none"), TIMES.0))
                 .await
                 .unwrap()
         );
@@ -380,6 +411,9 @@ mod tests {
             make(&store, "same", Role::Member).await,
         );
         pair(&store, 4, &gone).await;
+        for id in ["psk_lost", "psk_kept"] {
+            add_passkey(&store, id, &same).await;
+        }
         end(store).await;
         std::fs::copy(&database, &saved).unwrap();
 
@@ -393,6 +427,8 @@ mod tests {
         }
         pair(&store, 2, &owner).await;
         pair(&store, 5, &owner).await;
+        let lost = PasskeyId::new("psk_lost");
+        store.doors().delete_passkey(&lost, &same).await.unwrap();
         store.doors().delete_account(&gone).await.unwrap();
         let to_client = Changes {
             role: Some(Role::Client),
@@ -419,11 +455,14 @@ mod tests {
         let (first, second) = (replay(&store).await, replay(&store).await);
         assert_eq!(
             (first, second),
-            (4, 0),
-            "a device, an account, a role, a password"
+            (5, 0),
+            "a device, a passkey, an account, a role, a password"
         );
         // The one that was paired once more stays; one that is not known here is paired anew by a person.
         assert_eq!(devices(&store).await, ["dev_2", "dev_3"]);
+        let passkeys = store.doors().list_passkeys(&same).await.unwrap();
+        let left: Vec<_> = passkeys.iter().map(|one| one.id.as_str()).collect();
+        assert_eq!(left, ["psk_kept"]);
         let listed = store.doors().list_accounts().await.unwrap();
         let mut listed: Vec<_> = listed
             .into_iter()

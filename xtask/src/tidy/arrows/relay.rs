@@ -16,6 +16,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Whose files are, and who else may read them.
     ("ownership", &[]),
     ("config", &["ownership"]),
+    // What authenticators make and sign, read and checked.
+    ("passkey", &[]),
     ("record", &[]),
     ("systemd", &[]),
     ("tag", &[]),
@@ -74,6 +76,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "oauth",
             // Whose the folder is by whose socket the operator comes.
             "ownership",
+            "passkey",
             "reconnect",
             "record",
             "secret",
