@@ -8,6 +8,7 @@ use protocol::id::{
 };
 use protocol::receipt::Receipt;
 use protocol::request::account::{Account, Invitation};
+use protocol::request::alert::Alerts;
 use protocol::request::audit::AuditEntry;
 use protocol::request::delivery::Delivery;
 use protocol::request::device::{Device, Pairing};
@@ -162,6 +163,8 @@ pub enum Wanted {
     Sessions,
     /// The API keys.
     Keys,
+    /// The last alerts and the channels.
+    Alerts,
     /// So many pages of what was done.
     Activity(u32),
     /// The account that asks.
@@ -195,6 +198,8 @@ pub enum Loaded {
     Sessions(Result<Vec<ListedSession>, CallError>),
     /// Newest first.
     Keys(Result<Vec<ListedKey>, CallError>),
+    /// Newest first.
+    Alerts(Result<Alerts, CallError>),
     /// Newest first, and whether there is more.
     Activity(Result<(Vec<AuditEntry>, bool), CallError>),
     /// The account that asks.

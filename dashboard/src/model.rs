@@ -8,6 +8,7 @@ use protocol::id::{AccountId, CampaignId, DeliveryId, DeviceId, InboxId, KeyId, 
 use protocol::inbox::Address;
 use protocol::receipt::Receipt;
 use protocol::request::account::{Account, Invitation};
+use protocol::request::alert::Alerts;
 use protocol::request::audit::AuditEntry;
 use protocol::request::campaign::Campaign;
 use protocol::request::delivery::Delivery;
@@ -180,6 +181,8 @@ pub struct Page {
     pub is_password_set: bool,
     /// The API keys, newest first.
     pub keys: Slot<Vec<ListedKey>>,
+    /// The last alerts, newest first, and the channels.
+    pub alerts: Slot<Alerts>,
     /// The key that was just made.
     pub key: Option<NewKey>,
     /// The key whose end waits for a second word.
