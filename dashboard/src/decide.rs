@@ -376,6 +376,10 @@ impl Model {
                     Wanted::Passkeys,
                     Wanted::Keys,
                 ];
+                // Who a client is, is known before he is refused what is not his.
+                if self.account.is_some() && self.may_work() {
+                    wanted.push(Wanted::Alerts);
+                }
                 if self.is_owner() {
                     wanted.push(Wanted::Accounts);
                 }
@@ -503,12 +507,13 @@ impl Model {
                 Ok(account) => {
                     let is_settings = *route == Route::Settings;
                     let was_owner = self.is_owner();
+                    let was_known = self.account.is_some();
                     self.account = Some(account);
-                    let wants_more = is_settings && self.is_owner() && !was_owner;
-                    return wants_more
-                        .then_some(Effect::Load(Wanted::Accounts))
-                        .into_iter()
-                        .collect();
+                    let accounts = (is_settings && self.is_owner() && !was_owner)
+                        .then_some(Effect::Load(Wanted::Accounts));
+                    let alerts = (is_settings && self.may_work() && !was_known)
+                        .then_some(Effect::Load(Wanted::Alerts));
+                    return accounts.into_iter().chain(alerts).collect();
                 }
                 Err(error) => Some(error),
             },
@@ -516,6 +521,7 @@ impl Model {
             (Loaded::Sessions(answer), Route::Settings) => fill(&mut page.sessions, answer),
             (Loaded::Passkeys(answer), Route::Settings) => fill(&mut page.passkeys, answer),
             (Loaded::Keys(answer), Route::Settings) => fill(&mut page.keys, answer),
+            (Loaded::Alerts(answer), Route::Settings) => fill(&mut page.alerts, answer),
             (Loaded::Activity(answer), Route::Activity) => fill(&mut page.activity, answer),
             (Loaded::Fingerprint(answer), Route::Settings) => fill(&mut page.fingerprint, answer),
             // It was for a page that has been left.

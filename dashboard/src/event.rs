@@ -9,6 +9,7 @@ use protocol::id::{
 };
 use protocol::receipt::Receipt;
 use protocol::request::account::{Account, Invitation};
+use protocol::request::alert::Alerts;
 use protocol::request::audit::AuditEntry;
 use protocol::request::delivery::Delivery;
 use protocol::request::device::{Device, Pairing};
@@ -188,6 +189,8 @@ pub enum Wanted {
     Passkeys,
     /// The API keys.
     Keys,
+    /// The last alerts and the channels.
+    Alerts,
     /// So many pages of what was done.
     Activity(u32),
     /// The account that asks.
@@ -223,6 +226,8 @@ pub enum Loaded {
     Passkeys(Result<Vec<Passkey>, CallError>),
     /// Newest first.
     Keys(Result<Vec<ListedKey>, CallError>),
+    /// Newest first.
+    Alerts(Result<Alerts, CallError>),
     /// Newest first, and whether there is more.
     Activity(Result<(Vec<AuditEntry>, bool), CallError>),
     /// The account that asks.

@@ -10,6 +10,7 @@ use protocol::id::{
 use protocol::inbox::Address;
 use protocol::receipt::Receipt;
 use protocol::request::account::{Account, Invitation};
+use protocol::request::alert::Alerts;
 use protocol::request::audit::AuditEntry;
 use protocol::request::campaign::Campaign;
 use protocol::request::delivery::Delivery;
@@ -228,6 +229,8 @@ pub struct Page {
     pub removing_passkey: Option<PasskeyId>,
     /// The API keys, newest first.
     pub keys: Slot<Vec<ListedKey>>,
+    /// The last alerts, newest first, and the channels.
+    pub alerts: Slot<Alerts>,
     /// The key that was just made.
     pub key: Option<NewKey>,
     /// The key whose end waits for a second word.

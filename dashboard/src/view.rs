@@ -7,6 +7,7 @@ use crate::model::{Access, Model};
 use crate::route::Route;
 
 mod activity;
+mod alerts;
 mod campaign;
 mod campaigns;
 mod deliveries;

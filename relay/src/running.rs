@@ -12,7 +12,9 @@ use tokio::task::JoinHandle;
 
 use crate::app::{App, DATABASE_FILE};
 use crate::bell::Bell;
-use crate::certificate::{self, Answers, CertificateError, Files, Followed, Keeper, Shown};
+use crate::certificate::{
+    self, Answers, CertificateError, FailedRenewal, Files, Followed, Keeper, Shown,
+};
 use crate::clock::Clock;
 use crate::config::{Config, PublicUrl, Tls};
 use crate::http::operator::{OperatorSocket, SOCKET_FILE};
@@ -239,7 +241,8 @@ impl RunningApp {
             bell,
         });
         let relay = Address::new(address, &app.config).url();
-        let workers = Workers::start(&app, wanted, &relay).await?;
+        let (failed, failing) = watch::channel(None);
+        let workers = Workers::start(&app, wanted, &relay, failing).await?;
         let (stop, stopped) = watch::channel(false);
         let host = app.config.public_url.as_ref().map(PublicUrl::host);
         let host = host.unwrap_or_default().to_owned();
@@ -258,7 +261,7 @@ impl RunningApp {
         {
             ports.tls = Some(server);
             ports.answers = answers;
-            following = Some(tokio::spawn(source.keep(host, app.clock.clone())));
+            following = Some(tokio::spawn(source.keep(host, app.clock.clone(), failed)));
         }
         let server = tokio::spawn(crate::http::run(Arc::clone(&app), ports, socket, stopped));
         Ok(Self {
@@ -362,10 +365,10 @@ enum Source {
 }
 
 impl Source {
-    async fn keep(self, host: String, clock: Clock) {
+    async fn keep(self, host: String, clock: Clock, failed: watch::Sender<Option<FailedRenewal>>) {
         match self {
             Self::Files(followed) => followed.follow(host, clock).await,
-            Self::Acme(keeper) => keeper.keep(clock).await,
+            Self::Acme(keeper) => keeper.keep(clock, &failed).await,
         }
     }
 }

@@ -21,6 +21,7 @@ pub mod account;
 pub mod addressed;
 pub mod alert;
 pub mod aside;
+pub mod attention;
 pub mod audit;
 pub mod backup;
 pub mod budget;

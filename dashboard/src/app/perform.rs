@@ -9,6 +9,7 @@ use protocol::request::account::{
     AcceptInvitation, CreateAccount, CreateInvitation, DeleteAccount, DeletePassword, GetAccount,
     ListAccounts, SetPassword, SignIn, UpdateAccount,
 };
+use protocol::request::alert::ListAlerts;
 use protocol::request::audit::{AuditEntry, ListAudit};
 use protocol::request::campaign::{GetCampaign, PauseCampaign, ResumeCampaign, StartCampaign};
 use protocol::request::delivery::{Delivery, ListDeliveries, SettleDelivery};
@@ -238,6 +239,12 @@ async fn load(door: &Door, wanted: Wanted) -> Loaded {
             Loaded::Passkeys(answer.map(|answer| answer.passkeys))
         }
         Wanted::Keys => Loaded::Keys(call(door, &ListKeys {}).await.map(|answer| answer.keys)),
+        Wanted::Alerts => {
+            let list = ListAlerts {
+                limit: Some(ALERTS),
+            };
+            Loaded::Alerts(call(door, &list).await)
+        }
         Wanted::Activity(n_pages) => Loaded::Activity(list_activity(door, n_pages).await),
         Wanted::Devices => Loaded::Devices(
             call(door, &ListDevices {})
@@ -246,6 +253,9 @@ async fn load(door: &Door, wanted: Wanted) -> Loaded {
         ),
     }
 }
+
+/// Alerts that the settings list; `unpause alerts list` has the rest.
+const ALERTS: u32 = 20;
 
 /// So many pages of what was done, and whether there is more.
 async fn list_activity(door: &Door, n_pages: u32) -> Result<(Vec<AuditEntry>, bool), CallError> {

@@ -734,10 +734,13 @@ fn an_invitation_is_taken_with_a_password_that_is_judged_before_it_is_sent() {
 }
 
 #[test]
-fn an_owner_sees_who_signs_in_and_nobody_else_asks_for_it() {
+fn an_owner_sees_who_signs_in_and_no_client_asks_for_it_or_for_alerts() {
     let [owner, client] = example::accounts().try_into().unwrap();
     for (account, expected) in [
-        (owner, vec![Effect::Load(Wanted::Accounts)]),
+        (
+            owner,
+            vec![Effect::Load(Wanted::Accounts), Effect::Load(Wanted::Alerts)],
+        ),
         (client, Vec::new()),
     ] {
         let mut model = Model {

@@ -6,7 +6,7 @@ use web::icon::{self, Icon};
 use web::when;
 use yew::{Callback, FocusEvent, Html, TargetCast as _, html};
 
-use super::{keys, own, part, people};
+use super::{alerts, keys, own, part, people};
 use crate::event::{Deed, Event};
 use crate::model::Model;
 use crate::route::Route;
@@ -34,6 +34,7 @@ pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
                 { part::slot(&model.page.devices, send, |devices| list(devices, model, send)) }
             </section>
             { keys::view(model, send) }
+            { alerts::view(model, send) }
             <section aria-labelledby="session">
                 <h2 id="session">{ "Who is signed in" }</h2>
                 <p>{ "Campaigns go on when you sign out." }</p>

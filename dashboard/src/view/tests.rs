@@ -3,6 +3,7 @@
 use protocol::campaign::{PausedBy, State};
 use protocol::id::{CampaignId, DeviceId, InboxId, PasskeyId, ReceiptId, ReconnectId};
 use protocol::request::account::Account;
+use protocol::request::alert::Alerts;
 use protocol::request::key::NewKey;
 use protocol::request::passkey::Passkey;
 use protocol::secret::Secret;
@@ -455,6 +456,37 @@ async fn an_owner_says_who_signs_in_and_a_client_is_offered_nothing_that_he_may_
     ] {
         assert!(!words(&html).contains(offer), "{offer}: {html}");
     }
+}
+
+#[tokio::test]
+async fn alerts_are_listed_with_who_was_told_and_why_others_were_not() {
+    let mut model = at(Route::Settings);
+    model.page.alerts = Slot::Here(example::alerts());
+    let html = render(model.clone()).await;
+    assert_says(
+        &html,
+        &[
+            "Alerts",
+            "Another relay sends the same campaigns",
+            "Spring outreach has finished",
+            "Waits, tried 3 times",
+            "answered 500 Internal Server Error",
+            "Given up",
+            "answered 404 Not Found",
+            "1 waits, 1 was given up",
+        ],
+    );
+    // A webhook's address may be its secret; where it leads is shown as the relay says it.
+    assert!(
+        html.contains("https://hooks.acme.example (1a2b3c4d)"),
+        "{html}"
+    );
+    model.page.alerts = Slot::Here(Alerts {
+        alerts: Vec::new(),
+        channels: example::alerts().channels.into_iter().take(1).collect(),
+    });
+    let html = render(model.clone()).await;
+    assert_says(&html, &["Nothing was told yet.", "The log alone is told."]);
 }
 
 #[tokio::test]

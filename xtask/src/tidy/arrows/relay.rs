@@ -89,6 +89,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "app",
             "bell",
+            // That none is got is told.
+            "certificate",
             "clock",
             "config",
             "copies",
