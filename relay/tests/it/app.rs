@@ -69,7 +69,7 @@ impl Client {
 
 /// A provider, a folder and a clock: what outlives a relay.
 pub(crate) struct Ground {
-    pub(crate) sandbox: Sandbox,
+    pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) clock: Clock,
     pub(crate) client: Client,
     folder: TempDir,
@@ -117,16 +117,26 @@ impl Ground {
                 .collect(),
             ..options
         };
-        let sandbox = Sandbox::start(options).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("ca.pem"), sandbox.ca_pem()).unwrap();
+        let sandbox = Arc::new(Sandbox::start(options).await.unwrap());
         Self {
+            folder: folder_of(&sandbox),
             sandbox,
             clock,
             client,
-            folder,
             timing,
             provider,
+        }
+    }
+
+    /// Another folder and another clock at the same provider.
+    pub(crate) fn beside(&self, clock: Clock) -> Self {
+        Self {
+            folder: folder_of(&self.sandbox),
+            sandbox: Arc::clone(&self.sandbox),
+            clock,
+            client: self.client,
+            timing: self.timing,
+            provider: self.provider,
         }
     }
 
@@ -218,6 +228,12 @@ impl Ground {
         })
         .await
     }
+}
+
+fn folder_of(sandbox: &Sandbox) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ca.pem"), sandbox.ca_pem()).unwrap();
+    folder
 }
 
 /// A relay that runs, on threads of its own, so that it can be ended wherever it stands.
@@ -348,6 +364,20 @@ impl Relay {
         leads: &[&str],
         n_steps: usize,
     ) -> CampaignId {
+        let campaign = self.draft_campaign(inbox, leads, n_steps).await;
+        let app = self.app();
+        let now = app.clock.now();
+        app.store.start_campaign(&campaign, now).await.unwrap();
+        campaign
+    }
+
+    /// Creates a campaign that nobody has started.
+    pub(crate) async fn draft_campaign(
+        &self,
+        inbox: &InboxId,
+        leads: &[&str],
+        n_steps: usize,
+    ) -> CampaignId {
         let app = self.app();
         let now = app.clock.now();
         let steps: Vec<_> = (0..n_steps)
@@ -374,7 +404,6 @@ impl Relay {
             })
             .collect();
         app.store.import_leads(&campaign, &leads).await.unwrap();
-        app.store.start_campaign(&campaign, now).await.unwrap();
         campaign
     }
 
