@@ -17,9 +17,11 @@ const COMPRESSED: &str = ".gz";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
+    // Where Cargo builds for a named machine it marks that machine's folder too, one below.
+    let machine = env::var("TARGET")?;
     let target = out
         .ancestors()
-        .find(|folder| folder.join(TARGET_MARK).is_file())
+        .find(|folder| folder.join(TARGET_MARK).is_file() && !folder.ends_with(&machine))
         .ok_or("no target folder of Cargo's above OUT_DIR")?;
     let folder = target.join(DASHBOARD);
     // A folder that is not there would make Cargo run this every time.

@@ -12,6 +12,7 @@ use crate::route::{Invited, Route, find_code, find_invitation};
 use crate::view::View;
 
 mod keep;
+mod passkey;
 mod password;
 mod perform;
 mod tab;
@@ -65,6 +66,7 @@ impl Component for App {
             reconnects: keep::reconnects(),
             is_visible: is_visible(),
             is_encrypted: is_encrypted(),
+            place: passkey::place(),
             at: web::when::now(),
         })));
         Self {

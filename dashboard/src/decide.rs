@@ -19,12 +19,22 @@ use crate::event::{Deed, Effect, Event, Loaded, Opening, Wanted};
 use crate::model::{Access, Model, Out, Page, Reconnecting, Slot};
 use crate::route::{Invited, Route};
 
+mod passkey;
 mod password;
 mod reconnect;
 
 impl Model {
     /// Takes an event in.
     pub fn decide(&mut self, event: Event) -> Vec<Effect> {
+        if let Some(effects) = self.ask_for_proof(&event) {
+            return effects;
+        }
+        let effects = self.follow_from(event);
+        self.note_asked(&effects);
+        effects
+    }
+
+    fn follow_from(&mut self, event: Event) -> Vec<Effect> {
         match event {
             Event::Opened(opening) => self.open(*opening),
             Event::Went(route) => self.go(route),
@@ -49,6 +59,25 @@ impl Model {
             Event::SignInAsked(name, password) => {
                 self.access = Access::Entering { before: None };
                 vec![Effect::SignIn(name, password)]
+            }
+            Event::PasskeyAsked => {
+                self.access = Access::Entering { before: None };
+                vec![Effect::SignInByPasskey]
+            }
+            Event::PasskeyEntered(Ok(session)) => self.enter(session),
+            Event::PasskeyEntered(Err(untaken)) => self.stay_out_by_passkey(untaken),
+            Event::PasskeyAdding(name) => self.make_passkey(name),
+            Event::PasskeyMade(answer) => self.passkey_made(answer),
+            Event::RemovingPasskey(passkey) => {
+                self.page.removing_passkey = passkey;
+                Vec::new()
+            }
+            Event::ProofTyped(password) => self.show_who(Effect::ProveByPassword(password)),
+            Event::ProofByPasskeyAsked => self.show_who(Effect::ProveByPasskey),
+            Event::Proven(answer) => self.proven(answer),
+            Event::ProofDropped => {
+                self.proving = None;
+                Vec::new()
             }
             Event::Accepting(password) => self.accept(password),
             Event::Accepted(Ok(session)) | Event::Entered(Ok(session)) => self.enter(session),
@@ -81,6 +110,8 @@ impl Model {
                 self.page.confirming = None;
                 self.page.removing = None;
                 self.page.ending_key = None;
+                self.page.removing_passkey = None;
+                self.page.passkey_made = None;
                 self.page.is_password_set = false;
                 self.page.paired = None;
                 vec![Effect::Do(deed)]
@@ -176,11 +207,13 @@ impl Model {
             reconnects,
             is_visible,
             is_encrypted,
+            place,
             at,
         } = opening;
         self.now = at;
         self.is_visible = is_visible;
         self.is_encrypted = is_encrypted;
+        self.place = place;
         self.route = route;
         self.recall(reconnects);
         if let Some(invited) = invited {
@@ -298,6 +331,7 @@ impl Model {
     fn go(&mut self, route: Route) -> Vec<Effect> {
         self.route = route;
         self.notice = None;
+        self.proving = None;
         self.arrive()
     }
 
@@ -339,8 +373,13 @@ impl Model {
                     Wanted::Devices,
                     Wanted::Fingerprint,
                     Wanted::Sessions,
+                    Wanted::Passkeys,
                     Wanted::Keys,
                 ];
+                // Who a client is, is known before he is refused what is not his.
+                if self.account.is_some() && self.may_work() {
+                    wanted.push(Wanted::Alerts);
+                }
                 if self.is_owner() {
                     wanted.push(Wanted::Accounts);
                 }
@@ -468,18 +507,21 @@ impl Model {
                 Ok(account) => {
                     let is_settings = *route == Route::Settings;
                     let was_owner = self.is_owner();
+                    let was_known = self.account.is_some();
                     self.account = Some(account);
-                    let wants_more = is_settings && self.is_owner() && !was_owner;
-                    return wants_more
-                        .then_some(Effect::Load(Wanted::Accounts))
-                        .into_iter()
-                        .collect();
+                    let accounts = (is_settings && self.is_owner() && !was_owner)
+                        .then_some(Effect::Load(Wanted::Accounts));
+                    let alerts = (is_settings && self.may_work() && !was_known)
+                        .then_some(Effect::Load(Wanted::Alerts));
+                    return accounts.into_iter().chain(alerts).collect();
                 }
                 Err(error) => Some(error),
             },
             (Loaded::Accounts(answer), Route::Settings) => fill(&mut page.accounts, answer),
             (Loaded::Sessions(answer), Route::Settings) => fill(&mut page.sessions, answer),
+            (Loaded::Passkeys(answer), Route::Settings) => fill(&mut page.passkeys, answer),
             (Loaded::Keys(answer), Route::Settings) => fill(&mut page.keys, answer),
+            (Loaded::Alerts(answer), Route::Settings) => fill(&mut page.alerts, answer),
             (Loaded::Activity(answer), Route::Activity) => fill(&mut page.activity, answer),
             (Loaded::Fingerprint(answer), Route::Settings) => fill(&mut page.fingerprint, answer),
             // It was for a page that has been left.
@@ -526,12 +568,14 @@ impl Model {
 
     fn leave(&mut self, why: Out) -> Vec<Effect> {
         let (is_visible, is_encrypted) = (self.is_visible, self.is_encrypted);
+        let place = self.place.clone();
         *self = Self {
             access: Access::Out(why),
             route: Route::Login,
             now: self.now,
             is_visible,
             is_encrypted,
+            place,
             ..Self::default()
         };
         vec![

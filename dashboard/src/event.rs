@@ -4,15 +4,18 @@ use protocol::account::{AccountName, Role};
 use protocol::campaign::Step;
 use protocol::delivery::Decision;
 use protocol::id::{
-    AccountId, CampaignId, DeliveryId, DeviceId, InboxId, KeyId, ReceiptId, ReconnectId, SessionId,
+    AccountId, CampaignId, DeliveryId, DeviceId, InboxId, KeyId, PasskeyId, ReceiptId, ReconnectId,
+    SessionId,
 };
 use protocol::receipt::Receipt;
 use protocol::request::account::{Account, Invitation};
+use protocol::request::alert::Alerts;
 use protocol::request::audit::AuditEntry;
 use protocol::request::delivery::Delivery;
 use protocol::request::device::{Device, Pairing};
 use protocol::request::key::{CreateKey, ListedKey, NewKey};
 use protocol::request::pace::{Pace, UpdatePace};
+use protocol::request::passkey::Passkey;
 use protocol::request::reconnect::Reconnect;
 use protocol::request::session::{ListedSession, Session};
 use protocol::request::status::Status;
@@ -21,6 +24,8 @@ use protocol::timestamp::Timestamp;
 use web::call::{CallError, Tagged};
 use web::card::{Act, Given};
 
+use crate::model::Place;
+use crate::passkey::Untaken;
 use crate::route::{Invited, Route};
 
 /// What happens.
@@ -38,6 +43,24 @@ pub enum Event {
     Invited(Invited),
     /// A person signs in by name and password.
     SignInAsked(String, Secret),
+    /// A person signs in by a passkey.
+    PasskeyAsked,
+    /// A passkey signed somebody in, or not.
+    PasskeyEntered(Result<Session, Untaken>),
+    /// A person adds a passkey, called so.
+    PasskeyAdding(String),
+    /// It was made and kept, or not.
+    PasskeyMade(Result<Passkey, Untaken>),
+    /// The removal of a passkey waits for a second word, or no longer does.
+    RemovingPasskey(Option<PasskeyId>),
+    /// A person proves who he is by the password.
+    ProofTyped(Secret),
+    /// A person proves who he is by a passkey.
+    ProofByPasskeyAsked,
+    /// It is proved, or not.
+    Proven(Result<(), Untaken>),
+    /// A person proves nothing, and what was asked is not done.
+    ProofDropped,
     /// A person takes an invitation with this password.
     Accepting(Secret),
     /// An invitation was taken, or not.
@@ -126,6 +149,8 @@ pub struct Opening {
     pub is_visible: bool,
     /// Whether it came by https.
     pub is_encrypted: bool,
+    /// Whether passkeys can be used here.
+    pub place: Place,
     /// When.
     pub at: Timestamp,
 }
@@ -160,8 +185,12 @@ pub enum Wanted {
     Devices,
     /// Who is signed in.
     Sessions,
+    /// One's own passkeys.
+    Passkeys,
     /// The API keys.
     Keys,
+    /// The last alerts and the channels.
+    Alerts,
     /// So many pages of what was done.
     Activity(u32),
     /// The account that asks.
@@ -193,8 +222,12 @@ pub enum Loaded {
     Devices(Result<Vec<Device>, CallError>),
     /// The one used last first.
     Sessions(Result<Vec<ListedSession>, CallError>),
+    /// Oldest first.
+    Passkeys(Result<Vec<Passkey>, CallError>),
     /// Newest first.
     Keys(Result<Vec<ListedKey>, CallError>),
+    /// Newest first.
+    Alerts(Result<Alerts, CallError>),
     /// Newest first, and whether there is more.
     Activity(Result<(Vec<AuditEntry>, bool), CallError>),
     /// The account that asks.
@@ -231,6 +264,10 @@ pub enum Deed {
         /// The one to be.
         password: Secret,
     },
+    /// Take one's own password away.
+    DropPassword,
+    /// Remove one of one's own passkeys.
+    RemovePasskey(PasskeyId),
     /// Change what an account may do.
     SetRole(AccountId, Role),
     /// Say which inboxes an account sees.
@@ -248,6 +285,14 @@ pub enum Effect {
     Enter(Secret),
     /// Sign in by name and password.
     SignIn(String, Secret),
+    /// Sign in by a passkey.
+    SignInByPasskey,
+    /// Make a passkey that is called so.
+    MakePasskey(String),
+    /// Prove whose the session is by the password.
+    ProveByPassword(Secret),
+    /// Prove it by a passkey.
+    ProveByPasskey,
     /// Take an invitation with a password.
     Accept(Secret, Secret),
     /// Make an account, and the link at which its password is set.

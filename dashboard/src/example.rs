@@ -1,6 +1,7 @@
 //! What a relay answers, for the tests.
 
 use protocol::account::{AccountName, Role};
+use protocol::alert::{Alert, What};
 use protocol::campaign::{PausedBy, State, Step};
 use protocol::card::Facts;
 use protocol::cause::Cause;
@@ -15,6 +16,7 @@ use protocol::provider::ProviderId;
 use protocol::reading::Reading;
 use protocol::receipt::{Fate, Line, Receipt};
 use protocol::request::account::Account;
+use protocol::request::alert::{Alerts, Channel, Listed, Telling};
 use protocol::request::audit::{AuditEntry, Way};
 use protocol::request::campaign::{Campaign, Counts};
 use protocol::request::delivery::Delivery;
@@ -24,6 +26,7 @@ use protocol::request::key::ListedKey;
 use protocol::request::session::ListedSession;
 use protocol::request::status::Status;
 use protocol::secret::Secret;
+use protocol::telling::State as TellingState;
 use protocol::timestamp::Timestamp;
 
 pub(crate) fn instant(text: &str) -> Timestamp {
@@ -236,6 +239,7 @@ pub(crate) fn accounts() -> Vec<Account> {
         name: name(called),
         role,
         has_password,
+        passkeys: u32::from(has_password),
         made_at: instant("2026-11-20T09:00:00Z"),
         inboxes,
     };
@@ -304,6 +308,81 @@ pub(crate) fn keys() -> Vec<ListedKey> {
         key("key_1", "Reports", "2027-01-30T08:00:00Z"),
         key("key_2", "Old script", "2026-11-20T08:00:00Z"),
     ]
+}
+
+/// A loss that one webhook has not taken yet, after an end that all were told.
+pub(crate) fn alerts() -> Alerts {
+    let telling = |channel: &str, status, words: Option<&str>| Telling {
+        channel: channel.to_owned(),
+        status,
+        words: words.map(str::to_owned),
+    };
+    let listed = |what: What, at: &str, tellings| {
+        let alert = Alert {
+            key: Alert::key_of(&what, "cmp_1", instant(at)),
+            at: instant(at),
+            inbox: None,
+            what,
+        };
+        Listed {
+            title: alert.words().title,
+            told_from: alert.at,
+            alert,
+            tellings,
+        }
+    };
+    let told = |at: &str| TellingState::Told { at: instant(at) };
+    let tried = TellingState::Pending {
+        tries: 3,
+        next_at: instant("2026-11-23T09:40:00Z"),
+    };
+    let given_up = TellingState::GivenUp {
+        at: instant("2026-11-20T08:00:00Z"),
+    };
+    let (lost_at, ended_at) = ("2026-11-23T09:10:00Z", "2026-11-17T08:00:00Z");
+    let lost = What::AnotherRelay {};
+    let ended = What::Finished {
+        campaign: CampaignId::new("cmp_1"),
+        name: "Spring outreach".to_owned(),
+        leads: 40,
+        accepted: 80,
+    };
+    let channel = |name: &str, target: &str, waiting, given_up| Channel {
+        name: name.to_owned(),
+        target: target.to_owned(),
+        off_since: None,
+        off_words: None,
+        waiting,
+        given_up,
+    };
+    Alerts {
+        alerts: vec![
+            listed(
+                lost,
+                lost_at,
+                vec![
+                    telling("log", told(lost_at), Some("written")),
+                    telling(
+                        "webhook.ops",
+                        tried,
+                        Some("answered 500 Internal Server Error"),
+                    ),
+                ],
+            ),
+            listed(
+                ended,
+                ended_at,
+                vec![
+                    telling("log", told(ended_at), Some("written")),
+                    telling("webhook.ops", given_up, Some("answered 404 Not Found")),
+                ],
+            ),
+        ],
+        channels: vec![
+            channel("log", "the log of the relay", 0, 0),
+            channel("webhook.ops", "https://hooks.acme.example (1a2b3c4d)", 1, 1),
+        ],
+    }
 }
 
 /// An account was made by its owner; somebody guessed; the relay ended while a campaign was started.

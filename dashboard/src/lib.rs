@@ -9,6 +9,7 @@ pub mod event;
 #[cfg(test)]
 mod example;
 pub mod model;
+pub mod passkey;
 pub mod route;
 pub mod view;
 

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use protocol::account::Role;
 use protocol::campaign::{State, Step};
-use protocol::id::{AccountId, CampaignId, DeliveryId, DeviceId, InboxId, KeyId, ReconnectId};
+use protocol::id::{
+    AccountId, CampaignId, DeliveryId, DeviceId, InboxId, KeyId, PasskeyId, ReconnectId,
+};
 use protocol::inbox::Address;
 use protocol::receipt::Receipt;
 use protocol::request::account::{Account, Invitation};
+use protocol::request::alert::Alerts;
 use protocol::request::audit::AuditEntry;
 use protocol::request::campaign::Campaign;
 use protocol::request::delivery::Delivery;
@@ -15,13 +18,14 @@ use protocol::request::device::{Device, Pairing};
 use protocol::request::inbox::{ConnectionState, Inbox};
 use protocol::request::key::{ListedKey, NewKey};
 use protocol::request::pace::Pace;
+use protocol::request::passkey::Passkey;
 use protocol::request::session::ListedSession;
 use protocol::request::status::Status;
 use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
 use web::card::{Card, Progress, draw};
 
-use crate::event::Deed;
+use crate::event::{Deed, Effect};
 use crate::route::{Invited, Route};
 
 /// Milliseconds between two looks while somebody watches something move.
@@ -44,6 +48,8 @@ pub struct Model {
     pub is_visible: bool,
     /// Whether it came by https.
     pub is_encrypted: bool,
+    /// Whether passkeys can be used here.
+    pub place: Place,
     /// Every inbox and campaign; `None` before the first answer.
     pub status: Option<Status>,
     /// The tag of that answer.
@@ -62,6 +68,34 @@ pub struct Model {
     pub doing: Option<Deed>,
     /// Why the last thing was not done.
     pub notice: Option<String>,
+    /// What was asked of the relay last that it may want a proof for.
+    pub asked: Option<Effect>,
+    /// What waits until its person has proved who he is.
+    pub proving: Option<Proving>,
+}
+
+/// Something that waits for a proof of who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proving {
+    /// What is done then.
+    pub then: Effect,
+    /// Whether an answer is awaited.
+    pub is_waiting: bool,
+    /// Why the last proof was none.
+    pub problem: Option<String>,
+}
+
+/// Whether passkeys can be used on this page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// They can.
+    Here,
+    /// At this address of the same relay they can.
+    At(String),
+    /// A passkey is bound to a name, and the address has none.
+    Nameless,
+    /// This browser has none.
+    NoBrowser,
 }
 
 /// Whether somebody is signed in.
@@ -106,6 +140,13 @@ pub enum Out {
     Wrong,
     /// The invitation was taken, has run out, or never was.
     UsedInvitation,
+    /// The passkey is not known here, or what it signed is not right.
+    WrongPasskey,
+    /// Nobody chose a passkey, or the browser gave none.
+    NoPasskey {
+        /// Why, where that is known.
+        words: Option<String>,
+    },
     /// The code of the link was used, has run out, or never was.
     UsedCode,
     /// The code could not be exchanged.
@@ -178,8 +219,18 @@ pub struct Page {
     pub removing: Option<AccountId>,
     /// Whether one's own password was set on this page.
     pub is_password_set: bool,
+    /// One's own passkeys, oldest first.
+    pub passkeys: Slot<Vec<Passkey>>,
+    /// Whether a passkey is being made.
+    pub is_making_passkey: bool,
+    /// What the passkey is called that was made on this page.
+    pub passkey_made: Option<String>,
+    /// The passkey whose removal waits for a second word.
+    pub removing_passkey: Option<PasskeyId>,
     /// The API keys, newest first.
     pub keys: Slot<Vec<ListedKey>>,
+    /// The last alerts, newest first, and the channels.
+    pub alerts: Slot<Alerts>,
     /// The key that was just made.
     pub key: Option<NewKey>,
     /// The key whose end waits for a second word.
@@ -217,6 +268,7 @@ impl Default for Model {
             now: Timestamp::from_ms(0),
             is_visible: true,
             is_encrypted: true,
+            place: Place::Here,
             status: None,
             tag: None,
             answered_at: None,
@@ -226,6 +278,8 @@ impl Default for Model {
             page: Page::default(),
             doing: None,
             notice: None,
+            asked: None,
+            proving: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::model::{Access, Model};
 use crate::route::Route;
 
 mod activity;
+mod alerts;
 mod campaign;
 mod campaigns;
 mod deliveries;
@@ -15,7 +16,9 @@ mod keys;
 mod own;
 mod pace;
 mod part;
+mod passkeys;
 mod people;
+mod proof;
 mod receipt;
 mod receipts;
 mod settings;
@@ -61,6 +64,7 @@ pub fn View(props: &Props) -> Html {
                 { page(model, send) }
             </main>
             { version }
+            { proof::view(model, send) }
         </>
     }
 }
@@ -94,6 +98,7 @@ fn bar(model: &Model, send: &Callback<Event>) -> Html {
             <div>
                 <span class="brand">{ part::mark() }{ "Unpause" }</span>
                 <nav aria-label="Pages"><ul>{ for entries }</ul></nav>
+                { part::button("plain", "Sign out", send, Event::Left) }
             </div>
         </header>
     }

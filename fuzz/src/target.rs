@@ -29,6 +29,7 @@ targets! {
     leads_csv,
     eyes_message,
     api_body,
+    passkey,
 }
 
 /// The target of this name.

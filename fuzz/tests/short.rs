@@ -37,6 +37,7 @@ short_runs! {
     leads_csv,
     eyes_message,
     api_body,
+    passkey,
 }
 
 #[test]

@@ -3,7 +3,7 @@
 # a campaign through the loss of its inbox and back, upgraded over its data, removed. Every step says what it saw; the
 # first one that is not as it should be ends it. Needs root; the relay runs in a network of its own.
 #
-#   try.sh CHROOT_TAR FOLDER_OF_PACKAGES
+#   try.sh CHROOT_TAR FOLDER_OF_PACKAGES …
 set -euo pipefail
 
 tar=$1
@@ -38,12 +38,12 @@ expect() { # WHAT EXPECTED FOUND
 within() { chroot "$root" "$@"; }
 # In the chroot and in the network of its own, as root.
 inside() { ip netns exec "$namespace" chroot "$root" "$@"; }
+# Another kind of machine is slow in qemu.
 wait_for() { # WHAT COMMAND...
-    local what=$1 left=240
+    local what=$1 until=$((SECONDS + 180))
     shift
     until "$@" >/dev/null 2>&1; do
-        left=$((left - 1))
-        [ "$left" -gt 0 ] || fail "waited a minute in vain for $what"
+        [ "$SECONDS" -lt "$until" ] || fail "waited three minutes in vain for $what"
         sleep 0.25
     done
 }
@@ -117,6 +117,7 @@ within sh -c 'sed "s/^\[providers.sandbox\]/[providers.imap]/; /^issuer/d; /^cli
 expect "owner and mode of the configuration" "unpause:unpause 600" \
     "$(within stat -c '%U:%G %a' /etc/unpause/unpause.toml)"
 start_relay "$(command -v systemd-socket-activate >/dev/null && echo held || echo alone)"
+ip netns exec "$namespace" curl -sS -f -o /dev/null http://127.0.0.1:7411/dashboard_bg.wasm || fail "the relay has no dashboard"
 say "started by the unit's command line, on the port that systemd's own program held for it"
 
 # --- a campaign, through a loss and back

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::account::AccountName;
 use crate::card::{Acts, Facts};
 use crate::cause::Cause;
-use crate::id::{CampaignId, InboxId};
+use crate::id::{CampaignId, InboxId, KeyId};
 use crate::provider::{Provider, ProviderId};
 use crate::stall::{Obstacle, Stall};
 use crate::timestamp::Timestamp;
@@ -127,6 +128,25 @@ pub enum What {
     AnotherRelay {},
     /// The database was put back, and messages that may have been sent since are held for a person.
     Restored {},
+    /// No new certificate of the relay's own address is got. Told once a day while that is so.
+    CertificateNotRenewed {
+        /// When the one that is shown ends; `None` where there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ends_at: Option<Timestamp>,
+        /// Tries that failed in a row, since the relay was started.
+        failed: u32,
+    },
+    /// An API key is about to end.
+    KeyEnds {
+        /// The key.
+        key_id: KeyId,
+        /// What it is for.
+        name: String,
+        /// Whose it is.
+        account: AccountName,
+        /// When it ends.
+        ends_at: Timestamp,
+    },
     /// Nothing has happened: somebody tries whether alerts arrive.
     Test {},
 }
@@ -168,6 +188,8 @@ impl What {
             Self::Finished { .. } => "finished",
             Self::AnotherRelay {} => "another_relay",
             Self::Restored {} => "restored",
+            Self::CertificateNotRenewed { .. } => "certificate_not_renewed",
+            Self::KeyEnds { .. } => "key_ends",
             Self::Test {} => "test",
         }
     }
@@ -311,6 +333,31 @@ impl Alert {
                 Some("Say of them whether they were sent."),
                 "/campaigns",
             ),
+            What::CertificateNotRenewed { ends_at, .. } => plain(
+                "The certificate of this relay is not renewed".to_owned(),
+                &match ends_at {
+                    Some(ends_at) if *ends_at > self.at => format!(
+                        "The one before is shown until {ends_at}. After that browsers and the extension refuse it."
+                    ),
+                    Some(ends_at) => format!(
+                        "The one before ended at {ends_at}: browsers and the extension refuse it."
+                    ),
+                    None => "There is none: nobody can come by https.".to_owned(),
+                },
+                Some("Run `unpause doctor`; why it failed stands in the relay's log."),
+                "/settings",
+            ),
+            What::KeyEnds {
+                name,
+                account,
+                ends_at,
+                ..
+            } => plain(
+                format!("The API key {name} is about to end"),
+                &format!("It is {account}'s. From {ends_at} on its program is refused."),
+                Some("Make a new key, and give it to the program."),
+                "/settings",
+            ),
             What::Test {} => plain(
                 "This is a test".to_owned(),
                 "Nothing has happened. Alerts of this relay arrive here.",
@@ -396,6 +443,20 @@ mod tests {
             },
             What::AnotherRelay {},
             What::Restored {},
+            What::CertificateNotRenewed {
+                ends_at: Some(since),
+                failed: 3,
+            },
+            What::CertificateNotRenewed {
+                ends_at: None,
+                failed: 3,
+            },
+            What::KeyEnds {
+                key_id: KeyId::new("key_1"),
+                name: "Reports".to_owned(),
+                account: "jane".parse().unwrap(),
+                ends_at: since,
+            },
             What::Test {},
         ]
     }

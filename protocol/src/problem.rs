@@ -81,6 +81,8 @@ pub struct ListProblem {
 pub enum Code {
     /// No caller, or one that is not known.
     Unauthenticated,
+    /// A known caller, who must prove anew that it is he: `POST /v1/account/proof`, then the same again (RFC 9470).
+    ProofNeeded,
     /// A known caller who may not.
     Forbidden,
     /// No such thing.
@@ -102,6 +104,7 @@ impl Code {
     pub fn meaning(self) -> (u16, &'static str) {
         match self {
             Self::Unauthenticated => (401, "Sign in first"),
+            Self::ProofNeeded => (401, "Prove first that it is you"),
             Self::Forbidden => (403, "Not allowed"),
             Self::NotFound => (404, "Not found"),
             Self::Invalid => (422, "The request is not valid"),

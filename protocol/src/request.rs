@@ -22,6 +22,7 @@ pub mod inbox;
 pub mod key;
 pub mod ledger;
 pub mod pace;
+pub mod passkey;
 pub mod reconnect;
 pub mod relay_keys;
 pub mod session;
@@ -53,6 +54,9 @@ pub trait Request: Serialize + DeserializeOwned + Described + Send + 'static {
     const CALLER: Caller;
     /// With which scope an API key of such an account may call it too; without one no key may.
     const SCOPE: Option<Scope> = None;
+    /// Whether a session must have proved within the last [`passkey::PROOF_FOR`] that it is still whose it was: what it
+    /// changes decides who comes in.
+    const ANEW: bool = false;
     /// Fields that stand in the audit log beside those of the path; never one that holds a secret or a text of a message.
     const RECORDED: &'static [&'static str] = &[];
     /// How it carries what is not in the path.

@@ -21,7 +21,7 @@ use protocol::timestamp::Timestamp;
 mod acme;
 mod files;
 
-pub use acme::{Answers, Keeper};
+pub use acme::{Answers, FailedRenewal, Keeper, ShownUntil};
 pub use files::{Files, Followed};
 
 /// What is spoken: nothing older (RFC 8996, RFC 9325 §3.1.1).

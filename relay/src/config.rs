@@ -1,5 +1,5 @@
 //! What the operator decides: a TOML file, and `UNPAUSE_*` variables over it. Every setting stands once
-//! in [`setting::SETTINGS`], with its default and its meaning; nothing here opens what a setting names.
+//! in [`setting::list_settings`], with its default and its meaning; nothing here opens what a setting names.
 
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};

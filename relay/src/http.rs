@@ -32,6 +32,7 @@ mod address;
 mod answer;
 mod audit;
 mod body;
+mod ceremonies;
 mod conflict;
 mod dashboard;
 pub mod decoding;
@@ -58,6 +59,8 @@ mod inbox;
 mod key;
 mod leads;
 mod ledger;
+mod passkey;
+mod proof;
 mod reconnect;
 mod relay_keys;
 mod session;
@@ -70,6 +73,7 @@ mod suppression;
 mod trail;
 
 pub use address::Address;
+use ceremonies::Ceremonies;
 use endpoints::Endpoints;
 use guesses::Guesses;
 use operator::OperatorSocket;
@@ -106,6 +110,15 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::account::AcceptInvitation>()
         .mount::<api::account::GetAccount>()
         .mount::<api::account::SetPassword>()
+        .mount::<api::account::DeletePassword>()
+        .mount::<api::passkey::BeginSignIn>()
+        .mount::<api::passkey::SignInByPasskey>()
+        .mount::<api::passkey::BeginProof>()
+        .mount::<api::passkey::Prove>()
+        .mount::<api::passkey::GetPasskeyCreation>()
+        .mount::<api::passkey::CreatePasskey>()
+        .mount::<api::passkey::ListPasskeys>()
+        .mount::<api::passkey::DeletePasskey>()
         .mount::<api::account::CreateAccount>()
         .mount::<api::account::ListAccounts>()
         .mount::<api::account::CreateInvitation>()
@@ -176,6 +189,7 @@ pub(crate) struct Api {
     slowing: Slowing,
     passwords: Passwords,
     challenges: Challenges,
+    ceremonies: Ceremonies,
     openapi: Bytes,
 }
 
@@ -186,6 +200,8 @@ pub struct Context {
     pub who: Who,
     /// Whose device or session that is; `None` for the operator and for nobody known.
     pub account: Option<Holder>,
+    /// When whoever has the session last proved that it is his; `None` for what is no session.
+    proved_at: Option<Timestamp>,
     /// What he may see.
     sees: Sees,
     /// The key that signed the request.
@@ -239,6 +255,22 @@ impl Context {
     pub fn of_whom(&self) -> Option<&AccountId> {
         let holder = self.account.as_ref()?;
         (holder.role < Role::Owner).then_some(&holder.account)
+    }
+
+    /// Whether a session was proved lately, for what asks for that in some cases alone; see [`Request::ANEW`].
+    fn check_proof(&self) -> Result<(), Problem> {
+        answer::check_proof(true, self.proved_at, self.now())
+    }
+
+    /// The account and the session that ask.
+    fn own_session(&self) -> Result<(&AccountId, &SessionId), Problem> {
+        match (&self.account, &self.who) {
+            (Some(holder), Who::Session(session)) => Ok((&holder.account, session)),
+            _ => {
+                let detail = "the operator has no account here: sign in to the dashboard for one";
+                Err(Problem::new(Code::NotFound, detail))
+            }
+        }
     }
 
     /// The time.
@@ -376,6 +408,7 @@ fn router(app: Arc<App>, address: Address) -> Router {
         slowing: Slowing::default(),
         passwords: Passwords::default(),
         challenges: Challenges::default(),
+        ceremonies: Ceremonies::default(),
         openapi,
     });
     endpoints

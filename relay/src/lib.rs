@@ -24,6 +24,7 @@ pub mod mark;
 pub mod notify;
 pub mod oauth;
 pub mod ownership;
+pub mod passkey;
 pub mod provider;
 pub mod reconnect;
 pub mod record;

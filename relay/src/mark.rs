@@ -264,11 +264,17 @@ impl Mark {
         store.keep_stops_in(path.with_extension(STOPS));
         // What the database knows already changes nothing.
         let from = ledger.at.unwrap_or(Timestamp::from_ms(0)) - STOPS_BEFORE;
-        let n_stopped = store.replay_stops(from).await?;
-        if n_stopped > 0 {
+        let replayed = store.replay_stops(from).await?;
+        if replayed.n_stopped > 0 {
             tracing::warn!(
-                n_stopped,
+                n_stopped = replayed.n_stopped,
                 "people were stopped after the database had been saved: they are stopped again"
+            );
+        }
+        if replayed.n_shut_out > 0 {
+            tracing::warn!(
+                n_shut_out = replayed.n_shut_out,
+                "devices, accounts, rights or passwords were ended after the database had been saved: they are ended again"
             );
         }
         let mark = Self {

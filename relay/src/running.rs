@@ -1,18 +1,21 @@
 //! The whole relay, put together: opened in the order in which things can be refused, and closed in the
 //! other. What it does is in `http` and `worker`; nobody else knows both.
 
+mod sockets;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use protocol::timestamp::Timestamp;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::app::{App, DATABASE_FILE};
 use crate::bell::Bell;
-use crate::certificate::{self, Answers, CertificateError, Files, Followed, Keeper, Shown};
+use crate::certificate::{
+    self, Answers, CertificateError, FailedRenewal, Files, Followed, Keeper, Shown,
+};
 use crate::clock::Clock;
 use crate::config::{Config, PublicUrl, Tls};
 use crate::http::operator::{OperatorSocket, SOCKET_FILE};
@@ -25,6 +28,7 @@ use crate::secret::{Kept, KeyError, KeyFile, Keys, SealingError, where_left};
 use crate::store::{KEY_NOTE, OpenError, Store, StoreError};
 use crate::tls::{Dialer, DialerError, Ending};
 use crate::worker::Workers;
+use sockets::Sockets;
 
 /// A relay that runs.
 #[derive(Debug)]
@@ -96,15 +100,33 @@ pub enum StartError {
         /// The address.
         address: SocketAddr,
     },
-    /// The socket that was handed over listens somewhere else than the configuration says.
+    /// Sockets were handed over, and none of them listens where the configuration says.
     #[error(
-        "the socket that systemd holds for the relay listens on {found}, and `listen` says {wanted}: write one address into both, ListenStream= in unpause.socket and `listen` in the configuration"
+        "systemd holds {found} for the relay, and `listen` says {wanted}: write one address into both, ListenStream= in unpause.socket and `listen` in the configuration"
     )]
-    OtherSocket {
-        /// Where the socket listens.
-        found: SocketAddr,
+    OtherSockets {
+        /// Where they listen.
+        found: String,
         /// What the configuration says.
         wanted: SocketAddr,
+    },
+    /// A socket was handed over that nothing of the configuration is for: whoever came there would wait for ever.
+    #[error(
+        "systemd holds {found} for the relay, and neither `listen` nor `http_listen` says that: take it out of unpause.socket, or write it into the configuration"
+    )]
+    IdleSocket {
+        /// Where it listens.
+        found: SocketAddr,
+    },
+    /// A port that not every user may listen on.
+    #[error(
+        "this user may not listen on {address} ({setting}): let systemd hold the port, by ListenStream={address} in unpause.socket, or give the relay the capability CAP_NET_BIND_SERVICE"
+    )]
+    Forbidden {
+        /// The setting.
+        setting: &'static str,
+        /// The address.
+        address: SocketAddr,
     },
     /// The address cannot be listened on.
     #[error("cannot listen on {address} ({setting})")]
@@ -132,14 +154,14 @@ pub enum StartError {
 impl RunningApp {
     /// Opens everything and starts serving and working.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
-        Self::start_on(config, clock, None).await
+        Self::start_on(config, clock, Vec::new()).await
     }
 
-    /// The same, on the socket that was held for the relay where there is one.
+    /// The same, on the sockets that were held for the relay where there are such.
     pub async fn start_on(
         config: Config,
         clock: Clock,
-        held: Option<std::net::TcpListener>,
+        held: Vec<(SocketAddr, std::net::TcpListener)>,
     ) -> Result<Self, StartError> {
         let roots = match &config.extra_roots_file {
             Some(path) => Some(read_roots(path)?),
@@ -162,10 +184,8 @@ impl RunningApp {
         let database = config.data.join(DATABASE_FILE);
         Folder::check(&config.data)?;
         let found = find_key_file(&config.key_file)?;
-        let listening = match held {
-            Some(held) => take_over(held, config.listen),
-            None => listen("listen", config.listen).await,
-        };
+        let mut sockets = Sockets::new(held);
+        let listening = sockets.listen(config.listen).await;
         let listener = match listening {
             Ok(listener) => listener,
             Err(taken) => {
@@ -175,9 +195,10 @@ impl RunningApp {
             }
         };
         let redirecting = match config.http_listen {
-            Some(address) => Some(listen("http_listen", address).await?),
+            Some(address) => Some(sockets.redirect(address).await?),
             None => None,
         };
+        sockets.refuse_idle()?;
         Store::check_unused(&database)?;
         let lock = mark::lock(&config.mark_file)?;
         let folder = Folder::take(&config.data)?;
@@ -225,7 +246,8 @@ impl RunningApp {
             bell,
         });
         let relay = Address::new(address, &app.config).url();
-        let workers = Workers::start(&app, wanted, &relay).await?;
+        let (failed, failing) = watch::channel(None);
+        let workers = Workers::start(&app, wanted, &relay, failing).await?;
         let (stop, stopped) = watch::channel(false);
         let host = app.config.public_url.as_ref().map(PublicUrl::host);
         let host = host.unwrap_or_default().to_owned();
@@ -244,7 +266,7 @@ impl RunningApp {
         {
             ports.tls = Some(server);
             ports.answers = answers;
-            following = Some(tokio::spawn(source.keep(host, app.clock.clone())));
+            following = Some(tokio::spawn(source.keep(host, app.clock.clone(), failed)));
         }
         let server = tokio::spawn(crate::http::run(Arc::clone(&app), ports, socket, stopped));
         Ok(Self {
@@ -356,10 +378,10 @@ enum Source {
 }
 
 impl Source {
-    async fn keep(self, host: String, clock: Clock) {
+    async fn keep(self, host: String, clock: Clock, failed: watch::Sender<Option<FailedRenewal>>) {
         match self {
             Self::Files(followed) => followed.follow(host, clock).await,
-            Self::Acme(keeper) => keeper.keep(clock).await,
+            Self::Acme(keeper) => keeper.keep(clock, &failed).await,
         }
     }
 }
@@ -409,35 +431,6 @@ fn read_roots(path: &Path) -> Result<Vec<u8>, StartError> {
         path: path.to_owned(),
         source,
     })
-}
-
-async fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| match source.kind() {
-            std::io::ErrorKind::AddrInUse => StartError::PortInUse { setting, address },
-            _ => StartError::Listen {
-                setting,
-                address,
-                source,
-            },
-        })
-}
-
-/// The socket that was held, which must be where the configuration says: what else follows from the address (who may
-/// reach it, which names are ours) was judged by that.
-fn take_over(held: std::net::TcpListener, wanted: SocketAddr) -> Result<TcpListener, StartError> {
-    let failed = |source| StartError::Listen {
-        setting: "listen",
-        address: wanted,
-        source,
-    };
-    let found = held.local_addr().map_err(failed)?;
-    if found != wanted {
-        return Err(StartError::OtherSocket { found, wanted });
-    }
-    held.set_nonblocking(true).map_err(failed)?;
-    TcpListener::from_std(held).map_err(failed)
 }
 
 fn bind_socket(folder: Folder) -> Result<OperatorSocket, StartError> {

@@ -11,6 +11,7 @@ mod file;
 mod halves;
 mod keys;
 pub mod password;
+pub mod tried;
 
 pub use at_rest::{AtRest, Sealed, SealingError};
 pub use file::{
@@ -40,8 +41,13 @@ pub fn random_below(below: u64) -> u64 {
 
 /// What is stored of a token: its SHA-256, in hex. Tokens have 192 random bits, so no salt is needed.
 pub fn hash(token: &Secret) -> String {
+    hash_text(token.expose())
+}
+
+/// The SHA-256 of a text, in hex.
+pub fn hash_text(text: &str) -> String {
     use std::fmt::Write as _;
-    Sha256::digest(token.expose().as_bytes())
+    Sha256::digest(text.as_bytes())
         .iter()
         .fold(String::new(), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");

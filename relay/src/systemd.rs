@@ -1,40 +1,30 @@
-//! What systemd and a service say to one another: the socket that it holds for the relay from boot on
+//! What systemd and a service say to one another: the sockets that it holds for the relay from boot on
 //! (`sd_listen_fds(3)`), and when the relay is ready and when it stops (`sd_notify(3)`). Where no systemd asks, nothing of
 //! it happens.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
 
-/// Why the sockets that systemd handed over cannot be used.
+/// A socket that systemd handed over is none that the relay can serve on.
 #[derive(Debug, thiserror::Error)]
-pub enum HandedError {
-    /// There is more than one.
-    #[error(
-        "systemd handed over {found} sockets, and the relay takes one: leave one ListenStream= in unpause.socket"
-    )]
-    Many {
-        /// How many.
-        found: usize,
-    },
-    /// It is none that the relay can serve on.
-    #[error(
-        "what systemd handed over is no TCP socket that listens: write ListenStream=127.0.0.1:7411 into unpause.socket"
-    )]
-    NoTcp(#[source] io::Error),
-}
+#[error(
+    "what systemd handed over is no TCP socket that listens: write addresses with ports into unpause.socket, as in ListenStream=127.0.0.1:7411"
+)]
+pub struct HandedError(#[source] io::Error);
 
-/// The socket that systemd holds for this process; `None` where it holds none.
-pub fn take_listener() -> Result<Option<TcpListener>, HandedError> {
+/// The sockets that systemd holds for this process, and where each listens; none where no systemd does.
+pub fn take_listeners() -> Result<Vec<(SocketAddr, TcpListener)>, HandedError> {
     let mut handed = ListenFd::from_env();
-    if handed.len() > 1 {
-        return Err(HandedError::Many {
-            found: handed.len(),
-        });
+    let mut taken = Vec::new();
+    for idx in 0..handed.len() {
+        if let Some(socket) = handed.take_tcp_listener(idx).map_err(HandedError)? {
+            taken.push((socket.local_addr().map_err(HandedError)?, socket));
+        }
     }
-    handed.take_tcp_listener(0).map_err(HandedError::NoTcp)
+    Ok(taken)
 }
 
 /// Tells that requests are served from now on.

@@ -302,10 +302,19 @@ pub fn timed_out(what: &str, within: Duration) -> Said {
 /// Tries every address of `server` that may be reached, each for its fair share of the time. Looked up
 /// once: what is checked is what is connected to.
 async fn connect(server: &MailServer, reach: &Reach, unless: &str) -> Result<TcpStream, Said> {
-    let found: Vec<SocketAddr> = lookup_host((server.host.as_str(), server.port))
-        .await
-        .map_err(|error| said_of_lookup(&server.host, &error))?
-        .collect();
+    let found = lookup_host((server.host.as_str(), server.port)).await;
+    let found = found.map_err(|error| said_of_lookup(&server.host, &error))?;
+    connect_to(found.collect(), server, reach, unless).await
+}
+
+/// The same where the addresses are known: its name is not looked up again, since whoever answers for it may say
+/// something else by then.
+async fn connect_to(
+    found: Vec<SocketAddr>,
+    server: &MailServer,
+    reach: &Reach,
+    unless: &str,
+) -> Result<TcpStream, Said> {
     let (addresses, kept_away): (Vec<SocketAddr>, Vec<SocketAddr>) = found
         .into_iter()
         .partition(|address| reach.allows(server, address.ip()));
@@ -408,6 +417,9 @@ fn render_names(presented: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use protocol::inbox::TlsMode;
+    use tokio::net::TcpListener;
+
     use super::*;
 
     #[test]
@@ -427,6 +439,38 @@ mod tests {
             Dialer::new(Some(no_der)),
             Err(DialerError::NotARoot { number: 1, .. })
         ));
+    }
+
+    /// DNS rebinding: whoever answers for the name says another address once the first was checked.
+    #[tokio::test]
+    async fn what_is_connected_to_is_the_address_that_was_checked_whatever_the_name_says_by_then() {
+        // The name stands for the first of them; what was looked up before is the second, at the same port.
+        let (now, checked) = loop {
+            let now = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let port = now.local_addr().unwrap().port();
+            if let Ok(checked) = TcpListener::bind(("127.0.0.2", port)).await {
+                break (now, checked);
+            }
+        };
+        let address = checked.local_addr().unwrap();
+        let server = MailServer {
+            host: "localhost".to_owned(),
+            port: address.port(),
+            tls: TlsMode::Implicit,
+        };
+        let found = vec![address];
+        let reach = Reach::written([&server]);
+        let stream = connect_to(found.clone(), &server, &reach, UNLESS_ALLOWED).await;
+        assert_eq!(stream.unwrap().peer_addr().unwrap(), address);
+        checked.accept().await.unwrap();
+        // And an address that may not be reached is not, whatever the name.
+        let refused = connect_to(found, &server, &Reach::default(), UNLESS_ALLOWED).await;
+        let said = refused.unwrap_err().to_string();
+        assert!(said.contains("localhost stands at 127.0.0.2"), "{said}");
+        for listener in [now, checked] {
+            let knock = timeout(Duration::from_millis(1), listener.accept()).await;
+            assert!(knock.is_err(), "{:?} was reached", listener.local_addr());
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::app::App;
 use crate::bell::Wanted;
+use crate::certificate::FailedRenewal;
 use crate::clock::BEAT_EVERY;
 use crate::engine::jitter::start_after;
 use crate::engine::outcome::LONGEST_DELAY;
@@ -22,6 +23,7 @@ use crate::store::StoreError;
 use crate::store::inbox::Inbox;
 use crate::store::set_back::Longest;
 
+mod attention;
 mod confirming;
 mod copying;
 mod inbox;
@@ -68,11 +70,13 @@ pub struct Workers {
 
 impl Workers {
     /// Puts what an earlier process left into order, then starts a task for everything that needs one, and for
-    /// what is `wanted` from then on. `relay` is the address at which the dashboard is reached.
+    /// what is `wanted` from then on. `relay` is the address at which the dashboard is reached, `failing` what the
+    /// keeper of its certificate met last.
     pub async fn start(
         app: &Arc<App>,
         wanted: mpsc::UnboundedReceiver<Wanted>,
         relay: &str,
+        failing: watch::Receiver<Option<FailedRenewal>>,
     ) -> Result<Self, StoreError> {
         if app.store.is_ahead_of(app.clock.now()).await? {
             set_back(app).await?;
@@ -110,6 +114,7 @@ impl Workers {
         let tellers = Tellers {
             channels,
             relay: relay.to_owned(),
+            failing,
         };
         let tasks = start_tasks(Arc::clone(app), wanted, later, tellers, Arc::clone(&stop));
         let tasks = tokio::spawn(tasks);
@@ -138,6 +143,7 @@ struct Tellers {
     channels: Vec<Channel>,
     /// Where the dashboard is reached.
     relay: String,
+    failing: watch::Receiver<Option<FailedRenewal>>,
 }
 
 /// Starts every task that is wanted. Once told to stop it starts only what gives back what a reconnect held, and
@@ -159,6 +165,11 @@ async fn start_tasks(
             stop.subscribe(),
         ));
     }
+    tasks.spawn(attention::run(
+        Arc::clone(&app),
+        tellers.failing,
+        stop.subscribe(),
+    ));
     tasks.spawn(telling::remind(Arc::clone(&app), stop.subscribe()));
     tasks.spawn(look_for_orphans(Arc::clone(&app), stop.subscribe()));
     tasks.spawn(beat(Arc::clone(&app), stop.subscribe()));

@@ -19,6 +19,7 @@ pub mod faults;
 mod free_port;
 pub mod http_client;
 pub mod impostor;
+pub mod last_line;
 pub mod lines;
 pub mod lists;
 pub mod oauth_client;

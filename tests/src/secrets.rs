@@ -7,6 +7,7 @@ pub mod allowed;
 pub mod form;
 pub mod gather;
 pub mod in_browser;
+pub mod on_a_server;
 pub mod recorder;
 pub mod run;
 pub mod search;

@@ -25,6 +25,8 @@ mod manifest;
 mod named;
 #[path = "browsers/pages.rs"]
 mod pages;
+#[path = "browsers/passkeys.rs"]
+mod passkeys;
 #[path = "browsers/passwords.rs"]
 mod passwords;
 #[path = "browsers/prepared.rs"]

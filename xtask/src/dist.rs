@@ -100,6 +100,7 @@ fn run(given: &Given) -> anyhow::Result<ExitCode> {
                     &workspace, package, machine, &version, &binary,
                 )?);
                 if package.name == RELAY {
+                    refuse_without_dashboard(&workspace, &binary)?;
                     container::lay_out(&folder, machine, &binary)?;
                 }
                 made.push(Made {
@@ -127,6 +128,20 @@ fn run(given: &Given) -> anyhow::Result<ExitCode> {
     let path = folder.join("SHA256SUMS");
     fs::write(&path, sums).with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A relay that was built before its dashboard works, and shows none.
+fn refuse_without_dashboard(workspace: &Workspace, binary: &[u8]) -> anyhow::Result<()> {
+    let page = workspace.target.join("web/dashboard/index.html");
+    let page = fs::read(&page).with_context(|| format!("{} cannot be read", page.display()))?;
+    if !holds(binary, &page) {
+        bail!("the relay was built without its dashboard: what it is to hold is not in the binary");
+    }
+    Ok(())
+}
+
+fn holds(binary: &[u8], part: &[u8]) -> bool {
+    !part.is_empty() && binary.windows(part.len()).any(|window| window == part)
 }
 
 fn refuse_another_compiler(workspace: &Workspace) -> anyhow::Result<()> {
@@ -165,4 +180,16 @@ fn version(workspace: &Workspace) -> anyhow::Result<String> {
         bail!("manifest.json says version {theirs:?}, and Cargo.toml {ours:?}");
     }
     Ok(ours.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binary_holds_what_stands_in_it_whole() {
+        assert!(holds(b"head<html>tail", b"<html>"));
+        assert!(!holds(b"head<htm", b"<html>"));
+        assert!(!holds(b"head<html>tail", b""));
+    }
 }

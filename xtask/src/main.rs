@@ -22,6 +22,7 @@ mod fuzz;
 mod gzip;
 mod npm;
 mod packages;
+mod passwords;
 mod reproducible;
 mod restore;
 mod score;
@@ -54,6 +55,7 @@ const COMMANDS: &[Command] = &[
     bench::COMMAND,
     dist::COMMAND,
     packages::COMMAND,
+    passwords::COMMAND,
     tidy::COMMAND,
 ];
 

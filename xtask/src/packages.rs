@@ -1,13 +1,15 @@
 //! `cargo xtask packages`: the Debian packages, tried in fresh systems.
 //!
-//! What is tried stands in `packaging/debian/try.sh`, in the words of the systems that it is tried in.
+//! What is tried stands in `packaging/debian`, in the words of the systems that it is tried in: `try.sh` in a folder,
+//! `boot.sh` in a system that systemd has booted.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
-use crate::args::{Accepts, Command, Given};
+use crate::args::{Accepts, Command, Flag, Given, UsageError};
 use crate::shell::{self, Workspace};
 use crate::test::install;
 use crate::test::need::{self, Need};
@@ -20,19 +22,97 @@ pub(crate) const COMMAND: Command = Command {
 Takes the packages that `cargo xtask dist` has made, and for Debian 12 and 13 makes a fresh system in
 a folder (kept in target/chroots), installs them there, starts relay and sandbox by their units' own
 command lines, plays a campaign through the loss of its inbox, upgrades the package over its data and
-removes it. Needs root and Debian's archive.",
-    accepts: Accepts::Flags(&[]),
+removes it; on Debian 13 also those for arm64, in qemu. Then it boots both systems, where systemd starts
+the units with all that they take away, and does what the guides say of backups and of a server's ports.
+Needs root, Debian's archive, and for arm64 a kernel that hands its programs to qemu (binfmt_misc).",
+    accepts: Accepts::Flags(&[Flag {
+        name: "--only",
+        value: Some("SYSTEM"),
+        help: "bookworm, trixie, trixie-arm64, bookworm-boot or trixie-boot; else all of them",
+    }]),
     run,
 };
 
-/// By their names in Debian's archive.
-const SUITES: &[&str] = &["bookworm", "trixie"];
+/// A fresh system that the packages are tried in.
+struct System {
+    /// What it is called here.
+    name: &'static str,
+    /// Its name in Debian's archive.
+    suite: &'static str,
+    /// The kind of machine, as Debian says it; `None` where it is this one's.
+    machine: Option<&'static str>,
+    /// What is in it beside the least.
+    include: &'static str,
+    /// What is done there.
+    script: &'static str,
+    /// What this computer needs for it.
+    needs: &'static [&'static Need],
+}
 
-const NEEDS: &[&Need] = &[&need::MMDEBSTRAP, &need::DPKG_DEB];
+const IN_A_FOLDER: System = System {
+    name: "",
+    suite: "",
+    machine: None,
+    include: "ca-certificates",
+    script: "packaging/debian/try.sh",
+    needs: &[&need::MMDEBSTRAP, &need::DPKG_DEB],
+};
 
-fn run(_given: &Given) -> anyhow::Result<ExitCode> {
+const BOOTED: System = System {
+    include: "adduser,ca-certificates,curl,init-system-helpers,sudo,systemd-sysv",
+    script: "packaging/debian/boot.sh",
+    needs: &[&need::MMDEBSTRAP, &need::SYSTEMD_NSPAWN],
+    ..IN_A_FOLDER
+};
+
+const SYSTEMS: &[System] = &[
+    System {
+        name: "bookworm",
+        suite: "bookworm",
+        ..IN_A_FOLDER
+    },
+    System {
+        name: "trixie",
+        suite: "trixie",
+        ..IN_A_FOLDER
+    },
+    System {
+        name: "trixie-arm64",
+        suite: "trixie",
+        machine: Some("arm64"),
+        needs: &[&need::MMDEBSTRAP, &need::DPKG_DEB, &need::QEMU_AARCH64],
+        ..IN_A_FOLDER
+    },
+    System {
+        name: "bookworm-boot",
+        suite: "bookworm",
+        ..BOOTED
+    },
+    System {
+        name: "trixie-boot",
+        suite: "trixie",
+        ..BOOTED
+    },
+];
+
+fn run(given: &Given) -> anyhow::Result<ExitCode> {
+    let only = given.values("--only");
+    let known: Vec<&str> = SYSTEMS.iter().map(|system| system.name).collect();
+    if let Some(unknown) = only.iter().find(|name| !known.contains(name)) {
+        return Err(UsageError::unknown_value("--only", unknown, &known).into());
+    }
+    let wanted: Vec<&System> = SYSTEMS
+        .iter()
+        .filter(|system| only.is_empty() || only.contains(&system.name))
+        .collect();
     let workspace = Workspace::find()?;
-    if !install::ensure(&workspace, NEEDS)? {
+    let mut needs: Vec<&'static Need> = wanted
+        .iter()
+        .flat_map(|system| system.needs.iter().copied())
+        .collect();
+    needs.sort_by_key(|need| need.name);
+    needs.dedup_by_key(|need| need.name);
+    if !install::ensure(&workspace, &needs)? {
         return Ok(ExitCode::FAILURE);
     }
     let packages = workspace.target.join("dist");
@@ -47,21 +127,33 @@ fn run(_given: &Given) -> anyhow::Result<ExitCode> {
             packages.display()
         );
     }
+    for system in wanted {
+        let made = make(&workspace, system)?;
+        let script = workspace.root.join(system.script);
+        let mut command = workspace.program(&script, &[]);
+        command.arg(made).arg(&packages);
+        shell::run(command.arg(workspace.root.join("docs")))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The fresh system as an archive, made where it is not there yet.
+fn make(workspace: &Workspace, system: &System) -> anyhow::Result<PathBuf> {
     let chroots = workspace.target.join("chroots");
     fs::create_dir_all(&chroots)
         .with_context(|| format!("{} cannot be made", chroots.display()))?;
-    for suite in SUITES {
-        let system = chroots.join(format!("{suite}.tar"));
-        if !system.is_file() {
-            // Beside it first: what is half made is not taken for whole.
-            let making = chroots.join(format!("{suite}.making.tar"));
-            let words = ["--variant=minbase", "--include=ca-certificates", suite];
-            shell::run(workspace.program("mmdebstrap", &words).arg(&making))?;
-            fs::rename(&making, &system)
-                .with_context(|| format!("{} cannot be written", system.display()))?;
+    let whole = chroots.join(format!("{}.tar", system.name));
+    if !whole.is_file() {
+        // Beside it first: what is half made is not taken for whole.
+        let making = chroots.join(format!("{}.making.tar", system.name));
+        let mut command = workspace.program("mmdebstrap", &["--variant=minbase"]);
+        command.arg(format!("--include={}", system.include));
+        if let Some(machine) = system.machine {
+            command.arg(format!("--arch={machine}"));
         }
-        let script = workspace.root.join("packaging/debian/try.sh");
-        shell::run(workspace.program(&script, &[]).arg(&system).arg(&packages))?;
+        shell::run(command.arg(system.suite).arg(&making))?;
+        fs::rename(&making, &whole)
+            .with_context(|| format!("{} cannot be written", whole.display()))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(whole)
 }

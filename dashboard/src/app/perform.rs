@@ -6,15 +6,17 @@ use protocol::delivery::StateName;
 use protocol::id::{CampaignId, InboxId, ReceiptId, SessionId};
 use protocol::receipt::Receipt;
 use protocol::request::account::{
-    AcceptInvitation, CreateAccount, CreateInvitation, DeleteAccount, GetAccount, ListAccounts,
-    SetPassword, SignIn, UpdateAccount,
+    AcceptInvitation, CreateAccount, CreateInvitation, DeleteAccount, DeletePassword, GetAccount,
+    ListAccounts, SetPassword, SignIn, UpdateAccount,
 };
+use protocol::request::alert::ListAlerts;
 use protocol::request::audit::{AuditEntry, ListAudit};
 use protocol::request::campaign::{GetCampaign, PauseCampaign, ResumeCampaign, StartCampaign};
 use protocol::request::delivery::{Delivery, ListDeliveries, SettleDelivery};
 use protocol::request::device::{CreatePairing, DeleteDevice, GetRelayKey, ListDevices};
 use protocol::request::key::{DeleteKey, ListKeys};
 use protocol::request::pace::ListPaces;
+use protocol::request::passkey::{DeletePasskey, ListPasskeys, Prove};
 use protocol::request::reconnect::{
     ConfirmReconnect, GetReceipt, GetReconnect, HostReconnect, ListReceiptLines, ListReceipts,
     NothingObtained, ReconnectState, RefuseReconnect, StartReconnect,
@@ -27,8 +29,9 @@ use wasm_bindgen_futures::JsFuture;
 use web::call::{CallError, Door, call, call_if_changed};
 use yew::Context;
 
-use super::{App, keep, password, show_address};
+use super::{App, keep, passkey, password, show_address};
 use crate::event::{Begun, CallingOff, Deed, Effect, Event, Loaded, Wanted};
+use crate::passkey::Untaken;
 use crate::view::SHOWN_AT_MOST;
 
 /// The most deliveries that the relay lists at once; of a larger campaign a receipt names some leads only.
@@ -45,6 +48,21 @@ impl App {
             Effect::SignIn(name, password) => link.send_future(async move {
                 Event::Entered(call(&door, &SignIn { name, password }).await)
             }),
+            Effect::SignInByPasskey => link
+                .send_future(async move { Event::PasskeyEntered(passkey::sign_in(&door).await) }),
+            Effect::MakePasskey(name) => link
+                .send_future(async move { Event::PasskeyMade(passkey::make(&door, name).await) }),
+            Effect::ProveByPassword(password) => link.send_future(async move {
+                let prove = Prove {
+                    password: Some(password),
+                    passkey: None,
+                };
+                let answer = call(&door, &prove).await;
+                Event::Proven(answer.map(drop).map_err(Untaken::from))
+            }),
+            Effect::ProveByPasskey => {
+                link.send_future(async move { Event::Proven(passkey::prove(&door).await) });
+            }
             Effect::Accept(code, password) => link.send_future(async move {
                 Event::Accepted(call(&door, &AcceptInvitation { code, password }).await)
             }),
@@ -216,7 +234,17 @@ async fn load(door: &Door, wanted: Wanted) -> Loaded {
                 .await
                 .map(|answer| answer.sessions),
         ),
+        Wanted::Passkeys => {
+            let answer = call(door, &ListPasskeys {}).await;
+            Loaded::Passkeys(answer.map(|answer| answer.passkeys))
+        }
         Wanted::Keys => Loaded::Keys(call(door, &ListKeys {}).await.map(|answer| answer.keys)),
+        Wanted::Alerts => {
+            let list = ListAlerts {
+                limit: Some(ALERTS),
+            };
+            Loaded::Alerts(call(door, &list).await)
+        }
         Wanted::Activity(n_pages) => Loaded::Activity(list_activity(door, n_pages).await),
         Wanted::Devices => Loaded::Devices(
             call(door, &ListDevices {})
@@ -225,6 +253,9 @@ async fn load(door: &Door, wanted: Wanted) -> Loaded {
         ),
     }
 }
+
+/// Alerts that the settings list; `unpause alerts list` has the rest.
+const ALERTS: u32 = 20;
 
 /// So many pages of what was done, and whether there is more.
 async fn list_activity(door: &Door, n_pages: u32) -> Result<(Vec<AuditEntry>, bool), CallError> {
@@ -301,6 +332,10 @@ async fn ask(door: &Door, deed: &Deed) -> Result<(), CallError> {
         Deed::SetPassword { current, password } => call(door, &SetPassword { current, password })
             .await
             .map(drop),
+        Deed::DropPassword => call(door, &DeletePassword {}).await.map(drop),
+        Deed::RemovePasskey(passkey_id) => {
+            call(door, &DeletePasskey { passkey_id }).await.map(drop)
+        }
         Deed::SetRole(account_id, role) => {
             let update = UpdateAccount {
                 account_id,

@@ -14,7 +14,7 @@ use web::card::{Act, Progress, Stopped};
 
 use crate::event::{Begun, CallingOff, Deed, Effect, Event, Loaded, Opening, Wanted};
 use crate::example;
-use crate::model::{Access, Model, Out, Reconnecting, Slot};
+use crate::model::{Access, Model, Out, Place, Reconnecting, Slot};
 use crate::route::{Invited, Route};
 
 fn at(ms: i64) -> Timestamp {
@@ -31,6 +31,7 @@ fn opened(route: Route, code: Option<&str>, session: Option<&str>) -> (Model, Ve
         reconnects: Vec::new(),
         is_visible: true,
         is_encrypted: true,
+        place: Place::Here,
         at: at(0),
     };
     let effects = model.decide(Event::Opened(Box::new(opening)));
@@ -630,6 +631,7 @@ fn a_tab_that_was_loaded_again_goes_on_with_its_reconnect() {
         reconnects: vec![(jane(), ReconnectId::new("rec_1"))],
         is_visible: true,
         is_encrypted: true,
+        place: Place::Here,
         at: at(0),
     };
     model.decide(Event::Opened(Box::new(opening)));
@@ -732,10 +734,13 @@ fn an_invitation_is_taken_with_a_password_that_is_judged_before_it_is_sent() {
 }
 
 #[test]
-fn an_owner_sees_who_signs_in_and_nobody_else_asks_for_it() {
+fn an_owner_sees_who_signs_in_and_no_client_asks_for_it_or_for_alerts() {
     let [owner, client] = example::accounts().try_into().unwrap();
     for (account, expected) in [
-        (owner, vec![Effect::Load(Wanted::Accounts)]),
+        (
+            owner,
+            vec![Effect::Load(Wanted::Accounts), Effect::Load(Wanted::Alerts)],
+        ),
         (client, Vec::new()),
     ] {
         let mut model = Model {

@@ -155,7 +155,7 @@ fn KeyForm(props: &Props) -> Html {
             };
             problem.set(None);
             send.emit(Event::KeyAsked(CreateKey {
-                name: part::take(&name),
+                name: part::typed(&name),
                 scopes: (*scopes).clone(),
                 days: Some(n_days),
             }));

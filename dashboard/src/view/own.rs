@@ -1,11 +1,11 @@
-//! One's own account: what it is called, what it may do, and its password.
+//! One's own account: what it is called, what it may do, its password and its passkeys.
 
 use protocol::account::{PASSWORD_AT_LEAST, Role, check_password};
 use protocol::request::account::Account;
 use protocol::secret::Secret;
 use yew::{Callback, Html, Properties, SubmitEvent, component, html, use_node_ref, use_state_eq};
 
-use super::part;
+use super::{part, passkeys};
 use crate::event::{Deed, Event};
 use crate::model::Model;
 
@@ -22,14 +22,20 @@ pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
         }
     };
     html! {
+        <>
         <section aria-labelledby="own">
             <h2 id="own">{ "Your account" }</h2>
             <p><strong>{ account.name.as_str() }</strong>{ ". " }{ may }</p>
-            if !account.has_password {
+            if !account.has_password && account.passkeys == 0 {
                 <p>{ "It has no password: links of the command line sign you in. Set one to sign in by name on any of your browsers." }</p>
+            }
+            if !account.has_password && account.passkeys > 0 {
+                <p>{ "It has no password: your passkeys alone sign you in." }</p>
             }
             <PasswordForm account={account.clone()} is_done={model.page.is_password_set} send={send.clone()} />
         </section>
+        { passkeys::view(account, model, send) }
+        </>
     }
 }
 

@@ -38,7 +38,7 @@ fn list(accounts: &[Account], model: &Model, send: &Callback<Event>) -> Html {
     let rows = accounts.iter().map(|account| row(account, model, send));
     part::table(
         "People",
-        &["Name", "Role", "Password", "Since", "Link", "Remove"],
+        &["Name", "Role", "Signs in by", "Since", "Link", "Remove"],
         rows,
     )
 }
@@ -60,12 +60,13 @@ fn row(account: &Account, model: &Model, send: &Callback<Event>) -> Html {
     } else {
         part::button("", "Remove …", send, Event::Removing(Some(id.clone())))
     };
-    let password = if account.has_password {
-        "Set"
-    } else {
-        "None yet"
+    let password = match (account.has_password, account.passkeys) {
+        (true, 0) => "Password",
+        (true, _) => "Password, passkey",
+        (false, 0) => "Nothing yet",
+        (false, _) => "Passkey",
     };
-    let again = if account.has_password {
+    let again = if account.has_password || account.passkeys > 0 {
         "New password …"
     } else {
         "New link"
@@ -159,7 +160,6 @@ fn InviteForm(props: &Props) -> Html {
             match AccountName::try_from(part::typed(&name)) {
                 Ok(called) => {
                     problem.set(None);
-                    part::take(&name);
                     send.emit(Event::InviteAsked(called, chosen.unwrap_or(Role::Client)));
                 }
                 Err(fault) => problem.set(Some(fault.to_string())),

@@ -7,7 +7,7 @@ use web::icon::{self, Icon};
 use web::when;
 use yew::{Callback, FocusEvent, Html, TargetCast as _, html};
 
-use super::{keys, own, part, people};
+use super::{alerts, keys, own, part, people};
 use crate::event::{Deed, Event};
 use crate::model::Model;
 use crate::route::Route;
@@ -35,11 +35,11 @@ pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
                 { part::slot(&model.page.devices, send, |devices| list(devices, model, send)) }
             </section>
             { keys::view(model, send) }
+            { alerts::view(model, send) }
             <section aria-labelledby="session">
                 <h2 id="session">{ "Who is signed in" }</h2>
                 <p>{ "Campaigns go on when you sign out." }</p>
                 { part::slot(&model.page.sessions, send, |sessions| list_sessions(sessions, model, send)) }
-                <p>{ part::button("", "Sign out", send, Event::Left) }</p>
                 <p>{ part::button("", "End all sessions", send, Event::Asked(Deed::EndSessions)) }</p>
                 if model.is_owner() {
                     <p>{ part::link(&Route::Activity, "What was done, by whom and from where", send) }</p>

@@ -1,4 +1,4 @@
-//! Not signed in: by name and password, by a link of the command line, or by an invitation.
+//! Not signed in: by a passkey, by name and password, by a link of the command line, or by an invitation.
 
 use protocol::account::PASSWORD_AT_LEAST;
 use protocol::secret::Secret;
@@ -6,7 +6,7 @@ use yew::{Callback, Html, Properties, SubmitEvent, component, html, use_node_ref
 
 use super::part;
 use crate::event::Event;
-use crate::model::{Access, Model, Out};
+use crate::model::{Access, Model, Out, Place};
 
 pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
     let out = match &model.access {
@@ -55,6 +55,16 @@ pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
             "Sign in",
             "The name or the password is wrong.".to_owned(),
         ),
+        Out::WrongPasskey => (
+            "Sign in",
+            "This passkey is not known here, or was removed. Sign in in another way.".to_owned(),
+        ),
+        Out::NoPasskey { words } => (
+            "Sign in",
+            words
+                .clone()
+                .unwrap_or_else(|| "No passkey was used. Try again, or sign in by name.".to_owned()),
+        ),
         Out::UsedCode => (
             "This link no longer works",
             "A link works once, and for ten minutes.".to_owned(),
@@ -79,7 +89,8 @@ pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
                 .to_owned(),
         ),
     };
-    let role = (*out == Out::Wrong).then_some("alert");
+    let is_alert = matches!(out, Out::Wrong | Out::WrongPasskey | Out::NoPasskey { .. });
+    let role = is_alert.then_some("alert");
     html! {
         <section class="sheet">
             <p class="brand">{ part::mark() }{ "Unpause" }</p>
@@ -87,7 +98,10 @@ pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
             if !words.is_empty() {
                 <p {role}>{ words }</p>
             }
-            <SignInForm send={send.clone()} />
+            if model.place == Place::Here {
+                <p>{ part::button("primary", "Sign in with a passkey", send, Event::PasskeyAsked) }</p>
+            }
+            <SignInForm is_first={model.place != Place::Here} send={send.clone()} />
             <p class="quiet">{ "No password? Run this on the machine of the relay, and open the link that it prints:" }</p>
             <pre tabindex="0">{ "unpause login" }</pre>
         </section>
@@ -96,6 +110,8 @@ pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
 
 #[derive(Clone, PartialEq, Properties)]
 struct SignInProps {
+    /// Whether it is what most will use here.
+    is_first: bool,
     send: Callback<Event>,
 }
 
@@ -116,7 +132,7 @@ fn SignInForm(props: &SignInProps) -> Html {
             <input ref={name} id="name" type="text" autocomplete="username" autocapitalize="none" spellcheck="false" required=true />
             <label for="password">{ "Password" }</label>
             <input ref={password} id="password" type="password" autocomplete="current-password" required=true />
-            <p><button type="submit" class="primary">{ "Sign in" }</button></p>
+            <p><button type="submit" class={props.is_first.then_some("primary")}>{ "Sign in" }</button></p>
         </form>
     }
 }

@@ -1,16 +1,20 @@
 //! Each page in each of its states, as text: its words, its buttons, and nothing that the page's policy refuses.
 
 use protocol::campaign::{PausedBy, State};
-use protocol::id::{CampaignId, DeviceId, InboxId, ReceiptId, ReconnectId};
+use protocol::id::{CampaignId, DeviceId, InboxId, PasskeyId, ReceiptId, ReconnectId};
+use protocol::request::account::Account;
+use protocol::request::alert::Alerts;
 use protocol::request::key::NewKey;
+use protocol::request::passkey::Passkey;
 use protocol::secret::Secret;
 use protocol::standing::Shown;
 use web::card::Progress;
 use yew::{Callback, ServerRenderer};
 
 use super::{Props, View};
+use crate::event::Effect;
 use crate::example;
-use crate::model::{Access, Model, Out, Reconnecting, Slot};
+use crate::model::{Access, Model, Out, Place, Proving, Reconnecting, Slot};
 use crate::route::{Invited, Route};
 
 async fn render(model: Model) -> String {
@@ -81,6 +85,14 @@ async fn whoever_is_not_signed_in_is_told_how_and_shown_nothing() {
         (
             Access::Out(Out::UsedInvitation),
             "This invitation no longer works",
+        ),
+        (
+            Access::Out(Out::WrongPasskey),
+            "This passkey is not known here",
+        ),
+        (
+            Access::Out(Out::NoPasskey { words: None }),
+            "No passkey was used.",
         ),
         (Access::Out(Out::UsedCode), "This link no longer works"),
         (Access::Out(Out::Ended), "Your session has ended"),
@@ -447,6 +459,37 @@ async fn an_owner_says_who_signs_in_and_a_client_is_offered_nothing_that_he_may_
 }
 
 #[tokio::test]
+async fn alerts_are_listed_with_who_was_told_and_why_others_were_not() {
+    let mut model = at(Route::Settings);
+    model.page.alerts = Slot::Here(example::alerts());
+    let html = render(model.clone()).await;
+    assert_says(
+        &html,
+        &[
+            "Alerts",
+            "Another relay sends the same campaigns",
+            "Spring outreach has finished",
+            "Waits, tried 3 times",
+            "answered 500 Internal Server Error",
+            "Given up",
+            "answered 404 Not Found",
+            "1 waits, 1 was given up",
+        ],
+    );
+    // A webhook's address may be its secret; where it leads is shown as the relay says it.
+    assert!(
+        html.contains("https://hooks.acme.example (1a2b3c4d)"),
+        "{html}"
+    );
+    model.page.alerts = Slot::Here(Alerts {
+        alerts: Vec::new(),
+        channels: example::alerts().channels.into_iter().take(1).collect(),
+    });
+    let html = render(model.clone()).await;
+    assert_says(&html, &["Nothing was told yet.", "The log alone is told."]);
+}
+
+#[tokio::test]
 async fn a_key_is_shown_once_and_listed_with_what_it_may_and_when_it_was_used() {
     let mut model = at(Route::Settings);
     model.page.keys = Slot::Here(example::keys());
@@ -501,4 +544,94 @@ async fn what_was_done_is_told_in_words_with_who_and_from_where() {
             "Show more",
         ],
     );
+}
+
+#[tokio::test]
+async fn passkeys_are_offered_where_there_can_be_some_and_elsewhere_it_is_said_why_not() {
+    let [owner, _] = example::accounts().try_into().unwrap();
+    for (place, signs_in, expected) in [
+        (Place::Here, true, "Add a passkey"),
+        (
+            Place::At("http://localhost:7411".to_owned()),
+            false,
+            "Open http://localhost:7411, sign in there",
+        ),
+        (Place::Nameless, false, "public_url"),
+        (Place::NoBrowser, false, "This browser has no passkeys."),
+    ] {
+        let mut model = at(Route::Settings);
+        model.place = place.clone();
+        model.account = Some(owner.clone());
+        model.page.passkeys = Slot::Here(vec![Passkey {
+            id: PasskeyId::new("psk_1"),
+            name: "laptop".to_owned(),
+            made_at: example::now(),
+            used_at: None,
+        }]);
+        let html = render(model.clone()).await;
+        assert_says(&html, &["Your passkeys", "laptop", "Never", expected]);
+        assert_says(&html, &["Sign in by passkeys alone", "Sign out"]);
+        model.page.removing_passkey = Some(PasskeyId::new("psk_1"));
+        assert_says(&render(model).await, &["Remove laptop", "Keep it"]);
+        let html = render(Model {
+            place,
+            ..Model::default()
+        })
+        .await;
+        assert_eq!(html.contains("Sign in with a passkey"), signs_in, "{html}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_asked_who_he_is_hears_how_he_can_show_it() {
+    let [owner, _] = example::accounts().try_into().unwrap();
+    for (has_password, passkeys, place, says, says_not) in [
+        (true, 0, Place::Here, "Password of owner", "Use a passkey"),
+        (false, 1, Place::Here, "Use a passkey", "Password of"),
+        (
+            true,
+            1,
+            Place::Nameless,
+            "Password of owner",
+            "Use a passkey",
+        ),
+        (false, 1, Place::Nameless, "unpause login", "Use a passkey"),
+        (false, 0, Place::Here, "unpause login", "Use a passkey"),
+    ] {
+        let mut model = at(Route::Campaigns);
+        model.place = place;
+        model.account = Some(Account {
+            has_password,
+            passkeys,
+            ..owner.clone()
+        });
+        model.proving = Some(Proving {
+            then: Effect::Pair,
+            is_waiting: false,
+            problem: Some("It is wrong.".to_owned()),
+        });
+        let html = render(model).await;
+        assert_says(
+            &html,
+            &["Is it still you?", "It is wrong.", "Do nothing", says],
+        );
+        assert!(!words(&html).contains(says_not), "{html}");
+    }
+}
+
+#[tokio::test]
+async fn every_page_offers_to_sign_out() {
+    for route in [
+        Route::Campaigns,
+        Route::Campaign(CampaignId::new("cmp_1")),
+        Route::Inboxes,
+        Route::Receipts,
+        Route::Receipt(ReceiptId::new("rcp_1")),
+        Route::Settings,
+        Route::Activity,
+        Route::Missing,
+    ] {
+        let html = render(at(route.clone())).await;
+        assert_eq!(html.matches("Sign out").count(), 1, "{route:?}: {html}");
+    }
 }

@@ -280,9 +280,11 @@ fn read(error: CallError) -> CallFailure {
                 Code::Internal | Code::Unavailable | Code::TooManyRequests => {
                     CallFailure::Busy { words }
                 }
-                Code::Unauthenticated | Code::Forbidden | Code::NotFound | Code::Invalid => {
-                    CallFailure::Refused { words }
-                }
+                Code::Unauthenticated
+                | Code::ProofNeeded
+                | Code::Forbidden
+                | Code::NotFound
+                | Code::Invalid => CallFailure::Refused { words },
             }
         }
     }

@@ -65,7 +65,8 @@ impl Request for GetAccount {
     type Response = Account;
 }
 
-/// Sets the password of the account that asks; its other sessions end.
+/// Sets the password of the account that asks; its other sessions end. The first one asks for a proof of the last minutes
+/// (`POST /v1/account/proof`); each later one for the password before it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -84,6 +85,24 @@ impl Request for SetPassword {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/account/password";
     const CALLER: Caller = Caller::Session(Role::Client);
+    type Response = Account;
+}
+
+/// Takes the password of the account that asks away: from then on its passkeys alone sign it in. It must have one. Its
+/// other sessions end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DeletePassword {}
+
+impl Request for DeletePassword {
+    const NAME: &'static str = "deletePassword";
+    const SUMMARY: &'static str =
+        "Takes the account's own password away: its passkeys alone sign it in.";
+    const METHOD: Method = Method::DELETE;
+    const PATH: &'static str = "/v1/account/password";
+    const CALLER: Caller = Caller::Session(Role::Client);
+    const ANEW: bool = true;
     type Response = Account;
 }
 
@@ -120,8 +139,10 @@ pub struct Account {
     pub name: AccountName,
     /// What it may do.
     pub role: Role,
-    /// Whether it has a password; without one it signs in by a link alone.
+    /// Whether it has a password; without one it signs in by its passkeys, or by a link.
     pub has_password: bool,
+    /// How many passkeys it has.
+    pub passkeys: u32,
     /// When it was made.
     pub made_at: Timestamp,
     /// The inboxes that were given to it. A client sees no others; for every other role they mean nothing.
@@ -148,6 +169,7 @@ impl Request for CreateAccount {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/accounts";
     const CALLER: Caller = Caller::Session(Role::Owner);
+    const ANEW: bool = true;
     const RECORDED: &'static [&'static str] = &["name", "role", "inboxes"];
     type Response = Invitation;
 }
@@ -167,6 +189,7 @@ impl Request for CreateInvitation {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/accounts/{account_id}/invitations";
     const CALLER: Caller = Caller::Session(Role::Owner);
+    const ANEW: bool = true;
     type Response = Invitation;
 }
 
@@ -206,6 +229,7 @@ impl Request for UpdateAccount {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/accounts/{account_id}";
     const CALLER: Caller = Caller::Session(Role::Owner);
+    const ANEW: bool = true;
     const RECORDED: &'static [&'static str] = &["name", "role", "inboxes"];
     type Response = Account;
 }
@@ -225,5 +249,6 @@ impl Request for DeleteAccount {
     const METHOD: Method = Method::DELETE;
     const PATH: &'static str = "/v1/accounts/{account_id}";
     const CALLER: Caller = Caller::Session(Role::Owner);
+    const ANEW: bool = true;
     type Response = Done;
 }

@@ -24,6 +24,7 @@ impl Request for CreatePairing {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/pairings";
     const CALLER: Caller = Caller::Session(Role::Client);
+    const ANEW: bool = true;
     type Response = Pairing;
 }
 

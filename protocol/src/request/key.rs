@@ -38,6 +38,7 @@ impl Request for CreateKey {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/keys";
     const CALLER: Caller = Caller::Session(Role::Client);
+    const ANEW: bool = true;
     const RECORDED: &'static [&'static str] = &["name", "scopes", "days"];
     type Response = NewKey;
 }
@@ -114,5 +115,6 @@ impl Request for DeleteKey {
     const METHOD: Method = Method::DELETE;
     const PATH: &'static str = "/v1/keys/{key_id}";
     const CALLER: Caller = Caller::Session(Role::Client);
+    const ANEW: bool = true;
     type Response = Done;
 }

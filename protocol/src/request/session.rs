@@ -22,6 +22,7 @@ impl Request for CreateLoginLink {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/login-links";
     const CALLER: Caller = Caller::Session(Role::Owner);
+    const ANEW: bool = true;
     type Response = LoginLink;
 }
 
@@ -112,7 +113,8 @@ pub struct ListedSession {
     pub is_current: bool,
 }
 
-/// Ends a session; its token lets nobody in from then on.
+/// Ends a session; its token lets nobody in from then on. One that is not the caller's own asks for a proof of the last
+/// minutes (`POST /v1/account/proof`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -143,6 +145,7 @@ impl Request for DeleteSessions {
     const METHOD: Method = Method::DELETE;
     const PATH: &'static str = "/v1/sessions";
     const CALLER: Caller = Caller::Session(Role::Client);
+    const ANEW: bool = true;
     type Response = EndedSessions;
 }
 

@@ -8,8 +8,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use protocol::timestamp::duration_ms;
+use protocol::timestamp::{Timestamp, duration_ms};
 use rustls::ClientConfig;
+use tokio::sync::watch;
 use url::Url;
 
 use super::{Shown, words_of};
@@ -54,6 +55,24 @@ impl Answers {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A new certificate that was not got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailedRenewal {
+    /// Tries that failed in a row.
+    pub in_row: u32,
+    /// The one that is shown meanwhile; `None` where there is none.
+    pub shown: Option<ShownUntil>,
+}
+
+/// Until when a certificate is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShownUntil {
+    /// When it was to be renewed.
+    pub renew_at: Timestamp,
+    /// When it ends.
+    pub ends_at: Timestamp,
 }
 
 /// What gets certificates and keeps them.
@@ -103,8 +122,8 @@ impl Keeper {
         }
     }
 
-    /// Gets and renews for as long as the relay runs.
-    pub async fn keep(self, clock: Clock) {
+    /// Gets and renews for as long as the relay runs; while that fails, `failed` says so.
+    pub async fn keep(self, clock: Clock, failed: &watch::Sender<Option<FailedRenewal>>) {
         self.respect_wish(&clock).await;
         let wish = Wish::default();
         let mut in_row = 0;
@@ -121,6 +140,7 @@ impl Keeper {
                     tracing::info!(host = self.host, ends_at = %certificate.ends_at, "a certificate was got and is shown from now on");
                     self.shown.replace(certificate);
                     in_row = 0;
+                    failed.send_replace(None);
                 }
                 Err(error) => {
                     in_row += 1;
@@ -132,6 +152,11 @@ impl Keeper {
                         self.keep_wish(&clock, rest);
                     }
                     self.tell(&error, &clock, rest);
+                    let shown = self.shown.current().map(|shown| ShownUntil {
+                        renew_at: shown.renew_at(),
+                        ends_at: shown.ends_at,
+                    });
+                    failed.send_replace(Some(FailedRenewal { in_row, shown }));
                     tokio::time::sleep(rest).await;
                 }
             }

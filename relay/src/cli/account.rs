@@ -149,10 +149,11 @@ fn tell_link(made: &Invitation) -> String {
 }
 
 fn row(account: &Account) -> Vec<String> {
-    let password = if account.has_password {
-        "with a password"
-    } else {
-        "without a password"
+    let password = match (account.has_password, account.passkeys) {
+        (true, 0) => "with a password",
+        (true, _) => "with a password and passkeys",
+        (false, 0) => "without a password",
+        (false, _) => "with passkeys alone",
     };
     let sees = match (account.role, account.inboxes.len()) {
         (Role::Client, 1) => "sees 1 inbox".to_owned(),

@@ -14,7 +14,7 @@ pub(super) async fn serve(config: Config) -> Result<(), CliError> {
     // Before anything is opened: from here on a signal ends the relay in order.
     let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Signals)?;
-    let held = systemd::take_listener()?;
+    let held = systemd::take_listeners()?;
     let running = RunningApp::start_on(config, Clock::system(), held).await?;
     tracing::info!(address = %running.address(), "the relay listens");
     systemd::tell_ready();

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use protocol::request::alert::{Channel, ListAlerts};
 use protocol::request::campaign::Counts;
 use protocol::request::ledger::{GetLedger, Ledger};
 use protocol::request::pace::ListPaces;
@@ -18,6 +19,7 @@ pub(super) async fn show(client: &Client, printer: &Printer) -> Result<(), CliEr
     let status = client.call(&GetStatus {}).await?;
     let paces = client.call(&ListPaces {}).await?.paces;
     let ledger = client.call(&GetLedger {}).await?;
+    let channels = client.call(&ListAlerts { limit: Some(1) }).await?.channels;
     printer.answer(&status, |status| {
         let inboxes = status.inboxes.iter().map(|inbox| {
             let pace = paces.iter().find(|pace| pace.inbox_id == inbox.id);
@@ -39,9 +41,10 @@ pub(super) async fn show(client: &Client, printer: &Printer) -> Result<(), CliEr
             "There is no campaign; `unpause campaign create` makes one.",
         );
         format!(
-            "{}{}\n{campaigns}",
+            "{}{}\n{campaigns}{}",
             describe_ledger(&ledger),
-            inboxes.trim_end()
+            inboxes.trim_end(),
+            describe_alerts(&channels)
         )
     })?;
     Ok(())
@@ -58,6 +61,18 @@ fn describe_ledger(ledger: &Ledger) -> String {
     }
     "The database was put back; inboxes wait while what was sent since is looked for (`unpause ledger show`).\n\n"
         .to_owned()
+}
+
+/// What stands below all campaigns: alerts that did not reach whom they should; empty where all did.
+fn describe_alerts(channels: &[Channel]) -> String {
+    let waiting: u64 = channels.iter().map(|channel| channel.waiting).sum();
+    let given_up: u64 = channels.iter().map(|channel| channel.given_up).sum();
+    if waiting + given_up == 0 {
+        return String::new();
+    }
+    format!(
+        "\n\nAlerts: {waiting} wait, {given_up} could not be told; `unpause alerts list` says why."
+    )
 }
 
 fn describe_counts(counts: &Counts) -> String {
@@ -101,6 +116,17 @@ mod tests {
         assert_eq!(describe_ledger(&ledger), "");
         ledger.comparing.push(InboxId::new("inb_1"));
         assert!(describe_ledger(&ledger).starts_with("The database was put back"));
+        let channel = |waiting, given_up| Channel {
+            name: "log".to_owned(),
+            target: "the log".to_owned(),
+            off_since: None,
+            off_words: None,
+            waiting,
+            given_up,
+        };
+        assert_eq!(describe_alerts(&[channel(0, 0)]), "");
+        let told = describe_alerts(&[channel(2, 0), channel(0, 1)]);
+        assert!(told.contains("2 wait, 1 could not be told"), "{told}");
         ledger.another_relay_since = Some(Timestamp::from_ms(1));
         assert!(describe_ledger(&ledger).starts_with("Another relay"));
     }

@@ -1,5 +1,5 @@
-//! Certificates by ACME, as the operator sets them. The settings themselves stand in [`super::setting`]; who gets the
-//! certificates is `certificate::acme`.
+//! Certificates by ACME, as the operator sets them. Who gets the certificates is
+//! `certificate::acme`.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,9 @@ use protocol::secret::Secret;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::setting::Draft;
+use super::setting::{
+    Apply, Draft, Kind, Setting, put, put_some, put_switch, read_path, read_text,
+};
 use super::{ConfigError, Place, PublicUrl};
 
 /// Let's Encrypt's directories (letsencrypt.org, "Getting started" and "Staging environment").
@@ -19,13 +21,90 @@ const STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
 /// What switches it on.
 const AGREED: &str = "tls.acme.terms_agreed";
 /// What the directory is.
-pub(super) const DIRECTORY: &str = "an https URL, or staging for Let's Encrypt's tests";
+const DIRECTORY: &str = "an https URL, or staging for Let's Encrypt's tests";
 /// What the contact of an account is.
-pub(super) const CONTACT: &str = "an e-mail address";
+const CONTACT: &str = "an e-mail address";
 /// What the key of an external account is.
-pub(super) const BINDING_KEY: &str = "base64url without padding, as the authority gives it";
+const BINDING_KEY: &str = "base64url without padding, as the authority gives it";
 /// How the name can be proved.
-pub(super) const CHALLENGE: &str = "tls-alpn-01 or http-01";
+const CHALLENGE: &str = "tls-alpn-01 or http-01";
+
+/// The settings, in the order of the table.
+pub(super) static SETTINGS: &[Setting] = &[
+    Setting {
+        key: "tls.acme.terms_agreed",
+        kind: Kind::YesNo,
+        default: "false",
+        meaning: "Whether you agree to the terms of service of a certificate authority that speaks ACME. With `true` the relay gets the certificate for the host of `public_url` there itself, and renews it.",
+        apply: Apply::Relay(|draft, text| put_switch(&mut draft.tls.acme.is_agreed, text)),
+    },
+    Setting {
+        key: "tls.acme.directory",
+        kind: Kind::Text,
+        default: "`https://acme-v02.api.letsencrypt.org/directory`",
+        meaning: "Directory of the authority; `staging` is Let's Encrypt's for trying things out, whose certificates no browser trusts.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(
+                &mut draft.tls.acme.directory,
+                read_directory(text),
+                DIRECTORY,
+            )
+        }),
+    },
+    Setting {
+        key: "tls.acme.challenge",
+        kind: Kind::Text,
+        default: "`tls-alpn-01`",
+        meaning: "How the authority sees that the name is yours: `tls-alpn-01` on port 443, or `http-01` on port 80 (`http_listen`).",
+        apply: Apply::Relay(|draft, text| {
+            put(
+                &mut draft.tls.acme.challenge,
+                AcmeChallenge::parse(text),
+                CHALLENGE,
+            )
+        }),
+    },
+    Setting {
+        key: "tls.acme.contact",
+        kind: Kind::Text,
+        default: "none",
+        meaning: "E-mail address that the authority may write to.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.tls.acme.contact, read_contact(text), CONTACT)
+        }),
+    },
+    Setting {
+        key: "tls.acme.roots",
+        kind: Kind::Text,
+        default: "none",
+        meaning: "PEM file of root certificates to trust when the authority is asked, beside those of the binary: for one of your own.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.tls.acme.roots, read_path(text), "a path")
+        }),
+    },
+    Setting {
+        key: "tls.acme.eab_key_id",
+        kind: Kind::Text,
+        default: "none",
+        meaning: "Your account at an authority that takes nobody without one (external account binding); needs `tls.acme.eab_key`.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.tls.acme.binding_id, read_text(text), "text")
+        }),
+    },
+    Setting {
+        key: "tls.acme.eab_key",
+        kind: Kind::Text,
+        default: "none",
+        meaning: "The key of that account, base64url. A file that holds one must be its owner's alone (mode 600).",
+        apply: Apply::Relay(|draft, text| {
+            put_some(
+                &mut draft.tls.acme.binding_key,
+                read_binding_key(text),
+                BINDING_KEY,
+            )
+        }),
+    },
+];
 
 /// How certificates are got by ACME (RFC 8555). That there is one says that its operator agrees to the authority's
 /// terms.
@@ -96,7 +175,7 @@ pub(super) struct AcmeDraft {
     pub(super) binding_key: Option<Secret>,
 }
 
-pub(super) fn read_directory(text: &str) -> Option<String> {
+fn read_directory(text: &str) -> Option<String> {
     if text == "staging" {
         return Some(STAGING.to_owned());
     }
@@ -104,12 +183,12 @@ pub(super) fn read_directory(text: &str) -> Option<String> {
     (url.scheme() == "https").then(|| url.into())
 }
 
-pub(super) fn read_contact(text: &str) -> Option<String> {
+fn read_contact(text: &str) -> Option<String> {
     let address: Address = text.parse().ok()?;
     Some(address.as_str().to_owned())
 }
 
-pub(super) fn read_binding_key(text: &str) -> Option<Secret> {
+fn read_binding_key(text: &str) -> Option<Secret> {
     let bytes = decode(text)?;
     (!bytes.is_empty()).then(|| Secret::new(text.to_owned()))
 }

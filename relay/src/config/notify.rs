@@ -1,5 +1,4 @@
-//! Who is told of what happens: the mail and the webhooks of the configuration. The settings themselves stand in
-//! [`super::setting`].
+//! Who is told of what happens: the mail and the webhooks of the configuration. Their settings stand here too.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +12,10 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::ConfigError;
-use super::setting::{SMTP_PORT, ServerDraft};
+use super::setting::{
+    Apply, HOST, Kind, PORT, SMTP_PORT, ServerDraft, Setting, TLS, put, put_ms, put_some,
+    put_switch, read_host, read_port, read_text, read_tls,
+};
 
 /// Who is told of what happens, and through what. The log is always told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +62,111 @@ impl Webhook {
         decode(self.secret.expose()).unwrap_or_default()
     }
 }
+
+/// The settings, in the order of the table.
+pub(super) static SETTINGS: &[Setting] = &[
+    Setting {
+        key: "notify.remind_after_ms",
+        kind: Kind::Number,
+        default: "`86400000`",
+        meaning: "How long after a lost inbox was told it is told once more, where nobody has acted; 0 means never.",
+        apply: Apply::Relay(|draft, text| put_ms(&mut draft.notify.remind_after, text)),
+    },
+    Setting {
+        key: "notify.mail.to",
+        kind: Kind::List,
+        default: "none: no mail",
+        meaning: "Whom alerts are mailed to, 10 addresses at the most. In a variable: with commas between them.",
+        apply: Apply::Relay(|draft, text| {
+            put(&mut draft.notify.mail.to, read_addresses(text), ADDRESSES)
+        }),
+    },
+    Setting {
+        key: "notify.mail.from",
+        kind: Kind::Text,
+        default: "none; must be set for mail",
+        meaning: "Whom alerts are mailed from. Not an inbox of this relay: the one that is lost mails nothing.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.notify.mail.from, text.parse().ok(), "an address")
+        }),
+    },
+    Setting {
+        key: "notify.mail.server",
+        kind: Kind::Text,
+        default: "none; must be set for mail",
+        meaning: "Host of the submission server for alerts; its certificate must be for it.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.notify.mail.server.host, read_host(text), HOST)
+        }),
+    },
+    Setting {
+        key: "notify.mail.port",
+        kind: Kind::Number,
+        default: "`465`",
+        meaning: "Port of that server.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.notify.mail.server.port, read_port(text), PORT)
+        }),
+    },
+    Setting {
+        key: "notify.mail.tls",
+        kind: Kind::Text,
+        default: "`implicit`",
+        meaning: "How TLS begins there: `implicit` or `starttls`.",
+        apply: Apply::Relay(|draft, text| {
+            put(&mut draft.notify.mail.server.tls, read_tls(text), TLS)
+        }),
+    },
+    Setting {
+        key: "notify.mail.user",
+        kind: Kind::Text,
+        default: "none; must be set for mail",
+        meaning: "User name at that server.",
+        apply: Apply::Relay(|draft, text| {
+            put_some(&mut draft.notify.mail.user, read_text(text), "text")
+        }),
+    },
+    Setting {
+        key: "notify.mail.password",
+        kind: Kind::Text,
+        default: "none; must be set for mail",
+        meaning: "Password there. A file that holds one must be its owner's alone (mode 600).",
+        apply: Apply::Relay(|draft, text| {
+            let secret = read_text(text).map(Secret::new);
+            put_some(&mut draft.notify.mail.password, secret, "text")
+        }),
+    },
+    Setting {
+        key: "notify.mail.gather_ms",
+        kind: Kind::Number,
+        default: "`30000`",
+        meaning: "How long a mail waits for more alerts of the same kind and cause, which are told in the same one.",
+        apply: Apply::Relay(|draft, text| put_ms(&mut draft.notify.mail.gather, text)),
+    },
+    Setting {
+        key: "notify.webhook.<name>.url",
+        kind: Kind::Text,
+        default: "none; must be set for a webhook",
+        meaning: "Where alerts are posted to (docs/alerts.md): https, or http with `private`.",
+        apply: Apply::Webhook(|draft, text| put_some(&mut draft.url, read_hook(text), HOOK)),
+    },
+    Setting {
+        key: "notify.webhook.<name>.secret",
+        kind: Kind::Text,
+        default: "none; must be set for a webhook",
+        meaning: "What posts are signed with (Standard Webhooks): `whsec_` and 24 to 64 bytes in base64. A file that holds one must be its owner's alone (mode 600).",
+        apply: Apply::Webhook(|draft, text| {
+            put_some(&mut draft.secret, read_hook_secret(text), HOOK_SECRET)
+        }),
+    },
+    Setting {
+        key: "notify.webhook.<name>.private",
+        kind: Kind::YesNo,
+        default: "`false`",
+        meaning: "Whether it may stand at a private address, such as one of this machine or of its network.",
+        apply: Apply::Webhook(|draft, text| put_switch(&mut draft.private, text)),
+    },
+];
 
 /// What [`Notify`] is made of.
 pub(super) struct NotifyDraft {
@@ -110,11 +217,11 @@ pub(super) struct WebhookDraft {
 }
 
 /// What recipients can be.
-pub(super) const ADDRESSES: &str = "1 to 10 addresses, as in [\"ops@acme.example\"]";
+const ADDRESSES: &str = "1 to 10 addresses, as in [\"ops@acme.example\"]";
 /// What a webhook's address can be.
-pub(super) const HOOK: &str = "an https URL, or an http URL with private = true; without a user";
+const HOOK: &str = "an https URL, or an http URL with private = true; without a user";
 /// What a webhook's secret can be.
-pub(super) const HOOK_SECRET: &str = "whsec_ and 24 to 64 bytes in base64";
+const HOOK_SECRET: &str = "whsec_ and 24 to 64 bytes in base64";
 /// Recipients at the most.
 const RECIPIENTS_AT_MOST: usize = 10;
 /// Sizes of a webhook's secret, in bytes (Standard Webhooks 1.0.0, "Signature scheme").
@@ -179,7 +286,7 @@ pub(super) fn may_be_name(name: &str) -> bool {
     (1..=40).contains(&name.len()) && name.bytes().all(is_usual)
 }
 
-pub(super) fn read_addresses(text: &str) -> Option<Vec<Address>> {
+fn read_addresses(text: &str) -> Option<Vec<Address>> {
     let found = text.split(',').map(|one| one.trim().parse().ok());
     let found: Vec<Address> = found.collect::<Option<_>>()?;
     (1..=RECIPIENTS_AT_MOST)
@@ -187,13 +294,13 @@ pub(super) fn read_addresses(text: &str) -> Option<Vec<Address>> {
         .then_some(found)
 }
 
-pub(super) fn read_hook(text: &str) -> Option<Url> {
+fn read_hook(text: &str) -> Option<Url> {
     let url: Url = text.parse().ok()?;
     let is_plain = url.username().is_empty() && url.password().is_none();
     (matches!(url.scheme(), "https" | "http") && url.host().is_some() && is_plain).then_some(url)
 }
 
-pub(super) fn read_hook_secret(text: &str) -> Option<Secret> {
+fn read_hook_secret(text: &str) -> Option<Secret> {
     let bytes = decode(text)?;
     SECRET_BYTES
         .contains(&bytes.len())

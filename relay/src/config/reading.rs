@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::nearest::find_nearest;
 use super::notify::may_be_name;
-use super::setting::{ID, Kind, NAME, SECRETS, SETTINGS, Setting};
+use super::setting::{ID, Kind, NAME, SECRETS, Setting, list_settings};
 use super::{ConfigError, Environment, Place};
 
 /// What every variable of ours begins with.
@@ -142,9 +142,7 @@ fn find_setting(
                     .to_owned(),
             });
         }
-        let setting = SETTINGS
-            .iter()
-            .find(|setting| matches(setting.key, key, true));
+        let setting = list_settings().find(|setting| matches(setting.key, key, true));
         return Ok(setting.map(|setting| (setting, Some(name.clone()))));
     }
     if let Some([first, id]) = key.get(..2)
@@ -159,22 +157,17 @@ fn find_setting(
                 expected: format!("one of the known providers: {}", ids.join(", ")),
             });
         }
-        let setting = SETTINGS
-            .iter()
-            .find(|setting| matches(setting.key, key, true));
+        let setting = list_settings().find(|setting| matches(setting.key, key, true));
         return Ok(setting.map(|setting| (setting, Some(id.clone()))));
     }
-    Ok(SETTINGS
-        .iter()
+    Ok(list_settings()
         .find(|setting| matches(setting.key, key, true))
         .map(|setting| (setting, None)))
 }
 
 /// Whether settings stand below this key.
 fn is_table(key: &[String]) -> bool {
-    SETTINGS
-        .iter()
-        .any(|setting| matches(setting.key, key, false))
+    list_settings().any(|setting| matches(setting.key, key, false))
 }
 
 /// Whether `pattern` is `key`, or, unless `whole`, begins with it.
@@ -191,8 +184,7 @@ fn matches(pattern: &str, key: &[String], whole: bool) -> bool {
 fn unknown(key: &[String], place: Place, name: fn(&str) -> String) -> ConfigError {
     let id = key.get(1).map_or(ID, String::as_str);
     let name_of_it = key.get(2).map_or(NAME, String::as_str);
-    let known: Vec<String> = SETTINGS
-        .iter()
+    let known: Vec<String> = list_settings()
         .map(|setting| setting.key.replace(ID, id).replace(NAME, name_of_it))
         .collect();
     let key = key.join(".");

@@ -1,5 +1,6 @@
 //! Every setting: its key, its default, its meaning, and how its text becomes a value. The loader and
-//! the settings table of the README are both made from this one list.
+//! the settings table of the README are both made from this one list; those of ACME and of alerts stand with what they
+//! set.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,14 +18,8 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 use url::{Host, Url};
 
 use super::Timing;
-use super::acme::{
-    AcmeChallenge, AcmeDraft, BINDING_KEY, CHALLENGE, CONTACT, DIRECTORY, read_binding_key,
-    read_contact, read_directory,
-};
-use super::notify::{
-    ADDRESSES, HOOK, HOOK_SECRET, NotifyDraft, WebhookDraft, read_addresses, read_hook,
-    read_hook_secret,
-};
+use super::acme::{self, AcmeDraft};
+use super::notify::{self, NotifyDraft, WebhookDraft};
 use super::proxies::{self, Proxies};
 use super::public::{PUBLIC_URL, PublicUrl};
 
@@ -98,7 +93,14 @@ pub(super) const SECRETS: [&str; 4] = [
 ];
 
 /// Every setting, in the order of the table.
-pub static SETTINGS: &[Setting] = &[
+pub fn list_settings() -> impl Iterator<Item = &'static Setting> {
+    [ADDRESS, acme::SETTINGS, WORK, notify::SETTINGS, PROVIDER]
+        .into_iter()
+        .flatten()
+}
+
+/// Where it listens and what it shows there.
+static ADDRESS: &[Setting] = &[
     Setting {
         key: "listen",
         kind: Kind::Text,
@@ -137,79 +139,10 @@ pub static SETTINGS: &[Setting] = &[
         meaning: "PEM file with the certificate's key. It must be its owner's alone (mode 600).",
         apply: Apply::Relay(|draft, text| put_some(&mut draft.tls.key, read_path(text), "a path")),
     },
-    Setting {
-        key: "tls.acme.terms_agreed",
-        kind: Kind::YesNo,
-        default: "false",
-        meaning: "Whether you agree to the terms of service of a certificate authority that speaks ACME. With `true` the relay gets the certificate for the host of `public_url` there itself, and renews it.",
-        apply: Apply::Relay(|draft, text| put_switch(&mut draft.tls.acme.is_agreed, text)),
-    },
-    Setting {
-        key: "tls.acme.directory",
-        kind: Kind::Text,
-        default: "`https://acme-v02.api.letsencrypt.org/directory`",
-        meaning: "Directory of the authority; `staging` is Let's Encrypt's for trying things out, whose certificates no browser trusts.",
-        apply: Apply::Relay(|draft, text| {
-            put_some(
-                &mut draft.tls.acme.directory,
-                read_directory(text),
-                DIRECTORY,
-            )
-        }),
-    },
-    Setting {
-        key: "tls.acme.challenge",
-        kind: Kind::Text,
-        default: "`tls-alpn-01`",
-        meaning: "How the authority sees that the name is yours: `tls-alpn-01` on port 443, or `http-01` on port 80 (`http_listen`).",
-        apply: Apply::Relay(|draft, text| {
-            put(
-                &mut draft.tls.acme.challenge,
-                AcmeChallenge::parse(text),
-                CHALLENGE,
-            )
-        }),
-    },
-    Setting {
-        key: "tls.acme.contact",
-        kind: Kind::Text,
-        default: "none",
-        meaning: "E-mail address that the authority may write to.",
-        apply: Apply::Relay(|draft, text| {
-            put_some(&mut draft.tls.acme.contact, read_contact(text), CONTACT)
-        }),
-    },
-    Setting {
-        key: "tls.acme.roots",
-        kind: Kind::Text,
-        default: "none",
-        meaning: "PEM file of root certificates to trust when the authority is asked, beside those of the binary: for one of your own.",
-        apply: Apply::Relay(|draft, text| {
-            put_some(&mut draft.tls.acme.roots, read_path(text), "a path")
-        }),
-    },
-    Setting {
-        key: "tls.acme.eab_key_id",
-        kind: Kind::Text,
-        default: "none",
-        meaning: "Your account at an authority that takes nobody without one (external account binding); needs `tls.acme.eab_key`.",
-        apply: Apply::Relay(|draft, text| {
-            put_some(&mut draft.tls.acme.binding_id, read_text(text), "text")
-        }),
-    },
-    Setting {
-        key: "tls.acme.eab_key",
-        kind: Kind::Text,
-        default: "none",
-        meaning: "The key of that account, base64url. A file that holds one must be its owner's alone (mode 600).",
-        apply: Apply::Relay(|draft, text| {
-            put_some(
-                &mut draft.tls.acme.binding_key,
-                read_binding_key(text),
-                BINDING_KEY,
-            )
-        }),
-    },
+];
+
+/// How the relay is reached and what it keeps, and how long it waits.
+static WORK: &[Setting] = &[
     Setting {
         key: "http_listen",
         kind: Kind::Text,
@@ -379,107 +312,10 @@ pub static SETTINGS: &[Setting] = &[
         meaning: "How long before its end an access token is refreshed.",
         apply: Apply::Relay(|draft, text| put_ms(&mut draft.timing.refresh_ahead, text)),
     },
-    Setting {
-        key: "notify.remind_after_ms",
-        kind: Kind::Number,
-        default: "`86400000`",
-        meaning: "How long after a lost inbox was told it is told once more, where nobody has acted; 0 means never.",
-        apply: Apply::Relay(|draft, text| put_ms(&mut draft.notify.remind_after, text)),
-    },
-    Setting {
-        key: "notify.mail.to",
-        kind: Kind::List,
-        default: "none: no mail",
-        meaning: "Whom alerts are mailed to, 10 addresses at the most. In a variable: with commas between them.",
-        apply: Apply::Relay(|draft, text| {
-            put(&mut draft.notify.mail.to, read_addresses(text), ADDRESSES)
-        }),
-    },
-    Setting {
-        key: "notify.mail.from",
-        kind: Kind::Text,
-        default: "none; must be set for mail",
-        meaning: "Whom alerts are mailed from. Not an inbox of this relay: the one that is lost mails nothing.",
-        apply: Apply::Relay(|draft, text| {
-            put_some(&mut draft.notify.mail.from, text.parse().ok(), "an address")
-        }),
-    },
-    Setting {
-        key: "notify.mail.server",
-        kind: Kind::Text,
-        default: "none; must be set for mail",
-        meaning: "Host of the submission server for alerts; its certificate must be for it.",
-        apply: Apply::Relay(|draft, text| {
-            put_some(&mut draft.notify.mail.server.host, read_host(text), HOST)
-        }),
-    },
-    Setting {
-        key: "notify.mail.port",
-        kind: Kind::Number,
-        default: "`465`",
-        meaning: "Port of that server.",
-        apply: Apply::Relay(|draft, text| {
-            put_some(&mut draft.notify.mail.server.port, read_port(text), PORT)
-        }),
-    },
-    Setting {
-        key: "notify.mail.tls",
-        kind: Kind::Text,
-        default: "`implicit`",
-        meaning: "How TLS begins there: `implicit` or `starttls`.",
-        apply: Apply::Relay(|draft, text| {
-            put(&mut draft.notify.mail.server.tls, read_tls(text), TLS)
-        }),
-    },
-    Setting {
-        key: "notify.mail.user",
-        kind: Kind::Text,
-        default: "none; must be set for mail",
-        meaning: "User name at that server.",
-        apply: Apply::Relay(|draft, text| {
-            put_some(&mut draft.notify.mail.user, read_text(text), "text")
-        }),
-    },
-    Setting {
-        key: "notify.mail.password",
-        kind: Kind::Text,
-        default: "none; must be set for mail",
-        meaning: "Password there. A file that holds one must be its owner's alone (mode 600).",
-        apply: Apply::Relay(|draft, text| {
-            let secret = read_text(text).map(Secret::new);
-            put_some(&mut draft.notify.mail.password, secret, "text")
-        }),
-    },
-    Setting {
-        key: "notify.mail.gather_ms",
-        kind: Kind::Number,
-        default: "`30000`",
-        meaning: "How long a mail waits for more alerts of the same kind and cause, which are told in the same one.",
-        apply: Apply::Relay(|draft, text| put_ms(&mut draft.notify.mail.gather, text)),
-    },
-    Setting {
-        key: "notify.webhook.<name>.url",
-        kind: Kind::Text,
-        default: "none; must be set for a webhook",
-        meaning: "Where alerts are posted to (docs/alerts.md): https, or http with `private`.",
-        apply: Apply::Webhook(|draft, text| put_some(&mut draft.url, read_hook(text), HOOK)),
-    },
-    Setting {
-        key: "notify.webhook.<name>.secret",
-        kind: Kind::Text,
-        default: "none; must be set for a webhook",
-        meaning: "What posts are signed with (Standard Webhooks): `whsec_` and 24 to 64 bytes in base64. A file that holds one must be its owner's alone (mode 600).",
-        apply: Apply::Webhook(|draft, text| {
-            put_some(&mut draft.secret, read_hook_secret(text), HOOK_SECRET)
-        }),
-    },
-    Setting {
-        key: "notify.webhook.<name>.private",
-        kind: Kind::YesNo,
-        default: "`false`",
-        meaning: "Whether it may stand at a private address, such as one of this machine or of its network.",
-        apply: Apply::Webhook(|draft, text| put_switch(&mut draft.private, text)),
-    },
+];
+
+/// Of each provider.
+static PROVIDER: &[Setting] = &[
     Setting {
         key: "providers.<id>.issuer",
         kind: Kind::Text,
@@ -588,9 +424,9 @@ const POLL_AT_LEAST_MS: u64 = 100;
 /// the database makes every message doubtful.
 const LEASE_AT_LEAST_MS: u64 = 3_000;
 const MILLISECONDS: &str = "a number of milliseconds";
-const HOST: &str = "a host name such as mail.acme.example, or an IP address";
-const PORT: &str = "a port, 1 to 65535";
-const TLS: &str = "\"implicit\" or \"starttls\"";
+pub(super) const HOST: &str = "a host name such as mail.acme.example, or an IP address";
+pub(super) const PORT: &str = "a port, 1 to 65535";
+pub(super) const TLS: &str = "\"implicit\" or \"starttls\"";
 
 /// The settings as a Markdown table.
 pub fn render_reference() -> String {
@@ -601,7 +437,7 @@ pub fn render_reference() -> String {
         default,
         meaning,
         ..
-    } in SETTINGS
+    } in list_settings()
     {
         let _ = writeln!(
             table,
@@ -704,9 +540,9 @@ pub(super) struct ProviderDraft {
 /// A mail server that is being put together.
 #[derive(Default)]
 pub(super) struct ServerDraft {
-    host: Option<String>,
-    port: Option<u16>,
-    tls: TlsMode,
+    pub(super) host: Option<String>,
+    pub(super) port: Option<u16>,
+    pub(super) tls: TlsMode,
 }
 
 impl ServerDraft {
@@ -720,20 +556,24 @@ impl ServerDraft {
     }
 }
 
-fn put<T>(field: &mut T, value: Option<T>, expected: &str) -> Result<(), Expected> {
+pub(super) fn put<T>(field: &mut T, value: Option<T>, expected: &str) -> Result<(), Expected> {
     *field = value.ok_or_else(|| Expected(expected.to_owned()))?;
     Ok(())
 }
 
-fn put_some<T>(field: &mut Option<T>, value: Option<T>, expected: &str) -> Result<(), Expected> {
+pub(super) fn put_some<T>(
+    field: &mut Option<T>,
+    value: Option<T>,
+    expected: &str,
+) -> Result<(), Expected> {
     put(field, value.map(Some), expected)
 }
 
-fn put_switch(field: &mut bool, text: &str) -> Result<(), Expected> {
+pub(super) fn put_switch(field: &mut bool, text: &str) -> Result<(), Expected> {
     put(field, text.parse().ok(), "true or false")
 }
 
-fn put_ms(field: &mut Duration, text: &str) -> Result<(), Expected> {
+pub(super) fn put_ms(field: &mut Duration, text: &str) -> Result<(), Expected> {
     put(field, read_ms(text), MILLISECONDS)
 }
 
@@ -747,7 +587,7 @@ fn put_ms_from(field: &mut Duration, at_least_ms: u64, text: &str) -> Result<(),
     )
 }
 
-fn read_ms(text: &str) -> Option<Duration> {
+pub(super) fn read_ms(text: &str) -> Option<Duration> {
     text.parse().ok().map(Duration::from_millis)
 }
 
@@ -762,23 +602,23 @@ fn read_log(text: &str) -> Option<String> {
     (is_filter && text.split(',').all(is_meant)).then(|| text.to_owned())
 }
 
-fn read_text(text: &str) -> Option<String> {
+pub(super) fn read_text(text: &str) -> Option<String> {
     (!text.trim().is_empty()).then(|| text.to_owned())
 }
 
-fn read_host(text: &str) -> Option<String> {
+pub(super) fn read_host(text: &str) -> Option<String> {
     may_be_host(text).then(|| text.to_owned())
 }
 
-fn read_path(text: &str) -> Option<PathBuf> {
+pub(super) fn read_path(text: &str) -> Option<PathBuf> {
     read_text(text).map(PathBuf::from)
 }
 
-fn read_port(text: &str) -> Option<u16> {
+pub(super) fn read_port(text: &str) -> Option<u16> {
     text.parse().ok().filter(|port| *port > 0)
 }
 
-fn read_tls(text: &str) -> Option<TlsMode> {
+pub(super) fn read_tls(text: &str) -> Option<TlsMode> {
     let words: StrDeserializer<'_, ValueError> = text.into_deserializer();
     TlsMode::deserialize(words).ok()
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use protocol::provider::SentCopy;
 
-use super::setting::{Kind, SETTINGS, render_reference};
+use super::setting::{Kind, list_settings, render_reference};
 use super::*;
 
 /// Standard Webhooks 1.0.0, "Signature scheme".
@@ -356,7 +356,7 @@ fn every_field_has_its_setting() {
     let mut text = String::new();
     // One way to a certificate alone.
     let is_meant = |setting: &&setting::Setting| !setting.key.starts_with("tls.acme.");
-    for setting in SETTINGS.iter().filter(is_meant) {
+    for setting in list_settings().filter(is_meant) {
         let value = match (setting.key, setting.kind) {
             ("listen", _) => "\"127.0.0.1:1\"".to_owned(),
             ("http_listen", _) => "\"127.0.0.1:2\"".to_owned(),
@@ -548,7 +548,7 @@ fn every_field_of_acme_has_its_setting() {
 #[test]
 fn the_reference_has_a_row_for_every_setting() {
     let table = render_reference();
-    for setting in SETTINGS {
+    for setting in list_settings() {
         assert!(
             table.contains(&format!("| `{}` |", setting.key)),
             "{}",

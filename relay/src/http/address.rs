@@ -7,6 +7,7 @@ use http::HeaderValue;
 
 use super::hosted;
 use crate::config::{Config, PublicUrl};
+use crate::passkey::RelyingParty;
 
 /// For how long a browser asks by https alone once it has (RFC 6797 §6.1.1): a year, as its lists of sites ask for.
 const STRICT: HeaderValue = HeaderValue::from_static("max-age=31536000");
@@ -72,6 +73,23 @@ impl Address {
             Some(public) => origin == public.origin(),
             None => hosts.iter().any(|host| origin == format!("http://{host}")),
         }
+    }
+
+    /// Where passkeys are made and used; `None` where that is a bare address, which no passkey is bound to (Web
+    /// Authentication §5.1.3 asks for a domain). Without a public address that is this computer's own name.
+    pub(super) fn relying_party(&self) -> Option<RelyingParty> {
+        let Some(public) = &self.public else {
+            let local = format!("http://localhost:{}", self.listen.port());
+            let local = PublicUrl::parse(&local)?;
+            return Some(RelyingParty {
+                id: local.host().to_owned(),
+                origin: local.origin().to_owned(),
+            });
+        };
+        public.has_host_name().then(|| RelyingParty {
+            id: public.host().to_owned(),
+            origin: public.origin().to_owned(),
+        })
     }
 
     /// The hosts that it answers to, in words.
@@ -167,6 +185,34 @@ mod tests {
         assert!(numbered.has_host("[2001:db8::1]:8443"));
         assert!(!numbered.has_host("[2001:db8::2]:8443"));
         assert!(!numbered.has_host("2001"));
+    }
+
+    #[test]
+    fn passkeys_are_bound_to_a_name_and_one_origin() {
+        for (public, expected) in [
+            (None, Some(("localhost", "http://localhost:7411"))),
+            (
+                Some("https://relay.acme.example"),
+                Some(("relay.acme.example", "https://relay.acme.example")),
+            ),
+            (
+                Some("https://Relay.Acme.example:8443"),
+                Some(("relay.acme.example", "https://relay.acme.example:8443")),
+            ),
+            (
+                Some("http://localhost:7411"),
+                Some(("localhost", "http://localhost:7411")),
+            ),
+            (Some("https://192.0.2.1:8443"), None),
+            (Some("https://[2001:db8::1]"), None),
+            (Some("http://127.0.0.1:7411"), None),
+        ] {
+            let found = address(public).relying_party();
+            let found = found
+                .as_ref()
+                .map(|party| (party.id.as_str(), party.origin.as_str()));
+            assert_eq!(found, expected, "{public:?}");
+        }
     }
 
     #[test]

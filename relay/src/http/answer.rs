@@ -17,9 +17,11 @@ use protocol::account::Role;
 use protocol::id::RequestId;
 use protocol::key::{self, Scope, write_scopes};
 use protocol::problem::{Code, Problem};
+use protocol::request::passkey::PROOF_FOR;
 use protocol::request::{Caller, Request};
 use protocol::secret::Secret;
 use protocol::signed::VerifyingKey;
+use protocol::timestamp::Timestamp;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -79,6 +81,7 @@ async fn run<R: Serve>(
     let Admitted {
         who,
         account,
+        proved_at,
         sees,
         relay_key,
     } = admitted;
@@ -88,6 +91,7 @@ async fn run<R: Serve>(
         api: Arc::clone(api),
         who,
         account,
+        proved_at,
         sees,
         key: signed.as_ref().map(|signed| signed.key().clone()),
         csv: carried.csv,
@@ -106,11 +110,14 @@ async fn run<R: Serve>(
         caller.account = meant.get();
         match served {
             Ok(response) => {
-                let made = trail::made_of(&response);
-                caller.note_done(api, R::NAME, fields, made).await?;
+                if trail::is_recorded::<R>() {
+                    let (fields, made) = (meant.with_notes(fields), trail::made_of(&response));
+                    caller.note_done(api, R::NAME, fields, made).await?;
+                }
                 response
             }
             Err(refused) => {
+                let fields = meant.with_notes(fields);
                 let refused = api.guesses.judge(peer, refused, now);
                 let code = trail::code_told(&refused);
                 // Who guesses on and on is on record already.
@@ -129,6 +136,7 @@ async fn run<R: Serve>(
             Ok(response) => Ok(trail::made_of(response)),
             Err(refused) => Err(trail::code_told(refused)),
         };
+        let begun = begun.with_notes(&meant);
         caller.end(api, begun, ended).await;
         served?
     } else {
@@ -153,6 +161,8 @@ fn caller_of<'a>(
 struct Admitted {
     who: Who,
     account: Option<Holder>,
+    /// When whoever has the session last proved that it is his; `None` for what is no session.
+    proved_at: Option<Timestamp>,
     sees: Sees,
     /// The key by which a device knows the relay.
     relay_key: Option<VerifyingKey>,
@@ -170,6 +180,7 @@ async fn admit<R: Request>(
             return Ok(Admitted {
                 who: Who::Anyone,
                 account: None,
+                proved_at: None,
                 sees: Sees::Nothing,
                 relay_key: None,
             });
@@ -182,6 +193,7 @@ async fn admit<R: Request>(
         return Ok(Admitted {
             who: Who::Operator,
             account: None,
+            proved_at: None,
             sees: Sees::Everything,
             relay_key: None,
         });
@@ -189,11 +201,13 @@ async fn admit<R: Request>(
     let Known {
         who,
         holder,
+        proved_at,
         scopes,
         relay_key,
     } = identify(api, request, signed).await?;
-    let may =
-        check_scope(R::SCOPE, scopes.as_ref()).and_then(|()| check_role(&who, &holder, least));
+    let may = check_scope(R::SCOPE, scopes.as_ref())
+        .and_then(|()| check_role(&who, &holder, least))
+        .and_then(|()| check_proof(R::ANEW, proved_at, api.app.clock.now()));
     if let Err(refused) = may {
         let caller = caller_of(&who, Some(&holder), request, request_id);
         let nothing = Map::new();
@@ -206,6 +220,7 @@ async fn admit<R: Request>(
     Ok(Admitted {
         who,
         account: Some(holder),
+        proved_at,
         sees,
         relay_key,
     })
@@ -219,6 +234,23 @@ enum Least {
     Session(Role),
     /// Nobody of them.
     Operator,
+}
+
+/// Whether a session was proved lately, where that is asked for. Whoever comes by something else than a session and got so
+/// far is the operator.
+pub(super) fn check_proof(
+    is_needed: bool,
+    proved_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    match proved_at {
+        Some(proved_at) if is_needed && now.since(proved_at) >= PROOF_FOR => {
+            let detail = "this changes who comes in, and the last proof of who you are is older than ten minutes: prove it by \
+                          the password or a passkey (POST /v1/account/proof), or sign in anew, and ask again";
+            Err(Problem::new(Code::ProofNeeded, detail))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_role(who: &Who, holder: &Holder, least: Least) -> Result<(), Problem> {
@@ -265,6 +297,8 @@ fn check_scope(needed: Option<Scope>, had: Option<&BTreeSet<Scope>>) -> Result<(
 struct Known {
     who: Who,
     holder: Holder,
+    /// Of a session.
+    proved_at: Option<Timestamp>,
     /// Of an API key.
     scopes: Option<BTreeSet<Scope>>,
     /// By which a device knows the relay.
@@ -290,14 +324,15 @@ async fn identify(
         return find_key(api, request, &token).await;
     }
     let (doors, now) = (api.app.store.doors(), api.app.clock.now());
-    let Some((id, holder)) = doors.find_session(&token, now, IDLE_FOR).await? else {
+    let Some(found) = doors.find_session(&token, now, IDLE_FOR).await? else {
         let detail =
             "the token is not known here: the session is over, or the relay was started again";
         return Err(Problem::new(Code::Unauthenticated, detail).into());
     };
     Ok(Known {
-        who: Who::Session(id),
-        holder,
+        who: Who::Session(found.id),
+        holder: found.holder,
+        proved_at: Some(found.proved_at),
         scopes: None,
         relay_key: None,
     })
@@ -324,6 +359,7 @@ async fn find_key(api: &Api, request: &Parts, key: &Secret) -> Result<Known, Ser
     Ok(Known {
         who: Who::Key(found.id),
         holder: found.holder,
+        proved_at: None,
         scopes: Some(found.scopes),
         relay_key: None,
     })
@@ -348,6 +384,7 @@ async fn find_device(api: &Api, request: &Parts, signed: &Signed) -> Result<Know
     Ok(Known {
         who: Who::Device(device.id),
         holder: found.holder,
+        proved_at: None,
         scopes: None,
         relay_key: Some(relay_key),
     })

@@ -1,6 +1,7 @@
 //! What a caller is told who asked for what the present state does not allow: why, and what to do.
 
 use protocol::campaign::{PausedBy, State};
+use protocol::request::passkey::PASSKEYS_AT_MOST;
 
 use crate::store::conflict::Conflict;
 
@@ -42,6 +43,18 @@ pub(super) fn tell(conflict: &Conflict) -> String {
         Conflict::NameTaken => "another account has this name: choose another".to_owned(),
         Conflict::LastOwner => {
             "this is the last owner: make somebody else an owner first".to_owned()
+        }
+        Conflict::TooManyPasskeys => format!(
+            "this account has {PASSKEYS_AT_MOST} passkeys: remove one that is not used any more first"
+        ),
+        Conflict::PasskeyKnown => "this passkey is kept here already".to_owned(),
+        Conflict::LastPasskey => {
+            "this account has no password and no other passkey, so nothing else signs it in: add another passkey or \
+             set a password first"
+                .to_owned()
+        }
+        Conflict::NoPasskey => {
+            "this account has no passkey, so its password alone signs it in: add a passkey first".to_owned()
         }
         Conflict::TooManyKeys { at_most } => {
             format!("this account has {at_most} keys: delete one that is not used any more first")

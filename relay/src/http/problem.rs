@@ -9,6 +9,7 @@ use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use protocol::id::RequestId;
 use protocol::problem::{Code, ListProblem, Problem};
+use protocol::request::passkey::PROOF_FOR;
 use serde::Serialize;
 
 use super::conflict;
@@ -149,9 +150,18 @@ fn respond(body: &impl Serialize, status: u16, code: Code) -> Response {
         CONTENT_TYPE,
         HeaderValue::from_static("application/problem+json"),
     );
-    if code == Code::Unauthenticated {
-        // RFC 9110 §15.5.2: a 401 names the way to sign in.
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    // RFC 9110 §15.5.2: a 401 names the way to sign in; RFC 9470 §3: and that the sign-in is too old.
+    let way = match code {
+        Code::Unauthenticated => Some(HeaderValue::from_static("Bearer")),
+        Code::ProofNeeded => HeaderValue::from_str(&format!(
+            "Bearer error=\"insufficient_user_authentication\", max_age=\"{}\"",
+            PROOF_FOR.as_secs()
+        ))
+        .ok(),
+        _ => None,
+    };
+    if let Some(way) = way {
+        headers.insert(WWW_AUTHENTICATE, way);
     }
     response
 }

@@ -115,7 +115,11 @@ impl Serve for DeleteSession {
                 let detail = "whoever asks is not a session: expected the name of one, ses_…";
                 return Err(Problem::new(Code::NotFound, detail).into());
             }
-            (_, false) => &self.session_id,
+            (Who::Session(id), false) if *id == self.session_id => id,
+            (_, false) => {
+                context.check_proof()?;
+                &self.session_id
+            }
         };
         context
             .doors()

@@ -2,14 +2,17 @@
 
 use std::net::IpAddr;
 
-use protocol::account::check_password;
+use protocol::account::{PasswordFault, check_password};
 use protocol::problem::{Code, Problem};
-use protocol::request::account::{AcceptInvitation, Account, GetAccount, SetPassword, SignIn};
+use protocol::request::account::{
+    AcceptInvitation, Account, DeletePassword, GetAccount, SetPassword, SignIn,
+};
 use protocol::request::session::Session;
 use protocol::secret::Secret;
 
 use super::session::begin;
-use super::{Context, Serve, ServeError, Who};
+use super::{Context, Serve, ServeError};
+use crate::secret::tried::is_tried;
 use crate::store::access::Purpose;
 use crate::store::account::Kept;
 
@@ -81,47 +84,69 @@ impl Serve for AcceptInvitation {
 
 impl Serve for GetAccount {
     async fn serve(self, context: Context) -> Result<Account, ServeError> {
-        let Some(holder) = &context.account else {
-            return Err(no_account());
-        };
-        Ok(context.doors().load_account(&holder.account).await?)
+        let (account, _) = context.own_session()?;
+        Ok(context.doors().load_account(account).await?)
     }
 }
 
 impl Serve for SetPassword {
     async fn serve(self, context: Context) -> Result<Account, ServeError> {
-        let (Some(holder), Who::Session(session)) = (&context.account, &context.who) else {
-            return Err(no_account());
-        };
+        let (account, session) = context.own_session()?;
         let doors = context.doors();
-        let kept = doors.load_kept(&holder.account).await?;
+        let kept = doors.load_kept(account).await?;
         if let Some(password) = kept.password.as_deref() {
-            let name = kept.name.as_str();
-            let waiting = context.api.slowing.wait(name, context.peer, context.now());
-            waiting.await;
             let current = self.current.clone().unwrap_or_else(|| Secret::new(""));
-            if !is_right(&context, &current, Some(password)).await? {
-                context
-                    .api
-                    .slowing
-                    .note_wrong(name, context.peer, context.now());
+            if !is_right_after_waiting(&context, &kept, &current, password).await? {
                 let detail = "expected the password of now, found another";
                 return Err(ServeError::invalid("current", detail));
             }
+        } else {
+            context.check_proof()?;
         }
         let hashed = take(&context, &self.password, &kept).await?;
-        if !doors.set_password(&kept, &hashed, Some(session)).await? {
+        let asked = (session, context.now());
+        if !doors.set_password(&kept, &hashed, asked).await? {
             let detail = "another password was set a moment ago: sign in with that one";
             return Err(Problem::new(Code::Conflict, detail).into());
         }
-        Ok(doors.load_account(&holder.account).await?)
+        Ok(doors.load_account(account).await?)
     }
+}
+
+impl Serve for DeletePassword {
+    async fn serve(self, context: Context) -> Result<Account, ServeError> {
+        let (account, session) = context.own_session()?;
+        let doors = context.doors();
+        doors.delete_password(account, session).await?;
+        Ok(doors.load_account(account).await?)
+    }
+}
+
+/// Whether this is the password of an account that is known, for whoever waits as long as guesses have to.
+pub(super) async fn is_right_after_waiting(
+    context: &Context,
+    kept: &Kept,
+    typed: &Secret,
+    password: &str,
+) -> Result<bool, ServeError> {
+    let (name, slowing) = (kept.name.as_str(), &context.api.slowing);
+    slowing.wait(name, context.peer, context.now()).await;
+    let is_right = is_right(context, typed, Some(password)).await?;
+    if !is_right {
+        slowing.note_wrong(name, context.peer, context.now());
+    }
+    Ok(is_right)
 }
 
 /// What is kept of a password, if it is one that is taken.
 async fn take(context: &Context, password: &Secret, of: &Kept) -> Result<String, ServeError> {
     check_password(password, of.name.as_str())
         .map_err(|fault| ServeError::invalid("password", fault.to_string()))?;
+    if is_tried(password) {
+        let what = "one of the passwords that are tried first";
+        let fault = PasswordFault::Guessable { what };
+        return Err(ServeError::invalid("password", fault.to_string()));
+    }
     let hashed = context.api.passwords.hash(password).await;
     hashed.map_err(ServeError::internal)
 }
@@ -138,9 +163,4 @@ async fn is_right(
 fn refuse(context: &Context, name: &str, peer: IpAddr) -> ServeError {
     context.api.slowing.note_wrong(name, peer, context.now());
     Problem::new(Code::Unauthenticated, WRONG).into()
-}
-
-fn no_account() -> ServeError {
-    let detail = "the operator has no account here: sign in to the dashboard for one";
-    Problem::new(Code::NotFound, detail).into()
 }

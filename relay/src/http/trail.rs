@@ -2,7 +2,7 @@
 //! refused; and who signed in. Of a request only its path and the fields that the endpoint names are kept, so none with
 //! a secret, and no text of a message.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use axum::http::HeaderMap;
 use http::Method;
@@ -187,20 +187,45 @@ pub(super) struct Begun {
     fields: Map<String, Value>,
 }
 
-/// The account that somebody turned out to be, or to be meant by somebody: said by the endpoints that anybody may call.
+impl Begun {
+    /// With what the endpoint found out.
+    pub(super) fn with_notes(mut self, meant: &Meant) -> Self {
+        self.fields = meant.with_notes(self.fields);
+        self
+    }
+}
+
+/// What an endpoint found out that belongs into the entry: the account that somebody turned out to be, or to be meant by
+/// somebody, and what else nobody asked for.
 #[derive(Debug, Default)]
-pub struct Meant(OnceLock<AccountId>);
+pub struct Meant {
+    account: OnceLock<AccountId>,
+    notes: Mutex<Map<String, Value>>,
+}
 
 impl Meant {
     /// Says it.
     pub fn set(&self, account: &AccountId) {
         // Each endpoint says it once.
-        let _ = self.0.set(account.clone());
+        let _ = self.account.set(account.clone());
+    }
+
+    /// Adds a field to the entry; never with a secret.
+    pub fn note(&self, name: &str, value: impl Into<Value>) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.insert(name.to_owned(), value.into());
+    }
+
+    /// The fields with the notes.
+    pub(super) fn with_notes(&self, mut fields: Map<String, Value>) -> Map<String, Value> {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        fields.append(&mut notes);
+        fields
     }
 
     /// Which one.
     pub(super) fn get(&self) -> Option<&AccountId> {
-        self.0.get()
+        self.account.get()
     }
 }
 

@@ -12,6 +12,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::account::{Holder, role_of};
+use super::shut::Admission;
 use super::{Store, StoreError, number, number_or_null, text, text_or_null};
 use crate::secret::hash;
 
@@ -182,6 +183,12 @@ impl Doors {
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
+        self.0
+            .note_admission(Admission::Device {
+                key: key.clone(),
+                comes_in: true,
+            })
+            .await;
         Ok(true)
     }
 
@@ -241,17 +248,29 @@ impl Doors {
         id: &DeviceId,
         of: Option<&AccountId>,
     ) -> Result<(), StoreError> {
-        let deleted =
-            sqlx::query("DELETE FROM devices WHERE id = $1 AND ($2 = '' OR account_id = $2)")
-                .bind(id.to_string())
-                .bind(all_or(of))
-                .execute(&self.0.writer)
-                .await?;
-        if deleted.rows_affected() == 0 {
-            return Err(StoreError::NotFound {
-                what: "device",
-                id: id.to_string(),
-            });
+        let mut tx = self.0.begin().await?;
+        let row = sqlx::query(
+            "SELECT public_key FROM devices WHERE id = $1 AND ($2 = '' OR account_id = $2)",
+        )
+        .bind(id.to_string())
+        .bind(all_or(of))
+        .fetch_optional(&mut *tx)
+        .await?;
+        let row = row.ok_or_else(|| StoreError::NotFound {
+            what: "device",
+            id: id.to_string(),
+        })?;
+        let key = VerifyingKey::try_from(text(&row, "public_key")?);
+        sqlx::query("DELETE FROM devices WHERE id = $1")
+            .bind(id.to_string())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        if let Ok(key) = key {
+            let comes_in = false;
+            self.0
+                .note_admission(Admission::Device { key, comes_in })
+                .await;
         }
         Ok(())
     }
@@ -421,7 +440,7 @@ mod tests {
                 .find_session(token, at(ms), hour)
                 .await
                 .unwrap();
-            found.map(|(id, _)| id)
+            found.map(|found| found.id)
         };
         assert_eq!(found(&token, 199).await, Some(SessionId::new("ses_1")));
         assert_eq!(found(&token, 200).await, None);

@@ -11,7 +11,9 @@ use sqlx::any::AnyRow;
 use super::access::{Doors, NewCode, Purpose, put_code, use_up};
 use super::conflict::Conflict;
 use super::inbox::check_known;
+use super::passkey::{count as count_passkeys, put_proof};
 use super::session::{Session, put_session};
+use super::shut::Admission;
 use super::{Store, StoreError, number, text, text_or_null};
 use crate::secret::random_text;
 
@@ -186,8 +188,9 @@ impl Doors {
     async fn list_accounts_of(&self, id: Option<&AccountId>) -> Result<Vec<Account>, StoreError> {
         let of = super::access::all_or(id);
         let rows = sqlx::query(
-            "SELECT id, name, role, password, made_at_ms FROM accounts WHERE $1 = '' OR id = $1 \
-             ORDER BY made_at_ms, id",
+            "SELECT id, name, role, password, made_at_ms, \
+             (SELECT COUNT(*) FROM passkeys p WHERE p.account_id = accounts.id) AS passkeys \
+             FROM accounts WHERE $1 = '' OR id = $1 ORDER BY made_at_ms, id",
         )
         .bind(of.clone())
         .fetch_all(&self.0.reader)
@@ -212,6 +215,8 @@ impl Doors {
                 name: name_of(row)?,
                 role: role_of(row)?,
                 has_password: text_or_null(row, "password")?.is_some(),
+                passkeys: u32::try_from(number(row, "passkeys")?)
+                    .map_err(|_| StoreError::Corrupt { what: "passkeys" })?,
                 made_at: Timestamp::from_ms(number(row, "made_at_ms")?),
                 id: AccountId::new(id),
             })
@@ -300,19 +305,20 @@ impl Doors {
         let Some(account) = used else {
             return Ok(false);
         };
-        put_password(&mut tx, &account, password, None).await?;
+        put_password(&mut tx, &account, Some(password), None).await?;
         put_session(&mut tx, token, session, &account).await?;
         tx.commit().await?;
+        self.0.note_password(&account).await?;
         Ok(true)
     }
 
-    /// Sets a password in place of what was kept, and ends the account's sessions but for one. `false`: another was set
-    /// meanwhile.
+    /// Sets a password in place of what was kept, and ends the account's sessions but for the one that asks, which is
+    /// proved by it. `false`: another was set meanwhile.
     pub async fn set_password(
         &self,
         before: &Kept,
         password: &str,
-        keep: Option<&SessionId>,
+        (keep, now): (&SessionId, Timestamp),
     ) -> Result<bool, StoreError> {
         let mut tx = self.0.begin().await?;
         let row = sqlx::query("SELECT password FROM accounts WHERE id = $1")
@@ -323,7 +329,51 @@ impl Doors {
         if text_or_null(&row, "password")? != before.password {
             return Ok(false);
         }
-        put_password(&mut tx, &before.account, password, keep).await?;
+        let keeps = before.password.is_some();
+        put_password(&mut tx, &before.account, Some(password), Some(keep)).await?;
+        if keeps {
+            put_proof(&mut tx, keep, now).await?;
+        }
+        tx.commit().await?;
+        self.0.note_password(&before.account).await?;
+        Ok(true)
+    }
+
+    /// Takes the password of an account away, and ends its sessions but for the one that asks. It must have a passkey.
+    pub async fn delete_password(
+        &self,
+        id: &AccountId,
+        keep: &SessionId,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.0.begin().await?;
+        role_now(&mut tx, id).await?;
+        if count_passkeys(&mut tx, id).await? == 0 {
+            return Err(Conflict::NoPasskey.into());
+        }
+        put_password(&mut tx, id, None, Some(keep)).await?;
+        tx.commit().await?;
+        self.0.note_password(id).await?;
+        Ok(())
+    }
+
+    /// Notes that the password that was kept was right within a session, which is proved by it. `false`: another was
+    /// set meanwhile.
+    pub async fn prove_by_password(
+        &self,
+        account: &AccountId,
+        password: &str,
+        (session, now): (&SessionId, Timestamp),
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.0.begin().await?;
+        let still = sqlx::query("SELECT 1 FROM accounts WHERE id = $1 AND password = $2")
+            .bind(account.to_string())
+            .bind(password.to_owned())
+            .fetch_optional(&mut *tx)
+            .await?;
+        if still.is_none() {
+            return Ok(false);
+        }
+        put_proof(&mut tx, session, now).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -363,31 +413,46 @@ impl Doors {
             give(&mut tx, id, inboxes).await?;
         }
         tx.commit().await?;
+        if changes.role.is_some() || changes.inboxes.is_some() {
+            self.0.note_rights(id).await?;
+        }
         Ok(())
     }
 
     /// Removes an account with everything by which it comes in.
     pub async fn delete_account(&self, id: &AccountId) -> Result<(), StoreError> {
         let mut tx = self.0.begin().await?;
-        if role_now(&mut tx, id).await? == Role::Owner {
-            check_other_owner(&mut tx, id).await?;
-        }
-        for statement in [
-            "DELETE FROM codes WHERE account_id = $1",
-            "DELETE FROM sessions WHERE account_id = $1",
-            "DELETE FROM devices WHERE account_id = $1",
-            "DELETE FROM api_keys WHERE account_id = $1",
-            "DELETE FROM account_inboxes WHERE account_id = $1",
-            "DELETE FROM accounts WHERE id = $1",
-        ] {
-            sqlx::query(statement)
-                .bind(id.to_string())
-                .execute(&mut *tx)
-                .await?;
-        }
+        remove(&mut tx, id).await?;
         tx.commit().await?;
+        self.0
+            .note_admission(Admission::Removed {
+                account: id.clone(),
+            })
+            .await;
         Ok(())
     }
+}
+
+/// Removes an account, but for the last owner.
+pub(super) async fn remove(tx: &mut AnyConnection, id: &AccountId) -> Result<(), StoreError> {
+    if role_now(&mut *tx, id).await? == Role::Owner {
+        check_other_owner(&mut *tx, id).await?;
+    }
+    for statement in [
+        "DELETE FROM codes WHERE account_id = $1",
+        "DELETE FROM sessions WHERE account_id = $1",
+        "DELETE FROM devices WHERE account_id = $1",
+        "DELETE FROM api_keys WHERE account_id = $1",
+        "DELETE FROM passkeys WHERE account_id = $1",
+        "DELETE FROM account_inboxes WHERE account_id = $1",
+        "DELETE FROM accounts WHERE id = $1",
+    ] {
+        sqlx::query(statement)
+            .bind(id.to_string())
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(())
 }
 
 /// The role in a row.
@@ -471,7 +536,7 @@ async fn check_name(
     Ok(())
 }
 
-async fn role_now(tx: &mut AnyConnection, id: &AccountId) -> Result<Role, StoreError> {
+pub(super) async fn role_now(tx: &mut AnyConnection, id: &AccountId) -> Result<Role, StoreError> {
     let row = sqlx::query("SELECT role FROM accounts WHERE id = $1")
         .bind(id.to_string())
         .fetch_optional(tx)
@@ -494,12 +559,12 @@ async fn check_other_owner(tx: &mut AnyConnection, id: &AccountId) -> Result<(),
 async fn put_password(
     tx: &mut AnyConnection,
     id: &AccountId,
-    password: &str,
+    password: Option<&str>,
     keep: Option<&SessionId>,
 ) -> Result<(), StoreError> {
     sqlx::query("UPDATE accounts SET password = $2 WHERE id = $1")
         .bind(id.to_string())
-        .bind(password.to_owned())
+        .bind(password.map(str::to_owned))
         .execute(&mut *tx)
         .await?;
     // Whoever had a link of it, or made one in a session that ends here, comes in by none.
@@ -567,7 +632,7 @@ mod tests {
                 .find_session(&token, now, Duration::from_secs(1))
                 .await;
             assert_eq!(
-                session.unwrap().map(|(_, holder)| holder),
+                session.unwrap().map(|found| found.holder),
                 Some(holder.clone())
             );
             // Devices of before know the first key, which a start writes down.

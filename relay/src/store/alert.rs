@@ -53,8 +53,9 @@ struct New<'a> {
     since: Option<Timestamp>,
 }
 
-/// Writes an alert for every channel that there is. One of the same key is there already, and stays as it is.
-async fn write(tx: &mut AnyConnection, new: New<'_>) -> Result<(), StoreError> {
+/// Writes an alert for every channel that there is; answers whether. One of the same key is there already, and stays as
+/// it is.
+async fn write(tx: &mut AnyConnection, new: New<'_>) -> Result<bool, StoreError> {
     let New {
         what,
         subject,
@@ -94,7 +95,7 @@ async fn write(tx: &mut AnyConnection, new: New<'_>) -> Result<(), StoreError> {
     .execute(&mut *tx)
     .await?;
     if done.rows_affected() == 0 {
-        return Ok(());
+        return Ok(false);
     }
     sqlx::query(
         "INSERT INTO tellings (alert_no, channel, state, tries, next_at_ms) \
@@ -105,7 +106,7 @@ async fn write(tx: &mut AnyConnection, new: New<'_>) -> Result<(), StoreError> {
     .bind(due.as_ms())
     .execute(tx)
     .await?;
-    Ok(())
+    Ok(true)
 }
 
 /// Writes what happened to an inbox, in the transaction in which it did.
@@ -123,7 +124,8 @@ pub(super) async fn tell_of_inbox(
         due: now,
         since: None,
     };
-    write(tx, new).await
+    write(tx, new).await?;
+    Ok(())
 }
 
 /// Writes what happened to a campaign or to the relay, whose subject is empty.
@@ -138,6 +140,26 @@ pub(super) async fn tell(
         subject,
         inbox: None,
         at: now,
+        due: now,
+        since: None,
+    };
+    write(tx, new).await?;
+    Ok(())
+}
+
+/// Writes what is told of a subject once for this instant, however often it is asked for; answers whether it was now.
+pub(super) async fn tell_once(
+    tx: &mut AnyConnection,
+    subject: &str,
+    what: What,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let new = New {
+        what,
+        subject,
+        inbox: None,
+        at,
         due: now,
         since: None,
     };
@@ -178,7 +200,8 @@ pub(super) async fn tell_lost(
         due: now + alert::hold_off(small(&row, "n")?),
         since: Some(*since),
     };
-    write(tx, new).await
+    write(tx, new).await?;
+    Ok(())
 }
 
 /// An inbox that was lost since then can sign in again. Told where its loss was.

@@ -46,6 +46,14 @@ pub enum Conflict {
     NameTaken,
     /// Without it nobody would decide who has an account.
     LastOwner,
+    /// The account has as many passkeys as one may have.
+    TooManyPasskeys,
+    /// The authenticator's credential is kept already.
+    PasskeyKnown,
+    /// Without it nobody would come into the account, which has no password.
+    LastPasskey,
+    /// Without a password nobody would come into the account, which has no passkey.
+    NoPasskey,
     /// The account has as many API keys as one may have.
     TooManyKeys {
         /// How many that is.

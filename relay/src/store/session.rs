@@ -17,6 +17,20 @@ use crate::secret::hash;
 /// How exactly the last use is known: a session that is used all the time is not written all the time.
 const USE_NOTED_EVERY: Duration = Duration::from_mins(1);
 
+/// The most sessions of an account: the ones that were used last go on.
+pub(super) const SESSIONS_AT_MOST: i64 = 50;
+
+/// The session that somebody came with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundSession {
+    /// Its name.
+    pub id: SessionId,
+    /// Whose it is.
+    pub holder: Holder,
+    /// When that was last proved.
+    pub proved_at: Timestamp,
+}
+
 /// A session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
@@ -85,9 +99,9 @@ impl Doors {
         token: &Secret,
         now: Timestamp,
         idle: Duration,
-    ) -> Result<Option<(SessionId, Holder)>, StoreError> {
+    ) -> Result<Option<FoundSession>, StoreError> {
         let row = sqlx::query(
-            "SELECT s.id AS id, s.used_at_ms AS used_at_ms, a.id AS account_id, a.role AS role \
+            "SELECT s.id AS id, s.used_at_ms AS used_at_ms, s.proved_at_ms AS proved_at_ms, a.id AS account_id, a.role AS role \
              FROM sessions s JOIN accounts a ON a.id = s.account_id \
              WHERE s.token_hash = $1 AND s.expires_at_ms > $2 AND s.used_at_ms > $3",
         )
@@ -114,7 +128,11 @@ impl Doors {
             account: AccountId::new(text(&row, "account_id")?),
             role: role_of(&row)?,
         };
-        Ok(Some((SessionId::new(id), holder)))
+        Ok(Some(FoundSession {
+            id: SessionId::new(id),
+            holder,
+            proved_at: Timestamp::from_ms(number(&row, "proved_at_ms")?),
+        }))
     }
 
     /// The sessions of an account, or all, that let somebody in now, with the account's name, the one used last first.
@@ -191,7 +209,8 @@ impl Doors {
     }
 }
 
-/// Writes a session, and drops those whose time is over.
+/// Writes a session, proved as it begins, and drops those whose time is over and the idlest ones of an account that has
+/// too many.
 pub(super) async fn put_session(
     tx: &mut AnyConnection,
     token: &Secret,
@@ -203,8 +222,16 @@ pub(super) async fn put_session(
         .execute(&mut *tx)
         .await?;
     sqlx::query(
-        "INSERT INTO sessions (id, token_hash, made_at_ms, used_at_ms, expires_at_ms, peer, browser, account_id) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "DELETE FROM sessions WHERE account_id = $1 AND id NOT IN (SELECT id FROM sessions WHERE account_id = $1 \
+         ORDER BY used_at_ms DESC, made_at_ms DESC, id LIMIT $2)",
+    )
+    .bind(account.to_string())
+    .bind(SESSIONS_AT_MOST - 1)
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query(
+        "INSERT INTO sessions (id, token_hash, made_at_ms, used_at_ms, expires_at_ms, peer, browser, account_id, \
+         proved_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $3)",
     )
     .bind(session.id.to_string())
     .bind(hash(token))
@@ -284,7 +311,7 @@ mod tests {
                 .find_session(token, at(minute), HOUR)
                 .await
                 .unwrap();
-            found.map(|(id, _)| id.to_string())
+            found.map(|found| found.id.to_string())
         };
         for minute in [1, 59, 118, 177, 236, 295, 299] {
             assert_eq!(

@@ -1,6 +1,6 @@
-//! The file of stops: whoever is not to be written to any more, on a line of JSON each, outside the database and only
-//! ever added to. A database that was put back learns from it what answers, complaints and persons have said since.
-//! It names people, so nobody else may read it; it holds no secret.
+//! The file of stops: whoever is not to be written to any more, and whoever is not let in any more, on a line of JSON
+//! each, outside the database and only ever added to. A database that was put back learns from it what answers,
+//! complaints and persons have said since. It names people, so nobody else may read it; it holds no secret.
 
 use std::collections::HashMap;
 use std::fs::OpenOptions;
@@ -16,12 +16,13 @@ use protocol::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::restored::{Stray, add_stray};
+use super::shut::{self, Admission};
 use super::{Store, StoreError, lead, number, person, text};
 
 /// What one line says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-enum Line {
+pub(super) enum Line {
     /// A lead was stopped.
     Stop(Stop),
     /// What stopped a lead was not its own, or a person had it sent all the same: a bounce says nothing any more.
@@ -34,20 +35,22 @@ enum Line {
         may_be_written_to: bool,
         at: Timestamp,
     },
+    /// A person said who comes in, and as what.
+    Admission { admission: Admission, at: Timestamp },
 }
 
 impl Line {
     fn at(&self) -> Timestamp {
         match self {
             Self::Stop(stop) => stop.at,
-            Self::Revived { at, .. } | Self::Said { at, .. } => *at,
+            Self::Revived { at, .. } | Self::Said { at, .. } | Self::Admission { at, .. } => *at,
         }
     }
 }
 
 /// One stop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Stop {
+pub(super) struct Stop {
     lead: LeadId,
     inbox: InboxId,
     address: String,
@@ -61,6 +64,15 @@ struct Stop {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+/// What the file told that the database did not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// People who are not to be written to.
+    pub n_stopped: u64,
+    /// Devices, accounts, rights and passwords that are not good any more.
+    pub n_shut_out: u64,
 }
 
 /// Where the file is, once it is known.
@@ -205,7 +217,12 @@ impl Store {
         }
     }
 
-    async fn append_lines(&self, lines: Vec<Line>) -> Result<(), StoreError> {
+    /// Whether stops are kept in a file at all.
+    pub(super) fn keeps_stops(&self) -> bool {
+        self.stops.path.get().is_some()
+    }
+
+    pub(super) async fn append_lines(&self, lines: Vec<Line>) -> Result<(), StoreError> {
         let stops = self.stops.clone();
         tokio::task::spawn_blocking(move || stops.append(&lines))
             .await
@@ -213,11 +230,12 @@ impl Store {
             .map_err(StoreError::Aside)
     }
 
-    /// Stops the leads that the file names since `from`, in a database that was put back. One that the database does
-    /// not have is kept as somebody who was written to. Answers how many it did not know.
-    pub async fn replay_stops(&self, from: Timestamp) -> Result<u64, StoreError> {
+    /// Stops the leads that the file names since `from`, in a database that was put back, and shuts out who was shut
+    /// out. A lead that the database does not have is kept as somebody who was written to. Answers how much of it the
+    /// database did not know.
+    pub async fn replay_stops(&self, from: Timestamp) -> Result<Replayed, StoreError> {
         let Some(path) = self.stops.path.get().cloned() else {
-            return Ok(0);
+            return Ok(Replayed::default());
         };
         let lines = tokio::task::spawn_blocking(move || read(&path))
             .await
@@ -235,9 +253,15 @@ impl Store {
                 Line::Revived { revived, .. } => {
                     revived_last.insert(revived, idx);
                 }
-                Line::Stop(_) => {}
+                Line::Stop(_) | Line::Admission { .. } => {}
             }
         }
+        let lately = lines.iter().filter(|line| line.at() >= from);
+        let admissions = lately.filter_map(|line| match line {
+            Line::Admission { admission, .. } => Some(admission),
+            _ => None,
+        });
+        let n_shut_out = self.replay_admissions(&shut::last(admissions)).await?;
         for (idx, line) in lines
             .iter()
             .enumerate()
@@ -248,7 +272,7 @@ impl Store {
             }
             let is_new = match line {
                 // Nothing is sent because of it: whoever is stopped in the database stays it.
-                Line::Revived { .. } => false,
+                Line::Revived { .. } | Line::Admission { .. } => false,
                 Line::Stop(stop)
                     if stop.why == Suppression::Bounced
                         && revived_last.get(&stop.lead) > Some(&idx) =>
@@ -265,7 +289,10 @@ impl Store {
             };
             n_new += u64::from(is_new);
         }
-        Ok(n_new)
+        Ok(Replayed {
+            n_stopped: n_new,
+            n_shut_out,
+        })
     }
 
     /// Answers whether the database did not know of it.
@@ -324,7 +351,7 @@ mod tests {
         store.keep_stops_in(path);
         for n_new in [1, 0] {
             let replayed = store.replay_stops(Timestamp::from_ms(0)).await;
-            assert_eq!(replayed.unwrap(), n_new);
+            assert_eq!(replayed.unwrap().n_stopped, n_new);
         }
         let ledger = store.load_ledger().await.unwrap();
         let written_to: Vec<_> = ledger

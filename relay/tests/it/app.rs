@@ -69,7 +69,7 @@ impl Client {
 
 /// A provider, a folder and a clock: what outlives a relay.
 pub(crate) struct Ground {
-    pub(crate) sandbox: Sandbox,
+    pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) clock: Clock,
     pub(crate) client: Client,
     folder: TempDir,
@@ -117,16 +117,26 @@ impl Ground {
                 .collect(),
             ..options
         };
-        let sandbox = Sandbox::start(options).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("ca.pem"), sandbox.ca_pem()).unwrap();
+        let sandbox = Arc::new(Sandbox::start(options).await.unwrap());
         Self {
+            folder: folder_of(&sandbox),
             sandbox,
             clock,
             client,
-            folder,
             timing,
             provider,
+        }
+    }
+
+    /// Another folder and another clock at the same provider.
+    pub(crate) fn beside(&self, clock: Clock) -> Self {
+        Self {
+            folder: folder_of(&self.sandbox),
+            sandbox: Arc::clone(&self.sandbox),
+            clock,
+            client: self.client,
+            timing: self.timing,
+            provider: self.provider,
         }
     }
 
@@ -218,6 +228,12 @@ impl Ground {
         })
         .await
     }
+}
+
+fn folder_of(sandbox: &Sandbox) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ca.pem"), sandbox.ca_pem()).unwrap();
+    folder
 }
 
 /// A relay that runs, on threads of its own, so that it can be ended wherever it stands.
@@ -348,9 +364,7 @@ impl Relay {
         leads: &[&str],
         n_steps: usize,
     ) -> CampaignId {
-        let waits: Vec<_> = (0..n_steps)
-            .map(|step_idx| if step_idx == 0 { 0 } else { 3_600_000 })
-            .collect();
+        let waits = waits_of(n_steps);
         self.plan_steps(inbox, leads, &waits).await
     }
 
@@ -361,6 +375,24 @@ impl Relay {
         leads: &[&str],
         waits_ms: &[u64],
     ) -> CampaignId {
+        let campaign = self.draft_steps(inbox, leads, waits_ms).await;
+        let app = self.app();
+        let now = app.clock.now();
+        app.store.start_campaign(&campaign, now).await.unwrap();
+        campaign
+    }
+
+    /// Creates a campaign that nobody has started.
+    pub(crate) async fn draft_campaign(
+        &self,
+        inbox: &InboxId,
+        leads: &[&str],
+        n_steps: usize,
+    ) -> CampaignId {
+        self.draft_steps(inbox, leads, &waits_of(n_steps)).await
+    }
+
+    async fn draft_steps(&self, inbox: &InboxId, leads: &[&str], waits_ms: &[u64]) -> CampaignId {
         let app = self.app();
         let now = app.clock.now();
         let steps: Vec<_> = waits_ms
@@ -389,7 +421,6 @@ impl Relay {
             })
             .collect();
         app.store.import_leads(&campaign, &leads).await.unwrap();
-        app.store.start_campaign(&campaign, now).await.unwrap();
         campaign
     }
 
@@ -401,4 +432,11 @@ impl Relay {
             .await
             .unwrap()
     }
+}
+
+/// An hour before each step but the first.
+fn waits_of(n_steps: usize) -> Vec<u64> {
+    (0..n_steps)
+        .map(|step_idx| if step_idx == 0 { 0 } else { 3_600_000 })
+        .collect()
 }

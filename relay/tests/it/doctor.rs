@@ -97,19 +97,8 @@ impl Home {
 
     /// How bad it is by one check, what was found and what is to be done.
     fn judged(&self, check: &str, more: &[&str]) -> Vec<(String, String, String)> {
-        let word = |finding: &Value, name: &str| finding[name].as_str().unwrap_or("").to_owned();
         let (_, findings) = self.look(more);
-        findings
-            .iter()
-            .filter(|finding| finding["check"] == check)
-            .map(|finding| {
-                (
-                    word(finding, "level"),
-                    word(finding, "found"),
-                    word(finding, "action"),
-                )
-            })
-            .collect()
+        of_check(&findings, check)
     }
 
     #[track_caller]
@@ -119,14 +108,49 @@ impl Home {
 
     #[track_caller]
     fn expect_with(&self, check: &str, level: &str, words: &str, more: &[&str]) {
-        let judged = self.judged(check, more);
-        let [(found_level, found, action)] = judged.as_slice() else {
-            panic!("{check}: {judged:?}");
-        };
-        assert_eq!(found_level, level, "{check}: {found}");
-        assert!(found.contains(words), "{check}: {found}");
-        assert_eq!(action.is_empty(), level == "ok", "{check}: {action}");
+        let (_, findings) = self.look(more);
+        check_one(&findings, check, level, words);
     }
+}
+
+/// Exactly one of the findings is of this check, and it says this.
+#[track_caller]
+fn check_one(findings: &[Value], check: &str, level: &str, words: &str) {
+    let judged = of_check(findings, check);
+    let [(found_level, found, action)] = judged.as_slice() else {
+        panic!("{check}: {judged:?}");
+    };
+    assert_eq!(found_level, level, "{check}: {found}");
+    assert!(found.contains(words), "{check}: {found}");
+    assert_eq!(action.is_empty(), level == "ok", "{check}: {action}");
+}
+
+/// How bad it is by one check, what was found and what is to be done.
+fn of_check(findings: &[Value], check: &str) -> Vec<(String, String, String)> {
+    let word = |finding: &Value, name: &str| finding[name].as_str().unwrap_or("").to_owned();
+    findings
+        .iter()
+        .filter(|finding| finding["check"] == check)
+        .map(|finding| {
+            (
+                word(finding, "level"),
+                word(finding, "found"),
+                word(finding, "action"),
+            )
+        })
+        .collect()
+}
+
+/// Does both at the same time.
+fn together<A: Send, B: Send>(
+    one: impl FnOnce() -> A + Send,
+    other: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    std::thread::scope(|scope| {
+        let one = scope.spawn(one);
+        let other = other();
+        (one.join().unwrap(), other)
+    })
 }
 
 fn words(text: &str) -> Says {
@@ -335,20 +359,25 @@ fn dkim_is_looked_for_under_the_usual_names_or_those_that_are_given() {
 
 #[test]
 fn what_the_dns_does_not_answer_is_not_known_and_what_is_not_there_is_broken() {
-    let home = Home::new();
-    for silence in [Says::Never, Says::Fails] {
+    let silent = |silence: Says| {
+        let (home, other) = (Home::new(), Home::new());
         for name in [DOMAIN, "_dmarc.acme.example"] {
             home.dns.set(name, std::slice::from_ref(&silence));
         }
+        // What a record includes.
+        other.dns.set("spf.provider.example", &[silence]);
+        // Each silence is waited for; both at once.
+        let ((_, findings), ()) = together(
+            || home.look(&[]),
+            || other.expect("spf", "warning", "not known"),
+        );
         for check in ["domain", "spf", "dmarc"] {
-            home.expect(check, "warning", "not known");
+            check_one(&findings, check, "warning", "not known");
         }
         home.is_well();
-        // What a record includes.
-        home.dns.set("spf.provider.example", &[silence]);
-        home.expect("spf", "warning", "not known");
-        home.is_well();
-    }
+        home
+    };
+    let (home, _) = together(|| silent(Says::Never), || silent(Says::Fails));
     home.dns
         .set(DOMAIN, &[words("v=spf1 -all"), Says::Mail(".")]);
     home.expect("domain", "broken", "takes no mail");

@@ -29,6 +29,8 @@ mod devices;
 mod encrypted;
 mod keys;
 mod operator;
+mod passkeys;
+mod proofs;
 mod reach;
 mod renewals;
 mod roles;
@@ -498,7 +500,13 @@ async fn the_openapi_document_is_what_is_served() {
             assert_eq!(parameters, n_parameters, "{name}");
             if operation["security"] == json!([]) {
                 open.push(name.to_owned());
-                answer(ask()).await.expect_problem(422, "invalid");
+                let answered = answer(ask()).await;
+                // It asks for nothing, and gives everybody the same kind of answer.
+                if name == "beginSignIn" {
+                    assert_eq!(answered.status, StatusCode::OK);
+                } else {
+                    answered.expect_problem(422, "invalid");
+                }
                 continue;
             }
             answer(ask()).await.expect_problem(401, "unauthenticated");
@@ -516,7 +524,9 @@ async fn the_openapi_document_is_what_is_served() {
             "createDevice",
             "acceptInvitation",
             "createSession",
-            "signIn"
+            "signIn",
+            "beginSignIn",
+            "signInByPasskey"
         ]
     );
     for (method, path, status) in [

@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod attention;
 mod killed;
 mod receiver;
 

@@ -1,11 +1,11 @@
 //! `cargo xtask burn`: servers refuse accounts and recipients, while campaigns send. The last line is one JSON object;
 //! the exit status is 0 only when no lead was lost for what was the account's, and no inbox for what was a recipient's.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tests::burn::{Script, run};
+use tests::burn::{Script, Summary, run};
+use tests::last_line::end;
 use tests::story::telling::Telling;
 
 /// Lets servers refuse accounts and recipients, and counts who pays for it.
@@ -34,16 +34,7 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run_it(Arguments::parse()).await {
-        Ok(code) => code,
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn run_it(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
     let script = Script {
         account_wide: arguments.account_wide,
         by_dsn: arguments.by_dsn,
@@ -52,11 +43,5 @@ async fn run_it(arguments: Arguments) -> anyhow::Result<ExitCode> {
         leads: arguments.leads,
         seed: arguments.seed,
     };
-    let summary = run(script, Telling::begin(false)).await?;
-    writeln!(std::io::stdout(), "{}", serde_json::to_string(&summary)?)?;
-    Ok(if summary.is_clean() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    end(run(script, Telling::begin(false)).await, Summary::is_clean)
 }

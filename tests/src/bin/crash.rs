@@ -1,13 +1,13 @@
 //! `cargo xtask crash`: kills the relay again and again while it works, and counts what was sent. The last
 //! line is one JSON object; the exit status is 0 only when nothing was lost, doubled or out of order.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use sandbox::{Profile, profile};
-use tests::crash::run;
+use tests::crash::{Summary, run};
+use tests::last_line::end;
 use tests::story::servers::{Plays, Servers};
 use tests::story::telling::Telling;
 
@@ -52,16 +52,16 @@ fn parse_profile(name: &str) -> Result<&'static Profile, String> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run_it(Arguments::parse()).await {
-        Ok(code) => code,
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    end(play(Arguments::parse()).await, |summary| {
+        let is_exact = summary.lost == 0
+            && summary.duplicated == 0
+            && summary.disordered == 0
+            && summary.written_on == 0;
+        is_exact && summary.kills_by_state.at_work() * 2 >= summary.kills
+    })
 }
 
-async fn run_it(arguments: Arguments) -> anyhow::Result<ExitCode> {
+async fn play(arguments: Arguments) -> anyhow::Result<Summary> {
     let telling = Telling::begin(false);
     let (kills, seed) = (arguments.kills, arguments.seed);
     let servers = match arguments.servers {
@@ -74,16 +74,5 @@ async fn run_it(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Whose::Real => Servers::start_real(&arguments.packages, &[]).await?,
     };
-    let summary = run(&servers, kills, seed, &telling).await?;
-    writeln!(std::io::stdout(), "{}", serde_json::to_string(&summary)?)?;
-    let exact = summary.lost == 0
-        && summary.duplicated == 0
-        && summary.disordered == 0
-        && summary.written_on == 0;
-    let at_work = summary.kills_by_state.at_work() * 2 >= summary.kills;
-    Ok(if exact && at_work {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    run(&servers, kills, seed, &telling).await
 }

@@ -2,11 +2,11 @@
 //! The last line is one JSON object; the exit status is 0 only when nothing that passes did harm and
 //! everything that does not was found in time.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tests::faults::{IN_TROUBLE_AT_ONCE, Patience, Script, run};
+use tests::faults::{IN_TROUBLE_AT_ONCE, Patience, Script, Summary, run};
+use tests::last_line::end;
 use tests::story::telling::Telling;
 
 /// Makes faults that pass and faults that do not, and counts what the relay made of them.
@@ -35,16 +35,7 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run_it(Arguments::parse()).await {
-        Ok(code) => code,
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn run_it(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
     let script = Script {
         inboxes: arguments.inboxes,
         transient: arguments.transient,
@@ -57,11 +48,5 @@ async fn run_it(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Patience::Shipped
         },
     };
-    let summary = run(script, Telling::begin(false)).await?;
-    writeln!(std::io::stdout(), "{}", serde_json::to_string(&summary)?)?;
-    Ok(if summary.is_exact() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    end(run(script, Telling::begin(false)).await, Summary::is_exact)
 }

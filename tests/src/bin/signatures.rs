@@ -1,11 +1,11 @@
 //! `cargo xtask signatures`: requests and answers are changed on their way, one thing each time. The last line is one JSON
 //! object; the exit status is 0 only when nothing that was changed was believed, and all that was left was.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tests::signatures::{Script, run};
+use tests::last_line::end;
+use tests::signatures::{Script, Summary, run};
 use tests::story::telling::Telling;
 
 /// Changes what a device asks and what the relay answers, and counts what is believed.
@@ -22,25 +22,10 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run_it(Arguments::parse()).await {
-        Ok(code) => code,
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn run_it(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
     let script = Script {
         mutations: arguments.mutations,
         seed: arguments.seed,
     };
-    let summary = run(script, Telling::begin(false)).await?;
-    writeln!(std::io::stdout(), "{}", serde_json::to_string(&summary)?)?;
-    Ok(if summary.is_clean() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    end(run(script, Telling::begin(false)).await, Summary::is_clean)
 }

@@ -128,6 +128,9 @@ fn preferences(settings: &Settings, extension: &Extension, port: u16) -> Result<
         ),
         ("extensions.webextensions.keepUuidOnUninstall", true.into()),
         ("browser.shell.checkDefaultBrowser", false.into()),
+        // Authenticators of the driver's, and none of this machine's.
+        ("security.webauth.webauthn_enable_softtoken", true.into()),
+        ("security.webauth.webauthn_enable_usbtoken", false.into()),
         ("browser.startup.page", 0.into()),
         ("browser.startup.homepage_override.mstone", "ignore".into()),
         ("startup.homepage_welcome_url", "about:blank".into()),

@@ -102,6 +102,30 @@ pub const ALLOWED: &[Allowed] = &[
         name: "POST /v1/reconnects/",
         reason: "the extension opens the tab with it; it works once",
     },
+    Allowed {
+        kind: Kind::ApiKey,
+        sort: Sort::Output,
+        name: "stdout of unpause key add",
+        reason: "the command is there to print the key, once",
+    },
+    Allowed {
+        kind: Kind::InvitationCode,
+        sort: Sort::Output,
+        name: "stdout of unpause account",
+        reason: "the command is there to print the link",
+    },
+    Allowed {
+        kind: Kind::SessionToken,
+        sort: Sort::Answer,
+        name: "POST /v1/sign-ins ",
+        reason: "a token is told once, to the page that signs in",
+    },
+    Allowed {
+        kind: Kind::SessionToken,
+        sort: Sort::Answer,
+        name: "POST /v1/invitations/accept ",
+        reason: "a token is told once, to the page that signs in",
+    },
 ];
 
 /// Why this place may hold that kind; `None` where it may not.

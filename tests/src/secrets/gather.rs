@@ -23,6 +23,8 @@ pub enum Sort {
     Killed,
     /// The arguments and variables of a process, which others on the machine may see.
     Process,
+    /// An alert that left.
+    Alert,
     /// What the extension keeps, as it reads it itself.
     Storage,
     /// A file of a browser's profile.

@@ -12,7 +12,7 @@ use super::allowed::reason;
 use super::gather::{Place, Sort};
 use super::search::{Finder, Found, Kind, Marker};
 use super::watched::{Collected, How};
-use super::{in_browser, without_browser};
+use super::{in_browser, on_a_server, without_browser};
 use crate::browsers::Settings;
 use crate::story::servers::Servers;
 use crate::story::telling::Telling;
@@ -117,6 +117,7 @@ pub async fn run(browser: Option<Settings>, seed: u64, telling: &Telling) -> Res
         for (confidential, json) in [(false, false), (true, true)] {
             let how = How { confidential, json };
             stories.push(without_browser::play(how, &mut rng, telling).await?);
+            stories.push(on_a_server::play(how, &mut rng, telling).await?);
         }
     }
     let mut collected = Collected::default();
@@ -316,6 +317,40 @@ mod tests {
                 reason: None,
             }]
         );
+    }
+
+    /// Each kind by itself, in each place where a relay on a server could leave it.
+    #[test]
+    fn a_leak_of_each_kind_is_met_in_every_place_of_a_server() {
+        let quiet = Telling::begin(true);
+        for kind in [
+            Kind::WebhookSecret,
+            Kind::MailPassword,
+            Kind::ApiKey,
+            Kind::BindingKey,
+            Kind::AccountPassword,
+            Kind::InvitationCode,
+            Kind::LoginCode,
+            Kind::SessionToken,
+            Kind::ClientSecret,
+        ] {
+            for (sort, name) in [
+                (Sort::Output, "stderr of unpause serve"),
+                (Sort::Output, "stdout of unpause audit export"),
+                (Sort::Output, "stdout of unpause doctor"),
+                (Sort::Answer, "GET /v1/audit "),
+                (Sort::Database, "the relay: data/unpause.db"),
+                (Sort::File, "the backup"),
+                (Sort::Alert, "alerts by webhook"),
+            ] {
+                let told = Collected {
+                    places: vec![Place::new(sort, name, "before marked-7654321 behind")],
+                    markers: vec![Marker::new(kind, "marked-7654321")],
+                };
+                let told = report("none", told, &[], &quiet).unwrap();
+                assert_eq!(told.outcome, "leak", "{kind:?} in {name}");
+            }
+        }
     }
 
     #[test]

@@ -47,6 +47,18 @@ pub enum Kind {
     SessionToken,
     /// The one-time ticket of a sign-in that the relay runs in a tab.
     Ticket,
+    /// What posts of a webhook are signed with.
+    WebhookSecret,
+    /// The password of the account by which alerts are mailed.
+    MailPassword,
+    /// What a program comes in with.
+    ApiKey,
+    /// The key of an account that was made at a certificate authority elsewhere.
+    BindingKey,
+    /// The password of an account of the relay.
+    AccountPassword,
+    /// The one-time code at which an account's password is set.
+    InvitationCode,
     /// No secret: a value that was put where it is found, so that the search proves itself.
     Planted,
 }

@@ -195,6 +195,40 @@ impl Session {
             .map(drop)
     }
 
+    /// Gives the browser an authenticator of its own device, whose person is there and is verified (Web Authentication
+    /// §11.3), and answers its name.
+    pub async fn add_authenticator(&self) -> Result<String, WebDriverError> {
+        let has = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+            "isUserConsenting": true, "isUserVerified": true,
+        });
+        let name = self.post("webauthn/authenticator", has).await?;
+        let name = name.as_str().map(str::to_owned);
+        name.ok_or_else(|| WebDriverError::Strange {
+            command: "Add Virtual Authenticator".to_owned(),
+        })
+    }
+
+    /// Says whether the person of an authenticator is verified from now on.
+    pub async fn verify_person(
+        &self,
+        authenticator: &str,
+        yes: bool,
+    ) -> Result<(), WebDriverError> {
+        let path = format!("webauthn/authenticator/{authenticator}/uv");
+        self.post(&path, json!({ "isUserVerified": yes }))
+            .await
+            .map(drop)
+    }
+
+    /// What an authenticator keeps.
+    pub async fn credentials(&self, authenticator: &str) -> Result<Value, WebDriverError> {
+        self.get(&format!(
+            "webauthn/authenticator/{authenticator}/credentials"
+        ))
+        .await
+    }
+
     /// Closes the browser, which writes its profile.
     pub async fn close(&self) -> Result<(), WebDriverError> {
         self.delete("").await

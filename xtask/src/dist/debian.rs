@@ -46,6 +46,67 @@ pub(super) const PACKAGES: &[Package] = &[
             ("SECURITY.md", "usr/share/doc/unpause/SECURITY.md", 0o644),
             ("CHANGELOG.md", "usr/share/doc/unpause/CHANGELOG.md", 0o644),
             ("LICENSE", "usr/share/doc/unpause/copyright", 0o644),
+            // What README.md leads to, for whoever has nothing but the package.
+            (
+                "docs/alerts.md",
+                "usr/share/doc/unpause/docs/alerts.md",
+                0o644,
+            ),
+            (
+                "docs/backup.md",
+                "usr/share/doc/unpause/docs/backup.md",
+                0o644,
+            ),
+            (
+                "docs/doctor.md",
+                "usr/share/doc/unpause/docs/doctor.md",
+                0o644,
+            ),
+            (
+                "docs/lead-lists.md",
+                "usr/share/doc/unpause/docs/lead-lists.md",
+                0o644,
+            ),
+            (
+                "docs/packages.md",
+                "usr/share/doc/unpause/docs/packages.md",
+                0o644,
+            ),
+            (
+                "docs/privacy.md",
+                "usr/share/doc/unpause/docs/privacy.md",
+                0o644,
+            ),
+            (
+                "docs/providers/google.md",
+                "usr/share/doc/unpause/docs/providers/google.md",
+                0o644,
+            ),
+            (
+                "docs/providers/microsoft.md",
+                "usr/share/doc/unpause/docs/providers/microsoft.md",
+                0o644,
+            ),
+            (
+                "docs/refusals.md",
+                "usr/share/doc/unpause/docs/refusals.md",
+                0o644,
+            ),
+            (
+                "docs/roles.md",
+                "usr/share/doc/unpause/docs/roles.md",
+                0o644,
+            ),
+            (
+                "docs/server.md",
+                "usr/share/doc/unpause/docs/server.md",
+                0o644,
+            ),
+            (
+                "docs/settings.md",
+                "usr/share/doc/unpause/docs/settings.md",
+                0o644,
+            ),
             (
                 "packaging/debian/unpause/postinst",
                 "DEBIAN/postinst",

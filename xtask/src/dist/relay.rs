@@ -32,8 +32,9 @@ pub(super) const MACHINES: &[Machine] = &[
     },
 ];
 
-/// The cargo profile, in the root `Cargo.toml`.
-const PROFILE: &str = "dist";
+/// The cargo profile, in the root `Cargo.toml`. Named otherwise than the folder that is emptied at each call: Cargo keeps
+/// there what it builds for itself.
+const PROFILE: &str = "product";
 
 /// Builds both for that machine.
 pub(super) fn build(workspace: &Workspace, machine: &Machine) -> anyhow::Result<()> {

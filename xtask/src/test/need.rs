@@ -280,6 +280,23 @@ pub(crate) const MMDEBSTRAP: Need = Need {
     by_hand: "apt-get install mmdebstrap",
 };
 
+/// Boots them, for `cargo xtask packages` alone.
+pub(crate) const SYSTEMD_NSPAWN: Need = Need {
+    name: "systemd-nspawn",
+    found: |workspace| workspace.find_program("systemd-nspawn").is_some(),
+    ways: &[Way::Debian(&["systemd-container"])],
+    by_hand: "apt-get install systemd-container",
+};
+
+/// Runs programs for arm64 on another machine, for `cargo xtask packages` alone. Debian's package tells the kernel about
+/// it where systemd runs; elsewhere it is told by hand.
+pub(crate) const QEMU_AARCH64: Need = Need {
+    name: "a kernel that hands programs for arm64 to qemu (binfmt_misc)",
+    found: |workspace| shell::succeeds(&mut workspace.program("arch-test", &["arm64"])),
+    ways: &[Way::Debian(&["qemu-user-static", "arch-test"])],
+    by_hand: "apt-get install qemu-user-static arch-test && mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc && cat /usr/lib/binfmt.d/qemu-aarch64.conf > /proc/sys/fs/binfmt_misc/register",
+};
+
 /// What it takes to build the browser's part as it is handed out.
 pub(crate) const WEB: &[&Need] = &[&WASM_TARGET, &NODE, &NPM_PACKAGES];
 

@@ -56,7 +56,12 @@ impl Relay {
         answer(self.get("/v1/status", token)).await.status == StatusCode::OK
     }
 
-    async fn set_password(&self, token: &str, current: Option<&str>, password: &str) -> Answer {
+    pub(super) async fn set_password(
+        &self,
+        token: &str,
+        current: Option<&str>,
+        password: &str,
+    ) -> Answer {
         let body = json!({ "current": current, "password": password });
         answer(self.post("/v1/account/password", token, &body)).await
     }
@@ -312,4 +317,15 @@ async fn sessions_and_devices_are_seen_and_ended_by_their_account_and_by_an_owne
     answer(revoke.bearer_auth(cleo["token"].as_str().unwrap()))
         .await
         .expect_problem(404, "not_found");
+}
+
+/// Row: a password that was stolen elsewhere | it is set for an account | 422 invalid | the person | expected a password that is not easily guessed, found one of the passwords that are tried first
+#[tokio::test]
+async fn a_password_of_the_lists_of_stolen_ones_is_not_taken() {
+    let relay = Relay::start().await;
+    for stolen in ["polniypizdec0211", "Polniypizdec0211"] {
+        let refused = relay.set_password(&relay.session, None, stolen).await;
+        refused.expect_problem(422, "invalid");
+        assert_eq!(refused.body["field"], "password");
+    }
 }

@@ -16,7 +16,7 @@ use super::reach::BEHIND_US;
 use super::{Relay, answer};
 
 impl Relay {
-    async fn on_record(&self, query: &str) -> Vec<Value> {
+    pub(super) async fn on_record(&self, query: &str) -> Vec<Value> {
         let path = format!("/v1/audit?limit=1000&{query}");
         let listed = answer(self.by_operator(Method::GET, &path)).await;
         assert_eq!(listed.status, StatusCode::OK, "{}", listed.body);
@@ -24,7 +24,7 @@ impl Relay {
     }
 
     /// The last entry of this action.
-    async fn last(&self, action: &str) -> Value {
+    pub(super) async fn last(&self, action: &str) -> Value {
         let found = self.on_record(&format!("action={action}")).await;
         found.first().cloned().unwrap_or(Value::Null)
     }

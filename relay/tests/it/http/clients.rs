@@ -128,10 +128,19 @@ impl Things {
 /// An answer without what is of the request alone.
 fn shown(answer: &Answer) -> String {
     let mut body = answer.body.clone();
+    // What a passkey is to sign is never the same twice, and so is its tag.
+    let mut is_once = false;
+    for place in ["/challenge", "/asked/challenge", "/begun"] {
+        if let Some(once) = body.pointer_mut(place) {
+            *once = Value::Null;
+            is_once = true;
+        }
+    }
     if let Some(body) = body.as_object_mut() {
         body.remove("request_id");
     }
-    let tag = answer.headers.get(ETAG).map(|tag| tag.to_str().unwrap());
+    let tag = answer.headers.get(ETAG).filter(|_| !is_once);
+    let tag = tag.map(|tag| tag.to_str().unwrap());
     format!("{} {tag:?} {body}", answer.status)
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use protocol::request::Body;
 use relay::http::{Mount, Serve, mount_endpoints};
@@ -37,6 +38,15 @@ const EXPECTED: &[(&str, Least, bool, &str)] = &[
     ("createDevice", Anybody, true, "any"),
     ("getAccount", Client, false, ""),
     ("setPassword", Client, false, ""),
+    ("deletePassword", Client, false, ""),
+    ("beginSignIn", Anybody, true, "any"),
+    ("signInByPasskey", Anybody, true, "any"),
+    ("beginProof", Client, false, ""),
+    ("prove", Client, false, ""),
+    ("getPasskeyCreation", Client, false, ""),
+    ("createPasskey", Client, false, ""),
+    ("listPasskeys", Client, false, ""),
+    ("deletePasskey", Client, false, ""),
     ("createAccount", Owner, false, ""),
     ("listAccounts", Owner, false, ""),
     ("createInvitation", Owner, false, ""),
@@ -94,6 +104,24 @@ const EXPECTED: &[(&str, Least, bool, &str)] = &[
     ("listAudit", Owner, false, ""),
     ("listAlerts", Member, false, "read"),
     ("testAlerts", Owner, false, ""),
+];
+
+/// Those that ask a session for a proof of the last ten minutes, whatever they are asked for. What sets the first password
+/// and what ends another session ask for it too, and no other case of theirs does.
+const ANEW: &[&str] = &[
+    "createAccount",
+    "createInvitation",
+    "createKey",
+    "createLoginLink",
+    "createPairing",
+    "createPasskey",
+    "deleteAccount",
+    "deleteKey",
+    "deletePasskey",
+    "deletePassword",
+    "deleteSessions",
+    "getPasskeyCreation",
+    "updateAccount",
 ];
 
 /// Every scope that a key can have.
@@ -167,6 +195,7 @@ impl Caller {
 /// What a call came to: let in, forbidden, or not known.
 fn came_to(answer: &Answer, name: &str) -> &'static str {
     match answer.status.as_u16() {
+        401 if answer.body["code"] == "proof_needed" => "anew",
         401 => "who?",
         403 => "no",
         422 => {
@@ -267,6 +296,26 @@ async fn every_endpoint_lets_in_whom_it_is_for_and_nobody_else() {
             scope,
         ));
     }
+    relay.clock.advance(Duration::from_mins(10));
+    for (who, _, caller) in &callers {
+        let Caller::Session(_) = caller else { continue };
+        for (endpoint, (_, _, cells, _)) in endpoints.iter().zip(&mut rows) {
+            let found = came_to(&caller.call(&relay, endpoint).await, endpoint.name);
+            let is_let_in = EXPECTED
+                .iter()
+                .any(|(name, least, ..)| *name == endpoint.name && *least as u8 <= level(who));
+            let expected = match (is_let_in, ANEW.contains(&endpoint.name)) {
+                (false, _) => "no",
+                (true, false) => "yes",
+                (true, true) => "anew",
+            };
+            assert_eq!(found, expected, "{} as {who}, later", endpoint.name);
+            if found == "anew" {
+                let column = 1 + 3 * (usize::from(level(who)) - 1);
+                cells[column] = found;
+            }
+        }
+    }
     let page = render(&rows);
     if std::env::var_os(WRITE).is_some() {
         std::fs::write(PAGE, page).unwrap();
@@ -279,10 +328,20 @@ async fn every_endpoint_lets_in_whom_it_is_for_and_nobody_else() {
     }
 }
 
+fn level(who: &str) -> u8 {
+    match who {
+        "client" => Client as u8,
+        "member" => Member as u8,
+        _ => Owner as u8,
+    }
+}
+
 fn render(rows: &[(&str, String, Vec<&str>, String)]) -> String {
     let mut page = "# Who may call what\n\n\
         Made by calling every endpoint as every caller (`relay/tests/it/http/roles.rs`); do not edit.\n\
-        *yes*: let in. *no*: 403 `forbidden`. *who?*: 401 `unauthenticated`.\n\
+        *yes*: let in. *anew*: let in, and a session must have proved within ten minutes whose it is, else 401 \
+        `proof_needed`; so must one that sets the first password of its account (`setPassword`) or ends another session \
+        (`deleteSession`). *no*: 403 `forbidden`. *who?*: 401 `unauthenticated`.\n\
         A device has the rights of the account that paired it, and may do less than a session.\n\
         An API key has the rights of the account that made it, as far as its scopes go; here it has all of them, and the \
         last column says which one is asked for.\n\

@@ -15,6 +15,8 @@ use sha2::Sha256;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::cli::Serving;
+
 /// What posts are signed with; 32 bytes.
 pub(crate) const SECRET: &str = "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzQ=";
 
@@ -42,7 +44,9 @@ pub(crate) struct Seen {
     pub(crate) taken: bool,
 }
 
-type Kill = Box<dyn FnOnce() + Send>;
+/// A relay that may be running; taken and dropped it is killed and waited for. Whoever starts it holds this until it
+/// listens.
+pub(crate) type Process = Arc<tokio::sync::Mutex<Option<Serving>>>;
 
 #[derive(Default)]
 struct Kept {
@@ -51,7 +55,7 @@ struct Kept {
     /// What is done next; afterwards everything is taken.
     acts: VecDeque<Act>,
     always: Option<Act>,
-    kill: Option<Kill>,
+    process: Option<Process>,
 }
 
 pub(crate) struct Receiver {
@@ -93,8 +97,9 @@ impl Receiver {
         self.kept.lock().unwrap().always = act;
     }
 
-    pub(crate) fn kill_by(&self, kill: impl FnOnce() + Send + 'static) {
-        self.kept.lock().unwrap().kill = Some(Box::new(kill));
+    /// What the acts that kill are to end.
+    pub(crate) fn may_kill(&self, process: &Process) {
+        self.kept.lock().unwrap().process = Some(Arc::clone(process));
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
@@ -116,12 +121,8 @@ async fn serve(mut stream: TcpStream, kept: Arc<Mutex<Kept>>) {
         let mut kept = kept.lock().unwrap();
         kept.acts.pop_front().or_else(|| kept.always.clone())
     };
-    let kill = || {
-        let kill = kept.lock().unwrap().kill.take();
-        kill.expect("something to kill")();
-    };
     if matches!(act, Some(Act::KillUnread)) {
-        return kill();
+        return kill(&kept).await;
     }
     let Some((head, body)) = read(&mut stream).await else {
         return;
@@ -139,7 +140,7 @@ async fn serve(mut stream: TcpStream, kept: Arc<Mutex<Kept>>) {
         taken: status.starts_with('2'),
     });
     match act {
-        Some(Act::KillUnanswered) => return kill(),
+        Some(Act::KillUnanswered) => return kill(&kept).await,
         Some(Act::Silence) => {
             let _ = stream.read_to_end(&mut Vec::new()).await;
             return;
@@ -149,8 +150,17 @@ async fn serve(mut stream: TcpStream, kept: Arc<Mutex<Kept>>) {
     let answer = format!("HTTP/1.1 {status}\r\n{lines}Content-Length: 0\r\n\r\n");
     let _ = stream.write_all(answer.as_bytes()).await;
     if matches!(act, Some(Act::KillAnswered(_))) {
-        kill();
+        kill(&kept).await;
     }
+}
+
+/// Ends the relay.
+async fn kill(kept: &Mutex<Kept>) {
+    let process = kept.lock().unwrap().process.clone();
+    let process = process.expect("something to kill");
+    // Held until it has ended: whoever starts the next one waits for that.
+    let mut serving = process.lock().await;
+    drop(serving.take().expect("a relay that runs"));
 }
 
 /// The head and the body of a post; `None` where the other side ended before.

@@ -16,6 +16,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Whose files are, and who else may read them.
     ("ownership", &[]),
     ("config", &["ownership"]),
+    // What authenticators make and sign, read and checked.
+    ("passkey", &[]),
     ("record", &[]),
     ("systemd", &[]),
     ("tag", &[]),
@@ -75,6 +77,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "oauth",
             // Whose the folder is by whose socket the operator comes.
             "ownership",
+            "passkey",
             "reconnect",
             "record",
             "renewal",
@@ -88,6 +91,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "app",
             "bell",
+            // That none is got is told.
+            "certificate",
             "clock",
             "config",
             "copies",
