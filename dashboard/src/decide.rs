@@ -64,7 +64,6 @@ impl Model {
                 self.access = Access::Entering { before: None };
                 vec![Effect::SignInByPasskey]
             }
-            Event::PasskeyEntered(Ok(session)) => self.enter(session),
             Event::PasskeyEntered(Err(untaken)) => self.stay_out_by_passkey(untaken),
             Event::PasskeyAdding(name) => self.make_passkey(name),
             Event::PasskeyMade(answer) => self.passkey_made(answer),
@@ -80,7 +79,9 @@ impl Model {
                 Vec::new()
             }
             Event::Accepting(password) => self.accept(password),
-            Event::Accepted(Ok(session)) | Event::Entered(Ok(session)) => self.enter(session),
+            Event::Accepted(Ok(session))
+            | Event::Entered(Ok(session))
+            | Event::PasskeyEntered(Ok(session)) => self.enter(session),
             Event::Accepted(Err(error)) => {
                 self.stay_invited(&error);
                 Vec::new()

@@ -264,13 +264,11 @@ impl Context {
 
     /// The account and the session that ask.
     fn own_session(&self) -> Result<(&AccountId, &SessionId), Problem> {
-        match (&self.account, &self.who) {
-            (Some(holder), Who::Session(session)) => Ok((&holder.account, session)),
-            _ => {
-                let detail = "the operator has no account here: sign in to the dashboard for one";
-                Err(Problem::new(Code::NotFound, detail))
-            }
-        }
+        let (Some(holder), Who::Session(session)) = (&self.account, &self.who) else {
+            let detail = "the operator has no account here: sign in to the dashboard for one";
+            return Err(Problem::new(Code::NotFound, detail));
+        };
+        Ok((&holder.account, session))
     }
 
     /// The time.

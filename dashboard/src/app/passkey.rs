@@ -126,21 +126,25 @@ fn credentials(ids: &[String]) -> JsValue {
 /// Calls `navigator.credentials.create` or `.get`.
 async fn ask(method: &str, options: &JsValue) -> Result<JsValue, Untaken> {
     let container = get(&window().navigator(), "credentials");
-    let method: js_sys::Function = get(&container, method).dyn_into().map_err(thrown)?;
+    let method: js_sys::Function = get(&container, method)
+        .dyn_into()
+        .map_err(|error| thrown(&error))?;
     let asked = object(&[("publicKey", options.clone())]);
     let promise: Promise = method
         .call1(&container, &asked)
         .and_then(wasm_bindgen::JsCast::dyn_into)
-        .map_err(thrown)?;
-    let credential = JsFuture::from(promise).await.map_err(thrown)?;
+        .map_err(|error| thrown(&error))?;
+    let credential = JsFuture::from(promise)
+        .await
+        .map_err(|error| thrown(&error))?;
     if credential.is_null() {
         return Err(Untaken::ByPerson);
     }
     Ok(credential)
 }
 
-fn thrown(error: JsValue) -> Untaken {
-    let said = |name: &str| get(&error, name).as_string().unwrap_or_default();
+fn thrown(error: &JsValue) -> Untaken {
+    let said = |name: &str| get(error, name).as_string().unwrap_or_default();
     Untaken::by_name(&said("name"), said("message"))
 }
 

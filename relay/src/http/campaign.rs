@@ -121,6 +121,8 @@ async fn load_and_nudge(context: &Context, id: &CampaignId) -> Result<Campaign, 
     for inbox in &campaign.inboxes {
         app.bell.wake_inbox(inbox);
     }
+    // One that has nothing to send is over at once.
+    app.bell.tell();
     Ok(campaign)
 }
 

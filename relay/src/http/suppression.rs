@@ -18,6 +18,8 @@ impl Serve for CreateSuppression {
         let whom = as_listed(&self.whom)?;
         let leads = app.store.suppress(&whom, app.clock.now()).await?;
         tracing::info!(%whom, leads, "is never written to again");
+        // These may have been a campaign's last leads.
+        app.bell.tell();
         Ok(Stopped { leads })
     }
 }

@@ -456,6 +456,8 @@ async fn read_message(
             {
                 tracing::info!(inbox = %inbox.address, lead = %addressed.lead, "the lead answered");
                 found.replies += 1;
+                // It may have been its campaign's last lead.
+                app.bell.tell();
             }
         }
         Arrival::Bounce(bounce) => {
@@ -473,6 +475,8 @@ async fn read_message(
                 let hardness = failure.hardness();
                 tracing::info!(inbox = %inbox.address, lead = %addressed.lead, ?hardness, "a message bounced");
                 found.bounces += 1;
+                // It may have been its campaign's last lead.
+                app.bell.tell();
             }
         }
         Arrival::Complaint(named) => {
@@ -480,6 +484,8 @@ async fn read_message(
                 && store.note_complaint(&addressed.lead, now).await?
             {
                 tracing::info!(inbox = %inbox.address, lead = %addressed.lead, "the lead complained");
+                // It may have been its campaign's last lead.
+                app.bell.tell();
             }
         }
         Arrival::Other => {}

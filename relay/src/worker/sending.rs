@@ -160,6 +160,8 @@ pub(super) async fn send_due(
             note_failing(app, inbox, memory, evidence).await?;
         }
         if next.is_none() {
+            // It may have been a campaign's last.
+            app.bell.tell();
             let does = if is_suspect {
                 InboxDoes::BeProbed
             } else {

@@ -17,7 +17,7 @@ use crate::notify::{Answer, Channel, list_channels};
 use crate::store::StoreError;
 use crate::store::alert::{Next, Told};
 
-/// Between two looks that nobody rang for: what a lead's last message finishes rings no bell.
+/// Between two looks that nobody rang for.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
 
 /// Puts the channels of the configuration on record, before anything happens that they are told.

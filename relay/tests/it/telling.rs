@@ -124,6 +124,28 @@ async fn a_webhook_that_answers_500_for_a_day_is_told_in_the_end_and_keeps_nobod
 }
 
 #[tokio::test]
+async fn the_end_of_a_campaign_is_told_when_its_last_message_was_sent() {
+    let ground = ground().await;
+    let receiver = Receiver::start().await;
+    let config = with_hooks(&ground, &[("ops", &receiver)]);
+    let relay = ground.start_with(config).await;
+    let inbox = relay.connect(&ground, Duration::ZERO).await;
+    let campaign = relay
+        .start_campaign(&inbox, &["lead@lead.example"], 1)
+        .await;
+    // Nobody moves the clock: no minute is over.
+    wait_for("the end to be told", async || {
+        let seen = receiver.seen();
+        let is_meant = |seen: &&receiver::Seen| {
+            seen.body["type"] == "finished" && seen.body["data"]["campaign"] == campaign.to_string()
+        };
+        seen.iter().any(|seen| is_meant(&seen)).then_some(())
+    })
+    .await;
+    relay.stop().await;
+}
+
+#[tokio::test]
 async fn what_nobody_takes_for_three_days_is_given_up_and_counted() {
     let ground = ground().await;
     let broken = Receiver::start().await;

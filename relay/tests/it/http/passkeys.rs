@@ -256,9 +256,9 @@ async fn a_challenge_is_good_once_soon_and_for_what_it_was_given() {
     made["name"] = json!("a key");
     let elsewhere = relay.post("/v1/account/passkeys", &relay.session, &made);
     answer(elsewhere).await.expect_problem(422, "invalid");
-    let here = || answer(relay.post("/v1/account/passkeys", &other, &made));
-    assert_eq!(here().await.status, StatusCode::OK);
-    here().await.expect_problem(422, "invalid");
+    let by_other = || answer(relay.post("/v1/account/passkeys", &other, &made));
+    assert_eq!(by_other().await.status, StatusCode::OK);
+    by_other().await.expect_problem(422, "invalid");
 }
 
 /// Row: a passkey that was removed, or never was | signing in by it | 401 unauthenticated | the person | this passkey is not known here, or what it signed is not right: sign in another way
@@ -384,7 +384,7 @@ async fn an_account_may_have_passkeys_alone_and_the_operator_has_the_way_back_in
     assert_eq!(answer(removed).await.status, StatusCode::OK);
 }
 
-/// Row: a passkey at a relay without a name | public_url is a bare address | 409 conflict | the operator | a passkey is bound to a name, and this relay is reached at the bare address https://192.0.2.1: give it a name and set public_url to that (docs/server.md)
+/// Row: a passkey at a relay without a name | `public_url` is a bare address | 409 conflict | the operator | `a passkey is bound to a name, and this relay is reached at the bare address https://192.0.2.1: give it a name and set public_url to that (docs/server.md)`
 #[tokio::test]
 async fn a_bare_address_has_no_passkeys_and_says_so() {
     let relay = Relay::start_as_without_session(

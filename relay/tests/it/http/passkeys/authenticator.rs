@@ -184,10 +184,10 @@ fn head(kind: u8, n: u64) -> Vec<u8> {
     let kind = kind << 5;
     let small = u8::try_from(n);
     match (small, u16::try_from(n)) {
-        (Ok(n), _) if n < 24 => vec![kind | n],
-        (Ok(n), _) => vec![kind | 24, n],
-        (_, Ok(n)) => [vec![kind | 25], n.to_be_bytes().to_vec()].concat(),
-        _ => [vec![kind | 27], n.to_be_bytes().to_vec()].concat(),
+        (Ok(n), _) if n < 24 => vec![kind + n],
+        (Ok(n), _) => vec![kind + 24, n],
+        (_, Ok(n)) => [vec![kind + 25], n.to_be_bytes().to_vec()].concat(),
+        _ => [vec![kind + 27], n.to_be_bytes().to_vec()].concat(),
     }
 }
 
