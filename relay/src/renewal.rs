@@ -123,7 +123,7 @@ pub async fn settle(app: &App) -> Result<Settled, RenewalError> {
     let (outlived, next) = app.keys.outlived(app.clock.now());
     if let Some(kept) = outlived {
         app.store.update_kept(&kept).await?;
-        app.keys.forget(kept);
+        app.keys.forget(&kept);
         tracing::info!(
             "keys that were renewed are gone; a device that has not followed must be paired again"
         );

@@ -161,13 +161,12 @@ impl Ring {
         for key in kept.at_rest.iter().rev() {
             let Some(sealed) = &key.sealed else { continue };
             // The one that is used already is the one that says who uses it.
-            let key = match used.iter().find(|used| used.id() == key.id) {
-                Some(used) => Arc::clone(used),
-                None => {
-                    let bytes = current.open_bytes(&at_rest_context(&key.id), sealed)?;
-                    let bytes = bytes.as_slice().try_into().map_err(|_| SealingError)?;
-                    Arc::new(AtRest::new(key.id.clone(), Zeroizing::new(bytes)))
-                }
+            let key = if let Some(used) = used.iter().find(|used| used.id() == key.id) {
+                Arc::clone(used)
+            } else {
+                let bytes = current.open_bytes(&at_rest_context(&key.id), sealed)?;
+                let bytes = bytes.as_slice().try_into().map_err(|_| SealingError)?;
+                Arc::new(AtRest::new(key.id.clone(), Zeroizing::new(bytes)))
             };
             before.push(key);
         }
@@ -485,7 +484,7 @@ impl Keys {
     }
 
     /// Takes over that some of the keys by which devices knew the relay are not kept any more.
-    pub fn forget(&self, kept: Kept) {
+    pub fn forget(&self, kept: &Kept) {
         self.change(|ring| {
             let is_kept = |known: &&Arc<Known>| {
                 let mut generations = kept.generations.iter();

@@ -295,7 +295,7 @@ async fn who_was_away_for_two_renewals_follows_for_ninety_days_and_no_longer() {
         .map(|one| one.sealed.is_some())
         .collect();
     assert_eq!(halves, [false, true, true]);
-    keys.forget(kept);
+    keys.forget(&kept);
     assert_eq!(
         answered_by(&keys, &first, at(99)),
         *third,
