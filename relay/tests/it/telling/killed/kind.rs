@@ -13,17 +13,15 @@ pub(super) enum Kind {
     Reconnected,
     Resumed,
     Unsettled,
-    Finished,
 }
 
-pub(super) const KINDS: [Kind; 7] = [
+pub(super) const KINDS: [Kind; 6] = [
     Kind::Disconnected,
     Kind::StillDisconnected,
     Kind::Waiting,
     Kind::Reconnected,
     Kind::Resumed,
     Kind::Unsettled,
-    Kind::Finished,
 ];
 
 impl Kind {
@@ -36,7 +34,6 @@ impl Kind {
             Self::Reconnected => "reconnected",
             Self::Resumed => "resumed",
             Self::Unsettled => "unsettled",
-            Self::Finished => "finished",
         }
     }
 
@@ -48,7 +45,6 @@ impl Kind {
             Self::Waiting => &["waiting"],
             Self::Reconnected | Self::Resumed => &["disconnected", "reconnected", "resumed"],
             Self::Unsettled => &["unsettled"],
-            Self::Finished => &["finished"],
         }
     }
 

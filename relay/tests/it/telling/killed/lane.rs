@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use protocol::id::{CampaignId, InboxId};
 use protocol::reconnect::{Grant, State};
-use protocol::request::suppression::Whom;
 use protocol::secret::Secret;
 use relay::clock::Clock;
 use sandbox::{AccountDoes, AccountFault, Options, Person, Sandbox, Stage};
@@ -179,7 +178,7 @@ impl Lane {
                 self.wait_told("disconnected", n).await;
                 self.kill().await;
             }
-            Kind::Disconnected | Kind::Waiting | Kind::Unsettled | Kind::Finished => {}
+            Kind::Disconnected | Kind::Waiting | Kind::Unsettled => {}
         }
     }
 
@@ -194,7 +193,7 @@ impl Lane {
                 self.hand_over(n);
             }
             Kind::Waiting => self.call(n, "resume").await,
-            Kind::Unsettled | Kind::Finished => self.call(n, "start").await,
+            Kind::Unsettled => self.call(n, "start").await,
         }
     }
 
@@ -221,7 +220,7 @@ impl Lane {
     /// What an alert names.
     fn subject(&self, n: usize) -> String {
         match self.kind {
-            Kind::Unsettled | Kind::Finished => self.campaigns[n].to_string(),
+            Kind::Unsettled => self.campaigns[n].to_string(),
             _ => self.kind.address(n),
         }
     }
@@ -355,15 +354,6 @@ async fn connect(
         let (stage, does) = match kind {
             Kind::Waiting => (Stage::Mail, AccountDoes::Say(b"451 4.7.1 later".to_vec())),
             Kind::Unsettled => (Stage::AfterData, AccountDoes::Lose),
-            // A message that a kill meets is one that nothing shows, and the campaign stays open: so all of its leads
-            // are on the list of those not written to.
-            Kind::Finished => {
-                let whom: Whom = lead.parse().unwrap();
-                let store = &relay.app().store;
-                store.suppress(&whom, ground.clock.now()).await.unwrap();
-                campaigns.push(relay.draft_campaign(inbox, &[&lead], 1).await);
-                continue;
-            }
             _ => continue,
         };
         let fault = AccountFault {
