@@ -138,7 +138,7 @@ async fn answer(State(desk): State<Desk>, request: Request) -> Response {
     for (name, value) in [
         (
             header::ACCESS_CONTROL_ALLOW_HEADERS,
-            "authorization, content-digest, content-type, if-none-match, signature, signature-input",
+            "authorization, content-digest, content-type, if-none-match, signature, signature-input, unpause-relay-key",
         ),
         (
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
