@@ -330,16 +330,6 @@ impl Store {
             .await?;
         row.map(|row| text(&row, "value")).transpose()
     }
-
-    /// Notes something about the whole database, once: an earlier note stays.
-    pub async fn create_meta(&self, name: &str, value: &str) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
-            .bind(name.to_owned())
-            .bind(value.to_owned())
-            .execute(&self.writer)
-            .await?;
-        Ok(())
-    }
 }
 
 /// Takes the lock file beside the database. The operating system gives it back when the process ends,
