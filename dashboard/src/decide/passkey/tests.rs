@@ -63,7 +63,7 @@ fn what_wants_a_proof_waits_for_it_and_goes_on_as_it_was_asked() {
         ),
     ] {
         let mut model = signed_in();
-        assert_eq!(model.decide(asked.clone()), [effect.clone()]);
+        assert_eq!(model.decide(asked.clone()), std::slice::from_ref(&effect));
         assert_eq!(model.decide(answer.clone()), []);
         assert_eq!((&model.doing, &model.notice), (&None, &None));
         assert_eq!(model.proving.as_ref().unwrap().then, effect);
@@ -71,7 +71,7 @@ fn what_wants_a_proof_waits_for_it_and_goes_on_as_it_was_asked() {
         // A wrong password is told there, and what waits goes on to wait.
         let typed = Event::ProofTyped(Secret::new("typed"));
         let prove = Effect::ProveByPassword(Secret::new("typed"));
-        assert_eq!(model.decide(typed.clone()), [prove.clone()]);
+        assert_eq!(model.decide(typed.clone()), std::slice::from_ref(&prove));
         assert_eq!(model.decide(typed.clone()), [], "once");
         let wrong = Event::Proven(Err(Untaken::ByRelay(refused(Code::Invalid))));
         assert_eq!(model.decide(wrong), []);
@@ -148,7 +148,7 @@ fn a_passkey_that_was_made_is_listed_and_one_that_was_not_says_why() {
     let mut model = signed_in();
     let adding = Event::PasskeyAdding("laptop".to_owned());
     let make = Effect::MakePasskey("laptop".to_owned());
-    assert_eq!(model.decide(adding.clone()), [make.clone()]);
+    assert_eq!(model.decide(adding.clone()), std::slice::from_ref(&make));
     assert_eq!(model.decide(adding.clone()), [], "once");
     model.decide(Event::PasskeyMade(Err(Untaken::Known)));
     assert!(model.notice.as_ref().unwrap().contains("already"));

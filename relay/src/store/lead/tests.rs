@@ -307,7 +307,7 @@ async fn count_writes<T>(store: &Store, long: impl Future<Output = T>) -> (u32, 
         let name = format!("note {n_written}");
         tokio::select! {
             ended = &mut long => return (n_written, ended),
-            written = write_note(&store, &name) => {
+            written = write_note(store, &name) => {
                 written.unwrap();
                 n_written += 1;
             }
