@@ -104,6 +104,11 @@ impl Document {
                 "schemas": self.generator.definitions(),
                 "securitySchemes": {
                     "bearer": { "type": "http", "scheme": "bearer" },
+                    "operator": {
+                        "type": "http",
+                        "scheme": "unix-socket",
+                        "description": "The relay's own Unix socket in its data folder; over the network nobody may do this.",
+                    },
                     "signature": {
                         "type": "apiKey",
                         "in": "header",
@@ -200,7 +205,7 @@ fn said_of(caller: Caller, scope: Option<Scope>) -> String {
         Caller::Anyone => {
             return "For anybody who has a single-use code, or a name and its password.".to_owned();
         }
-        Caller::Operator => return "For the operator alone, by the relay's own socket.".to_owned(),
+        Caller::Operator => return "For the operator alone, by the relay's own socket; by no device and in no session.".to_owned(),
         Caller::Device(least) | Caller::Session(least) => least,
     };
     let (device, no_device) = match caller {
@@ -216,7 +221,8 @@ fn said_of(caller: Caller, scope: Option<Scope>) -> String {
 
 fn security_of(caller: Caller) -> Value {
     match caller {
-        Caller::Anyone | Caller::Operator => json!([]),
+        Caller::Anyone => json!([]),
+        Caller::Operator => json!([{ "operator": [] }]),
         Caller::Device(_) => json!([{ "signature": [] }, { "bearer": [] }]),
         Caller::Session(_) => json!([{ "bearer": [] }]),
     }
