@@ -178,7 +178,14 @@ impl Lane {
                 self.wait_told("disconnected", n).await;
                 self.kill().await;
             }
-            Kind::Disconnected | Kind::Waiting | Kind::Unsettled => {}
+            Kind::Waiting => {
+                // A try that the last kill met is settled and told before, or the next kill would meet that.
+                for id in &self.campaigns[..n] {
+                    self.has_unsettled(id).await;
+                }
+                self.wait_on_record().await;
+            }
+            Kind::Disconnected | Kind::Unsettled => {}
         }
     }
 
