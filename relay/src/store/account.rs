@@ -438,12 +438,8 @@ pub(super) async fn remove(tx: &mut AnyConnection, id: &AccountId) -> Result<(),
     if role_now(&mut *tx, id).await? == Role::Owner {
         check_other_owner(&mut *tx, id).await?;
     }
+    end_ways_in(&mut *tx, id).await?;
     for statement in [
-        "DELETE FROM codes WHERE account_id = $1",
-        "DELETE FROM sessions WHERE account_id = $1",
-        "DELETE FROM devices WHERE account_id = $1",
-        "DELETE FROM api_keys WHERE account_id = $1",
-        "DELETE FROM passkeys WHERE account_id = $1",
         "DELETE FROM account_inboxes WHERE account_id = $1",
         "DELETE FROM accounts WHERE id = $1",
     ] {
@@ -453,6 +449,26 @@ pub(super) async fn remove(tx: &mut AnyConnection, id: &AccountId) -> Result<(),
             .await?;
     }
     Ok(())
+}
+
+/// Ends everything by which an account comes in, and says how much there was.
+pub(super) async fn end_ways_in(tx: &mut AnyConnection, id: &AccountId) -> Result<u64, StoreError> {
+    let mut n_ended = 0;
+    for statement in [
+        "DELETE FROM codes WHERE account_id = $1",
+        "DELETE FROM sessions WHERE account_id = $1",
+        "DELETE FROM devices WHERE account_id = $1",
+        "DELETE FROM api_keys WHERE account_id = $1",
+        "DELETE FROM passkeys WHERE account_id = $1",
+        "UPDATE accounts SET password = NULL WHERE id = $1 AND password IS NOT NULL",
+    ] {
+        let ended = sqlx::query(statement)
+            .bind(id.to_string())
+            .execute(&mut *tx)
+            .await?;
+        n_ended += ended.rows_affected();
+    }
+    Ok(n_ended)
 }
 
 /// The role in a row.
@@ -544,7 +560,10 @@ pub(super) async fn role_now(tx: &mut AnyConnection, id: &AccountId) -> Result<R
     row.as_ref().map_or_else(|| Err(not_found(id)), role_of)
 }
 
-async fn check_other_owner(tx: &mut AnyConnection, id: &AccountId) -> Result<(), StoreError> {
+pub(super) async fn check_other_owner(
+    tx: &mut AnyConnection,
+    id: &AccountId,
+) -> Result<(), StoreError> {
     let other = sqlx::query("SELECT 1 FROM accounts WHERE role = $1 AND id <> $2")
         .bind(Role::Owner.code())
         .bind(id.to_string())

@@ -10,7 +10,7 @@ use protocol::signed::VerifyingKey;
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 
-use super::account::{role_now, role_of};
+use super::account::{check_other_owner, end_ways_in, role_now};
 use super::conflict::Conflict;
 use super::stops::Line;
 use super::{Store, StoreError, text, text_or_null};
@@ -120,6 +120,15 @@ impl Store {
         Ok(())
     }
 
+    /// An account that a replay has left in being is the last owner, or has what it was left: that is the last word on it,
+    /// or the next start would end by the old one what it was given since.
+    async fn settle_rights(&self, id: &AccountId) -> Result<(), StoreError> {
+        match self.note_rights(id).await {
+            Err(StoreError::NotFound { .. }) => Ok(()),
+            noted => noted,
+        }
+    }
+
     /// Takes away what these say, in a database that was put back. Answers how much of it was still there.
     pub(super) async fn replay_admissions(&self, said: &[&Admission]) -> Result<u64, StoreError> {
         let mut n_taken = 0;
@@ -141,6 +150,11 @@ impl Store {
             };
             tx.commit().await?;
             n_taken += u64::from(is_new);
+            if let (true, Admission::Removed { account } | Admission::Rights { account, .. }) =
+                (is_new, *admission)
+            {
+                self.settle_rights(account).await?;
+            }
         }
         Ok(n_taken)
     }
@@ -167,24 +181,7 @@ async fn remove(tx: &mut AnyConnection, account: &AccountId) -> Result<bool, Sto
     match super::account::remove(tx, account).await {
         Ok(()) => Ok(true),
         Err(StoreError::NotFound { .. }) => Ok(false),
-        Err(StoreError::Conflict(Conflict::LastOwner)) => {
-            let mut n_ended = 0;
-            for statement in [
-                "DELETE FROM codes WHERE account_id = $1",
-                "DELETE FROM sessions WHERE account_id = $1",
-                "DELETE FROM devices WHERE account_id = $1",
-                "DELETE FROM api_keys WHERE account_id = $1",
-                "DELETE FROM passkeys WHERE account_id = $1",
-                "UPDATE accounts SET password = NULL WHERE id = $1 AND password IS NOT NULL",
-            ] {
-                let ended = sqlx::query(statement)
-                    .bind(account.to_string())
-                    .execute(&mut *tx)
-                    .await?;
-                n_ended += ended.rows_affected();
-            }
-            Ok(n_ended > 0)
-        }
+        Err(StoreError::Conflict(Conflict::LastOwner)) => Ok(end_ways_in(tx, account).await? > 0),
         Err(error) => Err(error),
     }
 }
@@ -203,23 +200,23 @@ async fn narrow(
     };
     let mut is_new = false;
     if role < has {
-        let others = sqlx::query("SELECT role FROM accounts WHERE id <> $1")
-            .bind(account.to_string())
-            .fetch_all(&mut *tx)
-            .await?;
-        let mut has_other_owner = false;
-        for row in &others {
-            has_other_owner |= role_of(row)? == Role::Owner;
-        }
-        if has < Role::Owner || has_other_owner {
-            sqlx::query("UPDATE accounts SET role = $2 WHERE id = $1")
-                .bind(account.to_string())
-                .bind(role.code())
-                .execute(&mut *tx)
-                .await?;
-            is_new = true;
-        } else {
-            is_new |= remove(&mut *tx, account).await?;
+        let others = match has {
+            Role::Owner => check_other_owner(&mut *tx, account).await,
+            _ => Ok(()),
+        };
+        match others {
+            Ok(()) => {
+                sqlx::query("UPDATE accounts SET role = $2 WHERE id = $1")
+                    .bind(account.to_string())
+                    .bind(role.code())
+                    .execute(&mut *tx)
+                    .await?;
+                is_new = true;
+            }
+            Err(StoreError::Conflict(Conflict::LastOwner)) => {
+                is_new |= end_ways_in(&mut *tx, account).await? > 0;
+            }
+            Err(error) => return Err(error),
         }
     }
     let given = sqlx::query("SELECT inbox_id FROM account_inboxes WHERE account_id = $1")
@@ -512,6 +509,13 @@ mod tests {
         let kept = store.doors().load_kept(&owner).await.unwrap();
         assert_eq!(kept.password, None);
         assert_eq!(devices(&store).await, Vec::<String>::new());
+        // What the owner was given since is good at the next start.
+        set_password(&store, &owner, "$again").await;
+        pair(&store, 2, &owner).await;
+        assert_eq!(replay(&store).await, 0);
+        let kept = store.doors().load_kept(&owner).await.unwrap();
+        assert_eq!(kept.password.as_deref(), Some("$again"));
+        assert_eq!(devices(&store).await, ["dev_2"]);
         end(store).await;
     }
 }
