@@ -1,5 +1,5 @@
-//! Real relays, ended by SIGKILL at every point between what happens and its telling, for every kind of alert but
-//! the end of a campaign. What was told is counted where it arrives, by webhook and by mail.
+//! Real relays, ended by SIGKILL at every point between what happens and its telling, for every kind of alert.
+//! What was told is counted where it arrives, by webhook and by mail.
 
 mod kind;
 mod lane;

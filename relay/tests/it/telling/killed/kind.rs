@@ -13,15 +13,17 @@ pub(super) enum Kind {
     Reconnected,
     Resumed,
     Unsettled,
+    Finished,
 }
 
-pub(super) const KINDS: [Kind; 6] = [
+pub(super) const KINDS: [Kind; 7] = [
     Kind::Disconnected,
     Kind::StillDisconnected,
     Kind::Waiting,
     Kind::Reconnected,
     Kind::Resumed,
     Kind::Unsettled,
+    Kind::Finished,
 ];
 
 impl Kind {
@@ -34,6 +36,7 @@ impl Kind {
             Self::Reconnected => "reconnected",
             Self::Resumed => "resumed",
             Self::Unsettled => "unsettled",
+            Self::Finished => "finished",
         }
     }
 
@@ -45,6 +48,7 @@ impl Kind {
             Self::Waiting => &["waiting"],
             Self::Reconnected | Self::Resumed => &["disconnected", "reconnected", "resumed"],
             Self::Unsettled => &["unsettled"],
+            Self::Finished => &["finished"],
         }
     }
 

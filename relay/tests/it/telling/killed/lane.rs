@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use protocol::id::{CampaignId, InboxId};
 use protocol::reconnect::{Grant, State};
+use protocol::request::suppression::Whom;
 use protocol::secret::Secret;
 use relay::clock::Clock;
 use sandbox::{AccountDoes, AccountFault, Options, Person, Sandbox, Stage};
@@ -120,7 +121,26 @@ impl Lane {
         if self.kind.begins_by_command() {
             self.connect_again(n).await;
         }
+        if self.kind == Kind::Finished {
+            self.start_again(n).await;
+        }
         self.wait_told(self.kind.name(), n).await;
+    }
+
+    /// As a person does whose click met a relay that was away: once more, until the campaign has its end.
+    async fn start_again(&self, n: usize) {
+        let url = format!("http://localhost/v1/campaigns/{}", self.campaigns[n]);
+        wait_for("the campaign to be finished", async || {
+            let asked = operator(&self.ground).get(&url);
+            let campaign: Value = asked.send().await.ok()?.json().await.ok()?;
+            match campaign["status"]["state"].as_str()? {
+                "finished" => return Some(()),
+                "draft" => self.call(n, "start").await,
+                _ => {}
+            }
+            None
+        })
+        .await;
     }
 
     /// As a person does where the command has failed: once more, until the inbox is connected.
@@ -185,7 +205,7 @@ impl Lane {
                 }
                 self.wait_on_record().await;
             }
-            Kind::Disconnected | Kind::Unsettled => {}
+            Kind::Disconnected | Kind::Unsettled | Kind::Finished => {}
         }
     }
 
@@ -201,6 +221,12 @@ impl Lane {
             }
             Kind::Waiting => self.call(n, "resume").await,
             Kind::Unsettled => self.call(n, "start").await,
+            Kind::Finished => {
+                // Its end is told before the call is answered, so that a kill by who is told may meet the answer.
+                let url = format!("http://localhost/v1/campaigns/{}/start", self.campaigns[n]);
+                let asked = operator(&self.ground).post(&url);
+                let _ = asked.json(&serde_json::json!({})).send().await;
+            }
         }
     }
 
@@ -227,7 +253,7 @@ impl Lane {
     /// What an alert names.
     fn subject(&self, n: usize) -> String {
         match self.kind {
-            Kind::Unsettled => self.campaigns[n].to_string(),
+            Kind::Unsettled | Kind::Finished => self.campaigns[n].to_string(),
             _ => self.kind.address(n),
         }
     }
@@ -384,6 +410,15 @@ async fn connect(
         let (stage, does) = match kind {
             Kind::Waiting => (Stage::Mail, AccountDoes::Say(b"451 4.7.1 later".to_vec())),
             Kind::Unsettled => (Stage::AfterData, AccountDoes::Lose),
+            // Nobody is left to be written to. (A message that a kill meets would be one that nothing shows, and keep
+            // its campaign open.)
+            Kind::Finished => {
+                let whom: Whom = lead.parse().unwrap();
+                let store = &relay.app().store;
+                store.suppress(&whom, ground.clock.now()).await.unwrap();
+                campaigns.push(relay.draft_campaign(inbox, &[&lead], 1).await);
+                continue;
+            }
             _ => continue,
         };
         let fault = AccountFault {
