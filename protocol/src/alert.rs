@@ -100,7 +100,7 @@ pub enum What {
         held: u64,
         /// Of these, those that will be sent.
         to_send: u64,
-        /// Those whose people were heard of.
+        /// Those whose people answered, bounced or were stopped.
         skipped: u64,
         /// Those that may have been sent before.
         in_doubt: u64,
@@ -298,7 +298,7 @@ impl Alert {
             } => plain(
                 format!("The campaigns of {inbox} go on"),
                 &format!(
-                    "Held meanwhile: {held}. To be sent: {to_send}. Left out because their people were heard of: \
+                    "Held meanwhile: {held}. To be sent: {to_send}. Left out because their people answered, bounced or were stopped: \
                      {skipped}. May have been sent before: {in_doubt}."
                 ),
                 None,

@@ -32,7 +32,7 @@ pub struct Receipt {
     pub held: u64,
     /// Of those, still to be sent.
     pub to_send: u64,
-    /// Of those, not to be sent any more: answered or bounced meanwhile.
+    /// Of those, not to be sent any more: answered, bounced or stopped by a person meanwhile.
     pub skipped: u64,
     /// Of those, neither: their fate is being settled.
     pub in_doubt: u64,

@@ -336,18 +336,6 @@ pub fn read_request_signature(signature: &str) -> Option<[u8; SIGNATURE_BYTES]> 
     read_signature(DEVICE, signature).ok()
 }
 
-/// Who is said to have signed a request, from the value of [`SIGNATURE_INPUT`] alone.
-pub fn read_signer(input: &str) -> Option<VerifyingKey> {
-    let ListEntry::InnerList(covered) = find_member(input, DEVICE.label)? else {
-        return None;
-    };
-    let mut found = Found::default();
-    for (name, value) in &covered.params {
-        found.take(name.as_str(), value).ok()?;
-    }
-    VerifyingKey::try_from(found.key?).ok()
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Role {
     label: &'static str,

@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use crate::app::DATABASE_FILE;
 use crate::config::Config;
 use crate::mark;
-use crate::ownership::{Folder, FolderError};
+use crate::ownership::{self, Folder, FolderError};
 use crate::secret::{KeyError, KeyFile, list_beside, random_text, where_left};
 use crate::store::backup::{Contents, CopyError, copy, read};
 use crate::store::{OpenError, Store, lock_path};
@@ -41,7 +41,7 @@ pub enum BackupError {
     },
     /// It is no name of a file.
     #[error(
-        "{path} is no name of a file: expected one in a folder that is there, as in `--to backups/unpause.db`"
+        "{path} is no name of a file: expected one in a folder that is there, as in `--to backups/unpause.backup`"
     )]
     NoFile {
         /// What was named.
@@ -230,6 +230,7 @@ impl Part {
         if !folder.is_dir() {
             return Err(BackupError::NoFile { path: to });
         }
+        ownership::check_for_writing(folder)?;
         let mut part = OsString::from(".");
         part.push(name);
         part.push(format!(".{}{UNFINISHED}", random_text()));

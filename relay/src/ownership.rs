@@ -16,6 +16,9 @@ const ROOT: u32 = 0;
 const OTHERS: u32 = 0o077;
 /// What lets others put something into a folder.
 const OTHERS_WRITE: u32 = 0o022;
+const GROUP_WRITES: u32 = 0o020;
+/// Only their owners take files away (inode(7), `S_ISVTX`).
+const STICKY: u32 = 0o1000;
 
 /// From here on whatever this process makes is its user's alone, whoever makes it and however it asks.
 pub fn keep_to_ourselves() {
@@ -30,6 +33,35 @@ pub fn own_user() -> u32 {
 /// Whether somebody at the other end of a local socket is this process's own user, or root, who may be anybody.
 pub fn is_ours(user: u32) -> bool {
     user == ROOT || user == own_user()
+}
+
+/// Whether this process acts as root.
+pub fn is_root() -> bool {
+    own_user() == ROOT
+}
+
+/// Refuses a folder in which somebody else could put another file in the place of one that is being written: every folder
+/// on the way to it belongs to this user or root, and others may put nothing into it, or, where it is for everybody
+/// (sticky, as `/tmp`), take nothing of it away.
+pub fn check_for_writing(path: &Path) -> Result<(), FolderError> {
+    let whole = fs::canonicalize(path).map_err(|source| failed(path, source))?;
+    for folder in whole.ancestors() {
+        let metadata = fs::metadata(folder).map_err(|source| failed(folder, source))?;
+        let (mode, owner) = (metadata.permissions().mode(), metadata.uid());
+        let is_sticky = mode & STICKY != 0;
+        let by_group = mode & GROUP_WRITES != 0
+            && metadata.gid() != ROOT
+            && metadata.gid() != rustix::process::getegid().as_raw();
+        let by_others = by_group || mode & OTHERS_WRITE & !GROUP_WRITES != 0;
+        if !is_ours(owner) || (by_others && !is_sticky) {
+            return Err(FolderError::Exchangeable {
+                path: folder.to_owned(),
+                owner,
+                mode: mode & 0o7777,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// What the group or everybody may do with something of this metadata, as permission bits; `None` where nothing.
@@ -75,6 +107,18 @@ pub enum FolderError {
     Open {
         /// The folder.
         path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// What is being written there could be exchanged.
+    #[error(
+        "what is written in {path} (of the user with the id {owner}, mode {mode:o}) could be read or exchanged meanwhile by somebody else: name a folder that belongs to you or root, and that nobody else may write to"
+    )]
+    Exchangeable {
+        /// The folder.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
         /// Its permission bits.
         mode: u32,
     },

@@ -426,6 +426,21 @@ fn certify(config: &Config) -> Result<Option<Certified>, StartError> {
     }))
 }
 
+/// Reads all files that a start needs and that are there before it, as it would.
+pub fn check_files(config: &Config) -> Result<(), StartError> {
+    let roots = config.extra_roots_file.as_deref();
+    Dialer::new(roots.map(read_roots).transpose()?.as_deref())?;
+    match config.tls.clone() {
+        Some(Tls::Files { certificate, key }) => Files { certificate, key }.check()?,
+        Some(Tls::Acme(acme)) => {
+            let roots = acme.roots.as_deref().map(read_roots).transpose()?;
+            Dialer::new(roots.as_deref())?;
+        }
+        None => {}
+    }
+    Ok(())
+}
+
 fn read_roots(path: &Path) -> Result<Vec<u8>, StartError> {
     std::fs::read(path).map_err(|source| StartError::Roots {
         path: path.to_owned(),

@@ -4,7 +4,8 @@
 #![cfg(test)]
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
@@ -16,6 +17,9 @@ use protocol::request::campaign::{GetCampaign, StartCampaign};
 use protocol::request::delivery::{Delivery, ListDeliveries, SettleDeliveries, SettleDelivery};
 use sandbox::{Profile, profile};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
+use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 use tests::story::mailboxes::count;
 use tests::story::play::{connect, create_list};
@@ -376,6 +380,37 @@ async fn a_backup_that_is_killed_leaves_nothing_that_looks_whole() {
     assert!(n_killed >= 8 && n_partial >= 8, "{n_killed} {n_partial}");
 }
 
+/// Changes a backup and makes its digest anew, as whoever may write to it can.
+async fn forge(path: &Path, statement: &'static str) -> Result<()> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Memory);
+    let mut database: SqliteConnection = options.connect().await?;
+    sqlx::raw_sql(statement).execute(&mut database).await?;
+    let note: String = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'backup'")
+        .fetch_one(&mut database)
+        .await?;
+    database.close().await?;
+    let note: serde_json::Value = serde_json::from_str(&note)?;
+    let digits = note["sha256"]
+        .as_str()
+        .context("no digest")?
+        .as_bytes()
+        .to_vec();
+    let mut bytes = fs::read(path)?;
+    let at = bytes
+        .windows(digits.len())
+        .position(|window| window == digits);
+    let at = at.context("the digest is nowhere")?;
+    bytes[at..at + digits.len()].fill(b'0');
+    let made: String = Sha256::digest(&bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    bytes[at..at + digits.len()].copy_from_slice(made.as_bytes());
+    Ok(fs::write(path, bytes)?)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_byte_of_a_backup_turns_unnoticed_and_a_killed_restore_is_made_again() {
     let servers = Servers::start_sandbox(1).await.unwrap();
@@ -406,6 +441,43 @@ async fn no_byte_of_a_backup_turns_unnoticed_and_a_killed_restore_is_made_again(
         .await
         .unwrap();
     assert!(checked.status.success(), "{checked:?}");
+    // Somebody who makes the digest anew is found out by what no version of ours makes.
+    for (statement, named) in [
+        (
+            "CREATE TRIGGER t AFTER INSERT ON audit BEGIN UPDATE accounts SET role = 'owner'; END",
+            "its trigger t is not as unpause makes it",
+        ),
+        (
+            "ALTER TABLE strays RENAME TO others; CREATE VIEW strays AS SELECT * FROM others",
+            "is not as unpause makes it",
+        ),
+        ("DROP TABLE strays", "its table strays is missing"),
+    ] {
+        fs::write(&changed, &good).unwrap();
+        forge(&changed, statement).await.unwrap();
+        for arguments in [["backup", "--check"], ["restore", "--from"]] {
+            let [name, flag] = arguments;
+            let refused = command(&relay, &[name, flag, text(&changed).unwrap()]);
+            let refused = refused.await.unwrap();
+            let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+            assert_eq!(refused.status.code(), Some(1), "{statement}: {words}");
+            assert!(
+                name == "restore" || words.contains(named),
+                "{statement}: {words}"
+            );
+        }
+    }
+    // Where others could exchange what is being written, nothing is.
+    let open = folder.path().join("open");
+    fs::create_dir(&open).unwrap();
+    for (mode, is_taken) in [(0o777, false), (0o1777, true), (0o700, true)] {
+        fs::set_permissions(&open, Permissions::from_mode(mode)).unwrap();
+        let to = open.join(format!("{mode:o}.backup"));
+        let saved = command(&relay, &["backup", "--to", text(&to).unwrap()]);
+        let saved = saved.await.unwrap();
+        assert_eq!(saved.status.success(), is_taken, "{mode:o}: {saved:?}");
+        assert_eq!(to.exists(), is_taken);
+    }
     relay.end().unwrap();
     fs::remove_dir_all(relay.data()).unwrap();
     // Killed as soon as it writes.

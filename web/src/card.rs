@@ -150,7 +150,7 @@ pub struct Done {
     pub held: u64,
     /// Of those, to be sent.
     pub to_send: u64,
-    /// Of those, answered or bounced meanwhile.
+    /// Of those, answered, bounced or stopped meanwhile.
     pub skipped: u64,
     /// Of those, in doubt.
     pub in_doubt: u64,

@@ -5,8 +5,8 @@ use protocol::request::pace::{Pace, UpdatePace};
 use protocol::timestamp::Timestamp;
 use web::when;
 use yew::{
-    AttrValue, Callback, Html, NodeRef, Properties, SubmitEvent, component, html, use_node_ref,
-    use_state_eq,
+    Callback, Html, InputEvent, NodeRef, Properties, SubmitEvent, UseStateHandle, component, html,
+    use_effect_with, use_node_ref, use_state_eq,
 };
 
 use super::part;
@@ -45,6 +45,14 @@ fn Row(props: &Props) -> Html {
     let Props { pace, now, send } = props;
     let (distance, cap) = (use_node_ref(), use_node_ref());
     let problem = use_state_eq(|| None);
+    // What is being typed stays, however often the page is drawn anew, until the pace is another one.
+    let (typed_distance, typed_cap) = (use_state_eq(|| None), use_state_eq(|| None));
+    {
+        let typed = [typed_distance.clone(), typed_cap.clone()];
+        use_effect_with((pace.distance_ms, pace.daily_cap), move |_| {
+            typed.iter().for_each(|typed| typed.set(None));
+        });
+    }
     let form = format!("pace-{}", pace.inbox_id);
     let onsubmit = {
         let (distance, cap) = (distance.clone(), cap.clone());
@@ -74,11 +82,24 @@ fn Row(props: &Props) -> Html {
         (Some(at), _) => when::element(at, when::near(at, *now)),
         (None, _) => html! { "When something is due" },
     };
-    let field = |field: NodeRef, label: String, value: AttrValue| {
-        html! {
-            <input ref={field} form={form.clone()} type="text" inputmode="decimal" size="6" aria-label={label} {value} />
-        }
-    };
+    let field =
+        |field: NodeRef, typed: UseStateHandle<Option<String>>, label: String, now: String| {
+            let value = (*typed).clone().unwrap_or(now);
+            let input = field.clone();
+            let oninput = Callback::from(move |_: InputEvent| typed.set(Some(part::typed(&input))));
+            html! {
+                <input
+                    ref={field}
+                    form={form.clone()}
+                    type="text"
+                    inputmode="decimal"
+                    size="6"
+                    aria-label={label}
+                    {value}
+                    {oninput}
+                />
+            }
+        };
     let address = pace.address.as_str();
     let cap_now = pace
         .daily_cap
@@ -86,8 +107,8 @@ fn Row(props: &Props) -> Html {
     html! {
         <tr>
             <th scope="row">{ address }</th>
-            <td>{ field(distance, format!("Seconds between two messages of {address}"), seconds(pace.distance_ms).into()) }</td>
-            <td>{ field(cap, format!("Messages of {address} a day; empty for as many as there are"), cap_now.into()) }</td>
+            <td>{ field(distance, typed_distance, format!("Seconds between two messages of {address}"), seconds(pace.distance_ms)) }</td>
+            <td>{ field(cap, typed_cap, format!("Messages of {address} a day; empty for as many as there are"), cap_now) }</td>
             <td class="number">{ pace.tried }</td>
             <td>
                 { next }

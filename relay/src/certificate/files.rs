@@ -2,12 +2,14 @@
 //! is shown once it fits together: a program that renews them needs to tell nobody. What does not fit is told, and the
 //! last pair that did is kept.
 
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 use super::{Certificate, CertificateError, Flaw, Shown, words_of};
@@ -19,6 +21,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How long before its end a certificate that nobody renews is told of, and how long until it is told of again.
 const TELL_AHEAD: Duration = Duration::from_hours(14 * 24);
 const TELL_EVERY: Duration = Duration::from_hours(24);
+
+/// The longest of either file; a chain of certificates has about 10 KB.
+const AT_MOST_BYTES: u64 = 1024 * 1024;
 
 /// Where they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,13 +67,21 @@ impl Files {
         })
     }
 
+    /// Whether they can be shown.
+    pub fn check(&self) -> Result<(), CertificateError> {
+        self.parse(&self.read()?).map(|_| ())
+    }
+
     fn read(&self) -> Result<Pair, CertificateError> {
-        let certificate =
-            fs::read(&self.certificate).map_err(|source| CertificateError::Unreadable {
-                setting: "tls.certificate",
-                path: self.certificate.clone(),
-                source,
-            })?;
+        let unreadable = |source| CertificateError::Unreadable {
+            setting: "tls.certificate",
+            path: self.certificate.clone(),
+            source,
+        };
+        let mut certificate = Vec::new();
+        open(&self.certificate)
+            .and_then(|file| read_to_end(file, &mut certificate))
+            .map_err(unreadable)?;
         Ok(Pair {
             certificate,
             key: read_key(&self.key)?,
@@ -93,6 +106,28 @@ impl Files {
     }
 }
 
+/// A file, and nothing that never ends or never begins, as a pipe.
+fn open(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    let words = "expected a file, found something else";
+    Err(io::Error::new(ErrorKind::InvalidInput, words))
+}
+
+fn read_to_end(file: File, text: &mut Vec<u8>) -> io::Result<()> {
+    file.take(AT_MOST_BYTES + 1).read_to_end(text)?;
+    if text.len() as u64 <= AT_MOST_BYTES {
+        return Ok(());
+    }
+    let words = format!("expected at most {AT_MOST_BYTES} bytes, found more");
+    Err(io::Error::new(ErrorKind::InvalidData, words))
+}
+
 /// The text of the key, if it is nobody else's to read.
 fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, CertificateError> {
     let unreadable = |source| CertificateError::Unreadable {
@@ -100,7 +135,7 @@ fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, CertificateError> {
         path: path.to_owned(),
         source,
     };
-    let mut file = File::open(path).map_err(unreadable)?;
+    let file = open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
     if let Some(mode) = ownership::exposure(&metadata) {
         return Err(CertificateError::Exposed {
@@ -109,7 +144,7 @@ fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, CertificateError> {
         });
     }
     let mut text = Zeroizing::new(Vec::new());
-    file.read_to_end(&mut text).map_err(unreadable)?;
+    read_to_end(file, &mut text).map_err(unreadable)?;
     Ok(text)
 }
 
@@ -123,7 +158,16 @@ impl Followed {
             }
             tokio::time::sleep(LOOK_EVERY).await;
             since_told += LOOK_EVERY;
-            if self.look() {
+            // A disk that does not answer is not to keep anything else waiting.
+            let looked = tokio::task::spawn_blocking(move || {
+                let is_new = self.look();
+                (self, is_new)
+            });
+            let Ok((followed, is_new)) = looked.await else {
+                return;
+            };
+            self = followed;
+            if is_new {
                 since_told = TELL_EVERY;
             }
         }
@@ -193,6 +237,7 @@ fn tell_end(shown: &Shown, host: &str, clock: &Clock) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use rcgen::{CertificateParams, KeyPair, date_time_ymd};
@@ -329,6 +374,29 @@ mod tests {
         assert!(
             missing.to_string().starts_with("tls.certificate "),
             "{missing}"
+        );
+    }
+
+    #[test]
+    fn a_pipe_and_a_text_without_measure_keep_nobody_waiting() {
+        let place = Place::new();
+        let (certificate, key) = make("relay.acme.example", 2031);
+        place.write(&certificate, &key);
+        let files = place.files();
+        files.check().unwrap();
+        fs::remove_file(&files.certificate).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &files.certificate, rustix::fs::Mode::RUSR).unwrap();
+        let refused = words_of(&files.check().unwrap_err());
+        assert!(
+            refused.contains("expected a file, found something else"),
+            "{refused}"
+        );
+        fs::remove_file(&files.certificate).unwrap();
+        fs::write(&files.certificate, vec![b' '; 1024 * 1024 + 1]).unwrap();
+        let refused = words_of(&files.check().unwrap_err());
+        assert!(
+            refused.contains("expected at most 1048576 bytes, found more"),
+            "{refused}"
         );
     }
 }

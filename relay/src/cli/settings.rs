@@ -10,6 +10,7 @@ use super::CliError;
 use super::print::Printer;
 use crate::config::Config;
 use crate::config::setting::render_reference;
+use crate::running::check_files;
 
 #[derive(Debug, Args)]
 #[group(required = true)]
@@ -30,6 +31,8 @@ pub(super) fn print_reference(printer: &Printer) -> Result<(), CliError> {
 #[derive(Debug, Serialize)]
 struct Checked<'a> {
     listen: String,
+    /// Under which address people and browsers come; `None`: that of `listen`.
+    public_url: Option<String>,
     data: &'a Path,
     key_file: &'a Path,
     providers: Vec<CheckedProvider<'a>>,
@@ -46,6 +49,7 @@ struct CheckedProvider<'a> {
 
 /// Prints a configuration that was read without a complaint; never its secrets.
 pub(super) fn print_checked(printer: &Printer, config: &Config) -> Result<(), CliError> {
+    check_files(config)?;
     let providers = config.providers.iter().map(|(id, provider)| {
         let (at, client) = match &provider.client {
             Some(client) => {
@@ -65,6 +69,10 @@ pub(super) fn print_checked(printer: &Printer, config: &Config) -> Result<(), Cl
     });
     let checked = Checked {
         listen: config.listen.to_string(),
+        public_url: config
+            .public_url
+            .as_ref()
+            .map(|url| url.origin().to_owned()),
         data: &config.data,
         key_file: &config.key_file,
         providers: providers.collect(),
@@ -76,6 +84,9 @@ pub(super) fn print_checked(printer: &Printer, config: &Config) -> Result<(), Cl
             checked.data.display(),
             checked.key_file.display()
         );
+        if let Some(url) = &checked.public_url {
+            let _ = writeln!(text, "public    {url}");
+        }
         for CheckedProvider { id, at, client } in &checked.providers {
             let _ = match *client {
                 "passwords" => writeln!(text, "provider  {id} at {at}, passwords"),

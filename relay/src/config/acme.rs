@@ -11,7 +11,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::setting::{
-    Apply, Draft, Kind, Setting, put, put_some, put_switch, read_path, read_text,
+    Apply, Draft, Kind, PATH, Setting, put, put_some, put_switch, read_path, read_text,
 };
 use super::{ConfigError, Place, PublicUrl};
 
@@ -79,7 +79,7 @@ pub(super) static SETTINGS: &[Setting] = &[
         default: "none",
         meaning: "PEM file of root certificates to trust when the authority is asked, beside those of the binary: for one of your own.",
         apply: Apply::Relay(|draft, text| {
-            put_some(&mut draft.tls.acme.roots, read_path(text), "a path")
+            put_some(&mut draft.tls.acme.roots, read_path(text), PATH)
         }),
     },
     Setting {

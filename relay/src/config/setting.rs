@@ -129,7 +129,7 @@ static ADDRESS: &[Setting] = &[
         default: "none",
         meaning: "PEM file with the certificate for the host of `public_url`, then those between it and its root. Read again when it changes; needs `tls.key`.",
         apply: Apply::Relay(|draft, text| {
-            put_some(&mut draft.tls.certificate, read_path(text), "a path")
+            put_some(&mut draft.tls.certificate, read_path(text), PATH)
         }),
     },
     Setting {
@@ -137,7 +137,7 @@ static ADDRESS: &[Setting] = &[
         kind: Kind::Text,
         default: "none",
         meaning: "PEM file with the certificate's key. It must be its owner's alone (mode 600).",
-        apply: Apply::Relay(|draft, text| put_some(&mut draft.tls.key, read_path(text), "a path")),
+        apply: Apply::Relay(|draft, text| put_some(&mut draft.tls.key, read_path(text), PATH)),
     },
 ];
 
@@ -184,23 +184,21 @@ static WORK: &[Setting] = &[
         kind: Kind::Text,
         default: "`$XDG_DATA_HOME/unpause`, else `~/.local/share/unpause`",
         meaning: "Folder of the database. One relay uses it at a time.",
-        apply: Apply::Relay(|draft, text| put_some(&mut draft.data, read_path(text), "a path")),
+        apply: Apply::Relay(|draft, text| put_some(&mut draft.data, read_path(text), PATH)),
     },
     Setting {
         key: "key_file",
         kind: Kind::Text,
         default: "`$XDG_CONFIG_HOME/unpause/unpause.key`, else `~/.config/unpause/unpause.key`",
         meaning: "File with the keys that seal credentials; made at the first start. Back it up apart from the database.",
-        apply: Apply::Relay(|draft, text| put_some(&mut draft.key_file, read_path(text), "a path")),
+        apply: Apply::Relay(|draft, text| put_some(&mut draft.key_file, read_path(text), PATH)),
     },
     Setting {
         key: "mark_file",
         kind: Kind::Text,
         default: "`key_file` with the ending `.mark`",
         meaning: "File that says how far the relay has come, so that a database that was put back is recognised. Leave it out of backups, and keep it apart from `data`.",
-        apply: Apply::Relay(|draft, text| {
-            put_some(&mut draft.mark_file, read_path(text), "a path")
-        }),
+        apply: Apply::Relay(|draft, text| put_some(&mut draft.mark_file, read_path(text), PATH)),
     },
     Setting {
         key: "dns_server",
@@ -221,7 +219,7 @@ static WORK: &[Setting] = &[
         default: "none",
         meaning: "PEM file of root certificates to trust beside those of the binary, for mail servers with a certificate authority of their own.",
         apply: Apply::Relay(|draft, text| {
-            put_some(&mut draft.extra_roots_file, read_path(text), "a path")
+            put_some(&mut draft.extra_roots_file, read_path(text), PATH)
         }),
     },
     Setting {
@@ -610,8 +608,16 @@ pub(super) fn read_host(text: &str) -> Option<String> {
     may_be_host(text).then(|| text.to_owned())
 }
 
+/// What a path is.
+pub(super) const PATH: &str =
+    "a path, written out (no `~` and no `$`, which only a shell fills in)";
+
 pub(super) fn read_path(text: &str) -> Option<PathBuf> {
-    read_text(text).map(PathBuf::from)
+    // No shell reads it: a folder named `~` is nobody's wish.
+    let is_of_a_shell = text.starts_with('~') || text.contains('$');
+    read_text(text)
+        .filter(|_| !is_of_a_shell)
+        .map(PathBuf::from)
 }
 
 pub(super) fn read_port(text: &str) -> Option<u16> {

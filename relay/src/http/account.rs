@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use protocol::account::Role;
 use protocol::request::Done;
 use protocol::request::account::{
     Account, Accounts, CreateAccount, CreateInvitation, DeleteAccount, Invitation, ListAccounts,
@@ -28,6 +29,13 @@ impl Serve for ListAccounts {
 
 impl Serve for CreateAccount {
     async fn serve(self, context: Context) -> Result<Invitation, ServeError> {
+        if self.role != Role::Client && !self.inboxes.is_empty() {
+            let detail = format!(
+                "only a client is given inboxes, and a {} sees all: leave them away, or make it a client",
+                self.role
+            );
+            return Err(ServeError::invalid("inboxes", detail));
+        }
         let (now, code, doors) = (context.now(), random_secret(), context.doors());
         let expires_at = now + INVITATION_FOR;
         let times = (now, expires_at);

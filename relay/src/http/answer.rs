@@ -62,15 +62,19 @@ async fn run<R: Serve>(
     body: HttpBody,
     request_id: &RequestId,
 ) -> Result<Response, ServeError> {
-    let signed = signatures::verify(parts)?;
-    let admitted = admit::<R>(api, parts, signed.as_ref(), request_id).await?;
+    let signed = signatures::of(parts)?;
+    let signed = signed.as_deref();
+    let admitted = admit::<R>(api, parts, signed, request_id).await?;
     if admitted.who != Who::Anyone {
         serving::note_known(parts);
-    } else if let Some(signed) = &signed {
+    } else if let Some(signed) = signed {
         signed.check_challenge(&api.challenges)?;
     }
-    let carried = body::read(parts, body, R::BODY).await?;
-    if let Some(signed) = &signed {
+    // A device sends no body that cannot be read.
+    let carried = body::read(parts, body, R::BODY)
+        .await
+        .inspect_err(|_| signed.into_iter().for_each(Signed::note_altered))?;
+    if let Some(signed) = signed {
         signed.check_body(&carried.raw)?;
     }
     let request: R = parse(parameters, &carried.fields)?;
@@ -93,7 +97,7 @@ async fn run<R: Serve>(
         account,
         proved_at,
         sees,
-        key: signed.as_ref().map(|signed| signed.key().clone()),
+        key: signed.map(|signed| signed.key().clone()),
         csv: carried.csv,
         request_id: request_id.clone(),
         origin: named(ORIGIN),

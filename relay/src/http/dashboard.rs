@@ -30,6 +30,7 @@ const PAGES: &[&str] = &[
     "/receipts",
     "/receipts/{*rest}",
     "/settings",
+    "/activity",
     "/pair",
 ];
 /// Nothing from elsewhere, nothing inline; WebAssembly may be compiled. A page of ours is in nobody's frame.

@@ -61,7 +61,8 @@ struct Awaited {
 /// Both ends of the visit.
 pub(super) fn routes() -> Router<Arc<Api>> {
     Router::new()
-        .route(START_PATH, get(show_start))
+        // Whoever looks whether a link is alive does not use it up.
+        .route(START_PATH, get(show_start).head(problem::no_such_method))
         .route(&format!("{CALLBACK_PATH}/{{provider}}"), get(show_callback))
 }
 
@@ -95,6 +96,11 @@ impl Serve for HostReconnect {
 }
 
 async fn show_start(State(api): State<Arc<Api>>, request: HttpRequest) -> Response {
+    // A browser that fetches what its person may open next (Fetch, `Sec-Purpose`).
+    let purpose = request.headers().get("sec-purpose");
+    if purpose.is_some_and(|purpose| purpose.as_bytes().starts_with(b"prefetch")) {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     let query = request.uri().query().unwrap_or_default();
     start(&api, query)
         .await

@@ -152,7 +152,8 @@ impl Serve for ListReceiptLines {
             let detail = format!("expected 1 to {LINES_AT_MOST}, found {limit}");
             return Err(ServeError::invalid("limit", detail));
         }
-        let receipt = context.sight().receipt(&self.receipt_id).await?;
+        let sight = context.sight();
+        let receipt = sight.receipt(&self.receipt_id).await?;
         let behind = self.after.unwrap_or(0);
         let lines = receipt
             .app()
@@ -163,6 +164,7 @@ impl Serve for ListReceiptLines {
         let next = (!lines.is_empty() && read < receipt.held)
             .then(|| u32::try_from(read).ok())
             .flatten();
+        let lines = sight.narrow_lines(lines);
         Ok(ReceiptLines { lines, next })
     }
 }

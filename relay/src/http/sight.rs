@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use protocol::id::{AccountId, CampaignId, InboxId, ReceiptId, ReconnectId};
-use protocol::receipt::Receipt;
+use protocol::receipt::{Line, Receipt};
 use protocol::request::campaign::Campaign;
 
 use crate::app::App;
@@ -14,6 +14,7 @@ use crate::store::StoreError;
 use crate::store::account::Sees;
 use crate::store::held::Waits;
 use crate::store::inbox::Inbox;
+use crate::store::receipt::LineOf;
 use crate::store::reconnect::Reconnect;
 
 /// The view of one caller.
@@ -154,7 +155,15 @@ impl<'a> Sight<'a> {
         Ok(self.seen(self.app.store.load_reconnect(id).await?))
     }
 
-    /// One receipt. It names no campaign that the caller does not see.
+    /// Whether these are of a campaign that the caller sees.
+    pub(super) fn narrow_lines(&self, lines: Vec<LineOf>) -> Vec<Line> {
+        let seen = lines
+            .into_iter()
+            .filter(|of| self.sees_campaign(&of.campaign));
+        seen.map(|of| of.line).collect()
+    }
+
+    /// One receipt. It names no campaign that the caller does not see, and has no line of one.
     pub(super) async fn receipt(&self, id: &ReceiptId) -> Result<Seen<'a, Receipt>, StoreError> {
         if *self.sees != Sees::Everything {
             let inbox = self.app.store.find_inbox_of_receipt(id).await?;
@@ -162,7 +171,8 @@ impl<'a> Sight<'a> {
                 return Err(not_found("receipt", id.as_str()));
             }
         }
-        let receipt = self.app.store.load_receipt(id).await?;
+        let is_seen = |id: &CampaignId| self.sees_campaign(id);
+        let receipt = self.app.store.load_receipt(id, is_seen).await?;
         Ok(self.seen(self.narrow(receipt)))
     }
 

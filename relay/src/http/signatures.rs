@@ -1,8 +1,10 @@
 //! Whose requests they are, and that our answers are ours: a device signs what it asks by the key that it showed at
-//! pairing, over a challenge that is good for some minutes and a text that is good once; every answer to a signed request
-//! is signed, refusals included. What is covered is in [`protocol::signed`].
+//! pairing, over a challenge that is good for some minutes and a text that is good once; every answer to a request whose
+//! signature is good is signed, refusals included, and no other one is: whoever has heard a signature could ask something
+//! else with it, and would be given what its device believes. What is covered is in [`protocol::signed`].
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -137,7 +139,13 @@ pub(super) struct Signed {
     presented: Presented,
     content_digest: String,
     relay_key: Option<VerifyingKey>,
+    /// Whether something was found that its device did not do: then what is answered is not meant for it.
+    is_altered: AtomicBool,
 }
+
+/// The signature of a request, read once: for the endpoint, and for whoever signs its answer. `None` where it has none.
+#[derive(Clone, Debug)]
+struct Found(Result<Option<Arc<Signed>>, Problem>);
 
 impl Signed {
     /// The key that signed.
@@ -156,6 +164,7 @@ impl Signed {
             Ok(()) => Ok(()),
             Err(Untaken::Stale) => Err(Problem::new(Code::Unauthenticated, STALE)),
             Err(Untaken::Used) => {
+                self.note_altered();
                 let detail = "this request was sent before: its nonce is used";
                 Err(Problem::new(Code::Unauthenticated, detail))
             }
@@ -175,14 +184,31 @@ impl Signed {
         if signed::digest(body) == self.content_digest {
             return Ok(());
         }
+        self.note_altered();
         let detail =
             "the body is not the one that was signed: its SHA-256 is not that of Content-Digest";
         Err(Problem::new(Code::Unauthenticated, detail))
     }
 }
 
-/// The signature of a request; `None` where it has none.
-pub(super) fn verify(request: &Parts) -> Result<Option<Signed>, Problem> {
+impl Signed {
+    /// Notes that what came is not what its device has sent.
+    pub(super) fn note_altered(&self) {
+        self.is_altered.store(true, Ordering::Relaxed);
+    }
+
+    fn is_altered(&self) -> bool {
+        self.is_altered.load(Ordering::Relaxed)
+    }
+}
+
+/// The signature of a request, as [`sign`] has found it; `None` where it has none.
+pub(super) fn of(request: &Parts) -> Result<Option<Arc<Signed>>, Problem> {
+    let found = request.extensions.get::<Found>().cloned();
+    found.map_or(Ok(None), |Found(signed)| signed)
+}
+
+fn verify(request: &Parts) -> Result<Option<Signed>, Problem> {
     let refuse = |detail: String| Problem::new(Code::Unauthenticated, detail);
     let Some(input) = find(&request.headers, SIGNATURE_INPUT) else {
         return Ok(None);
@@ -219,44 +245,40 @@ pub(super) fn verify(request: &Parts) -> Result<Option<Signed>, Problem> {
         presented,
         content_digest,
         relay_key,
+        is_altered: AtomicBool::new(false),
     }))
 }
 
-/// Signs the answer to a signed request, whatever the answer is.
+/// Signs the answer to a request whose signature is good, whatever the answer is.
 pub(super) async fn sign(
     State(api): State<Arc<Api>>,
     request: HttpRequest,
     next: Next,
 ) -> Response {
-    let asked = find(request.headers(), SIGNATURE)
-        .and_then(|signature| signed::read_request_signature(&signature));
-    let named = find(request.headers(), RELAY_KEY);
-    let by = find(request.headers(), SIGNATURE_INPUT);
-    let response = next.run(request).await;
-    match asked {
-        Some(asked) => {
-            let known = find_known(&api, named, by).await;
-            sign_answer(&api, response, &asked, known.as_ref()).await
+    let (mut parts, body) = request.into_parts();
+    let found = verify(&parts).map(|signed| signed.map(Arc::new));
+    let signed = found.as_ref().ok().cloned().flatten();
+    parts.extensions.insert(Found(found));
+    let response = next.run(HttpRequest::from_parts(parts, body)).await;
+    match signed {
+        Some(signed) if !signed.is_altered() => {
+            let known = find_known(&api, &signed).await;
+            sign_answer(&api, response, &signed.presented.signature, known.as_ref()).await
         }
-        None => response,
+        _ => response,
     }
 }
 
 /// The key by which whoever signed a request knows the relay, where that may be another one than that of now: the one
 /// that it names, or was paired with. What is answered with it is bound to the request, so nobody gains by naming one.
-async fn find_known(
-    api: &Api,
-    named: Option<String>,
-    input: Option<String>,
-) -> Option<VerifyingKey> {
+async fn find_known(api: &Api, signed: &Signed) -> Option<VerifyingKey> {
     if api.app.keys.is_alone(api.app.clock.now()) {
         return None;
     }
-    if let Some(named) = named {
-        return VerifyingKey::try_from(named).ok();
+    if let Some(named) = signed.relay_key() {
+        return Some(named.clone());
     }
-    let device = signed::read_signer(&input?)?;
-    match api.app.store.doors().find_device(&device).await {
+    match api.app.store.doors().find_device(signed.key()).await {
         Ok(found) => Some(found?.relay_key),
         Err(error) => {
             tracing::error!(

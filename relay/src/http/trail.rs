@@ -154,17 +154,31 @@ impl<'a> Caller<'a> {
             action,
             mut fields,
         } = begun;
-        let outcome = match ended {
+        let (doors, now) = (api.app.store.doors(), api.app.clock.now());
+        let (outcome, ending) = match ended {
             Ok(made) => {
                 if let Some(id) = made {
                     fields.insert("id".to_owned(), id.into());
                 }
-                DONE.to_owned()
+                (
+                    DONE.to_owned(),
+                    doors.end_entry(no, DONE, &fields, now).await,
+                )
             }
-            Err(code) => code_of(code),
+            // What failed here may have done something.
+            Err(Code::Internal) => {
+                let outcome = code_of(Code::Internal);
+                let ending = doors.end_entry(no, &outcome, &fields, now).await;
+                (outcome, ending)
+            }
+            Err(code) => {
+                let outcome = code_of(code);
+                let entry = self.entry(action, &fields);
+                let ending = doors.end_refused(no, &entry, &outcome, now).await;
+                (outcome, ending)
+            }
         };
-        let (doors, now) = (api.app.store.doors(), api.app.clock.now());
-        if let Err(error) = doors.end_entry(no, &outcome, &fields, now).await {
+        if let Err(error) = ending {
             lose(action, &error);
         }
         tracing::info!(

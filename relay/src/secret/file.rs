@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -66,6 +66,18 @@ pub enum KeyError {
         /// The permission bits of its folder.
         mode: u32,
     },
+    /// It is another user's, who could put another one there.
+    #[error(
+        "the key file {path} belongs to the user with the id {owner}, and this is run by the one with the id {own}: run it as the file's user, or `chown {own} {path}`"
+    )]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who asks.
+        own: u32,
+    },
     /// The operating system refused.
     #[error("the key file {path} cannot be read or written")]
     Io {
@@ -104,7 +116,17 @@ impl KeyFile {
             }
             Err(error) => return Err(io(error)),
         };
-        if let Some(mode) = ownership::exposure(&fs::metadata(path).map_err(io)?) {
+        let metadata = fs::metadata(path).map_err(io)?;
+        // Who acts as root names the file of somebody else himself; a relay makes its own (`may_create`).
+        let owner = metadata.uid();
+        if owner != ownership::own_user() && (may_create || !ownership::is_root()) {
+            return Err(KeyError::NotOurs {
+                path: path.to_owned(),
+                owner,
+                own: ownership::own_user(),
+            });
+        }
+        if let Some(mode) = ownership::exposure(&metadata) {
             return Err(KeyError::Exposed {
                 path: path.to_owned(),
                 mode,

@@ -22,8 +22,8 @@ const KEPT_FOR: Duration = Duration::from_hours(24 * 400);
 const REFUSALS_KEPT_FOR: Duration = Duration::from_hours(24 * 30);
 /// Within which time a refusal that comes again from the same place is counted at the first.
 const COUNTED_WITHIN: Duration = Duration::from_hours(1);
-/// Entries of refusals of those whom nobody knows, within that time: more of them are counted together, so that whoever
-/// knocks from many addresses fills no disk.
+/// Entries of refusals of those whom nobody knows, within that time: more of them are counted together, for each account
+/// that is meant, so that whoever knocks from many addresses fills no disk, and hides nobody who guesses.
 const PLACES_AT_MOST: i64 = 60;
 
 /// An entry that is to be written.
@@ -69,6 +69,37 @@ impl Doors {
         let no = insert(&mut tx, new, None, now).await?;
         tx.commit().await?;
         Ok(no)
+    }
+
+    /// Ends an entry of which nothing came; where the same caller was refused the same way within the last hour, it is
+    /// counted there and this one goes, so that whoever asks again and again fills no disk.
+    pub async fn end_refused(
+        &self,
+        no: i64,
+        new: &NewEntry<'_>,
+        outcome: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let since = (now - COUNTED_WITHIN).as_ms();
+        let mut tx = self.0.begin().await?;
+        if count_again(&mut tx, new, outcome, since, now).await? {
+            sqlx::query("DELETE FROM audit WHERE no = $1")
+                .bind(no)
+                .execute(&mut *tx)
+                .await?;
+        } else {
+            sqlx::query(
+                "UPDATE audit SET outcome = $2, ended_at_ms = $3, fields = $4 WHERE no = $1",
+            )
+            .bind(no)
+            .bind(outcome.to_owned())
+            .bind(now.as_ms())
+            .bind(to_json("fields", new.fields)?)
+            .execute(&mut *tx)
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Ends an entry; `fields` are those of before with what was made.
@@ -126,7 +157,6 @@ impl Doors {
             if number(&row, "n")? >= PLACES_AT_MOST {
                 let nothing = Map::new();
                 let elsewhere = NewEntry {
-                    account: None,
                     peer: String::new(),
                     browser: None,
                     fields: &nothing,

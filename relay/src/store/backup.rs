@@ -7,6 +7,7 @@
 //! where no relay runs, the last connection takes the log and its index away, which one for reading would leave. The
 //! statements are SQLite's; another database has a way of its own.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -314,6 +315,12 @@ pub async fn read(path: &Path) -> Result<Contents, CopyError> {
             words,
         });
     }
+    if let Some(words) = find_strange(&mut reader, found).await.map_err(failed)? {
+        return Err(CopyError::Damaged {
+            path: path.to_owned(),
+            words,
+        });
+    }
     let mut counts = [0; 6];
     for (one, statement) in counts.iter_mut().zip([
         "SELECT COUNT(*) FROM inboxes",
@@ -361,6 +368,51 @@ async fn load_schema(reader: &mut SqliteConnection) -> Result<i64, sqlx::Error> 
         "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations",
     )
     .await
+}
+
+/// What stands in the schema and was made by no migration, or differs from what they make: a trigger would act in the
+/// relay's name, and a view in the place of a table may never end.
+async fn find_strange(
+    reader: &mut SqliteConnection,
+    found: i64,
+) -> Result<Option<String>, sqlx::Error> {
+    let mut made = SqliteConnectOptions::new()
+        .in_memory(true)
+        .disable_statement_logging()
+        .connect()
+        .await?;
+    for migration in MIGRATIONS.iter().filter(|one| one.version <= found) {
+        sqlx::raw_sql(migration.sql.clone())
+            .execute(&mut made)
+            .await?;
+    }
+    let expected = load_objects(&mut made).await?;
+    made.close().await?;
+    let objects = load_objects(reader).await?;
+    let strange = objects.difference(&expected).next();
+    if let Some((kind, name, _)) = strange {
+        return Ok(Some(format!(
+            "its {kind} {name} is not as unpause makes it"
+        )));
+    }
+    let lacking = expected.difference(&objects).next();
+    Ok(lacking.map(|(kind, name, _)| format!("its {kind} {name} is missing")))
+}
+
+/// Tables, indexes, views and triggers: kind, name and statement. Those that SQLite and the migrations keep for themselves
+/// are not among them.
+async fn load_objects(
+    reader: &mut SqliteConnection,
+) -> Result<BTreeSet<(String, String, String)>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT type, name, COALESCE(sql, '') FROM sqlite_master \
+         WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!' AND NOT (type = 'table' AND name = '_sqlx_migrations')",
+    )
+    .fetch_all(reader)
+    .await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)))
+        .collect()
 }
 
 /// The newest migration of this version, where that one is newer.

@@ -90,7 +90,7 @@ impl Kind {
 pub(super) struct Held {
     /// Still to be sent.
     pub(super) to_send: u64,
-    /// Not sent any more: answered or bounced meanwhile.
+    /// Not sent any more: answered, bounced or stopped by a person meanwhile.
     pub(super) skipped: u64,
     /// Neither: their fate is being settled.
     pub(super) in_doubt: u64,

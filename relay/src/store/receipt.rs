@@ -1,6 +1,6 @@
 //! Receipts: the totals in one row, the lines in rows of their own, which are written in slices and read by page.
 
-use protocol::id::{AccountId, DeliveryId, LeadId, ReceiptId, ReconnectId};
+use protocol::id::{AccountId, CampaignId, DeliveryId, LeadId, ReceiptId, ReconnectId};
 use protocol::receipt::{Fate, Line, Receipt};
 use protocol::timestamp::Timestamp;
 use sqlx::any::AnyRow;
@@ -18,6 +18,15 @@ const PAGE: i64 = 100;
 const AT_ONCE: usize = 50;
 /// Before every row of a kind.
 const START: (i64, i64, i64) = (i64::MIN, 0, 0);
+
+/// A line, and the campaign that it is about.
+#[derive(Clone, Debug)]
+pub struct LineOf {
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// The line.
+    pub line: Line,
+}
 
 /// The lines of a receipt that is being written: one kind of one campaign after the other.
 #[derive(Debug)]
@@ -253,8 +262,12 @@ impl Store {
         }
     }
 
-    /// One receipt with its first lines.
-    pub async fn load_receipt(&self, id: &ReceiptId) -> Result<Receipt, StoreError> {
+    /// One receipt with those of its first lines whose campaigns are seen.
+    pub async fn load_receipt(
+        &self,
+        id: &ReceiptId,
+        is_seen: impl Fn(&CampaignId) -> bool,
+    ) -> Result<Receipt, StoreError> {
         let row = sqlx::query("SELECT body FROM receipts WHERE id = $1 AND open_for IS NULL")
             .bind(id.to_string())
             .fetch_optional(&self.reader)
@@ -264,6 +277,8 @@ impl Store {
                 id: id.to_string(),
             })?;
         let lines = self.list_receipt_lines(id, 0, FIRST_LINES).await?;
+        let lines = lines.into_iter().filter(|line| is_seen(&line.campaign));
+        let lines = lines.map(|line| line.line).collect();
         Ok(Receipt {
             lines,
             ..json(&row, "body")?
@@ -276,9 +291,10 @@ impl Store {
         id: &ReceiptId,
         behind: u32,
         limit: u32,
-    ) -> Result<Vec<Line>, StoreError> {
+    ) -> Result<Vec<LineOf>, StoreError> {
         let rows = sqlx::query(
-            "SELECT delivery_id, lead_id, step, fate, was_due_at_ms, due_at_ms, why FROM receipt_lines \
+            "SELECT delivery_id, lead_id, step, fate, was_due_at_ms, due_at_ms, why, \
+             (SELECT d.campaign_id FROM deliveries d WHERE d.id = delivery_id) AS campaign_id FROM receipt_lines \
              WHERE receipt_id = $1 AND line_no > $2 ORDER BY line_no LIMIT $3",
         )
         .bind(id.to_string())
@@ -286,7 +302,14 @@ impl Store {
         .bind(i64::from(limit))
         .fetch_all(&self.reader)
         .await?;
-        rows.iter().map(line_from).collect()
+        let lines = rows.iter().map(|row| {
+            let campaign = text_or_null(row, "campaign_id")?.unwrap_or_default();
+            Ok(LineOf {
+                campaign: CampaignId::new(campaign),
+                line: line_from(row)?,
+            })
+        });
+        lines.collect()
     }
 
     /// Receipts without their lines, newest first; those behind this one. With an account, those of the inboxes that
@@ -487,10 +510,11 @@ mod tests {
             ..receipt.clone()
         };
         assert_eq!(listed, [bare]);
-        let loaded = store.load_receipt(&receipt.id).await.unwrap();
+        let loaded = store.load_receipt(&receipt.id, |_| true).await.unwrap();
         assert_eq!(loaded.lines[..], receipt.lines[..100]);
         let rest = store.list_receipt_lines(&receipt.id, 100, 1_000).await;
-        assert_eq!(rest.unwrap()[..], receipt.lines[100..]);
+        let rest: Vec<Line> = rest.unwrap().into_iter().map(|of| of.line).collect();
+        assert_eq!(rest[..], receipt.lines[100..]);
         let campaign = store.load_campaign(&CampaignId::new("cmp_1")).await;
         let counts = campaign.unwrap().counts;
         assert_eq!((counts.leads, counts.accepted, counts.waiting), (3, 2, 1));

@@ -121,6 +121,9 @@ async fn look_at(
     memory: &mut Memory,
     stop: &watch::Receiver<bool>,
 ) -> Result<Option<Timestamp>, WorkError> {
+    if app.providers.find(&inbox.provider).is_none() {
+        return Ok(wait_for_provider(app, inbox, memory).await);
+    }
     match &inbox.connection {
         lost @ Connection::Disconnected { .. } => {
             finish_copies(app, inbox, memory).await;
@@ -170,6 +173,29 @@ async fn look_at(
     }
 }
 
+/// Nothing can be said of a sign-in whose provider the configuration does not name (any more): it is the operator's to write
+/// it down, and nobody has to sign in again.
+async fn wait_for_provider(app: &App, inbox: &Inbox, memory: &mut Memory) -> Option<Timestamp> {
+    memory.mailbox.close().await;
+    if matches!(inbox.connection, Connection::Disconnected { .. }) {
+        return None;
+    }
+    let now = app.clock.now();
+    if memory.resting_until.is_none_or(|until| until <= now) {
+        let provider = &inbox.provider;
+        tracing::error!(
+            inbox = %inbox.address, %provider,
+            "the provider is not in the configuration: write [providers.{provider}] into it, and start the relay again"
+        );
+        let words = format!(
+            "the provider {provider} is not in the configuration: write [providers.{provider}] into it, and start the \
+             relay again; nothing is lost, and nobody has to sign in again"
+        );
+        memory.rest(app, inbox, UNCONFIGURED_AGAIN_AFTER, words);
+    }
+    memory.resting_until
+}
+
 async fn work(
     app: &App,
     inbox: &Inbox,
@@ -200,12 +226,6 @@ async fn work(
         }
     }
     let Some((_, provider)) = app.providers.find(&inbox.provider) else {
-        tracing::error!(inbox = %inbox.address, provider = %inbox.provider, "the provider is not in the configuration");
-        let words = format!(
-            "the provider {} is not in the configuration",
-            inbox.provider
-        );
-        memory.rest(app, inbox, UNCONFIGURED_AGAIN_AFTER, words);
         return Ok(());
     };
     if app.bell.take_look(&inbox.id) {

@@ -113,7 +113,7 @@ async fn live() -> World {
     store.list_waits(Some(inbox)).await.unwrap();
     store.list_campaigns().await.unwrap();
     for receipt in store.list_receipts(None, None).await.unwrap() {
-        store.load_receipt(&receipt.id).await.unwrap();
+        store.load_receipt(&receipt.id, |_| true).await.unwrap();
         store.list_receipts(None, Some(&receipt.id)).await.unwrap();
     }
     for state in [None, Some(StateName::Accepted), Some(StateName::Unsettled)] {

@@ -40,7 +40,7 @@ pub(crate) static ROWS: &[Row] = &[
         how: How::Alone(alone(&["backup", "--to", "nowhere/a.backup"])),
         code: "exit 1",
         place: "",
-        words: "~/nowhere/a.backup is no name of a file: expected one in a folder that is there, as in `--to backups/unpause.db`",
+        words: "~/nowhere/a.backup is no name of a file: expected one in a folder that is there, as in `--to backups/unpause.backup`",
     },
     Row {
         case: "backup that is an empty file",

@@ -73,7 +73,7 @@ pub(super) fn next(done: &Done, now: Timestamp) -> Option<Timed> {
     })
 }
 
-/// What became of what was held: "25 were held: 23 will be sent, 2 were answered or bounced meanwhile."
+/// What became of what was held: "25 were held: 23 will be sent, 2 were answered, bounced or stopped."
 /// `None` before the receipt was read.
 pub(super) fn fates(done: &Done) -> Option<String> {
     done.receipt.as_ref()?;
@@ -83,8 +83,8 @@ pub(super) fn fates(done: &Done) -> Option<String> {
     }
     match done.skipped {
         0 => {}
-        1 => fates.push("1 was answered or bounced meanwhile".to_owned()),
-        n => fates.push(format!("{n} were answered or bounced meanwhile")),
+        1 => fates.push("1 was answered, bounced or stopped".to_owned()),
+        n => fates.push(format!("{n} were answered, bounced or stopped")),
     }
     match done.in_doubt {
         0 => {}
@@ -202,11 +202,11 @@ mod tests {
         for (done, expected) in [
             (
                 done(25, 23, 2, 0),
-                "25 were held: 23 will be sent, 2 were answered or bounced meanwhile.",
+                "25 were held: 23 will be sent, 2 were answered, bounced or stopped.",
             ),
             (
                 done(3, 1, 1, 1),
-                "3 were held: 1 will be sent, 1 was answered or bounced meanwhile, 1 is in doubt and being settled.",
+                "3 were held: 1 will be sent, 1 was answered, bounced or stopped, 1 is in doubt and being settled.",
             ),
             (done(1, 1, 0, 0), "1 was held: 1 will be sent."),
             (

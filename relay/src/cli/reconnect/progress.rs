@@ -83,7 +83,7 @@ pub(super) fn summarise(receipt: &Receipt, address: &str) -> String {
     let held = match receipt.held {
         0 => "No message was waiting.".to_owned(),
         held => format!(
-            "{held} held → {} will be sent, {} answered or bounced meanwhile, {} in doubt.",
+            "{held} held → {} will be sent, {} answered, bounced or were stopped meanwhile, {} in doubt.",
             receipt.to_send, receipt.skipped, receipt.in_doubt
         ),
     };

@@ -329,3 +329,17 @@ async fn a_password_of_the_lists_of_stolen_ones_is_not_taken() {
         assert_eq!(refused.body["field"], "password");
     }
 }
+
+#[tokio::test]
+async fn only_a_client_is_given_inboxes() {
+    let relay = Relay::start().await;
+    let ask = |role: &str| {
+        let asked = json!({ "name": "eve", "role": role, "inboxes": ["inb_1"] });
+        relay.by_operator(Method::POST, "/v1/accounts").json(&asked)
+    };
+    for role in ["member", "owner"] {
+        let refused = answer(ask(role)).await;
+        refused.expect_problem(422, "invalid");
+        assert_eq!(refused.body["field"], "inboxes", "{}", refused.body);
+    }
+}

@@ -229,6 +229,54 @@ async fn whoever_knocks_a_thousand_times_from_everywhere_fills_no_log_and_is_cou
 }
 
 #[tokio::test]
+async fn an_account_that_is_guessed_at_is_named_however_many_knock_elsewhere() {
+    let relay = Relay::start_as(BEHIND_US).await;
+    let somebody = relay.join("jane", "member", json!([])).await;
+    let guess = async |name: &str, from: String| {
+        let asked = relay.ask(Method::POST, "/v1/sign-ins");
+        let body = json!({ "name": name, "password": "wrong and long enough" });
+        answer(asked.header("x-forwarded-for", from).json(&body)).await
+    };
+    for n in 0..65 {
+        guess(&format!("nobody{n}"), format!("198.51.{n}.7")).await;
+    }
+    for n in 0..3 {
+        guess("jane", format!("203.0.{n}.9")).await;
+    }
+    let entries = relay.on_record("action=signIn").await;
+    let named = entries
+        .iter()
+        .filter(|entry| entry["account_id"] == somebody.id.as_str() && entry["outcome"] != "done");
+    let times: u64 = named.map(|entry| entry["times"].as_u64().unwrap()).sum();
+    assert_eq!(times, 3, "{entries:?}");
+}
+
+#[tokio::test]
+async fn what_is_refused_again_and_again_is_one_entry_that_says_how_often() {
+    let relay = Relay::start().await;
+    let client = relay.join("ada", "client", json!([])).await;
+    let said = json!({});
+    for n in 0..40 {
+        let path = format!("/v1/reconnects/rec_{n}/confirm");
+        let refused = answer(relay.post(&path, &client.token, &said)).await;
+        refused.expect_problem(404, "not_found");
+    }
+    let entries = relay.on_record("action=confirmReconnect").await;
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    assert_eq!(entries[0]["times"], 40);
+    assert_eq!(entries[0]["outcome"], "not_found");
+    assert_eq!(entries[0]["account_id"], client.id.as_str());
+    // Another one's are his own, and so are those of the next hour.
+    let other = relay.join("bob", "client", json!([])).await;
+    let path = "/v1/reconnects/rec_0/confirm";
+    answer(relay.post(path, &other.token, &said)).await;
+    relay.clock.advance(Duration::from_mins(61));
+    answer(relay.post(path, &client.token, &said)).await;
+    let entries = relay.on_record("action=confirmReconnect").await;
+    assert_eq!(entries.len(), 3, "{entries:?}");
+}
+
+#[tokio::test]
 async fn pages_of_the_log_join_without_a_gap() {
     let relay = Relay::start().await;
     for n in 0..25 {

@@ -64,16 +64,23 @@ impl Relay {
         let mut database = AnyConnection::connect(&format!("sqlite://{}", path.display()))
             .await
             .unwrap();
-        for statement in [
+        let row = sqlx::query(
             "INSERT INTO receipts (id, inbox_id, body, n_lines, created_at_ms) VALUES ($1, $2, $3, 1, 7)",
-            "INSERT INTO receipt_lines (receipt_id, line_no, delivery_id, lead_id, step, fate) \
-             VALUES ($1, 1, 'dlv_' || $2, 'lea_' || $3, 1, 'in_doubt')",
-        ] {
-            let row = sqlx::query(statement)
-                .bind(id.to_owned())
-                .bind(inbox.to_owned())
-                .bind(body.to_string());
-            row.execute(&mut database).await.unwrap();
+        );
+        let row = row.bind(id.to_owned()).bind(inbox.to_owned());
+        row.bind(body.to_string())
+            .execute(&mut database)
+            .await
+            .unwrap();
+        // A line of each campaign.
+        for (n, campaign) in (1_i64..).zip(body["campaigns"].as_array().unwrap()) {
+            let line = sqlx::query(
+                "INSERT INTO receipt_lines (receipt_id, line_no, delivery_id, lead_id, step, fate) \
+                 SELECT $1, $2, id, lead_id, 1, 'in_doubt' FROM deliveries WHERE campaign_id = $3 ORDER BY id LIMIT 1",
+            );
+            let line = line.bind(id.to_owned()).bind(n);
+            let put = line.bind(campaign.as_str().unwrap().to_owned());
+            put.execute(&mut database).await.unwrap();
         }
         database.close().await.unwrap();
     }
@@ -181,6 +188,16 @@ async fn what_a_client_gets_is_the_same_byte_by_byte_whatever_another_client_has
         .put_receipt("rcp_shared", &own.inbox, json!([own.campaign, shared]))
         .await;
     let ada = relay.join("ada", "client", json!([own.inbox])).await;
+    // Of a receipt of his inbox he gets the lines of his campaigns, and no other.
+    for path in ["/v1/receipts/rcp_shared", "/v1/receipts/rcp_shared/lines"] {
+        let got = answer(relay.get(path, &ada.token)).await;
+        let lines = got.body["lines"].as_array().unwrap();
+        assert_eq!(lines.len(), 1, "{path}: {}", got.body);
+        let all = answer(relay.by_operator(Method::GET, path)).await;
+        assert_eq!(all.body["lines"].as_array().unwrap().len(), 2);
+        let his = first_delivery(&relay, &own.campaign).await;
+        assert_eq!(lines[0]["delivery"], his, "{path}");
+    }
     let device = pair_as(&relay, &ada).await;
     let by = [By::Session(&ada.token), By::Device(&device)];
     let read = async || {
@@ -201,7 +218,7 @@ async fn what_a_client_gets_is_the_same_byte_by_byte_whatever_another_client_has
         ("getReconnect", &own.reconnect),
         ("listReceipts", "rcp_shared"),
         ("getReceipt", &own.receipt),
-        ("listReceiptLines", "dlv_inb_"),
+        ("listReceiptLines", "dlv_"),
     ] {
         for read in &before {
             assert!(

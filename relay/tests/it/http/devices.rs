@@ -370,6 +370,57 @@ async fn a_request_that_was_changed_on_the_way_does_nothing() {
     device.answer(ask()).await.expect_problem(404, "not_found");
 }
 
+/// Whoever has heard a signature asks something else with it, or changes what was asked: what comes back is not signed, or
+/// the device would believe it.
+#[tokio::test]
+async fn what_was_asked_by_somebody_else_with_a_devices_signature_is_answered_unsigned() {
+    let relay = Relay::start().await;
+    let device = Paired::at(&relay, None).await;
+    let client = relay.join("mallory", "client", json!([])).await;
+    let (held, proof) = sign(&device.device, relay.ask(Method::GET, "/v1/status"));
+    let (_, held) = held.build_split();
+    let signature = held.unwrap().headers()["signature"].clone();
+    let believed = async |asked: RequestBuilder| {
+        let (answer, is_its) = hear(&device.device, &device.relay_key, asked, &proof).await;
+        assert!(!answer.headers.contains_key("signature"), "{}", answer.body);
+        is_its
+    };
+    for (method, path) in [
+        (Method::GET, "/healthz"),
+        (Method::GET, "/openapi.json"),
+        (Method::GET, "/nope"),
+        (Method::GET, "/v1/status"),
+        (Method::DELETE, "/v1/status"),
+    ] {
+        let asked = relay.ask(method, path);
+        let asked = asked.header("signature", &signature);
+        assert!(!believed(asked).await, "{path}");
+    }
+    let by_session = relay.get("/v1/status", &client.token);
+    assert!(!believed(by_session.header("signature", &signature)).await);
+    // With all that was signed, and something else in it.
+    let refuse = || relay.ask(Method::POST, "/v1/reconnects/rec_x/refuse");
+    let why = json!({ "why": { "kind": "cancelled" } });
+    let (asked, proof) = sign(&device.device, refuse().json(&why));
+    let (http, asked) = asked.build_split();
+    for body in ["{}", "no JSON", ""] {
+        let mut asked = asked.as_ref().unwrap().try_clone().unwrap();
+        *asked.body_mut() = Some(body.into());
+        let asked = RequestBuilder::from_parts(http.clone(), asked);
+        let (refused, is_its) = hear(&device.device, &device.relay_key, asked, &proof).await;
+        assert!(!is_its, "{body}: {}", refused.body);
+    }
+    // Its own refusals are signed, and what is sent once more is not answered to it.
+    let (asked, proof) = sign(&device.device, refuse().json(&why));
+    let again = asked.try_clone().unwrap();
+    let (refused, is_its) = hear(&device.device, &device.relay_key, asked, &proof).await;
+    refused.expect_problem(404, "not_found");
+    assert!(is_its);
+    let (refused, is_its) = hear(&device.device, &device.relay_key, again, &proof).await;
+    refused.expect_problem(401, "unauthenticated");
+    assert!(!is_its);
+}
+
 /// What the relay did not say, or said to another question, is not taken.
 #[tokio::test]
 async fn an_answer_that_is_another_s_is_known() {

@@ -271,3 +271,52 @@ async fn a_sign_in_that_is_being_proved_keeps_nobody_from_correcting_or_removing
     }
     relay.stop().await;
 }
+
+/// Row: provider missing from the configuration | a relay is started without the table of a provider that inboxes have | nothing is paused; the inbox waits | the operator | the provider sandbox is not in the configuration
+#[tokio::test]
+async fn a_provider_that_the_configuration_has_lost_costs_nobody_a_sign_in() {
+    let timing = "slow_retry_ms = 50\nfirst_retry_ms = 50\nretry_at_most_ms = 200\npoll_ms = 100";
+    let options = Options::default();
+    let ground = Ground::at(Client::Public, Clock::system(), timing, "sandbox", options).await;
+    let relay = ground.start().await;
+    let inbox = relay.connect(&ground, Duration::ZERO).await;
+    relay.stop().await;
+    let mut config = ground.config();
+    config.providers.clear();
+    let relay = ground.start_with(config).await;
+    let rest = wait_for("the inbox to wait", async || {
+        relay.app().bell.find_rest(&inbox)
+    })
+    .await;
+    let expected =
+        "the provider sandbox is not in the configuration: write [providers.sandbox] into it";
+    assert!(rest.words.starts_with(expected), "{}", rest.words);
+    let campaign = relay
+        .start_campaign(&inbox, &["lead@lead.example"], 1)
+        .await;
+    let connection = relay
+        .app()
+        .store
+        .load_inbox(&inbox)
+        .await
+        .unwrap()
+        .connection;
+    assert!(
+        matches!(connection, Connection::Connected { .. }),
+        "{connection:?}"
+    );
+    relay.stop().await;
+    assert_eq!(ground.sandbox.control().delivered().len(), 0);
+    // The table is back, and everything goes on.
+    let relay = ground.start().await;
+    wait_for("the message to leave", async || {
+        (ground.sandbox.control().delivered().len() == 1).then_some(())
+    })
+    .await;
+    wait_for("the campaign to be finished", async || {
+        let campaign = relay.app().store.load_campaign(&campaign).await.unwrap();
+        (campaign.counts.accepted == 1).then_some(())
+    })
+    .await;
+    relay.stop().await;
+}

@@ -59,7 +59,12 @@ async fn lose_and_reconnect_in(
     let ReconnectState::Resumed { receipt, .. } = outcome else {
         panic!("{outcome:?}");
     };
-    let receipt = relay.app().store.load_receipt(&receipt).await.unwrap();
+    let receipt = relay
+        .app()
+        .store
+        .load_receipt(&receipt, |_| true)
+        .await
+        .unwrap();
     let all = relay.list(&campaign, None).await;
     relay.stop().await;
     (receipt, all)

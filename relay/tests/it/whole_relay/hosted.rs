@@ -476,3 +476,22 @@ async fn a_provider_that_does_not_answer_is_told_before_a_tab_is_opened() {
     assert_eq!((status, &problem["code"]), expected, "{problem}");
     relay.stop().await;
 }
+
+#[tokio::test]
+async fn whoever_looks_whether_a_link_is_alive_does_not_use_it_up() {
+    let ground = Ground::new(Client::Public).await;
+    let relay = ground.start().await;
+    let inbox = relay.add_inbox(Duration::ZERO).await;
+    let (_, url) = host(&ground, &relay, &inbox).await;
+    let previewer = browser();
+    let looked = previewer.head(&url).send().await.unwrap();
+    assert_eq!(looked.status(), StatusCode::METHOD_NOT_ALLOWED);
+    for purpose in ["prefetch", "prefetch;prerender"] {
+        let fetched = previewer.get(&url).header("sec-purpose", purpose);
+        let fetched = fetched.send().await.unwrap();
+        assert_eq!(fetched.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+    let opened = open(&browser(), url.as_str()).await;
+    assert_eq!(opened.status, StatusCode::FOUND, "{}", opened.text);
+    relay.stop().await;
+}

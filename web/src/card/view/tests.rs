@@ -191,7 +191,7 @@ async fn a_done_card_proves_it_by_the_receipt() {
         "Resumed.",
         "jane@acme.example",
         "Next message today at 14:05.",
-        "3 were held: 2 will be sent, 1 was answered or bounced meanwhile.",
+        "3 were held: 2 will be sent, 1 was answered, bounced or stopped.",
         "Waits were moved by 20 minutes.",
     ] {
         assert!(text.contains(expected), "{expected:?} in {text}");
