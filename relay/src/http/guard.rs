@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
-    CONNECTION, CONTENT_LENGTH, HOST, ORIGIN, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, VARY,
+    CONNECTION, HOST, ORIGIN, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
@@ -52,8 +52,8 @@ pub(super) async fn guard(
     };
     let headers = response.headers_mut();
     if has_chunks {
-        // What follows on the connection may be what somebody before us took for the end of this body. A length beside
-        // the chunks that comes after them is dropped by the HTTP library, so every body in chunks is the last.
+        // A length beside the chunks is dropped by the HTTP library before we see it, and what follows on the connection
+        // may be what somebody before us took for the end of this body: it is the last one (RFC 9112 §6.1).
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     if let Some(origin) = origin.filter(|_| is_trusted) {
@@ -87,19 +87,6 @@ pub(super) fn is_extension(origin: &str) -> bool {
     })
 }
 
-/// Two ways to say where a body ends are none (RFC 9112 §6.3): one of them could be what something before us believed.
-fn check_length(request: &Parts) -> Result<(), Problem> {
-    let headers = &request.headers;
-    if !headers.contains_key(TRANSFER_ENCODING) || !headers.contains_key(CONTENT_LENGTH) {
-        return Ok(());
-    }
-    let detail =
-        "expected either Content-Length or Transfer-Encoding, found both: send one of them";
-    let mut problem = Problem::new(Code::Invalid, detail);
-    problem.status = StatusCode::BAD_REQUEST.as_u16();
-    Err(problem)
-}
-
 /// How far a request's origin is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
@@ -112,7 +99,6 @@ enum Standing {
 }
 
 fn admit(api: &Api, request: &Parts) -> Result<Standing, ServeError> {
-    check_length(request)?;
     // No browser comes by it, and no name points there.
     if operator::is_by_socket(&request.extensions) {
         return Ok(Standing::Ours);

@@ -128,7 +128,7 @@ async fn guesses_that_hang_up_keep_nobody_out_who_has_the_right_password() {
     assert!((10..30).contains(&counted), "{counted} were looked at");
 }
 
-/// Row: many guesses at a name wait for their turn | signing in by name and password, from where nobody has signed in with it | 429 `too_many_requests`, `Retry-After` | the person, or a program | too many passwords were wrong for this name, or from this address, and N guesses wait for their turn already, …
+/// Row: many guesses at a name wait for their turn | signing in by name and password, from where nobody has signed in with it | 429 `too_many_requests` | the person, or a program | too many passwords were wrong for this name, or from this address, and N guesses wait for their turn already, …
 #[tokio::test]
 async fn a_browser_that_signed_in_before_waits_for_no_crowd_and_another_is_told_when_to_come() {
     let relay = Relay::start().await;
@@ -254,7 +254,7 @@ async fn a_list_is_refused_before_it_is_read_where_there_is_nothing_to_take_it()
     assert_eq!(hear_status(&mut sent).await, "404");
 }
 
-/// Row: lists are on their way that take the room for them | sending a list | 503 `unavailable`, `Retry-After` | a program | lists of this account are on their way and take the room that there is for lists: nothing of this one was taken, send it again in 30 seconds
+/// Row: lists are on their way that take the room for them | sending a list | 503 `unavailable` | a program | lists of this account are on their way and take the room that there is for lists: nothing of this one was taken, send it again in 30 seconds
 #[tokio::test]
 async fn lists_that_are_on_their_way_take_no_more_memory_than_there_is_for_them() {
     let relay = Relay::start().await;
