@@ -320,11 +320,8 @@ impl Context {
         }
     }
 
-    /// Notes that somebody signed in by naming this: his browser and the place that he is at are known for it now.
+    /// Notes that somebody signed in by naming this: his browser is known for it from now on.
     fn note_right(&self, subject: &str) -> Result<(), ServeError> {
-        if let Some(turn) = &self.turn {
-            turn.note_right();
-        }
         // Each request signs in once.
         let _ = self.new_cookie.set(browser::write(self, subject)?);
         Ok(())

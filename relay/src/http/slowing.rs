@@ -4,10 +4,9 @@
 //!
 //! Nobody is shut out by the guesses of others. How many may wait is bounded (`queues`), and whoever hangs up waits no
 //! more; beside the queue of strangers each session that proves anew has one of its own, and so has each browser that has
-//! signed in with that name before (OWASP, "Slow Down Online Guessing Attacks with Device Cookies"), and each place from
-//! which that name was signed in with since the relay started.
+//! signed in with that name before (OWASP, "Slow Down Online Guessing Attacks with Device Cookies"). Places are not known
+//! that way: who waits there and who does not would say to everybody at the same place whose account is used there.
 
-use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -37,8 +36,6 @@ const BETWEEN: Duration = Duration::from_secs(1);
 const LOOKED_AT_TOGETHER: usize = 6;
 /// The same of those that are no strangers, so that none of these waits behind strangers.
 const KNOWN_LOOKED_AT_TOGETHER: usize = 2;
-/// Places that are remembered of a name: those that were used last. Only names that accounts have are remembered.
-const PLACES_OF_NAME: usize = 16;
 /// No account has a longer name.
 const NAME_AT_MOST: usize = 256;
 
@@ -68,8 +65,6 @@ enum Key {
     Subject(String),
     /// Where the guess came from.
     Neighbourhood(IpAddr),
-    /// Both, where somebody signed in with that name from there.
-    Place(String, IpAddr),
     Browser(String),
     Session(SessionId),
 }
@@ -82,8 +77,6 @@ pub(super) struct Slowing(Arc<Hall>);
 struct Hall {
     wrong: Mutex<Sketch>,
     queues: Queues,
-    /// By name, from where it was signed in with; the last one last.
-    places: Mutex<HashMap<String, VecDeque<IpAddr>>>,
     strangers: Arc<Semaphore>,
     known: Arc<Semaphore>,
 }
@@ -93,7 +86,6 @@ impl Default for Slowing {
         Self(Arc::new(Hall {
             wrong: Mutex::new(Sketch::new(BITS, WINDOW)),
             queues: Queues::default(),
-            places: Mutex::default(),
             strangers: Arc::new(Semaphore::new(LOOKED_AT_TOGETHER)),
             known: Arc::new(Semaphore::new(KNOWN_LOOKED_AT_TOGETHER)),
         }))
@@ -104,7 +96,6 @@ impl Default for Slowing {
 #[derive(Debug)]
 pub(super) struct Turn {
     hall: Arc<Hall>,
-    guess: Guess,
     keys: Vec<Key>,
     _place: Option<OwnedSemaphorePermit>,
 }
@@ -117,6 +108,14 @@ impl Guess {
             by,
         }
     }
+
+    fn keys(self) -> Vec<Key> {
+        match self.by {
+            By::Session(session) => vec![Key::Session(session)],
+            By::Browser(shown) => vec![Key::Browser(shown)],
+            By::Stranger => vec![Key::Subject(self.subject), Key::Neighbourhood(self.from)],
+        }
+    }
 }
 
 impl Slowing {
@@ -124,8 +123,8 @@ impl Slowing {
     /// left the queue.
     pub(super) async fn wait(&self, guess: Guess, now: Timestamp) -> Result<Turn, ServeError> {
         let hall = &self.0;
-        let keys = hall.keys_of(&guess);
-        let is_known = !matches!(keys.first(), Some(Key::Subject(_)));
+        let is_known = !matches!(guess.by, By::Stranger);
+        let keys = guess.keys();
         let slowed: Vec<bool> = {
             let mut wrong = hall.wrong.lock().unwrap_or_else(PoisonError::into_inner);
             keys.iter()
@@ -149,7 +148,6 @@ impl Slowing {
         drop(standing);
         Ok(Turn {
             hall: Arc::clone(hall),
-            guess,
             keys,
             _place: place,
         })
@@ -163,37 +161,6 @@ impl Turn {
         for key in &self.keys {
             wrong.note(key, now);
         }
-    }
-
-    /// Notes that somebody came in: no crowd keeps him out who comes from there again with that name.
-    pub(super) fn note_right(&self) {
-        let (subject, from) = (self.guess.subject.clone(), self.guess.from);
-        let mut places = (self.hall.places.lock()).unwrap_or_else(PoisonError::into_inner);
-        let of_name = places.entry(subject).or_default();
-        of_name.retain(|place| *place != from);
-        if of_name.len() == PLACES_OF_NAME {
-            of_name.pop_front();
-        }
-        of_name.push_back(from);
-    }
-}
-
-impl Hall {
-    fn keys_of(&self, guess: &Guess) -> Vec<Key> {
-        let (subject, from) = (guess.subject.clone(), guess.from);
-        match &guess.by {
-            By::Session(session) => vec![Key::Session(session.clone())],
-            By::Browser(shown) => vec![Key::Browser(shown.clone())],
-            By::Stranger if self.has_place(&subject, from) => vec![Key::Place(subject, from)],
-            By::Stranger => vec![Key::Subject(subject), Key::Neighbourhood(from)],
-        }
-    }
-
-    fn has_place(&self, subject: &str, from: IpAddr) -> bool {
-        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        places
-            .get(subject)
-            .is_some_and(|places| places.contains(&from))
     }
 }
 

@@ -13,7 +13,7 @@ use super::Key;
 const FOR_SUBJECT: usize = 16;
 /// Strangers who wait from one place.
 const FROM_NEIGHBOURHOOD: usize = 8;
-/// Guesses that wait of a session, of a browser, and of one name from a place where it was signed in with.
+/// Guesses that wait of a session, and of a browser.
 const OF_KNOWN: usize = 2;
 /// Strangers who wait in all: a quarter of the connections.
 const STRANGERS: usize = 64;
@@ -141,6 +141,6 @@ fn at_most_for(key: &Key) -> usize {
     match key {
         Key::Subject(_) => FOR_SUBJECT,
         Key::Neighbourhood(_) => FROM_NEIGHBOURHOOD,
-        Key::Place(..) | Key::Browser(_) | Key::Session(_) => OF_KNOWN,
+        Key::Browser(_) | Key::Session(_) => OF_KNOWN,
     }
 }

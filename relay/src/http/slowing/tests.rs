@@ -179,29 +179,6 @@ async fn whoever_is_known_waits_for_no_stranger_and_is_slowed_by_himself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_place_where_a_name_was_signed_in_with_is_no_strangers_for_that_name() {
-    let slowing = Slowing::default();
-    let hers = stranger("jane", at_site(1, 1));
-    slowing.wait(hers, NOW).await.unwrap().note_right();
-    be_wrong(&slowing, stranger("jane", peer(2)), 10).await;
-    be_wrong(&slowing, stranger("cleo", at_site(1, 2)), 10).await;
-    let again = stranger("jane", at_site(1, 3));
-    assert_eq!(waited(&slowing, again.clone(), NOW).await, 0);
-    let another = stranger("cleo", at_site(1, 3));
-    assert_eq!(waited(&slowing, another, NOW).await, 2);
-    be_wrong(&slowing, again.clone(), 10).await;
-    assert_eq!(waited(&slowing, again, NOW).await, 1, "by its own");
-    // Of each name so many places, those of last.
-    for site in 100..200 {
-        let turn = slowing.wait(stranger("jane", at_site(site, 1)), NOW).await;
-        turn.unwrap().note_right();
-    }
-    assert_eq!(slowing.0.places.lock().unwrap()["jane"].len(), 16);
-    assert!(!slowing.0.has_place("jane", neighbourhood(at_site(1, 1))));
-    assert!(slowing.0.has_place("jane", neighbourhood(at_site(199, 1))));
-}
-
-#[tokio::test(start_paused = true)]
 async fn names_that_somebody_makes_up_never_push_out_what_is_attacked() {
     let slowing = Slowing::default();
     // As many as the attackers of a table of a thousand needed, and the attacked name after them.
