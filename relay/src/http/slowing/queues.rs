@@ -56,7 +56,8 @@ pub(super) struct Standing {
 }
 
 impl Queues {
-    /// Stands in the queues of all keys where one of them is slowed, and waits for the turns of those that are.
+    /// Stands in the queues of all keys where one of them is slowed, or who guesses is known, and waits for the turns of
+    /// those that are slowed.
     pub(super) fn stand(
         &self,
         keys: &[Key],
@@ -72,8 +73,8 @@ impl Queues {
         if in_all >= at_most {
             return Err(Full::Everywhere { waiting: in_all });
         }
-        let is_slowed = slowed.contains(&true);
-        let keys = if is_slowed { keys } else { &[] };
+        let stands = is_known || slowed.contains(&true);
+        let keys = if stands { keys } else { &[] };
         for key in keys {
             let here = waiting.by_key.get(key).map_or(0, |queue| queue.waiting);
             if here >= at_most_for(key) {

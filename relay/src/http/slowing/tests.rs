@@ -179,6 +179,27 @@ async fn whoever_is_known_waits_for_no_stranger_and_is_slowed_by_himself() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_session_that_is_right_again_and_again_keeps_no_other_one_waiting() {
+    let slowing = Slowing::default();
+    let of = |id: &str| Guess::new("", peer(1), By::Session(SessionId::new(id)));
+    let mut looked_at = Vec::new();
+    for _ in 0..2 {
+        looked_at.push(slowing.wait(of("ses_1"), NOW).await.unwrap());
+    }
+    let mut waiting = Vec::new();
+    for _ in 0..2 {
+        waiting.push(begin(&slowing, of("ses_1")).await);
+    }
+    let more = slowing.wait(of("ses_1"), NOW).await.unwrap_err();
+    assert_eq!(told(more).0, Code::TooManyRequests);
+    waiting.push(begin(&slowing, of("ses_2")).await);
+    drop(looked_at);
+    for waiting in waiting {
+        waiting.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn names_that_somebody_makes_up_never_push_out_what_is_attacked() {
     let slowing = Slowing::default();
     // As many as the attackers of a table of a thousand needed, and the attacked name after them.
