@@ -4,11 +4,12 @@
 //! sign-in that the relay runs in a tab.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
 use bytes::Bytes;
+use http::HeaderValue;
 use protocol::account::Role;
 use protocol::id::{AccountId, DeviceId, KeyId, RequestId, SessionId};
 use protocol::problem::{Code, Problem};
@@ -17,7 +18,7 @@ use protocol::request::{self as api, Request};
 use protocol::signed::VerifyingKey;
 use protocol::timestamp::Timestamp;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::app::App;
 use crate::certificate;
@@ -32,6 +33,8 @@ mod address;
 mod answer;
 mod audit;
 mod body;
+mod browser;
+mod budget;
 mod ceremonies;
 mod conflict;
 mod dashboard;
@@ -42,6 +45,7 @@ mod forwarded;
 mod guard;
 mod guesses;
 mod health;
+mod neighbourhood;
 mod openapi;
 pub mod operator;
 mod pace;
@@ -49,6 +53,7 @@ mod page;
 mod problem;
 mod redirect;
 mod serving;
+mod sketch;
 
 mod alert;
 mod campaign;
@@ -73,6 +78,7 @@ mod suppression;
 mod trail;
 
 pub use address::Address;
+use budget::Budget;
 use ceremonies::Ceremonies;
 use endpoints::Endpoints;
 use guesses::Guesses;
@@ -81,7 +87,7 @@ pub use problem::ServeError;
 use serving::Door;
 use sight::Sight;
 use signatures::Challenges;
-use slowing::Slowing;
+use slowing::{By, Guess, Slowing, Turn};
 use trail::Meant;
 
 /// How long requests under way may go on after the relay was told to stop.
@@ -89,6 +95,16 @@ const FINISH_WITHIN: Duration = Duration::from_secs(10);
 
 /// What an endpoint does.
 pub trait Serve: Request {
+    /// What comes before it is performed and put on record, and before the bytes of a list are read: whether it can be
+    /// at all, and, for a guess, its turn. Whoever hangs up meanwhile is waited for no more.
+    fn prepare(
+        &self,
+        context: &mut Context,
+    ) -> impl Future<Output = Result<(), ServeError>> + Send {
+        let _ = context;
+        std::future::ready(Ok(()))
+    }
+
     /// Does it, for a caller who may.
     fn serve(
         self,
@@ -187,6 +203,7 @@ pub(crate) struct Api {
     address: Address,
     guesses: Guesses,
     slowing: Slowing,
+    lists: Budget,
     passwords: Passwords,
     challenges: Challenges,
     ceremonies: Ceremonies,
@@ -220,7 +237,17 @@ pub struct Context {
     pub relay_key: Option<VerifyingKey>,
     /// Who it turned out to be, for the audit log.
     pub meant: Arc<Meant>,
+    /// The cookies that came with it, by name.
+    cookies: Vec<(String, String)>,
+    /// The one that goes with the answer.
+    new_cookie: Arc<OnceLock<HeaderValue>>,
+    left: Left,
+    /// Of a guess that may be looked at.
+    turn: Option<Turn>,
 }
+
+/// Ends when whoever asked has left.
+type Left = oneshot::Receiver<std::convert::Infallible>;
 
 impl Context {
     /// The application, for a caller who sees everything in it. For everybody else an endpoint has what
@@ -269,6 +296,35 @@ impl Context {
             return Err(Problem::new(Code::NotFound, detail));
         };
         Ok((&holder.account, session))
+    }
+
+    /// Waits until a guess may be looked at. Whoever hangs up meanwhile has left the queue.
+    async fn wait_for_turn(&mut self, subject: &str, by: By) -> Result<(), ServeError> {
+        let guess = Guess::new(subject, self.peer, by);
+        let (slowing, now) = (self.api.slowing.clone(), self.now());
+        let turn = tokio::select! {
+            turn = slowing.wait(guess, now) => turn?,
+            _ = &mut self.left => {
+                let detail = "whoever asked has left";
+                return Err(Problem::new(Code::TooManyRequests, detail).into());
+            }
+        };
+        self.turn = Some(turn);
+        Ok(())
+    }
+
+    /// Notes that a guess was wrong.
+    fn note_wrong(&self) {
+        if let Some(turn) = &self.turn {
+            turn.note_wrong(self.now());
+        }
+    }
+
+    /// Notes that somebody signed in by naming this: his browser is known for it from now on.
+    fn note_right(&self, subject: &str) -> Result<(), ServeError> {
+        // Each request signs in once.
+        let _ = self.new_cookie.set(browser::write(self, subject)?);
+        Ok(())
     }
 
     /// The time.
@@ -403,6 +459,7 @@ fn router(app: Arc<App>, address: Address) -> Router {
         app,
         address,
         guesses: Guesses::default(),
+        lists: Budget::default(),
         slowing: Slowing::default(),
         passwords: Passwords::default(),
         challenges: Challenges::default(),

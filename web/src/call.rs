@@ -244,7 +244,8 @@ pub async fn fetch(
         options.set_body(&JsValue::from_str(body));
     }
     options.set_headers_headers(&headers);
-    options.set_credentials(RequestCredentials::Omit);
+    // Cookies of the relay's own pages alone: one says that this browser has signed in before.
+    options.set_credentials(RequestCredentials::SameOrigin);
     options.set_redirect(RequestRedirect::Error);
     options.set_cache(RequestCache::NoStore);
     options.set_signal(Some(&AbortSignal::timeout_with_u32(WITHIN_MS)));

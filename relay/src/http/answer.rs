@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Body as HttpBody;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{ConnectInfo, RawPathParams, Request as HttpRequest, State};
 use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, ORIGIN, USER_AGENT,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, ORIGIN, SET_COOKIE, USER_AGENT,
 };
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode};
@@ -18,19 +19,23 @@ use protocol::id::RequestId;
 use protocol::key::{self, Scope, write_scopes};
 use protocol::problem::{Code, Problem};
 use protocol::request::passkey::PROOF_FOR;
-use protocol::request::{Caller, Request};
+use protocol::request::{Body, Caller, Request};
 use protocol::secret::Secret;
 use protocol::signed::VerifyingKey;
 use protocol::timestamp::Timestamp;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::oneshot;
 
+use super::budget::Share;
 use super::decoding::parse_request;
 use super::key::NEEDS_HTTPS;
 use super::session::IDLE_FOR;
 use super::signatures::{self, Signed};
 use super::trail::{self, Meant};
-use super::{Api, Context, Serve, ServeError, Who, body, guard, operator, problem, serving};
+use super::{
+    Api, Context, Left, Serve, ServeError, Who, body, browser, guard, operator, problem, serving,
+};
 use crate::store::account::{Holder, Sees};
 
 /// Answers one request to the endpoint `R`.
@@ -42,7 +47,17 @@ pub(super) async fn answer<R: Serve>(
     let request_id = problem::request_id_of(&request);
     let (parts, body) = request.into_parts();
     let id = request_id.clone();
-    let running = async move { run::<R>(&api, parameters.ok().as_ref(), &parts, body, &id).await };
+    // Dropped with the connection: what only waits need not go on.
+    let (_here, left) = oneshot::channel();
+    let running = async move {
+        let asked = Asked {
+            parameters: parameters.ok(),
+            parts,
+            body,
+            left,
+        };
+        run::<R>(&api, asked, &id).await
+    };
     // Whoever leaves breaks off what he reads. What changes something goes on to its end, and into the audit log: else a
     // device could be paired by somebody who hangs up, and nobody would know.
     let ended = if trail::is_recorded::<R>() {
@@ -55,29 +70,36 @@ pub(super) async fn answer<R: Serve>(
     ended.unwrap_or_else(|error| error.render(&request_id))
 }
 
+/// A request as it came.
+struct Asked {
+    parameters: Option<RawPathParams>,
+    parts: Parts,
+    body: HttpBody,
+    /// Whether whoever asked has left.
+    left: Left,
+}
+
 async fn run<R: Serve>(
     api: &Arc<Api>,
-    parameters: Option<&RawPathParams>,
-    parts: &Parts,
-    body: HttpBody,
+    asked: Asked,
     request_id: &RequestId,
 ) -> Result<Response, ServeError> {
+    let Asked {
+        parameters,
+        parts,
+        body,
+        left,
+    } = asked;
+    let (parameters, parts) = (parameters.as_ref(), &parts);
     let signed = signatures::of(parts)?;
     let signed = signed.as_deref();
     let admitted = admit::<R>(api, parts, signed, request_id).await?;
     if admitted.who != Who::Anyone {
-        serving::note_known(parts);
+        let account = admitted.account.as_ref().map(|holder| &holder.account);
+        serving::note_known(parts, account)?;
     } else if let Some(signed) = signed {
         signed.check_challenge(&api.challenges)?;
     }
-    // A device sends no body that cannot be read.
-    let carried = body::read(parts, body, R::BODY)
-        .await
-        .inspect_err(|_| signed.into_iter().for_each(Signed::note_altered))?;
-    if let Some(signed) = signed {
-        signed.check_body(&carried.raw)?;
-    }
-    let request: R = parse(parameters, &carried.fields)?;
     let named = |name| {
         let value = parts.headers.get(name)?.to_str().ok()?;
         Some(value.to_owned())
@@ -90,23 +112,40 @@ async fn run<R: Serve>(
         relay_key,
     } = admitted;
     let (caller_who, holder) = (who.clone(), account.clone());
-    let meant = Arc::new(Meant::default());
-    let context = Context {
+    let (meant, cookie) = (Arc::new(Meant::default()), Arc::new(OnceLock::new()));
+    let mut context = Context {
         api: Arc::clone(api),
         who,
         account,
         proved_at,
         sees,
         key: signed.map(|signed| signed.key().clone()),
-        csv: carried.csv,
+        csv: Bytes::new(),
         request_id: request_id.clone(),
         origin: named(ORIGIN),
         peer: peer_of(&parts.extensions),
         browser: named(USER_AGENT),
         relay_key,
         meant: Arc::clone(&meant),
+        cookies: browser::read(&parts.headers),
+        new_cookie: Arc::clone(&cookie),
+        left,
+        turn: None,
     };
-    let mut caller = caller_of(&caller_who, holder.as_ref(), parts, request_id);
+    let caller = caller_of(&caller_who, holder.as_ref(), parts, request_id);
+    let share = api
+        .lists
+        .share(holder.as_ref().map(|holder| holder.account.clone()));
+    let coming = Coming {
+        parameters,
+        parts,
+        signed,
+        caller: &caller,
+    };
+    // What the list takes is given back when all is done.
+    let (request, _share) = coming.take::<R>(&mut context, body, share).await?;
+    serving::note_read(parts);
+    let mut caller = caller;
     let response = if R::CALLER == Caller::Anyone {
         let (peer, now) = (peer_of(&parts.extensions), api.app.clock.now());
         let fields = trail::fields_of(&request);
@@ -147,7 +186,78 @@ async fn run<R: Serve>(
         request.serve(context).await?
     };
     let body = serde_json::to_vec(&response).map_err(ServeError::internal)?;
-    Ok(render(&R::METHOD, &parts.headers, body))
+    let mut response = render(&R::METHOD, &parts.headers, body);
+    if let Some(cookie) = cookie.get() {
+        response.headers_mut().append(SET_COOKIE, cookie.clone());
+    }
+    Ok(response)
+}
+
+/// A request that is let in and on its way.
+struct Coming<'a> {
+    parameters: Option<&'a RawPathParams>,
+    parts: &'a Parts,
+    signed: Option<&'a Signed>,
+    caller: &'a trail::Caller<'a>,
+}
+
+impl Coming<'_> {
+    /// Reads what is asked, and prepares it. A list is read last, when all else that can refuse it has not.
+    async fn take<R: Serve>(
+        &self,
+        context: &mut Context,
+        body: HttpBody,
+        mut share: Share,
+    ) -> Result<(R, Share), ServeError> {
+        let Body::Csv { at_most_bytes } = R::BODY else {
+            // A device sends no body that cannot be read.
+            let raw = body::read_raw(self.parts, body)
+                .await
+                .inspect_err(|_| self.signed.into_iter().for_each(Signed::note_altered))?;
+            // Nothing is said of a body that somebody changed.
+            self.check_body(&raw)?;
+            let fields = body::fields_of(self.parts, &raw)?;
+            return Ok((self.prepare(context, &fields).await?, share));
+        };
+        let fields = body::query_of(self.parts);
+        let request = match self.prepare(context, &fields).await {
+            Ok(request) => request,
+            Err(refused) => {
+                body::pass_over(self.parts, body, at_most_bytes).await;
+                return Err(refused);
+            }
+        };
+        context.csv = body::read_list(self.parts, body, at_most_bytes, &mut share).await?;
+        self.check_body(&context.csv)?;
+        Ok((request, share))
+    }
+
+    fn check_body(&self, raw: &[u8]) -> Result<(), Problem> {
+        self.signed.map_or(Ok(()), |signed| signed.check_body(raw))
+    }
+
+    async fn prepare<R: Serve>(
+        &self,
+        context: &mut Context,
+        fields: &Map<String, Value>,
+    ) -> Result<R, ServeError> {
+        let request: R = parse(self.parameters, fields)?;
+        if let Err(refused) = request.prepare(context).await {
+            let code = trail::code_told(&refused);
+            // Who was only put off was told so, and nothing of his was looked at.
+            if !matches!(code, Code::TooManyRequests | Code::Unavailable)
+                && trail::is_recorded::<R>()
+            {
+                let fields = trail::fields_of(&request);
+                (self
+                    .caller
+                    .note_refused(&context.api, R::NAME, &fields, code))
+                .await;
+            }
+            return Err(refused);
+        }
+        Ok(request)
+    }
 }
 
 /// Who calls, as the audit log names him.

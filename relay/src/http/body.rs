@@ -9,11 +9,11 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 use protocol::problem::{Code, Problem};
-use protocol::request::Body;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::ServeError;
+use super::budget::Share;
 use super::decoding::{parse_fields, parse_query};
 
 /// The largest body of fields: 64 KiB. The largest field is a sealed hand-over of about 8 KiB.
@@ -26,41 +26,51 @@ const BEHIND_AT_MOST: Duration = Duration::from_secs(20);
 /// The least rate of a body. The largest list, 32 MiB, may take two hours and a half.
 const BYTES_PER_SECOND_AT_LEAST: u64 = 4 * 1024;
 
-/// What a request carries beside its path.
-pub(super) struct Carried {
-    pub(super) fields: Map<String, Value>,
-    pub(super) csv: Bytes,
-    /// The body as it came; empty where none is read.
-    pub(super) raw: Bytes,
+/// The body of fields as it came; empty where none is read.
+pub(super) async fn read_raw(parts: &Parts, body: HttpBody) -> Result<Bytes, ServeError> {
+    if has_no_body(parts) {
+        return Ok(Bytes::new());
+    }
+    read_bounded(&parts.headers, body, FIELDS_AT_MOST_BYTES, |_| Ok(())).await
 }
 
-/// Reads what a request carries beside its path.
-pub(super) async fn read(parts: &Parts, body: HttpBody, kind: Body) -> Result<Carried, ServeError> {
-    let fields = parse_query(parts.uri.query().unwrap_or_default());
-    let has_no_body = matches!(parts.method, Method::GET | Method::HEAD | Method::DELETE);
-    match kind {
-        Body::Fields if has_no_body => Ok(Carried {
-            fields,
-            csv: Bytes::new(),
-            raw: Bytes::new(),
-        }),
-        Body::Fields => {
-            let body = read_bounded(&parts.headers, body, FIELDS_AT_MOST_BYTES).await?;
-            Ok(Carried {
-                fields: parse_fields(content_type(&parts.headers), &body)?,
-                csv: Bytes::new(),
-                raw: body,
-            })
-        }
-        Body::Csv { at_most_bytes } => {
-            let csv = read_bounded(&parts.headers, body, at_most_bytes).await?;
-            Ok(Carried {
-                fields,
-                raw: csv.clone(),
-                csv,
-            })
-        }
+/// The fields of a body of fields, or of the query where there is no body.
+pub(super) fn fields_of(parts: &Parts, raw: &[u8]) -> Result<Map<String, Value>, Problem> {
+    if has_no_body(parts) {
+        return Ok(query_of(parts));
     }
+    parse_fields(content_type(&parts.headers), raw)
+}
+
+/// The fields of the query.
+pub(super) fn query_of(parts: &Parts) -> Map<String, Value> {
+    parse_query(parts.uri.query().unwrap_or_default())
+}
+
+/// A list of at most so many bytes, in as much memory as its share takes.
+pub(super) async fn read_list(
+    parts: &Parts,
+    body: HttpBody,
+    at_most_bytes: u64,
+    share: &mut Share,
+) -> Result<Bytes, ServeError> {
+    let cover = |n_bytes| share.cover(n_bytes);
+    read_bounded(&parts.headers, body, at_most_bytes, cover).await
+}
+
+/// Reads a list that is not taken and keeps nothing of it, so that whoever sends it hears why. Whoever waits to be told
+/// to send it is answered at once.
+pub(super) async fn pass_over(parts: &Parts, body: HttpBody, at_most_bytes: u64) {
+    if parts.headers.contains_key(EXPECT) {
+        return;
+    }
+    // What is said of it is known already.
+    let nothing = |_| Err(Problem::new(Code::Unavailable, "").into());
+    let _ = read_bounded(&parts.headers, body, at_most_bytes, nothing).await;
+}
+
+fn has_no_body(parts: &Parts) -> bool {
+    matches!(parts.method, Method::GET | Method::HEAD | Method::DELETE)
 }
 
 fn content_type(headers: &HeaderMap) -> &str {
@@ -70,10 +80,12 @@ fn content_type(headers: &HeaderMap) -> &str {
         .unwrap_or_default()
 }
 
+/// `cover` is asked for each number of bytes that is to be kept, and before the first of them for all that are announced.
 async fn read_bounded(
     headers: &HeaderMap,
     body: HttpBody,
     at_most_bytes: u64,
+    mut cover: impl FnMut(u64) -> Result<(), ServeError>,
 ) -> Result<Bytes, ServeError> {
     let announced: Option<u64> = headers
         .get(CONTENT_LENGTH)
@@ -90,7 +102,14 @@ async fn read_bounded(
         // The client waits to be told to send the body (RFC 9110 §10.1.1).
         return Err(too_large(found));
     }
-    let mut kept = BytesMut::new();
+    let (mut refused, mut kept) = (None, BytesMut::new());
+    if let Some(found) = announced.filter(|found| *found <= at_most_bytes) {
+        match cover(found) {
+            Ok(()) => kept.reserve(usize::try_from(found).unwrap_or(0)),
+            Err(error) if headers.contains_key(EXPECT) => return Err(error),
+            Err(error) => refused = Some(error),
+        }
+    }
     let mut n_bytes: u64 = 0;
     let mut chunks = body.into_data_stream();
     let began = Instant::now();
@@ -108,7 +127,11 @@ async fn read_bounded(
         if n_bytes > at_most_bytes.saturating_mul(DRAINED_AT_MOST_TIMES) {
             break;
         }
-        if announced.unwrap_or(n_bytes).max(n_bytes) <= at_most_bytes {
+        let is_small = announced.unwrap_or(n_bytes).max(n_bytes) <= at_most_bytes;
+        if is_small && refused.is_none() {
+            refused = cover(n_bytes).err();
+        }
+        if is_small && refused.is_none() {
             kept.extend_from_slice(&chunk);
         } else {
             kept = BytesMut::new();
@@ -118,7 +141,10 @@ async fn read_bounded(
     if found > at_most_bytes {
         return Err(too_large(found));
     }
-    Ok(kept.freeze())
+    match refused {
+        Some(refused) => Err(refused),
+        None => Ok(kept.freeze()),
+    }
 }
 
 /// RFC 9110 §15.5.9.
@@ -153,8 +179,8 @@ mod tests {
         });
         let (parts, ()) = http::Request::post("/").body(()).unwrap().into_parts();
         let body = HttpBody::from_stream(pieces);
-        let read = match read(&parts, body, Body::Csv { at_most_bytes }).await {
-            Ok(carried) => Ok(carried.csv.len()),
+        let read = match read_bounded(&parts.headers, body, at_most_bytes, |_| Ok(())).await {
+            Ok(read) => Ok(read.len()),
             Err(ServeError::Refused(problem)) => Err(problem.status),
             Err(error) => panic!("{error}"),
         };
@@ -182,8 +208,8 @@ mod tests {
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let body = HttpBody::from(vec![b'x'; n_bytes]);
-        match read(&parts, body, Body::Csv { at_most_bytes: 10 }).await {
-            Ok(carried) => Ok(carried.csv.len()),
+        match read_bounded(&parts.headers, body, 10, |_| Ok(())).await {
+            Ok(read) => Ok(read.len()),
             Err(ServeError::Refused(problem)) => Err(problem.detail),
             Err(error) => panic!("{error}"),
         }

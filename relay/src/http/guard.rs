@@ -10,8 +10,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HOST,
-    ORIGIN, STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
+    CONNECTION, HOST, ORIGIN, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -40,6 +41,7 @@ pub(super) async fn guard(
     let id = RequestId::new(format!("{}{}", RequestId::PREFIX, random_text()));
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(id.clone());
+    let has_chunks = parts.headers.contains_key(TRANSFER_ENCODING);
     let origin = parts.headers.get(ORIGIN).cloned();
     let judged = admit(&api, &parts);
     let is_trusted = matches!(judged, Ok(Standing::Trusted));
@@ -49,6 +51,11 @@ pub(super) async fn guard(
         Err(refused) => refused.render(&id),
     };
     let headers = response.headers_mut();
+    if has_chunks {
+        // A length beside the chunks is dropped by the HTTP library before we see it, and what follows on the connection
+        // may be what somebody before us took for the end of this body: it is the last one (RFC 9112 §6.1).
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Some(origin) = origin.filter(|_| is_trusted) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         let exposed = HeaderValue::from_static(

@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 
 use encoding_rs::Encoding;
 use protocol::campaign::{State, Step};
+use protocol::id::CampaignId;
 use protocol::inbox::Address;
 use protocol::problem::{Code, ListProblem, Problem, Unusable as Rows, UnusableRow};
-use protocol::request::campaign::{ImportLeads, ImportedLeads, UnusableRows};
+use protocol::request::campaign::{Campaign, ImportLeads, ImportedLeads, UnusableRows};
 
 use super::campaign::check_markers;
 use super::{Context, Serve, ServeError};
@@ -34,14 +35,15 @@ const NAMED_ROWS_MAX: usize = 20;
 const SHOWN_CHARS_MAX: usize = 80;
 
 impl Serve for ImportLeads {
+    async fn prepare(&self, context: &mut Context) -> Result<(), ServeError> {
+        load_draft(context, &self.campaign_id).await?;
+        Ok(())
+    }
+
     async fn serve(self, context: Context) -> Result<ImportedLeads, ServeError> {
         let store = &context.app()?.store;
-        let campaign = store.load_campaign(&self.campaign_id).await?;
-        // Nobody corrects rows for a campaign that takes none.
-        if campaign.status != State::Draft {
-            let state = campaign.status.name();
-            return Err(StoreError::from(Conflict::NotADraft { state }).into());
-        }
+        // A long list may have been on its way for hours.
+        let campaign = load_draft(&context, &self.campaign_id).await?;
         let encoding = self.encoding.as_deref().map(find_told).transpose()?;
         let given = Given {
             known: store.list_addresses(&self.campaign_id).await?,
@@ -95,6 +97,16 @@ impl Serve for ImportLeads {
             taken_out: imported.n_taken_out,
         })
     }
+}
+
+/// The campaign, if it takes leads: nobody sends a list, or corrects its rows, for one that takes none.
+async fn load_draft(context: &Context, id: &CampaignId) -> Result<Campaign, ServeError> {
+    let campaign = context.app()?.store.load_campaign(id).await?;
+    if campaign.status != State::Draft {
+        let state = campaign.status.name();
+        return Err(StoreError::from(Conflict::NotADraft { state }).into());
+    }
+    Ok(campaign)
 }
 
 /// What is known before a list is read.

@@ -15,8 +15,11 @@ use protocol::request::session::Session;
 
 use super::ceremonies::Purpose;
 use super::session::begin;
-use super::{Context, Serve, ServeError};
-use crate::passkey::{ClientData, Fault, PublicKey, RelyingParty, read_assertion, read_creation};
+use super::{Context, Serve, ServeError, browser};
+use crate::passkey::{
+    ClientData, Fault, PublicKey, RelyingParty, Signed as SignedAssertion, read_assertion,
+    read_creation,
+};
 use crate::secret::{hash, random_secret, random_text};
 use crate::store::StoreError;
 use crate::store::passkey::{FoundPasskey, NewPasskey, PasskeyUse};
@@ -115,6 +118,17 @@ impl Serve for BeginSignIn {
 }
 
 impl Serve for SignInByPasskey {
+    async fn prepare(&self, context: &mut Context) -> Result<(), ServeError> {
+        let bound = hash(&self.begun);
+        if read(context, &self.passkey, (Purpose::SignIn, &bound)).is_err() {
+            // Told by what follows: nothing is guessed by it.
+            return Ok(());
+        }
+        let id = &self.passkey.credential_id;
+        let by = browser::find(context, id);
+        context.wait_for_turn(id, by).await
+    }
+
     async fn serve(self, context: Context) -> Result<Session, ServeError> {
         let bound = hash(&self.begun);
         let used = judge(&context, &self.passkey, (Purpose::SignIn, &bound), None).await?;
@@ -126,8 +140,9 @@ impl Serve for SignInByPasskey {
                 .begin_session_by_passkey(used.used(&context), &token, &session)
                 .await?;
         if !is_in {
-            return Err(wrong(&context, &self.passkey));
+            return Err(wrong(&context));
         }
+        context.note_right(&self.passkey.credential_id)?;
         Ok(Session {
             token,
             expires_at: session.expires_at,
@@ -151,6 +166,19 @@ impl Used {
     }
 }
 
+/// What the browser and the authenticator say, for a challenge of ours that is good.
+fn read(
+    context: &Context,
+    made: &Assertion,
+    given_for: (Purpose, &str),
+) -> Result<(ClientData, SignedAssertion), ServeError> {
+    let (party, ceremonies) = (party(context)?, &context.api.ceremonies);
+    let client = ClientData::parse(&made.client_data).map_err(invalid)?;
+    ceremonies.check(client.challenge(), given_for, context.now())?;
+    let signed = read_assertion(&party, &client, made).map_err(invalid)?;
+    Ok((client, signed))
+}
+
 /// Looks at what a passkey signed, in the order in which nothing is told of an account before it is proved: first what the
 /// browser and the authenticator say, then whose the passkey is and its signature. The challenge is used up by what was
 /// signed well. `of`: it must be a passkey of this account.
@@ -160,15 +188,11 @@ pub(super) async fn judge(
     given_for: (Purpose, &str),
     of: Option<&AccountId>,
 ) -> Result<Used, ServeError> {
-    let (party, ceremonies) = (party(context)?, &context.api.ceremonies);
-    let client = ClientData::parse(&made.client_data).map_err(invalid)?;
-    ceremonies.check(client.challenge(), given_for, context.now())?;
-    let signed = read_assertion(&party, &client, made).map_err(invalid)?;
-    let waiting = (context.api.slowing).wait(&made.credential_id, context.peer, context.now());
-    waiting.await;
+    let (client, signed) = read(context, made, given_for)?;
+    let ceremonies = &context.api.ceremonies;
     let found = context.doors().find_passkey(&made.credential_id).await?;
     let Some(found) = found.filter(|found| of.is_none_or(|of| found.account == *of)) else {
-        return Err(wrong(context, made));
+        return Err(wrong(context));
     };
     if of.is_none() {
         context.meant.set(&found.account);
@@ -180,7 +204,7 @@ pub(super) async fn judge(
     let names_another =
         (made.user_handle.as_ref()).is_some_and(|handle| *handle != handle_of(&found.account));
     if names_another || signed.check(&key).is_err() {
-        return Err(wrong(context, made));
+        return Err(wrong(context));
     }
     ceremonies.use_up(client.challenge(), context.now())?;
     if !signed.has_grown(found.counter) {
@@ -213,9 +237,8 @@ fn handle_of(account: &AccountId) -> String {
     URL_SAFE_NO_PAD.encode(account.as_str())
 }
 
-pub(super) fn wrong(context: &Context, made: &Assertion) -> ServeError {
-    let (id, peer) = (&made.credential_id, context.peer);
-    context.api.slowing.note_wrong(id, peer, context.now());
+pub(super) fn wrong(context: &Context) -> ServeError {
+    context.note_wrong();
     Problem::new(Code::Unauthenticated, WRONG).into()
 }
 

@@ -2,10 +2,11 @@
 //! two texts are different types, so that neither becomes the other.
 
 use std::error::Error;
+use std::time::Duration;
 
 use axum::extract::Request as HttpRequest;
 use axum::response::{IntoResponse as _, Response};
-use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use protocol::id::RequestId;
 use protocol::problem::{Code, ListProblem, Problem};
@@ -26,6 +27,15 @@ pub enum ServeError {
     /// The caller is told exactly this.
     #[error("the request was refused")]
     Refused(#[source] Box<Problem>),
+    /// The caller is told exactly this, and after which time it may be asked again (RFC 9110 §10.2.3).
+    #[error("the request was put off")]
+    Later {
+        /// The problem.
+        #[source]
+        problem: Box<Problem>,
+        /// The time.
+        after: Duration,
+    },
     /// The caller is told exactly this of a lead list.
     #[error("the list was refused")]
     List(Box<ListProblem>),
@@ -40,6 +50,14 @@ impl ServeError {
         Self::Internal(error.into())
     }
 
+    /// Not now: again after this time.
+    pub fn later(problem: Problem, after: Duration) -> Self {
+        Self::Later {
+            problem: Box::new(problem),
+            after,
+        }
+    }
+
     /// The request is at fault, at this field.
     pub fn invalid(field: &str, detail: impl Into<String>) -> Self {
         Problem::new(Code::Invalid, detail).at_field(field).into()
@@ -52,13 +70,21 @@ impl ServeError {
             list.problem.request_id = Some(request_id.clone());
             return respond(&list, list.problem.status, list.problem.code);
         }
-        render(self.tell(request_id), request_id)
+        let after = match &self {
+            Self::Later { after, .. } => Some(after.as_secs().max(1)),
+            _ => None,
+        };
+        let mut response = render(self.tell(request_id), request_id);
+        if let Some(after) = after {
+            response.headers_mut().insert(RETRY_AFTER, after.into());
+        }
+        response
     }
 
     /// What the caller is told, and the one line in the log.
     pub(super) fn tell(self, request_id: &RequestId) -> Problem {
         match self {
-            Self::Refused(problem) => {
+            Self::Refused(problem) | Self::Later { problem, .. } => {
                 tracing::debug!(%request_id, code = ?problem.code, field = problem.field, row = problem.row, "refused");
                 *problem
             }

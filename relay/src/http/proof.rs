@@ -7,7 +7,7 @@ use protocol::secret::Secret;
 
 use super::ceremonies::Purpose;
 use super::passkey::{judge, party, wrong};
-use super::sign_in::is_right_after_waiting;
+use super::sign_in::{is_right_in_its_turn, wait_for_proof};
 use super::{Context, Serve, ServeError};
 
 /// What is said of a password that is wrong, and of an account that has none.
@@ -29,6 +29,10 @@ impl Serve for BeginProof {
 }
 
 impl Serve for Prove {
+    async fn prepare(&self, context: &mut Context) -> Result<(), ServeError> {
+        wait_for_proof(context).await
+    }
+
     async fn serve(self, context: Context) -> Result<Proof, ServeError> {
         match (&self.password, &self.passkey) {
             (Some(typed), None) => by_password(&context, typed).await?,
@@ -41,7 +45,7 @@ impl Serve for Prove {
                     .map_err(at_passkey)?;
                 let doors = context.doors();
                 if !doors.prove_by_passkey(used.used(&context), session).await? {
-                    return Err(at_passkey(wrong(&context, made)));
+                    return Err(at_passkey(wrong(&context)));
                 }
             }
             _ => {
@@ -61,7 +65,7 @@ async fn by_password(context: &Context, typed: &Secret) -> Result<(), ServeError
     let kept = doors.load_kept(account).await?;
     let wrong = || ServeError::invalid("password", WRONG);
     let password = kept.password.as_deref().ok_or_else(wrong)?;
-    let is_right = is_right_after_waiting(context, &kept, typed, password).await?;
+    let is_right = is_right_in_its_turn(context, typed, password).await?;
     let proved = (session, context.now());
     if !is_right || !doors.prove_by_password(account, password, proved).await? {
         return Err(wrong());

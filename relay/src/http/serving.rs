@@ -25,6 +25,8 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use protocol::id::AccountId;
+use protocol::problem::{Code, Problem};
 use rustls::server::Acceptor;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -36,7 +38,7 @@ use tokio_rustls::server::TlsStream;
 mod places;
 
 use super::forwarded::Arrival;
-use super::was_told;
+use super::{ServeError, was_told};
 use crate::certificate;
 use crate::config::Proxies;
 use places::{Late, Place, Places};
@@ -45,6 +47,8 @@ use places::{Late, Place, Places};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long nobody is taken after the operating system refused a connection to us.
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);
+/// After which time whoever has too many requests under way asks again.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Between two lines in the log about connections that were closed or refused.
 const TELL_EVERY: Duration = Duration::from_mins(1);
 /// How long a connection that is closed for being late may take to hear it.
@@ -129,11 +133,32 @@ async fn take(door: Door, house: House) {
     }
 }
 
-/// The caller of this request is known: his connection is not closed in the middle for somebody else's.
-pub(super) fn note_known(request: &Parts) {
-    if let Some(place) = request.extensions.get::<Arc<Place>>() {
-        place.note_known();
+/// The caller of this request is known: his connection is not closed in the middle for somebody else's, once all of it is
+/// here. Where his account has as many as one may, and the relay works for all of them, he is told.
+pub(super) fn note_known(request: &Parts, account: Option<&AccountId>) -> Result<(), ServeError> {
+    let Some(seat) = request.extensions.get::<Seat>() else {
+        return Ok(());
+    };
+    if seat.of.note_known(&seat.place, account, Instant::now()) {
+        return Ok(());
     }
+    let detail = "this account has as many requests under way as one may: wait for the answers of some of them, and ask again";
+    let problem = Problem::new(Code::TooManyRequests, detail);
+    Err(ServeError::later(problem, AGAIN_AFTER))
+}
+
+/// All of this request is here.
+pub(super) fn note_read(request: &Parts) {
+    if let Some(seat) = request.extensions.get::<Seat>() {
+        seat.place.note_read(Instant::now());
+    }
+}
+
+/// The place of a request, among all.
+#[derive(Clone, Debug)]
+struct Seat {
+    place: Arc<Place>,
+    of: Arc<Places>,
 }
 
 /// The operating system gave no connection: for a fault of that one, or because nothing is left to make one of.
@@ -240,7 +265,10 @@ impl Guest {
             let client = SocketAddr::new(arrival.client, peer.port());
             request.extensions_mut().insert(ConnectInfo(client));
             request.extensions_mut().insert(arrival);
-            request.extensions_mut().insert(Arc::clone(&place));
+            request.extensions_mut().insert(Seat {
+                place: Arc::clone(&place),
+                of: Arc::clone(&places),
+            });
             let (place, answering) = (Arc::clone(&place), router.call(request.map(Body::new)));
             async move {
                 let response: Response<Body> = answering.await?;

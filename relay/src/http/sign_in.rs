@@ -1,7 +1,5 @@
 //! Signing in by a password, and setting one. Which passwords are taken is [`protocol::account`]'s.
 
-use std::net::IpAddr;
-
 use protocol::account::{PasswordFault, check_password};
 use protocol::problem::{Code, Problem};
 use protocol::request::account::{
@@ -11,7 +9,8 @@ use protocol::request::session::Session;
 use protocol::secret::Secret;
 
 use super::session::begin;
-use super::{Context, Serve, ServeError};
+use super::slowing::By;
+use super::{Context, Serve, ServeError, Who, browser};
 use crate::secret::tried::is_tried;
 use crate::store::access::Purpose;
 use crate::store::account::Kept;
@@ -20,10 +19,13 @@ use crate::store::account::Kept;
 const WRONG: &str = "the name or the password is wrong";
 
 impl Serve for SignIn {
+    async fn prepare(&self, context: &mut Context) -> Result<(), ServeError> {
+        let by = browser::find(context, &self.name);
+        context.wait_for_turn(&self.name, by).await
+    }
+
     async fn serve(self, context: Context) -> Result<Session, ServeError> {
-        let (peer, doors) = (context.peer, context.doors());
-        let waiting = context.api.slowing.wait(&self.name, peer, context.now());
-        waiting.await;
+        let doors = context.doors();
         let kept = doors.find_kept(&self.name).await?;
         if let Some(kept) = &kept {
             context.meant.set(&kept.account);
@@ -44,8 +46,10 @@ impl Serve for SignIn {
             _ => false,
         };
         if !is_in {
-            return Err(refuse(&context, &self.name, peer));
+            context.note_wrong();
+            return Err(Problem::new(Code::Unauthenticated, WRONG).into());
         }
+        context.note_right(&self.name)?;
         Ok(Session {
             token,
             expires_at: session.expires_at,
@@ -90,13 +94,17 @@ impl Serve for GetAccount {
 }
 
 impl Serve for SetPassword {
+    async fn prepare(&self, context: &mut Context) -> Result<(), ServeError> {
+        wait_for_proof(context).await
+    }
+
     async fn serve(self, context: Context) -> Result<Account, ServeError> {
         let (account, session) = context.own_session()?;
         let doors = context.doors();
         let kept = doors.load_kept(account).await?;
         if let Some(password) = kept.password.as_deref() {
             let current = self.current.clone().unwrap_or_else(|| Secret::new(""));
-            if !is_right_after_waiting(&context, &kept, &current, password).await? {
+            if !is_right_in_its_turn(&context, &current, password).await? {
                 let detail = "expected the password of now, found another";
                 return Err(ServeError::invalid("current", detail));
             }
@@ -122,18 +130,25 @@ impl Serve for DeletePassword {
     }
 }
 
-/// Whether this is the password of an account that is known, for whoever waits as long as guesses have to.
-pub(super) async fn is_right_after_waiting(
+/// Waits until what a session shows as a proof may be looked at.
+pub(super) async fn wait_for_proof(context: &mut Context) -> Result<(), ServeError> {
+    let Who::Session(session) = &context.who else {
+        // The operator has nothing to prove.
+        return Ok(());
+    };
+    let by = By::Session(session.clone());
+    context.wait_for_turn("", by).await
+}
+
+/// Whether this is the password of the account, for a guess that has its turn.
+pub(super) async fn is_right_in_its_turn(
     context: &Context,
-    kept: &Kept,
     typed: &Secret,
     password: &str,
 ) -> Result<bool, ServeError> {
-    let (name, slowing) = (kept.name.as_str(), &context.api.slowing);
-    slowing.wait(name, context.peer, context.now()).await;
     let is_right = is_right(context, typed, Some(password)).await?;
     if !is_right {
-        slowing.note_wrong(name, context.peer, context.now());
+        context.note_wrong();
     }
     Ok(is_right)
 }
@@ -158,9 +173,4 @@ async fn is_right(
 ) -> Result<bool, ServeError> {
     let is_right = context.api.passwords.is_right(password, kept).await;
     is_right.map_err(ServeError::internal)
-}
-
-fn refuse(context: &Context, name: &str, peer: IpAddr) -> ServeError {
-    context.api.slowing.note_wrong(name, peer, context.now());
-    Problem::new(Code::Unauthenticated, WRONG).into()
 }

@@ -1,180 +1,196 @@
 //! How often somebody may be wrong about a password. Passwords are people's, so wrong ones are slowed down: for each account
-//! and for each address, those that tried too often wait for their turn, one in a second and in the order in which they
-//! came. Nobody is shut out: whoever has the right password gets his turn and comes in. A name that no account has is slowed
-//! like any other.
+//! and for each place they come from, guesses that follow too many wait for their turn, one in a second and in the order in
+//! which they came. A name that no account has is slowed like any other.
+//!
+//! Nobody is shut out by the guesses of others. How many may wait is bounded (`queues`), and whoever hangs up waits no
+//! more; beside the queue of strangers each session that proves anew has one of its own, and so has each browser that has
+//! signed in with that name before (OWASP, "Slow Down Online Guessing Attacks with Device Cookies"). Places are not known
+//! that way: who waits there and who does not would say to everybody at the same place whose account is used there.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use protocol::id::SessionId;
+use protocol::problem::{Code, Problem};
 use protocol::timestamp::Timestamp;
-use tokio::sync::Mutex as Turn;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::ServeError;
+use super::neighbourhood::neighbourhood;
+use super::sketch::Sketch;
+
+mod queues;
+
+use queues::{Full, Queues};
 
 /// Wrong passwords within [`WINDOW`] after which the next ones wait. Whoever mistypes is through with fewer.
-const AT_ONCE: usize = 10;
-/// How long a wrong password counts.
+const AT_ONCE: u32 = 10;
+/// How long a wrong password counts, less a minute at the most.
 const WINDOW: Duration = Duration::from_mins(10);
+/// 16,384 cells in a row: 640 KiB for whatever names somebody types, from wherever.
+const BITS: u32 = 14;
 /// From one turn to the next: 86,400 guesses in a day, of passwords of 15 characters.
 const BETWEEN: Duration = Duration::from_secs(1);
-/// Names and addresses that are remembered. Names are whatever somebody types.
-const REMEMBERED_AT_MOST: usize = 1_000;
+/// Guesses that are looked at together; two are hashed at once (`secret::password`), and the others wait for that.
+const LOOKED_AT_TOGETHER: usize = 6;
+/// The same of those that are no strangers, so that none of these waits behind strangers.
+const KNOWN_LOOKED_AT_TOGETHER: usize = 2;
+/// No account has a longer name.
+const NAME_AT_MOST: usize = 256;
 
-/// What wrong passwords are counted by.
+/// A guess: at what, from where, and by whom, where that is known.
+#[derive(Clone, Debug)]
+pub(super) struct Guess {
+    /// An account's name, as it is compared, or the id of a passkey; there need be none.
+    subject: String,
+    from: IpAddr,
+    by: By,
+}
+
+/// Who guesses.
+#[derive(Clone, Debug)]
+pub(super) enum By {
+    Stranger,
+    /// A browser that signed in with the same name before, by what it shows.
+    Browser(String),
+    /// A session that proves anew whose it is.
+    Session(SessionId),
+}
+
+/// What wrong passwords are counted by, and wait by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Key {
-    /// An account's name, as it is compared; there need be no such account.
-    Account(String),
+    /// What is guessed at.
+    Subject(String),
     /// Where the guess came from.
-    Address(IpAddr),
+    Neighbourhood(IpAddr),
+    Browser(String),
+    Session(SessionId),
 }
 
-#[derive(Debug, Default)]
-struct Watched {
-    wrong: Vec<Timestamp>,
-    turn: Arc<Turn<()>>,
+/// The wrong passwords of the last minutes, and the guesses that wait.
+#[derive(Clone, Debug)]
+pub(super) struct Slowing(Arc<Hall>);
+
+#[derive(Debug)]
+struct Hall {
+    wrong: Mutex<Sketch>,
+    queues: Queues,
+    strangers: Arc<Semaphore>,
+    known: Arc<Semaphore>,
 }
 
-/// The wrong passwords of the last minutes.
-#[derive(Debug, Default)]
-pub(super) struct Slowing(Mutex<HashMap<Key, Watched>>);
+impl Default for Slowing {
+    fn default() -> Self {
+        Self(Arc::new(Hall {
+            wrong: Mutex::new(Sketch::new(BITS, WINDOW)),
+            queues: Queues::default(),
+            strangers: Arc::new(Semaphore::new(LOOKED_AT_TOGETHER)),
+            known: Arc::new(Semaphore::new(KNOWN_LOOKED_AT_TOGETHER)),
+        }))
+    }
+}
+
+/// A guess that may be looked at. Others wait as long as it is kept.
+#[derive(Debug)]
+pub(super) struct Turn {
+    hall: Arc<Hall>,
+    keys: Vec<Key>,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Guess {
+    pub(super) fn new(subject: &str, from: IpAddr, by: By) -> Self {
+        Self {
+            subject: normalize(subject),
+            from: neighbourhood(from),
+            by,
+        }
+    }
+
+    fn keys(self) -> Vec<Key> {
+        match self.by {
+            By::Session(session) => vec![Key::Session(session)],
+            By::Browser(shown) => vec![Key::Browser(shown)],
+            By::Stranger => vec![Key::Subject(self.subject), Key::Neighbourhood(self.from)],
+        }
+    }
+}
 
 impl Slowing {
-    /// Waits until this guess may be looked at.
-    pub(super) async fn wait(&self, name: &str, peer: IpAddr, now: Timestamp) {
+    /// Waits until this guess may be looked at; or says that too many wait. Whoever does not wait for it to its end has
+    /// left the queue.
+    pub(super) async fn wait(&self, guess: Guess, now: Timestamp) -> Result<Turn, ServeError> {
+        let hall = &self.0;
+        let is_known = !matches!(guess.by, By::Stranger);
+        let keys = guess.keys();
+        let slowed: Vec<bool> = {
+            let mut wrong = hall.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+            keys.iter()
+                .map(|key| wrong.count(key, now) >= AT_ONCE)
+                .collect()
+        };
+        let standing = hall.queues.stand(&keys, &slowed, is_known);
+        let standing = standing.map_err(refuse)?;
         // In the same order for everybody, so that nobody waits for one who waits for him.
-        for key in keys(name, peer) {
-            if let Some(turn) = self.find_turn(&key, now) {
-                let _turn = turn.lock().await;
-                tokio::time::sleep(BETWEEN).await;
-            }
+        for turn in standing.turns() {
+            let _turn = turn.lock().await;
+            tokio::time::sleep(BETWEEN).await;
+        }
+        let places = if is_known {
+            &hall.known
+        } else {
+            &hall.strangers
+        };
+        // Nobody closes it.
+        let place = Arc::clone(places).acquire_owned().await.ok();
+        drop(standing);
+        Ok(Turn {
+            hall: Arc::clone(hall),
+            keys,
+            _place: place,
+        })
+    }
+}
+
+impl Turn {
+    /// Notes that the password was wrong.
+    pub(super) fn note_wrong(&self, now: Timestamp) {
+        let mut wrong = (self.hall.wrong.lock()).unwrap_or_else(PoisonError::into_inner);
+        for key in &self.keys {
+            wrong.note(key, now);
         }
     }
+}
 
-    /// Notes that a password was wrong.
-    pub(super) fn note_wrong(&self, name: &str, peer: IpAddr, now: Timestamp) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for key in keys(name, peer) {
-            if all.len() >= REMEMBERED_AT_MOST && !all.contains_key(&key) {
-                make_room(&mut all, now);
-            }
-            let watched = all.entry(key).or_default();
-            forget_old(&mut watched.wrong, now);
-            // More of them say nothing more.
-            if watched.wrong.len() == AT_ONCE {
-                watched.wrong.remove(0);
-            }
-            watched.wrong.push(now);
+/// A name as names are compared.
+pub(super) fn normalize(subject: &str) -> String {
+    let subject = subject.trim().to_lowercase();
+    subject.chars().take(NAME_AT_MOST).collect()
+}
+
+fn refuse(full: Full) -> ServeError {
+    let (code, waiting, detail) = match full {
+        Full::Here { waiting } => {
+            let detail = format!(
+                "too many passwords were wrong for this name, or from this address, and {waiting} guesses wait for their \
+                 turn already, one in a second: try again in {waiting} seconds. A browser that has signed in with this \
+                 name before does not wait for others, and a sign-in link works at once (`unpause login`)"
+            );
+            (Code::TooManyRequests, waiting, detail)
         }
-    }
-
-    fn find_turn(&self, key: &Key, now: Timestamp) -> Option<Arc<Turn<()>>> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let watched = all.get_mut(key)?;
-        forget_old(&mut watched.wrong, now);
-        (watched.wrong.len() >= AT_ONCE).then(|| Arc::clone(&watched.turn))
-    }
-}
-
-fn keys(name: &str, peer: IpAddr) -> [Key; 2] {
-    let name = name.trim().to_lowercase();
-    // No account has a longer one.
-    let name = name.chars().take(256).collect();
-    [Key::Account(name), Key::Address(peer)]
-}
-
-fn forget_old(wrong: &mut Vec<Timestamp>, now: Timestamp) {
-    wrong.retain(|at| now.since(*at) < WINDOW);
-}
-
-/// Forgets what is over; where nothing is, whoever was wrong least.
-fn make_room(all: &mut HashMap<Key, Watched>, now: Timestamp) {
-    all.retain(|_, watched| {
-        forget_old(&mut watched.wrong, now);
-        !watched.wrong.is_empty()
-    });
-    if all.len() < REMEMBERED_AT_MOST {
-        return;
-    }
-    let least = all.iter().min_by_key(|(_, watched)| watched.wrong.len());
-    if let Some(key) = least.map(|(key, _)| key.clone()) {
-        all.remove(&key);
-    }
+        Full::Everywhere { waiting } => {
+            let detail = format!(
+                "{waiting} passwords wait to be looked at, and no more may: try again in a moment, or use a sign-in link \
+                 (`unpause login`)"
+            );
+            (Code::Unavailable, 5, detail)
+        }
+    };
+    let after = Duration::from_secs(u64::try_from(waiting).unwrap_or(u64::MAX));
+    ServeError::later(Problem::new(code, detail), after)
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::time::Instant;
-
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::from_ms(1_000_000);
-
-    fn peer(last: u8) -> IpAddr {
-        IpAddr::from([127, 0, 0, last])
-    }
-
-    async fn waited(slowing: &Slowing, name: &str, from: u8, now: Timestamp) -> u64 {
-        let began = Instant::now();
-        slowing.wait(name, peer(from), now).await;
-        began.elapsed().as_secs()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn after_ten_wrong_ones_a_guess_waits_for_its_account_and_for_its_address() {
-        let slowing = Slowing::default();
-        for n in 0..10 {
-            assert_eq!(waited(&slowing, "Jane", 1, NOW).await, 0, "{n}");
-            slowing.note_wrong("Jane", peer(1), NOW);
-        }
-        assert_eq!(
-            waited(&slowing, "jane ", 1, NOW).await,
-            2,
-            "one turn for each of the two"
-        );
-        assert_eq!(waited(&slowing, "jane", 2, NOW).await, 1, "from elsewhere");
-        assert_eq!(waited(&slowing, "cleo", 1, NOW).await, 1, "of another");
-        assert_eq!(waited(&slowing, "cleo", 2, NOW).await, 0);
-        let later = NOW + WINDOW;
-        assert_eq!(waited(&slowing, "jane", 1, later).await, 0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn everybody_gets_his_turn_in_the_order_in_which_he_came() {
-        let slowing = Arc::new(Slowing::default());
-        for _ in 0..10 {
-            slowing.note_wrong("jane", peer(1), NOW);
-        }
-        let began = Instant::now();
-        let guesses: Vec<_> = (0..20)
-            .map(|_| {
-                let slowing = Arc::clone(&slowing);
-                tokio::spawn(async move { slowing.wait("jane", peer(2), NOW).await })
-            })
-            .collect();
-        tokio::task::yield_now().await;
-        slowing.wait("jane", peer(3), NOW).await;
-        assert_eq!(
-            began.elapsed().as_secs(),
-            21,
-            "behind twenty others, one in a second"
-        );
-        for guess in guesses {
-            guess.await.unwrap();
-        }
-    }
-
-    #[test]
-    fn names_that_somebody_makes_up_fill_no_memory() {
-        let slowing = Slowing::default();
-        for _ in 0..10 {
-            slowing.note_wrong("jane", peer(1), NOW);
-        }
-        for n in 0..2 * REMEMBERED_AT_MOST {
-            slowing.note_wrong(&n.to_string(), peer(2), NOW);
-        }
-        assert!(slowing.0.lock().unwrap().len() <= REMEMBERED_AT_MOST);
-        let still = slowing.find_turn(&Key::Account("jane".to_owned()), NOW);
-        assert!(still.is_some(), "who is attacked is not forgotten for it");
-    }
-}
+mod tests;

@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::session::BROWSER_AT_MOST;
-use super::{Api, ServeError, Who};
+use super::{Api, ServeError, Who, neighbourhood};
 use crate::store::StoreError;
 use crate::store::account::Holder;
 use crate::store::audit::{DONE, NewEntry};
@@ -116,7 +116,11 @@ impl<'a> Caller<'a> {
     ) {
         let (doors, now) = (api.app.store.doors(), api.app.clock.now());
         let outcome = code_of(code);
-        let entry = self.entry(action, fields);
+        // Counted where it comes again from the same place: one person has all addresses of a site.
+        let entry = NewEntry {
+            peer: neighbourhood::name_of(&self.peer),
+            ..self.entry(action, fields)
+        };
         if let Err(error) = doors.count_refusal(&entry, &outcome, now).await {
             lose(action, &error);
         }
@@ -276,7 +280,7 @@ pub(super) fn made_of(answer: &impl Serialize) -> Option<String> {
 /// The code of what the caller is told.
 pub(super) fn code_told(error: &ServeError) -> Code {
     match error {
-        ServeError::Refused(problem) => problem.code,
+        ServeError::Refused(problem) | ServeError::Later { problem, .. } => problem.code,
         ServeError::List(list) => list.problem.code,
         ServeError::Internal(_) => Code::Internal,
     }

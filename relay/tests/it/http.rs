@@ -25,6 +25,7 @@ mod accounts;
 mod adversaries;
 mod audit;
 mod clients;
+mod crowds;
 mod devices;
 mod encrypted;
 mod keys;

@@ -2,22 +2,30 @@
 //!
 //! Everybody on this machine comes from one address, the person's own browser too. A limit for each address alone would
 //! let any of them shut all the others out; so a newcomer always gets a place while there is anybody who can be asked to
-//! leave, and who has shown that he is known here cannot be asked while he is served.
+//! leave, and who has shown that he is known here cannot be asked while the relay works for him. While it waits for him,
+//! for the rest of a body or for taking an answer, he can; and no account has more places than its own number, so that one
+//! that anybody may have keeps places from nobody.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use protocol::id::AccountId;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+use super::super::neighbourhood::neighbourhood;
 
 /// Places in all: a quarter of the 1024 descriptors that a process has by default. The rest are for mail servers, which
 /// take two for each inbox, and the database.
 const PLACES: usize = 256;
 /// Places for one address. A browser takes six.
 const PLACES_OF_ONE: usize = 128;
+/// Places of one account: half of an address's, and a quarter of all. Its devices and browsers share them.
+const PLACES_OF_ACCOUNT: usize = 64;
 /// How long the head of a request may take from its first byte (RFC 9110 §15.5.9).
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// How long a connection may rest between two requests, or before its first.
@@ -62,7 +70,7 @@ pub(super) struct Place {
     must_leave: Notify,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Standing {
     /// For whom it is; `None` where a proxy has not said so yet.
     client: Option<IpAddr>,
@@ -74,6 +82,8 @@ struct Standing {
     is_full: bool,
     has_asked: bool,
     is_known: bool,
+    /// Whose it is, where that is known; `None` for the operator too.
+    account: Option<Arc<AccountId>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +92,9 @@ enum Doing {
     Resting,
     /// A part of a request's head has come.
     Asking,
-    /// Its request is performed, which includes reading its body.
+    /// The head of its request has come, and its body is on the way.
+    Reading,
+    /// Its request is performed.
     Served,
     /// Its answer is under way.
     Answered,
@@ -132,6 +144,7 @@ impl Places {
                 is_full: false,
                 has_asked: false,
                 is_known: false,
+                account: None,
             }),
             must_leave: Notify::new(),
         });
@@ -147,6 +160,7 @@ impl Places {
             standing.client = client;
             // Whom the last one was is said of that one.
             standing.is_known = false;
+            standing.account = None;
         });
         let mut taken = self.lock();
         let others = || {
@@ -159,6 +173,34 @@ impl Places {
         {
             self.send_away(&mut taken, number);
         }
+    }
+
+    /// Who asks is known. Where his account has more places than one may, another one of it is left; `false` where none
+    /// can be, because the relay works for all of them.
+    pub(super) fn note_known(
+        &self,
+        place: &Place,
+        account: Option<&AccountId>,
+        now: Instant,
+    ) -> bool {
+        let mut taken = self.lock();
+        let is_his = |other: &&Arc<Place>| {
+            other.number != place.number
+                && account
+                    .is_some_and(|account| other.standing().account.as_deref() == Some(account))
+        };
+        let others = || taken.by_number.values().filter(is_his);
+        if others().count() >= PLACES_OF_ACCOUNT {
+            let Some(number) = choose(others(), now) else {
+                return false;
+            };
+            self.send_away(&mut taken, number);
+        }
+        place.change(|standing| {
+            standing.is_known = true;
+            standing.account = account.cloned().map(Arc::new);
+        });
+        true
     }
 
     /// Somebody leaves although nobody came: a descriptor is needed.
@@ -225,15 +267,18 @@ impl Place {
     /// The head of a request is complete.
     pub(super) fn begin(&self, now: Instant) {
         self.change(|standing| {
-            standing.doing = Doing::Served;
+            standing.doing = Doing::Reading;
             standing.since = now;
             standing.has_asked = true;
         });
     }
 
-    /// Who asks is known.
-    pub(super) fn note_known(&self) {
-        self.change(|standing| standing.is_known = true);
+    /// All of its body is here.
+    pub(super) fn note_read(&self, now: Instant) {
+        self.change(|standing| {
+            standing.doing = Doing::Served;
+            standing.since = now;
+        });
     }
 
     /// Its answer is made.
@@ -278,7 +323,7 @@ impl Place {
             ..
         } = self.standing();
         let (late, since, within) = match doing {
-            Doing::Served => return None,
+            Doing::Reading | Doing::Served => return None,
             Doing::Resting | Doing::Asking if is_full => (Late::Taking, taken_at, TAKEN_WITHIN),
             Doing::Resting => (Late::Resting, since.max(taken_at), REST_AT_MOST),
             Doing::Asking => (Late::Asking, since, HEAD_WITHIN),
@@ -288,7 +333,8 @@ impl Place {
     }
 
     fn standing(&self) -> Standing {
-        *self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        standing.clone()
     }
 
     fn change(&self, change: impl FnOnce(&mut Standing)) {
@@ -297,45 +343,46 @@ impl Place {
 }
 
 impl Standing {
-    fn is_busy(self) -> bool {
-        self.is_full || matches!(self.doing, Doing::Served | Doing::Answered)
+    fn is_busy(&self) -> bool {
+        self.is_full || matches!(self.doing, Doing::Reading | Doing::Served | Doing::Answered)
+    }
+
+    /// Whether its request is on the way still, or the other side does not take what it asked for: what both take is the
+    /// other side's to say.
+    fn is_waited_for(&self) -> bool {
+        self.is_full || self.doing == Doing::Reading
     }
 }
 
 /// Who leaves for a newcomer: of those that had a second to ask something, first who has asked nothing, then who rests,
-/// then who is served and not known, then who rests and is known; of each the one that has been so for longest. Where
-/// none had that second, the same among all. Who is known and served never leaves.
+/// then who is served and not known, then who rests and is known, then who is known and waited for; of each the one that
+/// has been so for longest, and of those who are waited for first one of the account with most of them. Where none had
+/// that second, the same among all. Who is known, and whom the relay works for, never leaves.
 fn choose<'a>(places: impl Iterator<Item = &'a Arc<Place>>, now: Instant) -> Option<u64> {
-    let ranked = places.filter_map(|place| {
-        let standing = place.standing();
-        let Standing {
-            since,
-            has_asked,
-            is_known,
-            ..
-        } = standing;
-        let rank = match (is_known, standing.is_busy(), has_asked) {
-            (true, true, _) => return None,
-            (true, false, _) => 3,
-            (false, true, _) => 2,
-            (false, false, true) => 1,
-            (false, false, false) => 0,
-        };
-        let is_fresh = now.saturating_duration_since(since) < FRESH_FOR;
-        Some(((is_fresh, rank, since, place.number), place.number))
-    });
-    ranked.min().map(|(_, number)| number)
-}
-
-/// What counts as one address: one, or of IPv6 the 64 bits that belong to one site (RFC 4291 §2.5.4).
-fn neighbourhood(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(address) => {
-            let site = address.to_bits() & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from_bits(site))
+    let all: Vec<_> = places
+        .map(|place| (place.number, place.standing()))
+        .collect();
+    let mut waited_for = BTreeMap::<_, usize>::new();
+    for (_, standing) in &all {
+        if standing.is_known && standing.is_waited_for() {
+            *waited_for.entry(standing.account.clone()).or_default() += 1;
         }
-        address @ IpAddr::V4(_) => address,
     }
+    let ranked = all.iter().filter_map(|(number, standing)| {
+        let (rank, of_account) = match (standing.is_known, standing.is_busy(), standing.has_asked) {
+            (true, true, _) if standing.is_waited_for() => {
+                (4, waited_for.get(&standing.account).copied().unwrap_or(0))
+            }
+            (true, true, _) => return None,
+            (true, false, _) => (3, 0),
+            (false, true, _) => (2, 0),
+            (false, false, true) => (1, 0),
+            (false, false, false) => (0, 0),
+        };
+        let is_fresh = now.saturating_duration_since(standing.since) < FRESH_FOR;
+        Some((is_fresh, rank, Reverse(of_account), standing.since, *number))
+    });
+    ranked.min().map(|(.., number)| number)
 }
 
 #[cfg(test)]
@@ -364,7 +411,7 @@ mod tests {
         all[1].begin(at(2_000));
         all[1].end(at(2_001));
         all[2].begin(at(2_000));
-        all[2].note_known();
+        assert!(places.note_known(&all[2], None, at(2_000)));
         assert!(places.take(Some(from(2)), at(4_000)).is_some());
         assert!(
             is_gone(&places, &all[3]),
@@ -384,7 +431,8 @@ mod tests {
             .map(|_| {
                 let place = places.take(Some(from(1)), start).unwrap();
                 place.begin(start);
-                place.note_known();
+                assert!(places.note_known(&place, None, start));
+                place.note_read(start);
                 place
             })
             .collect();
@@ -425,7 +473,8 @@ mod tests {
         let (places, start) = (Places::default(), Instant::now());
         let served = places.take(Some(from(1)), start).unwrap();
         served.begin(start);
-        served.note_known();
+        assert!(places.note_known(&served, None, start));
+        served.note_read(start);
         for n in 0..1_000_u16 {
             let [high, low] = n.to_be_bytes();
             let peer = IpAddr::from([127, 1, high, low]);
@@ -484,17 +533,93 @@ mod tests {
         assert_eq!(n_gone, 100, "he has 128 and no more");
         assert!(!is_gone(&places, &hers));
         // The next request of a connection may be another's.
-        hers.note_known();
+        assert!(places.note_known(&hers, None, at(3_000)));
         places.note_client(&hers, from(1), at(3_000));
         assert!(!hers.standing().is_known);
         assert_eq!(places.lock().list_of(Some(from(1))).count(), 128);
     }
 
+    fn account(name: &str) -> AccountId {
+        AccountId::new(name)
+    }
+
     #[test]
-    fn a_site_counts_as_one_address() {
-        let [one, two, mapped] = ["2001:db8::1", "2001:db8::ffff:2", "::ffff:127.0.0.1"]
-            .map(|text| neighbourhood(text.parse().unwrap()));
-        assert_eq!(one, two);
-        assert_eq!(mapped, from(1));
+    fn an_account_has_its_own_number_of_places_and_whoever_dribbles_leaves_for_it() {
+        let (places, start) = (Places::default(), Instant::now());
+        let at = |ms| start + Duration::from_millis(ms);
+        let mallory = account("acc_mallory");
+        // From everywhere, so that no address is full.
+        let his: Vec<_> = (0..=255)
+            .map(|last| {
+                let place = places.take(Some(from(last)), at(u64::from(last))).unwrap();
+                place.begin(at(u64::from(last)));
+                assert!(places.note_known(&place, Some(&mallory), at(u64::from(last))));
+                place
+            })
+            .collect();
+        let left = his.iter().filter(|place| !is_gone(&places, place)).count();
+        assert_eq!(left, 64);
+        assert!(!is_gone(&places, &his[255]), "the one that he wants now");
+        // Where the relay works for all of them it says so.
+        for place in &his {
+            place.note_read(at(1_000));
+        }
+        let another = places.take(Some(from(7)), at(2_000)).unwrap();
+        another.begin(at(2_000));
+        assert!(!places.note_known(&another, Some(&mallory), at(2_000)));
+        assert!(places.note_known(&another, Some(&account("acc_jane")), at(2_000)));
+        // The operator is no account.
+        for n in 0..100 {
+            let place = places.take(Some(from(8)), at(3_000 + n)).unwrap();
+            place.begin(at(3_000 + n));
+            assert!(places.note_known(&place, None, at(3_000 + n)));
+        }
+    }
+
+    #[test]
+    fn whoever_is_known_and_dribbles_leaves_for_a_newcomer_first_of_who_has_most() {
+        let (places, start) = (Places::default(), Instant::now());
+        let [mallory, jane] = ["acc_mallory", "acc_jane"].map(account);
+        let ask = |whose: &AccountId, ms| {
+            let now = start + Duration::from_millis(ms);
+            let place = places.take(Some(from(1)), now).unwrap();
+            place.begin(now);
+            assert!(places.note_known(&place, Some(whose), now));
+            place
+        };
+        // Her long list has been on its way for longest, and she takes her time for an answer.
+        let list = ask(&jane, 0);
+        let untaken = ask(&jane, 1);
+        untaken.note_read(start);
+        untaken.note_written(&Poll::Pending, start);
+        let worked_for: Vec<_> = (0..62).map(|n| ask(&jane, 2 + n)).collect();
+        for place in &worked_for {
+            place.note_read(start);
+        }
+        let his: Vec<_> = (0..64).map(|n| ask(&mallory, 100 + n)).collect();
+        for n in 0..62 {
+            let now = start + Duration::from_millis(2_000 + n);
+            let newcomer = places.take(Some(from(1)), now).unwrap();
+            newcomer.begin(now);
+            newcomer.note_read(now);
+            assert!(places.note_known(&newcomer, Some(&account(&format!("acc_{n}"))), now));
+        }
+        let n_left = his.iter().filter(|place| !is_gone(&places, place)).count();
+        assert_eq!(n_left, 2, "as many as she has");
+        assert!(!is_gone(&places, &list) && !is_gone(&places, &untaken));
+        for n in 0..4 {
+            let now = start + Duration::from_millis(3_000 + n);
+            let newcomer = places.take(Some(from(1)), now).unwrap();
+            newcomer.begin(now);
+            newcomer.note_read(now);
+            assert!(places.note_known(&newcomer, Some(&account("acc_last")), now));
+        }
+        assert!(is_gone(&places, &list) && is_gone(&places, &untaken));
+        assert!(worked_for.iter().all(|place| !is_gone(&places, place)));
+        let now = start + Duration::from_secs(4);
+        assert!(
+            places.take(Some(from(1)), now).is_none(),
+            "the relay works for all"
+        );
     }
 }

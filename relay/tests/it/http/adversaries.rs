@@ -174,6 +174,22 @@ async fn two_hosts_and_two_lengths_are_no_request() {
         let heard = say(&relay, &[asked.as_bytes()]).await;
         assert!(heard.starts_with(&format!("HTTP/1.1 {status} ")), "{heard}");
     }
+    // Chunks count and a length beside them does not (RFC 9112 §6.3), and what stands behind is nobody's request.
+    let (length, chunks) = ("Content-Length: 7\r\n", "Transfer-Encoding: chunked\r\n");
+    for lengths in [
+        format!("{length}{chunks}"),
+        format!("{chunks}{length}"),
+        chunks.to_owned(),
+    ] {
+        let behind = format!("GET /healthz HTTP/1.1\r\n{host}\r\n");
+        let asked = format!(
+            "POST /v1/pairings HTTP/1.1\r\n{host}{bearer}{json}{lengths}\r\n2\r\n{{}}\r\n0\r\n\r\n{behind}"
+        );
+        let heard = say(&relay, &[asked.as_bytes()]).await;
+        assert!(heard.starts_with("HTTP/1.1 200 "), "{heard}");
+        assert_eq!(heard.matches("HTTP/1.1 ").count(), 1, "{heard}");
+        assert!(heard.contains("connection: close\r\n"), "{heard}");
+    }
 }
 
 #[tokio::test]

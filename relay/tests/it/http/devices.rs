@@ -329,11 +329,13 @@ async fn a_request_that_was_changed_on_the_way_does_nothing() {
     let refuse = "/v1/reconnects/rec_x/refuse";
     let said = json!({ "why": { "kind": "cancelled" } });
     let ask = || relay.ask(Method::POST, refuse).json(&said);
-    let changes: [(&str, Change); 7] = [
+    let changes: [(&str, Change); 8] = [
         ("body", |asked| {
             let other = json!({ "why": { "kind": "window_closed" } }).to_string();
             *asked.body_mut() = Some(other.into());
         }),
+        // Nothing is said of it, not even that it is none.
+        ("no JSON", |asked| *asked.body_mut() = Some("{".into())),
         ("path", |asked| {
             asked.url_mut().set_path("/v1/reconnects/rec_y/refuse");
         }),
