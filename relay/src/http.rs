@@ -57,6 +57,7 @@ mod device;
 mod hosted;
 mod inbox;
 mod key;
+mod lead;
 mod leads;
 mod ledger;
 mod passkey;
@@ -71,6 +72,7 @@ mod slowing;
 mod status;
 mod suppression;
 mod trail;
+mod unsubscribe;
 
 pub use address::Address;
 use ceremonies::Ceremonies;
@@ -159,6 +161,13 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::campaign::ListCampaigns>()
         .mount::<api::campaign::GetCampaign>()
         .mount::<api::campaign::ImportLeads>()
+        .mount::<api::lead::ListLeads>()
+        .mount::<api::lead::GetLead>()
+        .mount::<api::lead::UpdateLead>()
+        .mount::<api::lead::PauseLead>()
+        .mount::<api::lead::ResumeLead>()
+        .mount::<api::lead::StopLead>()
+        .mount::<api::lead::DeleteLead>()
         .mount::<api::campaign::StartCampaign>()
         .mount::<api::campaign::PauseCampaign>()
         .mount::<api::campaign::ResumeCampaign>()
@@ -414,6 +423,7 @@ fn router(app: Arc<App>, address: Address) -> Router {
         .merge(health::routes())
         .merge(hosted::routes())
         .merge(page::routes())
+        .merge(unsubscribe::routes())
         .merge(dashboard::routes())
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)

@@ -8,3 +8,4 @@ pub mod leads;
 pub mod message;
 pub mod own;
 pub mod template;
+pub mod way_out;

@@ -127,12 +127,13 @@ pub struct Counts {
     pub cancelled: u64,
 }
 
-/// Adds the leads of a list as spreadsheets and other programs export it, all or none.
+/// Adds the leads of a list as spreadsheets and other programs export it, all or none, to a draft or to a campaign that is
+/// started; one that was finished goes on. Whom the campaign has already stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ImportLeads {
-    /// The campaign; it must be a draft.
+    /// The campaign, whatever its state is.
     pub campaign_id: CampaignId,
     /// What becomes of the list where some of its rows cannot be used.
     #[serde(default)]
@@ -174,6 +175,12 @@ impl Request for ImportLeads {
 pub struct ImportedLeads {
     /// Leads added.
     pub added: u64,
+    /// Rows of people whom the campaign has already: nothing was changed of them.
+    #[serde(default)]
+    pub already: u64,
+    /// Whether the campaign is started: the first messages of the new leads are planned, behind those that wait.
+    #[serde(default)]
+    pub started: bool,
     /// The columns that templates may name, in small letters; `email` is always among the names that they may use.
     pub columns: Vec<String>,
     /// The column that was taken for the addresses.
@@ -197,7 +204,8 @@ pub struct ImportedLeads {
     /// People who must not be written to and were left out: the list says so itself, or they are on the relay's list.
     #[serde(default, skip_serializing_if = "Unusable::is_none")]
     pub left_out: Unusable,
-    /// Leads of earlier lists that were taken out of the draft: this list says not to write to them.
+    /// Leads of earlier lists that were taken out of the draft, or stopped where the campaign is started: this list says
+    /// not to write to them.
     #[serde(default)]
     pub taken_out: u64,
 }

@@ -46,7 +46,7 @@ pub(super) enum Command {
         /// The campaign, cmp_…
         campaign: String,
     },
-    /// Add the leads of a list to a draft, all or none
+    /// Add the leads of a list, all or none, whether the campaign is started or not
     Import {
         /// The campaign, cmp_…
         campaign: String,
@@ -203,6 +203,11 @@ impl Command {
                 let imported = while_people_wait("Adding leads", adding).await?;
                 printer.answer(&imported, |imported| {
                     let told = describe_import(imported);
+                    if imported.started {
+                        return format!(
+                            "{told}\nIt is started: their first messages go behind those that wait."
+                        );
+                    }
                     format!("{told}\nStart it: unpause campaign start {campaign}")
                 })?;
             }
@@ -351,6 +356,13 @@ fn describe_import(imported: &ImportedLeads) -> String {
         || "no row with names of columns".to_owned(),
         |row| format!("the names of the columns in row {row}"),
     );
+    if imported.already > 0 {
+        let _ = write!(
+            text,
+            "\n{} rows are of people whom the campaign has already: they stay as they are.",
+            imported.already
+        );
+    }
     let _ = write!(
         text,
         "\nRead as {} with {:?} between cells, {names}, the addresses in {:?}.",
@@ -366,7 +378,7 @@ fn describe_import(imported: &ImportedLeads) -> String {
     if imported.taken_out > 0 {
         let _ = write!(
             text,
-            "\n{} leads of earlier lists were taken out of the draft: this list says not to write to them.",
+            "\n{} leads of earlier lists were taken out, or stopped: this list says not to write to them.",
             imported.taken_out
         );
     }

@@ -13,9 +13,10 @@ pub(super) fn tell(conflict: &Conflict) -> String {
             "leads are being added to this campaign, or it is being started: wait for that to end"
                 .to_owned()
         }
-        Conflict::NotADraft { state } => format!(
-            "leads can be added to a draft only, and this campaign is {state}: make another campaign for them"
-        ),
+        Conflict::Lead(refused) => refused.to_string(),
+        Conflict::Attempting => {
+            "a message to this lead is being sent: ask again once its end is known, within a minute".to_owned()
+        }
         Conflict::Campaign { refused, status } => format!("{refused}: {}", advise(status)),
         Conflict::Delivery(refused) => refused.to_string(),
         Conflict::Connected => {

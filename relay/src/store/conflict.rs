@@ -3,7 +3,7 @@
 
 use protocol::id::CampaignId;
 use protocol::inbox::Address;
-use protocol::{campaign, delivery};
+use protocol::{campaign, delivery, lead};
 
 /// What the present state does not allow, and what that state is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,11 +15,10 @@ pub enum Conflict {
     },
     /// Leads are being added to the campaign, or it is being started.
     Importing,
-    /// Leads are for drafts.
-    NotADraft {
-        /// The campaign's state.
-        state: &'static str,
-    },
+    /// The lead's state does not take that.
+    Lead(lead::InvalidTransition),
+    /// A message to the lead is being attempted.
+    Attempting,
     /// The campaign's state does not take that.
     Campaign {
         /// What was refused.
@@ -61,6 +60,12 @@ pub enum Conflict {
     },
     /// Nobody asked: the inbox's mail is taken, or it still tries by itself.
     AsksNothing,
+}
+
+impl From<lead::InvalidTransition> for Conflict {
+    fn from(refused: lead::InvalidTransition) -> Self {
+        Self::Lead(refused)
+    }
 }
 
 impl From<delivery::InvalidTransition> for Conflict {

@@ -78,23 +78,6 @@ pub(crate) static ROWS: &[Row] = &[
         words: "a campaign that is running cannot be told to start: it sends by itself what is due; pause it to hold it",
     },
     Row {
-        case: "leads for a campaign that runs",
-        how: How::Scene(
-            "`unpause campaign import {running}` of a list with a row that cannot be used",
-            |stage| {
-                Box::pin(async move {
-                    let list = "email,name\nann@a.example,Ann\nnobody,Bob\n";
-                    std::fs::write(stage.file("leads.csv"), list)?;
-                    let arguments = ["campaign", "import", "{running}", "leads.csv"];
-                    stage.command(&arguments).await
-                })
-            },
-        ),
-        code: "exit 1",
-        place: "",
-        words: "leads can be added to a draft only, and this campaign is running: make another campaign for them",
-    },
-    Row {
         case: "lead list that is not there",
         how: How::Command(&["campaign", "import", "{draft}", "nowhere.csv"]),
         code: "exit 1",
