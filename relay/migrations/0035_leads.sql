@@ -6,8 +6,5 @@ ALTER TABLE campaigns ADD COLUMN planned_up_to BIGINT NOT NULL DEFAULT 0;
 UPDATE campaigns SET planned_up_to = leads_up_to WHERE state <> 'draft';
 CREATE INDEX campaigns_unplanned ON campaigns (id) WHERE planned_up_to < leads_up_to;
 
--- When it was archived; NULL where it is not.
-ALTER TABLE campaigns ADD COLUMN archived_at_ms BIGINT;
-
 -- Whether its messages tell how to be written to no more (RFC 2369, RFC 8058).
 ALTER TABLE campaigns ADD COLUMN unsubscribe BIGINT NOT NULL DEFAULT 1;

@@ -9,8 +9,9 @@ use protocol::cause::{CAUSES, Cause};
 use protocol::delivery::{Decision, StateName};
 use protocol::id::{CampaignId, DeliveryId, InboxId};
 use protocol::request::campaign::{
-    Campaign, CreateCampaign, GetCampaign, ImportLeads, ImportedLeads, ListCampaigns,
-    PauseCampaign, ResumeCampaign, StartCampaign, UnusableRows,
+    Campaign, CreateCampaign, DeleteCampaign, DuplicateCampaign, GetCampaign, ImportLeads,
+    ImportedLeads, ListCampaigns, PauseCampaign, ResumeCampaign, StartCampaign, UnusableRows,
+    UpdateCampaign,
 };
 use protocol::request::delivery::{
     Delivery, ListDeliveries, PutBackDeliveries, SettleDeliveries, SettleDelivery,
@@ -22,6 +23,7 @@ use super::print::{Printer, columns, parse_number, while_people_wait};
 use super::{CliError, steps};
 use crate::api::Client;
 
+mod export;
 mod put_back;
 
 #[derive(Debug, Subcommand)]
@@ -45,6 +47,41 @@ pub(super) enum Command {
     Show {
         /// The campaign, cmp_…
         campaign: String,
+    },
+    /// Change a campaign: its name, messages that were not sent yet, its waits, its headers
+    Update {
+        /// The campaign, cmp_…
+        campaign: String,
+        /// Its new name
+        #[arg(long)]
+        name: Option<String>,
+        /// All of its messages, in a file as `create` takes it
+        #[arg(long, value_name = "FILE")]
+        steps: Option<PathBuf>,
+        /// Whether its messages say in a header how to be written to no more
+        #[arg(long, value_name = "on|off", value_parser = parse_switch)]
+        unsubscribe: Option<bool>,
+    },
+    /// Make a draft with the inboxes and the messages of a campaign, and without its leads
+    Duplicate {
+        /// The campaign, cmp_…
+        campaign: String,
+        /// The name of the new one
+        #[arg(long)]
+        name: String,
+    },
+    /// Delete a draft with its leads
+    Delete {
+        /// The campaign, cmp_…
+        campaign: String,
+    },
+    /// Print the leads of a campaign with where they stand and what they got
+    Export {
+        /// The campaign, cmp_…
+        campaign: String,
+        /// As what
+        #[arg(long, value_enum, default_value_t = export::Format::Csv)]
+        format: export::Format,
     },
     /// Add the leads of a list, all or none, whether the campaign is started or not
     Import {
@@ -182,6 +219,33 @@ impl Command {
                     })
                     .await?;
                 printer.answer(&campaign, describe)?;
+            }
+            Self::Update {
+                campaign,
+                name,
+                steps,
+                unsubscribe,
+            } => {
+                let request = UpdateCampaign {
+                    campaign_id: CampaignId::new(campaign),
+                    name,
+                    steps: steps.map(|file| steps::load(&file)).transpose()?,
+                    unsubscribe,
+                };
+                printer.answer(&client.call(&request).await?, describe)?;
+            }
+            Self::Duplicate { campaign, name } => {
+                let campaign_id = CampaignId::new(campaign);
+                let request = DuplicateCampaign { campaign_id, name };
+                printer.answer(&client.call(&request).await?, describe)?;
+            }
+            Self::Delete { campaign } => {
+                let campaign_id = CampaignId::new(campaign.as_str());
+                let done = client.call(&DeleteCampaign { campaign_id }).await?;
+                printer.answer(&done, |_| format!("{campaign} is deleted."))?;
+            }
+            Self::Export { campaign, format } => {
+                export::run(client, printer, CampaignId::new(campaign), format).await?;
             }
             Self::Import {
                 campaign,
@@ -321,6 +385,14 @@ impl From<Word> for Decision {
             Word::SendAgain => Self::SendAgain,
             Word::Cancel => Self::Cancel,
         }
+    }
+}
+
+fn parse_switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        other => Err(format!("expected on or off, found {other:?}")),
     }
 }
 

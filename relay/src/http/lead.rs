@@ -128,6 +128,32 @@ fn check(steps: &[Step], n_sent: usize, lead: &NewLead) -> Result<(), ServeError
     Err(problem.into())
 }
 
+/// Whether a lead has its messages in other words than its campaign's.
+pub(super) fn check_messages(steps: &[Step], lead: Lead) -> Result<(), ServeError> {
+    let address = lead.address.clone();
+    let new = NewLead {
+        row: 1,
+        address: lead.address,
+        fields: lead.fields,
+    };
+    let columns: Vec<String> = new.fields.keys().cloned().collect();
+    let Some((column, fault)) = find_fault(steps, &named_columns(steps, &columns), &new) else {
+        return Ok(());
+    };
+    let (expected, found, _) = Unusable {
+        row: new.row,
+        column,
+        fault,
+    }
+    .tell();
+    let detail = format!(
+        "{} ({address}): expected {expected}, found {found}: say what stands there in its place, as in \
+         {{{{first_name | default: \"there\"}}}}, or change that lead's cell",
+        lead.id
+    );
+    Err(ServeError::invalid("steps", detail))
+}
+
 impl Serve for PauseLead {
     async fn serve(self, context: Context) -> Result<Lead, ServeError> {
         let app = context.app()?;

@@ -19,6 +19,10 @@ use super::{
 };
 use crate::secret::random_text;
 
+mod changes;
+
+pub use changes::Changes;
+
 impl Store {
     /// Creates a campaign as a draft.
     pub async fn create_campaign(

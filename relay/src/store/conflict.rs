@@ -17,8 +17,23 @@ pub enum Conflict {
     Importing,
     /// The lead's state does not take that.
     Lead(lead::InvalidTransition),
-    /// A message to the lead is being attempted.
+    /// A message to the lead is being attempted, or nobody knows yet whether one was sent.
     Attempting,
+    /// Only a draft can be deleted.
+    NotADraft {
+        /// The campaign's state.
+        state: &'static str,
+    },
+    /// A campaign that is started keeps the number of its steps.
+    OtherSteps {
+        /// How many it has.
+        n_steps: usize,
+    },
+    /// The text of a step that was tried for somebody stays.
+    StepTried {
+        /// From 1.
+        step: i64,
+    },
     /// The campaign's state does not take that.
     Campaign {
         /// What was refused.

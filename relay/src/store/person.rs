@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use protocol::delivery::Suppression;
 use protocol::id::{CampaignId, LeadId};
 use protocol::inbox::Address;
-use protocol::request::suppression::{Suppressed, Whom};
+use protocol::request::suppression::{ImportedSuppressions, Suppressed, Whom};
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
@@ -68,15 +68,52 @@ impl Store {
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let moment = self.moment(now);
+        let mut tx = self.begin().await?;
+        put(&mut tx, whom.as_str(), why, None, moment).await?;
+        tx.commit().await?;
+        self.stop_all_of(whom, why, moment).await
+    }
+
+    /// Puts everybody of a list on the list of those not written to, and stops their leads as [`Store::suppress`] does: in
+    /// slices, so that others write in between.
+    pub async fn suppress_all(
+        &self,
+        listed: &[(Whom, Suppression)],
+        now: Timestamp,
+    ) -> Result<ImportedSuppressions, StoreError> {
+        let moment = self.moment(now);
+        let mut imported = ImportedSuppressions::default();
+        for slice in listed.chunks(super::lead::SLICE) {
+            let mut added = Vec::new();
+            let mut tx = self.begin().await?;
+            for (whom, why) in slice {
+                if put(&mut tx, whom.as_str(), *why, None, moment).await? {
+                    added.push((whom.clone(), Some(*why)));
+                }
+            }
+            tx.commit().await?;
+            imported.added += added.len() as u64;
+            imported.already += (slice.len() - added.len()) as u64;
+            self.note_all_said(&added, now).await;
+            for (whom, why) in slice {
+                imported.leads += self.stop_all_of(whom, *why, moment).await?;
+            }
+        }
+        Ok(imported)
+    }
+
+    async fn stop_all_of(
+        &self,
+        whom: &Whom,
+        why: Suppression,
+        moment: Moment,
+    ) -> Result<u64, StoreError> {
         let whom = whom.as_str();
         let column = if whom.contains('@') {
             "person"
         } else {
             "domain"
         };
-        let mut tx = self.begin().await?;
-        put(&mut tx, whom, why, None, moment).await?;
-        tx.commit().await?;
         let mut n_stopped = 0;
         loop {
             let mut tx = self.begin().await?;
@@ -222,7 +259,8 @@ pub(super) async fn note_suppressed(
     now: Moment,
 ) -> Result<(), StoreError> {
     let person = load_person(tx, lead).await?;
-    put(tx, &person, why, Some(lead), now).await
+    put(tx, &person, why, Some(lead), now).await?;
+    Ok(())
 }
 
 /// What this lead met was not its own: what stands on the list because of it is taken off.
@@ -237,14 +275,15 @@ pub(super) async fn forget_suppressed(
     Ok(())
 }
 
+/// Answers whether the list did not say so.
 async fn put(
     tx: &mut AnyConnection,
     whom: &str,
     why: Suppression,
     lead: Option<&LeadId>,
     now: Moment,
-) -> Result<(), StoreError> {
-    sqlx::query(
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
         // What a bounce said is taken back with it; what the person or somebody else said is not.
         "INSERT INTO suppressions (whom, why, since_ms, lead_id) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (whom) DO UPDATE SET why = excluded.why, since_ms = excluded.since_ms, lead_id = excluded.lead_id \
@@ -256,7 +295,7 @@ async fn put(
     .bind(lead.map(ToString::to_string))
     .execute(tx)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() > 0)
 }
 
 async fn load_person(tx: &mut AnyConnection, lead: &LeadId) -> Result<String, StoreError> {

@@ -214,18 +214,24 @@ impl Store {
     /// Notes in the file that a person said who is not written to, or may be again.
     /// `why` is `None` where they may be.
     pub(super) async fn note_said(&self, whom: &Whom, why: Option<Suppression>, at: Timestamp) {
-        if self.stops.path.get().is_none() {
+        self.note_all_said(&[(whom.clone(), why)], at).await;
+    }
+
+    /// The same of several.
+    pub(super) async fn note_all_said(&self, said: &[(Whom, Option<Suppression>)], at: Timestamp) {
+        if self.stops.path.get().is_none() || said.is_empty() {
             return;
         }
-        let line = Line::Said {
+        let lines = said.iter().map(|(whom, why)| Line::Said {
             whom: whom.clone(),
             may_be_written_to: why.is_none(),
             why: why.unwrap_or(Suppression::Person),
             at,
-        };
-        if let Err(error) = self.append_lines(vec![line]).await {
+        });
+        if let Err(error) = self.append_lines(lines.collect()).await {
             tracing::warn!(
-                error = &error as &dyn std::error::Error, %whom,
+                error = &error as &dyn std::error::Error,
+                n = said.len(),
                 "who is not written to is not kept outside the database"
             );
         }

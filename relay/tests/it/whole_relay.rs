@@ -36,3 +36,4 @@ mod shut;
 mod stall;
 mod starting;
 mod tokens;
+mod unsubscribed;

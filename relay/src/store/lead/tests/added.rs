@@ -252,3 +252,47 @@ async fn leads_are_listed_by_page_by_state_and_by_what_is_in_them() {
     assert_eq!(paused.len(), 1);
     assert_eq!(paused[0].id, id);
 }
+
+#[tokio::test]
+async fn who_unsubscribed_stays_it_over_a_restore_and_over_a_bounce_that_is_taken_back() {
+    let (folder, store, _, campaign) = draft().await;
+    store.keep_stops_in(folder.path().join("unpause.stops"));
+    let both = [lead(2, "ann"), lead(3, "bob")];
+    store.import_leads(&campaign, &both).await.unwrap();
+    store.start_campaign(&campaign, NOW).await.unwrap();
+    let ann = find(&store, &campaign, "ann").await;
+    let whom = "ann@leads.example".parse().unwrap();
+    let mut tx = store.begin().await.unwrap();
+    person::note_suppressed(&mut tx, &ann, Suppression::Bounced, store.moment(NOW))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(store.unsubscribe(&whom, NOW).await.unwrap(), Some(1));
+    assert_eq!(store.unsubscribe(&whom, NOW).await.unwrap(), None);
+    let mut tx = store.begin().await.unwrap();
+    let kept = revive(&mut tx, &ann).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(kept, Some(Suppression::Unsubscribed));
+    let listed = async || {
+        let listed = store.list_suppressed(None, 10).await.unwrap();
+        listed.into_iter().map(|one| one.why).collect::<Vec<_>>()
+    };
+    assert_eq!(listed().await, [Suppression::Unsubscribed]);
+    // As the database stood before.
+    for text in [
+        "DELETE FROM suppressions",
+        "UPDATE leads SET state = 'active', heard = NULL",
+    ] {
+        sqlx::query(text).execute(&store.writer).await.unwrap();
+    }
+    store.replay_stops(Timestamp::from_ms(0)).await.unwrap();
+    assert_eq!(listed().await, [Suppression::Unsubscribed]);
+    let again = store.load_lead(&ann).await.unwrap();
+    assert_eq!(
+        (again.state, again.why),
+        (
+            protocol::lead::State::Stopped,
+            Some(Suppression::Unsubscribed)
+        )
+    );
+}
