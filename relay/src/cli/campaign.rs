@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 use protocol::campaign::{PausedBy, State};
@@ -16,6 +17,7 @@ use protocol::request::campaign::{
 use protocol::request::delivery::{
     Delivery, ListDeliveries, PutBackDeliveries, SettleDeliveries, SettleDelivery,
 };
+use tokio::time::Instant;
 
 use super::access::none_or;
 use super::inbox::find_inbox;
@@ -25,6 +27,9 @@ use crate::api::Client;
 
 mod export;
 mod put_back;
+
+/// How long adding leads may take before it is told how long it took.
+const TOLD_FROM: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -264,9 +269,20 @@ impl Command {
                     encoding,
                 };
                 let adding = client.call_with_file(&request, &file);
+                let began = Instant::now();
                 let imported = while_people_wait("Adding leads", adding).await?;
+                let took = began.elapsed();
                 printer.answer(&imported, |imported| {
-                    let told = describe_import(imported);
+                    let mut told = describe_import(imported);
+                    if took >= TOLD_FROM {
+                        let n_rows = imported.added + imported.already;
+                        let rate = n_rows / took.as_secs().max(1);
+                        let _ = write!(
+                            told,
+                            "\nIt took {} s, {rate} rows a second.",
+                            took.as_secs()
+                        );
+                    }
                     if imported.started {
                         return format!(
                             "{told}\nIt is started: their first messages go behind those that wait."

@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod added;
 mod arrivals;
 mod confirming;
 mod copies;

@@ -9,7 +9,7 @@ use protocol::request::delivery::Delivery;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
 
-use super::people::answer;
+use super::people::{answer, drive_until};
 use crate::app::person::browser;
 use crate::app::{Client, Ground, JANE, Relay, wait_for};
 
@@ -115,32 +115,34 @@ async fn whoever_unsubscribes_by_page_by_mail_or_by_a_word_is_written_to_no_more
     control.deliver(JANE, answer(of(&firsts, TALKS)));
     control.down(false);
 
-    ground
-        .drive_until("the second message to who is not heard of", async || {
+    drive_until(
+        &ground,
+        "the second message to who is not heard of",
+        async || {
             let all = relay.list(&campaign, None).await;
             let second = all
                 .iter()
                 .find(|one| one.step == 2 && one.to.as_str() == QUIET)?;
             matches!(second.status, State::Accepted { .. }).then_some(())
-        })
-        .await;
+        },
+    )
+    .await;
     let wanted = [BY_PAGE, BY_MAIL, BY_WORD].map(|who| (who.to_owned(), Suppression::Unsubscribed));
     assert_eq!(list_listed(&relay).await, BTreeMap::from(wanted));
 
     // Another campaign writes to nobody of them either.
     let later = relay.start_campaign(&inbox, &ALL, 1).await;
-    ground
-        .drive_until("the later campaign to end", async || {
-            let all = relay.list(&later, None).await;
-            let is_over = |one: &Delivery| {
-                matches!(
-                    one.status,
-                    State::Accepted { .. } | State::Suppressed { .. }
-                )
-            };
-            (all.len() == ALL.len() && all.iter().all(is_over)).then_some(())
-        })
-        .await;
+    drive_until(&ground, "the later campaign to end", async || {
+        let all = relay.list(&later, None).await;
+        let is_over = |one: &Delivery| {
+            matches!(
+                one.status,
+                State::Accepted { .. } | State::Suppressed { .. }
+            )
+        };
+        (all.len() == ALL.len() && all.iter().all(is_over)).then_some(())
+    })
+    .await;
     relay.stop().await;
     let wanted = [
         (BY_PAGE, 1),
