@@ -154,7 +154,8 @@ impl Store {
         let mut planned_to = -1;
         loop {
             let mut tx = self.begin().await?;
-            let Some(position) = plan_first_steps(&mut tx, id, planned_to, now).await? else {
+            let Some(position) = plan_first_steps(&mut tx, id, planned_to, DRAFT, now).await?
+            else {
                 restored::hold_written_to(&mut tx, id, now).await?;
                 apply(&mut tx, id, Event::Start, now).await?;
                 note_planned(&mut tx, id, i64::MAX).await?;
@@ -202,7 +203,7 @@ pub(super) async fn plan_slice(
     {
         return Ok(true);
     }
-    let planned_to = plan_first_steps(tx, id, planned_up_to, now).await?;
+    let planned_to = plan_first_steps(tx, id, planned_up_to, ADDED, now).await?;
     // Who was written to by messages that the ledger has lost is held before anybody can claim it.
     restored::hold_written_to(tx, id, now).await?;
     note_planned(tx, id, planned_to.unwrap_or(i64::MAX)).await?;
@@ -224,25 +225,31 @@ async fn note_planned(
     Ok(())
 }
 
+/// How much the ledger lost in which somebody may have written to the leads of a draft that is started.
+const DRAFT: &str = "p.may_be_started_ms";
+/// The same of leads that are added to a campaign that is started: what it asked of the others is answered.
+const ADDED: &str = "(SELECT i.forgotten_ms FROM inboxes i WHERE i.id = l.inbox_id)";
+
 /// Plans the first step of the next leads after this position that have none; answers how far it came, `None`
 /// where there are no more.
 async fn plan_first_steps(
     tx: &mut AnyConnection,
     id: &CampaignId,
     after: i64,
+    lost: &'static str,
     now: Moment,
 ) -> Result<Option<i64>, StoreError> {
-    let leads = sqlx::query(
+    let leads = sqlx::query(sqlx::AssertSqlSafe(format!(
         "SELECT l.id AS id, l.inbox_id AS inbox_id, l.position AS position, p.ran_ms AS ran_ms, \
-         p.since_r_ms AS since_r_ms, p.may_be_started_ms AS may_be_started_ms, \
+         p.since_r_ms AS since_r_ms, {lost} AS may_be_started_ms, \
          COALESCE((SELECT s.why FROM suppressions s WHERE s.whom = l.person), \
            (SELECT s.why FROM suppressions s WHERE s.whom = l.domain)) AS why FROM leads l \
          JOIN campaigns c ON c.id = l.campaign_id \
          JOIN campaign_inboxes p ON p.campaign_id = l.campaign_id AND p.inbox_id = l.inbox_id \
          WHERE l.campaign_id = $1 AND l.position > $2 AND l.position <= c.leads_up_to AND NOT EXISTS ( \
            SELECT 1 FROM deliveries d WHERE d.lead_id = l.id AND d.step = 1) \
-         ORDER BY l.position LIMIT $3",
-    )
+         ORDER BY l.position LIMIT $3"
+    )))
     .bind(id.to_string())
     .bind(after)
     .bind(i64::try_from(lead::SLICE).unwrap_or(i64::MAX))

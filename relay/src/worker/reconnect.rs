@@ -11,7 +11,6 @@ use protocol::evidence::{Evidence, Finding, IoFault, Party, Said, Stage as At};
 use protocol::id::ReconnectId;
 use protocol::provider::IdentitySource;
 use protocol::reconnect::{self, Grant, Stage, State};
-use protocol::secret::Secret;
 use tokio::sync::{Notify, watch};
 
 use super::WorkError;
