@@ -30,18 +30,18 @@ pub(super) enum Command {
         /// At most so many, 1 to 1000
         #[arg(long, value_parser = parse_number)]
         limit: Option<u32>,
-        /// Only those behind this lead, led_…, as the end of a list names it
+        /// Only those behind this lead, lea_…, as the end of a list names it
         #[arg(long)]
         after: Option<String>,
     },
     /// Show one lead with everything that was tried for it
     Show {
-        /// The lead, led_…
+        /// The lead, lea_…
         lead: String,
     },
     /// Change cells of a lead: messages that were not sent yet are written with them
     Set {
-        /// The lead, led_…
+        /// The lead, lea_…
         lead: String,
         /// A column and its cell, as in first_name=Ann; nothing behind the sign empties it
         #[arg(required = true, value_name = "COLUMN=CELL", value_parser = parse_cell)]
@@ -49,22 +49,22 @@ pub(super) enum Command {
     },
     /// Hold the steps of a lead
     Pause {
-        /// The lead, led_…
+        /// The lead, lea_…
         lead: String,
     },
     /// Let the steps of a lead that is paused go on
     Resume {
-        /// The lead, led_…
+        /// The lead, lea_…
         lead: String,
     },
     /// End a lead in its campaign for good
     Stop {
-        /// The lead, led_…
+        /// The lead, lea_…
         lead: String,
     },
     /// Delete a lead; in a campaign that is started its address and its steps stay in the ledger
     Delete {
-        /// The lead, led_…
+        /// The lead, lea_…
         lead: String,
     },
 }

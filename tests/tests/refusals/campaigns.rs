@@ -93,10 +93,10 @@ pub(crate) static ROWS: &[Row] = &[
     },
     Row {
         case: "lead that does not exist",
-        how: How::Command(&["lead", "pause", "led_nowhere"]),
+        how: How::Command(&["lead", "pause", "lea_nowhere"]),
         code: "exit 1",
         place: "",
-        words: "there is no lead led_nowhere",
+        words: "there is no lead lea_nowhere",
     },
     Row {
         case: "page of leads without an end",
@@ -107,7 +107,7 @@ pub(crate) static ROWS: &[Row] = &[
     },
     Row {
         case: "page of leads behind a lead of another campaign",
-        how: How::Command(&["lead", "list", "{draft}", "--after", "led_nowhere"]),
+        how: How::Command(&["lead", "list", "{draft}", "--after", "lea_nowhere"]),
         code: "exit 1",
         place: "field after",
         words: "expected the id of a lead of this campaign, as `next` gives it",
@@ -169,7 +169,7 @@ pub(crate) static ROWS: &[Row] = &[
         ),
         code: "exit 1",
         place: "field steps",
-        words: "led_… (known@leads.example): expected …, found …: say what stands there in its place, as in {{first_name | default: \"there\"}}, or change that lead's cell",
+        words: "lea_… (known@leads.example): expected something for {{town}}, which the messages name, found an empty cell: say what stands there in its place, as in {{first_name | default: \"there\"}}, or change that lead's cell",
     },
     Row {
         case: "list of people who are not written to, with a line that is nobody",
