@@ -43,7 +43,7 @@ pub(super) enum Command {
     Set {
         /// The lead, lea_…
         lead: String,
-        /// A column and its cell, as in first_name=Ann; nothing behind the sign empties it
+        /// A column and its cell, as in `first_name=Ann`; nothing behind the sign empties it
         #[arg(required = true, value_name = "COLUMN=CELL", value_parser = parse_cell)]
         cells: Vec<(String, String)>,
     },
