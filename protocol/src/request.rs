@@ -20,6 +20,7 @@ pub mod delivery;
 pub mod device;
 pub mod inbox;
 pub mod key;
+pub mod lead;
 pub mod ledger;
 pub mod pace;
 pub mod passkey;

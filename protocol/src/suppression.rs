@@ -59,6 +59,7 @@ suppressions! {
     complained => Complained: "The lead reported a message as abuse (RFC 5965).",
     rejected => Rejected: "An earlier step was refused.",
     person => Person: "A person ended the lead.",
+    unsubscribed => Unsubscribed: "The lead asked not to be written to any more.",
 }
 
 impl Suppression {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use protocol::secret::Secret;
+
 use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -10,6 +12,7 @@ use crate::oauth;
 use crate::provider::Providers;
 use crate::secret::Keys;
 use crate::store::Store;
+use crate::store::inbox::Inbox;
 use crate::tls::Dialer;
 
 /// The database's name in the data folder.
@@ -38,4 +41,29 @@ pub struct App {
     pub providers: Providers,
     /// Wakes the tasks that send, read and reconnect.
     pub bell: Bell,
+}
+
+impl App {
+    /// Gives a permission back that is not used, or not any more (RFC 7009). A failure costs only that: the person can
+    /// still end it at the provider. Answers whether it was given back.
+    pub async fn revoke(&self, inbox: &Inbox, refresh_token: &Secret) -> bool {
+        let Some((oauth, client)) = self.providers.find_client(&inbox.provider) else {
+            return false;
+        };
+        if !oauth.revokes_alone {
+            return false;
+        }
+        let revoked = match self.providers.load_metadata(&inbox.provider).await {
+            Ok(metadata) => {
+                self.oauth
+                    .revoke(&metadata, &client.registration(), refresh_token)
+                    .await
+            }
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = &revoked {
+            tracing::warn!(inbox = %inbox.address, %failure, "a permission that is not used was not revoked");
+        }
+        revoked.is_ok()
+    }
 }

@@ -27,6 +27,7 @@ mod doctor;
 mod inbox;
 mod key;
 mod keys;
+mod lead;
 mod ledger;
 mod pace;
 mod print;
@@ -71,6 +72,9 @@ enum Command {
     /// Campaigns, their leads and deliveries
     #[command(subcommand)]
     Campaign(campaign::Command),
+    /// Leads, one by one
+    #[command(subcommand, alias = "leads")]
+    Lead(lead::Command),
     /// Reconnects and their receipts
     #[command(subcommand)]
     Reconnect(reconnect::Command),
@@ -268,6 +272,7 @@ fn perform(arguments: Arguments) -> Result<ExitCode, CliError> {
             Command::Status => status::show(&client()?, &printer).await,
             Command::Inbox(command) => command.run(&client()?, &printer).await,
             Command::Campaign(command) => command.run(&client()?, &printer).await,
+            Command::Lead(command) => command.run(&client()?, &printer).await,
             Command::Reconnect(command) => {
                 let config = load()?;
                 command.run(&Client::new(&config)?, &config, &printer).await

@@ -62,6 +62,7 @@ mod device;
 mod hosted;
 mod inbox;
 mod key;
+mod lead;
 mod leads;
 mod ledger;
 mod passkey;
@@ -76,6 +77,7 @@ mod slowing;
 mod status;
 mod suppression;
 mod trail;
+mod unsubscribe;
 
 pub use address::Address;
 use budget::Budget;
@@ -174,7 +176,17 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::campaign::CreateCampaign>()
         .mount::<api::campaign::ListCampaigns>()
         .mount::<api::campaign::GetCampaign>()
+        .mount::<api::campaign::UpdateCampaign>()
+        .mount::<api::campaign::DuplicateCampaign>()
+        .mount::<api::campaign::DeleteCampaign>()
         .mount::<api::campaign::ImportLeads>()
+        .mount::<api::lead::ListLeads>()
+        .mount::<api::lead::GetLead>()
+        .mount::<api::lead::UpdateLead>()
+        .mount::<api::lead::PauseLead>()
+        .mount::<api::lead::ResumeLead>()
+        .mount::<api::lead::StopLead>()
+        .mount::<api::lead::DeleteLead>()
         .mount::<api::campaign::StartCampaign>()
         .mount::<api::campaign::PauseCampaign>()
         .mount::<api::campaign::ResumeCampaign>()
@@ -191,6 +203,7 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::alert::ListAlerts>()
         .mount::<api::alert::TestAlerts>()
         .mount::<api::suppression::CreateSuppression>()
+        .mount::<api::suppression::ImportSuppressions>()
         .mount::<api::suppression::ListSuppressions>()
         .mount::<api::suppression::DeleteSuppression>()
         .mount::<api::status::GetStatus>()
@@ -471,6 +484,7 @@ fn router(app: Arc<App>, address: Address) -> Router {
         .merge(health::routes())
         .merge(hosted::routes())
         .merge(page::routes())
+        .merge(unsubscribe::routes())
         .merge(dashboard::routes())
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)

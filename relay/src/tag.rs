@@ -1,10 +1,15 @@
 //! What our messages bear so that they are known again: a tag that follows from the key file, the lead, the step and
 //! how often a person had it sent anew, and from nothing else. A ledger that was put back makes the same ones, and a
-//! tag of ours is told from any other text also where the ledger has no row for it. Who bears it is in `text`.
+//! tag of ours is told from any other text also where the ledger has no row for it. Who bears it is in `text`. A way out
+//! follows from the key file and the person alone, so it holds for as long as the key does, whatever becomes of the ledger.
 
 use std::sync::Arc;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chacha20poly1305::aead::{Aead as _, KeyInit as _};
+use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
+use hmac::{Hmac, Mac as _};
 use protocol::id::{CampaignId, LeadId};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
@@ -14,6 +19,8 @@ use zeroize::Zeroizing;
 const NAME_BYTES: usize = 16;
 /// Bytes by which a tag is known as ours: nobody guesses one in 2^64.
 const CHECK_BYTES: usize = 8;
+/// The longest way out that is looked at: an address has 254 bytes (RFC 5321 §4.5.3.1), some twice that as written.
+const WAY_OUT_CHARS_MAX: usize = 800;
 /// Letters of a tag: servers give ids back in other letters than they got, so it is written in hex.
 const CHARS: usize = 2 * (NAME_BYTES + CHECK_BYTES);
 
@@ -76,6 +83,38 @@ impl Tags {
         is_ours.then_some(tag)
     }
 
+    /// What lets this person, as the list of those not written to has them, out of every campaign: their address, sealed
+    /// (RFC 8439 §2.8). Nobody else makes one, and nothing of the relay's is read from one. The nonce follows from the
+    /// address, so that each person has one way out and no nonce seals two texts.
+    pub fn make_way_out(&self, person: &str) -> String {
+        let digest = self.digest(format!("way out of\n{person}").as_bytes());
+        let nonce: [u8; 12] = digest.first_chunk().copied().unwrap_or_default();
+        let sealed = self
+            .way_out_cipher()
+            .encrypt(&Nonce::from(nonce), person.as_bytes())
+            // Only a text of 256 GiB does not seal.
+            .unwrap_or_default();
+        URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// The person whom this lets out; `None` where it is no way out of ours, or not all of it.
+    pub fn find_way_out(&self, text: &str) -> Option<String> {
+        if text.len() > WAY_OUT_CHARS_MAX {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (nonce, sealed) = bytes.split_first_chunk::<12>()?;
+        let opened = self
+            .way_out_cipher()
+            .decrypt(&Nonce::from(*nonce), sealed)
+            .ok()?;
+        String::from_utf8(opened).ok()
+    }
+
+    fn way_out_cipher(&self) -> ChaCha20Poly1305 {
+        ChaCha20Poly1305::new(&Key::from(self.digest(b"key of ways out")))
+    }
+
     fn check(&self, name: &str) -> String {
         let digest = self.digest(format!("check\n{name}").as_bytes());
         render_hex(digest.get(..CHECK_BYTES).unwrap_or_default())
@@ -87,7 +126,7 @@ impl Tags {
         for (to, from) in block.iter_mut().zip(self.0.iter()) {
             *to = *from;
         }
-        let mut mac = Hmac::<Sha256>::new(&(*block).into());
+        let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new(&(*block).into());
         mac.update(text);
         mac.finalize().into_bytes().into()
     }
@@ -155,6 +194,34 @@ mod tests {
             "dlv_1",
         ] {
             assert_eq!(ours.find(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_way_out_is_one_persons_and_no_other_text_is_one() {
+        let (ours, theirs) = (Tags::new([1; 32]), Tags::new([2; 32]));
+        let longest = format!("{}@{}.example", "ü".repeat(60), "x".repeat(120));
+        for person in ["ann@a.example", "bob@xn--bcher-kva.example", &longest] {
+            let way_out = ours.make_way_out(person);
+            assert_eq!(ours.find_way_out(&way_out).as_deref(), Some(person));
+            assert_eq!(way_out, Tags::new([1; 32]).make_way_out(person));
+            assert!(!way_out.contains(person) && way_out.len() < WAY_OUT_CHARS_MAX);
+            assert_eq!(theirs.find_way_out(&way_out), None);
+            // Each letter of it counts.
+            for at in 0..way_out.len() - 1 {
+                let mut altered = way_out.clone().into_bytes();
+                altered[at] = if altered[at] == b'A' { b'B' } else { b'A' };
+                let altered = String::from_utf8(altered).unwrap();
+                assert_eq!(ours.find_way_out(&altered), None, "{at}");
+                assert_eq!(ours.find_way_out(&way_out[..at]), None, "{at}");
+            }
+        }
+        assert_ne!(
+            ours.make_way_out("a@a.example"),
+            ours.make_way_out("b@a.example")
+        );
+        for text in ["", "AAAA", "unsubscribe", &"A".repeat(10_000)] {
+            assert_eq!(ours.find_way_out(text), None);
         }
     }
 

@@ -7,4 +7,6 @@ pub mod field;
 pub mod leads;
 pub mod message;
 pub mod own;
+pub mod suppressions;
 pub mod template;
+pub mod way_out;

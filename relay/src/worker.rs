@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use protocol::budget::{Budget, CAUTIOUS};
 use protocol::id::InboxId;
+use protocol::inbox::Address;
 use protocol::provider::Provider;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -14,6 +15,7 @@ use crate::app::App;
 use crate::bell::Wanted;
 use crate::certificate::FailedRenewal;
 use crate::clock::BEAT_EVERY;
+use crate::config::PublicUrl;
 use crate::engine::jitter::start_after;
 use crate::engine::outcome::LONGEST_DELAY;
 use crate::failure::Failure;
@@ -22,6 +24,7 @@ use crate::secret::SealingError;
 use crate::store::StoreError;
 use crate::store::inbox::Inbox;
 use crate::store::set_back::Longest;
+use crate::text::way_out::WayOut;
 
 mod attention;
 mod confirming;
@@ -61,6 +64,13 @@ pub(crate) enum WorkError {
     Sealing(#[from] SealingError),
 }
 
+/// How a message to this lead says to be written to no more; `None` where its campaign has it say nothing.
+fn way_out(app: &App, is_told: bool, from: &Address, to: &Address) -> Option<WayOut> {
+    let url = app.config.public_url.as_ref();
+    let url = url.filter(|url| url.is_encrypted());
+    is_told.then(|| WayOut::new(app.keys.tags(), from, to, url.map(PublicUrl::origin)))
+}
+
 /// The running tasks.
 #[derive(Debug)]
 pub struct Workers {
@@ -86,6 +96,13 @@ impl Workers {
             tracing::info!(
                 known,
                 "outcomes that the database had not taken are on record now"
+            );
+        }
+        let n_campaigns = app.store.plan_all_added().await?;
+        if n_campaigns > 0 {
+            tracing::info!(
+                n_campaigns,
+                "leads that were being added have their first steps now"
             );
         }
         let doubts = app.store.doubt_orphans(app.clock.now(), None).await?;
@@ -285,6 +302,14 @@ async fn look_for_orphans(app: Arc<App>, mut stop: watch::Receiver<bool>) {
             }
         }
         mark = app.clock.mark();
+        match app.store.plan_all_added().await {
+            Ok(0) => {}
+            Ok(_) => app.bell.wake_inboxes(),
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "cannot plan the first steps of leads that were added"
+            ),
+        }
         match app.store.doubt_orphans(now, Some(now)).await {
             Ok(0) => {}
             Ok(doubts) => {

@@ -129,6 +129,7 @@ fn check_message(columns: &[String], lead: &NewLead) {
         message_id: "one@acme.example",
         thread: &[],
         date: Timestamp::from_ms(0),
+        way_out: None,
     });
     let message = match message {
         Ok(message) => message,

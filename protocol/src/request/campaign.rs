@@ -3,7 +3,7 @@
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use super::{Body, Caller, Request};
+use super::{Body, Caller, Done, Request};
 use crate::account::Role;
 use crate::campaign::{State, Step};
 use crate::id::{CampaignId, InboxId};
@@ -127,12 +127,13 @@ pub struct Counts {
     pub cancelled: u64,
 }
 
-/// Adds the leads of a list as spreadsheets and other programs export it, all or none.
+/// Adds the leads of a list as spreadsheets and other programs export it, all or none, to a draft or to a campaign that is
+/// started; one that was finished goes on. Whom the campaign has already stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ImportLeads {
-    /// The campaign; it must be a draft.
+    /// The campaign, whatever its state is.
     pub campaign_id: CampaignId,
     /// What becomes of the list where some of its rows cannot be used.
     #[serde(default)]
@@ -174,6 +175,12 @@ impl Request for ImportLeads {
 pub struct ImportedLeads {
     /// Leads added.
     pub added: u64,
+    /// Rows of people whom the campaign has already: nothing was changed of them.
+    #[serde(default)]
+    pub already: u64,
+    /// Whether the campaign is started: the first messages of the new leads are planned, behind those that wait.
+    #[serde(default)]
+    pub started: bool,
     /// The columns that templates may name, in small letters; `email` is always among the names that they may use.
     pub columns: Vec<String>,
     /// The column that was taken for the addresses.
@@ -197,7 +204,8 @@ pub struct ImportedLeads {
     /// People who must not be written to and were left out: the list says so itself, or they are on the relay's list.
     #[serde(default, skip_serializing_if = "Unusable::is_none")]
     pub left_out: Unusable,
-    /// Leads of earlier lists that were taken out of the draft: this list says not to write to them.
+    /// Leads of earlier lists that were taken out of the draft, or stopped where the campaign is started: this list says
+    /// not to write to them.
     #[serde(default)]
     pub taken_out: u64,
 }
@@ -269,4 +277,76 @@ impl Request for ResumeCampaign {
     const CALLER: Caller = Caller::Session(Role::Member);
     const SCOPE: Option<Scope> = Some(Scope::Campaigns);
     type Response = Campaign;
+}
+
+/// Changes a campaign. Texts of steps that were tried for somebody stay as they are: what settles them writes them again.
+/// A changed wait holds for steps that are planned from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct UpdateCampaign {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// Its new name; without it it keeps its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// All of its messages, as many as it has, first to last; without them they stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Vec<Step>>,
+    /// Whether its messages say in `List-Unsubscribe` how to be written to no more; a new campaign's do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsubscribe: Option<bool>,
+}
+
+impl Request for UpdateCampaign {
+    const NAME: &'static str = "updateCampaign";
+    const SUMMARY: &'static str = "Changes the name of a campaign, messages that were not sent yet, its waits and its headers.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/campaigns/{campaign_id}";
+    const CALLER: Caller = Caller::Session(Role::Member);
+    const SCOPE: Option<Scope> = Some(Scope::Campaigns);
+    const RECORDED: &'static [&'static str] = &["name", "unsubscribe"];
+    type Response = Campaign;
+}
+
+/// Makes a draft with the inboxes and the messages of a campaign, and without its leads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DuplicateCampaign {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// The name of the new one.
+    pub name: String,
+}
+
+impl Request for DuplicateCampaign {
+    const NAME: &'static str = "duplicateCampaign";
+    const SUMMARY: &'static str =
+        "Makes a draft with the inboxes and the messages of a campaign, and without its leads.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/campaigns/{campaign_id}/duplicate";
+    const CALLER: Caller = Caller::Session(Role::Member);
+    const SCOPE: Option<Scope> = Some(Scope::Campaigns);
+    const RECORDED: &'static [&'static str] = &["name"];
+    type Response = Campaign;
+}
+
+/// Deletes a draft with its leads. What was started is known by its ledger alone, and stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DeleteCampaign {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+}
+
+impl Request for DeleteCampaign {
+    const NAME: &'static str = "deleteCampaign";
+    const SUMMARY: &'static str = "Deletes a draft with its leads.";
+    const METHOD: Method = Method::DELETE;
+    const PATH: &'static str = "/v1/campaigns/{campaign_id}";
+    const CALLER: Caller = Caller::Session(Role::Member);
+    const SCOPE: Option<Scope> = Some(Scope::Campaigns);
+    type Response = Done;
 }

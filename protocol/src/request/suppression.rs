@@ -6,8 +6,8 @@ use std::str::FromStr;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use super::Request;
 use super::delivery::number_or_text;
+use super::{Body, Request};
 use crate::account::Role;
 use crate::delivery::Suppression;
 use crate::evidence::may_be_host;
@@ -188,6 +188,41 @@ pub struct Allowed {
     /// The person's domain, where that is on the list itself: nobody in it is written to. `None` where it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain_stands: Option<Whom>,
+}
+
+/// The largest list of people and domains: 32 MiB, about a million.
+pub const SUPPRESSIONS_AT_MOST_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Never writes again to anybody on a list: a line for each, as text or as CSV. All or none: a line that is neither a
+/// person nor a domain refuses it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ImportSuppressions {}
+
+impl Request for ImportSuppressions {
+    const NAME: &'static str = "importSuppressions";
+    const SUMMARY: &'static str = "Never writes again to anybody on a list of people and domains.";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/suppressions/import";
+    const CALLER: Caller = Caller::Session(Role::Member);
+    const SCOPE: Option<Scope> = Some(Scope::Suppressions);
+    const BODY: Body = Body::Csv {
+        at_most_bytes: SUPPRESSIONS_AT_MOST_BYTES,
+    };
+    type Response = ImportedSuppressions;
+}
+
+/// What a list of people and domains brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ImportedSuppressions {
+    /// People and domains that came on the relay's list.
+    pub added: u64,
+    /// Those that stood there already.
+    pub already: u64,
+    /// Leads that were stopped.
+    pub leads: u64,
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::CliError;
 use super::account::find;
-use super::print::{Printer, columns, parse_number};
+use super::print::{Printer, columns, parse_number, write_row};
 use crate::api::Client;
 
 /// Entries that an export asks for at once.
@@ -198,20 +198,6 @@ fn cells(entry: &AuditEntry) -> [String; 13] {
         entry.times.to_string(),
         or_empty(entry.ended_at.map(|at| at.to_string())),
     ]
-}
-
-/// A line of a table. A cell that a spreadsheet would take for a formula begins with an apostrophe (OWASP, "CSV
-/// Injection"): what a browser says of itself, and names, are foreign words.
-fn write_row(cells: [String; 13]) -> String {
-    let write = |cell: String| {
-        let cell = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-            format!("'{cell}")
-        } else {
-            cell
-        };
-        format!("\"{}\"", cell.replace('"', "\"\""))
-    };
-    cells.map(write).join(",")
 }
 
 #[cfg(test)]

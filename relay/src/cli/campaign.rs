@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 use protocol::campaign::{PausedBy, State};
@@ -9,12 +10,14 @@ use protocol::cause::{CAUSES, Cause};
 use protocol::delivery::{Decision, StateName};
 use protocol::id::{CampaignId, DeliveryId, InboxId};
 use protocol::request::campaign::{
-    Campaign, CreateCampaign, GetCampaign, ImportLeads, ImportedLeads, ListCampaigns,
-    PauseCampaign, ResumeCampaign, StartCampaign, UnusableRows,
+    Campaign, CreateCampaign, DeleteCampaign, DuplicateCampaign, GetCampaign, ImportLeads,
+    ImportedLeads, ListCampaigns, PauseCampaign, ResumeCampaign, StartCampaign, UnusableRows,
+    UpdateCampaign,
 };
 use protocol::request::delivery::{
     Delivery, ListDeliveries, PutBackDeliveries, SettleDeliveries, SettleDelivery,
 };
+use tokio::time::Instant;
 
 use super::access::none_or;
 use super::inbox::find_inbox;
@@ -22,7 +25,11 @@ use super::print::{Printer, columns, parse_number, while_people_wait};
 use super::{CliError, steps};
 use crate::api::Client;
 
+mod export;
 mod put_back;
+
+/// How long adding leads may take before it is told how long it took.
+const TOLD_FROM: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -46,7 +53,42 @@ pub(super) enum Command {
         /// The campaign, cmp_…
         campaign: String,
     },
-    /// Add the leads of a list to a draft, all or none
+    /// Change a campaign: its name, messages that were not sent yet, its waits, its headers
+    Update {
+        /// The campaign, cmp_…
+        campaign: String,
+        /// Its new name
+        #[arg(long)]
+        name: Option<String>,
+        /// All of its messages, in a file as `create` takes it
+        #[arg(long, value_name = "FILE")]
+        steps: Option<PathBuf>,
+        /// Whether its messages say in a header how to be written to no more
+        #[arg(long, value_name = "on|off", value_parser = parse_switch)]
+        unsubscribe: Option<bool>,
+    },
+    /// Make a draft with the inboxes and the messages of a campaign, and without its leads
+    Duplicate {
+        /// The campaign, cmp_…
+        campaign: String,
+        /// The name of the new one
+        #[arg(long)]
+        name: String,
+    },
+    /// Delete a draft with its leads
+    Delete {
+        /// The campaign, cmp_…
+        campaign: String,
+    },
+    /// Print the leads of a campaign with where they stand and what they got
+    Export {
+        /// The campaign, cmp_…
+        campaign: String,
+        /// As what
+        #[arg(long, value_enum, default_value_t = export::Format::Csv)]
+        format: export::Format,
+    },
+    /// Add the leads of a list, all or none, whether the campaign is started or not
     Import {
         /// The campaign, cmp_…
         campaign: String,
@@ -183,6 +225,33 @@ impl Command {
                     .await?;
                 printer.answer(&campaign, describe)?;
             }
+            Self::Update {
+                campaign,
+                name,
+                steps,
+                unsubscribe,
+            } => {
+                let request = UpdateCampaign {
+                    campaign_id: CampaignId::new(campaign),
+                    name,
+                    steps: steps.map(|file| steps::load(&file)).transpose()?,
+                    unsubscribe,
+                };
+                printer.answer(&client.call(&request).await?, describe)?;
+            }
+            Self::Duplicate { campaign, name } => {
+                let campaign_id = CampaignId::new(campaign);
+                let request = DuplicateCampaign { campaign_id, name };
+                printer.answer(&client.call(&request).await?, describe)?;
+            }
+            Self::Delete { campaign } => {
+                let campaign_id = CampaignId::new(campaign.as_str());
+                let done = client.call(&DeleteCampaign { campaign_id }).await?;
+                printer.answer(&done, |_| format!("{campaign} is deleted."))?;
+            }
+            Self::Export { campaign, format } => {
+                export::run(client, printer, CampaignId::new(campaign), format).await?;
+            }
             Self::Import {
                 campaign,
                 file,
@@ -200,9 +269,25 @@ impl Command {
                     encoding,
                 };
                 let adding = client.call_with_file(&request, &file);
+                let began = Instant::now();
                 let imported = while_people_wait("Adding leads", adding).await?;
+                let took = began.elapsed();
                 printer.answer(&imported, |imported| {
-                    let told = describe_import(imported);
+                    let mut told = describe_import(imported);
+                    if took >= TOLD_FROM {
+                        let n_rows = imported.added + imported.already;
+                        let rate = n_rows / took.as_secs().max(1);
+                        let _ = write!(
+                            told,
+                            "\nIt took {} s, {rate} rows a second.",
+                            took.as_secs()
+                        );
+                    }
+                    if imported.started {
+                        return format!(
+                            "{told}\nIt is started: their first messages go behind those that wait."
+                        );
+                    }
                     format!("{told}\nStart it: unpause campaign start {campaign}")
                 })?;
             }
@@ -319,6 +404,14 @@ impl From<Word> for Decision {
     }
 }
 
+fn parse_switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        other => Err(format!("expected on or off, found {other:?}")),
+    }
+}
+
 fn parse_cause(code: &str) -> Result<Cause, String> {
     CAUSES
         .iter()
@@ -351,6 +444,13 @@ fn describe_import(imported: &ImportedLeads) -> String {
         || "no row with names of columns".to_owned(),
         |row| format!("the names of the columns in row {row}"),
     );
+    if imported.already > 0 {
+        let _ = write!(
+            text,
+            "\n{} rows are of people whom the campaign has already: they stay as they are.",
+            imported.already
+        );
+    }
     let _ = write!(
         text,
         "\nRead as {} with {:?} between cells, {names}, the addresses in {:?}.",
@@ -366,7 +466,7 @@ fn describe_import(imported: &ImportedLeads) -> String {
     if imported.taken_out > 0 {
         let _ = write!(
             text,
-            "\n{} leads of earlier lists were taken out of the draft: this list says not to write to them.",
+            "\n{} leads of earlier lists were taken out, or stopped: this list says not to write to them.",
             imported.taken_out
         );
     }

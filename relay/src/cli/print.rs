@@ -97,6 +97,21 @@ pub(super) async fn while_people_wait<T>(what: &str, work: impl Future<Output = 
     }
 }
 
+/// A line of a table. A cell that a spreadsheet would take for a formula begins with an apostrophe (OWASP, "CSV
+/// Injection"): names, cells of lists and what a browser says of itself are foreign words.
+pub(super) fn write_row(cells: impl IntoIterator<Item = String>) -> String {
+    let write = |cell: String| {
+        let cell = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+            format!("'{cell}")
+        } else {
+            cell
+        };
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    };
+    let cells: Vec<String> = cells.into_iter().map(write).collect();
+    cells.join(",")
+}
+
 /// A number that a person typed.
 pub(super) fn parse_number(text: &str) -> Result<u32, String> {
     text.trim().parse().map_err(|_| {

@@ -1,16 +1,20 @@
 //! `unpause suppression`: who is not written to.
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 use protocol::request::suppression::{
-    CreateSuppression, DeleteSuppression, ListSuppressions, Whom,
+    CreateSuppression, DeleteSuppression, ImportSuppressions, ListSuppressions, Whom,
 };
 
 use super::CliError;
-use super::print::{Printer, columns, parse_number};
+use super::print::{Printer, columns, parse_number, while_people_wait, write_row};
 use crate::api::Client;
 
 /// A page where nothing is said, as the API has it.
 const PAGE: u32 = 100;
+/// People that an export asks for at once.
+const EXPORT_PAGE: u32 = 1_000;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -19,6 +23,13 @@ pub(super) enum Command {
         /// An address, or a domain for everybody in it
         whom: Whom,
     },
+    /// Never write again to anybody on a list
+    Import {
+        /// The file: a line for each, an address, a domain or @domain, or CSV with one address in a row
+        file: PathBuf,
+    },
+    /// Print everybody who is not written to, as CSV: for another program, or to import elsewhere
+    Export,
     /// List who is not written to
     List {
         /// Only those behind this one
@@ -48,6 +59,38 @@ impl Command {
                     )
                 })?;
             }
+            Self::Import { file } => {
+                let adding = client.call_with_file(&ImportSuppressions {}, &file);
+                let imported = while_people_wait("Adding people", adding).await?;
+                printer.answer(&imported, |imported| {
+                    format!(
+                        "{} came on the list, {} stood there already; {} leads were stopped.",
+                        imported.added, imported.already, imported.leads
+                    )
+                })?;
+            }
+            Self::Export => {
+                printer.text(&write_row(["whom", "why", "since"].map(str::to_owned)))?;
+                let mut after = None;
+                loop {
+                    let limit = Some(EXPORT_PAGE);
+                    let found = client.call(&ListSuppressions { after, limit }).await?;
+                    for one in &found.suppressions {
+                        let cells = [
+                            one.whom.to_string(),
+                            one.why.code().to_owned(),
+                            one.since.to_string(),
+                        ];
+                        printer.text(&write_row(cells))?;
+                    }
+                    let is_full = found.suppressions.len() >= EXPORT_PAGE as usize;
+                    let last = found.suppressions.into_iter().next_back();
+                    match last.filter(|_| is_full) {
+                        Some(last) => after = Some(last.whom),
+                        None => return Ok(()),
+                    }
+                }
+            }
             Self::List { after, limit } => {
                 let found = client.call(&ListSuppressions { after, limit }).await?;
                 printer.answer(&found, |found| {
@@ -59,7 +102,7 @@ impl Command {
                             .campaign
                             .as_ref()
                             .map_or_else(|| "said by a person".to_owned(), ToString::to_string);
-                        let why = format!("{:?}", one.why).to_lowercase();
+                        let why = one.why.code().to_owned();
                         vec![one.whom.to_string(), why, one.since.to_string(), met]
                     });
                     let listed = columns(&rows.collect::<Vec<_>>());

@@ -5,38 +5,32 @@ use std::collections::BTreeSet;
 
 use protocol::campaign::{PausedBy, State, Step};
 use protocol::connection::Connection;
-use protocol::id::{CampaignId, InboxId};
+use protocol::id::{CampaignId, InboxId, LeadId};
+use protocol::lead::State as LeadState;
 use protocol::problem::{Code, Problem};
+use protocol::request::Done;
 use protocol::request::campaign::{
-    Campaign, Campaigns, CreateCampaign, GetCampaign, ListCampaigns, PauseCampaign, ResumeCampaign,
-    StartCampaign, StartedCampaign,
+    Campaign, Campaigns, CreateCampaign, DeleteCampaign, DuplicateCampaign, GetCampaign,
+    ListCampaigns, PauseCampaign, ResumeCampaign, StartCampaign, StartedCampaign, UpdateCampaign,
 };
 
 use super::{Context, Serve, ServeError};
 use crate::store::StoreError;
+use crate::store::campaign::Changes;
+use crate::store::lead::Which;
 use crate::text::message::check_subject;
 use crate::text::template::{marker, parse_fields};
 
 /// The longest name, in characters.
 const NAME_AT_MOST: usize = 200;
+/// Leads whose messages are looked at together.
+const LEADS_AT_ONCE: u32 = 1_000;
 /// The longest wait between two steps: a year of 365 days.
 const WAIT_AT_MOST_MS: u64 = 365 * 24 * 3_600_000;
 
 impl Serve for CreateCampaign {
     async fn serve(self, context: Context) -> Result<Campaign, ServeError> {
-        let name = self.name.trim();
-        if name.is_empty() || name.chars().count() > NAME_AT_MOST {
-            let detail = format!(
-                "expected a name of 1 to {NAME_AT_MOST} characters, found {}",
-                name.chars().count()
-            );
-            return Err(ServeError::invalid("name", detail));
-        }
-        if let Some(found) = name.chars().find(|c| c.is_control()) {
-            let detail =
-                format!("expected a name of letters that can be shown, found {found:?} in it");
-            return Err(ServeError::invalid("name", detail));
-        }
+        let name = check_name(&self.name)?;
         check_inboxes(&self.inboxes)?;
         check_steps(&self.steps)?;
         let app = context.app()?;
@@ -49,6 +43,97 @@ impl Serve for CreateCampaign {
                 Err(ServeError::invalid("inboxes", error.to_string()))
             }
             created => Ok(created?),
+        }
+    }
+}
+
+impl Serve for UpdateCampaign {
+    async fn serve(self, context: Context) -> Result<Campaign, ServeError> {
+        let app = context.app()?;
+        let id = &self.campaign_id;
+        let before = app.store.load_campaign(id).await?;
+        let name = self.name.as_deref().map(check_name).transpose()?;
+        if let Some(steps) = &self.steps {
+            check_steps(steps)?;
+            check_messages(&context, &before, steps).await?;
+        }
+        let changes = Changes {
+            name: name.map(str::to_owned),
+            steps: self.steps,
+            unsubscribe: self.unsubscribe,
+        };
+        app.store.update_campaign(id, changes).await?;
+        Ok(app.store.load_campaign(id).await?)
+    }
+}
+
+impl Serve for DuplicateCampaign {
+    async fn serve(self, context: Context) -> Result<Campaign, ServeError> {
+        let app = context.app()?;
+        let name = check_name(&self.name)?;
+        let of = app.store.load_campaign(&self.campaign_id).await?;
+        let now = app.clock.now();
+        let made = app.store.create_campaign(name, &of.inboxes, &of.steps, now);
+        Ok(made.await?)
+    }
+}
+
+impl Serve for DeleteCampaign {
+    async fn serve(self, context: Context) -> Result<Done, ServeError> {
+        let app = context.app()?;
+        app.store.delete_campaign(&self.campaign_id).await?;
+        Ok(Done {})
+    }
+}
+
+fn check_name(name: &str) -> Result<&str, ServeError> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > NAME_AT_MOST {
+        let detail = format!(
+            "expected a name of 1 to {NAME_AT_MOST} characters, found {}",
+            name.chars().count()
+        );
+        return Err(ServeError::invalid("name", detail));
+    }
+    if let Some(found) = name.chars().find(|c| c.is_control()) {
+        let detail = format!("expected a name of letters that can be shown, found {found:?} in it");
+        return Err(ServeError::invalid("name", detail));
+    }
+    Ok(name)
+}
+
+/// Every lead that is still to be written to has its messages in the new words too.
+async fn check_messages(
+    context: &Context,
+    campaign: &Campaign,
+    steps: &[Step],
+) -> Result<(), ServeError> {
+    let text_of = |step: &Step| (step.subject.clone(), step.body.clone());
+    if campaign
+        .steps
+        .iter()
+        .map(text_of)
+        .eq(steps.iter().map(text_of))
+    {
+        return Ok(());
+    }
+    let mut after: Option<LeadId> = None;
+    loop {
+        let which = Which {
+            after: after.as_ref(),
+            ..Which::default()
+        };
+        let store = &context.app()?.store;
+        let page = store.list_leads(&campaign.id, which, LEADS_AT_ONCE).await?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        after = Some(last.id.clone());
+        for lead in page {
+            let ended = matches!(lead.state, LeadState::Done | LeadState::Stopped);
+            if !ended {
+                super::lead::check_messages(steps, lead)?;
+            }
         }
     }
 }

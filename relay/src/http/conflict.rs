@@ -13,8 +13,23 @@ pub(super) fn tell(conflict: &Conflict) -> String {
             "leads are being added to this campaign, or it is being started: wait for that to end"
                 .to_owned()
         }
+        Conflict::Lead(refused) => refused.to_string(),
+        Conflict::Attempting => {
+            "a message to this lead is being sent, or it is not known yet whether one was: ask again once it is, or \
+             settle it (unpause campaign settle)"
+                .to_owned()
+        }
         Conflict::NotADraft { state } => format!(
-            "leads can be added to a draft only, and this campaign is {state}: make another campaign for them"
+            "only a draft can be deleted, and this campaign is {state}: what it sent is known by it alone, so that \
+             nobody is written to twice; pause it to end it"
+        ),
+        Conflict::OtherSteps { n_steps } => format!(
+            "a campaign that is started keeps the number of its steps, {n_steps}: change their texts and waits, or \
+             duplicate it"
+        ),
+        Conflict::StepTried { step } => format!(
+            "step {step} was sent to somebody already, so its text stays as it is: change later steps and waits, or \
+             duplicate the campaign"
         ),
         Conflict::Campaign { refused, status } => format!("{refused}: {}", advise(status)),
         Conflict::Delivery(refused) => refused.to_string(),

@@ -13,6 +13,7 @@ use protocol::request::inbox::{
     AnswerInbox, AtProvider, Change, Changes, ConnectionState, ConnectionView, CreateInbox,
     DeleteInbox, GetInbox, Inbox, Inboxes, ListChanges, ListInboxes, SignsInBy, UpdateInbox,
 };
+use protocol::secret::Secret;
 use protocol::stall::{Failing, Stall};
 use url::Url;
 
@@ -20,6 +21,7 @@ use super::pace::read_budget;
 use super::{Context, Serve, ServeError};
 use crate::app::App;
 use crate::config::Config;
+use crate::credentials::{Credentials, inbox_context};
 use crate::store::StoreError;
 use crate::store::conflict::Conflict;
 use crate::store::held::Waits;
@@ -108,6 +110,8 @@ impl Serve for UpdateInbox {
 impl Serve for DeleteInbox {
     async fn serve(self, context: Context) -> Result<Done, ServeError> {
         let app = context.app()?;
+        let inbox = app.store.load_inbox(&self.inbox_id).await?;
+        let refresh_token = find_refresh_token(app, &self.inbox_id).await?;
         let address = match app.store.delete_inbox(&self.inbox_id).await {
             Err(StoreError::Conflict(Conflict::Proving)) => {
                 end_proof(app, &self.inbox_id).await?;
@@ -116,10 +120,26 @@ impl Serve for DeleteInbox {
             deleted => deleted?,
         };
         tracing::info!(inbox = %address, "the inbox was removed");
+        // Only once nobody uses it any more; where that fails the person can still end it at the provider.
+        if let Some(refresh_token) = refresh_token {
+            app.revoke(&inbox, &refresh_token).await;
+        }
         // Its task finds it gone and ends.
         app.bell.wake_inbox(&self.inbox_id);
         Ok(Done {})
     }
+}
+
+/// What would be left at the provider of an inbox that is removed; `None` for a password, and where nothing opens.
+async fn find_refresh_token(app: &App, id: &InboxId) -> Result<Option<Secret>, ServeError> {
+    let Some(stored) = app.store.find_credentials(id).await? else {
+        return Ok(None);
+    };
+    let opened = app.keys.open(&inbox_context(id), &stored.sealed);
+    Ok(match opened {
+        Ok(Credentials::OAuth { refresh_token, .. }) => Some(refresh_token),
+        _ => None,
+    })
 }
 
 /// Ends the sign-in that is being proved for an inbox: whoever says that its servers are others, or that it is not needed,

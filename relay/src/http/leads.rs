@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
 use encoding_rs::Encoding;
-use protocol::campaign::{State, Step};
-use protocol::id::CampaignId;
+use protocol::campaign::Step;
 use protocol::inbox::Address;
 use protocol::problem::{Code, ListProblem, Problem, Unusable as Rows, UnusableRow};
 use protocol::request::campaign::{Campaign, ImportLeads, ImportedLeads, UnusableRows};
@@ -13,8 +12,6 @@ use protocol::request::campaign::{Campaign, ImportLeads, ImportedLeads, Unusable
 use super::campaign::check_markers;
 use super::{Context, Serve, ServeError};
 use crate::record::NewLead;
-use crate::store::StoreError;
-use crate::store::conflict::Conflict;
 use crate::store::lead::{ImportError, List};
 use crate::store::person::Suppressions;
 use crate::text::field;
@@ -36,14 +33,16 @@ const SHOWN_CHARS_MAX: usize = 80;
 
 impl Serve for ImportLeads {
     async fn prepare(&self, context: &mut Context) -> Result<(), ServeError> {
-        load_draft(context, &self.campaign_id).await?;
+        // Nobody sends a list for a campaign that is not there.
+        context.app()?.store.load_campaign(&self.campaign_id).await?;
         Ok(())
     }
 
     async fn serve(self, context: Context) -> Result<ImportedLeads, ServeError> {
-        let store = &context.app()?.store;
+        let app = context.app()?;
+        let store = &app.store;
         // A long list may have been on its way for hours.
-        let campaign = load_draft(&context, &self.campaign_id).await?;
+        let campaign = store.load_campaign(&self.campaign_id).await?;
         let encoding = self.encoding.as_deref().map(find_told).transpose()?;
         let given = Given {
             known: store.list_addresses(&self.campaign_id).await?,
@@ -58,14 +57,15 @@ impl Serve for ImportLeads {
             Ok::<_, ServeError>((list, takes_out))
         });
         let (mut list, takes_out) = read.await.map_err(ServeError::internal)??;
-        if list.leads.is_empty() && list.n_left_out > 0 && !takes_out {
+        let is_known = list.n_already > 0;
+        if list.leads.is_empty() && list.n_left_out > 0 && !takes_out && !is_known {
             list.n_unusable += std::mem::take(&mut list.n_left_out);
             list.unusable.append(&mut list.left_out);
             list.unusable.sort_by_key(|unusable| unusable.row);
         }
         let rows = tell_rows(list.n_unusable, &list.unusable);
-        let is_refused =
-            self.unusable_rows == UnusableRows::Refuse || list.leads.is_empty() && !takes_out;
+        let is_refused = self.unusable_rows == UnusableRows::Refuse
+            || list.leads.is_empty() && !takes_out && !is_known;
         if !rows.is_none() && is_refused {
             return Err(refuse(&list, rows));
         }
@@ -84,8 +84,17 @@ impl Serve for ImportLeads {
             }
             Err(ImportError::Store(error)) => return Err(error.into()),
         };
+        if imported.is_started {
+            for inbox in &campaign.inboxes {
+                app.bell.wake_inbox(inbox);
+            }
+            // Everybody in it may have been left out.
+            app.bell.tell();
+        }
         Ok(ImportedLeads {
             added: imported.n_added,
+            already: list.n_already,
+            started: imported.is_started,
             columns: list.columns,
             address_column: list.form.address_column,
             encoding: list.form.encoding.to_owned(),
@@ -97,16 +106,6 @@ impl Serve for ImportLeads {
             taken_out: imported.n_taken_out,
         })
     }
-}
-
-/// The campaign, if it takes leads: nobody sends a list, or corrects its rows, for one that takes none.
-async fn load_draft(context: &Context, id: &CampaignId) -> Result<Campaign, ServeError> {
-    let campaign = context.app()?.store.load_campaign(id).await?;
-    if campaign.status != State::Draft {
-        let state = campaign.status.name();
-        return Err(StoreError::from(Conflict::NotADraft { state }).into());
-    }
-    Ok(campaign)
 }
 
 /// What is known before a list is read.
@@ -210,7 +209,7 @@ fn empty_fields(columns: &[String]) -> BTreeMap<String, String> {
 }
 
 /// The columns that messages name.
-fn named_columns(steps: &[Step], columns: &[String]) -> Vec<String> {
+pub(super) fn named_columns(steps: &[Step], columns: &[String]) -> Vec<String> {
     let columns = empty_fields(columns);
     let mut named: Vec<String> = fields_of(steps)
         .filter_map(|field| field::find(&columns, field.name))
@@ -222,7 +221,11 @@ fn named_columns(steps: &[Step], columns: &[String]) -> Vec<String> {
 }
 
 /// Every message must be one for every lead: found now, not at the hundredth.
-fn find_fault(steps: &[Step], named: &[String], lead: &NewLead) -> Option<(Option<String>, Fault)> {
+pub(super) fn find_fault(
+    steps: &[Step],
+    named: &[String],
+    lead: &NewLead,
+) -> Option<(Option<String>, Fault)> {
     for column in named {
         let cell = lead.fields.get(column).map(String::as_str);
         if let Some(cell) = cell.filter(|cell| field::find_hidden(cell).is_some()) {
@@ -382,7 +385,8 @@ mod tests {
         let known = ["known@k.example".to_owned()];
         let list = read(csv.as_bytes(), &steps, &given(&known)).unwrap();
         assert_eq!(list.leads.len(), 1);
-        assert_eq!(list.n_unusable, 6);
+        // Whom the campaign has already is no fault of the list's.
+        assert_eq!((list.n_unusable, list.n_already), (5, 1));
         let rows: Vec<(u64, Option<&str>)> = faults(&list)
             .into_iter()
             .map(|(row, column, _)| (row, column))
@@ -392,7 +396,6 @@ mod tests {
             [
                 (3, Some("name")),
                 (4, Some("email")),
-                (5, Some("email")),
                 (6, Some("name")),
                 (7, None),
                 (8, Some("email"))
@@ -403,7 +406,7 @@ mod tests {
             panic!("no list")
         };
         let detail = &refusal.problem.detail;
-        for row in 3..=8 {
+        for row in [3, 4, 6, 7, 8] {
             assert!(detail.contains(&format!("row {row}: ")), "{detail}");
         }
         assert!(
@@ -412,7 +415,7 @@ mod tests {
         );
         assert_eq!(
             (refusal.unusable.total, refusal.unusable.rows.len()),
-            (6, 6)
+            (5, 5)
         );
         assert_eq!(refusal.problem.row, Some(3));
     }
@@ -501,8 +504,8 @@ mod tests {
         let csv = "email\ninfo@müller.example\nann@a.example\n".as_bytes();
         for known in ["info@xn--mller-kva.example", "INFO@MÜLLER.example"] {
             let list = read(csv, &[step("Hi", "x")], &given(&[known.to_owned()])).unwrap();
-            let rows: Vec<u64> = faults(&list).into_iter().map(|(row, ..)| row).collect();
-            assert_eq!((rows, list.leads.len()), (vec![2], 1), "{known}");
+            assert_eq!((list.n_already, list.leads.len()), (1, 1), "{known}");
+            assert!(list.unusable.is_empty(), "{known}");
         }
     }
 

@@ -30,6 +30,8 @@ pub(super) struct Page {
     pub(super) words: String,
     /// Whether there is a dashboard to go back to.
     pub(super) leads_back: bool,
+    /// A button that posts to the page's own address, in place of the way back; `None` where there is none.
+    pub(super) button: Option<&'static str>,
 }
 
 impl Page {
@@ -40,6 +42,7 @@ impl Page {
             title: title.to_owned(),
             words: words.to_owned(),
             leads_back: true,
+            button: None,
         }
     }
 
@@ -64,25 +67,42 @@ impl Page {
         for line in self.words.lines() {
             let _ = writeln!(words, "<p>{}</p>", escape(line));
         }
-        let back = if self.leads_back {
-            "<p><a href=\"/inboxes\">Go to the dashboard</a></p>\n"
-        } else {
-            ""
+        let back = match self.button {
+            // Without an action a form goes to where its page is (HTML §4.10.21.3).
+            Some(button) => {
+                format!(
+                    "<form method=\"post\"><button>{}</button></form>\n",
+                    escape(button)
+                )
+            }
+            None if self.leads_back => {
+                "<p><a href=\"/inboxes\">Go to the dashboard</a></p>\n".to_owned()
+            }
+            None => String::new(),
         };
         let html = PAGE
             .replace("{style}", STYLE_PATH)
             .replace("{title}", &escape(&self.title))
-            .replace("{back}", back)
+            .replace("{back}", &back)
             .replace("{words}", &words);
         let mut response = (self.status, Html(html)).into_response();
-        for (name, value) in [
-            (CACHE_CONTROL, "no-store"),
-            (REFERRER_POLICY, "no-referrer"),
-            (
-                CONTENT_SECURITY_POLICY,
+        // What a page posts bears its origin only where its address may be told to that (Fetch §3.2).
+        let (referrer, policy) = match self.button {
+            Some(_) => (
+                "same-origin",
+                "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; \
+                 frame-ancestors 'none'",
+            ),
+            None => (
+                "no-referrer",
                 "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
                  frame-ancestors 'none'",
             ),
+        };
+        for (name, value) in [
+            (CACHE_CONTROL, "no-store"),
+            (REFERRER_POLICY, referrer),
+            (CONTENT_SECURITY_POLICY, policy),
             (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         ] {
             response

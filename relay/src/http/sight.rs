@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
-use protocol::id::{AccountId, CampaignId, InboxId, ReceiptId, ReconnectId};
+use protocol::id::{AccountId, CampaignId, InboxId, LeadId, ReceiptId, ReconnectId};
 use protocol::receipt::{Line, Receipt};
 use protocol::request::campaign::Campaign;
+use protocol::request::lead::Lead;
 
 use crate::app::App;
 use crate::store::StoreError;
@@ -124,6 +125,17 @@ impl<'a> Sight<'a> {
             return Err(not_found("campaign", id.as_str()));
         }
         Ok(self.seen(self.app.store.load_campaign(id).await?))
+    }
+
+    /// One lead, of a campaign that the caller may see.
+    pub(super) async fn lead(&self, id: &LeadId) -> Result<Seen<'a, Lead>, StoreError> {
+        if *self.sees != Sees::Everything {
+            let campaign = self.app.store.find_campaign_of_lead(id).await?;
+            if !campaign.is_some_and(|campaign| self.sees_campaign(&campaign)) {
+                return Err(not_found("lead", id.as_str()));
+            }
+        }
+        Ok(self.seen(self.app.store.load_lead(id).await?))
     }
 
     /// Every campaign, newest first.

@@ -1,11 +1,14 @@
 //! Who is not written to.
 
+use protocol::problem::{Code, Problem};
 use protocol::request::suppression::{
-    Allowed, CreateSuppression, DeleteSuppression, ListSuppressions, Stopped, Suppressions, Whom,
+    Allowed, CreateSuppression, DeleteSuppression, ImportSuppressions, ImportedSuppressions,
+    ListSuppressions, Stopped, Suppressions, Whom,
 };
 
 use super::{Context, Serve, ServeError};
 use crate::store::StoreError;
+use crate::text::suppressions::parse;
 
 /// The longest page.
 const LIMIT_AT_MOST: u32 = 1_000;
@@ -21,6 +24,29 @@ impl Serve for CreateSuppression {
         // These may have been a campaign's last leads.
         app.bell.tell();
         Ok(Stopped { leads })
+    }
+}
+
+impl Serve for ImportSuppressions {
+    async fn serve(self, context: Context) -> Result<ImportedSuppressions, ServeError> {
+        let app = context.app()?;
+        let csv = context.csv.clone();
+        // Reading a long list would keep other requests waiting.
+        let read = tokio::task::spawn_blocking(move || parse(&csv));
+        let listed = read.await.map_err(ServeError::internal)?.map_err(|error| {
+            let mut problem = Problem::new(Code::Invalid, error.to_string());
+            problem.row = error.row();
+            ServeError::from(problem)
+        })?;
+        let imported = app.store.suppress_all(&listed, app.clock.now()).await?;
+        tracing::info!(
+            added = imported.added,
+            leads = imported.leads,
+            "are never written to again"
+        );
+        // These may have been a campaign's last leads.
+        app.bell.tell();
+        Ok(imported)
     }
 }
 

@@ -19,6 +19,10 @@ use super::{
 };
 use crate::secret::random_text;
 
+mod changes;
+
+pub use changes::Changes;
+
 impl Store {
     /// Creates a campaign as a draft.
     pub async fn create_campaign(
@@ -150,9 +154,11 @@ impl Store {
         let mut planned_to = -1;
         loop {
             let mut tx = self.begin().await?;
-            let Some(position) = plan_first_steps(&mut tx, id, planned_to, now).await? else {
+            let Some(position) = plan_first_steps(&mut tx, id, planned_to, DRAFT, now).await?
+            else {
                 restored::hold_written_to(&mut tx, id, now).await?;
                 apply(&mut tx, id, Event::Start, now).await?;
+                note_planned(&mut tx, id, i64::MAX).await?;
                 let left_out = count_left_out(&mut tx, id).await?;
                 finish_if_done(&mut tx, id, now).await?;
                 tx.commit().await?;
@@ -182,24 +188,68 @@ impl Store {
     }
 }
 
+/// Plans the first steps of the next leads that were added to a campaign that is started; answers whether none is left.
+pub(super) async fn plan_slice(
+    tx: &mut AnyConnection,
+    id: &CampaignId,
+    now: Moment,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query("SELECT state, planned_up_to, leads_up_to FROM campaigns WHERE id = $1")
+        .bind(id.to_string())
+        .fetch_one(&mut *tx)
+        .await?;
+    let planned_up_to = number(&row, "planned_up_to")?;
+    if text(&row, "state")? == State::Draft.name() || planned_up_to >= number(&row, "leads_up_to")?
+    {
+        return Ok(true);
+    }
+    let planned_to = plan_first_steps(tx, id, planned_up_to, ADDED, now).await?;
+    // Who was written to by messages that the ledger has lost is held before anybody can claim it.
+    restored::hold_written_to(tx, id, now).await?;
+    note_planned(tx, id, planned_to.unwrap_or(i64::MAX)).await?;
+    super::clocks::note_running_time(tx, now).await?;
+    Ok(planned_to.is_none())
+}
+
+/// Keeps up to which lead the first steps are planned.
+async fn note_planned(
+    tx: &mut AnyConnection,
+    id: &CampaignId,
+    up_to: i64,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE campaigns SET planned_up_to = CASE WHEN $1 < leads_up_to THEN $1 ELSE leads_up_to END WHERE id = $2")
+        .bind(up_to)
+        .bind(id.to_string())
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// How much the ledger lost in which somebody may have written to the leads of a draft that is started.
+const DRAFT: &str = "p.may_be_started_ms";
+/// The same of leads that are added to a campaign that is started: what it asked of the others is answered.
+const ADDED: &str = "(SELECT i.forgotten_ms FROM inboxes i WHERE i.id = l.inbox_id)";
+
 /// Plans the first step of the next leads after this position that have none; answers how far it came, `None`
 /// where there are no more.
 async fn plan_first_steps(
     tx: &mut AnyConnection,
     id: &CampaignId,
     after: i64,
+    lost: &'static str,
     now: Moment,
 ) -> Result<Option<i64>, StoreError> {
-    let leads = sqlx::query(
+    let leads = sqlx::query(sqlx::AssertSqlSafe(format!(
         "SELECT l.id AS id, l.inbox_id AS inbox_id, l.position AS position, p.ran_ms AS ran_ms, \
-         p.since_r_ms AS since_r_ms, p.may_be_started_ms AS may_be_started_ms, \
+         p.since_r_ms AS since_r_ms, {lost} AS may_be_started_ms, \
          COALESCE((SELECT s.why FROM suppressions s WHERE s.whom = l.person), \
            (SELECT s.why FROM suppressions s WHERE s.whom = l.domain)) AS why FROM leads l \
+         JOIN campaigns c ON c.id = l.campaign_id \
          JOIN campaign_inboxes p ON p.campaign_id = l.campaign_id AND p.inbox_id = l.inbox_id \
-         WHERE l.campaign_id = $1 AND l.position > $2 AND NOT EXISTS ( \
+         WHERE l.campaign_id = $1 AND l.position > $2 AND l.position <= c.leads_up_to AND NOT EXISTS ( \
            SELECT 1 FROM deliveries d WHERE d.lead_id = l.id AND d.step = 1) \
-         ORDER BY l.position LIMIT $3",
-    )
+         ORDER BY l.position LIMIT $3"
+    )))
     .bind(id.to_string())
     .bind(after)
     .bind(i64::try_from(lead::SLICE).unwrap_or(i64::MAX))
@@ -262,7 +312,8 @@ pub(super) async fn plan(
     let id = DeliveryId::new(format!("{}{}", DeliveryId::PREFIX, random_text()));
     sqlx::query(
         "INSERT INTO deliveries (id, campaign_id, lead_id, inbox_id, step, state, due_ms, is_first, place, rank, \
-         attempt) VALUES ($1, $2, $3, $4, $5, 'planned', $6, $7, $8, $9, 0)",
+         attempt) VALUES ($1, $2, $3, $4, $5, 'planned', $6, $7, $8, \
+         CASE WHEN (SELECT l.state FROM leads l WHERE l.id = $3) = 'paused' THEN NULL ELSE $9 END, 0)",
     )
     .bind(id.to_string())
     .bind(new.campaign.to_string())
@@ -333,10 +384,14 @@ pub(super) async fn finish_if_done(
     now: Moment,
 ) -> Result<(), StoreError> {
     let active =
-        sqlx::query("SELECT 1 FROM leads WHERE campaign_id = $1 AND state = 'active' LIMIT 1")
-            .bind(id.to_string())
-            .fetch_optional(&mut *tx)
-            .await?;
+        // Rows behind it are of an import that has not ended.
+        sqlx::query(
+            "SELECT 1 FROM leads l JOIN campaigns c ON c.id = l.campaign_id WHERE l.campaign_id = $1 \
+             AND l.state IN ('active', 'paused') AND l.position <= c.leads_up_to LIMIT 1",
+        )
+        .bind(id.to_string())
+        .fetch_optional(&mut *tx)
+        .await?;
     let open = sqlx::query(
         "SELECT 1 FROM deliveries WHERE campaign_id = $1 \
          AND state IN ('planned', 'deferred', 'attempting', 'in_doubt', 'unsettled') LIMIT 1",

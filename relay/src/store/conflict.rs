@@ -3,7 +3,7 @@
 
 use protocol::id::CampaignId;
 use protocol::inbox::Address;
-use protocol::{campaign, delivery};
+use protocol::{campaign, delivery, lead};
 
 /// What the present state does not allow, and what that state is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,10 +15,24 @@ pub enum Conflict {
     },
     /// Leads are being added to the campaign, or it is being started.
     Importing,
-    /// Leads are for drafts.
+    /// The lead's state does not take that.
+    Lead(lead::InvalidTransition),
+    /// A message to the lead is being attempted, or nobody knows yet whether one was sent.
+    Attempting,
+    /// Only a draft can be deleted.
     NotADraft {
         /// The campaign's state.
         state: &'static str,
+    },
+    /// A campaign that is started keeps the number of its steps.
+    OtherSteps {
+        /// How many it has.
+        n_steps: usize,
+    },
+    /// The text of a step that was tried for somebody stays.
+    StepTried {
+        /// From 1.
+        step: i64,
     },
     /// The campaign's state does not take that.
     Campaign {
@@ -61,6 +75,12 @@ pub enum Conflict {
     },
     /// Nobody asked: the inbox's mail is taken, or it still tries by itself.
     AsksNothing,
+}
+
+impl From<lead::InvalidTransition> for Conflict {
+    fn from(refused: lead::InvalidTransition) -> Self {
+        Self::Lead(refused)
+    }
 }
 
 impl From<delivery::InvalidTransition> for Conflict {

@@ -37,10 +37,11 @@ const READING: &str = "(SELECT p.ran_ms + CASE WHEN p.since_r_ms IS NULL THEN 0 
      FROM campaign_inboxes p \
      WHERE p.campaign_id = deliveries.campaign_id AND p.inbox_id = deliveries.inbox_id)";
 
-/// The order of a row of `deliveries` that waits for its due and its turn alone; `NULL` where it is held, or an earlier
-/// step of its lead came back.
+/// The order of a row of `deliveries` that waits for its due and its turn alone; `NULL` where it is held, its lead is
+/// paused, or an earlier step of it came back.
 const RANK: &str = "CASE WHEN is_held = 1 OR EXISTS (SELECT 1 FROM deliveries e WHERE e.lead_id = deliveries.lead_id \
-     AND e.step < deliveries.step AND e.state <> 'accepted') THEN NULL \
+     AND e.step < deliveries.step AND e.state <> 'accepted') \
+     OR (SELECT l.state FROM leads l WHERE l.id = deliveries.lead_id) = 'paused' THEN NULL \
      WHEN is_first = 1 THEN place ELSE due_ms END";
 
 /// How an attempt ended.
@@ -519,7 +520,7 @@ async fn suppress_if_stopped(
     .bind(id.to_string())
     .fetch_one(&mut *tx)
     .await?;
-    if lead::state_from(&row, "state")? != LeadState::Stopped {
+    if !lead::state_from(&row, "state")?.is_ended_early() {
         return Ok(());
     }
     // The last step of a lead has no suppressed sibling. What stopped it there is on record beside it but for an answer

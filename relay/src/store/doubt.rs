@@ -212,6 +212,8 @@ pub struct Written {
     pub step_idx: usize,
     /// The ids of the steps before, oldest first.
     pub thread: Vec<String>,
+    /// Whether it said how to be written to no more.
+    pub tells_way_out: bool,
 }
 
 impl Store {
@@ -219,8 +221,8 @@ impl Store {
     pub async fn find_written(&self, id: &DeliveryId) -> Result<Option<Written>, StoreError> {
         let mut reader = self.reader.acquire().await?;
         let row = sqlx::query(
-            "SELECT d.lead_id AS lead_id, d.step AS step, l.address AS address, l.fields AS fields, c.steps AS steps \
-             FROM deliveries d JOIN leads l ON l.id = d.lead_id JOIN campaigns c ON c.id = d.campaign_id \
+            "SELECT d.lead_id AS lead_id, d.step AS step, l.address AS address, l.fields AS fields, c.steps AS steps, \
+             c.unsubscribe AS unsubscribe FROM deliveries d JOIN leads l ON l.id = d.lead_id JOIN campaigns c ON c.id = d.campaign_id \
              WHERE d.id = $1",
         )
         .bind(id.to_string())
@@ -238,6 +240,7 @@ impl Store {
             step_idx: usize::try_from(step - 1)
                 .map_err(|_| StoreError::Corrupt { what: "step" })?,
             thread: delivery::list_thread(&mut reader, &lead, step).await?,
+            tells_way_out: number(&row, "unsubscribe")? == 1,
         }))
     }
 

@@ -1,8 +1,10 @@
-//! Leads: imported all or none, stopped for good, never deleted but from a draft, by a list that refuses them.
+//! Leads: imported all or none, into drafts and into campaigns that are started, and stopped for good. What a person does
+//! with a single one is [`changes`]'s, and how they are shown [`view`]'s.
 //!
 //! Many rows are written in slices, so that others write in between. Rows behind `campaigns.leads_up_to` are no
 //! leads yet: the last slice makes all of them leads at once, and what is left of an import that ended before is
-//! removed.
+//! removed. In a campaign that is started the first steps of the new leads are planned after that, in slices too: leads
+//! behind `campaigns.planned_up_to` have none yet, and where that was broken off it goes on from there.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +22,11 @@ use super::conflict::Conflict;
 use super::{Store, StoreError, delivery, number, person, small, text, text_or_null, to_json};
 use crate::record::NewLead;
 use crate::secret::random_text;
+
+mod changes;
+mod view;
+
+pub use view::Which;
 
 /// Rows in one transaction of many: those of other inboxes, which need a moment each, get in between.
 pub(super) const SLICE: usize = 500;
@@ -41,8 +48,10 @@ pub enum ImportError {
 }
 
 impl Store {
-    /// Adds leads to a draft, all or none; they are dealt to its inboxes in turn. Those of its leads whom the list
-    /// refuses are taken out, at once with it.
+    /// Adds leads to a campaign, all or none; they are dealt to its inboxes in turn and stand behind those that it has.
+    /// Those of its leads whom the list refuses are taken out, at once with it; where the campaign is started they are
+    /// stopped instead. One that is started plans their first steps by its clocks as they are then; one that was finished
+    /// goes on.
     pub async fn import_leads<'a>(
         &self,
         campaign: &CampaignId,
@@ -51,7 +60,7 @@ impl Store {
         let List { leads, refused } = list.into();
         let _alone = self.import_alone(campaign)?;
         let mut tx = self.begin().await?;
-        check_draft(&mut tx, campaign).await?;
+        super::campaign::load_status(&mut tx, campaign).await?;
         let inboxes = list_inbox_ids(&mut tx, campaign).await?;
         let before = load_leads_up_to(&mut tx, campaign).await?;
         tx.commit().await.map_err(StoreError::from)?;
@@ -67,7 +76,31 @@ impl Store {
                 tracing::warn!(%error, campaign = %campaign, "rows of a refused import are still there");
             }
         }
-        imported
+        let imported = imported?;
+        self.plan_added(campaign).await?;
+        Ok(imported)
+    }
+
+    /// Plans the first steps of the leads that were added to campaigns that are started and have none, because a relay
+    /// ended before it came to them. Answers of how many campaigns.
+    pub async fn plan_all_added(&self) -> Result<u64, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id FROM campaigns WHERE planned_up_to < leads_up_to AND state <> 'draft'",
+        )
+        .fetch_all(&self.reader)
+        .await?;
+        let mut n_campaigns = 0;
+        for row in &rows {
+            let campaign = CampaignId::new(text(row, "id")?);
+            match self.import_alone(&campaign) {
+                Ok(_alone) => self.plan_added(&campaign).await?,
+                // Whoever adds leads now plans these too.
+                Err(StoreError::Conflict(Conflict::Importing)) => continue,
+                Err(error) => return Err(error),
+            }
+            n_campaigns += 1;
+        }
+        Ok(n_campaigns)
     }
 
     /// The addresses of a campaign's leads.
@@ -111,7 +144,10 @@ impl Store {
         leads: &[NewLead],
         refused: &[String],
     ) -> Result<Imported, ImportError> {
-        let mut dealt = inboxes.iter().cycle();
+        // Where the last list ended, so that many short ones burden no inbox more than the others.
+        let n_before = self.count_dealt(campaign).await?;
+        let first = n_before.checked_rem(inboxes.len()).unwrap_or(0);
+        let mut dealt = inboxes.iter().cycle().skip(first);
         for slice in leads.chunks(SLICE) {
             let mut tx = self.begin().await?;
             insert_leads(&mut tx, campaign, before, slice, &mut dealt).await?;
@@ -119,32 +155,65 @@ impl Store {
         }
         let last = leads.iter().map(|lead| lead.row).max().unwrap_or(0);
         let mut tx = self.begin().await?;
-        check_draft(&mut tx, campaign).await?;
+        let moment = self.moment(self.clock.now());
+        let is_draft = super::campaign::load_status(&mut tx, campaign).await?
+            == protocol::campaign::State::Draft;
+        let mut n_deleted = 0;
         // A draft's leads have no deliveries.
-        let mut n_taken_out = 0;
-        for id in refused {
-            let done = sqlx::query("DELETE FROM leads WHERE id = $1")
-                .bind(id.clone())
-                .execute(&mut *tx)
-                .await
-                .map_err(StoreError::from)?;
-            n_taken_out += done.rows_affected();
+        for id in refused.iter().filter(|_| is_draft) {
+            n_deleted += delete_row(&mut tx, id).await?;
         }
         sqlx::query(
             "UPDATE campaigns SET leads_up_to = $1, n_leads = n_leads + $2 - $3 WHERE id = $4",
         )
         .bind(place(before, last))
         .bind(i64::try_from(leads.len()).unwrap_or(i64::MAX))
-        .bind(i64::try_from(n_taken_out).unwrap_or(i64::MAX))
+        .bind(i64::try_from(n_deleted).unwrap_or(i64::MAX))
         .bind(campaign.to_string())
         .execute(&mut *tx)
         .await
         .map_err(StoreError::from)?;
+        let mut stopped = Vec::new();
+        for id in refused.iter().filter(|_| !is_draft) {
+            let lead = LeadId::new(id.as_str());
+            if stop(&mut tx, &lead, Suppression::Person, moment).await? {
+                stopped.push(lead);
+            }
+        }
+        if !is_draft && !leads.is_empty() {
+            super::campaign::reopen(&mut tx, campaign, moment).await?;
+        }
         tx.commit().await.map_err(StoreError::from)?;
+        for lead in &stopped {
+            self.note_stop(lead, Suppression::Person, moment.at).await;
+        }
         Ok(Imported {
             n_added: leads.len() as u64,
-            n_taken_out,
+            n_taken_out: n_deleted + stopped.len() as u64,
+            is_started: !is_draft,
         })
+    }
+
+    /// How many leads of a campaign were dealt to its inboxes, so far as that decides who is next.
+    async fn count_dealt(&self, campaign: &CampaignId) -> Result<usize, StoreError> {
+        let row = sqlx::query("SELECT n_leads FROM campaigns WHERE id = $1")
+            .bind(campaign.to_string())
+            .fetch_one(&self.writer)
+            .await?;
+        Ok(usize::try_from(number(&row, "n_leads")?).unwrap_or(0))
+    }
+
+    /// Plans the first steps of the leads that were added to a campaign that is started; of a draft, nothing.
+    async fn plan_added(&self, campaign: &CampaignId) -> Result<(), StoreError> {
+        loop {
+            let mut tx = self.begin().await?;
+            let now = self.moment(self.clock.now());
+            let is_whole = super::campaign::plan_slice(&mut tx, campaign, now).await?;
+            tx.commit().await?;
+            if is_whole {
+                return Ok(());
+            }
+        }
     }
 
     /// Removes the rows that an import left behind that did not come to its end.
@@ -204,8 +273,10 @@ impl<'a, T: AsRef<[NewLead]> + ?Sized> From<&'a T> for List<'a> {
 pub struct Imported {
     /// Leads added.
     pub n_added: u64,
-    /// Leads of earlier imports that were taken out: the list refuses them.
+    /// Leads of earlier imports that were taken out, or stopped: the list refuses them.
     pub n_taken_out: u64,
+    /// Whether the campaign is started: the first steps of the new leads are planned.
+    pub is_started: bool,
 }
 
 /// The right to add leads to a campaign or to plan them, in this process; it ends when this is dropped.
@@ -223,13 +294,13 @@ impl Drop for Alone {
     }
 }
 
-async fn check_draft(tx: &mut AnyConnection, campaign: &CampaignId) -> Result<(), StoreError> {
-    let status = super::campaign::load_status(tx, campaign).await?;
-    if status == protocol::campaign::State::Draft {
-        return Ok(());
-    }
-    let state = status.name();
-    Err(Conflict::NotADraft { state }.into())
+/// Removes the row of a lead that has no deliveries; how many that were.
+pub(super) async fn delete_row(tx: &mut AnyConnection, id: &str) -> Result<u64, StoreError> {
+    let done = sqlx::query("DELETE FROM leads WHERE id = $1")
+        .bind(id.to_owned())
+        .execute(tx)
+        .await?;
+    Ok(done.rows_affected())
 }
 
 /// Where a row of a file stands among all leads of a campaign.
@@ -345,7 +416,7 @@ async fn find_heard(
 ) -> Result<Option<Suppression>, StoreError> {
     let row = sqlx::query(
         "SELECT COALESCE(l.heard, (SELECT MIN(s.why) FROM suppressions s WHERE s.whom IN (l.person, l.domain) \
-         AND s.why IN ('complained', 'person'))) AS heard FROM leads l WHERE l.id = $1",
+         AND s.why IN ('complained', 'person', 'unsubscribed'))) AS heard FROM leads l WHERE l.id = $1",
     )
     .bind(lead.to_string())
     .fetch_one(tx)

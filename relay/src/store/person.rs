@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use protocol::delivery::Suppression;
 use protocol::id::{CampaignId, LeadId};
 use protocol::inbox::Address;
-use protocol::request::suppression::{Suppressed, Whom};
+use protocol::request::suppression::{ImportedSuppressions, Suppressed, Whom};
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
@@ -34,28 +34,92 @@ impl Store {
     /// Puts a person or a domain on the list, and stops every lead of theirs in a campaign that is started. One that
     /// stands there already keeps its reason. Answers how many leads were stopped.
     pub async fn suppress(&self, whom: &Whom, now: Timestamp) -> Result<u64, StoreError> {
-        let n_stopped = self.put_on(whom, now).await?;
-        self.note_said(whom, false, now).await;
+        let why = Suppression::Person;
+        let n_stopped = self.put_on(whom, why, now).await?;
+        self.note_said(whom, Some(why), now).await;
         Ok(n_stopped)
     }
 
-    pub(super) async fn put_on(&self, whom: &Whom, now: Timestamp) -> Result<u64, StoreError> {
+    /// A person asked not to be written to any more, in whatever campaign. Again changes nothing; `None` where that is
+    /// known already.
+    pub async fn unsubscribe(
+        &self,
+        whom: &Whom,
+        now: Timestamp,
+    ) -> Result<Option<u64>, StoreError> {
+        let row = sqlx::query("SELECT why FROM suppressions WHERE whom = $1")
+            .bind(whom.as_str())
+            .fetch_optional(&self.reader)
+            .await?;
+        let known = row.map(|row| parse_why(&text(&row, "why")?)).transpose()?;
+        if known.is_some_and(|why| !why.goes_back()) {
+            return Ok(None);
+        }
+        let why = Suppression::Unsubscribed;
+        let n_stopped = self.put_on(whom, why, now).await?;
+        self.note_said(whom, Some(why), now).await;
+        Ok(Some(n_stopped))
+    }
+
+    pub(super) async fn put_on(
+        &self,
+        whom: &Whom,
+        why: Suppression,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
         let moment = self.moment(now);
+        let mut tx = self.begin().await?;
+        put(&mut tx, whom.as_str(), why, None, moment).await?;
+        tx.commit().await?;
+        self.stop_all_of(whom, why, moment).await
+    }
+
+    /// Puts everybody of a list on the list of those not written to, and stops their leads as [`Store::suppress`] does: in
+    /// slices, so that others write in between.
+    pub async fn suppress_all(
+        &self,
+        listed: &[(Whom, Suppression)],
+        now: Timestamp,
+    ) -> Result<ImportedSuppressions, StoreError> {
+        let moment = self.moment(now);
+        let mut imported = ImportedSuppressions::default();
+        for slice in listed.chunks(super::lead::SLICE) {
+            let mut added = Vec::new();
+            let mut tx = self.begin().await?;
+            for (whom, why) in slice {
+                if put(&mut tx, whom.as_str(), *why, None, moment).await? {
+                    added.push((whom.clone(), Some(*why)));
+                }
+            }
+            tx.commit().await?;
+            imported.added += added.len() as u64;
+            imported.already += (slice.len() - added.len()) as u64;
+            self.note_all_said(&added, now).await;
+            for (whom, why) in slice {
+                imported.leads += self.stop_all_of(whom, *why, moment).await?;
+            }
+        }
+        Ok(imported)
+    }
+
+    async fn stop_all_of(
+        &self,
+        whom: &Whom,
+        why: Suppression,
+        moment: Moment,
+    ) -> Result<u64, StoreError> {
         let whom = whom.as_str();
         let column = if whom.contains('@') {
             "person"
         } else {
             "domain"
         };
-        let mut tx = self.begin().await?;
-        put(&mut tx, whom, Suppression::Person, None, moment).await?;
-        tx.commit().await?;
         let mut n_stopped = 0;
         loop {
             let mut tx = self.begin().await?;
             let leads = list_active(&mut tx, column, whom, SLICE).await?;
             for lead in &leads {
-                stop(&mut tx, lead, Suppression::Person, moment).await?;
+                stop(&mut tx, lead, why, moment).await?;
             }
             tx.commit().await?;
             if leads.is_empty() {
@@ -69,7 +133,7 @@ impl Store {
     pub async fn allow_again(&self, whom: &Whom, now: Timestamp) -> Result<bool, StoreError> {
         let stood_there = self.take_off(whom, None).await?;
         if stood_there {
-            self.note_said(whom, true, now).await;
+            self.note_said(whom, None, now).await;
         }
         Ok(stood_there)
     }
@@ -177,7 +241,7 @@ pub(super) async fn stop_others(
     }
     // What has ended otherwise is not put back either.
     sqlx::query(
-        "UPDATE leads SET heard = $1 WHERE person = $2 AND state <> 'active' AND heard IS NULL \
+        "UPDATE leads SET heard = $1 WHERE person = $2 AND state NOT IN ('active', 'paused') AND heard IS NULL \
          AND campaign_id IN (SELECT c.id FROM campaigns c WHERE c.state <> 'draft')",
     )
     .bind(why.code())
@@ -195,7 +259,8 @@ pub(super) async fn note_suppressed(
     now: Moment,
 ) -> Result<(), StoreError> {
     let person = load_person(tx, lead).await?;
-    put(tx, &person, why, Some(lead), now).await
+    put(tx, &person, why, Some(lead), now).await?;
+    Ok(())
 }
 
 /// What this lead met was not its own: what stands on the list because of it is taken off.
@@ -210,16 +275,19 @@ pub(super) async fn forget_suppressed(
     Ok(())
 }
 
+/// Answers whether the list did not say so.
 async fn put(
     tx: &mut AnyConnection,
     whom: &str,
     why: Suppression,
     lead: Option<&LeadId>,
     now: Moment,
-) -> Result<(), StoreError> {
-    sqlx::query(
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        // What a bounce said is taken back with it; what the person or somebody else said is not.
         "INSERT INTO suppressions (whom, why, since_ms, lead_id) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (whom) DO NOTHING",
+         ON CONFLICT (whom) DO UPDATE SET why = excluded.why, since_ms = excluded.since_ms, lead_id = excluded.lead_id \
+         WHERE suppressions.why = 'bounced' AND excluded.why <> 'bounced'",
     )
     .bind(whom.to_owned())
     .bind(why.code())
@@ -227,7 +295,7 @@ async fn put(
     .bind(lead.map(ToString::to_string))
     .execute(tx)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() > 0)
 }
 
 async fn load_person(tx: &mut AnyConnection, lead: &LeadId) -> Result<String, StoreError> {
@@ -247,7 +315,8 @@ async fn list_active(
 ) -> Result<Vec<LeadId>, StoreError> {
     let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
         "SELECT l.id AS id FROM leads l JOIN campaigns c ON c.id = l.campaign_id \
-         WHERE l.{column} = $1 AND l.state = 'active' AND c.state IN ('running', 'paused') LIMIT $2"
+         WHERE l.{column} = $1 AND l.state IN ('active', 'paused') AND c.state IN ('running', 'paused') \
+         AND l.position <= c.leads_up_to LIMIT $2"
     )))
     .bind(whom.to_owned())
     .bind(limit)

@@ -33,6 +33,9 @@ pub(super) enum Line {
         whom: Whom,
         /// Whether it was taken off the list.
         may_be_written_to: bool,
+        /// Why they came on the list.
+        #[serde(default = "by_a_person", skip_serializing_if = "is_by_a_person")]
+        why: Suppression,
         at: Timestamp,
     },
     /// A person said who comes in, and as what.
@@ -59,6 +62,15 @@ pub(super) struct Stop {
     #[serde(default, skip_serializing_if = "is_false")]
     is_listed: bool,
     at: Timestamp,
+}
+
+fn by_a_person() -> Suppression {
+    Suppression::Person
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_by_a_person(why: &Suppression) -> bool {
+    *why == Suppression::Person
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
@@ -200,18 +212,26 @@ impl Store {
     }
 
     /// Notes in the file that a person said who is not written to, or may be again.
-    pub(super) async fn note_said(&self, whom: &Whom, may_be_written_to: bool, at: Timestamp) {
-        if self.stops.path.get().is_none() {
+    /// `why` is `None` where they may be.
+    pub(super) async fn note_said(&self, whom: &Whom, why: Option<Suppression>, at: Timestamp) {
+        self.note_all_said(&[(whom.clone(), why)], at).await;
+    }
+
+    /// The same of several.
+    pub(super) async fn note_all_said(&self, said: &[(Whom, Option<Suppression>)], at: Timestamp) {
+        if self.stops.path.get().is_none() || said.is_empty() {
             return;
         }
-        let line = Line::Said {
+        let lines = said.iter().map(|(whom, why)| Line::Said {
             whom: whom.clone(),
-            may_be_written_to,
+            may_be_written_to: why.is_none(),
+            why: why.unwrap_or(Suppression::Person),
             at,
-        };
-        if let Err(error) = self.append_lines(vec![line]).await {
+        });
+        if let Err(error) = self.append_lines(lines.collect()).await {
             tracing::warn!(
-                error = &error as &dyn std::error::Error, %whom,
+                error = &error as &dyn std::error::Error,
+                n = said.len(),
                 "who is not written to is not kept outside the database"
             );
         }
@@ -284,8 +304,9 @@ impl Store {
                     whom,
                     may_be_written_to: true,
                     at,
+                    ..
                 } => self.take_off(whom, Some(*at)).await?,
-                Line::Said { whom, at, .. } => self.put_on(whom, *at).await? > 0,
+                Line::Said { whom, why, at, .. } => self.put_on(whom, *why, *at).await? > 0,
             };
             n_new += u64::from(is_new);
         }
@@ -382,6 +403,7 @@ mod tests {
         let said = Line::Said {
             whom: "a.example".parse().unwrap(),
             may_be_written_to: false,
+            why: Suppression::Unsubscribed,
             at: Timestamp::from_ms(3),
         };
         let revived = Line::Revived {

@@ -33,6 +33,7 @@ use bounce::{Form, Found};
 use head::Head;
 use parts::Body;
 
+use super::way_out;
 use crate::tag::{self, Tags};
 
 /// Ids of one message that are looked up. Threads have some dozens; each look-up costs a query, and anybody may
@@ -145,6 +146,18 @@ impl Copy {
             .chain(&self.original_ids)
             .find_map(|text| tags.find(text))
     }
+}
+
+/// The person whom the subject of a message lets out of every campaign: it bears a way out of ours, whoever sent it.
+pub fn find_way_out(headers: &[u8], tags: &Tags) -> Option<String> {
+    Head::parse(headers).and_then(|head| way_out::find_in_subject(head.subject(), tags))
+}
+
+/// Whether a whole answer is nothing but the wish to be written to no more, above what it quotes.
+pub fn asks_for_way_out(message: &[u8]) -> bool {
+    let words = Body::read(message).words;
+    let first = words.iter().find(|words| !words.trim().is_empty());
+    first.is_some_and(|words| way_out::asks(words))
 }
 
 /// Whether a message's headers make it worth reading whole: it may be a bounce, or something else that only its

@@ -54,6 +54,8 @@ pub struct LeadList {
     pub left_out: Vec<Unusable>,
     /// How many they are.
     pub n_left_out: u64,
+    /// Rows of people whom the campaign has already.
+    pub n_already: u64,
     /// The people whom a row of the list itself refuses, by [key](key_of), and the first such row.
     pub refused: HashMap<String, u64>,
     /// The names that several columns have; all but the first of these have a number.
@@ -105,6 +107,8 @@ impl LeadList {
                 Some((column, fault @ Fault::Suppressed { .. })) => {
                     self.leave_out(Unusable { row, column, fault });
                 }
+                // A list that is imported again changes nothing.
+                Some((_, Fault::Known { .. })) => self.n_already += 1,
                 Some((column, fault)) => self.complain(Unusable { row, column, fault }),
             }
         }
@@ -414,6 +418,7 @@ impl Reader {
             n_unusable: 0,
             left_out: Vec::new(),
             n_left_out: 0,
+            n_already: 0,
             refused: HashMap::new(),
             doubled: table.doubled.clone(),
             form,

@@ -10,6 +10,7 @@ use protocol::inbox::Address;
 use protocol::timestamp::Timestamp;
 
 use super::template::{self, TemplateError};
+use super::way_out::WayOut;
 use crate::tag;
 
 /// The header by which a message is recognised where its id was replaced. Its value is the message's tag. Many mailers
@@ -45,6 +46,8 @@ pub struct Parts<'a> {
     pub thread: &'a [String],
     /// When it is written.
     pub date: Timestamp,
+    /// How it says to be written to no more; `None` where it does not.
+    pub way_out: Option<&'a WayOut>,
 }
 
 /// Why there is no message.
@@ -117,6 +120,9 @@ pub fn compose(parts: &Parts<'_>) -> Result<Vec<u8>, MessageError> {
         builder = builder
             .in_reply_to(format!("<{parent}>"))
             .references(all.join(" "));
+    }
+    if let Some(way_out) = parts.way_out {
+        builder = way_out.add_to(builder);
     }
     let message = builder
         .header(ContentType::TEXT_PLAIN)
@@ -280,6 +286,7 @@ mod tests {
             message_id: "one@acme.example",
             thread,
             date: Timestamp::from_ms(1_795_417_920_007),
+            way_out: None,
         });
         String::from_utf8(bytes.unwrap()).unwrap()
     }
@@ -329,6 +336,7 @@ mod tests {
             message_id: "one@acme.example",
             thread: &[],
             date: Timestamp::from_ms(0),
+            way_out: None,
         });
         let text = String::from_utf8(bytes.unwrap()).unwrap();
         assert!(text.is_ascii(), "{text}");
@@ -356,6 +364,7 @@ mod tests {
             message_id: "one@acme.example",
             thread: &[],
             date: Timestamp::from_ms(0),
+            way_out: None,
         });
         let text = String::from_utf8(bytes.unwrap()).unwrap();
         assert!(

@@ -132,6 +132,7 @@ pub(super) async fn write_again(
     let Some(written) = app.store.find_written(id).await? else {
         return Ok(None);
     };
+    let way_out = super::way_out(app, written.tells_way_out, &inbox.address, &written.to);
     let parts = Parts {
         from: &inbox.address,
         to: &written.to,
@@ -142,6 +143,7 @@ pub(super) async fn write_again(
         message_id,
         thread: &written.thread,
         date,
+        way_out: way_out.as_ref(),
     };
     Ok(compose(&parts).ok())
 }

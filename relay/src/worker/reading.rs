@@ -19,10 +19,15 @@ use crate::store::folder::Place;
 use crate::store::inbox::Inbox;
 use crate::store::restored::Proof;
 use crate::text::arrival::{self, Arrival};
+use crate::text::message::to_listed;
 use crate::text::own::{self, Own};
+use crate::text::way_out;
 
 /// How much of a message is read to understand a bounce. Reports stand in front of what they return.
 const BOUNCE_AT_MOST_BYTES: u32 = 256 * 1024;
+/// How much of an answer is read to see whether it asks for no more messages: that stands at its top, before what it
+/// quotes.
+const ANSWER_AT_MOST_BYTES: u32 = 64 * 1024;
 /// Messages whose headers are held at a time.
 const SLICE: usize = 200;
 /// Connections that may end over the messages of one slice: one message is found among 200 in 8 halvings, and asked for
@@ -447,17 +452,33 @@ async fn read_message(
     let arrived_at = header.internal_date.unwrap_or(now);
     let store = &app.store;
     take_named(app, inbox, &arrival, arrived_at).await?;
+    if let Some(person) = arrival::find_way_out(&header.bytes, app.keys.tags()) {
+        unsubscribe(app, inbox, &person, now).await?;
+    }
     match arrival {
         Arrival::Reply(answer) => {
             if let Some(addressed) = store
                 .find_answered(&inbox.id, &inbox.address, &answer, arrived_at)
                 .await?
-                && store.note_reply(&addressed, now).await?
             {
-                tracing::info!(inbox = %inbox.address, lead = %addressed.lead, "the lead answered");
-                found.replies += 1;
-                // It may have been its campaign's last lead.
-                app.bell.tell();
+                if store.note_reply(&addressed, now).await? {
+                    tracing::info!(inbox = %inbox.address, lead = %addressed.lead, "the lead answered");
+                    found.replies += 1;
+                    // It may have been its campaign's last lead.
+                    app.bell.tell();
+                }
+                let asks = answer
+                    .subjects
+                    .iter()
+                    .any(|subject| way_out::is_wish(subject))
+                    || reader
+                        .session
+                        .fetch_message(header.uid, ANSWER_AT_MOST_BYTES)
+                        .await?
+                        .is_some_and(|message| arrival::asks_for_way_out(&message));
+                if asks {
+                    unsubscribe(app, inbox, &addressed.address, now).await?;
+                }
             }
         }
         Arrival::Bounce(bounce) => {
@@ -489,6 +510,23 @@ async fn read_message(
             }
         }
         Arrival::Other => {}
+    }
+    Ok(())
+}
+
+/// Somebody asked not to be written to any more, in whatever campaign.
+async fn unsubscribe(
+    app: &App,
+    inbox: &Inbox,
+    person: &str,
+    now: Timestamp,
+) -> Result<(), WorkError> {
+    let Ok(whom) = to_listed(person).parse() else {
+        return Ok(());
+    };
+    if let Some(n_leads) = app.store.unsubscribe(&whom, now).await? {
+        tracing::info!(inbox = %inbox.address, %whom, n_leads, "asked not to be written to any more");
+        app.bell.tell();
     }
     Ok(())
 }

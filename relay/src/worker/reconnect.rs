@@ -11,7 +11,6 @@ use protocol::evidence::{Evidence, Finding, IoFault, Party, Said, Stage as At};
 use protocol::id::ReconnectId;
 use protocol::provider::IdentitySource;
 use protocol::reconnect::{self, Grant, Stage, State};
-use protocol::secret::Secret;
 use tokio::sync::{Notify, watch};
 
 use super::WorkError;
@@ -213,29 +212,7 @@ pub(super) async fn give_back(app: Arc<App>, held: Held) {
     if let (Ok(Credentials::OAuth { refresh_token, .. }), Ok(inbox)) =
         (held_credentials, app.store.load_inbox(&held.inbox).await)
     {
-        revoke(&app, &inbox, &refresh_token).await;
-    }
-}
-
-/// Gives a permission back that is not used (RFC 7009). A failure costs only that: the person can still
-/// end it at the provider.
-async fn revoke(app: &App, inbox: &Inbox, refresh_token: &Secret) {
-    let Some((oauth, client)) = app.providers.find_client(&inbox.provider) else {
-        return;
-    };
-    if !oauth.revokes_alone {
-        return;
-    }
-    let revoked = match app.providers.load_metadata(&inbox.provider).await {
-        Ok(metadata) => {
-            app.oauth
-                .revoke(&metadata, &client.registration(), refresh_token)
-                .await
-        }
-        Err(failure) => Err(failure),
-    };
-    if let Err(failure) = revoked {
-        tracing::warn!(inbox = %inbox.address, %failure, "the refused permission was not revoked");
+        app.revoke(&inbox, &refresh_token).await;
     }
 }
 
@@ -333,7 +310,7 @@ async fn exchange(app: &App, reconnect: &Reconnect, inbox: &Inbox) -> Result<Nex
     if let Err(unusable) = usable.and_then(|()| check_scopes(inbox, &tokens)) {
         // These tokens are on no record, so nobody else can give them back.
         if let Some(refresh_token) = &tokens.refresh_token {
-            revoke(app, inbox, refresh_token).await;
+            app.revoke(inbox, refresh_token).await;
         }
         return Err(unusable);
     }

@@ -211,6 +211,7 @@ async fn attempt(
     memory: &mut Memory,
     job: &Job,
 ) -> Result<(End, Vec<u8>), WorkError> {
+    let way_out = super::way_out(app, job.tells_way_out, &inbox.address, &job.to);
     let parts = Parts {
         from: &inbox.address,
         to: &job.to,
@@ -221,6 +222,7 @@ async fn attempt(
         message_id: &job.message_id,
         thread: &job.thread,
         date: app.clock.now(),
+        way_out: way_out.as_ref(),
     };
     let message = match compose(&parts) {
         Ok(message) => message,

@@ -284,6 +284,7 @@ async fn send_canary(
         message_id: &canary.message_id,
         thread: &[],
         date: now,
+        way_out: None,
     };
     let Ok(message) = compose(&parts) else {
         return Ok(());

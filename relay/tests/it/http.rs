@@ -702,7 +702,7 @@ async fn a_lead_list_is_taken_whole_or_not_at_all() {
         json!({
             "added": 1, "columns": ["mail", "name", "email"], "address_column": "mail", "encoding": "UTF-8",
             "delimiter": ";", "header_row": 1, "passed_over": 0, "skipped": null,
-            "left_out": null, "taken_out": 0,
+            "left_out": null, "taken_out": 0, "already": 0, "started": false,
         })
     );
     // A later list refuses the lead of this one, in another spelling, and has no other.

@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod added;
 mod arrivals;
 mod confirming;
 mod copies;
@@ -36,3 +37,4 @@ mod shut;
 mod stall;
 mod starting;
 mod tokens;
+mod unsubscribed;

@@ -78,23 +78,6 @@ pub(crate) static ROWS: &[Row] = &[
         words: "a campaign that is running cannot be told to start: it sends by itself what is due; pause it to hold it",
     },
     Row {
-        case: "leads for a campaign that runs",
-        how: How::Scene(
-            "`unpause campaign import {running}` of a list with a row that cannot be used",
-            |stage| {
-                Box::pin(async move {
-                    let list = "email,name\nann@a.example,Ann\nnobody,Bob\n";
-                    std::fs::write(stage.file("leads.csv"), list)?;
-                    let arguments = ["campaign", "import", "{running}", "leads.csv"];
-                    stage.command(&arguments).await
-                })
-            },
-        ),
-        code: "exit 1",
-        place: "",
-        words: "leads can be added to a draft only, and this campaign is running: make another campaign for them",
-    },
-    Row {
         case: "lead list that is not there",
         how: How::Command(&["campaign", "import", "{draft}", "nowhere.csv"]),
         code: "exit 1",
@@ -107,6 +90,101 @@ pub(crate) static ROWS: &[Row] = &[
         code: "exit 1",
         place: "",
         words: "a campaign that is paused cannot be told to resume: the inbox inb_… was lost (permission_ended); reconnect that inbox, and the campaign goes on by itself",
+    },
+    Row {
+        case: "lead that does not exist",
+        how: How::Command(&["lead", "pause", "lea_nowhere"]),
+        code: "exit 1",
+        place: "",
+        words: "there is no lead lea_nowhere",
+    },
+    Row {
+        case: "page of leads without an end",
+        how: How::Command(&["lead", "list", "{draft}", "--limit", "0"]),
+        code: "exit 1",
+        place: "field limit",
+        words: "expected 1 to 1000, found 0",
+    },
+    Row {
+        case: "page of leads behind a lead of another campaign",
+        how: How::Command(&["lead", "list", "{draft}", "--after", "lea_nowhere"]),
+        code: "exit 1",
+        place: "field after",
+        words: "expected the id of a lead of this campaign, as `next` gives it",
+    },
+    Row {
+        case: "deleting a campaign that runs",
+        how: How::Command(&["campaign", "delete", "{running}"]),
+        code: "exit 1",
+        place: "",
+        words: "only a draft can be deleted, and this campaign is running: what it sent is known by it alone, so that nobody is written to twice; pause it to end it",
+    },
+    Row {
+        case: "other words for a step that was sent",
+        how: How::Scene(
+            "`unpause campaign update {running} --steps` with other words in its first step",
+            |stage| {
+                Box::pin(async move {
+                    let steps = "[[steps]]\nsubject = \"Hi\"\nbody = \"Other\"\n\
+                                 [[steps]]\nbody = \"Words\"\nwait_ms = 86400000\n";
+                    std::fs::write(stage.file("steps.toml"), steps)?;
+                    let arguments = ["campaign", "update", "{running}", "--steps", "steps.toml"];
+                    stage.command(&arguments).await
+                })
+            },
+        ),
+        code: "exit 1",
+        place: "",
+        words: "step 1 was sent to somebody already, so its text stays as it is: change later steps and waits, or duplicate the campaign",
+    },
+    Row {
+        case: "fewer steps for a campaign that runs",
+        how: How::Scene(
+            "`unpause campaign update {running} --steps` with one step",
+            |stage| {
+                Box::pin(async move {
+                    let steps = "[[steps]]\nsubject = \"Hi\"\nbody = \"Other\"\n";
+                    std::fs::write(stage.file("steps.toml"), steps)?;
+                    let arguments = ["campaign", "update", "{running}", "--steps", "steps.toml"];
+                    stage.command(&arguments).await
+                })
+            },
+        ),
+        code: "exit 1",
+        place: "",
+        words: "a campaign that is started keeps the number of its steps, 2: change their texts and waits, or duplicate it",
+    },
+    Row {
+        case: "field for which a lead has no cell, in new words",
+        how: How::Scene(
+            "`unpause campaign update {draft} --steps` with `{{town}}`",
+            |stage| {
+                Box::pin(async move {
+                    let steps = "[[steps]]\nsubject = \"Hi\"\nbody = \"In {{town}}\"\n";
+                    std::fs::write(stage.file("steps.toml"), steps)?;
+                    let arguments = ["campaign", "update", "{draft}", "--steps", "steps.toml"];
+                    stage.command(&arguments).await
+                })
+            },
+        ),
+        code: "exit 1",
+        place: "field steps",
+        words: "lea_… (known@leads.example): expected something for {{town}}, which the messages name, found an empty cell: say what stands there in its place, as in {{first_name | default: \"there\"}}, or change that lead's cell",
+    },
+    Row {
+        case: "list of people who are not written to, with a line that is nobody",
+        how: How::Scene(
+            "`unpause suppression import` of `ann@a.example`, `nobody`",
+            |stage| {
+                Box::pin(async move {
+                    std::fs::write(stage.file("stop.csv"), "ann@a.example\nnobody\n")?;
+                    stage.command(&["suppression", "import", "stop.csv"]).await
+                })
+            },
+        ),
+        code: "exit 1",
+        place: "row 2",
+        words: "row 2: expected an address as in jane@acme.example or a domain as in acme.example or @acme.example in its first cell, or one address in another cell, found \"nobody\"",
     },
     Row {
         case: "command where no relay runs",

@@ -61,13 +61,6 @@ pub(crate) static ROWS: &[Row] = &[
         words: "row 3: expected each address once, found Ann@a.example, which stands in row 2 already; remove one of them, or leave it out (--skip-unusable)",
     },
     Row {
-        case: "address that is in the campaign already",
-        how: How::Import(b"email,name\nann@a.example,Ann\nKnown@leads.example,Kim\n"),
-        code: "422 invalid",
-        place: "field email, row 3",
-        words: "row 3: expected new addresses, found Known@leads.example, which is in this campaign already; remove the row, or leave it out (--skip-unusable)",
-    },
-    Row {
         case: "invalid address",
         how: How::Import(b"email,name\nann@a.example,Ann\n\nnobody,Bob\n"),
         code: "422 invalid",

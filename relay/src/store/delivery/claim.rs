@@ -47,6 +47,8 @@ pub struct Job {
     pub message_id: String,
     /// The ids of the steps before, oldest first, ours and the server's.
     pub thread: Vec<String>,
+    /// Whether its message says how to be written to no more.
+    pub tells_way_out: bool,
 }
 
 /// What a claim needs to know.
@@ -162,6 +164,7 @@ pub(super) async fn claim_in(
         steps: json(&row, "steps")?,
         message_id,
         thread,
+        tells_way_out: number(&row, "unsubscribe")? == 1,
         campaign: pair.campaign,
         lead,
         id,

@@ -69,6 +69,21 @@ impl Store {
         rows.iter().map(|row| view(row, now)).collect()
     }
 
+    /// The deliveries of a lead, first step to last.
+    pub async fn list_deliveries_of_lead(
+        &self,
+        lead: &LeadId,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT {VIEW} WHERE d.lead_id = $1 ORDER BY d.step"
+        )))
+        .bind(lead.to_string())
+        .fetch_all(&self.reader)
+        .await?;
+        let now = self.moment(self.clock.now());
+        rows.iter().map(|row| view(row, now)).collect()
+    }
+
     /// One delivery.
     pub async fn load_delivery(&self, id: &DeliveryId) -> Result<Delivery, StoreError> {
         let row = sqlx::query(sqlx::AssertSqlSafe(format!(

@@ -17,6 +17,8 @@ use crate::record::{Class, Pace, Queue, Turn};
 use crate::store::delivery::Claim;
 use crate::store::inbox::NewInbox;
 
+mod added;
+
 const NOW: Timestamp = Timestamp::from_ms(1_795_417_920_000);
 
 async fn draft() -> (TempDir, Store, InboxId, CampaignId) {

@@ -91,7 +91,7 @@ async fn wait_for_firsts(relay: &Relay, campaign: &CampaignId, n: usize) -> Vec<
 }
 
 /// Moves the clock on in steps that a machine under load gets through.
-async fn drive_until<T>(
+pub(super) async fn drive_until<T>(
     ground: &Ground,
     what: &str,
     mut condition: impl AsyncFnMut() -> Option<T>,

@@ -288,7 +288,10 @@ impl World {
         lead: usize,
         why: Suppression,
     ) -> Vec<Seen> {
-        let is_active = self.lead_state(lead).await == LeadState::Active;
+        let is_active = matches!(
+            self.lead_state(lead).await,
+            LeadState::Active | LeadState::Paused
+        );
         let r_ms = self.store.moment(NOW).r_ms;
         let latest = Latest {
             happened: NOW,
@@ -317,7 +320,8 @@ impl World {
                     Move::Suppressed => (row.rest_until_r_ms, row.is_ranked) = (None, false),
                     Move::Rested => {
                         row.rest_until_r_ms = None;
-                        row.is_ranked = !row.is_held && is_next(&before, &row);
+                        let is_paused = self.lead_state(row.lead).await == LeadState::Paused;
+                        row.is_ranked = !row.is_held && !is_paused && is_next(&before, &row);
                     }
                     Move::SetBack | Move::Unplanned => {}
                 }
