@@ -47,6 +47,7 @@ pub mod relay_keys;
 pub mod restored;
 pub mod resume;
 pub mod runs;
+pub mod sending;
 pub mod servers;
 pub mod session;
 pub mod set_back;
@@ -54,6 +55,7 @@ mod shut;
 pub mod stall;
 pub mod standing;
 mod stops;
+pub mod why;
 
 /// The tables, in the order in which they came.
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");

@@ -15,6 +15,7 @@ use protocol::request::campaign::{
 use protocol::request::delivery::{
     Delivery, ListDeliveries, PutBackDeliveries, SettleDeliveries, SettleDelivery,
 };
+use protocol::request::sending::WhyCampaign;
 
 use super::access::none_or;
 use super::inbox::find_inbox;
@@ -23,6 +24,7 @@ use super::{CliError, steps};
 use crate::api::Client;
 
 mod put_back;
+mod schedule;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -61,6 +63,13 @@ pub(super) enum Command {
     },
     /// Start a draft
     Start {
+        /// The campaign, cmp_…
+        campaign: String,
+    },
+    /// Show when a campaign sends, or change it
+    Schedule(schedule::Arguments),
+    /// Say what each message waits for that is not sent yet
+    Why {
         /// The campaign, cmp_…
         campaign: String,
     },
@@ -144,6 +153,7 @@ impl Command {
                         name,
                         inboxes,
                         steps,
+                        schedule: None,
                     })
                     .await?;
                 printer.answer(&campaign, |campaign| {
@@ -221,6 +231,13 @@ impl Command {
                         ),
                     }
                 })?;
+            }
+            Self::Schedule(arguments) => arguments.run(client, printer).await?,
+            Self::Why { campaign } => {
+                let request = WhyCampaign {
+                    campaign_id: CampaignId::new(campaign),
+                };
+                printer.answer(&client.call(&request).await?, schedule::describe_why)?;
             }
             Self::Pause { campaign } => {
                 let campaign = client

@@ -120,7 +120,7 @@ fn parse_distance(text: &str) -> Result<Duration, String> {
         .ok_or_else(expected)
 }
 
-fn parse_cap(text: &str) -> Result<u32, String> {
+pub(super) fn parse_cap(text: &str) -> Result<u32, String> {
     if text == "none" {
         return Ok(0);
     }

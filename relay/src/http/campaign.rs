@@ -12,7 +12,9 @@ use protocol::request::campaign::{
     StartCampaign, StartedCampaign,
 };
 
+use super::sending::read_schedule;
 use super::{Context, Serve, ServeError};
+use crate::record::Sending;
 use crate::store::StoreError;
 use crate::text::message::check_subject;
 use crate::text::template::{marker, parse_fields};
@@ -40,9 +42,14 @@ impl Serve for CreateCampaign {
         check_inboxes(&self.inboxes)?;
         check_steps(&self.steps)?;
         let app = context.app()?;
+        let schedule = self.schedule.map(|it| read_schedule(it, app.clock.now()));
+        let sending = Sending {
+            schedule: schedule.transpose()?,
+            ..Sending::default()
+        };
         match app
             .store
-            .create_campaign(name, &self.inboxes, &self.steps, app.clock.now())
+            .create_campaign_that(name, &self.inboxes, &self.steps, &sending, app.clock.now())
             .await
         {
             Err(error @ StoreError::NotFound { .. }) => {

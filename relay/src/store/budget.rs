@@ -190,8 +190,9 @@ pub(super) async fn note_lost_attempt(
     now: Moment,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO attempts (delivery_id, attempt, outcome, words, ended_at_ms, inbox_id, tried_r_ms) \
-         SELECT d.id, d.attempt, 'lost', '', $1, d.inbox_id, $2 FROM deliveries d WHERE d.id = $3",
+        "INSERT INTO attempts (delivery_id, attempt, outcome, words, ended_at_ms, inbox_id, tried_r_ms, \
+         campaign_id, to_domain) \
+         SELECT d.id, d.attempt, 'lost', '', $1, d.inbox_id, $2, d.campaign_id, d.to_domain FROM deliveries d WHERE d.id = $3",
     )
     .bind(now.at.as_ms())
     .bind(now.r_ms)
