@@ -71,6 +71,8 @@ pub enum Gate {
     Copies,
     /// The inbox's cap of a day is used up.
     InboxCap,
+    /// The cap of a day of the inbox's organisation is used up.
+    OrganisationCap,
     /// The inbox keeps its distance to its last message.
     Distance,
     /// Nothing but its turn.
@@ -102,6 +104,7 @@ impl Gate {
             Self::CampaignCap => "for the campaign's daily cap",
             Self::Copies => "for copies of what was sent earlier",
             Self::InboxCap => "for its inbox's daily cap",
+            Self::OrganisationCap => "for the daily cap of its inbox's organisation",
             Self::Distance => "for the distance to its inbox's last message",
             Self::Turn => "for its turn",
         }

@@ -33,6 +33,23 @@ CREATE TABLE domain_waits (
 );
 CREATE INDEX domain_waits_of_inbox ON domain_waits (inbox_id, until_r_ms);
 
+-- The domain that the organisation of its address registered; NULL in rows of the last version until the relay has
+-- carried them over.
+ALTER TABLE inboxes ADD COLUMN organisation TEXT;
+CREATE INDEX inboxes_of_organisation ON inboxes (organisation);
+-- What all inboxes of an organisation try in 24 hours at the most.
+CREATE TABLE organisations (
+    domain    TEXT   NOT NULL PRIMARY KEY,
+    daily_cap BIGINT NOT NULL
+);
+
+-- A cap that grows: messages of its first day, and by how many each later one has more; both NULL where it has none.
+ALTER TABLE inboxes ADD COLUMN ramp_first BIGINT;
+ALTER TABLE inboxes ADD COLUMN ramp_more BIGINT;
+-- How far it had come at its last claim, and the running time then; the latter is NULL before the first.
+ALTER TABLE inboxes ADD COLUMN ramp_ms BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE inboxes ADD COLUMN ramp_at_r_ms BIGINT;
+
 -- The campaign and the domain that were tried; NULL where nobody was asked for anything.
 ALTER TABLE attempts ADD COLUMN campaign_id TEXT;
 ALTER TABLE attempts ADD COLUMN to_domain TEXT;

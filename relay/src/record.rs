@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use protocol::budget::{Budget, HeldBy};
+use protocol::budget::{Budget, HeldBy, Ramp};
 use protocol::id::{DeliveryId, InboxId};
 use protocol::inbox::Address;
 use protocol::schedule::Schedule;
@@ -240,9 +240,15 @@ pub struct Budgets {
     pub last_try: Option<LastTry>,
     /// Whether it sends at half its pace, after refusals that were its own.
     pub is_at_half_pace: bool,
-    /// How long the relay must live until its tries of the last day are fewer than its cap; zero where they are, or
-    /// where it has none.
+    /// How long the relay must live until its tries of the last day are fewer than its cap, or than its ramp lets it try;
+    /// zero where they are, or where it has none.
     pub full_for: Duration,
+    /// The same for the tries and the cap of all inboxes of its organisation.
+    pub organisation_full_for: Duration,
+    /// Its ramp, and how far it has come.
+    pub ramp: Option<(Ramp, Duration)>,
+    /// The cap of its organisation.
+    pub organisation_daily_cap: Option<u32>,
 }
 
 /// When something was last tried through an inbox.

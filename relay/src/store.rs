@@ -263,6 +263,7 @@ impl Store {
             _lock: Arc::new(lock),
         };
         store.carry_clocks_over().await.map_err(sql)?;
+        store.carry_organisations_over().await.map_err(sql)?;
         store.make_first_account().await.map_err(sql)?;
         store.carry_receipts_over().await.map_err(sql)?;
         Ok(store)

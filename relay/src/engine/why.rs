@@ -109,6 +109,7 @@ fn hold_due(facts: &Facts, around: &Around, now: Timestamp) -> (Gate, Option<Tim
             let gate = match by {
                 protocol::budget::HeldBy::Distance => Gate::Distance,
                 protocol::budget::HeldBy::DailyCap => Gate::InboxCap,
+                protocol::budget::HeldBy::OrganisationCap => Gate::OrganisationCap,
                 protocol::budget::HeldBy::Copies => Gate::Copies,
             };
             (gate, Some(at))

@@ -1,6 +1,5 @@
 //! When campaigns send: showing it, changing it at any time, and saying why nothing is sent now.
 
-use protocol::budget::DAILY_CAP_AT_MOST;
 use protocol::campaign::State;
 use protocol::id::{CampaignId, InboxId};
 use protocol::request::sending::{GetSending, Sending, UpdateSending, Why, WhyCampaign};
@@ -9,6 +8,7 @@ use protocol::standing::Rests;
 use protocol::timestamp::Timestamp;
 use protocol::why::{Gate, Waiting};
 
+use super::pace::read_cap;
 use super::{Context, Serve, ServeError};
 use crate::app::App;
 use crate::config::nearest::count_edits;
@@ -43,12 +43,12 @@ impl Serve for UpdateSending {
         if let Some(asked) = self.schedule {
             sending.schedule = Some(read_schedule(asked, app.clock.now())?);
         }
-        sending.daily_cap = read_cap("daily_cap", sending.daily_cap, self.daily_cap)?;
-        sending.domain_daily_cap = read_cap(
-            "domain_daily_cap",
-            sending.domain_daily_cap,
-            self.domain_daily_cap,
-        )?;
+        if self.daily_cap.is_some() {
+            sending.daily_cap = read_cap("daily_cap", self.daily_cap)?;
+        }
+        if self.domain_daily_cap.is_some() {
+            sending.domain_daily_cap = read_cap("domain_daily_cap", self.domain_daily_cap)?;
+        }
         app.store
             .update_sending(&self.campaign_id, &sending)
             .await?;
@@ -174,24 +174,6 @@ pub(super) fn read_schedule(asked: Schedule, now: Timestamp) -> Result<Schedule,
     }
     let zone = name_of(&zone).unwrap_or(&asked.zone).to_owned();
     Ok(Schedule { zone, ..asked })
-}
-
-fn read_cap(
-    field: &'static str,
-    before: Option<u32>,
-    asked: Option<u32>,
-) -> Result<Option<u32>, ServeError> {
-    match asked {
-        None => Ok(before),
-        Some(0) => Ok(None),
-        Some(cap) if cap > DAILY_CAP_AT_MOST => {
-            let detail = format!(
-                "expected at most {DAILY_CAP_AT_MOST}, or 0 for as many as there are, found {cap}"
-            );
-            Err(ServeError::invalid(field, detail))
-        }
-        cap => Ok(cap),
-    }
 }
 
 fn describe_no_zone(found: &str) -> String {

@@ -147,6 +147,7 @@ impl Store {
             "UPDATE deliveries SET rest_until_r_ms = rest_until_r_ms - $1 WHERE rest_until_r_ms IS NOT NULL",
             "UPDATE inboxes SET last_tried_r_ms = last_tried_r_ms - $1 WHERE last_tried_r_ms IS NOT NULL",
             "UPDATE domain_waits SET until_r_ms = until_r_ms - $1",
+            "UPDATE inboxes SET ramp_at_r_ms = ramp_at_r_ms - $1 WHERE ramp_at_r_ms IS NOT NULL",
         ] {
             sqlx::query(bridges)
                 .bind(duration_ms(absent))

@@ -18,7 +18,7 @@ use crate::record::{Sending, Shut, ShutBy};
 use crate::schedule::{Gate, find_zone, gate};
 
 /// How long a campaign waits for the ends of attempts under way, where these would use up its cap.
-const SOON: Duration = Duration::from_secs(5);
+pub(super) const SOON: Duration = Duration::from_secs(5);
 /// Deliveries that stop waiting for a domain at once.
 const UNPARKED_AT_ONCE: u64 = 500;
 /// Domains that are looked at, at once, for whether their day is over.

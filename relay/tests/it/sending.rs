@@ -31,6 +31,8 @@ use relay::store::delivery::{Claim, Ended, Job};
 use relay::store::inbox::NewInbox;
 use tempfile::TempDir;
 
+mod inboxes;
+
 const DAY: Duration = Duration::from_hours(24);
 /// The clocks of Berlin are put forward on the third day of these, on the tenth those of Lord Howe are put back.
 const START: &str = "2021-03-26T03:00:00Z";
@@ -112,6 +114,24 @@ struct Left {
     lead: usize,
     step: usize,
     domain: usize,
+}
+
+/// What an inbox's worker does before it sends, and its claim.
+async fn claim_at(store: &Store, inbox: &InboxId, now: Timestamp) -> Option<Job> {
+    store.wake_rested(inbox, now).await.unwrap();
+    let claim = Claim {
+        owes_copy: false,
+        inbox: inbox.clone(),
+        domain: "acme.example".to_owned(),
+        now,
+        lease_until: now + Duration::from_mins(30),
+        sent: None,
+        take_turn,
+        pace,
+        tags: relay::tag::Tags::new([7; 32]),
+        rests: Rests::default(),
+    };
+    store.claim_delivery(&claim).await.unwrap()
 }
 
 struct World {
@@ -204,21 +224,7 @@ impl World {
     }
 
     async fn claim(&self) -> Option<Job> {
-        let now = self.now();
-        self.store.wake_rested(&self.inbox, now).await.unwrap();
-        let claim = Claim {
-            owes_copy: false,
-            inbox: self.inbox.clone(),
-            domain: "acme.example".to_owned(),
-            now,
-            lease_until: now + Duration::from_mins(30),
-            sent: None,
-            take_turn,
-            pace,
-            tags: relay::tag::Tags::new([7; 32]),
-            rests: Rests::default(),
-        };
-        self.store.claim_delivery(&claim).await.unwrap()
+        claim_at(&self.store, &self.inbox, self.now()).await
     }
 
     /// Whether a window of the campaign is open, by what a clock there shows.

@@ -114,4 +114,24 @@ pub(crate) static ROWS: &[Row] = &[
         place: "field daily_cap",
         words: "expected at most 100000, or 0 for as many as there are, found 100001",
     },
+    Row {
+        case: "ramp that begins with nothing",
+        how: How::Command(&["inbox", "pace", "jane@acme.example", "--ramp", "0+5"]),
+        code: "exit 1",
+        place: "field ramp.first",
+        words: "expected 1 to 100000 messages on the first day, found 0",
+    },
+    Row {
+        case: "cap of an organisation beyond what can be asked for",
+        how: How::Command(&[
+            "inbox",
+            "pace",
+            "jane@acme.example",
+            "--organisation-daily-cap",
+            "100001",
+        ]),
+        code: "exit 1",
+        place: "field organisation_daily_cap",
+        words: "expected at most 100000, or 0 for as many as there are, found 100001",
+    },
 ];

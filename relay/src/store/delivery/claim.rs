@@ -11,7 +11,7 @@ use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use super::super::budget::load_allowance;
+use super::super::budget::{load_allowance, note_ramp};
 use super::super::clocks::{Moment, note_running_time};
 use super::super::standing::{self, Chosen};
 use super::super::{Store, StoreError, json, lead, number, sending, small, text, text_or_null};
@@ -149,6 +149,7 @@ pub(super) async fn claim_in(
             .execute(&mut *tx)
             .await?;
     }
+    note_ramp(tx, &allowance.budgets, now).await?;
     note_running_time(tx, now).await?;
     let thread = match step {
         1 => Vec::new(),
