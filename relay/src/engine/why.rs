@@ -52,7 +52,9 @@ pub fn find_next(facts: &Facts, around: &Around, now: Timestamp) -> Option<Times
         None => now,
         Some(Stands::Rests) => around.rests_until?.max(now),
         Some(Stands::Refused { until }) => until?.max(now),
-        Some(Stands::Lost | Stands::Suspect | Stands::Unread) => return None,
+        // What arrived counts as read once copies have had their time.
+        Some(Stands::Unread) => around.copies_until?.max(now),
+        Some(Stands::Lost | Stands::Suspect) => return None,
     };
     let due_at = facts.due_in.map(|wait| starts_at + wait);
     let rooms = facts.domains.iter().filter_map(|(_, _, until)| *until);
@@ -85,7 +87,10 @@ fn hold_due(facts: &Facts, around: &Around, now: Timestamp) -> (Gate, Option<Tim
     match facts.stands {
         Some(Stands::Lost) => return (Gate::InboxLost, None),
         Some(Stands::Suspect) => return (Gate::InboxSuspect, None),
-        Some(Stands::Unread) => return (Gate::InboxUnread, None),
+        Some(Stands::Unread) => {
+            let copies = around.copies_until.map(|until| (Gate::Copies, Some(until)));
+            return copies.unwrap_or((Gate::InboxUnread, None));
+        }
         Some(Stands::Rests) => return (Gate::InboxRests, around.rests_until),
         Some(Stands::Refused { until }) => return (Gate::InboxRefused, until),
         None => {}

@@ -36,13 +36,16 @@ impl Serve for UpdatePace {
         let app = context.app()?;
         let inbox = app.store.load_inbox(&self.inbox_id).await?;
         let budget = read_budget(inbox.budget, self.distance_ms, self.daily_cap)?;
-        let ramp = read_ramp(self.ramp, self.no_ramp)?;
+        let budgets = app.store.load_budgets(&inbox.id, app.clock.now()).await?;
+        let before = budgets.ramp.map(|(ramp, _)| ramp);
+        let ramp = read_ramp(before, self.ramp, self.no_ramp)?;
         let organisation = self
             .organisation_daily_cap
             .map(|cap| read_cap("organisation_daily_cap", Some(cap)))
             .transpose()?;
         app.store.update_budget(&inbox.id, budget).await?;
-        if let Some(ramp) = ramp {
+        // The same one goes on from where it is.
+        if ramp != before {
             app.store.update_ramp(&inbox.id, ramp).await?;
         }
         if let Some(cap) = organisation {
@@ -94,8 +97,12 @@ pub(super) fn read_cap(field: &str, asked: Option<u32>) -> Result<Option<u32>, S
     }
 }
 
-/// What becomes of a ramp; `None` where nothing was asked for.
-fn read_ramp(asked: Option<Ramp>, none: bool) -> Result<Option<Option<Ramp>>, ServeError> {
+/// A ramp with what a request says of it.
+fn read_ramp(
+    before: Option<Ramp>,
+    asked: Option<Ramp>,
+    none: bool,
+) -> Result<Option<Ramp>, ServeError> {
     match asked {
         Some(_) if none => {
             let detail = "expected a ramp or no_ramp, found both: no_ramp takes it away";
@@ -115,8 +122,8 @@ fn read_ramp(asked: Option<Ramp>, none: bool) -> Result<Option<Option<Ramp>>, Se
             );
             Err(ServeError::invalid("ramp.more", detail))
         }
-        Some(ramp) => Ok(Some(Some(ramp))),
-        None => Ok(none.then_some(None)),
+        Some(ramp) => Ok(Some(ramp)),
+        None => Ok(before.filter(|_| !none)),
     }
 }
 

@@ -270,7 +270,7 @@ impl World {
     /// When the step of a lead that comes next may leave at the earliest, for its wait; `None` where it has none.
     fn due(&self, campaign: usize, lead: usize) -> Option<Timestamp> {
         let of_lead = |one: &&Left| one.campaign == campaign && one.lead == lead;
-        let Some(last) = self.left.iter().filter(of_lead).next_back() else {
+        let Some(last) = self.left.iter().rfind(of_lead) else {
             return Some(START.parse().unwrap());
         };
         let plan = &self.plans[campaign];
@@ -422,7 +422,7 @@ proptest! {
                 let Some(next_at) = world.ask_why().await else { break };
                 let now = world.now();
                 assert!(next_at > now, "nothing left at {next_at}");
-                world.clock.advance(next_at.since(now) - Duration::from_millis(1));
+                world.clock.advance(next_at.since(now).saturating_sub(Duration::from_millis(1)));
                 let job = world.claim().await;
                 assert!(job.is_none(), "{next_at} was told, and it left just before: {job:?}");
                 world.clock.advance(Duration::from_millis(1));

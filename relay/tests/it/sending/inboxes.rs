@@ -111,13 +111,13 @@ async fn inboxes_of_one_organisation_share_its_cap_and_others_do_not() {
     let (store, clock) = open(folder.path()).await;
     let now = clock.now();
     let jane = add_inbox(&store, "jane@acme.co.uk", None, now).await;
-    let june = add_inbox(&store, "june@mail.acme.co.uk", None, now).await;
+    let other = add_inbox(&store, "june@mail.acme.co.uk", None, now).await;
     let joan = add_inbox(&store, "joan@other.co.uk", None, now).await;
-    let inboxes = [jane.clone(), june.clone(), joan.clone()];
+    let inboxes = [jane.clone(), other.clone(), joan.clone()];
     start(&store, &inboxes, 90, now).await;
     store.update_organisation(&jane, Some(5)).await.unwrap();
     // One that is being tried counts before its end is known.
-    let held = claim_at(&store, &june, now).await.unwrap();
+    let held = claim_at(&store, &other, now).await.unwrap();
     assert_eq!(send_all(&store, &jane, now).await.len(), 4);
     let ended = Ended {
         event: Event::Accepted { at: now },
@@ -129,9 +129,9 @@ async fn inboxes_of_one_organisation_share_its_cap_and_others_do_not() {
         .finish_delivery(&held, &ended, now, None)
         .await
         .unwrap();
-    assert!(send_all(&store, &june, now).await.is_empty());
+    assert!(send_all(&store, &other, now).await.is_empty());
     assert!(send_all(&store, &joan, now).await.len() > 5);
-    let budgets = store.load_budgets(&june, now).await.unwrap();
+    let budgets = store.load_budgets(&other, now).await.unwrap();
     assert_eq!(
         pace(&budgets, now),
         Pace::NotBefore {
@@ -139,11 +139,11 @@ async fn inboxes_of_one_organisation_share_its_cap_and_others_do_not() {
             by: HeldBy::OrganisationCap
         }
     );
-    clock.advance(DAY - Duration::from_millis(1));
-    assert!(send_all(&store, &june, clock.now()).await.is_empty());
+    clock.advance(DAY.saturating_sub(Duration::from_millis(1)));
+    assert!(send_all(&store, &other, clock.now()).await.is_empty());
     clock.advance(Duration::from_millis(1));
-    assert_eq!(send_all(&store, &june, clock.now()).await.len(), 5);
-    store.update_organisation(&june, None).await.unwrap();
+    assert_eq!(send_all(&store, &other, clock.now()).await.len(), 5);
+    store.update_organisation(&other, None).await.unwrap();
     assert!(!send_all(&store, &jane, clock.now()).await.is_empty());
     store.close().await;
 }
