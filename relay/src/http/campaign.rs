@@ -42,16 +42,21 @@ impl Serve for CreateCampaign {
         check_inboxes(&self.inboxes)?;
         check_steps(&self.steps)?;
         let app = context.app()?;
-        let schedule = self.schedule.map(|it| read_schedule(it, app.clock.now()));
-        let sending = Sending {
-            schedule: schedule.transpose()?,
-            ..Sending::default()
+        let now = app.clock.now();
+        let (store, inboxes, steps) = (&app.store, &self.inboxes, &self.steps);
+        let created = match self.schedule {
+            None => store.create_campaign(name, inboxes, steps, now).await,
+            Some(asked) => {
+                let sending = Sending {
+                    schedule: Some(read_schedule(asked, now)?),
+                    ..Sending::default()
+                };
+                store
+                    .create_campaign_that(name, inboxes, steps, &sending, now)
+                    .await
+            }
         };
-        match app
-            .store
-            .create_campaign_that(name, &self.inboxes, &self.steps, &sending, app.clock.now())
-            .await
-        {
+        match created {
             Err(error @ StoreError::NotFound { .. }) => {
                 Err(ServeError::invalid("inboxes", error.to_string()))
             }
