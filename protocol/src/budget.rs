@@ -19,6 +19,42 @@ pub struct Budget {
     pub daily_cap: Option<u32>,
 }
 
+/// A daily cap that grows, for an inbox that is new to those whom it writes to, or that was out for long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Ramp {
+    /// Messages of its first day.
+    pub first: u32,
+    /// By how many each later day has more.
+    pub more: u32,
+}
+
+const DAY: Duration = Duration::from_hours(24);
+/// How long an inbox may try nothing before its ramp falls: a weekend and a holiday are no outage.
+pub const RAMP_KEEPS_FOR: Duration = Duration::from_hours(3 * 24);
+
+impl Ramp {
+    /// What it lets an inbox try in a day that has come so far.
+    pub fn cap(self, come: Duration) -> u32 {
+        let days = u32::try_from(come.as_secs() / DAY.as_secs()).unwrap_or(u32::MAX);
+        self.first.saturating_add(self.more.saturating_mul(days))
+    }
+
+    /// How far an inbox has come that had come to `before` when it last tried something, `idle` ago: it goes on by a day
+    /// at the most, and falls back by as much as an outage took beyond [`RAMP_KEEPS_FOR`]. It goes no farther than to
+    /// `top`, where that is its cap: what lies behind would keep an outage from being felt.
+    pub fn come(self, before: Duration, idle: Duration, top: Option<u32>) -> Duration {
+        let come = if idle <= RAMP_KEEPS_FOR {
+            before.saturating_add(idle.min(DAY))
+        } else {
+            before.saturating_sub(idle.saturating_sub(RAMP_KEEPS_FOR))
+        };
+        let days = top.map(|top| top.saturating_sub(self.first).div_ceil(self.more.max(1)));
+        days.map_or(come, |days| come.min(DAY * days))
+    }
+}
+
 /// What a provider's inboxes begin with, and what they are never to undercut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usual {
@@ -36,8 +72,10 @@ pub struct Usual {
 pub enum HeldBy {
     /// Its distance to the last message.
     Distance,
-    /// Its daily cap is used up.
+    /// Its daily cap is used up, its own or that of its ramp.
     DailyCap,
+    /// The daily cap of its organisation is used up: of all inboxes whose addresses are at its domain.
+    OrganisationCap,
     /// The relay was started a moment ago, or its database was put back: copies of what was sent before may still come
     /// to the sent folder, and what has one is not sent again.
     Copies,
@@ -53,3 +91,33 @@ pub const CAUTIOUS: Budget = Budget {
     distance: Duration::from_secs(90),
     daily_cap: Some(50),
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RAMP: Ramp = Ramp { first: 10, more: 5 };
+
+    /// Day by day, as somebody would write it on paper.
+    #[test]
+    fn a_ramp_grows_by_the_day_and_falls_by_the_length_of_an_outage() {
+        let day = |n: u32| DAY * n;
+        let mut come = Duration::ZERO;
+        for expected in [10, 15, 20, 25, 30, 35, 40, 45, 50, 50, 50] {
+            assert_eq!(RAMP.cap(come).min(50), expected);
+            come = RAMP.come(come, DAY, Some(50));
+        }
+        // A weekend is one day more, and not three.
+        assert_eq!(RAMP.cap(RAMP.come(day(2), day(3), Some(50))), 25);
+        // At the top, then out for a week: four days back.
+        let back = RAMP.come(come, day(7), Some(50));
+        assert_eq!(RAMP.cap(back), 30);
+        // Out for a month: as if it were new.
+        assert_eq!(RAMP.cap(RAMP.come(come, day(30), Some(50))), 10);
+        // Twice a day takes it no farther than once.
+        let twice = RAMP.come(RAMP.come(Duration::ZERO, DAY / 2, None), DAY / 2, None);
+        assert_eq!(twice, DAY);
+        let flat = Ramp { first: 7, more: 0 };
+        assert_eq!(flat.cap(flat.come(day(9), DAY, Some(50))), 7);
+    }
+}

@@ -26,6 +26,7 @@ pub mod pace;
 pub mod passkey;
 pub mod reconnect;
 pub mod relay_keys;
+pub mod sending;
 pub mod session;
 pub mod status;
 pub mod suppression;

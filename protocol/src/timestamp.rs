@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 mod civil;
 
 pub use civil::Civil;
+pub(crate) use civil::days_of;
 
 /// An instant in UTC, to the millisecond. RFC 3339 on the wire, `*_ms BIGINT` in the database; milliseconds where a
 /// format is not for people (`is_human_readable` of serde).

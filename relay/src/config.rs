@@ -17,7 +17,7 @@ use url::Url;
 use crate::ownership;
 
 mod acme;
-mod nearest;
+pub(crate) mod nearest;
 pub mod notify;
 mod proxies;
 mod public;

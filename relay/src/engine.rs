@@ -8,3 +8,4 @@ pub mod jitter;
 pub mod outcome;
 pub mod pace;
 pub mod turns;
+pub mod why;

@@ -69,6 +69,7 @@ mod passkey;
 mod proof;
 mod reconnect;
 mod relay_keys;
+mod sending;
 mod session;
 mod sight;
 mod sign_in;
@@ -198,6 +199,9 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::pace::ListPaces>()
         .mount::<api::pace::GetPace>()
         .mount::<api::pace::UpdatePace>()
+        .mount::<api::sending::GetSending>()
+        .mount::<api::sending::UpdateSending>()
+        .mount::<api::sending::WhyCampaign>()
         .mount::<api::ledger::GetLedger>()
         .mount::<api::ledger::KeepRelay>()
         .mount::<api::alert::ListAlerts>()

@@ -30,6 +30,7 @@ pub mod reconnect;
 pub mod record;
 pub mod renewal;
 pub mod running;
+pub mod schedule;
 pub mod secret;
 pub mod sign_in;
 pub mod smtp;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use protocol::budget::{Budget, HeldBy};
+use protocol::budget::{Budget, HeldBy, Ramp};
 use protocol::id::{DeliveryId, InboxId};
 use protocol::inbox::Address;
+use protocol::schedule::Schedule;
 use protocol::timestamp::Timestamp;
 
 /// A place in a folder (RFC 9051 §2.3.1.1): everything below `uid_next` is behind it.
@@ -113,6 +114,119 @@ pub struct Turn {
     pub served: i64,
 }
 
+/// When a campaign may send.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sending {
+    /// Its days and windows; `None`: at any time.
+    pub schedule: Option<Schedule>,
+    /// Messages of it that are tried in 24 hours; `None`: as many as there are.
+    pub daily_cap: Option<u32>,
+    /// Messages to one organisation that may have been tried in 24 hours when one of this campaign is; `None`: as many as
+    /// there are.
+    pub domain_daily_cap: Option<u32>,
+}
+
+/// Why a campaign may not send now, of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shut {
+    /// What is shut.
+    pub by: ShutBy,
+    /// Until when, as things stand; `None`: for good.
+    pub until: Option<Timestamp>,
+}
+
+/// What of a campaign is shut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShutBy {
+    /// No window of its schedule is open.
+    Schedule,
+    /// Its cap of a day is used up.
+    Cap,
+}
+
+/// What of a campaign is not done.
+#[derive(Clone, Debug, Default)]
+pub struct Left {
+    /// Deliveries that are planned or were deferred.
+    pub n_open: u64,
+    /// Steps that are planned once the step before them is accepted.
+    pub n_unplanned: u64,
+    /// Deliveries that are being attempted.
+    pub n_attempting: u64,
+    /// Deliveries in doubt.
+    pub n_in_doubt: u64,
+    /// Deliveries that a person decides.
+    pub n_unsettled: u64,
+    /// What is known at each of its inboxes; none unless it runs.
+    pub facts: Vec<Facts>,
+}
+
+/// What the deliveries of a running campaign at one of its inboxes wait for, as the ledger says it.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The inbox.
+    pub inbox: InboxId,
+    /// Being attempted.
+    pub n_attempting: u64,
+    /// In doubt.
+    pub n_in_doubt: u64,
+    /// For a person to decide.
+    pub n_unsettled: u64,
+    /// Behind an earlier step that is not accepted.
+    pub n_behind: u64,
+    /// Due, and waiting for nothing of their own.
+    pub n_due: u64,
+    /// Not due yet.
+    pub n_not_due: u64,
+    /// How long its clock has to run until something is due; `None` where nothing is planned.
+    pub due_in: Option<Duration>,
+    /// When the first that is not due yet is; `None` where there is none, and while its clock stands.
+    pub due_at: Option<Timestamp>,
+    /// Refused for now, and resting.
+    pub n_resting: u64,
+    /// When the first of them has rested.
+    pub rested_at: Option<Timestamp>,
+    /// Held until it is known whose a refusal is.
+    pub n_held: u64,
+    /// The domains that were tried as often as may be, with how many wait for each and until when.
+    pub domains: Vec<(String, u64, Option<Timestamp>)>,
+    /// Why its clock stands; `None` where it runs.
+    pub stands: Option<Stands>,
+    /// Until when doubts keep the inbox from trying more.
+    pub blocked_until: Option<Timestamp>,
+    /// What of the campaign is shut.
+    pub shut: Option<Shut>,
+    /// Until when the campaign's cap is used up.
+    pub full_until: Option<Timestamp>,
+    /// The campaign's schedule.
+    pub schedule: Option<Schedule>,
+}
+
+/// Why the clocks of an inbox stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stands {
+    /// It is disconnected.
+    Lost,
+    /// It is suspect.
+    Suspect,
+    /// What arrived is not read.
+    Unread,
+    /// It rests after a failure that passes.
+    Rests,
+    /// It rests after refusals that are its own.
+    Refused {
+        /// Until when; `None` until a person has answered.
+        until: Option<Timestamp>,
+    },
+}
+
+/// The domain that the organisation behind an address registered, by the Public Suffix List, in small letters; the whole
+/// domain where that is no public one.
+pub fn organisation_of(address: &Address) -> String {
+    let domain = address.domain().to_ascii_lowercase();
+    psl::domain_str(&domain).map_or_else(|| domain.clone(), str::to_owned)
+}
+
 /// How fast an inbox may send, and what it has tried lately: all that its pace depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Budgets {
@@ -126,9 +240,15 @@ pub struct Budgets {
     pub last_try: Option<LastTry>,
     /// Whether it sends at half its pace, after refusals that were its own.
     pub is_at_half_pace: bool,
-    /// How long the relay must live until its tries of the last day are fewer than its cap; zero where they are, or
-    /// where it has none.
+    /// How long the relay must live until its tries of the last day are fewer than its cap, or than its ramp lets it try;
+    /// zero where they are, or where it has none.
     pub full_for: Duration,
+    /// The same for the tries and the cap of all inboxes of its organisation.
+    pub organisation_full_for: Duration,
+    /// Its ramp, and how far it has come.
+    pub ramp: Option<(Ramp, Duration)>,
+    /// The cap of its organisation.
+    pub organisation_daily_cap: Option<u32>,
 }
 
 /// When something was last tried through an inbox.

@@ -47,6 +47,7 @@ pub mod relay_keys;
 pub mod restored;
 pub mod resume;
 pub mod runs;
+pub mod sending;
 pub mod servers;
 pub mod session;
 pub mod set_back;
@@ -54,6 +55,7 @@ mod shut;
 pub mod stall;
 pub mod standing;
 mod stops;
+pub mod why;
 
 /// The tables, in the order in which they came.
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
@@ -261,6 +263,7 @@ impl Store {
             _lock: Arc::new(lock),
         };
         store.carry_clocks_over().await.map_err(sql)?;
+        store.carry_organisations_over().await.map_err(sql)?;
         store.make_first_account().await.map_err(sql)?;
         store.carry_receipts_over().await.map_err(sql)?;
         Ok(store)

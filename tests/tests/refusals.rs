@@ -22,6 +22,8 @@ mod kept;
 mod leads;
 #[path = "refusals/row.rs"]
 mod row;
+#[path = "refusals/schedules.rs"]
+mod schedules;
 #[path = "refusals/stage.rs"]
 mod stage;
 #[path = "refusals/start.rs"]
@@ -41,6 +43,7 @@ fn table() -> Vec<&'static Row> {
     [
         leads::ROWS,
         campaigns::ROWS,
+        schedules::ROWS,
         start::ROWS,
         backups::ROWS,
         calls::ROWS,

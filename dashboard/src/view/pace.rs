@@ -66,6 +66,9 @@ fn Row(props: &Props) -> Html {
                         inbox_id: inbox_id.clone(),
                         distance_ms: Some(distance_ms),
                         daily_cap: Some(daily_cap),
+                        ramp: None,
+                        no_ramp: false,
+                        organisation_daily_cap: None,
                     })));
                 }
                 Err(words) => problem.set(Some(words)),
@@ -73,7 +76,7 @@ fn Row(props: &Props) -> Html {
         })
     };
     let next = match (pace.not_before, pace.held_by) {
-        (Some(at), Some(HeldBy::DailyCap)) => html! {
+        (Some(at), Some(HeldBy::DailyCap | HeldBy::OrganisationCap)) => html! {
             <>{ "The day is used up until " }{ when::element(at, when::near(at, *now)) }</>
         },
         (Some(at), Some(HeldBy::Copies)) => html! {

@@ -9,6 +9,7 @@ use crate::campaign::{State, Step};
 use crate::id::{CampaignId, InboxId};
 use crate::key::Scope;
 use crate::problem::Unusable;
+use crate::schedule::Schedule;
 
 /// The largest lead list: 32 MiB, about 300,000 leads.
 pub const LEADS_AT_MOST_BYTES: u64 = 32 * 1024 * 1024;
@@ -24,6 +25,9 @@ pub struct CreateCampaign {
     pub inboxes: Vec<InboxId>,
     /// Its messages, first to last.
     pub steps: Vec<Step>,
+    /// Its days and windows; it sends at any time when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
 }
 
 impl Request for CreateCampaign {

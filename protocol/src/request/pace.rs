@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Caller, Request};
 use crate::account::Role;
-use crate::budget::HeldBy;
+use crate::budget::{HeldBy, Ramp};
 use crate::id::InboxId;
 use crate::inbox::Address;
 use crate::key::Scope;
@@ -68,6 +68,16 @@ pub struct UpdatePace {
     /// Messages that are tried in 24 hours; 0: as many as there are. As it was when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_cap: Option<u32>,
+    /// A cap that grows by the day up to its daily cap, from its next message on. As it was when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ramp: Option<Ramp>,
+    /// Takes its ramp away.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_ramp: bool,
+    /// Messages that all inboxes of its organisation try in 24 hours, which are those whose addresses are at the same
+    /// registered domain; 0: as many as there are. As it was when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organisation_daily_cap: Option<u32>,
 }
 
 impl Request for UpdatePace {
@@ -77,7 +87,13 @@ impl Request for UpdatePace {
     const PATH: &'static str = "/v1/inboxes/{inbox_id}/pace";
     const CALLER: Caller = Caller::Session(Role::Member);
     const SCOPE: Option<Scope> = Some(Scope::Campaigns);
-    const RECORDED: &'static [&'static str] = &["distance_ms", "daily_cap"];
+    const RECORDED: &'static [&'static str] = &[
+        "distance_ms",
+        "daily_cap",
+        "ramp",
+        "no_ramp",
+        "organisation_daily_cap",
+    ];
     type Response = Pace;
 }
 
@@ -94,6 +110,15 @@ pub struct Pace {
     /// Messages that are tried in 24 hours at the most; `None`: as many as there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_cap: Option<u32>,
+    /// Its cap that grows; none when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ramp: Option<Ramp>,
+    /// Messages that are tried in 24 hours at the most as far as its ramp has come; absent without a ramp.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ramp_cap: Option<u32>,
+    /// Messages that all inboxes of its organisation try in 24 hours at the most; as many as there are when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organisation_daily_cap: Option<u32>,
     /// Messages that were tried in the last 24 hours: by what relays lived, and while none did, by the wall.
     pub tried: u64,
     /// Before when it tries no other, as things stand; `None` where neither its pace nor its sent folder holds

@@ -73,7 +73,7 @@ fn small(number: i64) -> u32 {
 }
 
 /// Days from 1970-01-01 to that date; `None` where there is no such date.
-fn days_of(year: i64, month: u32, day: u32) -> Option<i64> {
+pub(crate) fn days_of(year: i64, month: u32, day: u32) -> Option<i64> {
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let in_month = match month {
         4 | 6 | 9 | 11 => 30,

@@ -17,6 +17,7 @@ use protocol::request::campaign::{
 use protocol::request::delivery::{
     Delivery, ListDeliveries, PutBackDeliveries, SettleDeliveries, SettleDelivery,
 };
+use protocol::request::sending::WhyCampaign;
 use tokio::time::Instant;
 
 use super::access::none_or;
@@ -27,6 +28,7 @@ use crate::api::Client;
 
 mod export;
 mod put_back;
+mod schedule;
 
 /// How long adding leads may take before it is told how long it took.
 const TOLD_FROM: Duration = Duration::from_secs(2);
@@ -103,6 +105,13 @@ pub(super) enum Command {
     },
     /// Start a draft
     Start {
+        /// The campaign, cmp_…
+        campaign: String,
+    },
+    /// Show when a campaign sends, or change it
+    Schedule(schedule::Arguments),
+    /// Say what each message waits for that is not sent yet
+    Why {
         /// The campaign, cmp_…
         campaign: String,
     },
@@ -186,6 +195,7 @@ impl Command {
                         name,
                         inboxes,
                         steps,
+                        schedule: None,
                     })
                     .await?;
                 printer.answer(&campaign, |campaign| {
@@ -306,6 +316,13 @@ impl Command {
                         ),
                     }
                 })?;
+            }
+            Self::Schedule(arguments) => arguments.run(client, printer).await?,
+            Self::Why { campaign } => {
+                let request = WhyCampaign {
+                    campaign_id: CampaignId::new(campaign),
+                };
+                printer.answer(&client.call(&request).await?, schedule::describe_why)?;
             }
             Self::Pause { campaign } => {
                 let campaign = client

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use clap::Args;
-use protocol::budget::HeldBy;
+use protocol::budget::{HeldBy, Ramp};
 use protocol::request::pace::{GetPace, Pace, UpdatePace};
 use protocol::shown;
 
@@ -19,7 +19,18 @@ pub(super) struct Arguments {
     inbox: String,
     #[command(flatten)]
     asked: Asked,
+    /// A cap that grows by the day up to its daily cap, as in 10+5: ten on the first day, five more on each later one;
+    /// none takes it away
+    #[arg(long, value_name = "FIRST+MORE", value_parser = parse_ramp)]
+    ramp: Option<AskedRamp>,
+    /// Messages that all inboxes at its domain try in 24 hours; none for as many as there are
+    #[arg(long, value_name = "N", value_parser = parse_cap)]
+    organisation_daily_cap: Option<u32>,
 }
+
+/// A ramp, or that there is to be none.
+#[derive(Clone, Copy, Debug)]
+struct AskedRamp(Option<Ramp>);
 
 /// How fast an inbox is to send.
 #[derive(Debug, Args)]
@@ -44,13 +55,20 @@ impl Arguments {
     pub(super) async fn run(self, client: &Client, printer: &Printer) -> Result<(), CliError> {
         let inbox_id = find_inbox(client, &self.inbox).await?.id;
         let (distance_ms, daily_cap) = (self.asked.distance_ms(), self.asked.daily_cap);
-        let pace = if distance_ms.is_none() && daily_cap.is_none() {
+        let asks_nothing = distance_ms.is_none()
+            && daily_cap.is_none()
+            && self.ramp.is_none()
+            && self.organisation_daily_cap.is_none();
+        let pace = if asks_nothing {
             client.call(&GetPace { inbox_id }).await?
         } else {
             let request = UpdatePace {
                 inbox_id,
                 distance_ms,
                 daily_cap,
+                ramp: self.ramp.and_then(|AskedRamp(ramp)| ramp),
+                no_ramp: self.ramp.is_some_and(|AskedRamp(ramp)| ramp.is_none()),
+                organisation_daily_cap: self.organisation_daily_cap,
             };
             client.call(&request).await?
         };
@@ -67,9 +85,23 @@ pub(super) fn describe(pace: &Pace) -> String {
         pace.tried,
         cap(pace)
     );
+    if let (Some(ramp), Some(cap)) = (pace.ramp, pace.ramp_cap) {
+        let _ = writeln!(
+            text,
+            "            ramp {}+{}: {cap} a day now",
+            ramp.first, ramp.more
+        );
+    }
+    if let Some(cap) = pace.organisation_daily_cap {
+        let _ = writeln!(
+            text,
+            "            {cap} a day for all inboxes at its domain"
+        );
+    }
     if let Some(at) = pace.not_before {
         let why = match pace.held_by {
             Some(HeldBy::DailyCap) => "its daily cap is used up",
+            Some(HeldBy::OrganisationCap) => "the daily cap of its organisation is used up",
             Some(HeldBy::Copies) => "copies of what was sent earlier may still come",
             _ => "it keeps its distance",
         };
@@ -120,7 +152,24 @@ fn parse_distance(text: &str) -> Result<Duration, String> {
         .ok_or_else(expected)
 }
 
-fn parse_cap(text: &str) -> Result<u32, String> {
+fn parse_ramp(text: &str) -> Result<AskedRamp, String> {
+    if text == "none" {
+        return Ok(AskedRamp(None));
+    }
+    let parse = || {
+        let (first, more) = text.split_once('+')?;
+        Some(Ramp {
+            first: first.trim().parse().ok()?,
+            more: more.trim().parse().ok()?,
+        })
+    };
+    let ramp = parse().ok_or_else(|| {
+        format!("expected messages of the first day and how many more each later one has, as in 10+5, or none, found {text:?}")
+    })?;
+    Ok(AskedRamp(Some(ramp)))
+}
+
+pub(super) fn parse_cap(text: &str) -> Result<u32, String> {
     if text == "none" {
         return Ok(0);
     }

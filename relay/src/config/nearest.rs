@@ -17,7 +17,7 @@ pub(super) fn find_nearest<'a>(
 }
 
 /// The Levenshtein distance, one row at a time.
-fn count_edits(left: &str, right: &str) -> usize {
+pub(crate) fn count_edits(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();
     for (above, letter) in left.chars().enumerate() {

@@ -15,10 +15,13 @@ use crate::record::{Budgets, Pace};
 pub fn pace(budgets: &Budgets, now: Timestamp) -> Pace {
     let by_distance = distance_until(budgets, now).filter(|until| *until > now);
     let by_cap = Some(now + budgets.full_for).filter(|until| *until > now);
+    let by_organisation = Some(now + budgets.organisation_full_for).filter(|until| *until > now);
     let distance = by_distance.map(|at| (at, HeldBy::Distance));
+    let organisation = by_organisation.map(|at| (at, HeldBy::OrganisationCap));
     let cap = by_cap.map(|at| (at, HeldBy::DailyCap));
     distance
         .into_iter()
+        .chain(organisation)
         .chain(cap)
         .max_by_key(|(at, _)| *at)
         .map_or(Pace::Go, |(at, by)| Pace::NotBefore { at, by })
@@ -67,6 +70,9 @@ mod tests {
             }),
             is_at_half_pace: false,
             full_for: Duration::ZERO,
+            organisation_full_for: Duration::ZERO,
+            ramp: None,
+            organisation_daily_cap: None,
         }
     }
 

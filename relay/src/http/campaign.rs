@@ -14,7 +14,9 @@ use protocol::request::campaign::{
     ListCampaigns, PauseCampaign, ResumeCampaign, StartCampaign, StartedCampaign, UpdateCampaign,
 };
 
+use super::sending::read_schedule;
 use super::{Context, Serve, ServeError};
+use crate::record::Sending;
 use crate::store::StoreError;
 use crate::store::campaign::Changes;
 use crate::store::lead::Which;
@@ -34,11 +36,21 @@ impl Serve for CreateCampaign {
         check_inboxes(&self.inboxes)?;
         check_steps(&self.steps)?;
         let app = context.app()?;
-        match app
-            .store
-            .create_campaign(name, &self.inboxes, &self.steps, app.clock.now())
-            .await
-        {
+        let now = app.clock.now();
+        let (store, inboxes, steps) = (&app.store, &self.inboxes, &self.steps);
+        let created = match self.schedule {
+            None => store.create_campaign(name, inboxes, steps, now).await,
+            Some(asked) => {
+                let sending = Sending {
+                    schedule: Some(read_schedule(asked, now)?),
+                    ..Sending::default()
+                };
+                store
+                    .create_campaign_that(name, inboxes, steps, &sending, now)
+                    .await
+            }
+        };
+        match created {
             Err(error @ StoreError::NotFound { .. }) => {
                 Err(ServeError::invalid("inboxes", error.to_string()))
             }

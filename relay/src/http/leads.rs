@@ -7,7 +7,7 @@ use encoding_rs::Encoding;
 use protocol::campaign::Step;
 use protocol::inbox::Address;
 use protocol::problem::{Code, ListProblem, Problem, Unusable as Rows, UnusableRow};
-use protocol::request::campaign::{Campaign, ImportLeads, ImportedLeads, UnusableRows};
+use protocol::request::campaign::{ImportLeads, ImportedLeads, UnusableRows};
 
 use super::campaign::check_markers;
 use super::{Context, Serve, ServeError};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::budget::{Budget, DAILY_CAP_AT_MOST, DISTANCE_AT_MOST, HeldBy};
+use protocol::budget::{Budget, DAILY_CAP_AT_MOST, DISTANCE_AT_MOST, HeldBy, Ramp};
 use protocol::request::pace::{GetPace, ListPaces, Pace, Paces, Rest, UpdatePace};
 
 use super::{Context, Serve, ServeError};
@@ -36,9 +36,25 @@ impl Serve for UpdatePace {
         let app = context.app()?;
         let inbox = app.store.load_inbox(&self.inbox_id).await?;
         let budget = read_budget(inbox.budget, self.distance_ms, self.daily_cap)?;
+        let budgets = app.store.load_budgets(&inbox.id, app.clock.now()).await?;
+        let before = budgets.ramp.map(|(ramp, _)| ramp);
+        let ramp = read_ramp(before, self.ramp, self.no_ramp)?;
+        let organisation = self
+            .organisation_daily_cap
+            .map(|cap| read_cap("organisation_daily_cap", Some(cap)))
+            .transpose()?;
         app.store.update_budget(&inbox.id, budget).await?;
-        // What it waits for may come sooner now.
-        app.bell.wake_inbox(&inbox.id);
+        // The same one goes on from where it is.
+        if ramp != before {
+            app.store.update_ramp(&inbox.id, ramp).await?;
+        }
+        if let Some(cap) = organisation {
+            app.store.update_organisation(&inbox.id, cap).await?;
+        }
+        // What they wait for may come sooner now.
+        for id in app.store.list_organisation(&inbox.id).await? {
+            app.bell.wake_inbox(&id);
+        }
         view(app, inbox).await
     }
 }
@@ -60,19 +76,55 @@ pub(super) fn read_budget(
     }
     let daily_cap = match daily_cap {
         None => before.daily_cap,
-        Some(0) => None,
-        Some(cap) if cap > DAILY_CAP_AT_MOST => {
-            let detail = format!(
-                "expected at most {DAILY_CAP_AT_MOST}, or 0 for as many as there are, found {cap}"
-            );
-            return Err(ServeError::invalid("daily_cap", detail));
-        }
-        cap => cap,
+        cap => read_cap("daily_cap", cap)?,
     };
     Ok(Budget {
         distance,
         daily_cap,
     })
+}
+
+/// A cap that is asked for; 0 for none.
+pub(super) fn read_cap(field: &str, asked: Option<u32>) -> Result<Option<u32>, ServeError> {
+    match asked {
+        Some(cap) if cap > DAILY_CAP_AT_MOST => {
+            let detail = format!(
+                "expected at most {DAILY_CAP_AT_MOST}, or 0 for as many as there are, found {cap}"
+            );
+            Err(ServeError::invalid(field, detail))
+        }
+        cap => Ok(cap.filter(|cap| *cap > 0)),
+    }
+}
+
+/// A ramp with what a request says of it.
+fn read_ramp(
+    before: Option<Ramp>,
+    asked: Option<Ramp>,
+    none: bool,
+) -> Result<Option<Ramp>, ServeError> {
+    match asked {
+        Some(_) if none => {
+            let detail = "expected a ramp or no_ramp, found both: no_ramp takes it away";
+            Err(ServeError::invalid("no_ramp", detail))
+        }
+        Some(ramp) if ramp.first == 0 || ramp.first > DAILY_CAP_AT_MOST => {
+            let detail = format!(
+                "expected 1 to {DAILY_CAP_AT_MOST} messages on the first day, found {}",
+                ramp.first
+            );
+            Err(ServeError::invalid("ramp.first", detail))
+        }
+        Some(ramp) if ramp.more > DAILY_CAP_AT_MOST => {
+            let detail = format!(
+                "expected at most {DAILY_CAP_AT_MOST} messages more a day, found {}",
+                ramp.more
+            );
+            Err(ServeError::invalid("ramp.more", detail))
+        }
+        Some(ramp) => Ok(Some(ramp)),
+        None => Ok(before.filter(|_| !none)),
+    }
 }
 
 async fn view(app: &App, inbox: Inbox) -> Result<Pace, ServeError> {
@@ -93,6 +145,9 @@ async fn view(app: &App, inbox: Inbox) -> Result<Pace, ServeError> {
         tried: app.store.count_tried(&inbox.id, now).await?,
         distance_ms: u64::try_from(budgets.budget.distance.as_millis()).unwrap_or(u64::MAX),
         daily_cap: budgets.budget.daily_cap,
+        ramp: budgets.ramp.map(|(ramp, _)| ramp),
+        ramp_cap: budgets.ramp.map(|(ramp, come)| ramp.cap(come)),
+        organisation_daily_cap: budgets.organisation_daily_cap,
         not_before,
         held_by,
         rest: app.bell.find_rest(&inbox.id).map(|rest| Rest {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::budget::Budget;
+use protocol::budget::{Budget, Ramp};
 use protocol::id::{DeliveryId, InboxId};
 use protocol::provider::{Provider, ProviderId};
 use protocol::timestamp::{Timestamp, duration_ms};
@@ -11,7 +11,7 @@ use sqlx::any::AnyRow;
 
 use super::clocks::Moment;
 use super::{Store, StoreError, number, number_or_null, text};
-use crate::record::{Budgets, LastTry};
+use crate::record::{Budgets, LastTry, organisation_of};
 
 /// A cap counts the tries of as long a time.
 const DAY: Duration = Duration::from_hours(24);
@@ -52,6 +52,72 @@ impl Store {
         super::small(&row, "n")
     }
 
+    /// Gives an inbox a ramp, which begins with its next message, or takes it away.
+    pub async fn update_ramp(&self, id: &InboxId, ramp: Option<Ramp>) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE inboxes SET ramp_first = $1, ramp_more = $2, ramp_ms = 0, ramp_at_r_ms = NULL WHERE id = $3",
+        )
+        .bind(ramp.map(|ramp| i64::from(ramp.first)))
+        .bind(ramp.map(|ramp| i64::from(ramp.more)))
+        .bind(id.to_string())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// Caps what all inboxes of an inbox's organisation try in a day; `None`: as many as there are.
+    pub async fn update_organisation(
+        &self,
+        id: &InboxId,
+        daily_cap: Option<u32>,
+    ) -> Result<(), StoreError> {
+        let statement = match daily_cap {
+            None => {
+                "DELETE FROM organisations WHERE domain = (SELECT organisation FROM inboxes WHERE id = $1)"
+            }
+            Some(_) => {
+                "INSERT INTO organisations (domain, daily_cap) SELECT organisation, $2 FROM inboxes WHERE id = $1 \
+                 ON CONFLICT (domain) DO UPDATE SET daily_cap = excluded.daily_cap"
+            }
+        };
+        let mut query = sqlx::query(statement).bind(id.to_string());
+        if let Some(cap) = daily_cap {
+            query = query.bind(i64::from(cap));
+        }
+        query.execute(&self.writer).await?;
+        Ok(())
+    }
+
+    /// The inboxes of an inbox's organisation: what one waits for may be another's to change.
+    pub async fn list_organisation(&self, id: &InboxId) -> Result<Vec<InboxId>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id FROM inboxes WHERE organisation = (SELECT organisation FROM inboxes WHERE id = $1)",
+        )
+        .bind(id.to_string())
+        .fetch_all(&self.reader)
+        .await?;
+        let ids = rows.iter().map(|row| Ok(InboxId::new(text(row, "id")?)));
+        ids.collect()
+    }
+
+    /// Notes the organisations of the last version's inboxes.
+    pub(super) async fn carry_organisations_over(&self) -> Result<(), StoreError> {
+        let rows = sqlx::query("SELECT id, address FROM inboxes WHERE organisation IS NULL")
+            .fetch_all(&self.writer)
+            .await?;
+        for row in &rows {
+            let address = text(row, "address")?
+                .parse()
+                .map_err(|_| StoreError::Corrupt { what: "address" })?;
+            sqlx::query("UPDATE inboxes SET organisation = $1 WHERE id = $2")
+                .bind(organisation_of(&address))
+                .bind(text(row, "id")?)
+                .execute(&self.writer)
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Changes how fast an inbox may send; what is under way goes on, and the next claim asks the new one.
     pub async fn update_budget(&self, id: &InboxId, budget: Budget) -> Result<(), StoreError> {
         let done = sqlx::query("UPDATE inboxes SET gap_ms = $1, daily_cap = $2 WHERE id = $3")
@@ -81,10 +147,19 @@ pub(super) async fn load_allowance(
          i.last_tried_at_ms AS last_tried_at_ms, i.last_tried_r_ms AS last_tried_r_ms, \
          i.standing AS standing, i.standing_rests AS standing_rests, \
          (SELECT COUNT(*) FROM deliveries d WHERE d.inbox_id = i.id AND d.state = 'attempting') AS n_attempting, \
-         CASE WHEN i.daily_cap IS NULL THEN 0 ELSE \
+         i.ramp_first AS ramp_first, i.ramp_more AS ramp_more, i.ramp_ms AS ramp_ms, i.ramp_at_r_ms AS ramp_at_r_ms, \
+         o.daily_cap AS organisation_cap, \
+         CASE WHEN o.daily_cap IS NULL THEN 0 ELSE \
+           (SELECT COUNT(*) FROM inboxes m CROSS JOIN attempts a WHERE m.organisation = i.organisation \
+             AND a.inbox_id = m.id AND a.tried_r_ms > $2) \
+           + (SELECT COUNT(*) FROM inboxes m CROSS JOIN canaries k WHERE m.organisation = i.organisation \
+             AND k.inbox_id = m.id AND k.begun_r_ms > $2) \
+           + (SELECT COUNT(*) FROM inboxes m CROSS JOIN deliveries t WHERE m.organisation = i.organisation \
+             AND m.id <> i.id AND t.inbox_id = m.id AND t.state = 'attempting') END AS n_of_organisation, \
+         CASE WHEN i.daily_cap IS NULL AND i.ramp_first IS NULL THEN 0 ELSE \
            (SELECT COUNT(*) FROM attempts a WHERE a.inbox_id = i.id AND a.tried_r_ms > $2) \
            + (SELECT COUNT(*) FROM canaries k WHERE k.inbox_id = i.id AND k.begun_r_ms > $2) END AS n_tried \
-         FROM inboxes i WHERE i.id = $1",
+         FROM inboxes i LEFT JOIN organisations o ON o.domain = i.organisation WHERE i.id = $1",
     )
     .bind(id.to_string())
     .bind(since)
@@ -92,7 +167,18 @@ pub(super) async fn load_allowance(
     .await?
     .ok_or_else(|| super::inbox::not_found(id))?;
     let budget = budget_from(&row)?;
-    let full_for = match budget.daily_cap {
+    let ramp = ramp_from(&row, budget.daily_cap, now)?;
+    let ramp_cap = ramp.map(|(ramp, come)| ramp.cap(come));
+    let organisation_daily_cap = number_or_null(&row, "organisation_cap")?
+        .map(|_| super::small(&row, "organisation_cap"))
+        .transpose()?;
+    let organisation_full_for = match organisation_daily_cap {
+        Some(cap) if number(&row, "n_of_organisation")? >= i64::from(cap) => {
+            organisation_full_for(connection, id, cap, now).await?
+        }
+        _ => Duration::ZERO,
+    };
+    let full_for = match [budget.daily_cap, ramp_cap].into_iter().flatten().min() {
         Some(cap) if number(&row, "n_tried")? >= i64::from(cap) => {
             full_for(connection, id, cap, now).await?
         }
@@ -108,6 +194,9 @@ pub(super) async fn load_allowance(
             last_try: last_try_from(&row, now)?,
             is_at_half_pace: super::standing::from_row(&row)?.is_at_half_pace(now.at),
             full_for,
+            organisation_full_for,
+            ramp,
+            organisation_daily_cap,
         },
         n_attempting: number(&row, "n_attempting")?,
         served: number(&row, "served")?,
@@ -178,6 +267,77 @@ async fn full_for(
     Ok(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)))
 }
 
+/// How long until fewer than `cap` tries of all inboxes of an inbox's organisation lie in the last day. Where tries that
+/// are under way are among them, that is soon known.
+async fn organisation_full_for(
+    connection: &mut AnyConnection,
+    id: &InboxId,
+    cap: u32,
+    now: Moment,
+) -> Result<Duration, StoreError> {
+    let since = day_before(now);
+    // No more rows than the cap lets through.
+    let row = sqlx::query(
+        "SELECT r_ms FROM (SELECT a.tried_r_ms AS r_ms FROM inboxes m CROSS JOIN attempts a \
+           WHERE m.organisation = (SELECT organisation FROM inboxes WHERE id = $1) \
+           AND a.inbox_id = m.id AND a.tried_r_ms > $2 \
+         UNION ALL SELECT k.begun_r_ms AS r_ms FROM inboxes m CROSS JOIN canaries k \
+           WHERE m.organisation = (SELECT organisation FROM inboxes WHERE id = $1) \
+           AND k.inbox_id = m.id AND k.begun_r_ms > $2) AS tries \
+         ORDER BY r_ms DESC LIMIT 1 OFFSET $3",
+    )
+    .bind(id.to_string())
+    .bind(since)
+    .bind(i64::from(cap) - 1)
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else {
+        return Ok(super::sending::SOON);
+    };
+    let wait_ms = number(&row, "r_ms")?.saturating_sub(since);
+    Ok(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)))
+}
+
+/// The ramp in a row, and how far it has come.
+fn ramp_from(
+    row: &AnyRow,
+    top: Option<u32>,
+    now: Moment,
+) -> Result<Option<(Ramp, Duration)>, StoreError> {
+    if number_or_null(row, "ramp_first")?.is_none() {
+        return Ok(None);
+    }
+    let ramp = Ramp {
+        first: super::small(row, "ramp_first")?,
+        more: super::small(row, "ramp_more")?,
+    };
+    let before = Duration::from_millis(super::small(row, "ramp_ms")?);
+    // It begins with its first message.
+    let come = number_or_null(row, "ramp_at_r_ms")?.map_or(Duration::ZERO, |at| {
+        let idle = u64::try_from(now.r_ms.saturating_sub(at)).unwrap_or(0);
+        ramp.come(before, Duration::from_millis(idle), top)
+    });
+    Ok(Some((ramp, come)))
+}
+
+/// Notes how far the ramp of an inbox has come at a claim.
+pub(super) async fn note_ramp(
+    tx: &mut AnyConnection,
+    budgets: &Budgets,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let Some((_, come)) = budgets.ramp else {
+        return Ok(());
+    };
+    sqlx::query("UPDATE inboxes SET ramp_ms = $1, ramp_at_r_ms = $2 WHERE id = $3")
+        .bind(duration_ms(come))
+        .bind(now.r_ms)
+        .bind(budgets.inbox.to_string())
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
 /// What the running time showed a day ago: later tries count under a cap.
 pub(super) fn day_before(now: Moment) -> i64 {
     now.r_ms.saturating_sub(duration_ms(DAY))
@@ -190,8 +350,9 @@ pub(super) async fn note_lost_attempt(
     now: Moment,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO attempts (delivery_id, attempt, outcome, words, ended_at_ms, inbox_id, tried_r_ms) \
-         SELECT d.id, d.attempt, 'lost', '', $1, d.inbox_id, $2 FROM deliveries d WHERE d.id = $3",
+        "INSERT INTO attempts (delivery_id, attempt, outcome, words, ended_at_ms, inbox_id, tried_r_ms, \
+         campaign_id, to_domain) \
+         SELECT d.id, d.attempt, 'lost', '', $1, d.inbox_id, $2, d.campaign_id, d.to_domain FROM deliveries d WHERE d.id = $3",
     )
     .bind(now.at.as_ms())
     .bind(now.r_ms)

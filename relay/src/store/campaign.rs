@@ -13,10 +13,12 @@ use sqlx::AnyConnection;
 use super::clocks::{Moment, Of, PairClock, update_clocks};
 use super::conflict::Conflict;
 use super::inbox::check_known;
+use super::sending::put_sending;
 use super::{
     Store, StoreError, alert, json, lead, number, number_or_null, restored, small, text,
     text_or_null, to_json,
 };
+use crate::record::Sending;
 use crate::secret::random_text;
 
 mod changes;
@@ -24,12 +26,26 @@ mod changes;
 pub use changes::Changes;
 
 impl Store {
-    /// Creates a campaign as a draft.
+    /// Creates a campaign as a draft that sends at any time.
     pub async fn create_campaign(
         &self,
         name: &str,
         inboxes: &[InboxId],
         steps: &[Step],
+        now: Timestamp,
+    ) -> Result<Campaign, StoreError> {
+        let at_any_time = Sending::default();
+        self.create_campaign_that(name, inboxes, steps, &at_any_time, now)
+            .await
+    }
+
+    /// Creates a campaign as a draft that sends when `sending` says.
+    pub async fn create_campaign_that(
+        &self,
+        name: &str,
+        inboxes: &[InboxId],
+        steps: &[Step],
+        sending: &Sending,
         now: Timestamp,
     ) -> Result<Campaign, StoreError> {
         let id = CampaignId::new(format!("{}{}", CampaignId::PREFIX, random_text()));
@@ -47,6 +63,7 @@ impl Store {
         .bind(now.as_ms())
         .execute(&mut *tx)
         .await?;
+        put_sending(&mut tx, &id, sending).await?;
         for (position, inbox) in (0_i64..).zip(inboxes) {
             check_known(&mut tx, inbox).await?;
             sqlx::query(

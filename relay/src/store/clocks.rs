@@ -12,6 +12,7 @@ use protocol::timestamp::{Timestamp, duration_ms};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
+use super::sending::{Gates, load_gates};
 use super::{Store, StoreError, json, number, number_or_null, text};
 use crate::record::Queue;
 
@@ -58,6 +59,8 @@ pub(super) struct Pair {
     /// The due of the follow-up that is due first; `None` where none is planned.
     pub(super) follow_up_due: Option<Reading>,
     pub(super) queue: Queue,
+    /// What of the campaign itself may keep it from sending.
+    pub(super) gates: Gates,
 }
 
 impl PairClock {
@@ -143,6 +146,8 @@ impl Store {
         for bridges in [
             "UPDATE deliveries SET rest_until_r_ms = rest_until_r_ms - $1 WHERE rest_until_r_ms IS NOT NULL",
             "UPDATE inboxes SET last_tried_r_ms = last_tried_r_ms - $1 WHERE last_tried_r_ms IS NOT NULL",
+            "UPDATE domain_waits SET until_r_ms = until_r_ms - $1",
+            "UPDATE inboxes SET ramp_at_r_ms = ramp_at_r_ms - $1 WHERE ramp_at_r_ms IS NOT NULL",
         ] {
             sqlx::query(bridges)
                 .bind(duration_ms(absent))
@@ -293,11 +298,16 @@ pub(super) async fn load_clock(
 pub(super) async fn list_pairs(
     tx: &mut AnyConnection,
     inbox: &InboxId,
+    now: Moment,
 ) -> Result<Vec<Pair>, StoreError> {
+    // What no cap asks for is not counted; under a cap there are no more rows than it lets through.
     let rows = sqlx::query(
         "SELECT p.campaign_id AS campaign_id, p.ran_ms AS ran_ms, p.since_r_ms AS since_r_ms, p.turn AS turn, \
          p.was_waiting AS was_waiting, p.follow_ups AS follow_ups, c.n_steps AS n_steps, \
-         c.created_at_ms AS created_at_ms, \
+         c.created_at_ms AS created_at_ms, c.schedule AS schedule, c.daily_cap AS daily_cap, \
+         CASE WHEN c.daily_cap IS NULL THEN 0 ELSE \
+           (SELECT COUNT(*) FROM attempts a WHERE a.campaign_id = c.id AND a.tried_r_ms > $2) \
+           + (SELECT COUNT(*) FROM deliveries t WHERE t.campaign_id = c.id AND t.state = 'attempting') END AS n_tried, \
          (SELECT MIN(d.rank) FROM deliveries d WHERE d.inbox_id = p.inbox_id AND d.campaign_id = p.campaign_id \
            AND d.is_first = 0 AND d.rank IS NOT NULL) AS follow_up_due_ms, \
          (SELECT MIN(d.rank) FROM deliveries d WHERE d.inbox_id = p.inbox_id AND d.campaign_id = p.campaign_id \
@@ -306,39 +316,45 @@ pub(super) async fn list_pairs(
          WHERE p.inbox_id = $1 AND c.state = 'running'",
     )
     .bind(inbox.to_string())
-    .fetch_all(tx)
+    .bind(super::budget::day_before(now))
+    .fetch_all(&mut *tx)
     .await?;
-    let mut pairs = rows
-        .iter()
-        .map(|row| {
-            let pair = Pair {
-                campaign: CampaignId::new(text(row, "campaign_id")?),
-                clock: PairClock::from_row(row)?,
-                follow_up_due: number_or_null(row, "follow_up_due_ms")?.map(Reading::from_ms),
-                queue: Queue {
-                    turn: number(row, "turn")?,
-                    was_waiting: number(row, "was_waiting")? != 0,
-                    follow_ups: number(row, "follow_ups")?,
-                    n_steps: number(row, "n_steps")?,
-                    has_follow_up: false,
-                    has_first: number_or_null(row, "first_place")?.is_some(),
-                },
-            };
-            Ok((number(row, "created_at_ms")?, pair))
-        })
-        .collect::<Result<Vec<_>, StoreError>>()?;
+    let mut pairs = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let campaign = CampaignId::new(text(row, "campaign_id")?);
+        let pair = Pair {
+            gates: load_gates(tx, &campaign, row, now).await?,
+            campaign,
+            clock: PairClock::from_row(row)?,
+            follow_up_due: number_or_null(row, "follow_up_due_ms")?.map(Reading::from_ms),
+            queue: Queue {
+                turn: number(row, "turn")?,
+                was_waiting: number(row, "was_waiting")? != 0,
+                follow_ups: number(row, "follow_ups")?,
+                n_steps: number(row, "n_steps")?,
+                has_follow_up: false,
+                has_first: number_or_null(row, "first_place")?.is_some(),
+            },
+        };
+        pairs.push((number(row, "created_at_ms")?, pair));
+    }
     pairs.sort_by(|(a_ms, a), (b_ms, b)| (a_ms, &a.campaign).cmp(&(b_ms, &b.campaign)));
     Ok(pairs.into_iter().map(|(_, pair)| pair).collect())
 }
 
 impl Pair {
-    /// Its queue as it stands at `now`: what stands still has nothing due.
+    /// Whether it may send at `now`: its clock runs, and nothing of the campaign itself is shut.
+    pub(super) fn may_send(&self, now: Moment) -> bool {
+        self.clock.runs() && self.gates.shut(now.at).is_none()
+    }
+
+    /// Its queue as it stands at `now`: what may not send has nothing due.
     pub(super) fn queue_at(&self, now: Moment) -> Queue {
         let reading = self.clock.read(now);
+        let may_send = self.may_send(now);
         Queue {
-            has_follow_up: self.clock.runs()
-                && self.follow_up_due.is_some_and(|due| due <= reading),
-            has_first: self.clock.runs() && self.queue.has_first,
+            has_follow_up: may_send && self.follow_up_due.is_some_and(|due| due <= reading),
+            has_first: may_send && self.queue.has_first,
             ..self.queue
         }
     }
@@ -346,18 +362,22 @@ impl Pair {
     /// Whether something of it would leave if its inbox could send: due, whether or not its clock runs.
     pub(super) fn would_send(&self, now: Moment) -> bool {
         let reading = self.clock.read(now);
-        self.queue.has_first || self.follow_up_due.is_some_and(|due| due <= reading)
+        let is_due = self.queue.has_first || self.follow_up_due.is_some_and(|due| due <= reading);
+        is_due && self.gates.shut(now.at).is_none()
     }
 
-    /// When something of it is due next; `None` while it stands and where nothing is planned.
+    /// When something of it may leave next; `None` while it stands, where nothing is planned, and where its schedule is
+    /// over.
     pub(super) fn next_due_at(&self, now: Moment) -> Option<Timestamp> {
         if !self.clock.runs() {
             return None;
         }
-        if self.queue.has_first {
-            return Some(now.at);
-        }
-        self.clock.comes_at(self.follow_up_due?, now)
+        let due_at = if self.queue.has_first {
+            now.at
+        } else {
+            self.clock.comes_at(self.follow_up_due?, now)?
+        };
+        self.gates.next(due_at)
     }
 }
 

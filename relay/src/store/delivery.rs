@@ -1,6 +1,8 @@
 //! Deliveries: the ledger. Intent is committed before the first byte, the outcome after the reply, and
 //! nothing durable says in between whether the body left. Every write of an attempt names its number.
 
+use std::time::Duration;
+
 use protocol::campaign::Step;
 use protocol::cause::Cause;
 use protocol::delivery::{Decision, Event, State, Suppression};
@@ -14,11 +16,13 @@ use sqlx::any::AnyRow;
 
 use super::budget::note_lost_attempt;
 use super::clocks::{Moment, PairClock, note_running_time, rest_from};
+use super::sending::Windows;
 use super::standing::{self, Told};
 use super::{
     Store, StoreError, campaign, inbox, json, lead, number, number_or_null, restored, small, text,
     text_or_null,
 };
+use crate::schedule::wait_from;
 
 mod claim;
 mod due;
@@ -38,9 +42,9 @@ const READING: &str = "(SELECT p.ran_ms + CASE WHEN p.since_r_ms IS NULL THEN 0 
      WHERE p.campaign_id = deliveries.campaign_id AND p.inbox_id = deliveries.inbox_id)";
 
 /// The order of a row of `deliveries` that waits for its due and its turn alone; `NULL` where it is held, its lead is
-/// paused, or an earlier step of it came back.
-const RANK: &str = "CASE WHEN is_held = 1 OR EXISTS (SELECT 1 FROM deliveries e WHERE e.lead_id = deliveries.lead_id \
-     AND e.step < deliveries.step AND e.state <> 'accepted') \
+/// paused, it waits for its domain, or an earlier step of it came back.
+const RANK: &str = "CASE WHEN is_held = 1 OR parked_for IS NOT NULL OR EXISTS (SELECT 1 FROM deliveries e \
+     WHERE e.lead_id = deliveries.lead_id AND e.step < deliveries.step AND e.state <> 'accepted') \
      OR (SELECT l.state FROM leads l WHERE l.id = deliveries.lead_id) = 'paused' THEN NULL \
      WHEN is_first = 1 THEN place ELSE due_ms END";
 
@@ -232,7 +236,7 @@ const ENDING: &str = "SELECT d.inbox_id AS inbox_id, d.lead_id AS lead_id, d.cam
      d.place AS place, d.state AS state, d.due_ms AS due_ms, d.rest_until_ms AS rest_until_ms, \
      d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, d.in_doubt_since_ms AS in_doubt_since_ms, \
      d.cause AS cause, d.why AS why, d.attempt AS attempt, d.doubted_ms AS doubted_ms, l.state AS lead_state, \
-     c.steps AS steps, p.ran_ms AS ran_ms, p.since_r_ms AS since_r_ms, i.standing AS standing, \
+     c.steps AS steps, c.schedule AS schedule, d.to_domain AS to_domain, p.ran_ms AS ran_ms, p.since_r_ms AS since_r_ms, i.standing AS standing, \
      i.standing_rests AS standing_rests, a.accepted_at_ms AS domain_accepted_at_ms, \
      (SELECT COUNT(*) FROM deliveries n WHERE n.lead_id = d.lead_id AND n.step > d.step) AS n_later \
      FROM deliveries d JOIN leads l ON l.id = d.lead_id JOIN campaigns c ON c.id = d.campaign_id \
@@ -280,8 +284,8 @@ async fn finish_in(
     // A connection that took nothing is no try; an answer of the server is one, also where the delivery is due again.
     let is_try = ended.told.is_some() || !matches!(state, State::Planned { .. });
     sqlx::query(
-        "INSERT INTO attempts (delivery_id, attempt, outcome, words, ended_at_ms, inbox_id, tried_r_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO attempts (delivery_id, attempt, outcome, words, ended_at_ms, inbox_id, tried_r_ms, \
+         campaign_id, to_domain) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(id.to_string())
     .bind(i64::from(attempt))
@@ -290,6 +294,8 @@ async fn finish_in(
     .bind(now.at.as_ms())
     .bind(verdict.inbox.to_string())
     .bind(is_try.then_some(now.r_ms))
+    .bind(text_or_null(&row, "campaign_id")?.filter(|_| is_try))
+    .bind(text_or_null(&row, "to_domain")?.filter(|_| is_try))
     .execute(&mut *tx)
     .await?;
     let (lead, ahead) = (LeadId::new(text(&row, "lead_id")?), Ahead::from_row(&row)?);
@@ -403,6 +409,7 @@ struct Ahead {
     doubted: Option<Reading>,
     lead_state: LeadState,
     steps: Vec<Step>,
+    windows: Option<Windows>,
     /// Whether a later step has a row: it was tried before this one came back.
     has_later: bool,
 }
@@ -418,6 +425,7 @@ impl Ahead {
             doubted: number_or_null(row, "doubted_ms")?.map(Reading::from_ms),
             lead_state: lead::state_from(row, "lead_state")?,
             steps: json(row, "steps")?,
+            windows: Windows::from_row(row)?,
             has_later: number(row, "n_later")? > 0,
         })
     }
@@ -448,7 +456,12 @@ async fn plan_next(
         let behind = usize::try_from(ahead.step).unwrap_or(usize::MAX);
         for next in ahead.steps.iter().skip(behind) {
             new.step += 1;
-            let due = from + std::time::Duration::from_millis(next.wait_ms);
+            let plain = Duration::from_millis(next.wait_ms);
+            // Days are days of the schedule's zone, made milliseconds once, here.
+            let wait = ahead.windows.as_ref().map_or(plain, |windows| {
+                wait_from(&windows.zone, now.at, next.wait_ms)
+            });
+            let due = from + wait;
             if !ahead.has_later {
                 campaign::plan(tx, &new, due).await?;
                 return note_reading(tx, base, now).await;

@@ -15,7 +15,7 @@ use super::budget::budget_from;
 use super::clocks::{Moment, Of, update_clocks};
 use super::conflict::Conflict;
 use super::{Store, StoreError, alert, json, number, number_or_null, text, text_or_null, to_json};
-use crate::record::FolderPosition;
+use crate::record::{FolderPosition, organisation_of};
 use crate::secret::random_text;
 
 /// An inbox as it is stored, without its credentials.
@@ -148,8 +148,8 @@ impl Store {
         }
         let result = sqlx::query(
             "INSERT INTO inboxes (id, address, provider, smtp, imap, gap_ms, daily_cap, connection, connection_state, \
-             credentials_fence, refresh_until_ms, gap_open, created_at_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 1, $10)",
+             credentials_fence, refresh_until_ms, gap_open, created_at_ms, organisation) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 1, $10, $11)",
         )
         .bind(id.to_string())
         .bind(new.address.to_string())
@@ -161,6 +161,7 @@ impl Store {
         .bind(to_json("connection", connection)?)
         .bind(connection_state(connection))
         .bind(now.as_ms())
+        .bind(organisation_of(&new.address))
         .execute(&mut *tx)
         .await;
         match result {

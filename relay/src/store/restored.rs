@@ -674,8 +674,9 @@ async fn accept(
     }
     sqlx::query(
         // It was a try, so the cap of a day counts it.
-        "INSERT INTO attempts (delivery_id, attempt, outcome, words, ended_at_ms, inbox_id, tried_r_ms) \
-         VALUES ($1, $2, 'copied', $3, $4, (SELECT d.inbox_id FROM deliveries d WHERE d.id = $1), $5) \
+        "INSERT INTO attempts (delivery_id, attempt, outcome, words, ended_at_ms, inbox_id, tried_r_ms, \
+         campaign_id) VALUES ($1, $2, 'copied', $3, $4, (SELECT d.inbox_id FROM deliveries d WHERE d.id = $1), $5, \
+         (SELECT d.campaign_id FROM deliveries d WHERE d.id = $1)) \
          ON CONFLICT (delivery_id, attempt) DO NOTHING",
     )
     .bind(id.to_string())

@@ -99,7 +99,7 @@ async fn has_waiting(
     id: &InboxId,
     now: Moment,
 ) -> Result<bool, StoreError> {
-    let pairs = list_pairs(connection, id).await?;
+    let pairs = list_pairs(connection, id, now).await?;
     if pairs.iter().any(|pair| pair.would_send(now)) {
         return Ok(true);
     }

@@ -295,14 +295,18 @@ pub(super) async fn hold_up(
     now: Moment,
 ) -> Result<Option<Timestamp>, StoreError> {
     let standing = load(reader, inbox).await?;
-    let can_send = pairs.iter().any(|pair| pair.clock.runs());
+    let can_send = pairs.iter().any(|pair| pair.may_send(now));
     let is_resting_on_record = is_resting_on_record(reader, inbox).await?;
     let at = match standing.wish(now.at) {
         // The clocks stand, so nothing is due before it is over.
         Wish::Nothing { until } => until.filter(|_| !pairs.is_empty()),
         // It has rested, and the clocks do not know it yet.
         _ if is_resting_on_record => (!pairs.is_empty()).then_some(now.at),
-        Wish::Again(_) => can_send.then_some(now.at),
+        Wish::Again(delivery) => {
+            // It waits for its campaign's windows and caps; others do not wait with it.
+            let opens_at = opens_at(reader, &delivery, pairs, now).await?;
+            [opens_at, due].into_iter().flatten().min()
+        }
         Wish::Next | Wish::Control { .. } if standing.holds() && can_send => {
             // Where nothing comes soon, what is held has to be decided without it.
             let late = now.at + rests.longest();
@@ -310,9 +314,42 @@ pub(super) async fn hold_up(
         }
         Wish::Next | Wish::Control { .. } => due,
     };
-    let doubts = list_open_doubts(reader, inbox, rests, now.at).await?;
-    let blocked = blocked_until(&doubts, rests, now.at);
+    let blocked = find_block(reader, inbox, rests, now.at).await?;
     Ok(at.map(|at| blocked.map_or(at, |until| at.max(until))))
+}
+
+/// Until when doubts keep an inbox from trying more.
+pub(super) async fn find_block(
+    reader: &mut AnyConnection,
+    inbox: &InboxId,
+    rests: &Rests,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    let doubts = list_open_doubts(reader, inbox, rests, now).await?;
+    Ok(blocked_until(&doubts, rests, now))
+}
+
+/// When the campaign of a delivery may send; at once where it does not run any more, and the delivery is let go.
+async fn opens_at(
+    reader: &mut AnyConnection,
+    delivery: &DeliveryId,
+    pairs: &[Pair],
+    now: Moment,
+) -> Result<Option<Timestamp>, StoreError> {
+    let row = sqlx::query("SELECT campaign_id FROM deliveries WHERE id = $1")
+        .bind(delivery.to_string())
+        .fetch_optional(reader)
+        .await?;
+    let campaign = row.map(|row| text(&row, "campaign_id")).transpose()?;
+    let of_it = |pair: &&Pair| Some(pair.campaign.as_str()) == campaign.as_deref();
+    Ok(match pairs.iter().find(of_it) {
+        Some(pair) if pair.clock.runs() => pair.gates.next(now.at),
+        Some(_) => None,
+        None => pairs
+            .iter()
+            .any(|pair| pair.may_send(now))
+            .then_some(now.at),
+    })
 }
 
 /// What an attempt's end does, to its own delivery and to others.

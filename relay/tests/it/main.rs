@@ -17,6 +17,7 @@ mod oauth;
 mod pace;
 mod peer;
 mod renewal;
+mod sending;
 mod setup;
 mod size;
 mod smtp;

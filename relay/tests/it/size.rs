@@ -83,6 +83,17 @@ fn everything() -> Vec<Happening> {
 
 async fn live() -> World {
     let mut world = World::start(SHAPE).await;
+    // Under caps that let everything through, so that all is counted that they count.
+    let sending = relay::record::Sending {
+        schedule: None,
+        daily_cap: Some(1_000),
+        domain_daily_cap: Some(1_000),
+    };
+    world
+        .store()
+        .update_sending(&world.campaign, &sending)
+        .await
+        .unwrap();
     for happening in everything() {
         world.happen(happening).await;
         world.check().await;
@@ -127,6 +138,11 @@ async fn live() -> World {
         }
     }
     store.list_accepted_since(inbox, 0).await.unwrap();
+    let rests = protocol::standing::Rests::default();
+    let campaign = &world.campaign;
+    store.load_left(campaign, &rests, now).await.unwrap();
+    store.load_sending(campaign).await.unwrap();
+    store.count_tried_of(campaign, now).await.unwrap();
     store.is_ahead_of(now).await.unwrap();
     store.beat().await.unwrap();
     store

@@ -31,6 +31,7 @@ mod refused;
 mod restarts;
 mod restored;
 mod rolled_back;
+mod sending;
 mod servers;
 mod set_back;
 mod shut;

@@ -314,6 +314,7 @@ impl Subject {
                     wait_ms: 0,
                     literal: false,
                 }],
+                schedule: None,
             })
             .await?;
         let import = ImportLeads {

@@ -461,6 +461,7 @@ impl Subject {
             name: format!("To {}", self.last),
             inboxes: vec![self.id.clone()],
             steps: vec![step("A question", first, 0), step("", second, wait_ms)],
+            schedule: None,
         };
         let operator = &self.world.operator;
         let campaign_id = operator.call(&request).await?.id;

@@ -193,6 +193,7 @@ async fn begin(how: How, rng: &mut StdRng) -> Result<(Scene, Vec<Plant>)> {
             wait_ms: 0,
             literal: false,
         }],
+        schedule: None,
     };
     watched.operator.call(&request).await?;
     watched

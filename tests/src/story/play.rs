@@ -242,6 +242,7 @@ pub async fn create_list(
             step("A question, {{first_name}}", first, 0),
             step("", second, u64::try_from(wait.as_millis())?),
         ],
+        schedule: None,
     };
     let campaign = operator.call(&request).await?.id;
     let mut csv = "email,first_name\n".to_owned();

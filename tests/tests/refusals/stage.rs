@@ -333,6 +333,7 @@ impl Stage {
                 step("Hi {{name}}", first, Duration::ZERO)?,
                 step("", second, WAIT)?,
             ],
+            schedule: None,
         };
         let campaign_id = self.operator.call(&request).await?.id;
         if has_lead {

@@ -11,16 +11,17 @@ use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use super::super::budget::load_allowance;
+use super::super::budget::{load_allowance, note_ramp};
 use super::super::clocks::{Moment, note_running_time};
 use super::super::standing::{self, Chosen};
-use super::super::{Store, StoreError, json, lead, number, small, text, text_or_null};
+use super::super::{Store, StoreError, json, lead, number, sending, small, text, text_or_null};
 use super::{ATTEMPTING_AT_MOST, put_state, state_from};
-use crate::record::{Budgets, Pace, Queue, SentPlace, Turn};
+use crate::record::{Budgets, Pace, Queue, SentPlace, Turn, organisation_of};
 use crate::tag::{Named, Tags};
 
-/// Leads that one claim stops because their person is not written to; the next claim goes on.
-const STOPPED_AT_ONCE: usize = 50;
+/// Deliveries that one claim passes over, because their person is not written to or their domain was written to often
+/// enough; the next claim goes on.
+const PASSED_AT_ONCE: usize = 50;
 
 /// A claimed delivery with everything that its message is made of.
 #[derive(Clone, Debug)]
@@ -124,9 +125,10 @@ pub(super) async fn claim_in(
     let message_id = text_or_null(&row, "message_id")?
         .unwrap_or_else(|| claim.tags.make_message_id(&named, &claim.domain));
     put_state(tx, &id, before, &state, Some(attempt), now).await?;
+    let to = address_in(&row)?;
     let sent = claim.sent.as_ref();
     sqlx::query(
-        "UPDATE deliveries SET message_id = $1, sent_uid_validity = $2, sent_uid_next = $3, sent_folder = $4, is_held = 0, owes_copy = $7, \
+        "UPDATE deliveries SET message_id = $1, sent_uid_validity = $2, sent_uid_next = $3, sent_folder = $4, is_held = 0, owes_copy = $7, to_domain = $8, \
          claim_no = (SELECT CAST(COALESCE(MAX(o.claim_no), 0) + 1 AS BIGINT) FROM deliveries o \
          WHERE o.inbox_id = $5 AND o.claim_no IS NOT NULL), \
          adoption = (SELECT i.adoption FROM inboxes i WHERE i.id = $5) WHERE id = $6",
@@ -138,6 +140,7 @@ pub(super) async fn claim_in(
     .bind(claim.inbox.to_string())
     .bind(id.to_string())
     .bind(i64::from(claim.owes_copy))
+    .bind(organisation_of(&to))
     .execute(&mut *tx)
     .await?;
     // What goes out of its turn takes none.
@@ -148,6 +151,7 @@ pub(super) async fn claim_in(
             .execute(&mut *tx)
             .await?;
     }
+    note_ramp(tx, &allowance.budgets, now).await?;
     note_running_time(tx, now).await?;
     let thread = match step {
         1 => Vec::new(),
@@ -156,9 +160,7 @@ pub(super) async fn claim_in(
     Ok(Some(Job {
         attempt,
         deferrals: small(&row, "n_deferrals")?,
-        to: text(&row, "address")?
-            .parse()
-            .map_err(|_| StoreError::Corrupt { what: "address" })?,
+        to,
         fields: json(&row, "fields")?,
         step_idx: usize::try_from(step - 1).map_err(|_| StoreError::Corrupt { what: "step" })?,
         steps: json(&row, "steps")?,
@@ -171,22 +173,34 @@ pub(super) async fn claim_in(
     }))
 }
 
-/// The delivery that is to be claimed. Leads of people who are not written to any more are stopped on the way.
+fn address_in(row: &AnyRow) -> Result<Address, StoreError> {
+    text(row, "address")?
+        .parse()
+        .map_err(|_| StoreError::Corrupt { what: "address" })
+}
+
+/// The delivery that is to be claimed. Leads of people who are not written to any more are stopped on the way, and
+/// deliveries wait whose domains were tried as often as may be.
 async fn choose_one_to_write_to(
     tx: &mut AnyConnection,
     claim: &Claim,
     row: &AnyRow,
     now: Moment,
 ) -> Result<Option<Chosen>, StoreError> {
-    for _ in 0..STOPPED_AT_ONCE {
+    for _ in 0..PASSED_AT_ONCE {
         let Some(chosen) = standing::choose(tx, claim, row, now).await? else {
             return Ok(None);
         };
-        let Some(why) = text_or_null(&chosen.row, "suppressed_why")? else {
+        if let Some(why) = text_or_null(&chosen.row, "suppressed_why")? {
+            let lead = LeadId::new(text(&chosen.row, "lead_id")?);
+            lead::stop(tx, &lead, lead::parse_why(&why)?, now).await?;
+            continue;
+        }
+        let domain = organisation_of(&address_in(&chosen.row)?);
+        let place = (&chosen.pair.campaign, &claim.inbox, domain.as_str());
+        if !sending::park_if_full(tx, &chosen.row, place, now).await? {
             return Ok(Some(chosen));
-        };
-        let lead = LeadId::new(text(&chosen.row, "lead_id")?);
-        lead::stop(tx, &lead, lead::parse_why(&why)?, now).await?;
+        }
     }
     Ok(None)
 }

@@ -32,7 +32,7 @@ const CLAIMED: &str = "SELECT d.id AS id, d.campaign_id AS campaign_id, d.lead_i
      d.attempt AS attempt, d.resends AS resends, d.message_id AS message_id, d.state AS state, d.due_ms AS due_ms, \
      d.rest_until_ms AS rest_until_ms, d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, \
      d.in_doubt_since_ms AS in_doubt_since_ms, d.cause AS cause, d.why AS why, \
-     l.address AS address, l.fields AS fields, c.steps AS steps, c.unsubscribe AS unsubscribe, \
+     l.address AS address, l.fields AS fields, c.steps AS steps, c.domain_daily_cap AS domain_daily_cap, c.unsubscribe AS unsubscribe, \
      (SELECT COUNT(*) FROM attempts a WHERE a.delivery_id = d.id AND a.outcome = 'deferred') AS n_deferrals, \
      (SELECT MIN(s.why) FROM suppressions s WHERE s.whom IN (l.person, l.domain)) AS suppressed_why \
      FROM deliveries d JOIN campaigns c ON c.id = d.campaign_id JOIN leads l ON l.id = d.lead_id";
@@ -63,8 +63,8 @@ pub(in crate::store) async fn choose(
     let did_rest = number(row, "standing_rests")? != 0;
     note_rest(tx, &claim.inbox, &standing, did_rest, now).await?;
     for _ in 0..CHANGES_AT_MOST {
-        let pairs = list_pairs(tx, &claim.inbox).await?;
-        if !pairs.iter().any(|pair| pair.clock.runs()) {
+        let pairs = list_pairs(tx, &claim.inbox, now).await?;
+        if !pairs.iter().any(|pair| pair.may_send(now)) {
             return Ok(None);
         }
         let chosen = match standing.wish(now.at) {
@@ -84,8 +84,11 @@ pub(in crate::store) async fn choose(
                     put(tx, &claim.inbox, &standing, now).await?;
                     continue;
                 };
-                // Where its campaign stands just now, it waits with it.
-                return out_of_turn(row, &pairs);
+                // Where its campaign may not send just now it waits with it, and nobody else does.
+                match out_of_turn(row, &pairs, now)? {
+                    None => choose_by_turn(tx, claim, &pairs, served, now).await?,
+                    chosen => return Ok(chosen),
+                }
             }
         };
         if chosen.is_some() || !standing.holds() {
@@ -144,7 +147,7 @@ async fn fetch_held(
 ) -> Result<Option<AnyRow>, StoreError> {
     let row = sqlx::query(sqlx::AssertSqlSafe(format!(
         "{CLAIMED} WHERE d.inbox_id = $1 AND d.id = $2 AND d.state IN ('planned', 'deferred') \
-         AND d.rest_until_ms IS NULL AND c.state = 'running' AND l.state = 'active' AND NOT EXISTS ( \
+         AND d.rest_until_ms IS NULL AND d.parked_for IS NULL AND c.state = 'running' AND l.state = 'active' AND NOT EXISTS ( \
            SELECT 1 FROM deliveries e WHERE e.lead_id = d.lead_id AND e.step < d.step AND e.state <> 'accepted')"
     )))
     .bind(claim.inbox.to_string())
@@ -155,11 +158,11 @@ async fn fetch_held(
 }
 
 /// `None` where its campaign cannot send just now.
-fn out_of_turn(row: AnyRow, pairs: &[Pair]) -> Result<Option<Chosen>, StoreError> {
+fn out_of_turn(row: AnyRow, pairs: &[Pair], now: Moment) -> Result<Option<Chosen>, StoreError> {
     let campaign = CampaignId::new(text(&row, "campaign_id")?);
     let pair = pairs
         .iter()
-        .find(|pair| pair.campaign == campaign && pair.clock.runs());
+        .find(|pair| pair.campaign == campaign && pair.may_send(now));
     Ok(pair.map(|pair| Chosen {
         row,
         pair: pair.clone(),
@@ -217,7 +220,7 @@ async fn choose_for_control(
         .bind(id.clone())
         .fetch_one(tx)
         .await?;
-    out_of_turn(row, pairs)
+    out_of_turn(row, pairs, now)
 }
 
 /// What is due and waits for its turn alone, from either end: follow-ups before first messages, each in their order.
@@ -228,7 +231,7 @@ async fn list_ends(
     pairs: &[Pair],
     now: Moment,
 ) -> Result<Vec<AnyRow>, StoreError> {
-    let running: Vec<_> = pairs.iter().filter(|pair| pair.clock.runs()).collect();
+    let running: Vec<_> = pairs.iter().filter(|pair| pair.may_send(now)).collect();
     let share = CANDIDATES / i64::try_from(running.len().max(1)).unwrap_or(CANDIDATES);
     let (mut near, mut far) = (Vec::new(), Vec::new());
     for pair in running {

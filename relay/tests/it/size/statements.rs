@@ -29,6 +29,7 @@ const LARGE: &[&str] = &[
 /// through one of them goes through that alone.
 const SMALL: &[&str] = &[
     "deliveries_attempting",
+    "deliveries_attempting_to",
     "deliveries_resting",
     "deliveries_resting_by_life",
     "receipts_old",

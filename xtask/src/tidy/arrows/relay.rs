@@ -19,6 +19,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // What authenticators make and sign, read and checked.
     ("passkey", &[]),
     ("record", &[]),
+    // Which instants the windows of a schedule are.
+    ("schedule", &[]),
     ("systemd", &[]),
     ("tag", &[]),
     ("wish", &[]),
@@ -27,7 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("credentials", &["sign_in"]),
     // What texts say, and what follows.
     ("text", &["record", "tag"]),
-    ("engine", &["record", "text"]),
+    ("engine", &["record", "schedule", "text"]),
     // Adapters: the network, the database, the log.
     // Another way to begin TLS is known by how a server greets.
     ("tls", &["failure", "greeting"]),
@@ -36,7 +38,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("oauth", &["failure", "secret", "tls"]),
     // Dues are readings of what the process lives, and every write keeps that; what an arrived message names is looked
     // up as it was read.
-    ("store", &["clock", "record", "secret", "tag", "text"]),
+    (
+        "store",
+        &["clock", "record", "schedule", "secret", "tag", "text"],
+    ),
     ("mark", &["clock", "record", "secret", "store"]),
     // How mail is sent stands once, also where it goes to whoever runs the relay.
     ("notify", &["config", "sign_in", "smtp", "tls", "wish"]),
@@ -81,6 +86,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "reconnect",
             "record",
             "renewal",
+            "schedule",
             "secret",
             "store",
             "text",
