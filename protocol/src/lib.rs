@@ -28,6 +28,7 @@ pub mod reply;
 pub mod request;
 pub mod sealed;
 pub mod secret;
+pub mod sender;
 pub mod shown;
 pub mod signed;
 pub mod stall;

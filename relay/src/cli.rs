@@ -24,6 +24,7 @@ mod audit;
 mod backup;
 mod campaign;
 mod doctor;
+mod file;
 mod inbox;
 mod key;
 mod keys;
@@ -31,6 +32,7 @@ mod ledger;
 mod pace;
 mod print;
 mod reconnect;
+mod sender;
 mod serve;
 mod session;
 mod settings;
@@ -71,6 +73,9 @@ enum Command {
     /// Campaigns, their leads and deliveries
     #[command(subcommand)]
     Campaign(campaign::Command),
+    /// Files that go with messages
+    #[command(subcommand)]
+    File(file::Command),
     /// Reconnects and their receipts
     #[command(subcommand)]
     Reconnect(reconnect::Command),
@@ -133,6 +138,8 @@ enum CliError {
     Api(#[from] ApiError),
     #[error(transparent)]
     Steps(#[from] steps::StepsError),
+    #[error(transparent)]
+    NoFile(#[from] sender::NoFile),
     #[error(transparent)]
     Account(#[from] account::NoSuchAccount),
     #[error(transparent)]
@@ -268,6 +275,7 @@ fn perform(arguments: Arguments) -> Result<ExitCode, CliError> {
             Command::Status => status::show(&client()?, &printer).await,
             Command::Inbox(command) => command.run(&client()?, &printer).await,
             Command::Campaign(command) => command.run(&client()?, &printer).await,
+            Command::File(command) => command.run(&client()?, &printer).await,
             Command::Reconnect(command) => {
                 let config = load()?;
                 command.run(&Client::new(&config)?, &config, &printer).await

@@ -38,10 +38,12 @@ mod dashboard;
 pub mod decoding;
 mod endpoints;
 mod field;
+mod file;
 mod forwarded;
 mod guard;
 mod guesses;
 mod health;
+mod message;
 mod openapi;
 pub mod operator;
 mod pace;
@@ -63,6 +65,7 @@ mod passkey;
 mod proof;
 mod reconnect;
 mod relay_keys;
+mod sender;
 mod session;
 mod sight;
 mod sign_in;
@@ -167,6 +170,11 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::delivery::SettleDeliveries>()
         .mount::<api::delivery::PutBackDeliveries>()
         .mount::<api::inbox::AnswerInbox>()
+        .mount::<api::file::CreateFile>()
+        .mount::<api::message::PreviewMessage>()
+        .mount::<api::message::CheckCampaign>()
+        .mount::<api::sender::GetSender>()
+        .mount::<api::sender::UpdateSender>()
         .mount::<api::pace::ListPaces>()
         .mount::<api::pace::GetPace>()
         .mount::<api::pace::UpdatePace>()

@@ -3,8 +3,11 @@
 //! was read is `engine`'s.
 
 pub mod arrival;
+pub mod attached;
 pub mod field;
 pub mod leads;
 pub mod message;
 pub mod own;
+pub mod plain;
+pub mod sequence;
 pub mod template;

@@ -9,6 +9,7 @@ use crate::campaign::{State, Step};
 use crate::id::{CampaignId, InboxId};
 use crate::key::Scope;
 use crate::problem::Unusable;
+use crate::sender::Sender;
 
 /// The largest lead list: 32 MiB, about 300,000 leads.
 pub const LEADS_AT_MOST_BYTES: u64 = 32 * 1024 * 1024;
@@ -24,6 +25,9 @@ pub struct CreateCampaign {
     pub inboxes: Vec<InboxId>,
     /// Its messages, first to last.
     pub steps: Vec<Step>,
+    /// How it presents its inboxes; what it does not say, each of them does.
+    #[serde(default, skip_serializing_if = "Sender::is_none")]
+    pub sender: Sender,
 }
 
 impl Request for CreateCampaign {
@@ -34,6 +38,8 @@ impl Request for CreateCampaign {
     const CALLER: Caller = Caller::Session(Role::Member);
     const SCOPE: Option<Scope> = Some(Scope::Campaigns);
     const RECORDED: &'static [&'static str] = &["name", "inboxes"];
+    // Messages, some of them with HTML: 2 MiB.
+    const FIELDS_AT_MOST_BYTES: u64 = 2 * 1024 * 1024;
     type Response = Campaign;
 }
 

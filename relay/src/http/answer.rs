@@ -69,7 +69,7 @@ async fn run<R: Serve>(
     } else if let Some(signed) = &signed {
         signed.check_challenge(&api.challenges)?;
     }
-    let carried = body::read(parts, body, R::BODY).await?;
+    let carried = body::read(parts, body, R::BODY, R::FIELDS_AT_MOST_BYTES).await?;
     if let Some(signed) = &signed {
         signed.check_body(&carried.raw)?;
     }

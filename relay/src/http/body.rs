@@ -16,8 +16,6 @@ use tokio::time::Instant;
 use super::ServeError;
 use super::decoding::{parse_fields, parse_query};
 
-/// The largest body of fields: 64 KiB. The largest field is a sealed hand-over of about 8 KiB.
-const FIELDS_AT_MOST_BYTES: u64 = 64 * 1024;
 /// How many times the limit is read and thrown away before the connection is closed: a client that is
 /// still sending does not see the answer of a server that closes on it.
 const DRAINED_AT_MOST_TIMES: u64 = 8;
@@ -35,7 +33,12 @@ pub(super) struct Carried {
 }
 
 /// Reads what a request carries beside its path.
-pub(super) async fn read(parts: &Parts, body: HttpBody, kind: Body) -> Result<Carried, ServeError> {
+pub(super) async fn read(
+    parts: &Parts,
+    body: HttpBody,
+    kind: Body,
+    fields_at_most_bytes: u64,
+) -> Result<Carried, ServeError> {
     let fields = parse_query(parts.uri.query().unwrap_or_default());
     let has_no_body = matches!(parts.method, Method::GET | Method::HEAD | Method::DELETE);
     match kind {
@@ -45,7 +48,7 @@ pub(super) async fn read(parts: &Parts, body: HttpBody, kind: Body) -> Result<Ca
             raw: Bytes::new(),
         }),
         Body::Fields => {
-            let body = read_bounded(&parts.headers, body, FIELDS_AT_MOST_BYTES).await?;
+            let body = read_bounded(&parts.headers, body, fields_at_most_bytes).await?;
             Ok(Carried {
                 fields: parse_fields(content_type(&parts.headers), &body)?,
                 csv: Bytes::new(),
@@ -153,7 +156,7 @@ mod tests {
         });
         let (parts, ()) = http::Request::post("/").body(()).unwrap().into_parts();
         let body = HttpBody::from_stream(pieces);
-        let read = match read(&parts, body, Body::Csv { at_most_bytes }).await {
+        let read = match read(&parts, body, Body::Csv { at_most_bytes }, 0).await {
             Ok(carried) => Ok(carried.csv.len()),
             Err(ServeError::Refused(problem)) => Err(problem.status),
             Err(error) => panic!("{error}"),
@@ -182,7 +185,7 @@ mod tests {
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let body = HttpBody::from(vec![b'x'; n_bytes]);
-        match read(&parts, body, Body::Csv { at_most_bytes: 10 }).await {
+        match read(&parts, body, Body::Csv { at_most_bytes: 10 }, 0).await {
             Ok(carried) => Ok(carried.csv.len()),
             Err(ServeError::Refused(problem)) => Err(problem.detail),
             Err(error) => panic!("{error}"),

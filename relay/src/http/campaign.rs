@@ -12,10 +12,16 @@ use protocol::request::campaign::{
     StartCampaign, StartedCampaign,
 };
 
+use super::file::check_files;
+use super::message::refuse_unfit;
+use super::sender::read_sender;
 use super::{Context, Serve, ServeError};
 use crate::store::StoreError;
+use crate::store::campaign::Writes;
 use crate::text::message::check_subject;
-use crate::text::template::{marker, parse_fields};
+use crate::text::plain;
+use crate::text::sequence::Sequence;
+use crate::text::template::marker;
 
 /// The longest name, in characters.
 const NAME_AT_MOST: usize = 200;
@@ -39,10 +45,16 @@ impl Serve for CreateCampaign {
         }
         check_inboxes(&self.inboxes)?;
         check_steps(&self.steps)?;
+        let sender = read_sender(self.sender)?;
         let app = context.app()?;
+        check_files(app, &self.steps).await?;
+        let writes = Writes {
+            steps: &self.steps,
+            sender: Some(&sender).filter(|sender| !sender.is_none()),
+        };
         match app
             .store
-            .create_campaign(name, &self.inboxes, &self.steps, app.clock.now())
+            .create_campaign(name, &self.inboxes, writes, app.clock.now())
             .await
         {
             Err(error @ StoreError::NotFound { .. }) => {
@@ -75,6 +87,7 @@ impl Serve for StartCampaign {
         if campaign.status == State::Draft {
             check_markers(&campaign.steps, &[])?;
             check_ready(&context, &campaign).await?;
+            refuse_unfit(app, &campaign).await?;
         }
         let left_out = app
             .store
@@ -190,27 +203,57 @@ fn check_steps(steps: &[Step]) -> Result<(), ServeError> {
         check_subject(&step.subject).map_err(|error| {
             ServeError::invalid(&format!("steps[{idx}].subject"), error.to_string())
         })?;
-        if step.body.trim().is_empty() {
-            return Err(ServeError::invalid(
-                &format!("steps[{idx}].body"),
-                "expected a text, found nothing",
-            ));
-        }
-        for (part, template) in [("subject", &step.subject), ("body", &step.body)] {
-            parse_fields(template).map_err(|error| {
-                ServeError::invalid(&format!("steps[{idx}].{part}"), error.to_string())
-            })?;
+        check_texts(idx, step)?;
+    }
+    Sequence::parse(steps).map_err(|error| {
+        let field = format!("steps[{}].{}", error.step_idx, error.part);
+        ServeError::invalid(&field, error.to_string())
+    })?;
+    check_markers(steps, &[])
+}
+
+/// A message says something, as text too: programs that show no HTML, and servers that judge mail, read that.
+fn check_texts(idx: usize, step: &Step) -> Result<(), ServeError> {
+    let html = step.html.as_deref().map(str::trim);
+    if step.body.trim().is_empty() {
+        match html {
+            None | Some("") => {
+                return Err(ServeError::invalid(
+                    &format!("steps[{idx}].body"),
+                    "expected a text, or HTML of which one can be made, found nothing",
+                ));
+            }
+            Some(html) if plain::from_html(html).trim().is_empty() => {
+                return Err(ServeError::invalid(
+                    &format!("steps[{idx}].html"),
+                    "expected words in the HTML, or a body with the message as text, found HTML that has none",
+                ));
+            }
+            Some(_) => {}
         }
     }
-    check_markers(steps, &[])
+    match html {
+        Some(html) if !html.contains('<') => Err(ServeError::invalid(
+            &format!("steps[{idx}].html"),
+            "expected HTML, as in <p>Hello</p>, found text: write it as body",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// What another tool would replace is not sent to people as it stands. `columns` are those of the list, where there is
 /// one.
 pub(super) fn check_markers(steps: &[Step], columns: &[String]) -> Result<(), ServeError> {
     for (idx, step) in steps.iter().enumerate().filter(|(_, step)| !step.literal) {
-        for (part, template) in [("subject", &step.subject), ("body", &step.body)] {
-            if let Some(marker) = marker::find(template, columns) {
+        let html = step.html.as_deref().map(marker::mask_html);
+        let texts = [
+            ("subject", Some(step.subject.as_str())),
+            ("body", Some(step.body.as_str())),
+            ("html", html.as_deref()),
+        ];
+        for (part, template) in texts {
+            let found = template.and_then(|template| marker::find(template, columns));
+            if let Some(marker) = found {
                 let detail = format!("step {}, {part}, {marker}", idx + 1);
                 return Err(ServeError::invalid(&format!("steps[{idx}].{part}"), detail));
             }
@@ -235,7 +278,7 @@ mod tests {
             subject: subject.to_owned(),
             body: body.to_owned(),
             wait_ms,
-            literal: false,
+            ..Step::default()
         }
     }
 

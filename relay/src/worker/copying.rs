@@ -132,9 +132,14 @@ pub(super) async fn write_again(
     let Some(written) = app.store.find_written(id).await? else {
         return Ok(None);
     };
+    let step = written.steps.get(written.step_idx);
+    let attached = step.map_or(&[][..], |step| step.files.as_slice());
     let parts = Parts {
         from: &inbox.address,
+        files: &app.store.load_files(attached).await?,
+        sender: &written.sender.or(&inbox.sender),
         to: &written.to,
+        lead: &written.lead,
         fields: &written.fields,
         steps: &written.steps,
         step_idx: written.step_idx,

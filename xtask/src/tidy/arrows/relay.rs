@@ -83,6 +83,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "renewal",
             "secret",
             "store",
+            // A preview has the id that the message will have.
+            "tag",
             "text",
         ],
     ),
