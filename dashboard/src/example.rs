@@ -109,7 +109,7 @@ pub(crate) fn steps() -> Vec<Step> {
         subject: subject.to_owned(),
         body: "Hello {{first_name}}".to_owned(),
         wait_ms,
-        literal: false,
+        ..Step::default()
     };
     vec![step("A word, {{first_name}}?", 0), step("", 3 * 86_400_000)]
 }

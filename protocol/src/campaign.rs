@@ -3,21 +3,29 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cause::Cause;
-use crate::id::InboxId;
+use crate::id::{FileId, InboxId};
 use crate::timestamp::Timestamp;
 
 /// One message of a sequence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// Subject, with fields such as `{{first_name}}`, or `{{first_name | default: "there"}}` where a cell may be
     /// empty; in any case, its words separated in any way. A later step may leave it empty and answers in the
-    /// thread of the first.
+    /// thread of the first. Conditions (`{% if company %}…{% endif %}`) and alternatives
+    /// (`{{ choose("Hi", "Hello") }}`) are the language of Jinja.
     #[serde(default)]
     pub subject: String,
-    /// Plain text body, with the same fields.
+    /// Plain text body, with the same fields. Where it is empty and there is HTML, it is made from that.
+    #[serde(default)]
     pub body: String,
+    /// HTML of the same message, with the same fields, whose cells are escaped; a program shows it or the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+    /// Files that go with it, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<Attachment>,
     /// Milliseconds between the acceptance of the step before and this one; 0 for the first.
     #[serde(default)]
     pub wait_ms: u64,
@@ -25,6 +33,23 @@ pub struct Step {
     /// meant to be sent as it stands. Fields in two braces are filled all the same.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub literal: bool,
+}
+
+/// A file of a message: attached, or shown in its HTML.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Attachment {
+    /// The file, as `createFile` named it.
+    pub file_id: FileId,
+    /// What it is called for who gets it.
+    pub name: String,
+    /// Its media type (RFC 6838), as in `application/pdf`; by its name when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+    /// Under which name the HTML shows it, as in `<img src="cid:logo">` (RFC 2392); attached when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cid: Option<String>,
 }
 
 /// Where a campaign stands.

@@ -56,6 +56,8 @@ ids! {
     SessionId = "ses_";
     /// An API key, as it is listed and ended; what proves it is another text.
     KeyId = "key_";
+    /// A file of messages: what follows is the SHA-256 of its content, in hex.
+    FileId = "fil_";
     /// A passkey, as it is listed and removed; what proves it never leaves its authenticator.
     PasskeyId = "psk_";
     /// One request to the API, as it stands in the log and in a problem.

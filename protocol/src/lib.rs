@@ -29,6 +29,7 @@ pub mod request;
 pub mod schedule;
 pub mod sealed;
 pub mod secret;
+pub mod sender;
 pub mod shown;
 pub mod signed;
 pub mod stall;

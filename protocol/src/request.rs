@@ -18,14 +18,17 @@ pub mod audit;
 pub mod campaign;
 pub mod delivery;
 pub mod device;
+pub mod file;
 pub mod inbox;
 pub mod key;
 pub mod lead;
 pub mod ledger;
+pub mod message;
 pub mod pace;
 pub mod passkey;
 pub mod reconnect;
 pub mod relay_keys;
+pub mod sender;
 pub mod sending;
 pub mod session;
 pub mod status;
@@ -63,6 +66,9 @@ pub trait Request: Serialize + DeserializeOwned + Described + Send + 'static {
     const RECORDED: &'static [&'static str] = &[];
     /// How it carries what is not in the path.
     const BODY: Body = Body::Fields;
+    /// The largest JSON body that it takes: 64 KiB, where it does not say otherwise. The largest of other fields is a sealed
+    /// hand-over of about 8 KiB.
+    const FIELDS_AT_MOST_BYTES: u64 = 64 * 1024;
     /// What it answers.
     type Response: Serialize + DeserializeOwned + Described + Send + 'static;
 }

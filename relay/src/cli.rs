@@ -24,6 +24,7 @@ mod audit;
 mod backup;
 mod campaign;
 mod doctor;
+mod file;
 mod inbox;
 mod key;
 mod keys;
@@ -32,6 +33,7 @@ mod ledger;
 mod pace;
 mod print;
 mod reconnect;
+mod sender;
 mod serve;
 mod session;
 mod settings;
@@ -75,6 +77,9 @@ enum Command {
     /// Leads, one by one
     #[command(subcommand, alias = "leads")]
     Lead(lead::Command),
+    /// Files that go with messages
+    #[command(subcommand)]
+    File(file::Command),
     /// Reconnects and their receipts
     #[command(subcommand)]
     Reconnect(reconnect::Command),
@@ -137,6 +142,8 @@ enum CliError {
     Api(#[from] ApiError),
     #[error(transparent)]
     Steps(#[from] steps::StepsError),
+    #[error(transparent)]
+    NoFile(#[from] sender::NoFile),
     #[error(transparent)]
     Account(#[from] account::NoSuchAccount),
     #[error(transparent)]
@@ -273,6 +280,7 @@ fn perform(arguments: Arguments) -> Result<ExitCode, CliError> {
             Command::Inbox(command) => command.run(&client()?, &printer).await,
             Command::Campaign(command) => command.run(&client()?, &printer).await,
             Command::Lead(command) => command.run(&client()?, &printer).await,
+            Command::File(command) => command.run(&client()?, &printer).await,
             Command::Reconnect(command) => {
                 let config = load()?;
                 command.run(&Client::new(&config)?, &config, &printer).await

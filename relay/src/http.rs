@@ -41,10 +41,12 @@ mod dashboard;
 pub mod decoding;
 mod endpoints;
 mod field;
+mod file;
 mod forwarded;
 mod guard;
 mod guesses;
 mod health;
+mod message;
 mod neighbourhood;
 mod openapi;
 pub mod operator;
@@ -69,6 +71,7 @@ mod passkey;
 mod proof;
 mod reconnect;
 mod relay_keys;
+mod sender;
 mod sending;
 mod session;
 mod sight;
@@ -196,6 +199,11 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::delivery::SettleDeliveries>()
         .mount::<api::delivery::PutBackDeliveries>()
         .mount::<api::inbox::AnswerInbox>()
+        .mount::<api::file::CreateFile>()
+        .mount::<api::message::PreviewMessage>()
+        .mount::<api::message::CheckCampaign>()
+        .mount::<api::sender::GetSender>()
+        .mount::<api::sender::UpdateSender>()
         .mount::<api::pace::ListPaces>()
         .mount::<api::pace::GetPace>()
         .mount::<api::pace::UpdatePace>()

@@ -200,6 +200,11 @@ impl Session {
         self.is_usable
     }
 
+    /// The largest message that the server takes, in bytes, where it said so (RFC 1870 §3).
+    pub fn size_at_most(&self) -> Option<u64> {
+        self.offer.size_at_most.and_then(|n| u64::try_from(n).ok())
+    }
+
     /// Ends the session; with words, if the server still listens.
     pub async fn quit(mut self) {
         if self.is_usable {

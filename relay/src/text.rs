@@ -3,10 +3,13 @@
 //! was read is `engine`'s.
 
 pub mod arrival;
+pub mod attached;
 pub mod field;
 pub mod leads;
 pub mod message;
 pub mod own;
+pub mod plain;
+pub mod sequence;
 pub mod suppressions;
 pub mod template;
 pub mod way_out;

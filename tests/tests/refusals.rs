@@ -20,6 +20,8 @@ mod home;
 mod kept;
 #[path = "refusals/leads.rs"]
 mod leads;
+#[path = "refusals/messages.rs"]
+mod messages;
 #[path = "refusals/row.rs"]
 mod row;
 #[path = "refusals/schedules.rs"]
@@ -42,6 +44,7 @@ const WRITE: &str = "UNPAUSE_WRITE_DOCS";
 fn table() -> Vec<&'static Row> {
     [
         leads::ROWS,
+        messages::ROWS,
         campaigns::ROWS,
         schedules::ROWS,
         start::ROWS,

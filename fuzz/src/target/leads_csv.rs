@@ -117,7 +117,7 @@ fn check_message(columns: &[String], lead: &NewLead) {
         subject: format!("To {template}"),
         body: template,
         wait_ms: 0,
-        literal: false,
+        ..Step::default()
     }];
     let message = compose(&Parts {
         from: &from,

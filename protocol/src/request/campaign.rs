@@ -10,6 +10,7 @@ use crate::id::{CampaignId, InboxId};
 use crate::key::Scope;
 use crate::problem::Unusable;
 use crate::schedule::Schedule;
+use crate::sender::Sender;
 
 /// The largest lead list: 32 MiB, about 300,000 leads.
 pub const LEADS_AT_MOST_BYTES: u64 = 32 * 1024 * 1024;
@@ -28,6 +29,9 @@ pub struct CreateCampaign {
     /// Its days and windows; it sends at any time when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
+    /// How it presents its inboxes; what it does not say, each of them does.
+    #[serde(default, skip_serializing_if = "Sender::is_none")]
+    pub sender: Sender,
 }
 
 impl Request for CreateCampaign {
@@ -38,6 +42,8 @@ impl Request for CreateCampaign {
     const CALLER: Caller = Caller::Session(Role::Member);
     const SCOPE: Option<Scope> = Some(Scope::Campaigns);
     const RECORDED: &'static [&'static str] = &["name", "inboxes"];
+    // Messages, some of them with HTML: 2 MiB.
+    const FIELDS_AT_MOST_BYTES: u64 = 2 * 1024 * 1024;
     type Response = Campaign;
 }
 

@@ -8,7 +8,8 @@ use clap::{Subcommand, ValueEnum};
 use protocol::campaign::{PausedBy, State};
 use protocol::cause::{CAUSES, Cause};
 use protocol::delivery::{Decision, StateName};
-use protocol::id::{CampaignId, DeliveryId, InboxId};
+use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
+use protocol::inbox::Address;
 use protocol::request::campaign::{
     Campaign, CreateCampaign, DeleteCampaign, DuplicateCampaign, GetCampaign, ImportLeads,
     ImportedLeads, ListCampaigns, PauseCampaign, ResumeCampaign, StartCampaign, UnusableRows,
@@ -17,16 +18,18 @@ use protocol::request::campaign::{
 use protocol::request::delivery::{
     Delivery, ListDeliveries, PutBackDeliveries, SettleDeliveries, SettleDelivery,
 };
+use protocol::request::message::{CheckCampaign, PreviewMessage};
 use protocol::request::sending::WhyCampaign;
 use tokio::time::Instant;
 
 use super::access::none_or;
 use super::inbox::find_inbox;
 use super::print::{Printer, columns, parse_number, while_people_wait};
-use super::{CliError, steps};
+use super::{CliError, sender, steps};
 use crate::api::Client;
 
 mod export;
+mod message;
 mod put_back;
 mod schedule;
 
@@ -43,10 +46,12 @@ pub(super) enum Command {
         /// An inbox that sends it, inb_… or its address; may be given again
         #[arg(long = "inbox", value_name = "INBOX", required = true)]
         inboxes: Vec<String>,
-        /// Its messages, in a file of any name: TOML tables `[[steps]]` or a JSON list, each with `subject`, `body` and
-        /// `wait_ms`
+        /// Its messages, in a file of any name: TOML tables `[[steps]]` or a JSON list, each with `subject`, `body` or
+        /// `html`, and `wait_ms`
         #[arg(long, value_name = "FILE")]
         steps: PathBuf,
+        #[command(flatten)]
+        sender: sender::Asked,
     },
     /// List the campaigns
     List,
@@ -102,6 +107,28 @@ pub(super) enum Command {
         /// The encoding of the file, as in windows-1251; found out where it is not said
         #[arg(long, value_name = "NAME")]
         encoding: Option<String>,
+    },
+    /// Show a message as a lead will get it; nothing is sent
+    Preview {
+        /// The campaign, cmp_…
+        campaign: String,
+        /// The step, from 1
+        #[arg(long, default_value_t = 1)]
+        step: u32,
+        /// The lead, by its address; the first of the list where it is left out
+        #[arg(long, value_name = "ADDRESS")]
+        lead: Option<Address>,
+    },
+    /// Look whether there is a message for every lead in every step, as a start does
+    Check {
+        /// The campaign, cmp_…
+        campaign: String,
+        /// Leads that are named at most, 1 to 1000
+        #[arg(long, value_parser = parse_number)]
+        limit: Option<u32>,
+        /// Only those behind this lead, lea_…, as the end of a list names it
+        #[arg(long)]
+        after: Option<String>,
     },
     /// Start a draft
     Start {
@@ -187,8 +214,10 @@ impl Command {
                 name,
                 inboxes,
                 steps,
+                sender,
             } => {
                 let steps = steps::load(&steps)?;
+                let sender = sender.read()?.unwrap_or_default();
                 let inboxes = find_inboxes(client, inboxes).await?;
                 let campaign = client
                     .call(&CreateCampaign {
@@ -196,6 +225,7 @@ impl Command {
                         inboxes,
                         steps,
                         schedule: None,
+                        sender,
                     })
                     .await?;
                 printer.answer(&campaign, |campaign| {
@@ -300,6 +330,32 @@ impl Command {
                     }
                     format!("{told}\nStart it: unpause campaign start {campaign}")
                 })?;
+            }
+            Self::Preview {
+                campaign,
+                step,
+                lead,
+            } => {
+                let request = PreviewMessage {
+                    campaign_id: CampaignId::new(campaign),
+                    step: Some(step),
+                    lead,
+                };
+                let preview = client.call(&request).await?;
+                printer.answer(&preview, message::describe)?;
+            }
+            Self::Check {
+                campaign,
+                limit,
+                after,
+            } => {
+                let request = CheckCampaign {
+                    campaign_id: CampaignId::new(campaign),
+                    limit,
+                    after: after.map(LeadId::new),
+                };
+                let checked = client.call(&request).await?;
+                printer.answer(&checked, message::describe_check)?;
             }
             Self::Start { campaign } => {
                 let started = client

@@ -18,6 +18,7 @@ use super::CliError;
 use super::access::none_or;
 use super::pace::{self, Asked};
 use super::print::{Printer, columns};
+use super::sender;
 use crate::api::Client;
 
 /// How many changes of a connection are shown.
@@ -66,6 +67,8 @@ pub(super) enum Command {
     },
     /// Show how fast an inbox sends, or change it, also while campaigns run
     Pace(pace::Arguments),
+    /// Show how an inbox presents itself, or change it, also while campaigns run
+    Sender(sender::Arguments),
     /// Answer what an inbox asks whose mail is refused
     Answer {
         /// The inbox: inb_…, or its address
@@ -165,6 +168,7 @@ impl Command {
                 })?;
             }
             Self::Pace(arguments) => arguments.run(client, printer).await?,
+            Self::Sender(arguments) => arguments.run(client, printer).await?,
             Self::Answer { inbox, answer } => {
                 let inbox_id = find_inbox(client, &inbox).await?.id;
                 let answer = match answer {

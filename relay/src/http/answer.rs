@@ -211,7 +211,7 @@ impl Coming<'_> {
     ) -> Result<(R, Share), ServeError> {
         let Body::Csv { at_most_bytes } = R::BODY else {
             // A device sends no body that cannot be read.
-            let raw = body::read_raw(self.parts, body)
+            let raw = body::read_raw(self.parts, body, R::FIELDS_AT_MOST_BYTES)
                 .await
                 .inspect_err(|_| self.signed.into_iter().for_each(Signed::note_altered))?;
             // Nothing is said of a body that somebody changed.

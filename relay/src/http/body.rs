@@ -16,8 +16,6 @@ use super::ServeError;
 use super::budget::Share;
 use super::decoding::{parse_fields, parse_query};
 
-/// The largest body of fields: 64 KiB. The largest field is a sealed hand-over of about 8 KiB.
-const FIELDS_AT_MOST_BYTES: u64 = 64 * 1024;
 /// How many times the limit is read and thrown away before the connection is closed: a client that is
 /// still sending does not see the answer of a server that closes on it.
 const DRAINED_AT_MOST_TIMES: u64 = 8;
@@ -27,11 +25,15 @@ const BEHIND_AT_MOST: Duration = Duration::from_secs(20);
 const BYTES_PER_SECOND_AT_LEAST: u64 = 4 * 1024;
 
 /// The body of fields as it came; empty where none is read.
-pub(super) async fn read_raw(parts: &Parts, body: HttpBody) -> Result<Bytes, ServeError> {
+pub(super) async fn read_raw(
+    parts: &Parts,
+    body: HttpBody,
+    at_most_bytes: u64,
+) -> Result<Bytes, ServeError> {
     if has_no_body(parts) {
         return Ok(Bytes::new());
     }
-    read_bounded(&parts.headers, body, FIELDS_AT_MOST_BYTES, |_| Ok(())).await
+    read_bounded(&parts.headers, body, at_most_bytes, |_| Ok(())).await
 }
 
 /// The fields of a body of fields, or of the query where there is no body.

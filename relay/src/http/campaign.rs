@@ -14,14 +14,20 @@ use protocol::request::campaign::{
     ListCampaigns, PauseCampaign, ResumeCampaign, StartCampaign, StartedCampaign, UpdateCampaign,
 };
 
+use super::file::check_files;
+use super::leads::read_steps;
+use super::message::refuse_unfit;
+use super::sender::read_sender;
 use super::sending::read_schedule;
 use super::{Context, Serve, ServeError};
 use crate::record::Sending;
 use crate::store::StoreError;
-use crate::store::campaign::Changes;
+use crate::store::campaign::{Changes, Writes};
 use crate::store::lead::Which;
 use crate::text::message::check_subject;
-use crate::text::template::{marker, parse_fields};
+use crate::text::plain;
+use crate::text::sequence::Sequence;
+use crate::text::template::marker;
 
 /// The longest name, in characters.
 const NAME_AT_MOST: usize = 200;
@@ -35,18 +41,24 @@ impl Serve for CreateCampaign {
         let name = check_name(&self.name)?;
         check_inboxes(&self.inboxes)?;
         check_steps(&self.steps)?;
+        let sender = read_sender(self.sender)?;
         let app = context.app()?;
+        check_files(app, &self.steps).await?;
         let now = app.clock.now();
-        let (store, inboxes, steps) = (&app.store, &self.inboxes, &self.steps);
+        let (store, inboxes) = (&app.store, &self.inboxes);
+        let writes = Writes {
+            steps: &self.steps,
+            sender: Some(&sender).filter(|sender| !sender.is_none()),
+        };
         let created = match self.schedule {
-            None => store.create_campaign(name, inboxes, steps, now).await,
+            None => store.create_campaign(name, inboxes, writes, now).await,
             Some(asked) => {
                 let sending = Sending {
                     schedule: Some(read_schedule(asked, now)?),
                     ..Sending::default()
                 };
                 store
-                    .create_campaign_that(name, inboxes, steps, &sending, now)
+                    .create_campaign_that(name, inboxes, writes, &sending, now)
                     .await
             }
         };
@@ -67,6 +79,7 @@ impl Serve for UpdateCampaign {
         let name = self.name.as_deref().map(check_name).transpose()?;
         if let Some(steps) = &self.steps {
             check_steps(steps)?;
+            check_files(app, steps).await?;
             check_messages(&context, &before, steps).await?;
         }
         let changes = Changes {
@@ -85,7 +98,11 @@ impl Serve for DuplicateCampaign {
         let name = check_name(&self.name)?;
         let of = app.store.load_campaign(&self.campaign_id).await?;
         let now = app.clock.now();
-        let made = app.store.create_campaign(name, &of.inboxes, &of.steps, now);
+        let writes = Writes {
+            steps: &of.steps,
+            sender: Some(&of.sender).filter(|sender| !sender.is_none()),
+        };
+        let made = app.store.create_campaign(name, &of.inboxes, writes, now);
         Ok(made.await?)
     }
 }
@@ -120,7 +137,7 @@ async fn check_messages(
     campaign: &Campaign,
     steps: &[Step],
 ) -> Result<(), ServeError> {
-    let text_of = |step: &Step| (step.subject.clone(), step.body.clone());
+    let text_of = |step: &Step| (step.subject.clone(), step.body.clone(), step.html.clone());
     if campaign
         .steps
         .iter()
@@ -129,6 +146,7 @@ async fn check_messages(
     {
         return Ok(());
     }
+    let sequence = read_steps(steps)?;
     let mut after: Option<LeadId> = None;
     loop {
         let which = Which {
@@ -144,7 +162,7 @@ async fn check_messages(
         for lead in page {
             let ended = matches!(lead.state, LeadState::Done | LeadState::Stopped);
             if !ended {
-                super::lead::check_messages(steps, lead)?;
+                super::lead::check_messages(&sequence, lead)?;
             }
         }
     }
@@ -172,6 +190,7 @@ impl Serve for StartCampaign {
         if campaign.status == State::Draft {
             check_markers(&campaign.steps, &[])?;
             check_ready(&context, &campaign).await?;
+            refuse_unfit(app, &campaign).await?;
         }
         let left_out = app
             .store
@@ -287,27 +306,57 @@ fn check_steps(steps: &[Step]) -> Result<(), ServeError> {
         check_subject(&step.subject).map_err(|error| {
             ServeError::invalid(&format!("steps[{idx}].subject"), error.to_string())
         })?;
-        if step.body.trim().is_empty() {
-            return Err(ServeError::invalid(
-                &format!("steps[{idx}].body"),
-                "expected a text, found nothing",
-            ));
-        }
-        for (part, template) in [("subject", &step.subject), ("body", &step.body)] {
-            parse_fields(template).map_err(|error| {
-                ServeError::invalid(&format!("steps[{idx}].{part}"), error.to_string())
-            })?;
+        check_texts(idx, step)?;
+    }
+    Sequence::parse(steps).map_err(|error| {
+        let field = format!("steps[{}].{}", error.step_idx, error.part);
+        ServeError::invalid(&field, error.to_string())
+    })?;
+    check_markers(steps, &[])
+}
+
+/// A message says something, as text too: programs that show no HTML, and servers that judge mail, read that.
+fn check_texts(idx: usize, step: &Step) -> Result<(), ServeError> {
+    let html = step.html.as_deref().map(str::trim);
+    if step.body.trim().is_empty() {
+        match html {
+            None | Some("") => {
+                return Err(ServeError::invalid(
+                    &format!("steps[{idx}].body"),
+                    "expected a text, or HTML of which one can be made, found nothing",
+                ));
+            }
+            Some(html) if plain::from_html(html).trim().is_empty() => {
+                return Err(ServeError::invalid(
+                    &format!("steps[{idx}].html"),
+                    "expected words in the HTML, or a body with the message as text, found HTML that has none",
+                ));
+            }
+            Some(_) => {}
         }
     }
-    check_markers(steps, &[])
+    match html {
+        Some(html) if !html.contains('<') => Err(ServeError::invalid(
+            &format!("steps[{idx}].html"),
+            "expected HTML, as in <p>Hello</p>, found text: write it as body",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// What another tool would replace is not sent to people as it stands. `columns` are those of the list, where there is
 /// one.
 pub(super) fn check_markers(steps: &[Step], columns: &[String]) -> Result<(), ServeError> {
     for (idx, step) in steps.iter().enumerate().filter(|(_, step)| !step.literal) {
-        for (part, template) in [("subject", &step.subject), ("body", &step.body)] {
-            if let Some(marker) = marker::find(template, columns) {
+        let html = step.html.as_deref().map(marker::mask_html);
+        let texts = [
+            ("subject", Some(step.subject.as_str())),
+            ("body", Some(step.body.as_str())),
+            ("html", html.as_deref()),
+        ];
+        for (part, template) in texts {
+            let found = template.and_then(|template| marker::find(template, columns));
+            if let Some(marker) = found {
                 let detail = format!("step {}, {part}, {marker}", idx + 1);
                 return Err(ServeError::invalid(&format!("steps[{idx}].{part}"), detail));
             }
@@ -332,7 +381,7 @@ mod tests {
             subject: subject.to_owned(),
             body: body.to_owned(),
             wait_ms,
-            literal: false,
+            ..Step::default()
         }
     }
 

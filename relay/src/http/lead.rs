@@ -7,12 +7,13 @@ use protocol::request::lead::{
     StopLead, UpdateLead,
 };
 
-use super::leads::{find_fault, named_columns};
+use super::leads::{find_fault, named_columns, read_steps};
 use super::{Context, Serve, ServeError};
 use crate::record::NewLead;
 use crate::store::StoreError;
 use crate::store::lead::Which;
 use crate::text::leads::{ADDRESS_COLUMN, Unusable};
+use crate::text::sequence::Sequence;
 
 /// How many are listed where nothing is said.
 const LIMIT: u32 = 100;
@@ -108,7 +109,9 @@ fn check(steps: &[Step], n_sent: usize, lead: &NewLead) -> Result<(), ServeError
         return Ok(());
     }
     let columns: Vec<String> = lead.fields.keys().cloned().collect();
-    let Some((column, fault)) = find_fault(steps, &named_columns(steps, &columns), lead) else {
+    let sequence = read_steps(steps)?;
+    let named = named_columns(&sequence, &columns);
+    let Some((column, fault)) = find_fault(&sequence, &named, lead) else {
         return Ok(());
     };
     let unusable = Unusable {
@@ -129,7 +132,7 @@ fn check(steps: &[Step], n_sent: usize, lead: &NewLead) -> Result<(), ServeError
 }
 
 /// Whether a lead has its messages in other words than its campaign's.
-pub(super) fn check_messages(steps: &[Step], lead: Lead) -> Result<(), ServeError> {
+pub(super) fn check_messages(sequence: &Sequence, lead: Lead) -> Result<(), ServeError> {
     let address = lead.address.clone();
     let new = NewLead {
         row: 1,
@@ -137,7 +140,8 @@ pub(super) fn check_messages(steps: &[Step], lead: Lead) -> Result<(), ServeErro
         fields: lead.fields,
     };
     let columns: Vec<String> = new.fields.keys().cloned().collect();
-    let Some((column, fault)) = find_fault(steps, &named_columns(steps, &columns), &new) else {
+    let named = named_columns(sequence, &columns);
+    let Some((column, fault)) = find_fault(sequence, &named, &new) else {
         return Ok(());
     };
     let (expected, found, _) = Unusable {

@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use encoding_rs::Encoding;
 use protocol::campaign::Step;
+use protocol::id::LeadId;
 use protocol::inbox::Address;
 use protocol::problem::{Code, ListProblem, Problem, Unusable as Rows, UnusableRow};
 use protocol::request::campaign::{ImportLeads, ImportedLeads, UnusableRows};
+use protocol::sender::Sender;
 
 use super::campaign::check_markers;
 use super::{Context, Serve, ServeError};
@@ -19,8 +22,9 @@ use crate::text::leads::{
     ADDRESS_COLUMN, Fault, LeadList, LeadsError, Unusable, find_encoding, find_garbled, key_of,
     parse, show_hidden,
 };
-use crate::text::message::check_subject;
-use crate::text::template::{Field, TemplateError, parse_fields, render};
+use crate::text::message::MessageError;
+use crate::text::sequence::{Recipient, Sequence};
+use crate::text::template::TemplateError;
 
 /// How many rows are told with all that is known of them.
 const TOLD_ROWS_MAX: usize = 100;
@@ -34,7 +38,11 @@ const SHOWN_CHARS_MAX: usize = 80;
 impl Serve for ImportLeads {
     async fn prepare(&self, context: &mut Context) -> Result<(), ServeError> {
         // Nobody sends a list for a campaign that is not there.
-        context.app()?.store.load_campaign(&self.campaign_id).await?;
+        context
+            .app()?
+            .store
+            .load_campaign(&self.campaign_id)
+            .await?;
         Ok(())
     }
 
@@ -138,12 +146,19 @@ fn find_told(label: &str) -> Result<&'static Encoding, ServeError> {
     })
 }
 
+/// The steps of a campaign; what cannot be read was refused when it was made.
+pub(super) fn read_steps(steps: &[Step]) -> Result<Sequence, ServeError> {
+    let read = Sequence::parse(steps);
+    Ok(read.map_err(|error| Problem::new(Code::Conflict, error.to_string()))?)
+}
+
 /// The list, every row of it that a message cannot be made for among the unusable ones.
 fn read(csv: &[u8], steps: &[Step], given: &Given) -> Result<LeadList, ServeError> {
     let mut list = parse(csv, given.encoding).map_err(|error| told(&error))?;
-    check_columns(steps, &list)?;
+    let sequence = read_steps(steps)?;
+    check_columns(&sequence, &list)?;
     check_markers(steps, &list.columns)?;
-    let named = named_columns(steps, &list.columns);
+    let named = named_columns(&sequence, &list.columns);
     let keys: HashSet<String> = given.keys().collect();
     let column = Some(list.form.address_column.clone());
     list.judge(|lead| {
@@ -156,23 +171,16 @@ fn read(csv: &[u8], steps: &[Step], given: &Given) -> Result<LeadList, ServeErro
             let address = address();
             return Some((column.clone(), Fault::Known { address }));
         }
-        find_fault(steps, &named, lead)
+        find_fault(&sequence, &named, lead)
     });
     Ok(list)
 }
 
-/// The fields that the messages name, at their place.
-fn fields_of(steps: &[Step]) -> impl Iterator<Item = Field<'_>> {
-    let templates = steps.iter().flat_map(|step| [&step.subject, &step.body]);
-    // What cannot be read was refused when the campaign was made.
-    templates.flat_map(|template| parse_fields(template).unwrap_or_default())
-}
-
 /// Every field is one column.
-fn check_columns(steps: &[Step], list: &LeadList) -> Result<(), ServeError> {
+fn check_columns(sequence: &Sequence, list: &LeadList) -> Result<(), ServeError> {
     let columns = empty_fields(&list.columns);
     let row = list.form.header_row.unwrap_or(1);
-    for Field { name, .. } in fields_of(steps) {
+    for name in sequence.names() {
         let Some((column, _)) = field::find(&columns, name) else {
             let found = list.columns.join(", ");
             let mut detail = format!(
@@ -209,10 +217,12 @@ fn empty_fields(columns: &[String]) -> BTreeMap<String, String> {
 }
 
 /// The columns that messages name.
-pub(super) fn named_columns(steps: &[Step], columns: &[String]) -> Vec<String> {
+pub(super) fn named_columns(sequence: &Sequence, columns: &[String]) -> Vec<String> {
     let columns = empty_fields(columns);
-    let mut named: Vec<String> = fields_of(steps)
-        .filter_map(|field| field::find(&columns, field.name))
+    let mut named: Vec<String> = sequence
+        .names()
+        .into_iter()
+        .filter_map(|name| field::find(&columns, name))
         .map(|(column, _)| column.to_owned())
         .collect();
     named.sort();
@@ -222,7 +232,7 @@ pub(super) fn named_columns(steps: &[Step], columns: &[String]) -> Vec<String> {
 
 /// Every message must be one for every lead: found now, not at the hundredth.
 pub(super) fn find_fault(
-    steps: &[Step],
+    sequence: &Sequence,
     named: &[String],
     lead: &NewLead,
 ) -> Option<(Option<String>, Fault)> {
@@ -237,29 +247,34 @@ pub(super) fn find_fault(
             return Some((Some(column.clone()), Fault::Garbled { found }));
         }
     }
-    for step in steps {
-        let subject = match render(&step.subject, &lead.fields) {
-            Ok(subject) => subject,
-            Err(error) => return Some(lacking(&error, lead)),
+    let fields = Arc::new(lead.fields.clone());
+    // It has no id yet, so alternatives may be others; every one of them is filled.
+    let id = LeadId::new("");
+    for step_idx in 0..sequence.len() {
+        let to = Recipient {
+            id: &id,
+            fields: &fields,
         };
-        if let Err(error) = check_subject(&subject) {
-            let words = format!("{error} once its cells stand in it");
-            return Some((None, Fault::Subject { words }));
-        }
-        if let Err(error) = render(&step.body, &lead.fields) {
-            return Some(lacking(&error, lead));
+        let filled = sequence.check_subject(step_idx, to);
+        match filled.and_then(|()| sequence.fill(step_idx, to, &Sender::default())) {
+            Ok(_) => {}
+            Err(MessageError::Template(TemplateError::Missing { field })) => {
+                return Some(lacking(field, lead));
+            }
+            Err(MessageError::Template(error)) => {
+                let words = format!("step {}: {error}", step_idx + 1);
+                return Some((None, Fault::Unfit { words }));
+            }
+            Err(error) => {
+                let words = format!("{error} once its cells stand in it");
+                return Some((None, Fault::Subject { words }));
+            }
         }
     }
     None
 }
 
-fn lacking(error: &TemplateError, lead: &NewLead) -> (Option<String>, Fault) {
-    let field = match error {
-        TemplateError::Missing { field } => field.clone(),
-        // Refused when the campaign was made.
-        TemplateError::Unclosed { near } => near.clone(),
-        TemplateError::NoField { found, .. } => found.clone(),
-    };
+fn lacking(field: String, lead: &NewLead) -> (Option<String>, Fault) {
     let cell = field::find(&lead.fields, &field);
     let column = cell.map(|(column, _)| column.to_owned());
     let found = cell.map_or("", |(_, found)| found.trim());
@@ -346,7 +361,7 @@ mod tests {
             subject: subject.to_owned(),
             body: body.to_owned(),
             wait_ms: 0,
-            literal: false,
+            ..Step::default()
         }
     }
 

@@ -192,7 +192,7 @@ impl Relay {
             subject: "Hello".to_owned(),
             body: "This is the message.".to_owned(),
             wait_ms: 0,
-            literal: false,
+            ..Step::default()
         };
         let inboxes = [inbox.clone()];
         let store = &app.store;

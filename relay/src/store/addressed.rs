@@ -3,6 +3,7 @@
 //! written to answers at any of them; what came back and names an address alone speaks of what the inbox itself has sent.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::campaign::Step;
@@ -13,7 +14,8 @@ use sqlx::any::AnyRow;
 
 use super::{Store, StoreError, json, number, small, text};
 use crate::text::arrival::{Answer, Bounce, Failure, Named, is_about};
-use crate::text::message::{self, to_listed};
+use crate::text::message::to_listed;
+use crate::text::sequence::{Recipient, fill_subject};
 
 /// The shortest local part that names a message without its host: some servers tell only that, and write the host
 /// later. *Observed with Amazon SES on 2026-11-29*: 60 characters.
@@ -318,20 +320,26 @@ impl Store {
 
 fn candidate(row: &AnyRow) -> Result<Candidate, StoreError> {
     let steps: Vec<Step> = json(row, "steps")?;
-    let fields: BTreeMap<String, String> = json(row, "fields")?;
+    let fields: Arc<BTreeMap<String, String>> = Arc::new(json(row, "fields")?);
+    let lead = LeadId::new(text(row, "lead_id")?);
     let step: u32 = small(row, "step")?;
     let step_idx = usize::try_from(step)
         .unwrap_or(usize::MAX)
         .saturating_sub(1);
+    let to = Recipient {
+        id: &lead,
+        fields: &fields,
+    };
+    // A template that no longer fits its lead names no subject.
+    let subject = fill_subject(&steps, step_idx, to).ok();
     Ok(Candidate {
         addressed: Addressed {
             delivery: DeliveryId::new(text(row, "id")?),
             inbox: InboxId::new(text(row, "inbox_id")?),
-            lead: LeadId::new(text(row, "lead_id")?),
+            lead,
             address: text(row, "address")?,
         },
         step,
-        // A template that no longer fits its lead names no subject.
-        subject: message::render_subject(&steps, step_idx, &fields).ok(),
+        subject,
     })
 }

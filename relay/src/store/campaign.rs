@@ -7,6 +7,7 @@ use protocol::campaign::{Event, State, Step};
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
 use protocol::reading::Reading;
 use protocol::request::campaign::{Campaign, Counts};
+use protocol::sender::Sender;
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 
@@ -25,34 +26,53 @@ mod changes;
 
 pub use changes::Changes;
 
+/// What a campaign writes.
+#[derive(Clone, Copy, Debug)]
+pub struct Writes<'a> {
+    /// Its steps.
+    pub steps: &'a [Step],
+    /// How it presents its inboxes; `None` where each presents itself.
+    pub sender: Option<&'a Sender>,
+}
+
+impl<'a, T: AsRef<[Step]> + ?Sized> From<&'a T> for Writes<'a> {
+    fn from(steps: &'a T) -> Self {
+        Self {
+            steps: steps.as_ref(),
+            sender: None,
+        }
+    }
+}
+
 impl Store {
     /// Creates a campaign as a draft that sends at any time.
-    pub async fn create_campaign(
+    pub async fn create_campaign<'a>(
         &self,
         name: &str,
         inboxes: &[InboxId],
-        steps: &[Step],
+        writes: impl Into<Writes<'a>>,
         now: Timestamp,
     ) -> Result<Campaign, StoreError> {
         let at_any_time = Sending::default();
-        self.create_campaign_that(name, inboxes, steps, &at_any_time, now)
+        self.create_campaign_that(name, inboxes, writes, &at_any_time, now)
             .await
     }
 
     /// Creates a campaign as a draft that sends when `sending` says.
-    pub async fn create_campaign_that(
+    pub async fn create_campaign_that<'a>(
         &self,
         name: &str,
         inboxes: &[InboxId],
-        steps: &[Step],
+        writes: impl Into<Writes<'a>>,
         sending: &Sending,
         now: Timestamp,
     ) -> Result<Campaign, StoreError> {
+        let Writes { steps, sender } = writes.into();
         let id = CampaignId::new(format!("{}{}", CampaignId::PREFIX, random_text()));
         let mut tx = self.begin().await?;
         sqlx::query(
-            "INSERT INTO campaigns (id, name, steps, n_steps, state, status, created_at_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO campaigns (id, name, steps, n_steps, state, status, created_at_ms, sender) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(id.to_string())
         .bind(name.to_owned())
@@ -61,6 +81,7 @@ impl Store {
         .bind(State::Draft.name())
         .bind(to_json("status", &State::Draft)?)
         .bind(now.as_ms())
+        .bind(sender.map(|sender| to_json("sender", sender)).transpose()?)
         .execute(&mut *tx)
         .await?;
         put_sending(&mut tx, &id, sending).await?;

@@ -1,11 +1,13 @@
 //! Deliveries in doubt, what settles them, and what arrived for deliveries that were accepted.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use protocol::campaign::Step;
 use protocol::delivery::{Event, NoEvidence, Suppression};
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
 use protocol::inbox::Address;
+use protocol::sender::Sender;
 use protocol::standing::{Effect, Refusal, Remote, Report};
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
@@ -15,6 +17,7 @@ use super::addressed::Addressed;
 use super::clocks::Moment;
 use super::conflict::Conflict;
 use super::inbox::{self, position};
+use super::sender::sender_from;
 use super::{
     Store, StoreError, alert, delivery, json, lead, number, number_or_null, person, standing, text,
     text_or_null, to_json,
@@ -204,11 +207,15 @@ pub struct NewCanary {
 pub struct Written {
     /// The recipient.
     pub to: Address,
+    /// The lead.
+    pub lead: LeadId,
     /// The lead's fields.
-    pub fields: BTreeMap<String, String>,
+    pub fields: Arc<BTreeMap<String, String>>,
     /// The campaign's steps.
     pub steps: Vec<Step>,
-    /// Which of them, from 0.
+    /// How the campaign presents its inboxes; what it does not say, the inbox does.
+    pub sender: Sender,
+    /// Which of the steps, from 0.
     pub step_idx: usize,
     /// The ids of the steps before, oldest first.
     pub thread: Vec<String>,
@@ -222,7 +229,7 @@ impl Store {
         let mut reader = self.reader.acquire().await?;
         let row = sqlx::query(
             "SELECT d.lead_id AS lead_id, d.step AS step, l.address AS address, l.fields AS fields, c.steps AS steps, \
-             c.unsubscribe AS unsubscribe FROM deliveries d JOIN leads l ON l.id = d.lead_id JOIN campaigns c ON c.id = d.campaign_id \
+             c.unsubscribe AS unsubscribe, c.sender AS sender FROM deliveries d JOIN leads l ON l.id = d.lead_id JOIN campaigns c ON c.id = d.campaign_id \
              WHERE d.id = $1",
         )
         .bind(id.to_string())
@@ -235,12 +242,14 @@ impl Store {
             to: text(&row, "address")?
                 .parse()
                 .map_err(|_| StoreError::Corrupt { what: "address" })?,
-            fields: json(&row, "fields")?,
+            fields: Arc::new(json(&row, "fields")?),
             steps: json(&row, "steps")?,
+            sender: sender_from(&row)?,
             step_idx: usize::try_from(step - 1)
                 .map_err(|_| StoreError::Corrupt { what: "step" })?,
             thread: delivery::list_thread(&mut reader, &lead, step).await?,
             tells_way_out: number(&row, "unsubscribe")? == 1,
+            lead,
         }))
     }
 

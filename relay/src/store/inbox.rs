@@ -6,6 +6,7 @@ use protocol::connection::{Connection, Effect, Event, Patience};
 use protocol::id::{CampaignId, InboxId};
 use protocol::inbox::{Address, MailServer};
 use protocol::provider::ProviderId;
+use protocol::sender::Sender;
 use protocol::standing::Standing;
 use protocol::timestamp::{Timestamp, duration_ms};
 use sqlx::AnyConnection;
@@ -14,6 +15,7 @@ use sqlx::any::AnyRow;
 use super::budget::budget_from;
 use super::clocks::{Moment, Of, update_clocks};
 use super::conflict::Conflict;
+use super::sender::sender_from;
 use super::{Store, StoreError, alert, json, number, number_or_null, text, text_or_null, to_json};
 use crate::record::{FolderPosition, organisation_of};
 use crate::secret::random_text;
@@ -59,6 +61,10 @@ pub struct Inbox {
     pub is_failing: bool,
     /// How it stands with its server.
     pub standing: Standing,
+    /// How it presents itself.
+    pub sender: Sender,
+    /// The largest message that its server said it takes, in bytes; `None` where it did not say.
+    pub size_at_most: Option<u64>,
 }
 
 /// Who puts copies of accepted messages into an inbox's sent folder, as far as it was seen with its present
@@ -124,7 +130,7 @@ pub struct SealedCredentials {
 
 const COLUMNS: &str = "id, address, provider, smtp, imap, gap_ms, connection, identity_iss, identity_sub, \
      password_user, credentials_fence, inbox_uid_validity, inbox_uid_next, last_read_at_ms, gap_open, adoption, copies_found, \
-     copies_missing, daily_cap, resting, failing_since_ms, standing";
+     copies_missing, daily_cap, resting, failing_since_ms, standing, sender, size_at_most";
 
 impl Store {
     /// Adds an inbox that is not connected yet.
@@ -567,6 +573,8 @@ fn from_row(row: &AnyRow) -> Result<Inbox, StoreError> {
         is_resting: number(row, "resting")? != 0,
         is_failing: number_or_null(row, "failing_since_ms")?.is_some(),
         standing: super::standing::from_row(row)?,
+        sender: sender_from(row)?,
+        size_at_most: number_or_null(row, "size_at_most")?.and_then(|n| u64::try_from(n).ok()),
     })
 }
 

@@ -1,15 +1,21 @@
 //! The message of one delivery, from its lead, its step and its ids. Sending it is the SMTP adapter's.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
 
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue, MIME_VERSION_1_0};
-use lettre::message::{Mailbox, MessageBuilder};
-use protocol::campaign::Step;
-use protocol::id::DeliveryId;
+use lettre::message::{Mailbox, MessageBuilder, MultiPart, MultiPartBuilder, SinglePart};
+use protocol::campaign::{Attachment, Step};
+use protocol::id::{DeliveryId, FileId, LeadId};
 use protocol::inbox::Address;
+use protocol::sender::Sender;
 use protocol::timestamp::Timestamp;
+use sha2::{Digest as _, Sha256};
 
-use super::template::{self, TemplateError};
+use super::attached;
+use super::sequence::{self, Filled, Recipient};
+use super::template::TemplateError;
 use super::way_out::WayOut;
 use crate::tag;
 
@@ -25,15 +31,22 @@ pub const DELIVERY_HEADER: &str = "X-Unpause-Delivery";
 /// folded; this leaves room for the header's name and for `Re: `.
 pub const SUBJECT_BYTES_MAX: usize = 900;
 
+/// The contents of files.
+pub type Files = BTreeMap<FileId, Arc<Vec<u8>>>;
+
 /// Everything that a message is made of.
 #[derive(Debug)]
 pub struct Parts<'a> {
     /// The inbox.
     pub from: &'a Address,
-    /// The lead.
+    /// How it presents itself in this campaign.
+    pub sender: &'a Sender,
+    /// The lead's address.
     pub to: &'a Address,
+    /// The lead.
+    pub lead: &'a LeadId,
     /// The lead's fields.
-    pub fields: &'a BTreeMap<String, String>,
+    pub fields: &'a Arc<BTreeMap<String, String>>,
     /// The campaign's steps.
     pub steps: &'a [Step],
     /// Which of them, from 0.
@@ -42,6 +55,8 @@ pub struct Parts<'a> {
     pub delivery: &'a DeliveryId,
     /// Its message id, without angle brackets.
     pub message_id: &'a str,
+    /// The contents of its files.
+    pub files: &'a Files,
     /// The ids of the steps before, oldest first.
     pub thread: &'a [String],
     /// When it is written.
@@ -80,6 +95,12 @@ pub enum MessageError {
         /// The address.
         address: String,
     },
+    /// A file of it is not kept.
+    #[error("there is no file {file} any more")]
+    NoFile {
+        /// The file.
+        file: FileId,
+    },
     /// The builder refused.
     #[error("the message cannot be written: {detail}")]
     Builder {
@@ -89,24 +110,31 @@ pub enum MessageError {
 }
 
 /// The bytes of the message (RFC 5322), with CRLF line ends; 7-bit but for an address whose local part goes
-/// beyond ASCII (RFC 6532).
+/// beyond ASCII (RFC 6532). The same parts make the same bytes.
 pub fn compose(parts: &Parts<'_>) -> Result<Vec<u8>, MessageError> {
-    let number = parts.step_idx + 1;
-    let step = parts
-        .steps
-        .get(parts.step_idx)
-        .ok_or(MessageError::NoStep { number })?;
-    let body = clean(&template::render(&step.body, parts.fields)?);
+    let to = Recipient {
+        id: parts.lead,
+        fields: parts.fields,
+    };
+    let filled = sequence::fill(parts.steps, parts.step_idx, to, parts.sender)?;
+    write(parts, filled)
+}
+
+/// The bytes of the message whose texts are filled already.
+pub fn write(parts: &Parts<'_>, filled: Filled) -> Result<Vec<u8>, MessageError> {
     let date = std::time::UNIX_EPOCH
         + std::time::Duration::from_millis(u64::try_from(parts.date.as_ms()).unwrap_or(0));
     let mut builder = MessageBuilder::new()
-        .from(mailbox(parts.from)?)
-        .to(mailbox(parts.to)?)
-        .subject(render_subject(parts.steps, parts.step_idx, parts.fields)?)
+        .from(mailbox(parts.sender.name.clone(), parts.from)?)
+        .to(mailbox(None, parts.to)?)
+        .subject(filled.subject.clone())
         .date(date)
         .message_id(Some(format!("<{}>", parts.message_id)))
         // RFC 2045 §4: without it the type and the encoding below mean nothing.
         .header(MIME_VERSION_1_0);
+    if let Some(reply_to) = &parts.sender.reply_to {
+        builder = builder.reply_to(mailbox(parts.sender.name.clone(), reply_to)?);
+    }
     // The same message bears the same marks at every attempt, also where an earlier version made the first one.
     builder = match tag_of(parts.message_id) {
         Some(tag) => builder.header(TagHeader(tag.to_owned())),
@@ -124,46 +152,93 @@ pub fn compose(parts: &Parts<'_>) -> Result<Vec<u8>, MessageError> {
     if let Some(way_out) = parts.way_out {
         builder = way_out.add_to(builder);
     }
-    let message = builder
-        .header(ContentType::TEXT_PLAIN)
-        .body(body)
-        .map_err(|error| MessageError::Builder {
-            detail: error.to_string(),
-        })?;
+    let files = parts.steps.get(parts.step_idx);
+    let files = files.map_or(&[][..], |step| step.files.as_slice());
+    let built = if filled.html.is_none() && files.is_empty() {
+        builder.header(ContentType::TEXT_PLAIN).body(filled.text)
+    } else {
+        builder.multipart(write_parts(parts, filled, files)?)
+    };
+    let message = built.map_err(|error| MessageError::Builder {
+        detail: error.to_string(),
+    })?;
     Ok(message.formatted())
 }
 
-/// The subject of a step for a lead of these fields: its own, or that of the first step as an answer in its thread;
-/// empty where there is neither.
-pub fn render_subject(
-    steps: &[Step],
-    step_idx: usize,
-    fields: &BTreeMap<String, String>,
-) -> Result<String, MessageError> {
-    let own = steps
-        .get(step_idx)
-        .map(|step| step.subject.as_str())
-        .filter(|subject| !subject.is_empty());
-    let (start, template) = match (own, steps.first()) {
-        (Some(own), _) => ("", own),
-        (None, Some(first)) if step_idx > 0 => ("Re: ", first.subject.as_str()),
-        _ => return Ok(String::new()),
+/// Text and HTML, the plainest first (RFC 2046 §5.1.4); beside the HTML what it shows (RFC 2387), and around all of it
+/// what is attached.
+fn write_parts(
+    parts: &Parts<'_>,
+    filled: Filled,
+    files: &[Attachment],
+) -> Result<MultiPart, MessageError> {
+    let write_file = |file: &Attachment| {
+        let content = parts.files.get(&file.file_id);
+        let written = content.and_then(|content| attached::write_part(file, content));
+        written.ok_or_else(|| MessageError::NoFile {
+            file: file.file_id.clone(),
+        })
     };
-    let subject = clean(&template::render(template, fields)?).replace('\n', " ");
-    check_subject(&subject)?;
-    Ok(format!("{start}{subject}"))
+    let (shown, attached): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.cid.is_some());
+    let begin = |kind: MultiPartBuilder, level| kind.boundary(boundary(parts.message_id, level));
+    let plain = SinglePart::plain(filled.text);
+    let texts = match filled.html {
+        None => None,
+        Some(html) => {
+            let alternative = begin(MultiPart::alternative(), 1).singlepart(plain.clone());
+            let html = SinglePart::html(html);
+            Some(if shown.is_empty() {
+                alternative.singlepart(html)
+            } else {
+                let mut related = begin(MultiPart::related(), 2).singlepart(html);
+                for file in shown {
+                    related = related.singlepart(write_file(file)?);
+                }
+                alternative.multipart(related)
+            })
+        }
+    };
+    let mut mixed = match (texts, attached.is_empty()) {
+        (Some(texts), true) => return Ok(texts),
+        (Some(texts), false) => begin(MultiPart::mixed(), 3).multipart(texts),
+        (None, _) => begin(MultiPart::mixed(), 3).singlepart(plain),
+    };
+    for file in attached {
+        mixed = mixed.singlepart(write_file(file)?);
+    }
+    Ok(mixed)
 }
 
-/// The text with line breaks of one kind and, tabs aside, without control characters: a cell may hold anything, and
-/// a CR that no LF follows may end a line for one server and not for the next (RFC 5321 §2.3.8).
-fn clean(text: &str) -> String {
-    let clean = |c: char| match c {
-        '\r' => '\n',
-        '\n' | '\t' => c,
-        c if c.is_control() => ' ',
-        c => c,
-    };
-    text.replace("\r\n", "\n").chars().map(clean).collect()
+/// No fewer bytes than the message of these texts will have with everything encoded: every byte may need three
+/// (RFC 2045 §6.7), a line of 76 three more, and a word of a header line its frame (RFC 2047 §2).
+pub fn write_size_at_most(filled: &Filled, sender: &Sender, files: &Files) -> u64 {
+    /// Header fields, and what stands around parts.
+    const FRAME_BYTES: usize = 4 * 1024;
+    let texts = filled.text.len() + filled.html.as_ref().map_or(0, String::len);
+    let lines = [Some(&filled.text), filled.html.as_ref()];
+    let n_breaks: usize = lines
+        .into_iter()
+        .flatten()
+        .map(|text| text.matches('\n').count())
+        .sum();
+    let names = filled.subject.len() + 2 * sender.name.as_ref().map_or(0, String::len);
+    let encoded = texts * 3 + texts * 3 / 24 + n_breaks * 2 + names * 6;
+    let attached: u64 = files
+        .values()
+        .map(|content| attached::size_at_most(content))
+        .sum();
+    (encoded + FRAME_BYTES) as u64 + attached
+}
+
+/// What stands between the parts of a message: the same at every attempt, and nothing that stands in one, since no
+/// encoding writes `=_` (RFC 2045 §6.7) and nobody who fills a cell knows the id.
+fn boundary(message_id: &str, level: u8) -> String {
+    let digest = Sha256::digest(format!("boundary\n{level}\n{message_id}"));
+    let mut text = "=_".to_owned();
+    for byte in digest.iter().take(16) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 /// Whether a message can have this subject, which is filled already.
@@ -205,14 +280,14 @@ pub fn to_listed(whom: &str) -> String {
     format!("{local}{ascii}")
 }
 
-fn mailbox(address: &Address) -> Result<Mailbox, MessageError> {
+fn mailbox(name: Option<String>, address: &Address) -> Result<Mailbox, MessageError> {
     let parsed = to_wire(address)
         .as_str()
         .parse()
         .map_err(|_| MessageError::Address {
             address: address.to_string(),
         })?;
-    Ok(Mailbox::new(None, parsed))
+    Ok(Mailbox::new(name, parsed))
 }
 
 /// The tag in a message id that has one.
@@ -266,7 +341,7 @@ mod tests {
             subject: subject.into(),
             body: body.into(),
             wait_ms: 0,
-            literal: false,
+            ..Step::default()
         };
         vec![
             step("Hello {{name}}", "Grüße, {{name}}"),
@@ -275,8 +350,10 @@ mod tests {
     }
 
     fn composed(step_idx: usize, thread: &[String]) -> String {
-        let fields = BTreeMap::from([("name".to_owned(), "Ann".to_owned())]);
+        let fields = Arc::new(BTreeMap::from([("name".to_owned(), "Ann".to_owned())]));
         let bytes = compose(&Parts {
+            sender: &Sender::default(),
+            lead: &LeadId::new("lea_1"),
             from: &"jane@acme.example".parse().unwrap(),
             to: &"ann@a.example".parse().unwrap(),
             fields: &fields,
@@ -285,6 +362,7 @@ mod tests {
             delivery: &DeliveryId::new("dlv_1"),
             message_id: "one@acme.example",
             thread,
+            files: &Files::new(),
             date: Timestamp::from_ms(1_795_417_920_007),
             way_out: None,
         });
@@ -327,14 +405,17 @@ mod tests {
             assert_eq!(to_wire(&address).as_str(), expected);
         }
         let bytes = compose(&Parts {
+            sender: &Sender::default(),
+            lead: &LeadId::new("lea_1"),
             from: &"jane@bücher.example".parse().unwrap(),
             to: &"info@müller.example".parse().unwrap(),
-            fields: &BTreeMap::from([("name".to_owned(), "Ann".to_owned())]),
+            fields: &Arc::new(BTreeMap::from([("name".to_owned(), "Ann".to_owned())])),
             steps: &steps(),
             step_idx: 0,
             delivery: &DeliveryId::new("dlv_1"),
             message_id: "one@acme.example",
             thread: &[],
+            files: &Files::new(),
             date: Timestamp::from_ms(0),
             way_out: None,
         });
@@ -352,9 +433,11 @@ mod tests {
 
     #[test]
     fn what_a_cell_holds_ends_no_line_but_its_own() {
-        let fields =
-            BTreeMap::from([("name".to_owned(), "A\r\nB\rBcc: c\nD\0\u{1b}\tE".to_owned())]);
+        let cell = "A\r\nB\rBcc: c\nD\0\u{1b}\tE".to_owned();
+        let fields = Arc::new(BTreeMap::from([("name".to_owned(), cell)]));
         let bytes = compose(&Parts {
+            sender: &Sender::default(),
+            lead: &LeadId::new("lea_1"),
             from: &"jane@acme.example".parse().unwrap(),
             to: &"ann@a.example".parse().unwrap(),
             fields: &fields,
@@ -363,6 +446,7 @@ mod tests {
             delivery: &DeliveryId::new("dlv_1"),
             message_id: "one@acme.example",
             thread: &[],
+            files: &Files::new(),
             date: Timestamp::from_ms(0),
             way_out: None,
         });

@@ -1,28 +1,90 @@
-//! Merge fields: `{{first_name}}` in a subject or body, and `{{first_name | default: "there"}}` for an empty cell.
-//! Nothing else is special; what other tools would replace is found by [`marker`].
+//! Templates: `{{first_name}}` in a subject, a text or HTML, `{{first_name | default: "there"}}` for an empty cell,
+//! conditions, and alternatives of which a lead gets the same one at every attempt. Jinja's language, as minijinja
+//! reads it, with the names of columns as people write them ([`translate`]); what other tools would replace is found by
+//! [`marker`].
+//!
+//! What a template may cost is bounded in time, memory and output, and nothing of it reaches out: there are no
+//! includes, no macros, no clock and no chance. In HTML every cell is escaped, and nothing switches that off.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Object, Value};
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 
 use super::field;
+use choose::Chooser;
+use translate::{Translated, translate};
 
+mod choose;
 pub mod marker;
+mod translate;
 
-/// A template that cannot be filled.
+/// The longest text that a template makes: 1 MiB.
+pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
+
+/// What filling one may cost, in minijinja's fuel: about as many instructions, or 64 bytes of data each. A long message
+/// with a dozen conditions needs some hundred.
+const FUEL: u64 = 50_000;
+
+/// A template that cannot be read or filled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// A `{{` without its `}}`.
-    #[error("a field is opened with {{{{ and not closed with }}}}: found {near:?} after it")]
+    #[error(
+        "line {line}: a field is opened with {{{{ and not closed with }}}}: found {near:?} after it"
+    )]
     Unclosed {
+        /// Its line, from 1.
+        line: usize,
         /// What follows it, shortened.
         near: String,
     },
     /// Something else than a name between the braces.
-    #[error("{{{{{found}}}}} is no field: expected the name of a column, as in {instead}")]
+    #[error(
+        "line {line}: {{{{{found}}}}} is no field: expected the name of a column, as in {instead}"
+    )]
     NoField {
+        /// Its line, from 1.
+        line: usize,
         /// What stands between them, shortened.
         found: String,
         /// What may be meant.
         instead: String,
+    },
+    /// A statement that there is not.
+    #[error(
+        "line {line}: found {{% {found} %}}, expected if, elif, else, endif, for, endfor, set or endset, as in \
+         {{% if company %}}at {{{{company}}}}{{% endif %}}"
+    )]
+    NoStatement {
+        /// Its line, from 1.
+        line: usize,
+        /// What stands there, shortened.
+        found: String,
+    },
+    /// It is not written as the language has it, or does what no value can do.
+    #[error("line {line}: {words}")]
+    Wrong {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        words: String,
+    },
+    /// It takes too long, or too much memory.
+    #[error(
+        "line {line}: this takes too long to fill: expected a loop that ends, over a list that is short"
+    )]
+    Endless {
+        /// Where it was given up, from 1.
+        line: usize,
+    },
+    /// It makes too long a text.
+    #[error("expected a text of at most {OUTPUT_BYTES_MAX} bytes once it is filled, found {found}")]
+    Long {
+        /// Its bytes.
+        found: usize,
     },
     /// The lead has no such field, or an empty one, and there is no default.
     #[error("the field {{{{{field}}}}} is missing or empty")]
@@ -34,239 +96,194 @@ pub enum TemplateError {
 
 /// A field that a template names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Field<'a> {
+pub struct Field {
     /// Its name.
-    pub name: &'a str,
-    /// What stands in place of an empty cell.
-    pub default: Option<&'a str>,
+    pub name: String,
+    /// What stands in place of an empty cell, where it says so as `default: "there"`.
+    pub default: Option<String>,
 }
 
-/// The fields that a template names.
-pub fn parse_fields(template: &str) -> Result<BTreeSet<Field<'_>>, TemplateError> {
-    let mut fields = BTreeSet::new();
-    walk(template, |part| {
-        if let Part::Field(field) = part {
-            fields.insert(field);
+/// What a template makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Text: a subject, a body.
+    Text,
+    /// Text of which `{%` is a part: nothing but fields in two braces is filled.
+    Literal,
+    /// HTML: cells are escaped.
+    Html,
+}
+
+/// For whom a template is filled.
+#[derive(Clone, Copy, Debug)]
+pub struct Filling<'a> {
+    /// The cells.
+    pub fields: &'a Arc<BTreeMap<String, String>>,
+    /// What names the lead: alternatives are chosen by it, so that the same one stands there at every attempt.
+    pub lead: &'a str,
+    /// The step whose template it is, from 1.
+    pub step: usize,
+}
+
+/// A template that was read.
+#[derive(Debug)]
+pub struct Template {
+    environment: Environment<'static>,
+    cells: Arc<[Field]>,
+    names: BTreeSet<String>,
+}
+
+/// The name of the one template of an environment.
+const NAME: &str = "message";
+
+impl Template {
+    /// Reads a template. One that no lead could fill is refused: it is filled with made-up cells.
+    pub fn parse(source: &str, form: Form) -> Result<Self, TemplateError> {
+        let mut environment = build_environment(form);
+        let Translated { text, cells } = translate(source, form, &environment)?;
+        environment
+            .add_template_owned(NAME, text)
+            .map_err(|error| told(&error, None))?;
+        let read = environment
+            .get_template(NAME)
+            .map_err(|error| told(&error, None))?;
+        let is_known = |name: &str| {
+            name == choose::NAME
+                || name.starts_with(translate::CELL)
+                || environment.globals().any(|(known, _)| known == name)
+        };
+        let variables = read.undeclared_variables(false);
+        let names = variables.into_iter().filter(|name| !is_known(name));
+        let names = names.chain(cells.iter().map(|cell| cell.name.clone()));
+        let template = Self {
+            names: names.collect(),
+            cells: cells.into(),
+            environment,
+        };
+        template.try_out()?;
+        Ok(template)
+    }
+
+    /// The fields that it names, in a condition too.
+    pub fn names(&self) -> &BTreeSet<String> {
+        &self.names
+    }
+
+    /// The text for a lead.
+    pub fn render(&self, filling: &Filling<'_>) -> Result<String, TemplateError> {
+        let lead = Arc::new(Lead {
+            fields: Arc::clone(filling.fields),
+            cells: Arc::clone(&self.cells),
+            chooser: Value::from_object(Chooser::new(filling.lead, filling.step)),
+            empty: Mutex::new(None),
+        });
+        let read = self
+            .environment
+            .get_template(NAME)
+            .map_err(|error| told(&error, None))?;
+        let text = read
+            .render(Value::from_dyn_object(Arc::clone(&lead)))
+            .map_err(|error| {
+                let empty = lead.empty.lock().unwrap_or_else(PoisonError::into_inner);
+                told(&error, empty.clone())
+            })?;
+        match text.len() {
+            0..=OUTPUT_BYTES_MAX => Ok(text),
+            found => Err(TemplateError::Long { found }),
+        }
+    }
+
+    /// Fills it for nobody: with a cell everywhere, and with none.
+    fn try_out(&self) -> Result<(), TemplateError> {
+        let full = self.names.iter().map(|name| (name.clone(), "1".to_owned()));
+        for fields in [full.collect(), BTreeMap::new()] {
+            let filling = Filling {
+                fields: &Arc::new(fields),
+                lead: "",
+                step: 1,
+            };
+            match self.render(&filling) {
+                Ok(_) | Err(TemplateError::Missing { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
-    })?;
-    Ok(fields)
-}
-
-/// The template with a lead's fields in place.
-pub fn render(template: &str, fields: &BTreeMap<String, String>) -> Result<String, TemplateError> {
-    let mut text = String::with_capacity(template.len());
-    walk(template, |part| {
-        let field = match part {
-            Part::Text(plain) => {
-                text.push_str(plain);
-                return Ok(());
-            }
-            Part::Field(field) => field,
-        };
-        let cell = field::find(fields, field.name).map(|(_, cell)| cell);
-        let cell = cell.filter(|cell| !field::is_void(cell));
-        let filled = cell
-            .or(field.default)
-            .ok_or_else(|| TemplateError::Missing {
-                field: field.name.to_owned(),
-            })?;
-        text.push_str(filled);
-        Ok(())
-    })?;
-    Ok(text)
-}
-
-enum Part<'a> {
-    Text(&'a str),
-    Field(Field<'a>),
-}
-
-fn walk<'a>(
-    template: &'a str,
-    mut visit: impl FnMut(Part<'a>) -> Result<(), TemplateError>,
-) -> Result<(), TemplateError> {
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once("{{") {
-        visit(Part::Text(before))?;
-        let closed = after
-            .split_once("}}")
-            .filter(|(inner, _)| !inner.contains('\n'));
-        let Some((inner, after)) = closed else {
-            return Err(TemplateError::Unclosed {
-                near: after.chars().take(20).collect(),
-            });
-        };
-        visit(Part::Field(parse_field(inner)?))?;
-        rest = after;
     }
-    visit(Part::Text(rest))
 }
 
-/// The longest name of a field that is shown, in characters.
-const SHOWN_CHARS_MAX: usize = 60;
+/// Whether a template can be read, and which fields it names.
+pub fn parse_names(source: &str, form: Form) -> Result<BTreeSet<String>, TemplateError> {
+    Template::parse(source, form).map(|template| template.names)
+}
 
-/// A name, and behind a bar what stands in place of an empty cell: `name | default: "text"`.
-fn parse_field(inner: &str) -> Result<Field<'_>, TemplateError> {
-    let (name, filter) = match inner.split_once('|') {
-        Some((name, filter)) => (name.trim(), Some(filter.trim())),
-        None => (inner.trim(), None),
-    };
-    let no_field = |instead: String| TemplateError::NoField {
-        found: inner.chars().take(SHOWN_CHARS_MAX).collect(),
-        instead,
-    };
-    let has_sigil = name.starts_with(['#', '/', '^', '!', '>', '&', '=', '$', '@', '%', '?', '~'])
-        && name.chars().nth(1).is_some_and(char::is_alphanumeric);
-    if name.is_empty()
-        || has_sigil
-        || name.contains(['{', '}', '"', '“', '”', '<', '>', '(', ')', '='])
-            && filter.is_none()
-            && !is_column(name)
-    {
-        return Err(no_field("{{first_name}}".to_owned()));
+/// The language: minijinja's own filters and tests, but for what would take the escapes out of HTML or shows what is
+/// inside. A field that is missing or empty is false in a condition, and an error wherever it would be written.
+fn build_environment(form: Form) -> Environment<'static> {
+    let mut environment = Environment::new();
+    for filter in ["safe", "pprint"] {
+        environment.remove_filter(filter);
     }
-    let Some(filter) = filter else {
-        return Ok(Field {
-            name,
-            default: None,
+    environment.remove_global("debug");
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    environment.set_fuel(Some(FUEL));
+    environment.set_auto_escape_callback(move |_| match form {
+        Form::Html => AutoEscape::Html,
+        Form::Text | Form::Literal => AutoEscape::None,
+    });
+    let mut syntax = SyntaxConfig::builder();
+    syntax.keep_trailing_newline(true);
+    // The delimiters are the usual ones, so there is nothing to refuse.
+    if let Ok(syntax) = syntax.build() {
+        environment.set_syntax(syntax);
+    }
+    environment
+}
+
+/// The error in our words. `empty` is the field without a value that was read last.
+fn told(error: &minijinja::Error, empty: Option<String>) -> TemplateError {
+    let line = error.line().unwrap_or(1);
+    match (error.kind(), empty) {
+        (ErrorKind::OutOfFuel, _) => TemplateError::Endless { line },
+        // What it does is sound with cells that hold something: it was tried so when it was read.
+        (_, Some(field)) => TemplateError::Missing { field },
+        (kind, _) => {
+            let detail = error.detail().map(str::to_owned);
+            let words = detail.unwrap_or_else(|| kind.to_string());
+            TemplateError::Wrong { line, words }
+        }
+    }
+}
+
+/// What a template sees of a lead.
+#[derive(Debug)]
+struct Lead {
+    fields: Arc<BTreeMap<String, String>>,
+    cells: Arc<[Field]>,
+    chooser: Value,
+    /// The field without a value that was read last.
+    empty: Mutex<Option<String>>,
+}
+
+impl Object for Lead {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let key = key.as_str()?;
+        if key == choose::NAME {
+            return Some(self.chooser.clone());
+        }
+        let cell = key.strip_prefix(translate::CELL).and_then(|number| {
+            let idx: usize = number.parse().ok()?;
+            self.cells.get(idx)
         });
-    };
-    let default = filter
-        .get(..7)
-        .filter(|word| word.eq_ignore_ascii_case("default"))
-        .and_then(|_| filter.get(7..))
-        .and_then(|rest| rest.trim_start().strip_prefix(':'))
-        .and_then(|text| unquote(text.trim()));
-    if default.is_some() {
-        return Ok(Field { name, default });
+        let name = cell.map_or(key, |cell| cell.name.as_str());
+        let found = field::find(&self.fields, name).map(|(_, found)| found);
+        let found = found.filter(|found| !field::is_void(found));
+        let filled = found.or_else(|| cell.and_then(|cell| cell.default.as_deref()));
+        if filled.is_none() {
+            *self.empty.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.to_owned());
+        }
+        filled.map(Value::from)
     }
-    let text = filter.rsplit(['|', ':']).next().unwrap_or_default();
-    let text = text.trim_matches(|c: char| c.is_whitespace() || QUOTES.contains(c));
-    let text = if text.is_empty() { "there" } else { text };
-    let text: String = text
-        .chars()
-        .filter(|c| *c != '"')
-        .take(SHOWN_CHARS_MAX)
-        .collect();
-    Err(no_field(format!("{{{{{name} | default: \"{text}\"}}}}")))
-}
-
-/// Names of columns have brackets around a unit or a remark, and then a letter before them.
-fn is_column(name: &str) -> bool {
-    !name.contains(['{', '}', '"', '“', '”', '=']) && name.contains(" (") && name.ends_with(')')
-}
-
-const QUOTES: &str = "\"'“”„‘’«»";
-
-/// The text in quotes of any kind.
-fn unquote(text: &str) -> Option<&str> {
-    let mut inner = text.chars();
-    let (first, last) = (inner.next()?, inner.next_back()?);
-    let is_quoted = QUOTES.contains(first) && QUOTES.contains(last);
-    let inner = inner.as_str();
-    let straight = first == '"' && inner.contains('"');
-    Some(inner).filter(|_| is_quoted && !straight)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_are_filled_and_missing_ones_named() {
-        let fields = BTreeMap::from([
-            ("first_name".to_owned(), "Ann".to_owned()),
-            ("last name".to_owned(), "Smith".to_owned()),
-            ("company".to_owned(), " ".to_owned()),
-            ("town".to_owned(), "#N/A".to_owned()),
-            ("price (eur)".to_owned(), "5".to_owned()),
-        ]);
-        let missing = |field: &str| {
-            Err(TemplateError::Missing {
-                field: field.to_owned(),
-            })
-        };
-        let unclosed = |near: &str| {
-            Err(TemplateError::Unclosed {
-                near: near.to_owned(),
-            })
-        };
-        for (template, expected) in [
-            ("Hi {{first_name}}, {{ first_name }}!", Ok("Hi Ann, Ann!")),
-            ("no field } here {", Ok("no field } here {")),
-            (
-                "{{First Name}} {{FIRST_NAME}} {{first-name}} {{firstName}}",
-                Ok("Ann Ann Ann Ann"),
-            ),
-            ("{{last_name}} {{Last Name}}", Ok("Smith Smith")),
-            ("{{Price (EUR)}}", Ok("5")),
-            ("Hi {{first_name | default: \"there\"}}", Ok("Hi Ann")),
-            (
-                "at {{company | default: \"your company\"}}",
-                Ok("at your company"),
-            ),
-            ("at {{company|default:'us'}}", Ok("at us")),
-            ("at {{company | Default: “you”}}", Ok("at you")),
-            ("at {{company | default: \"a|b\"}}", Ok("at a|b")),
-            ("at {{company | default: \"\"}}!", Ok("at !")),
-            ("at {{company}}", missing("company")),
-            ("in {{town | default: \"your town\"}}", Ok("in your town")),
-            ("in {{town}}", missing("town")),
-            ("at {{city}}", missing("city")),
-            ("at {{city", unclosed("city")),
-            ("at {{city\n}}", unclosed("city\n}}")),
-        ] {
-            let expected = expected.map(str::to_owned);
-            assert_eq!(render(template, &fields), expected, "{template}");
-        }
-        let names: Vec<_> = parse_fields("{{a}} {{b | default: \"x\"}} {{a}}")
-            .unwrap()
-            .into_iter()
-            .collect();
-        assert_eq!(
-            names,
-            [
-                Field {
-                    name: "a",
-                    default: None
-                },
-                Field {
-                    name: "b",
-                    default: Some("x")
-                }
-            ]
-        );
-    }
-
-    #[test]
-    fn what_other_tools_write_in_two_braces_is_refused_with_what_to_write() {
-        for (template, instead) in [
-            ("{{}}", "{{first_name}}"),
-            ("{{ }}", "{{first_name}}"),
-            ("{{#if first_name}}x{{/if}}", "{{first_name}}"),
-            ("{{{first_name}}}", "{{first_name}}"),
-            (
-                "{{first_name|there}}",
-                "{{first_name | default: \"there\"}}",
-            ),
-            (
-                "{{first_name | fallback: \"friend\"}}",
-                "{{first_name | default: \"friend\"}}",
-            ),
-            ("{{ name | upcase }}", "{{name | default: \"upcase\"}}"),
-            ("{{name | default}}", "{{name | default: "),
-            ("{{name | default: there}}", "{{name | default: \"there\"}}"),
-            ("{{get(name)}}", "{{first_name}}"),
-            ("{{$name}}", "{{first_name}}"),
-            ("{{> footer}}", "{{first_name}}"),
-            ("{{name = \"x\"}}", "{{first_name}}"),
-        ] {
-            let error = parse_fields(template).unwrap_err().to_string();
-            assert!(
-                error.contains("is no field") && error.contains(instead),
-                "{template}: {error}"
-            );
-        }
-    }
-}
+mod tests;

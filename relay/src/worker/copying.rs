@@ -133,9 +133,14 @@ pub(super) async fn write_again(
         return Ok(None);
     };
     let way_out = super::way_out(app, written.tells_way_out, &inbox.address, &written.to);
+    let step = written.steps.get(written.step_idx);
+    let attached = step.map_or(&[][..], |step| step.files.as_slice());
     let parts = Parts {
         from: &inbox.address,
+        files: &app.store.load_files(attached).await?,
+        sender: &written.sender.or(&inbox.sender),
         to: &written.to,
+        lead: &written.lead,
         fields: &written.fields,
         steps: &written.steps,
         step_idx: written.step_idx,

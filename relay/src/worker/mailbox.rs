@@ -154,7 +154,12 @@ impl Mailbox {
         };
         self.imap = Some(reader);
         self.sent.clone_from(&place);
-        Ok((self.smtp.insert(session?), place))
+        let session = session?;
+        if session.size_at_most() != inbox.size_at_most {
+            let (id, at_most) = (&inbox.id, session.size_at_most());
+            app.store.note_size_at_most(id, at_most).await?;
+        }
+        Ok((self.smtp.insert(session), place))
     }
 
     /// Whether the SMTP connection stands.

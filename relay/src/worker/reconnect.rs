@@ -651,10 +651,21 @@ async fn open_both(
         Err(failure) => return (Err(failure.clone()), Err(failure)),
     };
     let hello = hello(inbox);
-    tokio::join!(
+    let opened = tokio::join!(
         smtp::Session::open(&app.dialer, &inbox.smtp, &hello, &sign_in),
         imap::Session::open(&app.dialer, &inbox.imap, &sign_in),
-    )
+    );
+    if let Ok(session) = &opened.0
+        && session.size_at_most() != inbox.size_at_most
+    {
+        let noted = app
+            .store
+            .note_size_at_most(&inbox.id, session.size_at_most());
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, inbox = %inbox.address, "what its server takes is noted at the next sign-in");
+        }
+    }
+    opened
 }
 
 /// After a restart the session of the proof is gone.

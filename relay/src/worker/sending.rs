@@ -212,9 +212,14 @@ async fn attempt(
     job: &Job,
 ) -> Result<(End, Vec<u8>), WorkError> {
     let way_out = super::way_out(app, job.tells_way_out, &inbox.address, &job.to);
+    let step = job.steps.get(job.step_idx);
+    let attached = step.map_or(&[][..], |step| step.files.as_slice());
     let parts = Parts {
         from: &inbox.address,
+        files: &app.store.load_files(attached).await?,
+        sender: &job.sender.or(&inbox.sender),
         to: &job.to,
+        lead: &job.lead,
         fields: &job.fields,
         steps: &job.steps,
         step_idx: job.step_idx,

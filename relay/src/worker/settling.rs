@@ -1,13 +1,14 @@
 //! What the sent folder tells: doubts that it settles, the inbox's own message as a canary where nothing else can
 //! speak, and who makes the copies. What follows from it is decided in `engine::doubt`.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use protocol::campaign::Step;
 use protocol::delivery::{Event, NoEvidence};
 use protocol::evidence::{Evidence, IoFault, Party, Said, Stage};
-use protocol::id::DeliveryId;
+use protocol::id::{DeliveryId, LeadId};
 use protocol::provider::Submission;
+use protocol::sender::Sender;
 use protocol::timestamp::Timestamp;
 
 use super::WorkError;
@@ -24,7 +25,7 @@ use crate::store::StoreError;
 use crate::store::conflict::Conflict;
 use crate::store::doubt::NewCanary;
 use crate::store::inbox::Inbox;
-use crate::text::message::{Parts, compose};
+use crate::text::message::{Files, Parts, compose};
 
 /// What a look at the doubts leaves to do.
 #[derive(Clone, Debug, Default)]
@@ -272,12 +273,16 @@ async fn send_canary(
         subject: CANARY_SUBJECT.to_owned(),
         body: fill(CANARY_BODY, at_least_bytes),
         wait_ms: 0,
-        literal: false,
+        ..Step::default()
     };
     let parts = Parts {
         from: &inbox.address,
+        files: &Files::new(),
+        sender: &Sender::default(),
         to: &inbox.address,
-        fields: &BTreeMap::new(),
+        // It is nobody's.
+        lead: &LeadId::new(""),
+        fields: &Arc::default(),
         steps: &[step],
         step_idx: 0,
         delivery: &canary.id,

@@ -402,7 +402,7 @@ impl Relay {
                 subject: if step_idx == 0 { "Hello" } else { "" }.to_owned(),
                 body: format!("This is message {}.", step_idx + 1),
                 wait_ms: *wait_ms,
-                literal: false,
+                ..Step::default()
             })
             .collect();
         let inboxes = [inbox.clone()];

@@ -81,7 +81,7 @@ impl World {
             subject: "Hello".to_owned(),
             body: "Hello".to_owned(),
             wait_ms: u64::try_from(wait.as_millis()).unwrap(),
-            literal: false,
+            ..Step::default()
         };
         let steps = [step(Duration::ZERO), step(WAIT)];
         let inboxes = std::slice::from_ref(&inbox);

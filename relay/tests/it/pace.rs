@@ -117,7 +117,7 @@ impl World {
             subject: "Hello".to_owned(),
             body: "Hello".to_owned(),
             wait_ms: 0,
-            literal: false,
+            ..Step::default()
         };
         let inboxes = std::slice::from_ref(&inbox);
         let campaign = store

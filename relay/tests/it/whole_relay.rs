@@ -21,6 +21,7 @@ mod heard;
 mod hosted;
 mod leases;
 mod marks;
+mod messages;
 mod names;
 mod one_offs;
 mod pace;

@@ -15,6 +15,7 @@ use protocol::request::campaign::{
 use protocol::request::delivery::{Delivery, ListDeliveries};
 use protocol::request::inbox::{AnswerInbox, ConnectionState, CreateInbox, GetInbox, Inbox};
 use protocol::request::reconnect::ReconnectState;
+use protocol::sender::Sender;
 use protocol::standing::Answer;
 use rand::rngs::StdRng;
 use tokio::time::{Interval, MissedTickBehavior, interval};
@@ -308,11 +309,12 @@ impl Subject {
             .call(&CreateCampaign {
                 name: format!("From {}", self.person.address),
                 inboxes: vec![self.inbox.clone()],
+                sender: Sender::default(),
                 steps: vec![Step {
                     subject: "Hello".to_owned(),
                     body: "Hello, are you there?".to_owned(),
                     wait_ms: 0,
-                    literal: false,
+                    ..Step::default()
                 }],
                 schedule: None,
             })

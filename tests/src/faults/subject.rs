@@ -11,6 +11,7 @@ use protocol::provider::ProviderId;
 use protocol::request::campaign::{CreateCampaign, ImportLeads, StartCampaign, UnusableRows};
 use protocol::request::inbox::{ConnectionState, CreateInbox, GetInbox};
 use protocol::request::reconnect::ReconnectState;
+use protocol::sender::Sender;
 use protocol::timestamp::Timestamp;
 use sandbox::{Gate, Met};
 
@@ -453,13 +454,14 @@ impl Subject {
             subject: subject.to_owned(),
             body: format!("Hello,\n\n{mark}\n"),
             wait_ms,
-            literal: false,
+            ..CampaignStep::default()
         };
         let [first, second] = MARKS;
         let wait_ms = u64::try_from(self.world.wait.as_millis())?;
         let request = CreateCampaign {
             name: format!("To {}", self.last),
             inboxes: vec![self.id.clone()],
+            sender: Sender::default(),
             steps: vec![step("A question", first, 0), step("", second, wait_ms)],
             schedule: None,
         };

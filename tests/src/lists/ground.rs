@@ -93,7 +93,7 @@ impl Ground {
             subject: "Hello".to_owned(),
             body: "Hello".to_owned(),
             wait_ms,
-            literal: false,
+            ..Step::default()
         };
         let steps = [step(0), step(60_000), step(86_400_000)];
         let inboxes = std::slice::from_ref(&inbox);

@@ -87,7 +87,7 @@ async fn start_campaign(world: &World) -> anyhow::Result<CampaignId> {
         subject: subject.to_owned(),
         body: body.to_owned(),
         wait_ms,
-        literal: false,
+        ..Step::default()
     };
     let steps = [step("Hello", "Hi there", 0), step("", "And again", WAIT_MS)];
     let inboxes = [world.inbox.clone()];

@@ -12,6 +12,7 @@ use protocol::request::inbox::{ConnectionState, GetInbox};
 use protocol::request::reconnect::{
     NothingObtained, ReconnectState, RefuseReconnect, StartReconnect,
 };
+use protocol::sender::Sender;
 use rand::rngs::StdRng;
 use sandbox::{Control, GrantType, Point, Stage};
 
@@ -187,11 +188,12 @@ async fn begin(how: How, rng: &mut StdRng) -> Result<(Scene, Vec<Plant>)> {
     let request = CreateCampaign {
         name: name.text.clone(),
         inboxes: vec![inbox.clone()],
+        sender: Sender::default(),
         steps: vec![Step {
             subject: "Hello".to_owned(),
             body: "Hello".to_owned(),
             wait_ms: 0,
-            literal: false,
+            ..Step::default()
         }],
         schedule: None,
     };

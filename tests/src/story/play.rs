@@ -12,6 +12,7 @@ use protocol::request::campaign::{
 };
 use protocol::request::inbox::CreateInbox;
 use protocol::request::reconnect::{GetReceipt, ReconnectState};
+use protocol::sender::Sender;
 use serde::Serialize;
 
 use super::api::Api;
@@ -232,12 +233,13 @@ pub async fn create_list(
         subject: subject.to_owned(),
         body: format!("Hello {{{{first_name}}}},\n\n{mark}\n"),
         wait_ms,
-        literal: false,
+        ..Step::default()
     };
     let [first, second] = MARKS;
     let request = CreateCampaign {
         name: name.to_owned(),
         inboxes: vec![inbox.clone()],
+        sender: Sender::default(),
         steps: vec![
             step("A question, {{first_name}}", first, 0),
             step("", second, u64::try_from(wait.as_millis())?),

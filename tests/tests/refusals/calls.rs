@@ -115,7 +115,7 @@ pub(crate) static ROWS: &[Row] = &[
         }),
         code: "422 invalid",
         place: "field steps[1].wait",
-        words: "unknown field `wait`, expected one of `subject`, `body`, `wait_ms`, `literal`",
+        words: "unknown field `wait`, expected one of `subject`, `body`, `html`, `files`, `wait_ms`, `literal`",
     },
     Row {
         case: "port that is no number",

@@ -162,7 +162,7 @@ pub(crate) static ROWS: &[Row] = &[
         how: How::Steps("[[steps]]\nsubject = \"Hi {{name\"\nbody = \"Hello\"\n"),
         code: "exit 1",
         place: "field steps[0].subject",
-        words: "a field is opened with {{ and not closed with }}: found \"name\" after it",
+        words: "step 1, subject, line 1: a field is opened with {{ and not closed with }}: found \"name\" after it",
     },
     Row {
         case: "several rows that cannot be used",
@@ -190,14 +190,14 @@ pub(crate) static ROWS: &[Row] = &[
         how: How::Steps("[[steps]]\nsubject = \"Hi\"\nbody = \"Hello\"\n[[steps]]\nbody = \"\"\n"),
         code: "exit 1",
         place: "field steps[1].body",
-        words: "expected a text, found nothing",
+        words: "expected a text, or HTML of which one can be made, found nothing",
     },
     Row {
         case: "misspelt key of a step",
         how: How::Steps("[[steps]]\nsubjct = \"Hi\"\nbody = \"Hello\"\n"),
         code: "exit 1",
         place: "",
-        words: "steps.toml, line 2: unknown field `subjct`, expected one of `subject`, `body`, `wait_ms`, `literal`; expected a list of steps, each with subject, body and wait_ms",
+        words: "steps.toml, line 2: unknown field `subjct`, expected one of `subject`, `body`, `html`, `files`, `wait_ms`, `literal`; expected a list of steps, each with subject, body and wait_ms",
     },
 ];
 

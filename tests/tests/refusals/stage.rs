@@ -16,6 +16,7 @@ use protocol::request::campaign::{
 use protocol::request::device::ListDevices;
 use protocol::request::inbox::{CreateInbox, ListInboxes};
 use protocol::request::reconnect::{ListReceipts, StartReconnect};
+use protocol::sender::Sender;
 use serde_json::Value;
 use tempfile::TempDir;
 use tests::http_client::{http_client, http_client_at};
@@ -322,13 +323,14 @@ impl Stage {
                 subject: subject.to_owned(),
                 body: body.to_owned(),
                 wait_ms: u64::try_from(wait.as_millis())?,
-                literal: false,
+                ..Step::default()
             })
         };
         let [first, second] = tests::story::mailboxes::MARKS;
         let request = CreateCampaign {
             name: name.to_owned(),
             inboxes: vec![inbox.clone()],
+            sender: Sender::default(),
             steps: vec![
                 step("Hi {{name}}", first, Duration::ZERO)?,
                 step("", second, WAIT)?,

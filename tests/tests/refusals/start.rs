@@ -123,7 +123,7 @@ pub(crate) static ROWS: &[Row] = &[
         }),
         code: "exit 1",
         place: "",
-        words: "the database ~/.local/share/unpause/unpause.db was written by a newer version of unpause (its migration 9999, the newest known here 35): install that version, or restore a backup",
+        words: "the database ~/.local/share/unpause/unpause.db was written by a newer version of unpause (its migration 9999, the newest known here 36): install that version, or restore a backup",
     },
     Row {
         case: "database that is none",

@@ -1,11 +1,13 @@
 //! Claiming the next delivery: its intent is committed before anybody is told of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use protocol::campaign::Step;
 use protocol::delivery::Event;
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
 use protocol::inbox::Address;
+use protocol::sender::Sender;
 use protocol::standing::Rests;
 use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
@@ -13,6 +15,7 @@ use sqlx::any::AnyRow;
 
 use super::super::budget::{load_allowance, note_ramp};
 use super::super::clocks::{Moment, note_running_time};
+use super::super::sender::sender_from;
 use super::super::standing::{self, Chosen};
 use super::super::{Store, StoreError, json, lead, number, sending, small, text, text_or_null};
 use super::{ATTEMPTING_AT_MOST, put_state, state_from};
@@ -39,11 +42,13 @@ pub struct Job {
     /// The recipient.
     pub to: Address,
     /// The lead's fields.
-    pub fields: BTreeMap<String, String>,
+    pub fields: Arc<BTreeMap<String, String>>,
     /// The step, from 0.
     pub step_idx: usize,
     /// The campaign's steps.
     pub steps: Vec<Step>,
+    /// How the campaign presents its inboxes; what it does not say, the inbox does.
+    pub sender: Sender,
     /// What we write as `Message-ID`, without angle brackets: the same at every attempt.
     pub message_id: String,
     /// The ids of the steps before, oldest first, ours and the server's.
@@ -161,9 +166,10 @@ pub(super) async fn claim_in(
         attempt,
         deferrals: small(&row, "n_deferrals")?,
         to,
-        fields: json(&row, "fields")?,
+        fields: Arc::new(json(&row, "fields")?),
         step_idx: usize::try_from(step - 1).map_err(|_| StoreError::Corrupt { what: "step" })?,
         steps: json(&row, "steps")?,
+        sender: sender_from(&row)?,
         message_id,
         thread,
         tells_way_out: number(&row, "unsubscribe")? == 1,

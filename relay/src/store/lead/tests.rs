@@ -48,7 +48,7 @@ async fn draft() -> (TempDir, Store, InboxId, CampaignId) {
         subject: "Hello".to_owned(),
         body: "This is the message.".to_owned(),
         wait_ms: 0,
-        literal: false,
+        ..Step::default()
     };
     let campaign = store
         .create_campaign("Spring", std::slice::from_ref(&inbox), &[step], NOW)

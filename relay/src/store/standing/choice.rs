@@ -33,6 +33,7 @@ const CLAIMED: &str = "SELECT d.id AS id, d.campaign_id AS campaign_id, d.lead_i
      d.rest_until_ms AS rest_until_ms, d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, \
      d.in_doubt_since_ms AS in_doubt_since_ms, d.cause AS cause, d.why AS why, \
      l.address AS address, l.fields AS fields, c.steps AS steps, c.domain_daily_cap AS domain_daily_cap, c.unsubscribe AS unsubscribe, \
+     c.sender AS sender, \
      (SELECT COUNT(*) FROM attempts a WHERE a.delivery_id = d.id AND a.outcome = 'deferred') AS n_deferrals, \
      (SELECT MIN(s.why) FROM suppressions s WHERE s.whom IN (l.person, l.domain)) AS suppressed_why \
      FROM deliveries d JOIN campaigns c ON c.id = d.campaign_id JOIN leads l ON l.id = d.lead_id";

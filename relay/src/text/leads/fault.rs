@@ -208,6 +208,11 @@ pub enum Fault {
         /// The cell, such characters by their numbers.
         found: String,
     },
+    /// Cells with which a message cannot be filled.
+    Unfit {
+        /// What is wrong, in words.
+        words: String,
+    },
     /// A cell with which the subject does not fit into a line.
     Subject {
         /// What is wrong, in words.
@@ -292,6 +297,11 @@ impl Unusable {
                 ),
                 format!("\"{found}\""),
                 "write the cell anew",
+            ),
+            Fault::Unfit { words } => (
+                "cells with which every message can be filled".to_owned(),
+                words.clone(),
+                "correct or shorten them",
             ),
             Fault::Subject { words } => (
                 "a cell that fits into the subject".to_owned(),

@@ -49,13 +49,20 @@ impl Kind {
         match self {
             Self::Field(name) => format!("write {{{{{name}}}}} for the cell of that column"),
             Self::Blank => {
-                "nothing fills it: write the name of a column there, as in {{first_name}}".to_owned()
+                "nothing fills it: write the name of a column there, as in {{first_name}}"
+                    .to_owned()
             }
-            Self::Alternatives => "nothing chooses among alternatives: write one of them".to_owned(),
+            Self::Alternatives => {
+                "write {{choose(\"Hi\", \"Hello\")}} for one of several".to_owned()
+            }
             Self::Statement => {
-                "there are no conditions: write {{name | default: \"there\"}} for a cell that may be empty".to_owned()
+                "write {% if company %}at {{company}}{% endif %} for what depends on a cell"
+                    .to_owned()
             }
-            Self::Html => "messages are plain text: write it without tags and entities".to_owned(),
+            Self::Html => {
+                "this part is plain text: write HTML as html, and this without tags and entities"
+                    .to_owned()
+            }
         }
     }
 }
@@ -88,16 +95,69 @@ pub fn find(template: &str, columns: &[String]) -> Option<Marker> {
 /// What stands in the place of our own fields.
 const OURS: char = '\u{1}';
 
-/// The text with our own fields out of the way, and wide forms narrow; as many characters as before.
+/// The HTML with spaces in place of its tags, its character references and what is no text, so that what is left can
+/// be looked through as text is: as many characters and lines as before.
+pub fn mask_html(html: &str) -> String {
+    let mut text = String::with_capacity(html.len());
+    let mut rest = html;
+    let blank = |text: &mut String, part: &str| {
+        text.extend(part.chars().map(|c| if c == '\n' { c } else { ' ' }));
+    };
+    while let Some(first) = rest.chars().next() {
+        let end_of = |end: &str| {
+            let mut windows = rest.as_bytes().windows(end.len());
+            let found = windows.position(|part| part.eq_ignore_ascii_case(end.as_bytes()));
+            found.map_or(rest.len(), |at| at + end.len())
+        };
+        let is = |start: &str| {
+            rest.get(..start.len())
+                .is_some_and(|begun| begun.eq_ignore_ascii_case(start))
+        };
+        let len = match first {
+            '<' if is("<!--") => end_of("-->"),
+            '<' if is("<style") => end_of("</style>"),
+            '<' if is("<script") => end_of("</script>"),
+            '<' if is("<title") => end_of("</title>"),
+            '<' => rest.find('>').map_or(1, |at| at + 1),
+            '&' => match rest.find(';') {
+                Some(at) if at <= 12 => at + 1,
+                _ => 1,
+            },
+            // Ours, whatever stands in it.
+            '{' if is("{{") || is("{%") => {
+                let end = if is("{{") { "}}" } else { "%}" };
+                let len = end_of(end);
+                let (ours, after) = rest.split_at(len);
+                text.push_str(ours);
+                rest = after;
+                continue;
+            }
+            c => {
+                text.push(c);
+                rest = rest.get(c.len_utf8()..).unwrap_or_default();
+                continue;
+            }
+        };
+        let (part, after) = rest.split_at(len);
+        blank(&mut text, part);
+        rest = after;
+    }
+    text
+}
+
+/// The text with our own fields and statements out of the way, and wide forms narrow; as many characters as before.
 fn mask(template: &str) -> Vec<char> {
     let mut text: Vec<char> = Vec::with_capacity(template.len());
     let mut rest = template;
-    while let Some((before, after)) = rest.split_once("{{") {
-        let Some((inner, after)) = after.split_once("}}") else {
+    while let Some(at) = rest.find("{{").into_iter().chain(rest.find("{%")).min() {
+        let (before, opened) = rest.split_at(at);
+        let close = if opened.starts_with("{{") { "}}" } else { "%}" };
+        let Some(len) = opened.find(close).map(|at| at + close.len()) else {
             break;
         };
+        let (ours, after) = opened.split_at(len);
         text.extend(before.chars());
-        text.extend(std::iter::repeat_n(OURS, inner.chars().count() + 4));
+        text.extend(std::iter::repeat_n(OURS, ours.chars().count()));
         rest = after;
     }
     text.extend(rest.chars());

@@ -172,7 +172,7 @@ impl World {
                     subject: "Hello".to_owned(),
                     body: "Hello".to_owned(),
                     wait_ms: seconds * 1_000,
-                    literal: false,
+                    ..Step::default()
                 })
                 .collect();
             let id = store

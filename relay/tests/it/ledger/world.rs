@@ -171,7 +171,7 @@ impl World {
                 subject: "Hello".to_owned(),
                 body: "Hello".to_owned(),
                 wait_ms: minutes * 60_000,
-                literal: false,
+                ..Step::default()
             })
             .collect();
         let campaign = store

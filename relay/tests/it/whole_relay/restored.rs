@@ -185,7 +185,7 @@ pub(super) async fn draft(
         subject: "Hello".to_owned(),
         body: "This is the message.".to_owned(),
         wait_ms: 0,
-        literal: false,
+        ..Step::default()
     };
     let mut steps = vec![first; n_steps];
     for later in steps.iter_mut().skip(1) {

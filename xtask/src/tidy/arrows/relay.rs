@@ -89,6 +89,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "schedule",
             "secret",
             "store",
+            // A preview has the id that the message will have.
+            "tag",
             "text",
         ],
     ),

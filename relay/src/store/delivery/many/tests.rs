@@ -138,7 +138,7 @@ impl World {
             subject: "Hello".to_owned(),
             body: "This is the message.".to_owned(),
             wait_ms: 0,
-            literal: false,
+            ..Step::default()
         };
         let steps = vec![step; usize::try_from(N_STEPS).unwrap()];
         let campaign = store.create_campaign("Spring", &inboxes, &steps, NOW);

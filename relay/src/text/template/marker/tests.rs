@@ -55,7 +55,6 @@ fn markers_of_other_tools_are_found_by_their_form() {
         ("Hi ${firstName}", "${firstName}"),
         ("Hi #{name}", "#{name}"),
         ("Hi ｛姓名｝", "｛姓名｝"),
-        ("{% if company %}x{% endif %}", "{% if company %}"),
         ("[% name %]", "[% name %]"),
         // By signs
         ("Hi *|FNAME|*,", "*|FNAME|*"),
@@ -237,11 +236,66 @@ fn a_refusal_says_where_it_is_and_what_to_write() {
         ("Hi {contact.first_name}", "write {{first_name}}"),
         ("Hi [First Name]", "write {{first_name}}"),
         ("Hi [insert your name here]", "write {{name}}"),
-        ("{Hi|Hello}", "nothing chooses among alternatives"),
-        ("{% if x %}", "there are no conditions"),
-        ("<b>x</b>", "messages are plain text"),
+        (
+            "{Hi|Hello}",
+            "write {{choose(\"Hi\", \"Hello\")}} for one of several",
+        ),
+        (
+            "[% if x %]",
+            "write {% if company %}at {{company}}{% endif %}",
+        ),
+        ("<b>x</b>", "this part is plain text"),
     ] {
         let told = find(text, &columns()).unwrap().to_string();
         assert!(told.contains(words), "{text}: {told}");
+    }
+}
+
+#[test]
+fn what_is_between_our_own_signs_is_looked_through_and_they_are_not() {
+    for (text, found) in [
+        ("{% if company %}x{% endif %}", None),
+        ("{{ choose(\"[First Name]\", \"b\") }}", None),
+        (
+            "{% if company %}Hi [First Name]{% endif %}",
+            Some("[First Name]"),
+        ),
+        ("{% if company %}{Hi|Hello}{% endif %}", Some("{Hi|Hello}")),
+    ] {
+        let marker = find(text, &columns());
+        assert_eq!(
+            marker.map(|marker| marker.found).as_deref(),
+            found,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn html_is_looked_through_for_the_markers_that_its_text_has() {
+    for (html, found) in [
+        (
+            "<style>a { color: red } .b{first_name}</style><p>Hi {{first_name}}</p>",
+            None,
+        ),
+        (
+            "<!-- [First Name] --><p class=\"{x}\">&nbsp;&amp;</p>",
+            None,
+        ),
+        ("<STYLE>{first_name}</STYLE><p>5 &lt; 6 & 7</p>", None),
+        ("<p>Hi\n[First Name]</p>", Some((2, "[First Name]"))),
+        (
+            "<p>{Hi|Hello} <b>{{first_name}}</b></p>",
+            Some((1, "{Hi|Hello}")),
+        ),
+        ("<p>*|FNAME|*</p>", Some((1, "*|FNAME|*"))),
+    ] {
+        let masked = mask_html(html);
+        assert_eq!(masked.chars().count(), html.chars().count(), "{masked}");
+        let marker = find(&masked, &columns());
+        let marker = marker
+            .as_ref()
+            .map(|marker| (marker.line, marker.found.as_str()));
+        assert_eq!(marker, found, "{html}: {masked}");
     }
 }
