@@ -331,11 +331,6 @@ fn read_answer(
     read(RELAY, &answered.components(), input, signature)
 }
 
-/// The signature of a request, as its answer's is bound to it: from the value of [`SIGNATURE`] alone.
-pub fn read_request_signature(signature: &str) -> Option<[u8; SIGNATURE_BYTES]> {
-    read_signature(DEVICE, signature).ok()
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Role {
     label: &'static str,

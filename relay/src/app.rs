@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use protocol::inbox::Address;
 use protocol::secret::Secret;
 
 use crate::bell::Bell;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, PublicUrl};
 use crate::mark::{Mark, Watch};
 use crate::oauth;
 use crate::provider::Providers;
 use crate::secret::Keys;
 use crate::store::Store;
 use crate::store::inbox::Inbox;
+use crate::text::way_out::WayOut;
 use crate::tls::Dialer;
 
 /// The database's name in the data folder.
@@ -44,6 +46,13 @@ pub struct App {
 }
 
 impl App {
+    /// How a message to this lead says to be written to no more; `None` where its campaign has it say nothing.
+    pub fn way_out(&self, is_told: bool, from: &Address, to: &Address) -> Option<WayOut> {
+        let url = self.config.public_url.as_ref();
+        let url = url.filter(|url| url.is_encrypted());
+        is_told.then(|| WayOut::new(self.keys.tags(), from, to, url.map(PublicUrl::origin)))
+    }
+
     /// Gives a permission back that is not used, or not any more (RFC 7009). A failure costs only that: the person can
     /// still end it at the provider. Answers whether it was given back.
     pub async fn revoke(&self, inbox: &Inbox, refresh_token: &Secret) -> bool {

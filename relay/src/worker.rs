@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use protocol::budget::{Budget, CAUTIOUS};
 use protocol::id::InboxId;
-use protocol::inbox::Address;
 use protocol::provider::Provider;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -15,7 +14,6 @@ use crate::app::App;
 use crate::bell::Wanted;
 use crate::certificate::FailedRenewal;
 use crate::clock::BEAT_EVERY;
-use crate::config::PublicUrl;
 use crate::engine::jitter::start_after;
 use crate::engine::outcome::LONGEST_DELAY;
 use crate::failure::Failure;
@@ -24,7 +22,6 @@ use crate::secret::SealingError;
 use crate::store::StoreError;
 use crate::store::inbox::Inbox;
 use crate::store::set_back::Longest;
-use crate::text::way_out::WayOut;
 
 mod attention;
 mod confirming;
@@ -62,13 +59,6 @@ pub(crate) enum WorkError {
     /// Our own key.
     #[error(transparent)]
     Sealing(#[from] SealingError),
-}
-
-/// How a message to this lead says to be written to no more; `None` where its campaign has it say nothing.
-fn way_out(app: &App, is_told: bool, from: &Address, to: &Address) -> Option<WayOut> {
-    let url = app.config.public_url.as_ref();
-    let url = url.filter(|url| url.is_encrypted());
-    is_told.then(|| WayOut::new(app.keys.tags(), from, to, url.map(PublicUrl::origin)))
 }
 
 /// The running tasks.

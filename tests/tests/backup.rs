@@ -457,8 +457,9 @@ async fn no_byte_of_a_backup_turns_unnoticed_and_a_killed_restore_is_made_again(
         forge(&changed, statement).await.unwrap();
         for arguments in [["backup", "--check"], ["restore", "--from"]] {
             let [name, flag] = arguments;
-            let refused = command(&relay, &[name, flag, text(&changed).unwrap()]);
-            let refused = refused.await.unwrap();
+            let refused = command(&relay, &[name, flag, text(&changed).unwrap()])
+                .await
+                .unwrap();
             let words = String::from_utf8_lossy(&refused.stderr).into_owned();
             assert_eq!(refused.status.code(), Some(1), "{statement}: {words}");
             assert!(
@@ -473,8 +474,9 @@ async fn no_byte_of_a_backup_turns_unnoticed_and_a_killed_restore_is_made_again(
     for (mode, is_taken) in [(0o777, false), (0o1777, true), (0o700, true)] {
         fs::set_permissions(&open, Permissions::from_mode(mode)).unwrap();
         let to = open.join(format!("{mode:o}.backup"));
-        let saved = command(&relay, &["backup", "--to", text(&to).unwrap()]);
-        let saved = saved.await.unwrap();
+        let saved = command(&relay, &["backup", "--to", text(&to).unwrap()])
+            .await
+            .unwrap();
         assert_eq!(saved.status.success(), is_taken, "{mode:o}: {saved:?}");
         assert_eq!(to.exists(), is_taken);
     }

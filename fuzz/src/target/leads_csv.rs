@@ -1,15 +1,17 @@
 //! Lead lists: what is taken is unique and written down with its rows, and can stand in a message.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use protocol::campaign::Step;
-use protocol::id::DeliveryId;
+use protocol::id::{DeliveryId, LeadId};
+use protocol::sender::Sender;
 use protocol::timestamp::Timestamp;
 use relay::record::NewLead;
 use relay::text::field;
 use relay::text::leads::{ADDRESS_COLUMN, LeadsError, key_of, parse};
-use relay::text::message::{MessageError, Parts, compose, to_wire};
-use relay::text::template::parse_fields;
+use relay::text::message::{Files, MessageError, Parts, compose, to_wire};
+use relay::text::template::{Form, Template};
 
 use crate::cost;
 
@@ -99,8 +101,8 @@ fn check_message(columns: &[String], lead: &NewLead) {
         .iter()
         .filter(|column| {
             let marker = format!("{{{{{column}}}}}");
-            parse_fields(&marker)
-                .is_ok_and(|fields| fields.iter().all(|field| field.name == column.as_str()))
+            Template::parse(&marker, Form::Text)
+                .is_ok_and(|template| template.names().iter().all(|name| name == column.as_str()))
         })
         .filter(|column| {
             lead.fields
@@ -121,13 +123,16 @@ fn check_message(columns: &[String], lead: &NewLead) {
     }];
     let message = compose(&Parts {
         from: &from,
+        sender: &Sender::default(),
         to: &lead.address,
-        fields: &lead.fields,
+        lead: &LeadId::new("lea_1"),
+        fields: &Arc::new(lead.fields.clone()),
         steps: &steps,
         step_idx: 0,
         delivery: &DeliveryId::new("dlv_1"),
         message_id: "one@acme.example",
         thread: &[],
+        files: &Files::new(),
         date: Timestamp::from_ms(0),
         way_out: None,
     });

@@ -175,7 +175,7 @@ fn a_signature_for_something_else_is_none() {
 #[test]
 fn an_answer_is_to_one_request() {
     let (signing, key) = keys(9);
-    let asked = read_request_signature(&send().signature).unwrap();
+    let asked = read_signature(DEVICE, &send().signature).unwrap();
     let mut other = asked;
     other[0] ^= 1;
     let answered = |request, status, etag, challenge| {

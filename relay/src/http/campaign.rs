@@ -98,9 +98,10 @@ impl Serve for DuplicateCampaign {
         let name = check_name(&self.name)?;
         let of = app.store.load_campaign(&self.campaign_id).await?;
         let now = app.clock.now();
+        let sender = app.store.load_campaign_sender(&of.id).await?;
         let writes = Writes {
             steps: &of.steps,
-            sender: Some(&of.sender).filter(|sender| !sender.is_none()),
+            sender: Some(&sender).filter(|sender| !sender.is_none()),
         };
         let made = app.store.create_campaign(name, &of.inboxes, writes, now);
         Ok(made.await?)

@@ -20,6 +20,7 @@ use crate::tag::Named;
 use crate::text::message::{Files, MessageError, Parts, to_listed, write, write_size_at_most};
 use crate::text::sequence::{Recipient, Sequence};
 use crate::text::template::TemplateError;
+use crate::text::way_out::WayOut;
 
 /// Leads that are read in one statement.
 const SLICE: i64 = 2_000;
@@ -69,6 +70,7 @@ impl Serve for PreviewMessage {
             &lead,
             &inbox,
             (&own.or(&inbox.sender), &files),
+            app.store.tells_way_out(&campaign.id).await?,
         )
     }
 }
@@ -81,6 +83,7 @@ fn preview(
     lead: &Addressee,
     inbox: &Inbox,
     (sender, files): (&Sender, &Files),
+    tells_way_out: bool,
 ) -> Result<Preview, ServeError> {
     let step = u32::try_from(step_idx + 1).unwrap_or(u32::MAX);
     let told = |error: MessageError| {
@@ -103,6 +106,7 @@ fn preview(
     let Some((message_id, thread)) = ids.split_last() else {
         return Err(told(MessageError::NoStep { number: 0 }));
     };
+    let way_out = app.way_out(tells_way_out, &inbox.address, &lead.address);
     let parts = Parts {
         from: &inbox.address,
         sender,
@@ -116,6 +120,7 @@ fn preview(
         thread,
         files,
         date: app.clock.now(),
+        way_out: way_out.as_ref(),
     };
     let sequence = Sequence::parse(&campaign.steps).map_err(|error| told(error.error.into()))?;
     let to = Recipient {
@@ -231,6 +236,7 @@ async fn check(
             largest_bytes: 0,
         },
     };
+    let tells_way_out = app.store.tells_way_out(&campaign.id).await?;
     let mut position = -1;
     loop {
         let leads = app
@@ -239,10 +245,17 @@ async fn check(
             .await?;
         let Some(last) = leads.last() else { break };
         position = last.position;
+        let ways_out: Vec<_> = leads
+            .iter()
+            .map(|lead| {
+                let (inbox, _) = checking.inboxes.get(&lead.inbox)?;
+                app.way_out(tells_way_out, &inbox.address, &lead.address)
+            })
+            .collect();
         // Filling some thousand messages would keep other requests waiting.
         let filling = tokio::task::spawn_blocking(move || {
-            for lead in &leads {
-                checking.look_at(lead);
+            for (lead, way_out) in leads.iter().zip(&ways_out) {
+                checking.look_at(lead, way_out.as_ref());
             }
             checking
         });
@@ -269,9 +282,9 @@ struct Checking {
 }
 
 impl Checking {
-    fn look_at(&mut self, lead: &Addressee) {
+    fn look_at(&mut self, lead: &Addressee, way_out: Option<&WayOut>) {
         self.checked.leads += 1;
-        let fault = self.find_fault(lead);
+        let fault = self.find_fault(lead, way_out);
         let was_awaited = self.awaited.as_ref() == Some(&lead.id);
         if let Some((step_idx, field, words)) = fault {
             self.checked.unfit += 1;
@@ -294,7 +307,11 @@ impl Checking {
     }
 
     /// The first step that the lead has no message of, the field that is missing, and what is wrong.
-    fn find_fault(&mut self, lead: &Addressee) -> Option<(usize, Option<String>, String)> {
+    fn find_fault(
+        &mut self,
+        lead: &Addressee,
+        way_out: Option<&WayOut>,
+    ) -> Option<(usize, Option<String>, String)> {
         let (inbox, sender) = self.inboxes.get(&lead.inbox)?;
         for step_idx in 0..self.sequence.len() {
             let to = Recipient {
@@ -334,6 +351,7 @@ impl Checking {
                     thread: &vec![id.clone(); step_idx],
                     files,
                     date: protocol::timestamp::Timestamp::from_ms(0),
+                    way_out,
                 };
                 match write(&parts, filled) {
                     Ok(message) => size_of(&message),

@@ -44,6 +44,15 @@ impl Store {
         }
     }
 
+    /// Whether messages of a campaign say how to be written to no more.
+    pub async fn tells_way_out(&self, id: &CampaignId) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT unsubscribe FROM campaigns WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&self.reader)
+            .await?;
+        row.map_or(Ok(false), |row| Ok(number(&row, "unsubscribe")? == 1))
+    }
+
     /// How a campaign presents its inboxes; what it does not say, they do.
     pub async fn load_campaign_sender(&self, id: &CampaignId) -> Result<Sender, StoreError> {
         let row = sqlx::query("SELECT sender FROM campaigns WHERE id = $1")

@@ -211,11 +211,6 @@ impl Template {
     }
 }
 
-/// Whether a template can be read, and which fields it names.
-pub fn parse_names(source: &str, form: Form) -> Result<BTreeSet<String>, TemplateError> {
-    Template::parse(source, form).map(|template| template.names)
-}
-
 /// The language: minijinja's own filters and tests, but for what would take the escapes out of HTML or shows what is
 /// inside. A field that is missing or empty is false in a condition, and an error wherever it would be written.
 fn build_environment(form: Form) -> Environment<'static> {

@@ -132,7 +132,7 @@ pub(super) async fn write_again(
     let Some(written) = app.store.find_written(id).await? else {
         return Ok(None);
     };
-    let way_out = super::way_out(app, written.tells_way_out, &inbox.address, &written.to);
+    let way_out = app.way_out(written.tells_way_out, &inbox.address, &written.to);
     let step = written.steps.get(written.step_idx);
     let attached = step.map_or(&[][..], |step| step.files.as_slice());
     let parts = Parts {

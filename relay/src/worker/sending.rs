@@ -211,7 +211,7 @@ async fn attempt(
     memory: &mut Memory,
     job: &Job,
 ) -> Result<(End, Vec<u8>), WorkError> {
-    let way_out = super::way_out(app, job.tells_way_out, &inbox.address, &job.to);
+    let way_out = app.way_out(job.tells_way_out, &inbox.address, &job.to);
     let step = job.steps.get(job.step_idx);
     let attached = step.map_or(&[][..], |step| step.files.as_slice());
     let parts = Parts {

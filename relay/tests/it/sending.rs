@@ -179,7 +179,7 @@ impl World {
                 subject: "Hello".to_owned(),
                 body: "Hello".to_owned(),
                 wait_ms: days * 24 * 3_600_000,
-                literal: false,
+                ..Step::default()
             };
             let steps: Vec<_> = std::iter::once(&0).chain(&plan.waits).map(step).collect();
             let campaign = store

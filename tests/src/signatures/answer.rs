@@ -1,7 +1,9 @@
 //! Answers, changed on their way to the extension.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, VerifyingKey as DalekKey};
-use protocol::signed::{Heard, VerifyingKey, read_request_signature};
+use protocol::signed::{Heard, VerifyingKey};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use sandbox::device::{Device, Proof, Said, covered_of_said, judge_said};
@@ -92,7 +94,9 @@ impl Came {
         };
         let read = || {
             let relay = VerifyingKey::try_from(relay_key.to_owned()).ok()?;
-            let request = read_request_signature(&self.asked.signature)?;
+            // As RFC 8941 §3.3.5 writes bytes.
+            let request = self.asked.signature.split(':').nth(1)?;
+            let request: [u8; 64] = STANDARD.decode(request).ok()?.try_into().ok()?;
             let presented = heard.to_verify(&relay, &request)?;
             let signature = Signature::from_bytes(&presented.signature);
             DalekKey::from_bytes(&relay.to_bytes())

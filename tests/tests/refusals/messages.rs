@@ -10,7 +10,7 @@ pub(crate) static ROWS: &[Row] = &[
         ),
         code: "exit 1",
         place: "field steps[0].body",
-        words: "step 1, body, line 4: unexpected end of input, expected end of block",
+        words: "step 1, body, line 3: unexpected end of input, expected end of block",
     },
     Row {
         case: "template with a loop that takes too long",

@@ -50,7 +50,8 @@ const STATES: &[(&str, &str, &[&str])] = &[
 pub(super) fn check_states(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in tree.rust() {
-        if !file.path.starts_with("relay/src/store") || file.path.ends_with("/tests.rs") {
+        let is_test = file.path.ends_with("/tests.rs") || file.path.contains("/tests/");
+        if !file.path.starts_with("relay/src/store") || is_test {
             continue;
         }
         for literal in &file.source().literals {

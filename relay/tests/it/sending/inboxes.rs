@@ -66,7 +66,7 @@ async fn start(store: &Store, inboxes: &[InboxId], n_leads: u64, now: Timestamp)
         subject: "Hello".to_owned(),
         body: "Hello".to_owned(),
         wait_ms,
-        literal: false,
+        ..Step::default()
     };
     let steps = [step(0), step(3_600_000)];
     let campaign = store

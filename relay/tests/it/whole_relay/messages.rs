@@ -430,6 +430,10 @@ async fn a_message_that_is_made_again_is_the_same_but_for_its_date() {
         message_id: message_id.trim_matches(['<', '>']),
         thread: &written.thread,
         date: protocol::timestamp::Timestamp::from_ms(0),
+        way_out: relay
+            .app()
+            .way_out(true, &JANE.parse().unwrap(), &written.to)
+            .as_ref(),
     });
     let lines = |raw: &[u8]| -> Vec<String> {
         let text = String::from_utf8_lossy(raw).into_owned();

@@ -58,7 +58,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "bell", "clock", "config", "mark", "oauth", "provider", "secret", "store", "tls",
+            "bell", "clock", "config", "mark", "oauth", "provider", "secret", "store",
+            // What a message says to be written to no more follows from keys and address.
+            "text", "tls",
         ],
     ),
     ("reconnect", &["app", "bell", "store"]),
