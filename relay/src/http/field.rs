@@ -241,7 +241,7 @@ mod tests {
     fn the_step_at_fault_is_named_among_several() {
         let good = json!({ "subject": "x", "body": "x" });
         for (step, expected) in [
-            (json!({ "subject": "x" }), "steps[1].body"),
+            (json!({ "body": 3 }), "steps[1].body"),
             (
                 json!({ "body": "x", "wait_ms": "soon" }),
                 "steps[1].wait_ms",

@@ -103,7 +103,12 @@ impl<'a> Caller<'a> {
         let doors = api.app.store.doors();
         let now = api.app.clock.now();
         let no = doors.begin_entry(&self.entry(action, &fields), now).await?;
-        Ok(Begun { no, action, fields })
+        Ok(Begun {
+            no,
+            action,
+            fields,
+            is_noted: false,
+        })
     }
 
     /// Writes down that a known caller was refused before anything was done.
@@ -157,6 +162,7 @@ impl<'a> Caller<'a> {
             no,
             action,
             mut fields,
+            is_noted,
         } = begun;
         let (doors, now) = (api.app.store.doors(), api.app.clock.now());
         let (outcome, ending) = match ended {
@@ -169,9 +175,9 @@ impl<'a> Caller<'a> {
                     doors.end_entry(no, DONE, &fields, now).await,
                 )
             }
-            // What failed here may have done something.
-            Err(Code::Internal) => {
-                let outcome = code_of(Code::Internal);
+            // What failed here may have done something, and what was found out is to be read.
+            Err(code) if is_noted || code == Code::Internal => {
+                let outcome = code_of(code);
                 let ending = doors.end_entry(no, &outcome, &fields, now).await;
                 (outcome, ending)
             }
@@ -203,12 +209,16 @@ pub(super) struct Begun {
     no: i64,
     action: &'static str,
     fields: Map<String, Value>,
+    /// Whether the relay found something out that no entry of before says.
+    is_noted: bool,
 }
 
 impl Begun {
     /// With what the endpoint found out.
     pub(super) fn with_notes(mut self, meant: &Meant) -> Self {
+        let n_before = self.fields.len();
         self.fields = meant.with_notes(self.fields);
+        self.is_noted = self.fields.len() > n_before;
         self
     }
 }
