@@ -403,10 +403,9 @@ async fn forge(path: &Path, statement: &'static str) -> Result<()> {
         .position(|window| window == digits);
     let at = at.context("the digest is nowhere")?;
     bytes[at..at + digits.len()].fill(b'0');
-    let made: String = Sha256::digest(&bytes)
+    let made = Sha256::digest(&bytes)
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+        .fold(String::new(), |made, byte| made + &format!("{byte:02x}"));
     bytes[at..at + digits.len()].copy_from_slice(made.as_bytes());
     Ok(fs::write(path, bytes)?)
 }

@@ -50,7 +50,9 @@ fn Row(props: &Props) -> Html {
     {
         let typed = [typed_distance.clone(), typed_cap.clone()];
         use_effect_with((pace.distance_ms, pace.daily_cap), move |_| {
-            typed.iter().for_each(|typed| typed.set(None));
+            for typed in typed {
+                typed.set(None);
+            }
         });
     }
     let form = format!("pace-{}", pace.inbox_id);

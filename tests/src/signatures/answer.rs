@@ -94,7 +94,7 @@ impl Came {
         };
         let read = || {
             let relay = VerifyingKey::try_from(relay_key.to_owned()).ok()?;
-            // As RFC 8941 §3.3.5 writes bytes.
+            // Bytes stand between colons.
             let request = self.asked.signature.split(':').nth(1)?;
             let request: [u8; 64] = STANDARD.decode(request).ok()?.try_into().ok()?;
             let presented = heard.to_verify(&relay, &request)?;
