@@ -154,6 +154,8 @@ enum CliError {
     Setup(#[from] setup::SetupError),
     #[error(transparent)]
     Backup(#[from] crate::backup::BackupError),
+    #[error("{not_taken} of {channels} channels did not take the test: their words are above")]
+    NotTaken { not_taken: usize, channels: usize },
     #[error("it was told to end: nothing was written")]
     Interrupted,
     #[error("the output cannot be written")]

@@ -50,6 +50,14 @@ impl Notify {
             });
             columns(&rows.collect::<Vec<_>>())
         })?;
+        let channels = tested.channels.len();
+        let not_taken = tested.channels.iter().filter(|one| !one.taken).count();
+        if not_taken > 0 {
+            return Err(CliError::NotTaken {
+                not_taken,
+                channels,
+            });
+        }
         Ok(())
     }
 }

@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 use super::access::none_or;
 use super::inbox::find_inbox;
-use super::print::{Printer, columns, parse_number, while_people_wait};
+use super::print::{Printer, columns, parse_number, span, while_people_wait};
 use super::{CliError, sender, steps};
 use crate::api::Client;
 
@@ -569,6 +569,27 @@ fn describe_import(imported: &ImportedLeads) -> String {
     text
 }
 
+/// How many there are, and how long each waits for the one before: 0 is what nobody wrote down too.
+fn steps_of(campaign: &Campaign) -> String {
+    let waits = campaign
+        .steps
+        .iter()
+        .skip(1)
+        .map(|step| match step.wait_ms {
+            0 => "at once".to_owned(),
+            ms => format!("{} after that", span(ms)),
+        });
+    let waits: Vec<String> = waits.collect();
+    match waits.as_slice() {
+        [] => campaign.steps.len().to_string(),
+        waits => format!(
+            "{} (the first, then {})",
+            campaign.steps.len(),
+            waits.join(", ")
+        ),
+    }
+}
+
 fn describe(campaign: &Campaign) -> String {
     let counts = &campaign.counts;
     let inboxes: Vec<_> = campaign.inboxes.iter().map(InboxId::as_str).collect();
@@ -578,7 +599,7 @@ fn describe(campaign: &Campaign) -> String {
         campaign.name,
         state_of(campaign),
         inboxes.join(", "),
-        campaign.steps.len(),
+        steps_of(campaign),
         counts.leads,
         counts.planned
     );

@@ -149,9 +149,48 @@ pub(super) fn columns(rows: &[Vec<String>]) -> String {
     text
 }
 
+/// A length of time for people: its two largest units, the last one rounded down.
+pub(super) fn span(ms: u64) -> String {
+    let units = [
+        (86_400_000, "day"),
+        (3_600_000, "hour"),
+        (60_000, "minute"),
+        (1_000, "second"),
+    ];
+    let Some(largest) = units.iter().position(|(unit, _)| ms >= *unit) else {
+        return format!("{ms} ms");
+    };
+    let mut left = ms;
+    let mut words = Vec::new();
+    for (unit, name) in units.iter().skip(largest).take(2) {
+        let n = left / unit;
+        left %= unit;
+        if n > 0 {
+            let many = if n == 1 { "" } else { "s" };
+            words.push(format!("{n} {name}{many}"));
+        }
+    }
+    words.join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_length_of_time_is_told_by_its_two_largest_units() {
+        for (ms, expected) in [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1_000, "1 second"),
+            (280_129, "4 minutes 40 seconds"),
+            (3_600_000, "1 hour"),
+            (259_200_000, "3 days"),
+            (90_061_000, "1 day 1 hour"),
+        ] {
+            assert_eq!(span(ms), expected);
+        }
+    }
 
     #[test]
     fn a_number_that_is_none_is_told_with_what_was_expected() {

@@ -12,7 +12,7 @@ use protocol::request::reconnect::{
 };
 
 use super::CliError;
-use super::print::{Printer, columns, parse_number};
+use super::print::{Printer, columns, parse_number, span};
 use crate::api::Client;
 use crate::config::Config;
 
@@ -180,14 +180,14 @@ fn describe_lines(page: &ReceiptLines) -> String {
 
 fn describe_receipt(receipt: &Receipt) -> String {
     format!(
-        "{} of {}\nlost     {} ({})\nresumed  {}, the waits are longer by {} ms\nheld     {}: {} to send, {} skipped, \
+        "{} of {}\nlost     {} ({})\nresumed  {}, the waits are longer by {}\nheld     {}: {} to send, {} skipped, \
          {} in doubt",
         receipt.id,
         receipt.inbox,
         receipt.lost_at,
         receipt.cause.code(),
         receipt.resumed_at,
-        receipt.shifted_by_ms,
+        span(receipt.shifted_by_ms),
         receipt.held,
         receipt.to_send,
         receipt.skipped,

@@ -10,11 +10,10 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use protocol::budget::Budget;
 use protocol::campaign::Step;
-use protocol::connection::{CONFIRMATIONS, Connection, Event as ConnectionEvent, Patience, Probes};
+use protocol::connection::{CONFIRMATIONS, Event as ConnectionEvent, Patience, Probes};
 use protocol::delivery::Event;
 use protocol::evidence::{Evidence, Party, Said, Stage as At};
 use protocol::id::{CampaignId, InboxId, ReconnectId};
-use protocol::inbox::{MailServer, TlsMode};
 use protocol::provider::ProviderId;
 use protocol::receipt::{Fate, Line, Receipt};
 use protocol::reconnect::{self, Stage};
@@ -28,11 +27,12 @@ use relay::record::NewLead;
 use relay::store::Store;
 use relay::store::addressed::Addressed;
 use relay::store::delivery::{Claim, Ended, Job};
-use relay::store::inbox::NewInbox;
 use relay::store::reconnect::Advance;
 use tempfile::TempDir;
 
 use crate::ledger::sending::abandon_after;
+
+use crate::inbox::{connect, new_inbox};
 
 const PATIENCE: Patience = Patience {
     slow_retry_after: Duration::from_secs(20),
@@ -56,27 +56,12 @@ impl World {
         let path = folder.path().join("unpause.db");
         let store = Store::open(&path, &clock).await.unwrap();
         let now = clock.now();
-        let server = MailServer {
-            host: "127.0.0.1".to_owned(),
-            port: 1,
-            tls: TlsMode::Implicit,
+        let budget = Budget {
+            distance: gap,
+            daily_cap: None,
         };
-        let new = NewInbox {
-            address: "jane@acme.example".parse().unwrap(),
-            provider: ProviderId::new("sandbox"),
-            smtp: server.clone(),
-            imap: server,
-            budget: Budget {
-                distance: gap,
-                daily_cap: None,
-            },
-        };
-        let connected = Connection::Connected {
-            since: now,
-            dismissed: None,
-        };
-        let inbox = store.create_inbox(new, &connected, now).await.unwrap().id;
-        store.close_gap(&inbox, now).await.unwrap();
+        let new = new_inbox("jane@acme.example", "sandbox", budget);
+        let inbox = connect(&store, new, now).await;
         let step = |wait: Duration| Step {
             subject: "Hello".to_owned(),
             body: "Hello".to_owned(),

@@ -12,6 +12,7 @@ mod held;
 mod hostile;
 mod http;
 mod imap;
+mod inbox;
 mod ledger;
 mod oauth;
 mod pace;

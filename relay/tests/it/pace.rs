@@ -9,11 +9,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use protocol::budget::Budget;
 use protocol::campaign::Step;
-use protocol::connection::Connection;
 use protocol::delivery::Event;
 use protocol::id::InboxId;
-use protocol::inbox::{MailServer, TlsMode};
-use protocol::provider::ProviderId;
 use protocol::standing::Rests;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
@@ -22,8 +19,9 @@ use relay::engine::turns::take_turn;
 use relay::record::NewLead;
 use relay::store::Store;
 use relay::store::delivery::{Claim, Ended, Job};
-use relay::store::inbox::NewInbox;
 use tempfile::TempDir;
+
+use crate::inbox::{connect, new_inbox};
 
 mod gate;
 
@@ -95,24 +93,8 @@ impl World {
         let store = Store::open(&folder.path().join("unpause.db"), &clock)
             .await
             .unwrap();
-        let server = MailServer {
-            host: "127.0.0.1".to_owned(),
-            port: 1,
-            tls: TlsMode::Implicit,
-        };
-        let new = NewInbox {
-            address: "jane@acme.example".parse().unwrap(),
-            provider: ProviderId::new("imap"),
-            smtp: server.clone(),
-            imap: server,
-            budget: Budget::default(),
-        };
-        let connected = Connection::Connected {
-            since: now,
-            dismissed: None,
-        };
-        let inbox = store.create_inbox(new, &connected, now).await.unwrap().id;
-        store.close_gap(&inbox, now).await.unwrap();
+        let new = new_inbox("jane@acme.example", "imap", Budget::default());
+        let inbox = connect(&store, new, now).await;
         let step = Step {
             subject: "Hello".to_owned(),
             body: "Hello".to_owned(),

@@ -12,11 +12,8 @@ use chrono::{Datelike as _, TimeZone as _, Timelike as _};
 use proptest::prelude::*;
 use protocol::budget::Budget;
 use protocol::campaign::Step;
-use protocol::connection::Connection;
 use protocol::delivery::Event;
 use protocol::id::{CampaignId, InboxId};
-use protocol::inbox::{MailServer, TlsMode};
-use protocol::provider::ProviderId;
 use protocol::schedule::{Days, Schedule, WEEK, Weekday, Window};
 use protocol::standing::Rests;
 use protocol::timestamp::Timestamp;
@@ -28,8 +25,9 @@ use relay::engine::why::{Around, explain, find_next};
 use relay::record::{NewLead, Sending};
 use relay::store::Store;
 use relay::store::delivery::{Claim, Ended, Job};
-use relay::store::inbox::NewInbox;
 use tempfile::TempDir;
+
+use crate::inbox::{connect, new_inbox};
 
 mod inboxes;
 
@@ -152,27 +150,12 @@ impl World {
         let store = Store::open(&folder.path().join("unpause.db"), &clock)
             .await
             .unwrap();
-        let server = MailServer {
-            host: "127.0.0.1".to_owned(),
-            port: 1,
-            tls: TlsMode::Implicit,
+        let budget = Budget {
+            distance: DISTANCE,
+            daily_cap: None,
         };
-        let new = NewInbox {
-            address: "jane@acme.example".parse().unwrap(),
-            provider: ProviderId::new("imap"),
-            smtp: server.clone(),
-            imap: server,
-            budget: Budget {
-                distance: DISTANCE,
-                daily_cap: None,
-            },
-        };
-        let connected = Connection::Connected {
-            since: now,
-            dismissed: None,
-        };
-        let inbox = store.create_inbox(new, &connected, now).await.unwrap().id;
-        store.close_gap(&inbox, now).await.unwrap();
+        let new = new_inbox("jane@acme.example", "imap", budget);
+        let inbox = connect(&store, new, now).await;
         let mut campaigns = Vec::new();
         for (n, plan) in plans.iter().enumerate() {
             let step = |days: &u64| Step {
@@ -234,18 +217,24 @@ impl World {
         };
         let zone: chrono_tz::Tz = schedule.zone.parse().unwrap();
         let at = self.now().as_ms();
-        let local = zone.timestamp_millis_opt(at).unwrap();
+        let shown = |ms: i64| zone.timestamp_millis_opt(ms).unwrap();
+        let local = shown(at);
         let weekday: Weekday = WEEK[local.weekday().num_days_from_monday() as usize];
         let text = local.format("%Y-%m-%d").to_string();
         let is_off = |days: &Days| days.from.to_string() <= text && text <= days.last().to_string();
-        let shows = local.hour() * 60 + local.minute();
-        // A time that comes twice belongs to the window that was open when it came first.
-        let comes_again = zone.timestamp_millis_opt(at - 1_800_000).unwrap();
-        let before = comes_again.hour() * 60 + comes_again.minute();
+        // A window opens when a clock of its zone first shows its beginning, and is over when it last shows what is
+        // before its end. A clock goes on but for where it is set, so what is near is enough.
+        let day = local.date_naive();
+        let near = |minutes: std::ops::RangeInclusive<i64>| {
+            let shown = minutes.map(move |n| zone.timestamp_millis_opt(at + n * 60_000).unwrap());
+            let shown = shown.filter(move |local| local.date_naive() == day);
+            shown.map(|local| local.hour() * 60 + local.minute())
+        };
+        let latest = near(-90..=0).max().unwrap();
+        let earliest = near(0..=90).min().unwrap();
         let in_window = |window: &Window| {
             let (from, to) = (window.from.minutes().into(), window.to.minutes().into());
-            (from..to).contains(&shows)
-                || (shows < to && before >= from && before >= shows && before < shows + 30)
+            latest >= from && earliest < to
         };
         schedule.weekdays.contains(&weekday)
             && !schedule.skip.iter().any(is_off)

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use protocol::budget::Budget;
 use protocol::campaign::Step;
-use protocol::connection::{CONFIRMATIONS, Connection, Event as ConnectionEvent, Patience, Probes};
+use protocol::connection::{CONFIRMATIONS, Event as ConnectionEvent, Patience, Probes};
 use protocol::delivery::{Decision, Event};
 use protocol::evidence::{Evidence, Party, Said, Stage as At};
 use protocol::id::{CampaignId, DeliveryId, InboxId};
-use protocol::inbox::{MailServer, TlsMode};
 use protocol::provider::ProviderId;
 use protocol::reconnect::{Event as ReconnectEvent, Stage};
 use protocol::reply::OAuthReply;
@@ -21,13 +20,14 @@ use relay::engine::turns::take_turn;
 use relay::record::NewLead;
 use relay::store::Store;
 use relay::store::delivery::{Claim, Ended, Job};
-use relay::store::inbox::NewInbox;
 use relay::store::reconnect::Advance;
 use relay::store::set_back::Longest;
 use tempfile::TempDir;
 
 use self::restore::Saved;
 use super::books::{Books, Place, Stand};
+
+use crate::inbox::{connect, new_inbox};
 
 mod restore;
 
@@ -143,25 +143,9 @@ impl World {
         let store = open(&folder, &clock).await;
         let mut inboxes = Vec::new();
         for name in ["jane", "june"] {
-            let server = MailServer {
-                host: "127.0.0.1".to_owned(),
-                port: 1,
-                tls: TlsMode::Implicit,
-            };
-            let new = NewInbox {
-                address: format!("{name}@acme.example").parse().unwrap(),
-                provider: ProviderId::new("sandbox"),
-                smtp: server.clone(),
-                imap: server,
-                budget: Budget::default(),
-            };
-            let connected = Connection::Connected {
-                since: now,
-                dismissed: None,
-            };
-            let inbox = store.create_inbox(new, &connected, now).await.unwrap();
-            store.close_gap(&inbox.id, now).await.unwrap();
-            inboxes.push(inbox.id);
+            let address = format!("{name}@acme.example");
+            let new = new_inbox(&address, "sandbox", Budget::default());
+            inboxes.push(connect(&store, new, now).await);
         }
         let mut campaigns = Vec::new();
         let mut waits = Vec::new();

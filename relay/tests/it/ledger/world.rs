@@ -10,8 +10,7 @@ use protocol::campaign::{State as CampaignState, Step};
 use protocol::connection::Connection;
 use protocol::delivery::Decision;
 use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
-use protocol::inbox::{MailServer, TlsMode};
-use protocol::provider::{ProviderId, SentCopy, Submission};
+use protocol::provider::{SentCopy, Submission};
 use protocol::standing::Rests;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
@@ -23,6 +22,8 @@ use tempfile::TempDir;
 
 use super::connecting::refused_grant;
 use super::server::{Fate, Server};
+
+use crate::inbox;
 
 /// One thing that happens. Numbers choose among what is there; where there is nothing, nothing happens.
 #[derive(Clone, Debug)]
@@ -332,18 +333,8 @@ impl World {
 }
 
 fn new_inbox(name: &str) -> NewInbox {
-    let server = MailServer {
-        host: "127.0.0.1".to_owned(),
-        port: 1,
-        tls: TlsMode::Implicit,
-    };
-    NewInbox {
-        address: format!("{name}@acme.example").parse().unwrap(),
-        provider: ProviderId::new("sandbox"),
-        smtp: server.clone(),
-        imap: server,
-        budget: Budget::default(),
-    }
+    let address = format!("{name}@acme.example");
+    inbox::new_inbox(&address, "sandbox", Budget::default())
 }
 
 /// As the relay is shipped.

@@ -6,20 +6,18 @@ use std::time::Duration;
 
 use protocol::budget::{Budget, HeldBy, Ramp};
 use protocol::campaign::Step;
-use protocol::connection::Connection;
 use protocol::delivery::Event;
 use protocol::id::{CampaignId, InboxId, LeadId};
-use protocol::inbox::{MailServer, TlsMode};
-use protocol::provider::ProviderId;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
 use relay::engine::pace::pace;
 use relay::record::{NewLead, Pace};
 use relay::store::Store;
 use relay::store::delivery::Ended;
-use relay::store::inbox::NewInbox;
 
 use super::{DAY, claim_at};
+
+use crate::inbox::{connect, new_inbox};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -37,28 +35,11 @@ async fn add_inbox(
     daily_cap: Option<u32>,
     now: Timestamp,
 ) -> InboxId {
-    let server = MailServer {
-        host: "127.0.0.1".to_owned(),
-        port: 1,
-        tls: TlsMode::Implicit,
+    let budget = Budget {
+        distance: Duration::ZERO,
+        daily_cap,
     };
-    let new = NewInbox {
-        address: address.parse().unwrap(),
-        provider: ProviderId::new("imap"),
-        smtp: server.clone(),
-        imap: server,
-        budget: Budget {
-            distance: Duration::ZERO,
-            daily_cap,
-        },
-    };
-    let connected = Connection::Connected {
-        since: now,
-        dismissed: None,
-    };
-    let inbox = store.create_inbox(new, &connected, now).await.unwrap().id;
-    store.close_gap(&inbox, now).await.unwrap();
-    inbox
+    connect(store, new_inbox(address, "imap", budget), now).await
 }
 
 async fn start(store: &Store, inboxes: &[InboxId], n_leads: u64, now: Timestamp) -> CampaignId {
