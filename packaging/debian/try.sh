@@ -1,13 +1,15 @@
 #!/bin/bash
 # Tries the Debian packages in one fresh Debian, as `cargo xtask packages` calls it: installed, started as the units say,
-# a campaign through the loss of its inbox and back, upgraded over its data, removed. Every step says what it saw; the
-# first one that is not as it should be ends it. Needs root; the relay runs in a network of its own.
+# a campaign through the loss of its inbox and back, upgraded over its data while another one is paused, removed. Every
+# step says what it saw; the first one that is not as it should be ends it. Needs root; the relay runs in a network of its
+# own. Where older packages are named, they are what is upgraded.
 #
-#   try.sh CHROOT_TAR FOLDER_OF_PACKAGES …
+#   try.sh CHROOT_TAR FOLDER_OF_PACKAGES FOLDER_OF_GUIDES [FOLDER_OF_OLDER_PACKAGES]
 set -euo pipefail
 
 tar=$1
 packages=$2
+older=${4:-$packages}
 root=$(mktemp -d)
 work=$(mktemp -d)
 namespace=unpause-$$
@@ -62,7 +64,7 @@ say "$suite, fresh"
 # --- installed
 machine=$(within dpkg --print-architecture)
 mkdir "$root/packages"
-cp "$packages"/*_"$machine".deb "$root/packages/"
+cp "$older"/*_"$machine".deb "$root/packages/"
 within apt-get update -q >"$work/apt.log" 2>&1
 within apt-get install -qy --no-install-recommends adduser >>"$work/apt.log" 2>&1
 list() { within find / -xdev \( -path /proc -o -path /dev -o -path /run -o -path /packages -o -path /tmp \
@@ -158,23 +160,39 @@ wait_for "all 60 messages" all_there
 expect "people who got a message twice" "" "$(delivered | uniq -d)"
 say "reconnected and resumed: 60 of 60 people have their first message"
 
-# --- upgraded over its data
+# --- upgraded over its data, while another campaign is paused
+control change-password '{"address":"jane@acme.example","password":"a-third-one"}' >/dev/null
+{
+    echo email,first_name,company
+    for n in $(seq 61 80); do echo "lead$n@box$n.example,Lead $n,Company $n"; done
+} >"$root/tmp/more.csv"
+second=$(inside unpause --json campaign create --name Second --inbox jane@acme.example \
+    --steps /tmp/steps.toml | sed -n 's/.*"id": *"\(cmp_[^"]*\)".*/\1/p' | head -n 1)
+inside unpause campaign import "$second" /tmp/more.csv >/dev/null
+inside unpause campaign start "$second" >/dev/null
+wait_for "the second campaign to pause" paused
 stop_relay
 mkdir "$work/next"
-for package in "$root"/packages/unpause_*.deb; do
-    dpkg-deb --raw-extract "$package" "$work/next/unpause"
-done
+dpkg-deb --raw-extract "$packages"/unpause_*_"$machine".deb "$work/next/unpause"
 sed -i 's/^Version: .*/Version: 99.0.0/' "$work/next/unpause/DEBIAN/control"
 dpkg-deb --root-owner-group --build "$work/next/unpause" "$root/packages/next.deb" >/dev/null
 sum() { within sh -c 'cd /; find etc/unpause var/lib/unpause var/lib/unpause-keys -type f | sort | xargs sha256sum'; }
 sum >"$work/sums"
+was=$(within unpause --version)
 within apt-get install -qy /packages/next.deb >>"$work/apt.log" 2>&1 || fail "the upgrade does not install"
 expect "files that an upgrade changed" "" "$(sum | diff "$work/sums" - || true)"
 start_relay alone
 expect "people with a first message, as the relay has it after the upgrade" 60 \
     "$(inside unpause --json campaign deliveries "$campaign" --limit 500 | grep -o '"accepted"' | wc -l)"
+say "upgraded over its data, from $was to $(within unpause --version): the same files, 60 accepted on record"
+wait_for "what was paused to be paused still" paused
+expect "messages that left without a sign-in" 60 "$(delivered | wc -l)"
+echo a-third-one | inside unpause reconnect start jane@acme.example --password >"$work/again.log" 2>&1 ||
+    fail "the inbox does not reconnect after the upgrade"
+all_there() { [ "$(delivered | uniq | wc -l)" = 80 ]; }
+wait_for "all 80 messages" all_there
 expect "people who got a message twice" "" "$(delivered | uniq -d)"
-say "upgraded over its data: the same files, 60 accepted on record, nobody mailed twice"
+say "reconnected after it: 80 of 80 people have their first message, nobody was mailed twice"
 stop_relay
 
 # --- removed

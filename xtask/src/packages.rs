@@ -4,7 +4,7 @@
 //! `boot.sh` in a system that systemd has booted.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -25,11 +25,18 @@ command lines, plays a campaign through the loss of its inbox, upgrades the pack
 removes it; on Debian 13 also those for arm64, in qemu. Then it boots both systems, where systemd starts
 the units with all that they take away, and does what the guides say of backups and of a server's ports.
 Needs root, Debian's archive, and for arm64 a kernel that hands its programs to qemu (binfmt_misc).",
-    accepts: Accepts::Flags(&[Flag {
-        name: "--only",
-        value: Some("SYSTEM"),
-        help: "bookworm, trixie, trixie-arm64, bookworm-boot or trixie-boot; else all of them",
-    }]),
+    accepts: Accepts::Flags(&[
+        Flag {
+            name: "--only",
+            value: Some("SYSTEM"),
+            help: "bookworm, trixie, trixie-arm64, bookworm-boot or trixie-boot; else all of them",
+        },
+        Flag {
+            name: "--upgrade-from",
+            value: Some("FOLDER"),
+            help: "older packages, which those of target/dist upgrade, in a folder alone; else they upgrade themselves",
+        },
+    ]),
     run,
 };
 
@@ -101,10 +108,23 @@ fn run(given: &Given) -> anyhow::Result<ExitCode> {
     if let Some(unknown) = only.iter().find(|name| !known.contains(name)) {
         return Err(UsageError::unknown_value("--only", unknown, &known).into());
     }
-    let wanted: Vec<&System> = SYSTEMS
-        .iter()
-        .filter(|system| only.is_empty() || only.contains(&system.name))
-        .collect();
+    let older = given.values("--upgrade-from").first().map(PathBuf::from);
+    let is_wanted = |system: &&System| {
+        let is_named = only.contains(&system.name);
+        let is_usual = only.is_empty() && (older.is_none() || system.script == IN_A_FOLDER.script);
+        is_named || is_usual
+    };
+    let wanted: Vec<&System> = SYSTEMS.iter().filter(is_wanted).collect();
+    if older.is_some()
+        && wanted
+            .iter()
+            .any(|system| system.script != IN_A_FOLDER.script)
+    {
+        return Err(UsageError::new(
+            "--upgrade-from is for systems in a folder: leave out those that are booted",
+        )
+        .into());
+    }
     let workspace = Workspace::find()?;
     let mut needs: Vec<&'static Need> = wanted
         .iter()
@@ -116,25 +136,35 @@ fn run(given: &Given) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     let packages = workspace.target.join("dist");
-    let has_packages = fs::read_dir(&packages).is_ok_and(|mut entries| {
-        entries.any(|entry| {
-            entry.is_ok_and(|entry| entry.path().extension().is_some_and(|end| end == "deb"))
-        })
-    });
-    if !has_packages {
+    if !holds_package(&packages) {
         bail!(
             "{} holds no Debian package: run `cargo xtask dist` first",
             packages.display()
         );
+    }
+    if let Some(older) = older.as_ref().filter(|older| !holds_package(older)) {
+        bail!("{} holds no Debian package", older.display());
     }
     for system in wanted {
         let made = make(&workspace, system)?;
         let script = workspace.root.join(system.script);
         let mut command = workspace.program(&script, &[]);
         command.arg(made).arg(&packages);
-        shell::run(command.arg(workspace.root.join("docs")))?;
+        command.arg(workspace.root.join("docs"));
+        if let Some(older) = &older {
+            command.arg(older);
+        }
+        shell::run(&mut command)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn holds_package(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| {
+        entries.any(|entry| {
+            entry.is_ok_and(|entry| entry.path().extension().is_some_and(|end| end == "deb"))
+        })
+    })
 }
 
 /// The fresh system as an archive, made where it is not there yet.

@@ -281,8 +281,14 @@ const POLITE: &[&str] = &[
     "me",
 ];
 
+/// More than a wish with all that is polite around it: what is longer is not looked at, since a subject has no bound.
+const WISH_MAX_BYTES: usize = 512;
+
 /// Whether a line is nothing but the wish to be written to no more.
 pub fn is_wish(line: &str) -> bool {
+    if line.len() > WISH_MAX_BYTES {
+        return false;
+    }
     let plain: String = line
         .to_lowercase()
         .chars()

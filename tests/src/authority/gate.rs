@@ -53,6 +53,8 @@ struct Seen {
     asked: Vec<Asked>,
     /// Below which path the next request is refused, and when it may come again, in seconds.
     refuses: Option<(&'static str, u64)>,
+    /// Below which path, and how many more times, a nonce is called bad.
+    calls_bad: Option<(&'static str, u32)>,
     /// Below which path answers are held back.
     holds: Option<&'static str>,
     has_held: bool,
@@ -117,6 +119,16 @@ impl Gate {
         lock(&self.seen).refuses = Some((path, again_in_s));
     }
 
+    /// Calls the nonces of the next requests below this path bad, as an authority of several servers does.
+    pub fn call_bad(&self, path: &'static str, times: u32) {
+        lock(&self.seen).calls_bad = Some((path, times));
+    }
+
+    /// Whether every nonce that was to be called bad was.
+    pub fn has_called_bad(&self) -> bool {
+        lock(&self.seen).calls_bad.is_none()
+    }
+
     /// Holds back what the authority answers below this path from now on; nothing any more for `None`.
     pub fn hold(&self, path: Option<&'static str>) {
         let mut seen = lock(&self.seen);
@@ -172,22 +184,42 @@ async fn pass_on(State(way): State<Way>, request: Request) -> Response {
     answer
 }
 
-/// As Let's Encrypt refuses (RFC 8555 §6.6).
+/// As Let's Encrypt refuses (RFC 8555 §6.5, §6.6).
 fn refusal(way: &Way, method: &Method, path: &str) -> Option<Response> {
     let mut seen = lock(&way.seen);
-    let (_, again_in_s) = seen
-        .refuses
-        .take_if(|(below, _)| method == Method::POST && path.starts_with(*below))?;
+    let is_at = |below: &str| method == Method::POST && path.starts_with(below);
+    if let Some((_, left)) = seen.calls_bad.as_mut().filter(|(below, _)| is_at(below)) {
+        *left -= 1;
+        if *left == 0 {
+            seen.calls_bad = None;
+        }
+        let problem = serde_json::json!({
+            "type": "urn:ietf:params:acme:error:badNonce",
+            "detail": "JWS has an invalid anti-replay nonce",
+            "status": 400,
+        });
+        return Some(refuse(StatusCode::BAD_REQUEST, &problem, None));
+    }
+    let (_, again_in_s) = seen.refuses.take_if(|(below, _)| is_at(below))?;
     let problem = serde_json::json!({
         "type": "urn:ietf:params:acme:error:rateLimited",
         "detail": "too many certificates (5) already issued for this exact set of identifiers",
         "status": 429,
     });
-    let headers = [
-        (RETRY_AFTER, again_in_s.to_string()),
-        (CONTENT_TYPE, "application/problem+json".to_owned()),
-    ];
-    Some((StatusCode::TOO_MANY_REQUESTS, headers, problem.to_string()).into_response())
+    Some(refuse(
+        StatusCode::TOO_MANY_REQUESTS,
+        &problem,
+        Some(again_in_s),
+    ))
+}
+
+fn refuse(status: StatusCode, problem: &serde_json::Value, again_in_s: Option<u64>) -> Response {
+    let kind = [(CONTENT_TYPE, "application/problem+json")];
+    let mut response = (status, kind, problem.to_string()).into_response();
+    if let Some(wish) = again_in_s {
+        response.headers_mut().insert(RETRY_AFTER, wish.into());
+    }
+    response
 }
 
 async fn ask(way: &Way, request: Request) -> Result<Response> {

@@ -325,6 +325,37 @@ async fn a_name_that_cannot_be_proved_is_told_with_what_to_look_at() {
     }
 }
 
+/// Nonces that an authority calls bad, more often than the client tries a request, are refreshed at once, wherever an order
+/// stands; it stays one order.
+#[tokio::test(flavor = "multi_thread")]
+async fn nonces_that_are_called_bad_cost_neither_time_nor_an_order() {
+    let scene = Scene::begin("http-01", Duration::from_hours(1)).await;
+    let gate = scene.open_gate();
+    gate.call_bad(ACCOUNTS, 4);
+    let mut relay = scene.start_relay().await;
+    let mut seen = scene.see(&relay, None, GOT_WITHIN).await;
+    assert!(gate.has_called_bad());
+    for path in [
+        ORDERS,
+        "/authZ/",
+        "/chalZ/",
+        "/my-order/",
+        "/finalize-order/",
+        "/certZ/",
+    ] {
+        let before = gate.asked(ORDERS, StatusCode::CREATED).len();
+        relay.end().unwrap();
+        std::fs::remove_file(relay.data().join("acme/certificate.pem")).unwrap();
+        gate.call_bad(path, 4);
+        relay.start_again().await.unwrap();
+        seen = scene.see(&relay, Some(&seen), GOT_WITHIN).await;
+        assert!(gate.has_called_bad(), "{path}");
+        let orders = gate.asked(ORDERS, StatusCode::CREATED).len();
+        assert_eq!(orders - before, 1, "{path}");
+    }
+    assert_eq!(gate.asked(ACCOUNTS, StatusCode::CREATED).len(), 1);
+}
+
 /// A relay that is killed while an order is under way goes on with that one, wherever it stood.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_that_was_interrupted_is_gone_on_with() {

@@ -16,7 +16,8 @@ use crate::certificate::{Certificate, Flaw};
 use crate::clock::Clock;
 use crate::config::AcmeChallenge;
 
-/// How often a nonce is refreshed that the authority calls bad (RFC 8555 §6.5).
+/// How often it is gone on with where the authority calls nonces bad, after the client's own tries of each request: they
+/// may be refreshed at once (RFC 8555 §6.5), and no time is lost by it.
 const NONCES: usize = 5;
 
 impl Keeper {
@@ -26,9 +27,14 @@ impl Keeper {
         clock: &Clock,
         wish: &Wish,
     ) -> Result<Certificate, AcmeError> {
-        let account = self.open_account(clock, wish).await?;
+        let mut tries = 0;
+        let got = loop {
+            match self.go_through(clock, wish).await {
+                Err(error) if error.is_of_nonce() && tries < NONCES => tries += 1,
+                got => break got,
+            }
+        };
         let kept = &self.kept;
-        let got = self.go_through(&account).await;
         self.answers.clear();
         self.proof.clear();
         match &got {
@@ -39,10 +45,11 @@ impl Keeper {
         got
     }
 
-    async fn go_through(&self, account: &Account) -> Result<Certificate, AcmeError> {
-        let (mut order, key) = match self.find_order(account).await? {
+    async fn go_through(&self, clock: &Clock, wish: &Wish) -> Result<Certificate, AcmeError> {
+        let account = self.open_account(clock, wish).await?;
+        let (mut order, key) = match self.find_order(&account).await? {
             Some(found) => found,
-            None => self.make_order(account).await?,
+            None => self.make_order(&account).await?,
         };
         let chain = self.finish(&mut order, &key).await?;
         let unfit = |words: &str| AcmeError::Unfit(words.to_owned());
@@ -102,9 +109,12 @@ impl Keeper {
                     return Ok(Some((order, kept.key)));
                 }
             }
-            // It knows the order no more.
-            Err(Error::Api(_)) => {}
-            Err(error) => return Err(self.failed("an order", error)),
+            Err(error) => {
+                let error = self.failed("an order", error);
+                if !error.has_no_order() {
+                    return Err(error);
+                }
+            }
         }
         self.kept.forget_order()?;
         Ok(None)
@@ -180,17 +190,13 @@ impl Keeper {
     }
 
     async fn wait_ready(&self, order: &mut Order) -> Result<(), AcmeError> {
-        let mut tries = 0;
-        loop {
-            match order.poll_ready(&RetryPolicy::default()).await {
-                Ok(OrderStatus::Invalid) => return Err(self.find_refusal(order, None).await),
-                Ok(_) => return Ok(()),
-                Err(Error::Api(problem)) if is_bad_nonce(&problem) && tries < NONCES => tries += 1,
-                Err(Error::Api(problem)) if order.state().status == OrderStatus::Invalid => {
-                    return Err(self.find_refusal(order, Some(problem)).await);
-                }
-                Err(error) => return Err(self.failed("the proof", error)),
+        match order.poll_ready(&RetryPolicy::default()).await {
+            Ok(OrderStatus::Invalid) => Err(self.find_refusal(order, None).await),
+            Ok(_) => Ok(()),
+            Err(Error::Api(problem)) if order.state().status == OrderStatus::Invalid => {
+                Err(self.find_refusal(order, Some(problem)).await)
             }
+            Err(error) => Err(self.failed("the proof", error)),
         }
     }
 
@@ -215,11 +221,6 @@ impl Keeper {
 
 fn unmade(error: &rcgen::Error) -> AcmeError {
     AcmeError::Unfit(error.to_string())
-}
-
-fn is_bad_nonce(problem: &Problem) -> bool {
-    let kind = problem.r#type.as_deref().unwrap_or_default();
-    kind == "urn:ietf:params:acme:error:badNonce"
 }
 
 /// What is to be signed (RFC 8555 §7.4), DER: the name alone.

@@ -125,6 +125,17 @@ impl AcmeError {
         matches!(self, Self::Refused { kind, .. } if kind == "accountDoesNotExist")
     }
 
+    /// Whether it would have been taken with a fresher nonce (RFC 8555 §6.5).
+    pub(super) fn is_of_nonce(&self) -> bool {
+        matches!(self, Self::Refused { kind, .. } if kind == "badNonce")
+    }
+
+    /// Whether the authority, asked for an order, has none.
+    pub(super) fn has_no_order(&self) -> bool {
+        let for_now = ["rateLimited", "serverInternal", "badNonce"];
+        matches!(self, Self::Refused { kind, .. } if !for_now.contains(&kind.as_str()))
+    }
+
     /// Whether the order that it came to can be gone on with.
     pub(super) fn leaves_order(&self) -> bool {
         match self {
@@ -306,6 +317,10 @@ mod tests {
         assert!(refused("rateLimited").leaves_order());
         assert!(!refused("malformed").leaves_order());
         assert!(!refused("unauthorized").leaves_order());
+        assert!(refused("malformed").has_no_order());
+        assert!(!refused("badNonce").has_no_order());
+        assert!(!unreachable().has_no_order());
+        assert!(refused("badNonce").is_of_nonce());
         assert!(refused("accountDoesNotExist").is_of_account());
         assert!(!refused("unauthorized").is_of_account());
     }
