@@ -173,14 +173,18 @@ fn date_of(date: Date) -> Result<civil::Date, jiff::Error> {
     )
 }
 
-/// The instant at which a window of a day is over. A midnight that comes twice is the end of the day before at its second
-/// only where that comes back to the day, and not where the new day begins twice.
+/// The instant at which a window of a day is over. An end that comes twice is over at its second only where the clocks
+/// come back into the window: not where they come back to its end, nor where the day after begins twice.
 fn closing(zone: &TimeZone, date: Date, to: Minute) -> Option<Timestamp> {
     let closes = instant(zone, date, to, Twice::Second)?;
-    if to == Minute::END && date_in(zone, closes - Duration::from_millis(1)) != date {
-        return instant(zone, date, to, Twice::First);
+    let before = closes - Duration::from_millis(1);
+    let at = jiff::Timestamp::from_millisecond(before.as_ms()).ok()?;
+    let shown = zone.to_datetime(at);
+    let minute = i32::from(shown.hour()) * 60 + i32::from(shown.minute());
+    if date_from(shown.date()) == date && minute < i32::from(to.minutes()) {
+        return Some(closes);
     }
-    Some(closes)
+    instant(zone, date, to, Twice::First)
 }
 
 /// The instant at which a day's clock shows so many minutes; `None` beyond the calendar.
