@@ -8,25 +8,27 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+#[path = "build/target.rs"]
+mod target;
+
 /// The folder, below Cargo's target folder.
 const DASHBOARD: &str = "web/dashboard";
-/// How Cargo marks its target folder (Cache Directory Tagging Specification).
-const TARGET_MARK: &str = "CACHEDIR.TAG";
 /// A file of this ending beside another is that other one, compressed.
 const COMPRESSED: &str = ".gz";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    // Where Cargo builds for a named machine it marks that machine's folder too, one below.
-    let machine = env::var("TARGET")?;
-    let target = out
-        .ancestors()
-        .find(|folder| folder.join(TARGET_MARK).is_file() && !folder.ends_with(&machine))
-        .ok_or("no target folder of Cargo's above OUT_DIR")?;
+    let target = target::find(&out, &env::var("TARGET")?).ok_or_else(|| {
+        format!(
+            "{} lies in no target folder of Cargo's: build with Cargo, into a folder of its own",
+            out.display()
+        )
+    })?;
     let folder = target.join(DASHBOARD);
     // A folder that is not there would make Cargo run this every time.
     fs::create_dir_all(&folder)?;
     tell_cargo("build.rs");
+    tell_cargo("build/target.rs");
     tell_cargo(&folder.display().to_string());
     let mut files = BTreeMap::new();
     collect(&folder, "", &mut files)?;

@@ -16,7 +16,7 @@ use web::call::{CallError, Tagged};
 use web::card::Progress;
 
 use crate::event::{Deed, Effect, Event, Loaded, Opening, Wanted};
-use crate::model::{Access, Model, Out, Page, Reconnecting, Slot};
+use crate::model::{Access, Model, Out, Page, Reconnecting, Slot, Typed};
 use crate::route::{Invited, Route};
 
 mod passkey;
@@ -57,6 +57,7 @@ impl Model {
                 vec![Effect::Become(Route::Login)]
             }
             Event::SignInAsked(name, password) => {
+                self.typed.name.clone_from(&name);
                 self.access = Access::Entering { before: None };
                 vec![Effect::SignIn(name, password)]
             }
@@ -118,10 +119,14 @@ impl Model {
                 vec![Effect::Do(deed)]
             }
             Event::Did(deed, answer) => self.finish(&deed, answer),
-            Event::InviteAsked(name, role) => vec![Effect::Invite(name, role)],
+            Event::InviteAsked(name, role) => {
+                self.typed.invited = Some((name.to_string(), role));
+                vec![Effect::Invite(name, role)]
+            }
             Event::InviteAgainAsked(account) => vec![Effect::InviteAgain(account)],
             Event::InvitationMade(answer) => match *answer {
                 Ok(invitation) => {
+                    self.typed.invited = None;
                     self.page.invitation = Some(invitation);
                     self.notice = None;
                     self.wants()
@@ -260,6 +265,7 @@ impl Model {
             effects.push(Effect::SignOut(before));
         }
         // It may be somebody else now.
+        self.typed = Typed::default();
         self.account = None;
         self.status = None;
         self.tag = None;

@@ -23,7 +23,7 @@ use protocol::request::session::ListedSession;
 use protocol::request::status::Status;
 use protocol::secret::Secret;
 use protocol::timestamp::Timestamp;
-use web::card::{Card, Progress, draw};
+use web::card::{Card, Face, Progress, draw};
 
 use crate::event::{Deed, Effect};
 use crate::route::{Invited, Route};
@@ -72,6 +72,19 @@ pub struct Model {
     pub asked: Option<Effect>,
     /// What waits until its person has proved who he is.
     pub proving: Option<Proving>,
+    /// What was typed, for whoever is refused.
+    pub typed: Typed,
+}
+
+/// What a person typed into forms that go while an answer is awaited: they come back with it. No secret is among it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Typed {
+    /// The name of the last sign-in.
+    pub name: String,
+    /// The user names of reconnects by password.
+    pub users: BTreeMap<InboxId, String>,
+    /// Who was to be invited last, until there is a link.
+    pub invited: Option<(String, Role)>,
 }
 
 /// Something that waits for a proof of who asks.
@@ -280,6 +293,7 @@ impl Default for Model {
             notice: None,
             asked: None,
             proving: None,
+            typed: Typed::default(),
         }
     }
 }
@@ -358,7 +372,15 @@ impl Model {
         let is_lost = inbox.connection.state == ConnectionState::Disconnected;
         (is_lost || reconnecting.is_some()).then(|| {
             let progress = reconnecting.map(|reconnecting| &reconnecting.progress);
-            draw(inbox, self.campaigns(), progress)
+            let mut card = draw(inbox, self.campaigns(), progress);
+            if let Face::Broken(broken) = &mut card.face
+                && let Some(form) = &mut broken.password
+                && let Some(user) = self.typed.users.get(&inbox.id)
+            {
+                form.user.clone_from(user);
+                form.is_user_the_address = user == inbox.address.as_str();
+            }
+            card
         })
     }
 

@@ -128,12 +128,13 @@ pub enum What {
     AnotherRelay {},
     /// The database was put back, and messages that may have been sent since are held for a person.
     Restored {},
-    /// No new certificate of the relay's own address is got. Told once a day while that is so.
+    /// There is no new certificate of the relay's own address: none is got by ACME, or nobody renewed the one in the
+    /// operator's files. Told once a day while that is so.
     CertificateNotRenewed {
         /// When the one that is shown ends; `None` where there is none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ends_at: Option<Timestamp>,
-        /// Tries that failed in a row, since the relay was started.
+        /// Tries that failed in a row, since the relay was started; 0 where it is in the operator's files.
         failed: u32,
     },
     /// An API key is about to end.
@@ -333,7 +334,7 @@ impl Alert {
                 Some("Say of them whether they were sent."),
                 "/campaigns",
             ),
-            What::CertificateNotRenewed { ends_at, .. } => plain(
+            What::CertificateNotRenewed { ends_at, failed } => plain(
                 "The certificate of this relay is not renewed".to_owned(),
                 &match ends_at {
                     Some(ends_at) if *ends_at > self.at => format!(
@@ -344,7 +345,11 @@ impl Alert {
                     ),
                     None => "There is none: nobody can come by https.".to_owned(),
                 },
-                Some("Run `unpause doctor`; why it failed stands in the relay's log."),
+                Some(if *failed == 0 {
+                    "Renew it in the files of tls.certificate and tls.key; the relay shows it within seconds."
+                } else {
+                    "Run `unpause doctor`; why it failed stands in the relay's log."
+                }),
                 "/settings",
             ),
             What::KeyEnds {

@@ -6,6 +6,10 @@ use crate::cause::Cause;
 use crate::id::{FileId, InboxId};
 use crate::timestamp::Timestamp;
 
+mod written;
+
+pub use written::{steps, steps_if_any};
+
 /// One message of a sequence.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -26,7 +30,8 @@ pub struct Step {
     /// Files that go with it, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<Attachment>,
-    /// Milliseconds between the acceptance of the step before and this one; 0 for the first.
+    /// Milliseconds between the acceptance of the step before and this one; 0 for the first, which may leave it out.
+    /// Every other one says it, also where it is 0.
     #[serde(default)]
     pub wait_ms: u64,
     /// Whether what looks like the field, the alternatives or the HTML of another tool (`[First Name]`, `{a|b}`) is

@@ -50,6 +50,8 @@ ids! {
     DeviceId = "dev_";
     /// A receipt.
     ReceiptId = "rcp_";
+    /// A message that arrived about one of ours.
+    ReplyId = "rpl_";
     /// An account: somebody who signs in.
     AccountId = "acc_";
     /// A session of the dashboard.

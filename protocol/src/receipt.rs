@@ -7,6 +7,8 @@ use crate::delivery::Suppression;
 use crate::id::{CampaignId, DeliveryId, InboxId, LeadId, ReceiptId, ReconnectId};
 use crate::timestamp::Timestamp;
 
+pub mod document;
+
 /// The proof of one resume. `held == to_send + skipped + in_doubt`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -47,6 +47,8 @@ pub enum Gate {
     LeadRests,
     /// It was refused, and whose that refusal is has to be shown first.
     Held,
+    /// Its person is away until a day that is known.
+    Away,
     /// As many messages as may be were tried at its recipient's organisation.
     DomainCap,
     /// Another relay works on the same ledger.
@@ -67,6 +69,8 @@ pub enum Gate {
     Schedule,
     /// The campaign's cap of a day is used up.
     CampaignCap,
+    /// The campaign catches up after an outage: more slowly, or once a person lets it.
+    CatchUp,
     /// Copies of what was sent before the relay's start may still come to the sent folder.
     Copies,
     /// The inbox's cap of a day is used up.
@@ -92,6 +96,7 @@ impl Gate {
             Self::NotDue => "for its time",
             Self::LeadRests => "to be tried again after a refusal that passes",
             Self::Held => "for others to show whose a refusal is",
+            Self::Away => "for its person to be back",
             Self::DomainCap => "for the daily cap of its recipient's domain",
             Self::AnotherRelay => "for a person to say which relay stays",
             Self::InboxLost => "for its inbox to be reconnected",
@@ -102,6 +107,7 @@ impl Gate {
             Self::Doubts => "for messages of its inbox that are in doubt",
             Self::Schedule => "for a window of the schedule",
             Self::CampaignCap => "for the campaign's daily cap",
+            Self::CatchUp => "for the campaign to catch up after an outage",
             Self::Copies => "for copies of what was sent earlier",
             Self::InboxCap => "for its inbox's daily cap",
             Self::OrganisationCap => "for the daily cap of its inbox's organisation",

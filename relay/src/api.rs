@@ -16,6 +16,8 @@ use crate::tls::{Dialer, DialerError};
 
 /// What stands before a path: the socket is where it goes, whatever the name.
 const BASE: &str = "http://localhost";
+/// What every path of the API begins with.
+const API: &str = "/v1/";
 
 /// A client of one running relay.
 #[derive(Debug)]
@@ -36,15 +38,26 @@ pub enum ApiError {
     Refused(Box<Problem>),
     /// An answer that is none of this API's.
     #[error(
-        "expected an answer that this command knows, found HTTP {status}: is the relay of another version than this command?"
+        "the relay that runs answers in a way that this command does not know (HTTP {status}), so it is of another version: restart it with the `unpause` that you call, or call the one that it was started with"
     )]
     NotOurs {
         /// The status.
         status: u16,
     },
-    /// The connection failed.
-    #[error("the connection to the relay failed")]
-    Connection(#[from] reqwest::Error),
+    /// A text that cannot be an id stands where one belongs.
+    #[error("expected an id, as the command's list shows them, found {found:?}")]
+    NoId {
+        /// The text.
+        found: String,
+    },
+    /// The connection failed. The library's words are of no help to whoever did not write it.
+    #[error(
+        "the relay ended the connection before it answered, so what was asked may be done or not: look with `unpause status`, and at what the relay logged"
+    )]
+    Connection(reqwest::Error),
+    /// The client could not be set up.
+    #[error("the connection to the relay cannot be set up")]
+    SetUp(#[source] reqwest::Error),
     /// The file that was to be sent cannot be read.
     #[error("{path} cannot be read")]
     File {
@@ -88,13 +101,14 @@ impl Client {
             .unix_socket(door.address())
             .redirect(Policy::none())
             .no_proxy()
-            .build()?;
+            .build()
+            .map_err(ApiError::SetUp)?;
         Ok(Self { http, door })
     }
 
     /// Calls an endpoint.
     pub async fn call<R: Request>(&self, request: &R) -> Result<R::Response, ApiError> {
-        let encoded = encode(request)?;
+        let encoded = check_ids(encode(request)?)?;
         let url = format!("{BASE}{}", encoded.path);
         let asked = if matches!(R::METHOD, http::Method::GET | http::Method::DELETE) {
             let url = format!("{url}?{}", query_of(&encoded));
@@ -137,7 +151,7 @@ impl Client {
                 found,
             });
         }
-        let encoded = encode(request)?;
+        let encoded = check_ids(encode(request)?)?;
         let url = format!("{BASE}{}?{}", encoded.path, query_of(&encoded));
         let asked = self
             .http
@@ -160,17 +174,33 @@ impl Client {
             }
         })?;
         let status = answer.status();
-        let body = answer.bytes().await?;
+        let body = answer
+            .bytes()
+            .await
+            .map_err(|error| ApiError::Connection(error.without_url()))?;
         let not_ours = || ApiError::NotOurs {
             status: status.as_u16(),
         };
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(|_| not_ours());
         }
-        Err(serde_json::from_slice(&body).map_or_else(
-            |_| not_ours(),
-            |problem| ApiError::Refused(Box::new(problem)),
-        ))
+        let problem: Problem = serde_json::from_slice(&body).map_err(|_| not_ours())?;
+        // A relay that has no such endpoint says so by its path, which nobody typed here.
+        if problem.detail.contains(API) && matches!(problem.status, 404 | 405) {
+            return Err(not_ours());
+        }
+        Err(ApiError::Refused(Box::new(problem)))
+    }
+}
+
+/// A part of a path that is empty, or that addresses give another meaning (RFC 3986 §5.2.4), would ask for something else.
+fn check_ids(encoded: Encoded) -> Result<Encoded, ApiError> {
+    let mut parts = encoded.path.split('/').skip(1);
+    match parts.find(|part| matches!(*part, "" | "." | "..")) {
+        Some(part) => Err(ApiError::NoId {
+            found: part.to_owned(),
+        }),
+        None => Ok(encoded),
     }
 }
 
@@ -205,6 +235,26 @@ mod tests {
     use protocol::problem::Code;
 
     use super::*;
+
+    #[test]
+    fn what_cannot_be_an_id_is_not_asked_for() {
+        let path = |path: &str| Encoded {
+            path: path.to_owned(),
+            fields: serde_json::Map::new(),
+        };
+        for good in ["/v1/campaigns", "/v1/leads/lea_1/pause", "/v1/leads/..a"] {
+            assert!(check_ids(path(good)).is_ok(), "{good}");
+        }
+        for bad in [
+            "/v1/leads/",
+            "/v1/leads//pause",
+            "/v1/leads/..",
+            "/v1/leads/./pause",
+        ] {
+            let words = check_ids(path(bad)).unwrap_err().to_string();
+            assert!(words.starts_with("expected an id"), "{words}");
+        }
+    }
 
     #[test]
     fn a_problem_says_where_it_is() {

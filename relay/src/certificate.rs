@@ -18,6 +18,8 @@ use x509_parser::parse_x509_certificate;
 
 use protocol::timestamp::Timestamp;
 
+use crate::tls::words;
+
 mod acme;
 mod files;
 
@@ -98,7 +100,7 @@ impl Certificate {
         let (begins_at, ends_at) = find_time(first).ok_or(Flaw::NoCertificate)?;
         let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(|_| Flaw::NoKey)?;
         let key = CertifiedKey::from_der(chain, key, &ring::default_provider());
-        let key = key.map_err(|error| Flaw::Unfit(error.to_string()))?;
+        let key = key.map_err(|error| Flaw::Unfit(words::of_pair(&error)))?;
         Ok(Self {
             key: Arc::new(key),
             begins_at,

@@ -30,9 +30,13 @@ mod key;
 mod keys;
 mod lead;
 mod ledger;
+mod named;
+mod next;
 mod pace;
 mod print;
+mod receipts;
 mod reconnect;
+mod reply;
 mod sender;
 mod serve;
 mod session;
@@ -41,6 +45,7 @@ mod setup;
 mod status;
 mod steps;
 mod suppression;
+mod verify;
 
 use print::Printer;
 
@@ -77,12 +82,20 @@ enum Command {
     /// Leads, one by one
     #[command(subcommand, alias = "leads")]
     Lead(lead::Command),
+    /// What arrived about messages of campaigns
+    #[command(subcommand, alias = "replies")]
+    Reply(reply::Command),
     /// Files that go with messages
     #[command(subcommand)]
     File(file::Command),
     /// Reconnects and their receipts
     #[command(subcommand)]
     Reconnect(reconnect::Command),
+    /// Check a receipt that a relay has signed, without the relay. Ends with 0 when it is whole and signed by the key
+    /// that `--key` names, 3 when it is whole and no key was named, 1 when it is anything else
+    Verify(verify::Arguments),
+    /// List the receipts of resumes, newest first
+    Receipts(receipts::Arguments),
     /// What a restore of the database has left open
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -149,11 +162,17 @@ enum CliError {
     #[error(transparent)]
     Inbox(#[from] inbox::NoSuchInbox),
     #[error(transparent)]
+    Campaign(#[from] named::NoSuchCampaign),
+    #[error(transparent)]
     Reconnect(#[from] reconnect::ReconnectError),
     #[error(transparent)]
     Setup(#[from] setup::SetupError),
     #[error(transparent)]
+    Verify(#[from] verify::VerifyError),
+    #[error(transparent)]
     Backup(#[from] crate::backup::BackupError),
+    #[error(transparent)]
+    NoKeys(#[from] backup::NoKeys),
     #[error("{not_taken} of {channels} channels did not take the test: their words are above")]
     NotTaken { not_taken: usize, channels: usize },
     #[error("it was told to end: nothing was written")]
@@ -167,7 +186,7 @@ enum CliError {
 }
 
 /// Runs the command of this process: 0 when it was done, 1 when it was refused or failed, 2 when it was
-/// not understood. `doctor` says 0, 1 and 2 of what it found.
+/// not understood. `doctor` says 0, 1 and 2 of what it found, and `verify` 3 of a receipt whose key nobody named.
 pub fn run() -> ExitCode {
     ownership::keep_to_ourselves();
     let arguments = match Arguments::try_parse() {
@@ -272,6 +291,7 @@ fn perform(arguments: Arguments) -> Result<ExitCode, CliError> {
             Command::Doctor(arguments) => {
                 return doctor::examine(arguments, &load()?, &printer).await;
             }
+            Command::Verify(arguments) => return Ok(verify::verify(arguments, &printer).await?),
             Command::Serve => serve::serve(load()?).await,
             Command::Config(_) | Command::Openapi => settings::print_checked(&printer, &load()?),
             Command::Backup(arguments) => backup::back_up(arguments, &load()?, &printer).await,
@@ -282,11 +302,13 @@ fn perform(arguments: Arguments) -> Result<ExitCode, CliError> {
             Command::Inbox(command) => command.run(&client()?, &printer).await,
             Command::Campaign(command) => command.run(&client()?, &printer).await,
             Command::Lead(command) => command.run(&client()?, &printer).await,
+            Command::Reply(command) => command.run(&client()?, &printer).await,
             Command::File(command) => command.run(&client()?, &printer).await,
             Command::Reconnect(command) => {
                 let config = load()?;
                 command.run(&Client::new(&config)?, &config, &printer).await
             }
+            Command::Receipts(arguments) => arguments.run(&client()?, &printer).await,
             Command::Ledger(command) => command.run(&client()?, &printer).await,
             Command::Account(command) => command.run(&client()?, &printer).await,
             Command::Key(command) => command.run(&client()?, &printer).await,

@@ -17,6 +17,7 @@ use url::Url;
 use crate::ownership;
 
 mod acme;
+mod found;
 pub(crate) mod nearest;
 pub mod notify;
 mod proxies;
@@ -26,6 +27,7 @@ pub mod setting;
 
 pub use acme::{Acme, AcmeChallenge, Binding};
 use acme::{check_acme, finish_acme};
+use found::describe_text;
 use notify::{Notify, finish_notify};
 pub use proxies::{ForwardedBy, Proxies};
 pub use public::PublicUrl;
@@ -72,6 +74,8 @@ pub struct Config {
     pub log_json: bool,
     /// Whether an inbox may write to itself to learn whether its server keeps copies.
     pub canary: bool,
+    /// For how many days the words of what arrives are kept; 0: they are not.
+    pub reply_text_days: u32,
     /// How long things wait.
     pub timing: Timing,
     /// Who is told of what happens, and through what.
@@ -174,8 +178,8 @@ pub enum ConfigError {
         /// The known key that is most like it.
         nearest: Option<String>,
     },
-    /// A value that the setting cannot have. The value itself is not shown: it may be a secret.
-    #[error("{place}: {key} is not valid: expected {expected}")]
+    /// A value that the setting cannot have.
+    #[error("{place}: {key} is not valid: expected {expected}, found {found}")]
     Value {
         /// File and line, or the variable.
         place: Place,
@@ -183,6 +187,8 @@ pub enum ConfigError {
         key: String,
         /// What it can be.
         expected: String,
+        /// What it is, in words; nothing of what may be a secret.
+        found: String,
     },
     /// A setting without which its table means nothing.
     #[error("{key} is missing: expected {expected}")]
@@ -251,7 +257,9 @@ pub enum ConfigError {
         path: PathBuf,
     },
     /// There is no home folder to put things into.
-    #[error("{key} has no default because neither {variable} nor HOME is set: set {key}")]
+    #[error(
+        "{key} has no default because neither {variable} nor HOME names a folder from the root: set {key}"
+    )]
     NoHome {
         /// The key.
         key: &'static str,
@@ -323,11 +331,19 @@ impl Config {
     /// The configuration in `text`, which stands in the file `path`, with the variables over it.
     pub fn parse(text: &str, path: &Path, environment: &Environment) -> Result<Self, ConfigError> {
         let mut entries = reading::read_file(text, path)?;
-        entries.extend(reading::read_variables(environment, FILE_VARIABLE)?);
-        let mut draft = Draft::default();
+        let variables = reading::read_variables(environment, FILE_VARIABLE)?;
+        let mut draft = Draft {
+            read_from: folder_of(path),
+            ..Draft::default()
+        };
         for entry in &entries {
             apply(&mut draft, entry)?;
         }
+        draft.read_from = from_root(Path::new("."));
+        for entry in &variables {
+            apply(&mut draft, entry)?;
+        }
+        entries.extend(variables);
         check_way(&draft, |key| {
             let mut found = entries.iter().rev().filter(|entry| entry.key == key);
             found.next().map_or_else(
@@ -432,6 +448,21 @@ fn check_way(draft: &Draft, place_of: impl Fn(&str) -> Place) -> Result<(), Conf
     Ok(())
 }
 
+/// The folder from which the paths of a configuration are read: the one that it was named in. What came through a
+/// descriptor of this process, as from a pipe, lies in no folder but the current one.
+fn folder_of(file: &Path) -> PathBuf {
+    let is_descriptor = file.starts_with("/dev") || file.starts_with("/proc");
+    let folder = file.parent().filter(|_| !is_descriptor);
+    from_root(folder.unwrap_or(Path::new(".")))
+}
+
+/// A folder as it is named from the root. Where there is no current folder any more it stays as it is: whoever opens
+/// something in it is told so.
+fn from_root(folder: &Path) -> PathBuf {
+    let named = Path::new(".").join(folder);
+    std::path::absolute(&named).unwrap_or(named)
+}
+
 /// The text of a file, and what the system says of that very file.
 fn read(path: &Path) -> std::io::Result<(String, Metadata)> {
     let mut file = File::open(path)?;
@@ -442,21 +473,26 @@ fn read(path: &Path) -> std::io::Result<(String, Metadata)> {
 }
 
 fn apply(draft: &mut Draft, entry: &Entry) -> Result<(), ConfigError> {
+    let value = &entry.value;
     let expected = match entry.setting.apply {
-        Apply::Relay(set) => set(draft, &entry.value),
+        Apply::Relay(set) => set(draft, value),
         Apply::Provider(set) => {
             let id = ProviderId::new(entry.named.clone().unwrap_or_default());
-            set(draft.providers.entry(id).or_default(), &entry.value)
+            set(draft.providers.entry(id).or_default(), value)
         }
         Apply::Webhook(set) => {
             let name = entry.named.clone().unwrap_or_default();
-            set(draft.notify.webhooks.entry(name).or_default(), &entry.value)
+            set(draft.notify.webhooks.entry(name).or_default(), value)
         }
     };
     expected.map_err(|expected| ConfigError::Value {
         place: entry.place.clone(),
         key: entry.key.clone(),
-        expected: expected.0,
+        found: describe_text(
+            entry.setting.kind,
+            expected.part.as_ref().unwrap_or(&entry.value),
+        ),
+        expected: expected.words,
     })
 }
 
@@ -499,6 +535,7 @@ fn finish(draft: Draft, environment: &Environment) -> Result<Config, ConfigError
         log: draft.log,
         log_json: draft.log_json,
         canary: draft.canary,
+        reply_text_days: draft.reply_text_days,
         timing: draft.timing,
         notify: finish_notify(draft.notify)?,
         providers: providers.collect::<Result<_, _>>()?,
@@ -558,8 +595,9 @@ fn base_folder(
     let folder = |name: &str| {
         environment
             .get(name)
-            .filter(|value| !value.is_empty())
             .map(PathBuf::from)
+            // Another one is not valid, and not looked at ("Basics").
+            .filter(|folder| folder.is_absolute())
     };
     folder(variable)
         .or_else(|| folder("HOME").map(|home| home.join(below_home)))

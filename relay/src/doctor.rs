@@ -10,6 +10,7 @@ pub use finding::{Finding, Level, render_checks, worst};
 use crate::app::DATABASE_FILE;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::ownership::find_closed;
 use crate::store::aside;
 use crate::store::examine::{Examined, examine};
 use crate::tls::Dialer;
@@ -97,6 +98,9 @@ pub async fn look(config: &Config, selectors: &[String], clock: &Clock) -> Vec<F
 
 fn describe_database(config: &Config, examined: Option<&Examined>) -> Finding {
     let database = config.data.join(DATABASE_FILE);
+    if let Some(closed) = find_closed(&config.data).or_else(|| find_closed(&database)) {
+        return machine::not_for_us("database", &database, &closed);
+    }
     let Some(examined) = examined else {
         return Finding::ok(
             "database",

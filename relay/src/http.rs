@@ -35,6 +35,7 @@ mod audit;
 mod body;
 mod browser;
 mod budget;
+mod catch_up;
 mod ceremonies;
 mod conflict;
 mod dashboard;
@@ -54,6 +55,7 @@ mod pace;
 mod page;
 mod problem;
 mod redirect;
+mod reply;
 mod serving;
 mod sketch;
 
@@ -68,7 +70,9 @@ mod lead;
 mod leads;
 mod ledger;
 mod passkey;
+mod plan;
 mod proof;
+mod receipt;
 mod reconnect;
 mod relay_keys;
 mod sender;
@@ -177,6 +181,7 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::reconnect::GetReceipt>()
         .mount::<api::reconnect::ListReceipts>()
         .mount::<api::reconnect::ListReceiptLines>()
+        .mount::<api::receipt::GetReceiptDocument>()
         .mount::<api::campaign::CreateCampaign>()
         .mount::<api::campaign::ListCampaigns>()
         .mount::<api::campaign::GetCampaign>()
@@ -191,6 +196,9 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::lead::ResumeLead>()
         .mount::<api::lead::StopLead>()
         .mount::<api::lead::DeleteLead>()
+        .mount::<api::reply::ListReplies>()
+        .mount::<api::reply::ShowReply>()
+        .mount::<api::reply::MarkReply>()
         .mount::<api::campaign::StartCampaign>()
         .mount::<api::campaign::PauseCampaign>()
         .mount::<api::campaign::ResumeCampaign>()
@@ -210,6 +218,9 @@ pub fn mount_endpoints<M: Mount>(on: M) -> M {
         .mount::<api::sending::GetSending>()
         .mount::<api::sending::UpdateSending>()
         .mount::<api::sending::WhyCampaign>()
+        .mount::<api::sending::PlanCampaign>()
+        .mount::<api::catch_up::GetCatchUp>()
+        .mount::<api::catch_up::SetCatchUp>()
         .mount::<api::ledger::GetLedger>()
         .mount::<api::ledger::KeepRelay>()
         .mount::<api::alert::ListAlerts>()

@@ -1,11 +1,12 @@
 //! The IMAP adapter (RFC 3501, and RFC 9051 where a server has it): sign in, list folders, read
 //! headers and messages, put a copy into a folder. It changes nothing else: folders are opened
 //! read-only and messages are read without marking them. What a message *is* (a reply, a bounce) is
-//! not decided here, and waiting for new mail (IDLE) is not here either.
+//! not decided here.
 //!
 //! ```text
 //! open ── list_folders, find_status, append, noop
 //!   └─ examine ── list_uids, list_uids_since, fetch_headers_of, fetch_message     (of the folder examined last)
+//!        └─ begin_idle ── wait_for_news     (until any other command, which ends it first)
 //! ```
 
 mod authentication;
@@ -72,6 +73,8 @@ pub struct Session {
     is_uid_next_told: bool,
     /// Messages that the server could not give, not taken yet.
     passed_over: Vec<PassedOver>,
+    /// Whether it refused IDLE, which it offers.
+    refuses_idle: bool,
 }
 
 /// Where `APPEND` put a message (RFC 4315 §3).
@@ -108,7 +111,55 @@ impl Session {
             n_messages: 0,
             is_uid_next_told: false,
             passed_over: Vec::new(),
+            refuses_idle: false,
         })
+    }
+
+    /// Whether the server would tell by itself what comes (RFC 2177).
+    pub fn offers_idle(&self) -> bool {
+        !self.refuses_idle && (self.capabilities.has("IDLE") || self.capabilities.has("IMAP4REV2"))
+    }
+
+    /// Whether it does so now.
+    pub fn is_idling(&self) -> bool {
+        self.wire.is_idling()
+    }
+
+    /// Has the server tell by itself what comes to the folder examined last; whether it does. Any other command ends that
+    /// first.
+    pub async fn begin_idle(&mut self) -> Result<bool, Failure> {
+        let n_messages = &mut self.n_messages;
+        let began = self
+            .wire
+            .begin_idle(COMMAND_WITHIN, |data| {
+                count(n_messages, data);
+            })
+            .await;
+        match began {
+            Ok(()) => Ok(true),
+            // It is read again and again instead.
+            Err(_) if self.wire.is_ready() => {
+                self.refuses_idle = true;
+                Ok(false)
+            }
+            Err(failure) => Err(failure.hushed(&self.hush)),
+        }
+    }
+
+    /// Waits until there are more messages in the folder than before, or the server has ended IDLE. Where this is dropped
+    /// before, nothing is lost.
+    pub async fn wait_for_news(&mut self) -> Result<(), Failure> {
+        loop {
+            let before = self.n_messages;
+            let heard = self.wire.hear().await;
+            match heard.map_err(|failure| failure.hushed(&self.hush))? {
+                Some(data) => count(&mut self.n_messages, &data),
+                None => return Ok(()),
+            }
+            if self.n_messages > before {
+                return Ok(());
+            }
+        }
     }
 
     /// Connects and hears what the server offers, and signs nobody in: whether it is there.
@@ -241,12 +292,7 @@ impl Session {
                 Ok(())
             }
             Told::Data(data) => {
-                // Both may come with any command (RFC 9051 §7.4.1, §7.5.1).
-                match (data.kind.as_str(), data.number) {
-                    ("EXISTS", Some(number)) => *n_messages = number,
-                    ("EXPUNGE", Some(_)) => *n_messages = n_messages.saturating_sub(1),
-                    _ => {}
-                }
+                count(n_messages, &data);
                 read(&data)
             }
         };
@@ -254,6 +300,15 @@ impl Session {
             .run(Stage::Folder, COMMAND_WITHIN, command, tell)
             .await
             .map_err(|failure| failure.hushed(&self.hush))
+    }
+}
+
+/// How many messages the folder has: both may come with any command (RFC 9051 §7.4.1, §7.5.1).
+fn count(n_messages: &mut u32, data: &Data) {
+    match (data.kind.as_str(), data.number) {
+        ("EXISTS", Some(number)) => *n_messages = number,
+        ("EXPUNGE", Some(_)) => *n_messages = n_messages.saturating_sub(1),
+        _ => {}
     }
 }
 

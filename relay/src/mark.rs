@@ -1,6 +1,8 @@
 //! The mark: a small file outside the database that says how far this relay has come. A database that is behind it was
 //! put back from a copy of its own. It is written at each attempt without waiting for the disk, and through to the
-//! disk at every beat and at an orderly end; it holds no secret. What follows is done in `worker::restored`.
+//! disk at every beat and at an orderly end; it holds no secret. A power cut may leave the name of one that was not
+//! waited for without its bytes; then the one of the last beat, which has a file of its own, is taken for it. What
+//! follows is done in `worker::restored`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -18,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use self::original::{Original, is_left_just_now};
 use crate::clock::Clock;
+use crate::ownership;
 use crate::record::SentPlace;
 use crate::secret::random_text;
 use crate::store::runs::Run;
@@ -27,6 +30,8 @@ mod original;
 
 /// The ending of the file of stops, which stands beside the mark.
 const STOPS: &str = "stops";
+/// The ending of the file that has what was marked at the last beat.
+const BEAT: &str = "mark.beat";
 /// Stops that are read again although the database may know them: it notes its own time by beats.
 const STOPS_BEFORE: Duration = Duration::from_hours(1);
 
@@ -55,6 +60,9 @@ struct Written {
     /// `None` where the file system does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     original: Option<Original>,
+    /// Whether a power cut has left no later one, so that more may have been attempted than it says.
+    #[serde(skip)]
+    is_of_beat: bool,
 }
 
 /// What it says of an inbox.
@@ -209,6 +217,7 @@ impl Mark {
             let is_left = is_left_just_now(path, written.original.as_ref(), clock.now());
             Duration::from_millis(written.lines.in_a_row_ms).saturating_mul(u32::from(is_left))
         });
+        let is_of_beat = written.as_ref().is_some_and(|written| written.is_of_beat);
         let found = written.map(|written| written.lines);
         let ledger = store.load_run().await?;
         // A clock on the wall may have been set back meanwhile; what relays lived is counted by none.
@@ -223,6 +232,8 @@ impl Mark {
         for inbox in ledger.attempts.keys() {
             let missing = match judge(found.as_ref(), &ledger, inbox) {
                 Verdict::Newest => continue,
+                // How many more it was after that beat, nobody knows.
+                Verdict::Behind(_) if is_of_beat => -1,
                 Verdict::Behind(missing) => i64::try_from(missing).unwrap_or(i64::MAX),
                 Verdict::Unknown => -1,
             };
@@ -422,10 +433,11 @@ impl Mark {
     }
 }
 
-/// The files of the mark: itself, its lock, the one that replaces it, and the stops.
-pub fn files(path: &Path) -> [PathBuf; 4] {
+/// The files of the mark: itself, the one of the last beat, its lock, the one that replaces it, and the stops.
+pub fn files(path: &Path) -> [PathBuf; 5] {
     [
         path.to_owned(),
+        path.with_extension(BEAT),
         path.with_extension("mark.lock"),
         path.with_extension("mark.new"),
         path.with_extension(STOPS),
@@ -434,7 +446,8 @@ pub fn files(path: &Path) -> [PathBuf; 4] {
 
 /// Takes the mark for this process. Where no file can be made beside it, there is no mark either.
 pub fn lock(path: &Path) -> Result<Option<File>, InUse> {
-    let file = make_folder(path).and_then(|()| {
+    let folder = folder_of(path).map_or(Ok(()), ownership::make_folder);
+    let file = folder.and_then(|()| {
         OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -488,27 +501,49 @@ fn judge(found: Option<&Lines>, ledger: &Run, inbox: &InboxId) -> Verdict {
 
 /// The mark in the file; `None` where there is none, or what is there is no mark.
 fn read(path: &Path) -> Option<Written> {
+    let words = match read_file(path) {
+        Ok(found) => return found,
+        Err(words) => words,
+    };
+    // Who took it away meant it; bytes that are missing under its name nobody means.
+    let beat = read_file(&path.with_extension(BEAT)).ok().flatten();
+    let what = if beat.is_some() {
+        "the mark cannot be read: the one of the last beat is taken for it"
+    } else {
+        "the mark cannot be read: it is made anew"
+    };
+    tracing::warn!(path = %path.display(), error = %words, "{what}");
+    beat.map(|beat| Written {
+        original: None,
+        is_of_beat: true,
+        ..beat
+    })
+}
+
+/// The mark in this file; `None` where there is no file, and in words why it is no mark.
+fn read_file(path: &Path) -> Result<Option<Written>, String> {
     match std::fs::read(path) {
-        Ok(bytes) => match serde_json::from_slice(&bytes) {
-            Ok(written) => Some(written),
-            Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "the mark cannot be read: it is made anew");
-                None
-            }
-        },
-        Err(error) => {
-            if error.kind() != ErrorKind::NotFound {
-                tracing::warn!(path = %path.display(), %error, "the mark cannot be read: it is made anew");
-            }
-            None
-        }
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.to_string()),
     }
 }
 
-/// Replaces the file whole; `through` waits for the disk.
+/// Replaces the file whole; `through` waits for the disk, and has it there twice.
 fn write(path: &Path, lines: &Lines, through: bool) -> std::io::Result<()> {
-    let new = path.with_extension("mark.new");
     make_folder(path)?;
+    if through {
+        replace(path, &path.with_extension(BEAT), lines, through)?;
+    }
+    replace(path, path, lines, through)?;
+    if let Some(folder) = folder_of(path).filter(|_| through) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn replace(mark: &Path, path: &Path, lines: &Lines, through: bool) -> std::io::Result<()> {
+    let new = mark.with_extension("mark.new");
     // A file of its own: one that was left there was made when it was.
     match std::fs::remove_file(&new) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -522,16 +557,13 @@ fn write(path: &Path, lines: &Lines, through: bool) -> std::io::Result<()> {
     let written = Written {
         lines: lines.clone(),
         original: Original::of(&file),
+        is_of_beat: false,
     };
     file.write_all(&serde_json::to_vec(&written).map_err(std::io::Error::other)?)?;
     if through {
         file.sync_all()?;
     }
-    std::fs::rename(&new, path)?;
-    if let Some(folder) = folder_of(path).filter(|_| through) {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
+    std::fs::rename(&new, path)
 }
 
 fn in_ms(duration: Duration) -> u64 {

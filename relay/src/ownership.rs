@@ -25,6 +25,30 @@ pub fn keep_to_ourselves() {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
+/// Makes the folder where it is not there, and those on the way to it, for this user alone. Their names are on the disk
+/// when this has returned: what is kept in a folder is gone with its name, however well it was synced (fsync(2)). One
+/// that is there already may have been made right before the power went, so its name is synced where that can be done.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    let made: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    if made.is_empty() {
+        // Whoever made it may keep what it stands in to himself, or on what is only read.
+        let _ = sync_name(path);
+    }
+    made.into_iter().rev().try_for_each(sync_name)
+}
+
+fn sync_name(path: &Path) -> io::Result<()> {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    match File::open(above.unwrap_or(Path::new("."))) {
+        Ok(above) => above.sync_all(),
+        // A folder that this user may write to and not list.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// The user as whom this process acts.
 pub fn own_user() -> u32 {
     rustix::process::geteuid().as_raw()
@@ -33,6 +57,36 @@ pub fn own_user() -> u32 {
 /// Whether somebody at the other end of a local socket is this process's own user, or root, who may be anybody.
 pub fn is_ours(user: u32) -> bool {
     user == ROOT || user == own_user()
+}
+
+/// What is there and this user may not read, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// The user of it, or of the nearest folder above it that can be looked at.
+    pub owner: u32,
+}
+
+impl Closed {
+    /// As whom one may: a command by its beginning, for whoever may use `sudo`.
+    pub fn command_as_owner(&self) -> String {
+        match self.owner {
+            ROOT => "sudo".to_owned(),
+            owner => format!("sudo -u '#{owner}'"),
+        }
+    }
+}
+
+/// Whether this user may not read a file or list a folder; `None` where he may, or where nothing is there.
+pub fn find_closed(path: &Path) -> Option<Closed> {
+    let error = if path.is_dir() {
+        fs::read_dir(path).err()
+    } else {
+        fs::File::open(path).err()
+    };
+    error.filter(|error| error.kind() == ErrorKind::PermissionDenied)?;
+    let mut seen = path.ancestors().filter_map(|path| fs::metadata(path).ok());
+    let owner = seen.next()?.uid();
+    Some(Closed { owner })
 }
 
 /// Whether this process acts as root.
@@ -150,11 +204,7 @@ impl Folder {
     /// is another user's. One that others may enter, and files in it that they may read, as earlier versions and
     /// people made them, are made this user's alone, and that is told.
     pub fn take(path: &Path) -> Result<Self, FolderError> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .map_err(|source| failed(path, source))?;
+        make_folder(path).map_err(|source| failed(path, source))?;
         let folder = Self::open(path)?;
         folder.refuse_anothers()?;
         folder.close_to_others()?;

@@ -9,6 +9,8 @@ use protocol::inbox::Address;
 use protocol::schedule::Schedule;
 use protocol::timestamp::Timestamp;
 
+pub mod plan;
+
 /// A place in a folder (RFC 9051 §2.3.1.1): everything below `uid_next` is behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FolderPosition {
@@ -142,6 +144,8 @@ pub enum ShutBy {
     Schedule,
     /// Its cap of a day is used up.
     Cap,
+    /// It catches up after an outage.
+    CatchUp,
 }
 
 /// What of a campaign is not done.
@@ -188,6 +192,10 @@ pub struct Facts {
     pub rested_at: Option<Timestamp>,
     /// Held until it is known whose a refusal is.
     pub n_held: u64,
+    /// Waiting for their people to be back.
+    pub n_away: u64,
+    /// When the first of these is back.
+    pub back_at: Option<Timestamp>,
     /// The domains that were tried as often as may be, with how many wait for each and until when.
     pub domains: Vec<(String, u64, Option<Timestamp>)>,
     /// Why its clock stands; `None` where it runs.

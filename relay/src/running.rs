@@ -380,7 +380,7 @@ enum Source {
 impl Source {
     async fn keep(self, host: String, clock: Clock, failed: watch::Sender<Option<FailedRenewal>>) {
         match self {
-            Self::Files(followed) => followed.follow(host, clock).await,
+            Self::Files(followed) => followed.follow(host, clock, &failed).await,
             Self::Acme(keeper) => keeper.keep(clock, &failed).await,
         }
     }

@@ -107,6 +107,79 @@ pub fn gate(schedule: &Schedule, zone: &TimeZone, now: Timestamp) -> Gate {
     }
 }
 
+/// A time in which messages may leave, both ends among it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
+    /// Its first instant.
+    pub from: Timestamp,
+    /// Its last instant.
+    pub last: Timestamp,
+}
+
+/// When a schedule lets messages leave from one instant to another, in order.
+pub fn list_open(
+    schedule: &Schedule,
+    zone: &TimeZone,
+    from: Timestamp,
+    last: Timestamp,
+) -> Vec<Span> {
+    const LEAST: Duration = Duration::from_millis(1);
+    let mut spans: Vec<Span> = Vec::new();
+    let mut at = from;
+    while at <= last {
+        at = match gate(schedule, zone, at) {
+            Gate::Closed { opens_at: None } => break,
+            Gate::Closed {
+                opens_at: Some(opens_at),
+            } => opens_at.max(at + LEAST),
+            Gate::Open { until } => {
+                let ends = (until - LEAST).min(last).max(at);
+                spans.push(Span {
+                    from: at,
+                    last: ends,
+                });
+                until.max(at + LEAST)
+            }
+        };
+    }
+    spans
+}
+
+/// The instants of any of these spans, in order, each once.
+pub fn unite(mut spans: Vec<Span>) -> Vec<Span> {
+    spans.sort();
+    let mut united: Vec<Span> = Vec::with_capacity(spans.len());
+    for span in spans {
+        match united.last_mut() {
+            Some(before) if span.from <= before.last => before.last = before.last.max(span.last),
+            _ => united.push(span),
+        }
+    }
+    united
+}
+
+/// How many messages fit into spans that are in order, one from the other by this distance at the least; without a
+/// distance as many as there are, where there is a span.
+pub fn fit_into(spans: &[Span], distance: Duration) -> u64 {
+    let distance_ms = distance.as_millis();
+    if distance_ms == 0 {
+        return if spans.is_empty() { 0 } else { u64::MAX };
+    }
+    let mut n = 0_u64;
+    let mut next: Option<Timestamp> = None;
+    for span in spans {
+        let first = next.map_or(span.from, |next| next.max(span.from));
+        if first > span.last {
+            continue;
+        }
+        let behind = span.last.since(first).as_millis() / distance_ms;
+        n = n.saturating_add(u64::try_from(behind).unwrap_or(u64::MAX).saturating_add(1));
+        let taken = u64::try_from(behind.saturating_add(1).saturating_mul(distance_ms));
+        next = Some(first + Duration::from_millis(taken.unwrap_or(u64::MAX)));
+    }
+    n
+}
+
 /// The wait for a step that is planned at `now`, in a campaign whose schedule has this zone: whole days are days of the
 /// zone, to the same time of day.
 pub fn wait_from(zone: &TimeZone, now: Timestamp, wait_ms: u64) -> Duration {
@@ -153,7 +226,8 @@ fn join_windows(schedule: &Schedule) -> Vec<(Minute, Minute)> {
     joined
 }
 
-fn date_in(zone: &TimeZone, at: Timestamp) -> Date {
+/// The day that it is in a zone.
+pub fn date_in(zone: &TimeZone, at: Timestamp) -> Date {
     let at = jiff::Timestamp::from_millisecond(at.as_ms()).unwrap_or_default();
     date_from(zone.to_datetime(at).date())
 }

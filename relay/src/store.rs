@@ -6,7 +6,7 @@
 
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Read as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::{AnyConnection, AnyPool, Connection as _, Row as _};
 
 use crate::clock::Clock;
+use crate::ownership::make_folder;
 
 pub mod access;
 pub mod account;
@@ -23,9 +24,11 @@ pub mod alert;
 pub mod aside;
 pub mod attention;
 pub mod audit;
+mod away;
 pub mod backup;
 pub mod budget;
 pub mod campaign;
+pub mod catch_up;
 mod clocks;
 pub mod conflict;
 pub mod delivery;
@@ -42,9 +45,11 @@ pub mod lead;
 pub mod owed;
 pub mod passkey;
 pub mod person;
+pub mod plan;
 pub mod receipt;
 pub mod reconnect;
 pub mod relay_keys;
+pub mod reply;
 pub mod restored;
 pub mod resume;
 pub mod runs;
@@ -57,7 +62,7 @@ mod shut;
 pub mod stall;
 pub mod standing;
 mod stops;
-pub mod why;
+mod why;
 
 /// The tables, in the order in which they came.
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
@@ -346,11 +351,7 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     };
     if let Some(folder) = path.parent() {
         // The ledger names everybody a campaign writes to: nobody else on the machine reads it.
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(io)?;
+        make_folder(folder).map_err(io)?;
     }
     let file = OpenOptions::new()
         .create(true)

@@ -5,6 +5,7 @@
 mod ending;
 mod mode;
 mod reach;
+pub(crate) mod words;
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,10 +14,9 @@ use std::time::Duration;
 
 use protocol::evidence::{IoFault, Party, Said, Stage, may_be_host};
 use protocol::inbox::MailServer;
-use protocol::timestamp::Timestamp;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -44,9 +44,6 @@ const UNLESS_WRITTEN: &str =
 const UNLESS_ALLOWED: &str =
     "the relay connects there only with `private = true` in the configuration";
 
-/// Most names of a certificate that are told.
-const NAMES_TOLD: usize = 5;
-
 /// Opens connections. Cheap to clone; all clones share one set of roots and one session cache.
 #[derive(Clone, Debug)]
 pub struct Dialer {
@@ -65,13 +62,12 @@ pub enum DialerError {
     #[error("the extra root certificates hold no certificate")]
     NoCertificate,
     /// A certificate cannot serve as a root.
-    #[error("certificate {number} of the extra root certificates cannot be a root")]
+    #[error("certificate {number} of the extra root certificates cannot be a root: {why}")]
     NotARoot {
         /// Which one, from 1.
         number: usize,
         /// Why.
-        #[source]
-        source: rustls::Error,
+        why: String,
     },
     /// The TLS library cannot be set up.
     #[error("the TLS library refuses its settings")]
@@ -92,9 +88,9 @@ impl Dialer {
                 n_added += 1;
                 roots
                     .add(certificate)
-                    .map_err(|source| DialerError::NotARoot {
+                    .map_err(|error| DialerError::NotARoot {
                         number: n_added,
-                        source,
+                        why: words::of_root(&error),
                     })?;
             }
             if n_added == 0 {
@@ -240,7 +236,7 @@ pub fn said_of(error: &io::Error) -> Said {
     if let Some(inner) = error.get_ref() {
         if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
             return Said::Tls {
-                detail: words_of(tls),
+                detail: words::of_server(tls),
             };
         }
         if let Some(wrapped) = inner.downcast_ref::<io::Error>() {
@@ -353,66 +349,6 @@ async fn connect_to(
         };
     }
     Err(last)
-}
-
-/// What the TLS library met, in words that say what to mend. It names an expired certificate and one for
-/// another name in its own terms; they are shown on cards.
-fn words_of(error: &rustls::Error) -> String {
-    let at = |time: &UnixTime| {
-        let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
-        Timestamp::from_ms(seconds.saturating_mul(1_000))
-    };
-    match error {
-        rustls::Error::InvalidCertificate(certificate) => match certificate {
-            CertificateError::Expired => "the server's certificate has expired".to_owned(),
-            CertificateError::ExpiredContext { not_after, .. } => {
-                format!("the server's certificate expired at {}", at(not_after))
-            }
-            CertificateError::NotValidYet => {
-                "the server's certificate is not valid yet; the clock of this machine may be wrong"
-                    .to_owned()
-            }
-            CertificateError::NotValidYetContext { not_before, .. } => format!(
-                "the server's certificate is not valid before {}; the clock of this machine may be wrong",
-                at(not_before)
-            ),
-            CertificateError::NotValidForName => {
-                "the server's certificate is for another name".to_owned()
-            }
-            CertificateError::NotValidForNameContext {
-                expected,
-                presented,
-            } => format!(
-                "the server's certificate is not for {} but for {}",
-                expected.to_str(),
-                render_names(presented)
-            ),
-            CertificateError::UnknownIssuer => {
-                "nobody whom the relay trusts vouches for the server's certificate (unknown issuer)"
-                    .to_owned()
-            }
-            other => format!("the server's certificate is not accepted: {other}"),
-        },
-        rustls::Error::InvalidMessage(_) => {
-            format!("the server does not speak TLS at this port: {error}")
-        }
-        other => other.to_string(),
-    }
-}
-
-/// The library writes each as `DnsName("smtp.acme.example")`.
-fn render_names(presented: &[String]) -> String {
-    let mut names: Vec<&str> = presented
-        .iter()
-        .take(NAMES_TOLD)
-        .map(|name| name.split('"').nth(1).unwrap_or(name))
-        .collect();
-    if names.is_empty() {
-        names.push("no name at all");
-    } else if presented.len() > NAMES_TOLD {
-        names.push("others");
-    }
-    names.join(", ")
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ mod confirming;
 mod copying;
 mod inbox;
 mod keeping;
+mod listening;
 mod mailbox;
 mod memory;
 mod reading;

@@ -251,6 +251,11 @@ impl Control {
         locked(&self.provider.faults).echo = on;
     }
 
+    /// IMAP offers no IDLE (RFC 2177), and takes none.
+    pub fn hide_idle(&self, on: bool) {
+        locked(&self.provider.faults).hides_idle = on;
+    }
+
     /// After this many more messages MAIL is answered 450 4.7.1.
     pub fn rate_limit(&self, address: &str, messages: u32) -> Result<(), UnknownPerson> {
         self.provider.accounts.set_rate_limit(address, messages)

@@ -216,6 +216,9 @@ impl Session {
                 date,
                 message,
             } => self.append(address, &mailbox, &flags, date, &message),
+            CommandBody::Idle if locked(&self.connection.provider.faults).hides_idle => {
+                Outcome::bad("not offered")
+            }
             CommandBody::Idle => self.idle(address).await?,
             other => match self.view.take() {
                 Some(view) => self.obey_selected(address, view, other),
@@ -306,7 +309,10 @@ impl Session {
         if profile.sasl_ir {
             capabilities.push(Capability::SaslIr);
         }
-        capabilities.extend([Capability::Idle, Capability::UidPlus, Capability::Unselect]);
+        if !locked(&self.connection.provider.faults).hides_idle {
+            capabilities.push(Capability::Idle);
+        }
+        capabilities.extend([Capability::UidPlus, Capability::Unselect]);
         let mechanisms = profile.imap_mechanisms.iter().copied();
         capabilities.extend(
             mechanisms

@@ -171,8 +171,14 @@ impl Child {
 
     /// Ends it by SIGKILL, as a crash or a power cut would, and waits until it is gone.
     pub fn kill_now(&mut self) -> Result<ExitStatus, ChildError> {
-        self.process
-            .kill()
+        self.kill_and(|| {})
+    }
+
+    /// The same; `then` is done once it does nothing any more, and before it is gone.
+    pub fn kill_and(&mut self, then: impl FnOnce()) -> Result<ExitStatus, ChildError> {
+        let killed = self.process.kill();
+        then();
+        killed
             .and_then(|()| self.process.wait())
             .map_err(|source| ChildError::End {
                 name: self.name.clone(),

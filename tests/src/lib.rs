@@ -13,6 +13,7 @@ pub mod certificate;
 pub mod child;
 pub mod clock;
 pub mod crash;
+pub mod disk;
 pub mod dovecot;
 pub mod entrance;
 pub mod faults;

@@ -22,12 +22,12 @@ use sandbox::profile::SentCopy;
 use serde::Serialize;
 
 use self::saved::{How, Saved, What};
-use crate::story::hearing::Hearing;
+use crate::story::hearing::{self, Hearing};
 use crate::story::mailboxes::{MARKS, count};
 use crate::story::play::{connect, create_list};
 use crate::story::reconnecting::Device;
 use crate::story::relay::Relay;
-use crate::story::servers::Servers;
+use crate::story::servers::{Servers, jane};
 use crate::story::telling::Telling;
 use crate::wait::wait_for;
 
@@ -184,7 +184,10 @@ impl Run<'_> {
         let Some(sandbox) = self.servers.sandbox() else {
             return Vec::new();
         };
-        self.hearing.let_some(sandbox.control(), ANSWERS)
+        let mut heard = vec![hearing::Heard::Answered; ANSWERS];
+        heard.push(hearing::Heard::Bounced);
+        self.hearing
+            .let_some(sandbox.control(), &jane().address, &heard)
     }
 
     /// The same, and waits until the relay knows of it. Whoever got the second step first is not meant.

@@ -5,6 +5,8 @@
 
 #[path = "another_user/attacks.rs"]
 mod attacks;
+#[path = "another_user/doctor.rs"]
+mod doctor;
 #[path = "another_user/machine.rs"]
 mod machine;
 #[path = "another_user/open_folders.rs"]

@@ -5,6 +5,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use protocol::inbox::{MailServer, TlsMode};
+use protocol::secret::Secret;
+use relay::imap::{Folder, Session};
+use relay::sign_in::SignIn;
+use relay::tls::Dialer;
 use tests::dovecot::{Dovecot, DovecotSettings};
 use tests::http_client::http_client;
 use tests::lines::{Lines, challenge_text, xoauth2};
@@ -438,5 +443,43 @@ async fn an_answer_to_another_request_is_refused() -> anyhow::Result<()> {
         .walk(other.authorization_url(), &ada(), Consent::Allow)
         .await?;
     assert!(matches!(one.code(&walk.answer), Err(FlowError::WrongState)));
+    Ok(())
+}
+
+/// Observed with Dovecot 2.3.19 on 2026-12-01: `+ idling`, then `* 1 EXISTS` and `* 1 RECENT` within a second of a delivery.
+#[tokio::test]
+async fn a_real_mail_server_tells_of_what_comes_and_of_its_end() -> anyhow::Result<()> {
+    let sink = SmtpSink::start().await?;
+    let dovecot = Dovecot::start(&DovecotSettings {
+        introspection_url: "http://127.0.0.1:9/nobody-is-asked".parse()?,
+        people: vec![ada()],
+        next_hop: sink.address(),
+    })
+    .await?;
+    let server = MailServer {
+        host: "127.0.0.1".to_owned(),
+        port: dovecot.imaps().port(),
+        tls: TlsMode::Implicit,
+    };
+    let dialer = Dialer::new(Some(dovecot.ca_pem().as_bytes()))?.reaching([&server]);
+    let sign_in = SignIn::Password {
+        user: "ada@example.test".to_owned(),
+        password: Secret::new("ada's pass:word"),
+    };
+    let mut session = Session::open(&dialer, &server, &sign_in).await?;
+    session.examine(&Folder::inbox()).await?;
+    assert!(session.offers_idle());
+    assert!(session.begin_idle().await?);
+    let message = "From: ann@a.example\nTo: ada@example.test\nSubject: Re: Hello\n\nYes.\n";
+    dovecot.deliver("ada@example.test", "one", message)?;
+    tokio::time::timeout(SOON, session.wait_for_news()).await??;
+    assert_eq!(session.n_messages(), 1);
+    // Any other command ends it, and it begins anew.
+    let position = session.examine(&Folder::inbox()).await?;
+    assert_eq!((position.n_messages, session.is_idling()), (1, false));
+    assert!(session.begin_idle().await?);
+    dovecot.end_sessions()?;
+    let left = tokio::time::timeout(SOON, session.wait_for_news()).await?;
+    assert!(left.is_err() && !session.is_usable(), "{left:?}");
     Ok(())
 }

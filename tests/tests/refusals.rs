@@ -30,6 +30,8 @@ mod schedules;
 mod stage;
 #[path = "refusals/start.rs"]
 mod start;
+#[path = "refusals/verifying.rs"]
+mod verifying;
 
 use std::path::Path;
 
@@ -49,6 +51,7 @@ fn table() -> Vec<&'static Row> {
         schedules::ROWS,
         start::ROWS,
         backups::ROWS,
+        verifying::ROWS,
         calls::ROWS,
         adversaries::ROWS,
     ]

@@ -26,15 +26,17 @@ pub(crate) enum Accepts {
     /// One of these names, each with a line for the help. A name that ends in a word in capitals, as in
     /// `causes FILE`, takes a value.
     OneOf(&'static [(&'static str, &'static str)]),
-    /// Anything: the named binary reads it and refuses what it does not know.
-    PassedOnTo(&'static str),
+    /// What the named binary reads, with the flags that it knows: what it does not know is refused here, before
+    /// minutes of building. `tests/tests/flags.rs` holds both equal.
+    PassedOnTo(&'static str, &'static [Flag]),
 }
 
 /// One flag of a command.
 pub(crate) struct Flag {
     /// With its dashes: `--only`. In capitals, as `TARGET`, it is a word that stands by itself.
     pub(crate) name: &'static str,
-    /// The name of its value in the help; `None` when it takes no value.
+    /// The name of its value in the help; `None` when it takes no value. `a|b` is one of these, `N` a whole number,
+    /// `1..9` one from 1 to 9.
     pub(crate) value: Option<&'static str>,
     /// One line for the help.
     pub(crate) help: &'static str,
@@ -117,16 +119,25 @@ impl UsageError {
 impl Command {
     /// Checks the arguments against the flags that the command knows.
     pub(crate) fn read(&self, words: &[String]) -> Result<Given, UsageError> {
-        let mut given = Given::default();
-        let flags = match self.accepts {
-            Accepts::Flags(flags) => flags,
-            Accepts::OneOf(names) => return self.read_name(words, names),
-            Accepts::PassedOnTo(_) => {
+        match self.accepts {
+            Accepts::Flags(flags) => self.read_flags(words, flags),
+            Accepts::OneOf(names) => self.read_name(words, names),
+            Accepts::PassedOnTo(_, flags) => {
                 let own = words.strip_prefix(&["--".to_owned()]).unwrap_or(words);
+                let asks = own.iter().any(|word| word == "--help" || word == "-h");
+                let mut given = if asks {
+                    Given::default()
+                } else {
+                    self.read_flags(own, flags)?
+                };
                 given.passed_on = own.to_vec();
-                return Ok(given);
+                Ok(given)
             }
-        };
+        }
+    }
+
+    fn read_flags(&self, words: &[String], flags: &'static [Flag]) -> Result<Given, UsageError> {
+        let mut given = Given::default();
         let mut words = words.iter();
         let by_itself = flags.iter().find(|flag| !flag.name.starts_with('-'));
         while let Some(word) = words.next() {
@@ -155,6 +166,7 @@ impl Command {
                     .cloned()
                     .ok_or_else(|| UsageError(format!("{name} needs a value: {name} {what}")))?,
             };
+            flag.check(&value)?;
             given.flags.push((flag.name, value));
         }
         Ok(given)
@@ -167,28 +179,19 @@ impl Command {
             self.name, self.summary, self.about
         );
         match self.accepts {
-            Accepts::Flags(flags) => {
-                text.push_str("\nFlags:\n");
-                for flag in flags {
-                    let shown = flag.value.map_or_else(
-                        || flag.name.to_owned(),
-                        |value| format!("{} {value}", flag.name),
-                    );
-                    let _ = writeln!(text, "  {shown:<16} {}", flag.help);
-                }
-                let _ = writeln!(text, "  {:<16} this text", "--help");
-            }
+            Accepts::Flags(flags) => text.push_str(&list(flags)),
             Accepts::OneOf(names) => {
                 text.push_str("\nNames:\n");
                 for (name, help) in names {
                     let _ = writeln!(text, "  {name:<16} {help}");
                 }
             }
-            Accepts::PassedOnTo(binary) => {
+            Accepts::PassedOnTo(binary, flags) => {
+                text.push_str(&list(flags));
                 let _ = writeln!(
                     text,
                     "\nAll arguments go to the binary `{binary}`; \
-                     `cargo xtask {} -- --help` prints its own help.",
+                     `cargo xtask {} -- --help` builds it and prints its own help.",
                     self.name
                 );
             }
@@ -238,6 +241,50 @@ impl Command {
     }
 }
 
+impl Flag {
+    /// Refuses a value that it cannot have.
+    fn check(&self, value: &str) -> Result<(), UsageError> {
+        let what = self.value.unwrap_or_default();
+        let refused = |expected: String| {
+            let name = self.name;
+            Err(UsageError(format!(
+                "{name}: expected {expected}, found {value:?}"
+            )))
+        };
+        let number = value.parse::<u64>().ok();
+        if what == "N" && number.is_none() {
+            return refused("a whole number".to_owned());
+        }
+        if let Some((from, to)) = what.split_once("..") {
+            let is_within = |n: u64| {
+                from.parse().is_ok_and(|from: u64| from <= n)
+                    && to.parse().is_ok_and(|to: u64| n <= to)
+            };
+            if !number.is_some_and(is_within) {
+                return refused(format!("a whole number from {from} to {to}"));
+            }
+        }
+        if what.contains('|') && !what.split('|').any(|known| known == value) {
+            return refused(format!("one of {}", what.replace('|', ", ")));
+        }
+        Ok(())
+    }
+}
+
+/// Flags as `--help` has them.
+fn list(flags: &[Flag]) -> String {
+    let mut text = "\nFlags:\n".to_owned();
+    for flag in flags {
+        let shown = flag.value.map_or_else(
+            || flag.name.to_owned(),
+            |value| format!("{} {value}", flag.name),
+        );
+        let _ = writeln!(text, "  {shown:<16} {}", flag.help);
+    }
+    let _ = writeln!(text, "  {:<16} this text", "--help");
+    text
+}
+
 /// What `cargo xtask --help` prints.
 pub(crate) fn overview(commands: &[Command]) -> String {
     let mut text = "cargo xtask COMMAND\n\nCommands:\n".to_owned();
@@ -280,7 +327,31 @@ mod tests {
     };
 
     const PASSING: Command = Command {
-        accepts: Accepts::PassedOnTo("demo"),
+        accepts: Accepts::PassedOnTo(
+            "demo",
+            &[
+                Flag {
+                    name: "--kills",
+                    value: Some("N"),
+                    help: "how often",
+                },
+                Flag {
+                    name: "--leads",
+                    value: Some("16..99"),
+                    help: "how many",
+                },
+                Flag {
+                    name: "--browser",
+                    value: Some("none|firefox"),
+                    help: "where",
+                },
+                Flag {
+                    name: "--headless",
+                    value: None,
+                    help: "without a window",
+                },
+            ],
+        ),
         ..COMMAND
     };
 
@@ -322,15 +393,44 @@ mod tests {
     }
 
     #[test]
-    fn a_passing_command_takes_everything_but_the_first_two_dashes() {
-        assert_eq!(
-            PASSING.read(&words("-- --kills 4")).unwrap().passed_on(),
-            ["--kills", "4"]
-        );
-        assert_eq!(
-            PASSING.read(&words("--seed 1")).unwrap().passed_on(),
-            ["--seed", "1"]
-        );
+    fn a_passing_command_passes_on_what_its_binary_knows_and_refuses_the_rest_before_it_is_built() {
+        let passed = |text: &str| PASSING.read(&words(text)).map(|given| given.passed_on);
+        assert_eq!(passed("-- --kills 4").unwrap(), ["--kills", "4"]);
+        let all = "--kills=1 --leads 16 --browser firefox --headless";
+        assert_eq!(passed(all).unwrap(), words(all));
+        assert_eq!(passed("-- --help").unwrap(), ["--help"]);
+        for (text, expected) in [
+            (
+                "--browsr none",
+                "unknown argument `--browsr` of `cargo xtask test`; known: --kills, --leads, --browser, --headless, --help",
+            ),
+            (
+                "chromium",
+                "unknown argument `chromium` of `cargo xtask test`; known: --kills, --leads, --browser, --headless, --help",
+            ),
+            ("--kills", "--kills needs a value: --kills N"),
+            (
+                "--kills many",
+                "--kills: expected a whole number, found \"many\"",
+            ),
+            (
+                "--leads=15",
+                "--leads: expected a whole number from 16 to 99, found \"15\"",
+            ),
+            (
+                "--leads 100",
+                "--leads: expected a whole number from 16 to 99, found \"100\"",
+            ),
+            (
+                "-- --browser frefox",
+                "--browser: expected one of none, firefox, found \"frefox\"",
+            ),
+            ("--headless=yes", "--headless takes no value"),
+        ] {
+            assert_eq!(passed(text).unwrap_err().to_string(), expected, "{text}");
+        }
+        let help = PASSING.help();
+        assert!(help.contains("--browser none|firefox where"), "{help}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `cargo xtask burn`: submission servers that refuse a whole account, and recipients that are refused, side by side.
 
-use crate::args::{Accepts, Command};
+use crate::args::{Accepts, Command, Flag};
 use crate::story_binary;
 
 /// The command.
@@ -15,6 +15,37 @@ the account's, and no inbox for what was a recipient's. The last line is one JSO
 makes the same servers.
 
   cargo xtask burn --seed 1",
-    accepts: Accepts::PassedOnTo("burn"),
+    accepts: Accepts::PassedOnTo("burn", &[
+        Flag {
+            name: "--account-wide",
+            value: Some("N"),
+            help: "servers that refuse a whole account",
+        },
+        Flag {
+            name: "--by-dsn",
+            value: Some("N"),
+            help: "servers that refuse it by bounces",
+        },
+        Flag {
+            name: "--recipient-side",
+            value: Some("N"),
+            help: "servers that refuse recipients",
+        },
+        Flag {
+            name: "--after-dot",
+            value: Some("N"),
+            help: "servers that refuse after the final dot",
+        },
+        Flag {
+            name: "--leads",
+            value: Some("N"),
+            help: "leads of each campaign",
+        },
+        Flag {
+            name: "--seed",
+            value: Some("N"),
+            help: "what decides what happens when; 1 where it is left out",
+        },
+    ]),
     run: |given| story_binary::run("burn", given),
 };

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::args::{Accepts, Command, Given};
+use crate::args::{Accepts, Command, Flag, Given};
 use crate::shell::Workspace;
 use crate::story_binary;
 use crate::test::{install, need};
@@ -22,7 +22,66 @@ extension is what is clicked: by a person in a window, or with --headless by the
   cargo xtask demo --browser none --client public
   cargo xtask demo --browser chromium
   cargo xtask demo --browser firefox --headless --client confidential",
-    accepts: Accepts::PassedOnTo("demo"),
+    accepts: Accepts::PassedOnTo(
+        "demo",
+        &[
+            Flag {
+                name: "--browser",
+                value: Some("none|chromium|firefox"),
+                help: "in which browser, with the extension; none where it is left out",
+            },
+            Flag {
+                name: "--headless",
+                value: None,
+                help: "without a window: the browser's driver clicks",
+            },
+            Flag {
+                name: "--dark",
+                value: None,
+                help: "in dark colours",
+            },
+            Flag {
+                name: "--screenshots",
+                value: Some("DIR"),
+                help: "where a picture of every screen goes",
+            },
+            Flag {
+                name: "--extension",
+                value: Some("DIR"),
+                help: "the built extension",
+            },
+            Flag {
+                name: "--profile",
+                value: Some("generic|google|microsoft|plain"),
+                help: "which provider the sandbox plays",
+            },
+            Flag {
+                name: "--unverified",
+                value: None,
+                help: "the provider has not verified the relay's app",
+            },
+            Flag {
+                name: "--client",
+                value: Some("public|confidential"),
+                help: "where the authorization code is exchanged",
+            },
+            Flag {
+                name: "--servers",
+                value: Some("sandbox|real"),
+                help: "whose servers",
+            },
+            Flag {
+                name: "--leads",
+                value: Some("16..10000"),
+                help: "leads of the campaign",
+            },
+            Flag {
+                name: "--packages",
+                value: Some("DIR"),
+                help: "where npm's packages of `--servers real` are kept",
+            },
+        ],
+    ),
     run,
 };
 

@@ -1,6 +1,6 @@
 //! `cargo xtask restore`: saved files of the relay are put back again and again, and the mail is counted.
 
-use crate::args::{Accepts, Command};
+use crate::args::{Accepts, Command, Flag};
 use crate::story_binary;
 
 /// The command.
@@ -14,6 +14,22 @@ as well. The last line is one JSON object. The same seed chooses the same moment
 
   cargo xtask restore --seed 1
   cargo xtask restore --seed 1 --profile plain",
-    accepts: Accepts::PassedOnTo("restore"),
+    accepts: Accepts::PassedOnTo("restore", &[
+        Flag {
+            name: "--times",
+            value: Some("N"),
+            help: "how often the database is put back",
+        },
+        Flag {
+            name: "--seed",
+            value: Some("N"),
+            help: "what decides what happens when; 1 where it is left out",
+        },
+        Flag {
+            name: "--profile",
+            value: Some("generic|google|microsoft|plain"),
+            help: "which provider the sandbox plays",
+        },
+    ]),
     run: |given| story_binary::run("restore", given),
 };

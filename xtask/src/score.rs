@@ -1,7 +1,7 @@
 //! `cargo xtask score`: inputs of real servers, lists and people, played against the relay. The playing stands in the
 //! `tests` crate; the inputs stand in a folder of the caller's.
 
-use crate::args::{Accepts, Command};
+use crate::args::{Accepts, Command, Flag};
 use crate::story_binary;
 
 /// The command.
@@ -15,6 +15,13 @@ Prints what came of each beside what is expected of it; the last line is one JSO
 status says whether it could be measured, not how it went.
 
   cargo xtask score inputs DIR",
-    accepts: Accepts::PassedOnTo("score"),
+    accepts: Accepts::PassedOnTo(
+        "score",
+        &[Flag {
+            name: "WHAT",
+            value: None,
+            help: "`inputs DIR`: the messages, lists, steps and conversations of a folder",
+        }],
+    ),
     run: |given| story_binary::run("score", given),
 };

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::args::{Accepts, Command, Given};
+use crate::args::{Accepts, Command, Flag, Given};
 use crate::demo;
 
 /// The command.
@@ -18,7 +18,26 @@ when nothing was found.
 
   cargo xtask secrets --browser none --seed 1
   cargo xtask secrets --browser chromium      # or firefox",
-    accepts: Accepts::PassedOnTo("secrets"),
+    accepts: Accepts::PassedOnTo(
+        "secrets",
+        &[
+            Flag {
+                name: "--browser",
+                value: Some("none|chromium|firefox"),
+                help: "in which browser; none where it is left out",
+            },
+            Flag {
+                name: "--seed",
+                value: Some("N"),
+                help: "what decides what happens when; 1 where it is left out",
+            },
+            Flag {
+                name: "--extension",
+                value: Some("DIR"),
+                help: "the built extension",
+            },
+        ],
+    ),
     run,
 };
 

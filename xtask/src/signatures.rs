@@ -1,6 +1,6 @@
 //! `cargo xtask signatures`: what devices ask and the relay answers, changed on its way.
 
-use crate::args::{Accepts, Command};
+use crate::args::{Accepts, Command, Flag};
 use crate::story_binary;
 
 /// The command.
@@ -17,6 +17,17 @@ line is one JSON object.
 
   cargo xtask signatures
   cargo xtask signatures --mutations 100000 --seed 2",
-    accepts: Accepts::PassedOnTo("signatures"),
+    accepts: Accepts::PassedOnTo("signatures", &[
+        Flag {
+            name: "--mutations",
+            value: Some("N"),
+            help: "how many changes are tried",
+        },
+        Flag {
+            name: "--seed",
+            value: Some("N"),
+            help: "what decides what happens when; 1 where it is left out",
+        },
+    ]),
     run: |given| story_binary::run("signatures", given),
 };

@@ -6,7 +6,8 @@ mod child;
 mod ready;
 
 use std::fs;
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -81,6 +82,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 fn run(given: &Given) -> anyhow::Result<ExitCode> {
     let release = given.has("--release");
     let workspace = Workspace::find()?;
+    // Before minutes of building that would end here all the same.
+    check_ports()?;
     build(&workspace, release)?;
 
     let (stop, stopped) = mpsc::channel();
@@ -126,6 +129,29 @@ fn run(given: &Given) -> anyhow::Result<ExitCode> {
 
     eprint!("{}", what_next(&workspace, &files, &addresses, release));
     watch(&stopped, &mut [&mut relay, &mut sandbox])
+}
+
+/// That nobody listens where both servers will: as a rule whoever does is a start that still runs.
+fn check_ports() -> anyhow::Result<()> {
+    let sandbox = SANDBOX_PORTS.iter().filter_map(|flag| {
+        let (_, port) = flag.split_once('=')?;
+        Some(SocketAddr::from(([127, 0, 0, 1], port.parse().ok()?)))
+    });
+    let relay: SocketAddr = RELAY.parse().context("the relay's address")?;
+    let addresses: Vec<SocketAddr> = std::iter::once(relay).chain(sandbox).collect();
+    match addresses.iter().find(|address| is_taken(**address)) {
+        Some(taken) => bail!(
+            "another program listens on {taken}: a `cargo xtask start` that still runs is ended by ctrl-c in its terminal; \
+             `ss -ltnp` names any other program"
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Whether another program listens there. Listening is the only sure answer; a port that this user may not have is none
+/// of these.
+fn is_taken(address: SocketAddr) -> bool {
+    TcpListener::bind(address).is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
 }
 
 fn build(workspace: &Workspace, release: bool) -> anyhow::Result<()> {
@@ -310,6 +336,15 @@ mod tests {
         );
         let error = filled("{smtps}", value).unwrap_err();
         assert_eq!(error.to_string(), "the sandbox did not name its smtps");
+    }
+
+    #[test]
+    fn a_port_that_somebody_listens_on_is_found_before_anything_is_built() {
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = other.local_addr().unwrap();
+        assert!(is_taken(address));
+        drop(other);
+        assert!(!is_taken(address));
     }
 
     #[test]

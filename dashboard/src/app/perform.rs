@@ -313,7 +313,8 @@ async fn get_receipt(door: &Door, id: &ReceiptId, n_pages: u32) -> Result<Receip
             limit: Some(SHOWN_AT_MOST),
         };
         let page = call(door, &list).await?;
-        receipt.lines.extend(page.lines);
+        let lines = page.lines.into_iter().map(|listed| listed.line);
+        receipt.lines.extend(lines);
         if page.next.is_none() {
             break;
         }

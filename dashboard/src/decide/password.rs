@@ -21,6 +21,8 @@ impl Model {
         if is_under_way {
             return Vec::new();
         }
+        let user = given.user.clone();
+        self.typed.users.insert(inbox.clone(), user);
         self.set(&inbox, None, Progress::HandingOver);
         vec![Effect::HandOver(inbox, given)]
     }

@@ -1,6 +1,6 @@
 //! Events against effects: signing in, looking, loading, and a reconnect from the click to the receipt.
 
-use protocol::account::Role;
+use protocol::account::{AccountName, Role};
 use protocol::id::{CampaignId, DeviceId, InboxId, ReceiptId, ReconnectId, SessionId};
 use protocol::problem::{Code, Problem};
 use protocol::reconnect::{GivenSignIn, Question, Replaces, Stage};
@@ -14,7 +14,7 @@ use web::card::{Act, Progress, Stopped};
 
 use crate::event::{Begun, CallingOff, Deed, Effect, Event, Loaded, Opening, Wanted};
 use crate::example;
-use crate::model::{Access, Model, Out, Place, Reconnecting, Slot};
+use crate::model::{Access, Model, Out, Place, Reconnecting, Slot, Typed};
 use crate::route::{Invited, Route};
 
 fn at(ms: i64) -> Timestamp {
@@ -690,6 +690,7 @@ fn a_name_and_a_password_sign_in_and_wrong_ones_are_told_on_the_page_to_sign_in_
     let wrong = refused(Code::Unauthenticated);
     assert_eq!(model.decide(Event::Entered(Err(wrong))), []);
     assert_eq!(model.access, Access::Out(Out::Wrong));
+    assert_eq!(model.typed.name, "jane", "it is not typed again");
     model.decide(asked);
     let session = Session {
         token: Secret::new("t0ken"),
@@ -697,6 +698,19 @@ fn a_name_and_a_password_sign_in_and_wrong_ones_are_told_on_the_page_to_sign_in_
     };
     model.decide(Event::Entered(Ok(session)));
     assert_eq!(model.access, Access::In(Secret::new("t0ken")));
+    assert_eq!(model.typed, Typed::default(), "it may be somebody else now");
+}
+
+#[test]
+fn who_was_to_be_invited_is_kept_until_there_is_a_link() {
+    let mut model = signed_in(Route::Settings);
+    let name: AccountName = "jane@acme.example".to_owned().try_into().unwrap();
+    model.decide(Event::InviteAsked(name, Role::Member));
+    let conflict = refused(Code::Conflict);
+    model.decide(Event::InvitationMade(Box::new(Err(conflict))));
+    let kept = Some(("jane@acme.example".to_owned(), Role::Member));
+    assert_eq!(model.typed.invited, kept);
+    assert!(model.notice.is_some());
 }
 
 #[test]

@@ -7,8 +7,8 @@ use protocol::request::key::{CreateKey, ListedKey, NewKey};
 use web::when;
 use web_sys::HtmlInputElement;
 use yew::{
-    Callback, Html, Properties, SubmitEvent, TargetCast as _, component, html, use_node_ref,
-    use_state, use_state_eq,
+    Callback, Html, Properties, SubmitEvent, TargetCast as _, component, html, use_state,
+    use_state_eq,
 };
 
 use super::part;
@@ -130,11 +130,14 @@ struct Props {
 
 #[component]
 fn KeyForm(props: &Props) -> Html {
-    let (name, days) = (use_node_ref(), use_node_ref());
+    let (name, days) = (
+        part::use_kept(String::new),
+        part::use_kept(|| DAYS.to_string()),
+    );
     let scopes = use_state(|| BTreeSet::from([Scope::Read]));
     let problem = use_state_eq(|| None::<String>);
     let onsubmit = {
-        let (name, days) = (name.clone(), days.clone());
+        let (name, days) = (name.field.clone(), days.field.clone());
         let (scopes, problem, send) = (scopes.clone(), problem.clone(), props.send.clone());
         Callback::from(move |event: SubmitEvent| {
             event.prevent_default();
@@ -189,13 +192,13 @@ fn KeyForm(props: &Props) -> Html {
         <form class="entry" {onsubmit}>
             <h3>{ "A new key" }</h3>
             <label for="key-name">{ "What is it for?" }</label>
-            <input ref={name} id="key-name" type="text" autocomplete="off" maxlength="100" required=true />
+            <input ref={name.field.clone()} value={name.text()} oninput={name.oninput()} id="key-name" type="text" autocomplete="off" maxlength="100" required=true />
             <fieldset class="gives">
                 <legend>{ "It may" }</legend>
                 { for boxes }
             </fieldset>
             <label for="key-days">{ "Days until it ends" }</label>
-            <input ref={days} id="key-days" type="number" min="1" max={DAYS_AT_MOST.to_string()} value={DAYS.to_string()} required=true />
+            <input ref={days.field.clone()} oninput={days.oninput()} id="key-days" type="number" min="1" max={DAYS_AT_MOST.to_string()} value={days.text()} required=true />
             <p role="alert">{ (*problem).clone() }</p>
             <p><button type="submit">{ "Make a key" }</button></p>
         </form>

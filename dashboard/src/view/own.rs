@@ -55,13 +55,15 @@ fn PasswordForm(props: &Props) -> Html {
         let (send, account) = (props.send.clone(), props.account.clone());
         Callback::from(move |event: SubmitEvent| {
             event.prevent_default();
-            let typed = Secret::new(part::take(&password));
-            let before = account
-                .has_password
-                .then(|| Secret::new(part::take(&current)));
+            let typed = Secret::new(part::typed(&password));
             match check_password(&typed, account.name.as_str()) {
                 Ok(()) => {
                     problem.set(None);
+                    // What leaves the page stands on it no more.
+                    part::take(&password);
+                    let before = account
+                        .has_password
+                        .then(|| Secret::new(part::take(&current)));
                     send.emit(Event::Asked(Deed::SetPassword {
                         current: before,
                         password: typed,

@@ -4,7 +4,10 @@ use web::card::Card;
 use web::card::view::CardView;
 use web::icon::{self, Icon};
 use web_sys::HtmlInputElement;
-use yew::{Callback, Html, MouseEvent, NodeRef, html};
+use yew::{
+    Callback, Html, InputEvent, MouseEvent, NodeRef, TargetCast as _, UseStateHandle, hook, html,
+    use_node_ref, use_state_eq,
+};
 
 use crate::event::Event;
 use crate::model::{Model, Slot};
@@ -48,6 +51,38 @@ pub(super) fn button(
 ) -> Html {
     let onclick = send.reform(move |_| event.clone());
     html! { <button type="button" {class} {onclick}>{ label }</button> }
+}
+
+/// A text that a person types: what draws the form again, or draws it anew from what was typed before, keeps it.
+#[derive(Clone)]
+pub(super) struct Kept {
+    /// Its field.
+    pub(super) field: NodeRef,
+    text: UseStateHandle<String>,
+}
+
+/// Begins with this text.
+#[hook]
+pub(super) fn use_kept(first: impl FnOnce() -> String) -> Kept {
+    Kept {
+        field: use_node_ref(),
+        text: use_state_eq(first),
+    }
+}
+
+impl Kept {
+    /// What is drawn.
+    pub(super) fn text(&self) -> String {
+        (*self.text).clone()
+    }
+
+    /// What notes each letter.
+    pub(super) fn oninput(&self) -> Callback<InputEvent> {
+        let kept = self.text.clone();
+        Callback::from(move |event: InputEvent| {
+            kept.set(event.target_unchecked_into::<HtmlInputElement>().value());
+        })
+    }
 }
 
 /// What was typed into a field.

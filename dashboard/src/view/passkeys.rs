@@ -3,7 +3,7 @@
 use protocol::request::account::Account;
 use protocol::request::passkey::{NAME_AT_MOST, Passkey};
 use web::when;
-use yew::{Callback, Html, Properties, SubmitEvent, component, html, use_node_ref};
+use yew::{Callback, Html, Properties, SubmitEvent, component, html};
 
 use super::part;
 use crate::event::{Deed, Event};
@@ -53,9 +53,9 @@ struct AddProps {
 
 #[component]
 fn AddForm(props: &AddProps) -> Html {
-    let name = use_node_ref();
+    let name = part::use_kept(String::new);
     let onsubmit = {
-        let (name, send) = (name.clone(), props.send.clone());
+        let (name, send) = (name.field.clone(), props.send.clone());
         Callback::from(move |event: SubmitEvent| {
             event.prevent_default();
             send.emit(Event::PasskeyAdding(part::typed(&name)));
@@ -64,7 +64,7 @@ fn AddForm(props: &AddProps) -> Html {
     html! {
         <form class="entry" {onsubmit}>
             <label for="passkey-name">{ "What you call the device" }</label>
-            <input ref={name} id="passkey-name" type="text" autocomplete="off" required=true maxlength={NAME_AT_MOST.to_string()} />
+            <input ref={name.field.clone()} value={name.text()} oninput={name.oninput()} id="passkey-name" type="text" autocomplete="off" required=true maxlength={NAME_AT_MOST.to_string()} />
             <p><button type="submit" disabled={props.is_waiting}>{ "Add a passkey" }</button></p>
         </form>
     }

@@ -28,7 +28,7 @@ pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
                 let clients = accounts.iter().filter(|account| account.role == Role::Client);
                 html! { { for clients.map(|client| gives(client, model, send)) } }
             }) }
-            <InviteForm send={send.clone()} />
+            <InviteForm typed={model.typed.invited.clone()} send={send.clone()} />
             { model.page.invitation.as_ref().map(|invitation| link(invitation, model, send)) }
         </section>
     }
@@ -143,15 +143,24 @@ fn gives(client: &Account, model: &Model, send: &Callback<Event>) -> Html {
 
 #[derive(Clone, PartialEq, Properties)]
 struct Props {
+    /// Who was to be invited last, and was not.
+    typed: Option<(String, Role)>,
     send: Callback<Event>,
 }
 
 #[component]
 fn InviteForm(props: &Props) -> Html {
-    let (name, role) = (use_node_ref(), use_node_ref());
+    let role = use_node_ref();
+    let name = part::use_kept(|| {
+        props
+            .typed
+            .clone()
+            .map_or_else(String::new, |(name, _)| name)
+    });
+    let first = props.typed.as_ref().map_or(Role::Client, |(_, role)| *role);
     let problem = use_state_eq(|| None::<String>);
     let onsubmit = {
-        let (name, role, problem) = (name.clone(), role.clone(), problem.clone());
+        let (name, role, problem) = (name.field.clone(), role.clone(), problem.clone());
         let send = props.send.clone();
         Callback::from(move |event: SubmitEvent| {
             event.prevent_default();
@@ -170,9 +179,9 @@ fn InviteForm(props: &Props) -> Html {
         <form class="entry" {onsubmit}>
             <h3>{ "Somebody new" }</h3>
             <label for="invite-name">{ "Mail address or name" }</label>
-            <input ref={name} id="invite-name" type="text" autocomplete="off" required=true />
+            <input ref={name.field.clone()} value={name.text()} oninput={name.oninput()} id="invite-name" type="text" autocomplete="off" required=true />
             <label for="invite-role">{ "Role" }</label>
-            <select ref={role} id="invite-role">{ for options(Role::Client) }</select>
+            <select ref={role} id="invite-role">{ for options(first) }</select>
             <p role="alert">{ (*problem).clone() }</p>
             <p><button type="submit">{ "Make a link" }</button></p>
         </form>

@@ -101,7 +101,7 @@ pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
             if model.place == Place::Here {
                 <p>{ part::button("primary", "Sign in with a passkey", send, Event::PasskeyAsked) }</p>
             }
-            <SignInForm is_first={model.place != Place::Here} send={send.clone()} />
+            <SignInForm is_first={model.place != Place::Here} name={model.typed.name.clone()} send={send.clone()} />
             <p class="quiet">{ "No password? Run this on the machine of the relay, and open the link that it prints:" }</p>
             <pre tabindex="0">{ "unpause login" }</pre>
         </section>
@@ -112,14 +112,17 @@ pub(super) fn view(model: &Model, send: &Callback<Event>) -> Html {
 struct SignInProps {
     /// Whether it is what most will use here.
     is_first: bool,
+    /// The name that was typed last.
+    name: String,
     send: Callback<Event>,
 }
 
 #[component]
 fn SignInForm(props: &SignInProps) -> Html {
-    let (name, password) = (use_node_ref(), use_node_ref());
+    let password = use_node_ref();
+    let name = part::use_kept(|| props.name.clone());
     let onsubmit = {
-        let (name, password, send) = (name.clone(), password.clone(), props.send.clone());
+        let (name, password, send) = (name.field.clone(), password.clone(), props.send.clone());
         Callback::from(move |event: SubmitEvent| {
             event.prevent_default();
             let typed = Secret::new(part::take(&password));
@@ -129,7 +132,7 @@ fn SignInForm(props: &SignInProps) -> Html {
     html! {
         <form class="entry" {onsubmit}>
             <label for="name">{ "Name" }</label>
-            <input ref={name} id="name" type="text" autocomplete="username" autocapitalize="none" spellcheck="false" required=true />
+            <input ref={name.field.clone()} value={name.text()} oninput={name.oninput()} id="name" type="text" autocomplete="username" autocapitalize="none" spellcheck="false" required=true />
             <label for="password">{ "Password" }</label>
             <input ref={password} id="password" type="password" autocomplete="current-password" required=true />
             <p><button type="submit" class={props.is_first.then_some("primary")}>{ "Sign in" }</button></p>

@@ -1,9 +1,11 @@
 //! Each page in each of its states, as text: its words, its buttons, and nothing that the page's policy refuses.
 
+use protocol::account::Role;
 use protocol::campaign::{PausedBy, State};
 use protocol::id::{CampaignId, DeviceId, InboxId, PasskeyId, ReceiptId, ReconnectId};
 use protocol::request::account::Account;
 use protocol::request::alert::Alerts;
+use protocol::request::inbox::{ConnectionState, SignsInBy};
 use protocol::request::key::NewKey;
 use protocol::request::passkey::Passkey;
 use protocol::secret::Secret;
@@ -14,7 +16,7 @@ use yew::{Callback, ServerRenderer};
 use super::{Props, View};
 use crate::event::Effect;
 use crate::example;
-use crate::model::{Access, Model, Out, Place, Proving, Reconnecting, Slot};
+use crate::model::{Access, Model, Out, Place, Proving, Reconnecting, Slot, Typed};
 use crate::route::{Invited, Route};
 
 async fn render(model: Model) -> String {
@@ -617,6 +619,57 @@ async fn whoever_is_asked_who_he_is_hears_how_he_can_show_it() {
         );
         assert!(!words(&html).contains(says_not), "{html}");
     }
+}
+
+/// The opening mark of the element with this id.
+fn element<'a>(html: &'a str, id: &str) -> &'a str {
+    let at = html.find(&format!("id=\"{id}\"")).unwrap();
+    let from = html[..at].rfind('<').unwrap();
+    let to = at + html[at..].find('>').unwrap();
+    &html[from..to]
+}
+
+#[tokio::test]
+async fn what_was_typed_stands_in_the_form_again_after_a_refusal() {
+    let wrong = Model {
+        access: Access::Out(Out::Wrong),
+        typed: Typed {
+            name: "jane".to_owned(),
+            ..Typed::default()
+        },
+        ..Model::default()
+    };
+    let html = render(wrong).await;
+    assert!(element(&html, "name").contains("value=\"jane\""), "{html}");
+    assert!(!element(&html, "password").contains("value="), "{html}");
+
+    let [owner, _] = example::accounts().try_into().unwrap();
+    let mut model = at(Route::Settings);
+    model.account = Some(owner);
+    let html = render(model.clone()).await;
+    assert!(
+        element(&html, "invite-name").contains("value=\"\""),
+        "{html}"
+    );
+    model.typed.invited = Some(("ann@acme.example".to_owned(), Role::Member));
+    let html = render(model).await;
+    let invited = element(&html, "invite-name");
+    assert!(invited.contains("value=\"ann@acme.example\""), "{html}");
+
+    let mut model = at(Route::Inboxes);
+    let status = model.status.as_mut().unwrap();
+    let lost = status
+        .inboxes
+        .iter_mut()
+        .find(|inbox| inbox.connection.state == ConnectionState::Disconnected);
+    let lost = lost.unwrap();
+    lost.signs_in_by = SignsInBy::Password;
+    let id = lost.id.clone();
+    let html = render(model.clone()).await;
+    assert!(!html.contains("value=\"jane.doe\""), "{html}");
+    model.typed.users.insert(id, "jane.doe".to_owned());
+    let html = render(model).await;
+    assert_eq!(html.matches("value=\"jane.doe\"").count(), 1, "{html}");
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ pub(super) fn run(bytes: &[u8]) {
     };
     match &arrival {
         Arrival::Other => {}
-        Arrival::Reply(answer) => {
+        Arrival::Reply(answer) | Arrival::Automatic(answer) => {
             assert!(
                 !answer.to.is_empty() || answer.from.is_some(),
                 "an answer to nothing, from nobody"

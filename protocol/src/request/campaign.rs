@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Body, Caller, Done, Request};
 use crate::account::Role;
-use crate::campaign::{State, Step};
+use crate::campaign::{self, State, Step};
 use crate::id::{CampaignId, InboxId};
 use crate::key::Scope;
 use crate::problem::Unusable;
@@ -25,6 +25,7 @@ pub struct CreateCampaign {
     /// The inboxes that send it; leads are dealt to them in turn.
     pub inboxes: Vec<InboxId>,
     /// Its messages, first to last.
+    #[serde(deserialize_with = "campaign::steps")]
     pub steps: Vec<Step>,
     /// Its days and windows; it sends at any time when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -301,7 +302,11 @@ pub struct UpdateCampaign {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// All of its messages, as many as it has, first to last; without them they stay.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "campaign::steps_if_any",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub steps: Option<Vec<Step>>,
     /// Whether its messages say in `List-Unsubscribe` how to be written to no more; a new campaign's do.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -78,6 +78,9 @@ pub struct Lead {
     /// Why it is not written to any more; `None` where nothing says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<Suppression>,
+    /// Until when its person is away: nothing is sent to it before, and its waits stand meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away_until: Option<Timestamp>,
     /// Its cells by the names of their columns; none of a lead that was deleted.
     pub fields: BTreeMap<String, String>,
     /// Steps that a server accepted.
@@ -176,7 +179,7 @@ impl Request for PauseLead {
     type Response = Lead;
 }
 
-/// Lets the steps of a lead that is paused go on.
+/// Lets the steps of a lead go on that is paused, or whose person is said to be away.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -187,7 +190,7 @@ pub struct ResumeLead {
 
 impl Request for ResumeLead {
     const NAME: &'static str = "resumeLead";
-    const SUMMARY: &'static str = "Lets the steps of a lead that is paused go on.";
+    const SUMMARY: &'static str = "Lets the steps of a lead go on that is paused or away.";
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/v1/leads/{lead_id}/resume";
     const CALLER: Caller = Caller::Session(Role::Member);

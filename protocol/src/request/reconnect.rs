@@ -284,12 +284,43 @@ impl Request for ListReceiptLines {
     type Response = ReceiptLines;
 }
 
+/// A line of a receipt, and what has become of it since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ListedLine {
+    /// What the receipt says.
+    #[serde(flatten)]
+    pub line: Line,
+    /// What is so now; absent where the ledger has no such message any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Since>,
+}
+
+/// What has become of a message since a receipt was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "since", rename_all = "snake_case")]
+pub enum Since {
+    /// A server has accepted it.
+    Sent {
+        /// When; absent where that is not known any more, as of a message that came back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
+    },
+    /// It waits for its turn, or is being sent.
+    Waits,
+    /// Nobody knows whether it was sent: that is being settled, or a person's to decide.
+    InDoubt,
+    /// It is not sent any more.
+    NotSent,
+}
+
 /// Lines of a receipt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReceiptLines {
     /// In the order of the receipt.
-    pub lines: Vec<Line>,
+    pub lines: Vec<ListedLine>,
     /// With what the next page is asked for; `None` where this is the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<u32>,

@@ -3,10 +3,12 @@
 use http::Method;
 use serde::{Deserialize, Serialize};
 
+use super::delivery::number_or_text;
 use super::{Caller, Request};
 use crate::account::Role;
 use crate::id::CampaignId;
 use crate::key::Scope;
+use crate::plan::Plan;
 use crate::schedule::Schedule;
 use crate::timestamp::Timestamp;
 use crate::why::Waiting;
@@ -88,6 +90,29 @@ pub struct Sending {
     /// When that changes; absent where it does not, or not within a week of being open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes_at: Option<Timestamp>,
+}
+
+/// Shows when the messages of a campaign are expected to leave, as things stand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PlanCampaign {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// So many days on which something leaves, at the most; 60 when absent, 366 at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "number_or_text")]
+    pub days: Option<u32>,
+}
+
+impl Request for PlanCampaign {
+    const NAME: &'static str = "planCampaign";
+    const SUMMARY: &'static str = "Shows on which days the messages of a campaign are expected to leave, and what limits that.";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/campaigns/{campaign_id}/plan";
+    const CALLER: Caller = Caller::Session(Role::Client);
+    const SCOPE: Option<Scope> = Some(Scope::Read);
+    type Response = Plan;
 }
 
 /// Says why nothing of a campaign is sent now.

@@ -12,7 +12,10 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
-use super::{Certificate, CertificateError, Flaw, Shown, words_of};
+use protocol::timestamp::Timestamp;
+use tokio::sync::watch;
+
+use super::{Certificate, CertificateError, FailedRenewal, Flaw, Shown, ShownUntil, words_of};
 use crate::clock::Clock;
 use crate::ownership;
 
@@ -149,10 +152,23 @@ fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, CertificateError> {
 }
 
 impl Followed {
-    /// Follows the files for as long as the relay runs.
-    pub async fn follow(mut self, host: String, clock: Clock) {
+    /// Follows the files for as long as the relay runs. `ending` has the certificate that is shown while it is near its
+    /// end: nobody but a person renews it.
+    pub async fn follow(
+        mut self,
+        host: String,
+        clock: Clock,
+        ending: &watch::Sender<Option<FailedRenewal>>,
+    ) {
         let mut since_told = TELL_EVERY;
         loop {
+            let near = find_end(&self.shown, clock.now());
+            ending.send_if_modified(|told| {
+                *told != near && {
+                    *told = near;
+                    true
+                }
+            });
             if since_told >= TELL_EVERY && tell_end(&self.shown, &host, &clock) {
                 since_told = Duration::ZERO;
             }
@@ -213,6 +229,24 @@ impl Followed {
     }
 }
 
+/// The certificate that is shown, where it is near its end or past it.
+fn find_end(shown: &Shown, now: Timestamp) -> Option<FailedRenewal> {
+    let certificate = shown.current()?;
+    let renew_at = tell_from(&certificate);
+    let ends_at = certificate.ends_at;
+    (now >= renew_at).then_some(FailedRenewal {
+        in_row: 0,
+        shown: Some(ShownUntil { renew_at, ends_at }),
+    })
+}
+
+/// From when on its end is told: for one of a short life, such as six days, when two thirds of it are over.
+fn tell_from(certificate: &Certificate) -> Timestamp {
+    let ahead_ms = i64::try_from(TELL_AHEAD.as_millis()).unwrap_or(i64::MAX);
+    let ahead = Timestamp::from_ms(certificate.ends_at.as_ms().saturating_sub(ahead_ms));
+    ahead.max(certificate.renew_at())
+}
+
 /// Tells what is wrong with the certificate that is shown; whether something was.
 fn tell_end(shown: &Shown, host: &str, clock: &Clock) -> bool {
     let Some(certificate) = shown.current() else {
@@ -227,7 +261,7 @@ fn tell_end(shown: &Shown, host: &str, clock: &Clock) -> bool {
     }
     if now >= ends_at {
         tracing::error!(%ends_at, "the certificate has run out: browsers and the extension refuse it until it is renewed");
-    } else if now + TELL_AHEAD >= ends_at {
+    } else if now >= tell_from(&certificate) {
         tracing::warn!(%ends_at, "the certificate runs out soon");
     } else {
         return !certificate.is_for(host);
@@ -324,6 +358,30 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_a_certificate_is_near_two_weeks_before_it_and_for_a_short_one_in_its_last_third()
+    {
+        let day = |n: i64| Timestamp::from_ms(n * 86_400_000);
+        for (begins, ends, from) in [(0, 365, 351), (0, 90, 76), (10, 16, 14)] {
+            let (place, shown) = (Place::new(), Shown::default());
+            let (text, key) = make("relay.acme.example", 2031);
+            place.write(&text, &key);
+            let files = place.files();
+            let mut certificate = files.parse(&files.read().unwrap()).unwrap();
+            (certificate.begins_at, certificate.ends_at) = (day(begins), day(ends));
+            shown.replace(certificate);
+            let before = Timestamp::from_ms(day(from).as_ms() - 1);
+            assert_eq!(find_end(&shown, before), None, "{ends}");
+            for now in [day(from), day(ends), day(ends + 9)] {
+                let near = find_end(&shown, now).unwrap();
+                let until = near.shown.unwrap();
+                assert_eq!((near.in_row, until.ends_at), (0, day(ends)));
+                assert_eq!(until.renew_at, day(from), "{ends}");
+            }
+        }
+        assert_eq!(find_end(&Shown::default(), day(1)), None);
+    }
+
+    #[test]
     fn what_cannot_be_shown_is_refused_with_its_file() {
         let (certificate, key) = make("relay.acme.example", 2031);
         let (_, other) = make("relay.acme.example", 2031);
@@ -338,7 +396,7 @@ mod tests {
                 certificate.as_str(),
                 other.as_str(),
                 0o600,
-                "cannot be used together",
+                "cannot be used together: the key is not the one of this certificate",
             ),
             (
                 certificate.as_str(),

@@ -94,7 +94,7 @@ impl Command {
 }
 
 /// A date is its first instant, in UTC as all instants here.
-fn parse_since(text: &str) -> Result<Timestamp, String> {
+pub(super) fn parse_since(text: &str) -> Result<Timestamp, String> {
     let text = text.trim();
     let whole = if text.len() == "2026-11-30".len() {
         format!("{text}T00:00:00Z")

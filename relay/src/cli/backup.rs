@@ -24,6 +24,18 @@ pub(super) struct Arguments {
     /// Look through a backup instead, and say what is in it
     #[arg(long, value_name = "FILE", conflicts_with = "to")]
     pub(super) check: Option<PathBuf>,
+    /// What people look for and there is not: it is refused with what to do instead
+    #[arg(long, hide = true, alias = "with-key")]
+    with_keys: bool,
+}
+
+/// A backup that anybody can open is asked for.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "a backup has no keys in it, so that whoever finds one opens nothing: keep a copy of {key_file} apart from it, as by `age -p {key_file}` or in a password manager (docs/backup.md); nothing was written"
+)]
+pub(super) struct NoKeys {
+    key_file: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -50,6 +62,10 @@ pub(super) async fn back_up(
     config: &Config,
     printer: &Printer,
 ) -> Result<(), CliError> {
+    if arguments.with_keys {
+        let key_file = config.key_file.clone();
+        return Err(NoKeys { key_file }.into());
+    }
     let (file, contents, is_new) = match (arguments.to, arguments.check) {
         (Some(to), _) => {
             let now = Clock::system().now();

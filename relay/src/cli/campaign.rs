@@ -8,7 +8,7 @@ use clap::{Subcommand, ValueEnum};
 use protocol::campaign::{PausedBy, State};
 use protocol::cause::{CAUSES, Cause};
 use protocol::delivery::{Decision, StateName};
-use protocol::id::{CampaignId, DeliveryId, InboxId, LeadId};
+use protocol::id::{DeliveryId, InboxId, LeadId};
 use protocol::inbox::Address;
 use protocol::request::campaign::{
     Campaign, CreateCampaign, DeleteCampaign, DuplicateCampaign, GetCampaign, ImportLeads,
@@ -18,18 +18,22 @@ use protocol::request::campaign::{
 use protocol::request::delivery::{
     Delivery, ListDeliveries, PutBackDeliveries, SettleDeliveries, SettleDelivery,
 };
+use protocol::request::inbox::{Inbox, ListInboxes};
 use protocol::request::message::{CheckCampaign, PreviewMessage};
-use protocol::request::sending::WhyCampaign;
+use protocol::request::sending::{PlanCampaign, WhyCampaign};
 use tokio::time::Instant;
 
 use super::access::none_or;
 use super::inbox::find_inbox;
+use super::named::find_campaign;
 use super::print::{Printer, columns, parse_number, span, while_people_wait};
-use super::{CliError, sender, steps};
+use super::{CliError, next, sender, steps};
 use crate::api::Client;
 
+mod catch_up;
 mod export;
 mod message;
+mod plan;
 mod put_back;
 mod schedule;
 
@@ -57,12 +61,12 @@ pub(super) enum Command {
     List,
     /// Show one campaign
     Show {
-        /// The campaign, cmp_…
+        /// The campaign: cmp_…, or its name
         campaign: String,
     },
     /// Change a campaign: its name, messages that were not sent yet, its waits, its headers
     Update {
-        /// The campaign, cmp_…
+        /// The campaign: cmp_…, or its name
         campaign: String,
         /// Its new name
         #[arg(long)]
@@ -76,7 +80,7 @@ pub(super) enum Command {
     },
     /// Make a draft with the inboxes and the messages of a campaign, and without its leads
     Duplicate {
-        /// The campaign, cmp_…
+        /// The campaign: cmp_…, or its name
         campaign: String,
         /// The name of the new one
         #[arg(long)]
@@ -84,12 +88,12 @@ pub(super) enum Command {
     },
     /// Delete a draft with its leads
     Delete {
-        /// The campaign, cmp_…
+        /// The campaign: cmp_…, or its name
         campaign: String,
     },
     /// Print the leads of a campaign with where they stand and what they got
     Export {
-        /// The campaign, cmp_…
+        /// The campaign: cmp_…, or its name
         campaign: String,
         /// As what
         #[arg(long, value_enum, default_value_t = export::Format::Csv)]
@@ -97,7 +101,7 @@ pub(super) enum Command {
     },
     /// Add the leads of a list, all or none, whether the campaign is started or not
     Import {
-        /// The campaign, cmp_…
+        /// The campaign: cmp_…, or its name
         campaign: String,
         /// The file, as spreadsheets and other programs export CSV; one column holds the addresses
         file: PathBuf,
@@ -110,7 +114,7 @@ pub(super) enum Command {
     },
     /// Show a message as a lead will get it; nothing is sent
     Preview {
-        /// The campaign, cmp_…
+        /// The campaign: cmp_…, or its name
         campaign: String,
         /// The step, from 1
         #[arg(long, default_value_t = 1)]
@@ -121,7 +125,7 @@ pub(super) enum Command {
     },
     /// Look whether there is a message for every lead in every step, as a start does
     Check {
-        /// The campaign, cmp_…
+        /// The campaign: cmp_…, or its name
         campaign: String,
         /// Leads that are named at most, 1 to 1000
         #[arg(long, value_parser = parse_number)]
@@ -132,29 +136,39 @@ pub(super) enum Command {
     },
     /// Start a draft
     Start {
-        /// The campaign, cmp_…
+        /// The campaign: cmp_…, or its name
         campaign: String,
     },
     /// Show when a campaign sends, or change it
     Schedule(schedule::Arguments),
+    /// Show how a campaign goes on after an outage, change that, or let it go on as fast as ever now
+    CatchUp(catch_up::Arguments),
     /// Say what each message waits for that is not sent yet
     Why {
+        /// The campaign: cmp_…, or its name
+        campaign: String,
+    },
+    /// Show on which days its messages are expected to leave, and what limits that
+    Plan {
         /// The campaign, cmp_…
         campaign: String,
+        /// At most so many days on which something leaves; 60 when absent
+        #[arg(long, value_parser = parse_number)]
+        days: Option<u32>,
     },
     /// Pause a running campaign
     Pause {
-        /// The campaign, cmp_…
+        /// The campaign: cmp_…, or its name
         campaign: String,
     },
     /// Resume a campaign that a person paused
     Resume {
-        /// The campaign, cmp_…
+        /// The campaign: cmp_…, or its name
         campaign: String,
     },
     /// List deliveries
     Deliveries {
-        /// The campaign, cmp_…
+        /// The campaign: cmp_…, or its name
         campaign: String,
         /// Only those in this state, as in unsettled
         #[arg(long)]
@@ -175,14 +189,14 @@ pub(super) enum Command {
     },
     /// Decide every delivery of a campaign that no evidence can settle
     SettleAll {
-        /// The campaign, cmp_…
+        /// The campaign: cmp_…, or its name
         campaign: String,
         /// What to do with them
         decision: Word,
     },
     /// Put back what was refused or came back: everything, or less of it
     PutBack {
-        /// The campaign, cmp_…
+        /// The campaign: cmp_…, or its name
         campaign: String,
         /// Only this delivery, dlv_…
         #[arg(long)]
@@ -238,6 +252,7 @@ impl Command {
             }
             Self::List => {
                 let campaigns = client.call(&ListCampaigns {}).await?;
+                let inboxes = client.call(&ListInboxes {}).await?.inboxes;
                 printer.answer(&campaigns, |answer| {
                     let rows = answer.campaigns.iter().map(|campaign| {
                         let counts = format!(
@@ -251,19 +266,22 @@ impl Command {
                             counts,
                         ]
                     });
-                    none_or(
+                    let listed = none_or(
                         columns(&rows.collect::<Vec<_>>()),
                         "There is no campaign; `unpause campaign create` makes one.",
-                    )
+                    );
+                    let next =
+                        next::of_all(&lost_for(&answer.campaigns, inboxes), &answer.campaigns);
+                    format!("{}{next}", listed.trim_end())
                 })?;
             }
             Self::Show { campaign } => {
                 let campaign = client
                     .call(&GetCampaign {
-                        campaign_id: CampaignId::new(campaign),
+                        campaign_id: find_campaign(client, &campaign).await?,
                     })
                     .await?;
-                printer.answer(&campaign, describe)?;
+                show(client, printer, &campaign).await?;
             }
             Self::Update {
                 campaign,
@@ -272,25 +290,31 @@ impl Command {
                 unsubscribe,
             } => {
                 let request = UpdateCampaign {
-                    campaign_id: CampaignId::new(campaign),
+                    campaign_id: find_campaign(client, &campaign).await?,
                     name,
                     steps: steps.map(|file| steps::load(&file)).transpose()?,
                     unsubscribe,
                 };
-                printer.answer(&client.call(&request).await?, describe)?;
+                show(client, printer, &client.call(&request).await?).await?;
             }
             Self::Duplicate { campaign, name } => {
-                let campaign_id = CampaignId::new(campaign);
+                let campaign_id = find_campaign(client, &campaign).await?;
                 let request = DuplicateCampaign { campaign_id, name };
                 printer.answer(&client.call(&request).await?, describe)?;
             }
             Self::Delete { campaign } => {
-                let campaign_id = CampaignId::new(campaign.as_str());
+                let campaign_id = find_campaign(client, &campaign).await?;
                 let done = client.call(&DeleteCampaign { campaign_id }).await?;
                 printer.answer(&done, |_| format!("{campaign} is deleted."))?;
             }
             Self::Export { campaign, format } => {
-                export::run(client, printer, CampaignId::new(campaign), format).await?;
+                export::run(
+                    client,
+                    printer,
+                    find_campaign(client, &campaign).await?,
+                    format,
+                )
+                .await?;
             }
             Self::Import {
                 campaign,
@@ -303,8 +327,9 @@ impl Command {
                 } else {
                     UnusableRows::Refuse
                 };
+                let campaign_id = find_campaign(client, &campaign).await?;
                 let request = ImportLeads {
-                    campaign_id: CampaignId::new(campaign.as_str()),
+                    campaign_id: campaign_id.clone(),
                     unusable_rows,
                     encoding,
                 };
@@ -328,7 +353,7 @@ impl Command {
                             "{told}\nIt is started: their first messages go behind those that wait."
                         );
                     }
-                    format!("{told}\nStart it: unpause campaign start {campaign}")
+                    format!("{told}\nStart it: unpause campaign start {campaign_id}")
                 })?;
             }
             Self::Preview {
@@ -337,7 +362,7 @@ impl Command {
                 lead,
             } => {
                 let request = PreviewMessage {
-                    campaign_id: CampaignId::new(campaign),
+                    campaign_id: find_campaign(client, &campaign).await?,
                     step: Some(step),
                     lead,
                 };
@@ -350,7 +375,7 @@ impl Command {
                 after,
             } => {
                 let request = CheckCampaign {
-                    campaign_id: CampaignId::new(campaign),
+                    campaign_id: find_campaign(client, &campaign).await?,
                     limit,
                     after: after.map(LeadId::new),
                 };
@@ -360,7 +385,7 @@ impl Command {
             Self::Start { campaign } => {
                 let started = client
                     .call(&StartCampaign {
-                        campaign_id: CampaignId::new(campaign),
+                        campaign_id: find_campaign(client, &campaign).await?,
                     })
                     .await?;
                 printer.answer(&started, |started| {
@@ -374,27 +399,41 @@ impl Command {
                 })?;
             }
             Self::Schedule(arguments) => arguments.run(client, printer).await?,
+            Self::CatchUp(arguments) => arguments.run(client, printer).await?,
             Self::Why { campaign } => {
-                let request = WhyCampaign {
-                    campaign_id: CampaignId::new(campaign),
+                let campaign_id = find_campaign(client, &campaign).await?;
+                let why = WhyCampaign {
+                    campaign_id: campaign_id.clone(),
                 };
-                printer.answer(&client.call(&request).await?, schedule::describe_why)?;
+                let why = client.call(&why).await?;
+                let campaign = client.call(&GetCampaign { campaign_id }).await?;
+                let next = next::of_campaign(client, &campaign).await?;
+                printer.answer(&why, |why| {
+                    format!("{}{next}", schedule::describe_why(why).trim_end())
+                })?;
+            }
+            Self::Plan { campaign, days } => {
+                let request = PlanCampaign {
+                    campaign_id: find_campaign(client, &campaign).await?,
+                    days,
+                };
+                printer.answer(&client.call(&request).await?, plan::describe)?;
             }
             Self::Pause { campaign } => {
                 let campaign = client
                     .call(&PauseCampaign {
-                        campaign_id: CampaignId::new(campaign),
+                        campaign_id: find_campaign(client, &campaign).await?,
                     })
                     .await?;
-                printer.answer(&campaign, describe)?;
+                show(client, printer, &campaign).await?;
             }
             Self::Resume { campaign } => {
                 let campaign = client
                     .call(&ResumeCampaign {
-                        campaign_id: CampaignId::new(campaign),
+                        campaign_id: find_campaign(client, &campaign).await?,
                     })
                     .await?;
-                printer.answer(&campaign, describe)?;
+                show(client, printer, &campaign).await?;
             }
             Self::Deliveries {
                 campaign,
@@ -403,7 +442,7 @@ impl Command {
                 after,
             } => {
                 let request = ListDeliveries {
-                    campaign_id: CampaignId::new(campaign),
+                    campaign_id: find_campaign(client, &campaign).await?,
                     state,
                     limit,
                     after: after.map(DeliveryId::new),
@@ -434,7 +473,7 @@ impl Command {
             }
             Self::SettleAll { campaign, decision } => {
                 let request = SettleDeliveries {
-                    campaign_id: CampaignId::new(campaign),
+                    campaign_id: find_campaign(client, &campaign).await?,
                     decision: decision.into(),
                 };
                 let moved = client.call(&request).await?;
@@ -447,7 +486,7 @@ impl Command {
                 alike,
             } => {
                 let request = PutBackDeliveries {
-                    campaign_id: CampaignId::new(campaign),
+                    campaign_id: find_campaign(client, &campaign).await?,
                     delivery_id: delivery.map(DeliveryId::new),
                     cause,
                     alike,
@@ -491,6 +530,27 @@ fn parse_cause(code: &str) -> Result<Cause, String> {
         .copied()
         .find(|cause| cause.code() == code)
         .ok_or_else(|| format!("expected the code of a cause, found {code:?}"))
+}
+
+/// Shows a campaign, and what to run next where it is paused.
+async fn show(client: &Client, printer: &Printer, campaign: &Campaign) -> Result<(), CliError> {
+    let next = next::of_campaign(client, campaign).await?;
+    printer.answer(campaign, |campaign| format!("{}{next}", describe(campaign)))?;
+    Ok(())
+}
+
+/// The inboxes for which campaigns are paused.
+fn lost_for(campaigns: &[Campaign], mut inboxes: Vec<Inbox>) -> Vec<Inbox> {
+    let lost = |campaign: &Campaign| match &campaign.status {
+        State::Paused {
+            by: PausedBy::Cause { inbox, .. },
+            ..
+        } => Some(inbox.clone()),
+        _ => None,
+    };
+    let lost: Vec<InboxId> = campaigns.iter().filter_map(lost).collect();
+    inboxes.retain(|inbox| lost.contains(&inbox.id));
+    inboxes
 }
 
 /// The ids of inboxes that a person named by id or by address.

@@ -9,16 +9,15 @@ use protocol::inbox::{Address, MailServer, TlsMode};
 use protocol::provider::ProviderId;
 use protocol::request::inbox::{
     AnswerInbox, Change, ConnectionState, CreateInbox, DeleteInbox, GetInbox, Inbox, ListChanges,
-    ListInboxes, SignsInBy, UpdateInbox,
+    ListInboxes, UpdateInbox,
 };
 use protocol::request::pace::{GetPace, ListPaces, Pace};
 use protocol::standing::{Answer, Shown};
 
-use super::CliError;
 use super::access::none_or;
 use super::pace::{self, Asked};
 use super::print::{Printer, columns};
-use super::sender;
+use super::{CliError, next, sender};
 use crate::api::Client;
 
 /// How many changes of a connection are shown.
@@ -118,7 +117,11 @@ impl Command {
                     })
                     .await?;
                 printer.answer(&inbox, |inbox| {
-                    format!("{}Connect it: {}", describe(inbox), start_command(inbox))
+                    format!(
+                        "{}Connect it: {}",
+                        describe(inbox),
+                        next::start_command(inbox)
+                    )
                 })?;
             }
             Self::Update { inbox, smtp, imap } => {
@@ -130,7 +133,11 @@ impl Command {
                 };
                 let inbox = client.call(&request).await?;
                 printer.answer(&inbox, |inbox| {
-                    format!("{}Connect it: {}", describe(inbox), start_command(inbox))
+                    format!(
+                        "{}Connect it: {}",
+                        describe(inbox),
+                        next::start_command(inbox)
+                    )
                 })?;
             }
             Self::Remove { inbox } => {
@@ -151,10 +158,12 @@ impl Command {
                         let state = describe_state(inbox, pace);
                         vec![inbox.id.to_string(), inbox.address.to_string(), state]
                     });
-                    none_or(
+                    let listed = none_or(
                         columns(&rows.collect::<Vec<_>>()),
                         "There is no inbox; `unpause inbox add` adds one.",
-                    )
+                    );
+                    let next = next::of_all(&answer.inboxes, &[]);
+                    format!("{}{next}", listed.trim_end())
                 })?;
             }
             Self::Show { inbox } => {
@@ -164,7 +173,9 @@ impl Command {
                 let inbox_id = inbox.id.clone();
                 let changes = client.call(&ListChanges { inbox_id }).await?.changes;
                 printer.answer(&inbox, |inbox| {
-                    describe(inbox) + &pace::describe(&pace) + &describe_changes(&changes)
+                    let shown =
+                        describe(inbox) + &pace::describe(&pace) + &describe_changes(&changes);
+                    shown + &next::of_inbox(inbox).unwrap_or_default()
                 })?;
             }
             Self::Pace(arguments) => arguments.run(client, printer).await?,
@@ -176,7 +187,9 @@ impl Command {
                     Word::Addresses => Answer::Addresses,
                 };
                 let inbox = client.call(&AnswerInbox { inbox_id, answer }).await?;
-                printer.answer(&inbox, describe)?;
+                printer.answer(&inbox, |inbox| {
+                    describe(inbox) + &next::of_inbox(inbox).unwrap_or_default()
+                })?;
             }
         }
         Ok(())
@@ -296,15 +309,6 @@ fn describe_changes(changes: &[Change]) -> String {
         let _ = writeln!(text, "{label:<12}{} {state}{cause}", change.at);
     }
     text
-}
-
-/// What reconnects this inbox at the terminal.
-pub(super) fn start_command(inbox: &Inbox) -> String {
-    let how = match inbox.signs_in_by {
-        SignsInBy::Oauth => "",
-        SignsInBy::Password => " --password",
-    };
-    format!("unpause reconnect start {}{how}", inbox.address)
 }
 
 fn parse_server(text: &str) -> Result<MailServer, String> {

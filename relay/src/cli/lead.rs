@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use clap::{Subcommand, ValueEnum};
-use protocol::id::{CampaignId, LeadId};
+use protocol::id::LeadId;
 use protocol::lead::State;
 use protocol::request::lead::{
     DeleteLead, GetLead, Lead, LeadHistory, ListLeads, PauseLead, ResumeLead, StopLead, UpdateLead,
@@ -12,6 +12,7 @@ use protocol::request::lead::{
 
 use super::CliError;
 use super::access::none_or;
+use super::named::find_campaign;
 use super::print::{Printer, columns, parse_number};
 use crate::api::Client;
 
@@ -19,7 +20,7 @@ use crate::api::Client;
 pub(super) enum Command {
     /// List the leads of a campaign in the order of its lists
     List {
-        /// The campaign, cmp_…
+        /// The campaign: cmp_…, or its name
         campaign: String,
         /// Only those that stand so; else all but those that were deleted
         #[arg(long)]
@@ -52,7 +53,7 @@ pub(super) enum Command {
         /// The lead, lea_…
         lead: String,
     },
-    /// Let the steps of a lead that is paused go on
+    /// Let the steps of a lead go on that is paused, or whose person is said to be away
     Resume {
         /// The lead, lea_…
         lead: String,
@@ -107,7 +108,7 @@ impl Command {
                 after,
             } => {
                 let request = ListLeads {
-                    campaign_id: CampaignId::new(campaign),
+                    campaign_id: find_campaign(client, &campaign).await?,
                     state: state.map(State::from),
                     search,
                     limit,
@@ -212,6 +213,9 @@ fn describe(lead: &Lead) -> String {
         lead.inbox,
         lead.sent
     );
+    if let Some(until) = lead.away_until {
+        let _ = write!(text, "\naway      until {until}");
+    }
     for (column, cell) in &lead.fields {
         let _ = write!(text, "\n  {column}: {cell}");
     }

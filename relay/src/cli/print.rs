@@ -51,6 +51,13 @@ impl Printer {
         write_line(&shown::json(&serde_json::to_string(answer)?))
     }
 
+    /// Writes a line whose every byte is signed. JSON has no byte that acts on a terminal, but for what others wrote in
+    /// it: such a line goes to a file.
+    #[expect(clippy::unused_self, reason = "who may print has the printer")]
+    pub(super) fn signed_line(&self, line: &str) -> io::Result<()> {
+        write_line(line)
+    }
+
     /// Writes text, ended by one line break. Nothing that others wrote acts on a terminal.
     #[expect(clippy::unused_self, reason = "who may print has the printer")]
     pub(super) fn text(&self, text: &str) -> io::Result<()> {

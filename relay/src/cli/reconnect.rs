@@ -4,15 +4,17 @@ use std::fmt::Write as _;
 
 use clap::Subcommand;
 use protocol::id::{ReceiptId, ReconnectId};
-use protocol::receipt::{Fate, Line, Receipt};
+use protocol::receipt::{Fate, Receipt};
 use protocol::reconnect::Question;
+use protocol::request::inbox::GetInbox;
+use protocol::request::receipt::GetReceiptDocument;
 use protocol::request::reconnect::{
-    ConfirmReconnect, GetReceipt, GetReconnect, ListReceiptLines, NothingObtained, ReceiptLines,
-    Reconnect, ReconnectState, RefuseReconnect,
+    ConfirmReconnect, GetReceipt, GetReconnect, ListReceiptLines, ListedLine, NothingObtained,
+    ReceiptLines, Reconnect, ReconnectState, RefuseReconnect, Since,
 };
 
-use super::CliError;
 use super::print::{Printer, columns, parse_number, span};
+use super::{CliError, next};
 use crate::api::Client;
 use crate::config::Config;
 
@@ -55,6 +57,9 @@ pub(super) enum Command {
         /// List what it held, behind so many lines
         #[arg(long, value_name = "LINES", value_parser = parse_number)]
         after: Option<u32>,
+        /// Write it whole, as lines of JSON that the relay signs: `unpause verify FILE` checks them anywhere
+        #[arg(long, conflicts_with = "after")]
+        signed: bool,
     },
 }
 
@@ -73,7 +78,10 @@ impl Command {
                         reconnect_id: ReconnectId::new(reconnect),
                     })
                     .await?;
-                printer.answer(&reconnect, describe)?;
+                let next = describe_next(client, &reconnect).await?;
+                printer.answer(&reconnect, |reconnect| {
+                    format!("{}{next}", describe(reconnect))
+                })?;
             }
             Self::Confirm { reconnect } => {
                 let confirm = ConfirmReconnect {
@@ -90,7 +98,13 @@ impl Command {
             }
             Self::Receipt {
                 receipt,
+                signed: true,
+                ..
+            } => write_signed(client, printer, &ReceiptId::new(receipt)).await?,
+            Self::Receipt {
+                receipt,
                 after: Some(after),
+                ..
             } => {
                 let list = ListReceiptLines {
                     receipt_id: ReceiptId::new(receipt),
@@ -102,6 +116,7 @@ impl Command {
             Self::Receipt {
                 receipt,
                 after: None,
+                ..
             } => {
                 let receipt = client
                     .call(&GetReceipt {
@@ -112,6 +127,29 @@ impl Command {
             }
         }
         Ok(())
+    }
+}
+
+/// Writes all pages of a document as they come.
+async fn write_signed(
+    client: &Client,
+    printer: &Printer,
+    receipt: &ReceiptId,
+) -> Result<(), CliError> {
+    let mut after = None;
+    loop {
+        let request = GetReceiptDocument {
+            receipt_id: receipt.clone(),
+            after,
+        };
+        let page = client.call(&request).await?;
+        for line in &page.lines {
+            printer.signed_line(line)?;
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
     }
 }
 
@@ -144,6 +182,31 @@ fn describe(reconnect: &Reconnect) -> String {
     text
 }
 
+/// What goes on from there, on a line of its own.
+async fn describe_next(client: &Client, reconnect: &Reconnect) -> Result<String, CliError> {
+    let id = &reconnect.id;
+    Ok(match reconnect.state {
+        ReconnectState::Started => {
+            let inbox_id = reconnect.inbox.clone();
+            let inbox = client.call(&GetInbox { inbox_id }).await?;
+            format!("\nFinish it here: {}", next::start_command(&inbox))
+        }
+        ReconnectState::Unconfirmed => {
+            format!(
+                "\nIf it is meant: unpause reconnect confirm {id}; else: unpause reconnect cancel {id}"
+            )
+        }
+        ReconnectState::Refused => {
+            let inbox_id = reconnect.inbox.clone();
+            let inbox = client.call(&GetInbox { inbox_id }).await?;
+            next::of_inbox(&inbox).map_or_else(String::new, |next| format!("\n{next}"))
+        }
+        ReconnectState::Granted | ReconnectState::Verifying | ReconnectState::Resumed => {
+            String::new()
+        }
+    })
+}
+
 /// What is to be confirmed; a relay of another version may not say it.
 fn describe_question(reconnect: &Reconnect) -> String {
     let question = reconnect.question.as_ref().map(Question::words);
@@ -161,14 +224,29 @@ fn describe_refusal(reconnect: &Reconnect) -> Option<String> {
 }
 
 fn describe_lines(page: &ReceiptLines) -> String {
-    let row = |line: &Line| {
+    let row = |listed: &ListedLine| {
+        let line = &listed.line;
         let (fate, due_at) = match &line.fate {
             Fate::Shifted { due_at, .. } => ("to be sent", due_at.to_string()),
             Fate::Skipped { .. } => ("not sent", String::new()),
             Fate::InDoubt => ("in doubt", String::new()),
         };
         let step = format!("step {}", line.step);
-        vec![line.delivery.to_string(), step, fate.to_owned(), due_at]
+        let since = match &listed.since {
+            Some(Since::Sent { at: Some(at) }) => format!("sent since, {at}"),
+            Some(Since::Sent { at: None }) => "sent since".to_owned(),
+            Some(Since::Waits) => "waits".to_owned(),
+            Some(Since::InDoubt) => "in doubt now".to_owned(),
+            Some(Since::NotSent) => "not sent any more".to_owned(),
+            None => String::new(),
+        };
+        vec![
+            line.delivery.to_string(),
+            step,
+            fate.to_owned(),
+            due_at,
+            since,
+        ]
     };
     let listed = columns(&page.lines.iter().map(row).collect::<Vec<_>>());
     match page.next {

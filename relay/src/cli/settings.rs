@@ -1,5 +1,6 @@
 //! `unpause config`: the table of the settings, and whether those at hand can be used.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -8,8 +9,8 @@ use serde::Serialize;
 
 use super::CliError;
 use super::print::Printer;
-use crate::config::Config;
 use crate::config::setting::render_reference;
+use crate::config::{Config, Tls};
 use crate::running::check_files;
 
 #[derive(Debug, Args)]
@@ -33,8 +34,10 @@ struct Checked<'a> {
     listen: String,
     /// Under which address people and browsers come; `None`: that of `listen`.
     public_url: Option<String>,
-    data: &'a Path,
-    key_file: &'a Path,
+    /// Files and folders, from the root, by the key of their setting; those that are not set and have no default are left
+    /// out.
+    #[serde(flatten)]
+    paths: BTreeMap<&'a str, &'a Path>,
     providers: Vec<CheckedProvider<'a>>,
 }
 
@@ -73,17 +76,17 @@ pub(super) fn print_checked(printer: &Printer, config: &Config) -> Result<(), Cl
             .public_url
             .as_ref()
             .map(|url| url.origin().to_owned()),
-        data: &config.data,
-        key_file: &config.key_file,
+        paths: list_paths(config).into_iter().collect(),
         providers: providers.collect(),
     };
     Ok(printer.answer(&checked, |checked| {
         let mut text = format!(
-            "The configuration is valid.\nlisten    {}\ndata      {}\nkey_file  {}\n",
-            checked.listen,
-            checked.data.display(),
-            checked.key_file.display()
+            "The configuration is valid.\nlisten    {}\n",
+            checked.listen
         );
+        for (key, path) in list_paths(config) {
+            let _ = writeln!(text, "{key:<8}  {}", path.display());
+        }
         if let Some(url) = &checked.public_url {
             let _ = writeln!(text, "public    {url}");
         }
@@ -95,4 +98,33 @@ pub(super) fn print_checked(printer: &Printer, config: &Config) -> Result<(), Cl
         }
         text
     })?)
+}
+
+/// The files and folders of a configuration, by the keys of their settings.
+fn list_paths(config: &Config) -> Vec<(&'static str, &Path)> {
+    let mut paths = vec![
+        ("data", config.data.as_path()),
+        ("key_file", &config.key_file),
+        ("mark_file", &config.mark_file),
+    ];
+    paths.extend(
+        config
+            .extra_roots_file
+            .iter()
+            .map(|path| ("extra_roots_file", path.as_path())),
+    );
+    match &config.tls {
+        Some(Tls::Files { certificate, key }) => {
+            paths.extend([("tls.certificate", certificate.as_path()), ("tls.key", key)]);
+        }
+        Some(Tls::Acme(acme)) => {
+            paths.extend(
+                acme.roots
+                    .iter()
+                    .map(|path| ("tls.acme.roots", path.as_path())),
+            );
+        }
+        None => {}
+    }
+    paths
 }

@@ -9,10 +9,10 @@ use protocol::request::ledger::{GetLedger, Ledger};
 use protocol::request::pace::ListPaces;
 use protocol::request::status::GetStatus;
 
-use super::CliError;
 use super::access::none_or;
 use super::inbox::describe_state;
 use super::print::{Printer, columns};
+use super::{CliError, next};
 use crate::api::Client;
 
 pub(super) async fn show(client: &Client, printer: &Printer) -> Result<(), CliError> {
@@ -41,9 +41,11 @@ pub(super) async fn show(client: &Client, printer: &Printer) -> Result<(), CliEr
             "There is no campaign; `unpause campaign create` makes one.",
         );
         format!(
-            "{}{}\n{campaigns}{}",
+            "{}{}\n{}{}{}",
             describe_ledger(&ledger),
             inboxes.trim_end(),
+            campaigns.trim_end(),
+            next::of_all(&status.inboxes, &status.campaigns),
             describe_alerts(&channels)
         )
     })?;

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use protocol::campaign::Step;
+use protocol::campaign::{self, Step};
 use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 /// Why there are no steps.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +30,7 @@ pub(super) enum StepsError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StepsFile {
+    #[serde(deserialize_with = "campaign::steps")]
     steps: Vec<Step>,
 }
 
@@ -64,15 +67,33 @@ fn parse_toml(text: &str) -> Result<Vec<Step>, (usize, String)> {
         .map(|file| file.steps)
         .map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
+            // What a step lacks stands nowhere: its line is that of the step.
+            let lacks_wait = error.message().starts_with("missing field `wait_ms`");
+            let lacking = find_step_without_wait(text).filter(|_| lacks_wait);
+            let at = lacking.unwrap_or(at);
             let line = text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
             (line, error.message().to_owned())
         })
 }
 
+/// Where the first step behind the first one begins that has no wait.
+fn find_step_without_wait(text: &str) -> Option<usize> {
+    let table = DeTable::parse(text).ok()?;
+    let DeValue::Array(steps) = table.get_ref().get("steps")?.get_ref() else {
+        return None;
+    };
+    let lacks = |step: &&Spanned<DeValue<'_>>| {
+        let table = step.get_ref().as_table();
+        table.is_some_and(|table| !table.contains_key("wait_ms"))
+    };
+    Some(steps.iter().skip(1).find(lacks)?.span().start)
+}
+
 /// The list itself, or an object with the list as its `steps`.
 fn parse_json(text: &str) -> Result<Vec<Step>, (usize, String)> {
     let parsed = if text.trim_start().starts_with('[') {
-        serde_json::from_str(text)
+        let mut list = serde_json::Deserializer::from_str(text);
+        campaign::steps(&mut list).and_then(|steps| list.end().map(|()| steps))
     } else {
         serde_json::from_str::<StepsFile>(text).map(|file| file.steps)
     };
@@ -114,6 +135,19 @@ mod tests {
     fn what_is_wrong_is_named_with_its_line() {
         let (line, found) = parse_toml("[[steps]]\nbody = \"x\"\ncolour = 1\n").unwrap_err();
         assert!(line >= 1 && found.contains("colour"), "{line} {found}");
+        let (line, found) = parse_json("[{\"body\":\"x\"},\n{\"body\":\"y\"}]").unwrap_err();
+        let without_wait = "missing field `wait_ms` of step 2";
+        assert!(
+            line == 2 && found.starts_with(without_wait),
+            "{line} {found}"
+        );
+        let text = "[[steps]]\nbody = \"x\"\n\n[[steps]]\nbody = \"y\"\n";
+        let (line, found) = parse_toml(text).unwrap_err();
+        assert!(
+            line == 4 && found.starts_with(without_wait),
+            "{line} {found}"
+        );
+        assert!(parse_json("[{\"body\":\"x\"}] [").is_err());
         let (line, found) = parse_json("[\n{\"body\":5}]").unwrap_err();
         assert!(line == 2 && found.contains("a string"), "{line} {found}");
     }

@@ -10,9 +10,7 @@ use protocol::secret::Secret;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::setting::{
-    Apply, Draft, Kind, PATH, Setting, put, put_some, put_switch, read_path, read_text,
-};
+use super::setting::{Apply, Draft, Kind, Setting, put, put_path, put_some, put_switch, read_text};
 use super::{ConfigError, Place, PublicUrl};
 
 /// Let's Encrypt's directories (letsencrypt.org, "Getting started" and "Staging environment").
@@ -75,12 +73,10 @@ pub(super) static SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "tls.acme.roots",
-        kind: Kind::Text,
+        kind: Kind::Path,
         default: "none",
         meaning: "PEM file of root certificates to trust when the authority is asked, beside those of the binary: for one of your own.",
-        apply: Apply::Relay(|draft, text| {
-            put_some(&mut draft.tls.acme.roots, read_path(text), PATH)
-        }),
+        apply: Apply::Relay(|draft, text| put_path(draft, |draft| &mut draft.tls.acme.roots, text)),
     },
     Setting {
         key: "tls.acme.eab_key_id",
@@ -93,7 +89,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "tls.acme.eab_key",
-        kind: Kind::Text,
+        kind: Kind::Secret,
         default: "none",
         meaning: "The key of that account, base64url. A file that holds one must be its owner's alone (mode 600).",
         apply: Apply::Relay(|draft, text| {
@@ -207,10 +203,11 @@ pub(super) fn check_acme(
         key: key.to_owned(),
         expected: expected.to_owned(),
     };
-    let wrong = |key: &str, expected: &str| ConfigError::Value {
+    let wrong = |key: &str, expected: &str, found: &str| ConfigError::Value {
         place: place_of(key),
         key: key.to_owned(),
         expected: expected.to_owned(),
+        found: found.to_owned(),
     };
     if !acme.is_agreed {
         return if *acme == AcmeDraft::default() {
@@ -224,7 +221,7 @@ pub(super) fn check_acme(
     if draft.tls.certificate.is_some() {
         let expected =
             "none beside tls.certificate: a certificate is got by ACME, or is in files of yours";
-        return Err(wrong(AGREED, expected));
+        return Err(wrong(AGREED, expected, "both"));
     }
     if acme.challenge == AcmeChallenge::Http01 && draft.http_listen.is_none() {
         let expected =
@@ -234,7 +231,8 @@ pub(super) fn check_acme(
     let url = draft.public_url.as_ref();
     if !url.is_some_and(PublicUrl::has_host_name) {
         let expected = "a host with a name: no certificate for an address is got by ACME";
-        return Err(wrong("public_url", expected));
+        let found = url.map_or("none", PublicUrl::origin);
+        return Err(wrong("public_url", expected, found));
     }
     match (&acme.binding_id, &acme.binding_key) {
         (Some(_), None) => Err(missing("tls.acme.eab_key", BINDING_KEY)),

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::ConfigError;
 use super::setting::{
-    Apply, HOST, Kind, PORT, SMTP_PORT, ServerDraft, Setting, TLS, put, put_ms, put_some,
+    Apply, HOST, Kind, PORT, SMTP_PORT, ServerDraft, Setting, TLS, put, put_list, put_ms, put_some,
     put_switch, read_host, read_port, read_text, read_tls,
 };
 
@@ -78,7 +78,13 @@ pub(super) static SETTINGS: &[Setting] = &[
         default: "none: no mail",
         meaning: "Whom alerts are mailed to, 10 addresses at the most. In a variable: with commas between them.",
         apply: Apply::Relay(|draft, text| {
-            put(&mut draft.notify.mail.to, read_addresses(text), ADDRESSES)
+            put_list(
+                &mut draft.notify.mail.to,
+                text,
+                ADDRESSES,
+                read_address,
+                1..=RECIPIENTS_AT_MOST,
+            )
         }),
     },
     Setting {
@@ -128,7 +134,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "notify.mail.password",
-        kind: Kind::Text,
+        kind: Kind::Secret,
         default: "none; must be set for mail",
         meaning: "Password there. A file that holds one must be its owner's alone (mode 600).",
         apply: Apply::Relay(|draft, text| {
@@ -145,14 +151,14 @@ pub(super) static SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "notify.webhook.<name>.url",
-        kind: Kind::Text,
+        kind: Kind::Hidden,
         default: "none; must be set for a webhook",
         meaning: "Where alerts are posted to (docs/alerts.md): https, or http with `private`.",
         apply: Apply::Webhook(|draft, text| put_some(&mut draft.url, read_hook(text), HOOK)),
     },
     Setting {
         key: "notify.webhook.<name>.secret",
-        kind: Kind::Text,
+        kind: Kind::Secret,
         default: "none; must be set for a webhook",
         meaning: "What posts are signed with (Standard Webhooks): `whsec_` and 24 to 64 bytes in base64. A file that holds one must be its owner's alone (mode 600).",
         apply: Apply::Webhook(|draft, text| {
@@ -286,12 +292,8 @@ pub(super) fn may_be_name(name: &str) -> bool {
     (1..=40).contains(&name.len()) && name.bytes().all(is_usual)
 }
 
-fn read_addresses(text: &str) -> Option<Vec<Address>> {
-    let found = text.split(',').map(|one| one.trim().parse().ok());
-    let found: Vec<Address> = found.collect::<Option<_>>()?;
-    (1..=RECIPIENTS_AT_MOST)
-        .contains(&found.len())
-        .then_some(found)
+fn read_address(text: &str) -> Option<Address> {
+    text.parse().ok()
 }
 
 fn read_hook(text: &str) -> Option<Url> {

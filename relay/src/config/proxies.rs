@@ -29,6 +29,16 @@ pub enum ForwardedBy {
     Forwarded,
 }
 
+impl ForwardedBy {
+    /// The field's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::XForwardedFor => "X-Forwarded-For",
+            Self::Forwarded => "Forwarded",
+        }
+    }
+}
+
 impl Proxies {
     /// Whether one of them has this address.
     pub fn contain(&self, address: IpAddr) -> bool {
@@ -39,22 +49,14 @@ impl Proxies {
     }
 }
 
-/// Networks with commas between; an address is a network of one.
-pub(super) fn read_networks(text: &str) -> Option<Vec<IpNet>> {
-    let read = |part: &str| {
-        let part = part.trim();
-        let one = || Some(IpNet::from(part.parse::<IpAddr>().ok()?));
-        part.parse().ok().or_else(one)
-    };
-    text.split(',').map(read).collect()
+/// A network; an address is a network of one.
+pub(super) fn read_network(text: &str) -> Option<IpNet> {
+    let one = || Some(IpNet::from(text.parse::<IpAddr>().ok()?));
+    text.parse().ok().or_else(one)
 }
 
 pub(super) fn read_field(text: &str) -> Option<ForwardedBy> {
-    [
-        ("X-Forwarded-For", ForwardedBy::XForwardedFor),
-        ("Forwarded", ForwardedBy::Forwarded),
-    ]
-    .into_iter()
-    .find(|(name, _)| name.eq_ignore_ascii_case(text.trim()))
-    .map(|(_, field)| field)
+    [ForwardedBy::XForwardedFor, ForwardedBy::Forwarded]
+        .into_iter()
+        .find(|field| field.name().eq_ignore_ascii_case(text.trim()))
 }

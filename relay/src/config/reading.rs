@@ -5,9 +5,10 @@ use std::path::Path;
 use protocol::provider::{PROVIDERS, Provider, ProviderId};
 use toml::de::{DeTable, DeValue};
 
+use super::found::{describe_text, describe_value};
 use super::nearest::find_nearest;
 use super::notify::may_be_name;
-use super::setting::{ID, Kind, NAME, SECRETS, Setting, list_settings};
+use super::setting::{ID, Kind, NAME, Setting, list_settings};
 use super::{ConfigError, Environment, Place};
 
 /// What every variable of ours begins with.
@@ -45,7 +46,7 @@ pub(super) fn read_file(text: &str, path: &Path) -> Result<Vec<Entry>, ConfigErr
 pub(super) fn find_secret(entries: &[Entry]) -> Option<String> {
     let mut secrets = entries
         .iter()
-        .filter(|entry| SECRETS.contains(&entry.setting.key));
+        .filter(|entry| entry.setting.kind == Kind::Secret);
     secrets.next().map(|entry| entry.key.clone())
 }
 
@@ -95,11 +96,11 @@ fn walk(
             (value, Some((setting, named))) => {
                 let key = above.join(".");
                 let Some(value) = read_value(value, setting.kind) else {
-                    let expected = expected(setting.kind, value);
                     return Err(ConfigError::Value {
                         place,
                         key,
-                        expected,
+                        expected: expected(setting.kind, value),
+                        found: describe_value(Some(setting.kind), value),
                     });
                 };
                 entries.push(Entry {
@@ -110,12 +111,13 @@ fn walk(
                     place,
                 });
             }
-            (_, None) if is_table(above) => {
+            (value, None) if is_table(above) => {
                 let expected = format!("a table, as in [{}]", above.join("."));
                 return Err(ConfigError::Value {
                     place,
                     key: above.join("."),
                     expected,
+                    found: describe_value(Some(Kind::Hidden), value),
                 });
             }
             (_, None) => return Err(unknown(above, place, str::to_owned)),
@@ -140,6 +142,7 @@ fn find_setting(
                 key: format!("notify.webhook.{name}"),
                 expected: "a name of small letters, digits, - and _, as in [notify.webhook.ops]"
                     .to_owned(),
+                found: describe_text(Kind::Text, name),
             });
         }
         let setting = list_settings().find(|setting| matches(setting.key, key, true));
@@ -155,6 +158,7 @@ fn find_setting(
                 place: place.clone(),
                 key: format!("providers.{id}"),
                 expected: format!("one of the known providers: {}", ids.join(", ")),
+                found: describe_text(Kind::Text, id),
             });
         }
         let setting = list_settings().find(|setting| matches(setting.key, key, true));
@@ -200,24 +204,23 @@ fn name_variable(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', JOINT).to_ascii_uppercase())
 }
 
-/// The text of a value of that kind.
+/// What a value of that kind is.
 fn expected(kind: Kind, value: &DeValue<'_>) -> String {
     match value {
-        DeValue::Integer(number) if kind == Kind::Number => {
-            format!(
-                "a whole number from 0 to {}, found {}",
-                u64::MAX,
-                number.as_str()
-            )
+        DeValue::Integer(_) if kind == Kind::Number => {
+            format!("a whole number from 0 to {}", u64::MAX)
         }
-        _ => format!("{}, found {}", kind.words(), value.type_str()),
+        _ => kind.words().to_owned(),
     }
 }
 
 /// Texts are joined by commas, as a variable has them.
 fn read_value(value: &DeValue<'_>, kind: Kind) -> Option<String> {
     match (value, kind) {
-        (DeValue::String(text), Kind::Text | Kind::List) => Some(text.to_string()),
+        (
+            DeValue::String(text),
+            Kind::Text | Kind::Path | Kind::Secret | Kind::Hidden | Kind::List,
+        ) => Some(text.to_string()),
         (DeValue::Array(items), Kind::List) => {
             let texts = items.iter().map(|item| match item.get_ref() {
                 DeValue::String(text) => Some(text.to_string()),

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -52,6 +53,13 @@ pub struct Setting {
 pub enum Kind {
     /// Text.
     Text,
+    /// Text that names a file or a folder. Where it does not begin at the root, it is read from the folder of the file
+    /// that it stands in; in a variable, from the current folder.
+    Path,
+    /// Text that is shown nowhere, in a file that nobody else may read.
+    Secret,
+    /// Text that is shown nowhere, since it may hold a secret.
+    Hidden,
     /// A whole number, not below 0.
     Number,
     /// `true` or `false`.
@@ -64,7 +72,8 @@ impl Kind {
     /// The kind in words.
     pub fn words(self) -> &'static str {
         match self {
-            Self::Text => "text",
+            Self::Text | Self::Secret | Self::Hidden => "text",
+            Self::Path => "path",
             Self::Number => "number",
             Self::YesNo => "true or false",
             Self::List => "list of texts",
@@ -82,15 +91,11 @@ pub(super) enum Apply {
 
 /// What was expected in place of a value that was refused.
 #[derive(Debug)]
-pub(super) struct Expected(pub(super) String);
-
-/// The settings whose value is a secret: nobody else may read a file that holds one.
-pub(super) const SECRETS: [&str; 4] = [
-    "tls.acme.eab_key",
-    "providers.<id>.client_secret",
-    "notify.mail.password",
-    "notify.webhook.<name>.secret",
-];
+pub(super) struct Expected {
+    pub(super) words: String,
+    /// The part of the value that is not so, where it is a list.
+    pub(super) part: Option<String>,
+}
 
 /// Every setting, in the order of the table.
 pub fn list_settings() -> impl Iterator<Item = &'static Setting> {
@@ -125,19 +130,19 @@ static ADDRESS: &[Setting] = &[
     },
     Setting {
         key: "tls.certificate",
-        kind: Kind::Text,
+        kind: Kind::Path,
         default: "none",
         meaning: "PEM file with the certificate for the host of `public_url`, then those between it and its root. Read again when it changes; needs `tls.key`.",
         apply: Apply::Relay(|draft, text| {
-            put_some(&mut draft.tls.certificate, read_path(text), PATH)
+            put_path(draft, |draft| &mut draft.tls.certificate, text)
         }),
     },
     Setting {
         key: "tls.key",
-        kind: Kind::Text,
+        kind: Kind::Path,
         default: "none",
         meaning: "PEM file with the certificate's key. It must be its owner's alone (mode 600).",
-        apply: Apply::Relay(|draft, text| put_some(&mut draft.tls.key, read_path(text), PATH)),
+        apply: Apply::Relay(|draft, text| put_path(draft, |draft| &mut draft.tls.key, text)),
     },
 ];
 
@@ -162,8 +167,8 @@ static WORK: &[Setting] = &[
         default: "none",
         meaning: "Addresses and networks of the proxies in front of the relay, as in `[\"127.0.0.1\", \"10.0.0.0/8\"]`. They alone are believed about whom they ask for, and where `public_url` is https and the relay has no TLS of its own, they alone are answered.",
         apply: Apply::Relay(|draft, text| {
-            let networks = proxies::read_networks(text);
-            put(&mut draft.proxies.trusted, networks, proxies::NETWORKS)
+            let (field, read) = (&mut draft.proxies.trusted, proxies::read_network);
+            put_list(field, text, proxies::NETWORKS, read, 1..=usize::MAX)
         }),
     },
     Setting {
@@ -181,24 +186,24 @@ static WORK: &[Setting] = &[
     },
     Setting {
         key: "data",
-        kind: Kind::Text,
+        kind: Kind::Path,
         default: "`$XDG_DATA_HOME/unpause`, else `~/.local/share/unpause`",
         meaning: "Folder of the database. One relay uses it at a time.",
-        apply: Apply::Relay(|draft, text| put_some(&mut draft.data, read_path(text), PATH)),
+        apply: Apply::Relay(|draft, text| put_path(draft, |draft| &mut draft.data, text)),
     },
     Setting {
         key: "key_file",
-        kind: Kind::Text,
+        kind: Kind::Path,
         default: "`$XDG_CONFIG_HOME/unpause/unpause.key`, else `~/.config/unpause/unpause.key`",
         meaning: "File with the keys that seal credentials; made at the first start. Back it up apart from the database.",
-        apply: Apply::Relay(|draft, text| put_some(&mut draft.key_file, read_path(text), PATH)),
+        apply: Apply::Relay(|draft, text| put_path(draft, |draft| &mut draft.key_file, text)),
     },
     Setting {
         key: "mark_file",
-        kind: Kind::Text,
+        kind: Kind::Path,
         default: "`key_file` with the ending `.mark`",
         meaning: "File that says how far the relay has come, so that a database that was put back is recognised. Leave it out of backups, and keep it apart from `data`.",
-        apply: Apply::Relay(|draft, text| put_some(&mut draft.mark_file, read_path(text), PATH)),
+        apply: Apply::Relay(|draft, text| put_path(draft, |draft| &mut draft.mark_file, text)),
     },
     Setting {
         key: "dns_server",
@@ -215,11 +220,11 @@ static WORK: &[Setting] = &[
     },
     Setting {
         key: "extra_roots_file",
-        kind: Kind::Text,
+        kind: Kind::Path,
         default: "none",
         meaning: "PEM file of root certificates to trust beside those of the binary, for mail servers with a certificate authority of their own.",
         apply: Apply::Relay(|draft, text| {
-            put_some(&mut draft.extra_roots_file, read_path(text), PATH)
+            put_path(draft, |draft| &mut draft.extra_roots_file, text)
         }),
     },
     Setting {
@@ -227,10 +232,7 @@ static WORK: &[Setting] = &[
         kind: Kind::Text,
         default: "`info`",
         meaning: "Which log lines are written: `error`, `warn`, `info`, `debug`, `trace`, also by module as in `info,relay::smtp=debug`.",
-        apply: Apply::Relay(|draft, text| {
-            let expected = format!("{LOG}, found {text:?}");
-            put(&mut draft.log, read_log(text), &expected)
-        }),
+        apply: Apply::Relay(|draft, text| put(&mut draft.log, read_log(text), LOG)),
     },
     Setting {
         key: "log_json",
@@ -245,6 +247,20 @@ static WORK: &[Setting] = &[
         default: "`true`",
         meaning: "Whether an inbox may write to itself, at most hourly, where a lost reply can be settled in no other way: the copy of that message shows whether the server makes copies.",
         apply: Apply::Relay(|draft, text| put_switch(&mut draft.canary, text)),
+    },
+    Setting {
+        key: "reply_text_days",
+        kind: Kind::Number,
+        default: "`365`",
+        meaning: "For how many days the words of replies are kept, from when they were read; 0: they are never kept. Who wrote, when and about what stays.",
+        apply: Apply::Relay(|draft, text| {
+            let days = text.parse().ok().filter(|days| *days <= 36_500);
+            put(
+                &mut draft.reply_text_days,
+                days,
+                &format!("a number of days, 0 to 36500, found {text}"),
+            )
+        }),
     },
     Setting {
         key: "timing.slow_retry_ms",
@@ -334,7 +350,7 @@ static PROVIDER: &[Setting] = &[
     },
     Setting {
         key: "providers.<id>.client_secret",
-        kind: Kind::Text,
+        kind: Kind::Secret,
         default: "none: a public client",
         meaning: "Client secret of your registration. With it the relay exchanges the code; without it the browser does. A file that holds one must be its owner's alone (mode 600).",
         apply: Apply::Provider(|draft, text| {
@@ -449,7 +465,9 @@ pub fn render_reference() -> String {
         .collect();
     let _ = writeln!(
         table,
-        "\n`<id>` is one of {}. `<name>` is yours to choose: small letters, digits, `-` and `_`.",
+        "\n`<id>` is one of {}. `<name>` is yours to choose: small letters, digits, `-` and `_`.\n\nA path that does not begin with `/` \
+         is read from the folder of the configuration file that it stands in; in a variable, from the current folder. \
+         `unpause config --check` prints what each comes to.",
         ids.join(", ")
     );
     table
@@ -457,6 +475,8 @@ pub fn render_reference() -> String {
 
 /// A configuration that is being put together.
 pub(super) struct Draft {
+    /// The folder from which the paths are read that are set next; from the root.
+    pub(super) read_from: PathBuf,
     pub(super) listen: SocketAddr,
     pub(super) public_url: Option<PublicUrl>,
     pub(super) proxies: Proxies,
@@ -470,6 +490,7 @@ pub(super) struct Draft {
     pub(super) log: String,
     pub(super) log_json: bool,
     pub(super) canary: bool,
+    pub(super) reply_text_days: u32,
     pub(super) timing: Timing,
     pub(super) notify: NotifyDraft,
     pub(super) providers: BTreeMap<ProviderId, ProviderDraft>,
@@ -478,6 +499,7 @@ pub(super) struct Draft {
 impl Default for Draft {
     fn default() -> Self {
         Self {
+            read_from: PathBuf::new(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7411)),
             public_url: None,
             proxies: Proxies::default(),
@@ -491,6 +513,7 @@ impl Default for Draft {
             log: "info".to_owned(),
             log_json: false,
             canary: true,
+            reply_text_days: 365,
             timing: Timing::default(),
             notify: NotifyDraft::default(),
             providers: BTreeMap::new(),
@@ -555,7 +578,32 @@ impl ServerDraft {
 }
 
 pub(super) fn put<T>(field: &mut T, value: Option<T>, expected: &str) -> Result<(), Expected> {
-    *field = value.ok_or_else(|| Expected(expected.to_owned()))?;
+    *field = value.ok_or_else(|| Expected {
+        words: expected.to_owned(),
+        part: None,
+    })?;
+    Ok(())
+}
+
+/// Texts with commas between them, each of which `read` reads, and so many of them.
+pub(super) fn put_list<T>(
+    field: &mut Vec<T>,
+    text: &str,
+    expected: &str,
+    read: fn(&str) -> Option<T>,
+    how_many: RangeInclusive<usize>,
+) -> Result<(), Expected> {
+    let refused = |part: Option<&str>| Expected {
+        words: expected.to_owned(),
+        part: part.map(str::to_owned),
+    };
+    let parts = text.split(',').map(str::trim);
+    let found = parts.map(|part| read(part).ok_or_else(|| refused(Some(part))));
+    let found: Vec<T> = found.collect::<Result<_, _>>()?;
+    if !how_many.contains(&found.len()) {
+        return Err(refused(None));
+    }
+    *field = found;
     Ok(())
 }
 
@@ -565,6 +613,18 @@ pub(super) fn put_some<T>(
     expected: &str,
 ) -> Result<(), Expected> {
     put(field, value.map(Some), expected)
+}
+
+/// A path, from the root.
+pub(super) fn put_path(
+    draft: &mut Draft,
+    field: fn(&mut Draft) -> &mut Option<PathBuf>,
+    text: &str,
+) -> Result<(), Expected> {
+    let from = &draft.read_from;
+    // Its parts again, so that no `./` stays within.
+    let path = read_path(text).map(|path| from.join(path).components().collect());
+    put_some(field(draft), path, PATH)
 }
 
 pub(super) fn put_switch(field: &mut bool, text: &str) -> Result<(), Expected> {
@@ -581,7 +641,7 @@ fn put_ms_from(field: &mut Duration, at_least_ms: u64, text: &str) -> Result<(),
     put(
         field,
         read_ms(text).filter(|time| *time >= at_least),
-        &format!("{MILLISECONDS}, {at_least_ms} or more, found {text}"),
+        &format!("{MILLISECONDS}, {at_least_ms} or more"),
     )
 }
 
@@ -609,10 +669,9 @@ pub(super) fn read_host(text: &str) -> Option<String> {
 }
 
 /// What a path is.
-pub(super) const PATH: &str =
-    "a path, written out (no `~` and no `$`, which only a shell fills in)";
+const PATH: &str = "a path, written out (no `~` and no `$`, which only a shell fills in)";
 
-pub(super) fn read_path(text: &str) -> Option<PathBuf> {
+fn read_path(text: &str) -> Option<PathBuf> {
     // No shell reads it: a folder named `~` is nobody's wish.
     let is_of_a_shell = text.starts_with('~') || text.contains('$');
     read_text(text)

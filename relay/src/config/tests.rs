@@ -68,7 +68,7 @@ fn what_is_wrong_is_named_with_its_place() {
         .map(|provider| provider.id)
         .collect();
     let unknown_provider = format!(
-        "unpause.toml, line 1: providers.gmial is not valid: expected one of the known providers: {}",
+        "unpause.toml, line 1: providers.gmial is not valid: expected one of the known providers: {}, found \"gmial\"",
         known.join(", ")
     );
     for (text, variable, expected) in [
@@ -95,12 +95,12 @@ fn what_is_wrong_is_named_with_its_place() {
         (
             "listen = 7411",
             None,
-            "unpause.toml, line 1: listen is not valid: expected text, found integer",
+            "unpause.toml, line 1: listen is not valid: expected text, found integer 7411",
         ),
         (
             "timing.poll_ms = -1",
             None,
-            "unpause.toml, line 1: timing.poll_ms is not valid: expected a whole number from 0 to 18446744073709551615, found -1",
+            "unpause.toml, line 1: timing.poll_ms is not valid: expected a whole number from 0 to 18446744073709551615, found integer -1",
         ),
         (
             "timing.poll_ms = 0",
@@ -120,12 +120,12 @@ fn what_is_wrong_is_named_with_its_place() {
         (
             "[providers.sandbox]\nsmtp.host = \"x y\"",
             None,
-            "unpause.toml, line 2: providers.sandbox.smtp.host is not valid: expected a host name such as mail.acme.example, or an IP address",
+            "unpause.toml, line 2: providers.sandbox.smtp.host is not valid: expected a host name such as mail.acme.example, or an IP address, found \"x y\"",
         ),
         (
             "",
             Some(("UNPAUSE_LISTEN", "7411")),
-            "variable UNPAUSE_LISTEN: listen is not valid: expected an address and a port, as in 127.0.0.1:7411",
+            "variable UNPAUSE_LISTEN: listen is not valid: expected an address and a port, as in 127.0.0.1:7411, found \"7411\"",
         ),
         (
             "log = \"inof\"",
@@ -140,7 +140,7 @@ fn what_is_wrong_is_named_with_its_place() {
         (
             "timing = 5",
             None,
-            "unpause.toml, line 1: timing is not valid: expected a table, as in [timing]",
+            "unpause.toml, line 1: timing is not valid: expected a table, as in [timing], found integer",
         ),
         (
             "[providers.gmial]\nclient_id = \"c\"",
@@ -155,12 +155,12 @@ fn what_is_wrong_is_named_with_its_place() {
         (
             "[providers.sandbox]\nissuer = \"http://mail.example\"",
             None,
-            "unpause.toml, line 2: providers.sandbox.issuer is not valid: expected an https URL, or an http URL on loopback",
+            "unpause.toml, line 2: providers.sandbox.issuer is not valid: expected an https URL, or an http URL on loopback, found \"http://mail.example\"",
         ),
         (
             "[providers.sandbox]\nsmtp.tls = \"none\"",
             None,
-            "unpause.toml, line 2: providers.sandbox.smtp.tls is not valid: expected \"implicit\" or \"starttls\"",
+            "unpause.toml, line 2: providers.sandbox.smtp.tls is not valid: expected \"implicit\" or \"starttls\", found \"none\"",
         ),
         (
             "",
@@ -186,13 +186,13 @@ fn what_is_wrong_is_named_with_its_place() {
             "public_url = \"http://relay.acme.example\"",
             None,
             "unpause.toml, line 1: public_url is not valid: expected an https URL with a host and nothing after it, as \
-             in https://relay.acme.example (http on this computer alone)",
+             in https://relay.acme.example (http on this computer alone), found \"http://relay.acme.example\"",
         ),
         (
             "proxy.trusted = [\"10.0.0.0/33\"]",
             None,
             "unpause.toml, line 1: proxy.trusted is not valid: expected addresses and networks, as in \
-             [\"127.0.0.1\", \"10.0.0.0/8\"]",
+             [\"127.0.0.1\", \"10.0.0.0/8\"], found \"10.0.0.0/33\"",
         ),
         (
             "public_url = \"https://a.example\"\ntls.key = \"k\"",
@@ -217,27 +217,27 @@ fn what_is_wrong_is_named_with_its_place() {
         (
             "public_url = \"https://192.0.2.1\"\ntls.acme.terms_agreed = true",
             None,
-            "unpause.toml, line 1: public_url is not valid: expected a host with a name: no certificate for an address is got by ACME",
+            "unpause.toml, line 1: public_url is not valid: expected a host with a name: no certificate for an address is got by ACME, found https://192.0.2.1",
         ),
         (
             "public_url = \"https://a.example\"\ntls.key = \"k\"\ntls.certificate = \"c\"\ntls.acme.terms_agreed = true",
             None,
-            "unpause.toml, line 4: tls.acme.terms_agreed is not valid: expected none beside tls.certificate: a certificate is got by ACME, or is in files of yours",
+            "unpause.toml, line 4: tls.acme.terms_agreed is not valid: expected none beside tls.certificate: a certificate is got by ACME, or is in files of yours, found both",
         ),
         (
             "public_url = \"https://a.example\"\ntls.acme.terms_agreed = true\ntls.acme.directory = \"http://ca.example/dir\"",
             None,
-            "unpause.toml, line 3: tls.acme.directory is not valid: expected an https URL, or staging for Let's Encrypt's tests",
+            "unpause.toml, line 3: tls.acme.directory is not valid: expected an https URL, or staging for Let's Encrypt's tests, found \"http://ca.example/dir\"",
         ),
         (
             "public_url = \"https://a.example\"\ntls.acme.terms_agreed = true\ntls.acme.challenge = \"dns-01\"",
             None,
-            "unpause.toml, line 3: tls.acme.challenge is not valid: expected tls-alpn-01 or http-01",
+            "unpause.toml, line 3: tls.acme.challenge is not valid: expected tls-alpn-01 or http-01, found \"dns-01\"",
         ),
         (
             "public_url = \"https://a.example\"\ntls.acme.terms_agreed = true\ntls.acme.contact = \"me\"",
             None,
-            "unpause.toml, line 3: tls.acme.contact is not valid: expected an e-mail address",
+            "unpause.toml, line 3: tls.acme.contact is not valid: expected an e-mail address, found \"me\"",
         ),
         (
             "public_url = \"https://a.example\"\ntls.acme.terms_agreed = true\ntls.acme.eab_key_id = \"k\"",
@@ -252,7 +252,7 @@ fn what_is_wrong_is_named_with_its_place() {
         (
             "public_url = \"https://a.example\"\ntls.acme.terms_agreed = true\ntls.acme.eab_key = \"a b\"",
             None,
-            "unpause.toml, line 3: tls.acme.eab_key is not valid: expected base64url without padding, as the authority gives it",
+            "unpause.toml, line 3: tls.acme.eab_key is not valid: expected base64url without padding, as the authority gives it, found a text that is not shown here",
         ),
         (
             "tls.key = \"k\"\ntls.certificate = \"c\"",
@@ -267,14 +267,46 @@ fn what_is_wrong_is_named_with_its_place() {
              behind a proxy, that one does",
         ),
         (
+            "proxy.trusted = [\"127.0.0.1\", \"all\"]",
+            None,
+            "unpause.toml, line 1: proxy.trusted is not valid: expected addresses and networks, as in \
+             [\"127.0.0.1\", \"10.0.0.0/8\"], found \"all\"",
+        ),
+        (
+            "log_json = \"yes\"",
+            None,
+            "unpause.toml, line 1: log_json is not valid: expected true or false, found string \"yes\"",
+        ),
+        (
+            "data = 5",
+            None,
+            "unpause.toml, line 1: data is not valid: expected path, found integer 5",
+        ),
+        (
+            "[providers.google]\nclient_secret = 4711",
+            None,
+            "unpause.toml, line 2: providers.google.client_secret is not valid: expected text, found integer",
+        ),
+        (
+            "public_url = \"https://jane:hunter2@relay.acme.example\"",
+            None,
+            "unpause.toml, line 1: public_url is not valid: expected an https URL with a host and nothing after it, as \
+             in https://relay.acme.example (http on this computer alone), found \"https://…@relay.acme.example\"",
+        ),
+        (
+            "",
+            Some(("UNPAUSE_TIMING__POLL_MS", "soon")),
+            "variable UNPAUSE_TIMING__POLL_MS: timing.poll_ms is not valid: expected a number of milliseconds, 100 or more, found soon",
+        ),
+        (
             "proxy.trusted = [1]",
             None,
-            "unpause.toml, line 1: proxy.trusted is not valid: expected list of texts, found array",
+            "unpause.toml, line 1: proxy.trusted is not valid: expected list of texts, found one with integer 1",
         ),
         (
             "",
             Some(("UNPAUSE_PROXY__HEADER", "X-Real-IP")),
-            "variable UNPAUSE_PROXY__HEADER: proxy.header is not valid: expected \"X-Forwarded-For\" or \"Forwarded\"",
+            "variable UNPAUSE_PROXY__HEADER: proxy.header is not valid: expected \"X-Forwarded-For\" or \"Forwarded\", found \"X-Real-IP\"",
         ),
     ] {
         let mut environment = home();
@@ -342,6 +374,54 @@ fn the_machines_own_file_is_read_where_nothing_is_named_and_none_lies_here() {
     ));
 }
 
+/// A relay that is started from another folder uses the same files, and what a shell says is about where it stands.
+#[test]
+fn a_path_is_read_from_the_folder_of_its_file_and_that_of_a_variable_from_the_current_one() {
+    let text = "data = \"d\"\nkey_file = \"./keys/../k\"\nmark_file = \"/marks/m\"\nextra_roots_file = \"r.pem\"\n\
+        public_url = \"https://a.example\"\ntls.certificate = \"c.pem\"\ntls.key = \"tls/k.pem\"";
+    let environment = variables(&[
+        ("HOME", "/home/jane"),
+        ("UNPAUSE_EXTRA_ROOTS_FILE", "s.pem"),
+    ]);
+    let here = std::env::current_dir().unwrap();
+    for (file, folder) in [
+        ("/etc/unpause/unpause.toml", Path::new("/etc/unpause")),
+        ("unpause.toml", &here),
+        ("./unpause.toml", &here),
+        ("conf/unpause.toml", &here.join("conf")),
+        // From a pipe.
+        ("/dev/fd/63", &here),
+    ] {
+        let config = Config::parse(text, Path::new(file), &environment).unwrap();
+        assert_eq!(config.data, folder.join("d"), "{file}");
+        assert_eq!(config.key_file, folder.join("keys/../k"), "{file}");
+        assert_eq!(config.mark_file, Path::new("/marks/m"), "{file}");
+        assert_eq!(config.extra_roots_file, Some(here.join("s.pem")), "{file}");
+        let (certificate, key) = (folder.join("c.pem"), folder.join("tls/k.pem"));
+        assert_eq!(config.tls, Some(Tls::Files { certificate, key }), "{file}");
+        for path in [&config.data, &config.key_file] {
+            let shown = path.to_str().unwrap();
+            assert!(shown.starts_with('/') && !shown.contains("/./"), "{shown}");
+        }
+    }
+    let acme =
+        "public_url = \"https://a.example\"\n[tls.acme]\nterms_agreed = true\nroots = \"r.pem\"";
+    let config = Config::parse(acme, Path::new("/etc/unpause/unpause.toml"), &home()).unwrap();
+    let Some(Tls::Acme(acme)) = config.tls else {
+        panic!("{:?}", config.tls);
+    };
+    assert_eq!(acme.roots.as_deref(), Some(Path::new("/etc/unpause/r.pem")));
+}
+
+#[test]
+fn a_base_folder_that_is_not_named_from_the_root_is_passed_over() {
+    let environment = variables(&[("HOME", "/home/jane"), ("XDG_DATA_HOME", "data")]);
+    let config = parse("", &environment).unwrap();
+    assert_eq!(config.data, Path::new("/home/jane/.local/share/unpause"));
+    let error = parse("", &variables(&[("HOME", "jane")])).unwrap_err();
+    assert!(error.to_string().contains("from the root"), "{error}");
+}
+
 #[test]
 fn without_a_home_the_setting_that_needs_one_is_named() {
     let error = parse("", &Environment::default()).unwrap_err();
@@ -374,9 +454,10 @@ fn every_field_has_its_setting() {
             (key, _) if key.ends_with("webhook.<name>.secret") => format!("\"{HOOK_SECRET}\""),
             (_, Kind::List) => "[\"set@acme.example\", \"too@acme.example\"]".to_owned(),
             (key, _) if key.ends_with("tls") => "\"starttls\"".to_owned(),
-            (_, Kind::Text) => "\"set\"".to_owned(),
+            (_, Kind::Text | Kind::Path | Kind::Secret | Kind::Hidden) => "\"set\"".to_owned(),
             (_, Kind::Number) => "7001".to_owned(),
             ("canary", _) => "false".to_owned(),
+            ("reply_text_days", _) => "30".to_owned(),
             (_, Kind::YesNo) => "true".to_owned(),
         };
         let key = setting.key.replace(setting::ID, "openid");
@@ -399,6 +480,7 @@ fn every_field_has_its_setting() {
         log,
         log_json,
         canary,
+        reply_text_days,
         timing,
         notify,
         providers,
@@ -412,7 +494,8 @@ fn every_field_has_its_setting() {
     let Some(Tls::Files { certificate, key }) = tls else {
         panic!("{tls:?}");
     };
-    assert_eq!([certificate, key], [Path::new("set"), Path::new("set")]);
+    let here = std::env::current_dir().unwrap().join("set");
+    assert_eq!([certificate, key], [here.as_path(), here.as_path()]);
     assert_ne!(http_listen, default.http_listen);
     assert_ne!(data, default.data);
     assert_ne!(key_file, default.key_file);
@@ -422,6 +505,7 @@ fn every_field_has_its_setting() {
     assert_ne!(log, default.log);
     assert_ne!(log_json, default.log_json);
     assert_ne!(canary, default.canary);
+    assert_ne!(reply_text_days, default.reply_text_days);
     let Timing {
         slow_retry_after,
         first_retry_after,
@@ -526,7 +610,7 @@ fn every_field_of_acme_has_its_setting() {
     );
     assert_eq!(contact.as_deref(), Some("me@a.example"));
     assert_eq!(directory, "https://ca.example/dir");
-    assert_eq!(roots.as_deref(), Some(Path::new("r")));
+    assert_eq!(roots, Some(std::env::current_dir().unwrap().join("r")));
     assert_eq!(challenge, AcmeChallenge::Http01);
     let binding = binding.unwrap();
     assert_eq!(
@@ -567,7 +651,7 @@ fn whom_to_tell_is_refused_with_the_field_and_what_was_expected() {
         ),
         (
             format!("{hook}secret = \"hunter2\""),
-            "unpause.toml, line 3: notify.webhook.ops.secret is not valid: expected whsec_ and 24 to 64 bytes in base64",
+            "unpause.toml, line 3: notify.webhook.ops.secret is not valid: expected whsec_ and 24 to 64 bytes in base64, found a text that is not shown here",
         ),
         (
             format!("[notify.webhook.ops]\nurl = \"http://h.example/x\"\nsecret = {HOOK_SECRET:?}"),
@@ -576,21 +660,21 @@ fn whom_to_tell_is_refused_with_the_field_and_what_was_expected() {
         (
             "[notify.webhook.ops]\nurl = \"https://jane:hunter2@h.example/x\"".to_owned(),
             "unpause.toml, line 2: notify.webhook.ops.url is not valid: expected an https URL, or an http URL with \
-             private = true; without a user",
+             private = true; without a user, found a text that is not shown here",
         ),
         (
             "[notify.webhook.\"a b\"]\nurl = \"https://h.example\"".to_owned(),
             "unpause.toml, line 1: notify.webhook.a b is not valid: expected a name of small letters, digits, - and _, \
-             as in [notify.webhook.ops]",
+             as in [notify.webhook.ops], found \"a b\"",
         ),
         (
             "notify.mail.to = \"jane\"".to_owned(),
             "unpause.toml, line 1: notify.mail.to is not valid: expected 1 to 10 addresses, as in \
-             [\"ops@acme.example\"]",
+             [\"ops@acme.example\"], found \"jane\"",
         ),
         (
             "notify.mail.to = [1]".to_owned(),
-            "unpause.toml, line 1: notify.mail.to is not valid: expected list of texts, found array",
+            "unpause.toml, line 1: notify.mail.to is not valid: expected list of texts, found one with integer 1",
         ),
         (
             "notify.mail.user = \"jane\"".to_owned(),

@@ -18,7 +18,7 @@ use x509_parser::parse_x509_certificate;
 use super::dns::{Answer, Dns};
 use super::finding::Finding;
 use crate::config::{Config, PublicUrl, Tls};
-use crate::tls::Dialer;
+use crate::tls::{Dialer, words};
 
 /// How long before its end a certificate is told of, unless its whole life is short.
 const AHEAD: Duration = Duration::from_hours(14 * 24);
@@ -123,7 +123,7 @@ fn look_at_file(path: &Path, host: &str, extra_roots: Option<&[u8]>, now: Timest
                 .to_owned(),
             "put the whole chain into the file (often `fullchain.pem`); name a root of your own as extra_roots_file",
         ),
-        Err(error) => broken(format!("browsers refuse it: {error}"), again),
+        Err(error) => broken(format!("browsers refuse it: {}", words::of_root(&error)), again),
     }
 }
 

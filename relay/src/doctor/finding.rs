@@ -126,13 +126,13 @@ const CHECKS: &[Check] = &[
     Check {
         name: "database",
         looks_at: "`integrity_check`, the version, the size, the `-wal` file, outcomes that it did not take",
-        warns: "a `-wal` of more than 256 MB; outcomes beside it",
+        warns: "a `-wal` of more than 256 MB; outcomes beside it; this user may not read it",
         breaks: "damaged, something else, or of a newer version",
     },
     Check {
         name: "files",
         looks_at: "owner and mode of the data folder, its files, the key file and its folder, and whether the key is this database's",
-        warns: "the mark is not there although the relay has run",
+        warns: "the mark is not there although the relay has run; this user may not read them",
         breaks: "others can read or replace them; the key is missing or another one",
     },
     Check {

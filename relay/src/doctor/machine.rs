@@ -9,7 +9,7 @@ use protocol::timestamp::Timestamp;
 
 use super::finding::Finding;
 use crate::config::Config;
-use crate::ownership;
+use crate::ownership::{self, Closed};
 use crate::secret::{KeyError, KeyFile};
 use crate::store::examine::Examined;
 
@@ -148,12 +148,31 @@ pub(super) fn judge_database(path: &Path, examined: &Examined, aside_bytes: u64)
     Finding::ok("database", about, format!("whole, {found}"))
 }
 
+/// What this user may not look at: that is no word on how it is.
+pub(super) fn not_for_us(check: &'static str, path: &Path, closed: &Closed) -> Finding {
+    Finding::warning(
+        check,
+        path.display().to_string(),
+        format!(
+            "not known: it is the user's with the id {}, and you may not read it",
+            closed.owner
+        ),
+        format!(
+            "look as that user: `{} unpause doctor`, with the same --config",
+            closed.command_as_owner()
+        ),
+    )
+}
+
 /// Whose the files are, and who else may read or replace them.
 pub(super) fn look_at_files(config: &Config, examined: Option<&Examined>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let broken = |path: &Path, found: String, action: String| {
         Finding::broken("files", path.display().to_string(), found, action)
     };
+    if let Some(closed) = ownership::find_closed(&config.data) {
+        findings.push(not_for_us("files", &config.data, &closed));
+    }
     let owner = fs::metadata(&config.data).map(|about| about.uid()).ok();
     let in_data = fs::read_dir(&config.data).into_iter().flatten();
     let in_data = in_data.filter_map(|entry| Some(entry.ok()?.path()));
@@ -187,6 +206,10 @@ pub(super) fn look_at_files(config: &Config, examined: Option<&Examined>) -> Vec
                 ),
             ));
         }
+    }
+    if let Some(closed) = ownership::find_closed(&config.key_file) {
+        findings.push(not_for_us("files", &config.key_file, &closed));
+        return findings;
     }
     let needed = examined.and_then(|examined| examined.key.as_deref());
     let found = KeyFile::find(&config.key_file, needed.unwrap_or_default());

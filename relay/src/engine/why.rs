@@ -4,7 +4,7 @@ use protocol::id::InboxId;
 use protocol::timestamp::Timestamp;
 use protocol::why::{Gate, Waiting};
 
-use crate::record::{Facts, Pace, ShutBy, Stands};
+use crate::record::{Facts, Pace, Shut, ShutBy, Stands};
 use crate::schedule::{find_zone, gate};
 
 /// What is known of an inbox of a campaign beside its ledger.
@@ -31,6 +31,7 @@ pub fn explain(facts: &Facts, around: &Around, now: Timestamp) -> Vec<Waiting> {
         waiting(Gate::NotDue, facts.n_not_due, facts.due_at, inbox),
         waiting(Gate::LeadRests, facts.n_resting, facts.rested_at, inbox),
         waiting(Gate::Held, facts.n_held, None, inbox),
+        waiting(Gate::Away, facts.n_away, facts.back_at, inbox),
     ];
     all.extend(facts.domains.iter().map(|(domain, n, until)| Waiting {
         domain: Some(domain.clone()),
@@ -45,7 +46,11 @@ pub fn explain(facts: &Facts, around: &Around, now: Timestamp) -> Vec<Waiting> {
 /// When a message of a campaign may leave through this inbox at the earliest, as things stand; `None` where that is
 /// nobody's to say, or nothing waits.
 pub fn find_next(facts: &Facts, around: &Around, now: Timestamp) -> Option<Timestamp> {
-    if around.is_shared {
+    let waits_for_a_person = Some(Shut {
+        by: ShutBy::CatchUp,
+        until: None,
+    });
+    if around.is_shared || facts.shut == waits_for_a_person {
         return None;
     }
     let starts_at = match facts.stands {
@@ -61,6 +66,7 @@ pub fn find_next(facts: &Facts, around: &Around, now: Timestamp) -> Option<Times
     let at = due_at
         .into_iter()
         .chain(facts.rested_at)
+        .chain(facts.back_at)
         .chain(rooms)
         .min()?
         .max(starts_at);
@@ -102,6 +108,7 @@ fn hold_due(facts: &Facts, around: &Around, now: Timestamp) -> (Gate, Option<Tim
         let gate = match shut.by {
             ShutBy::Schedule => Gate::Schedule,
             ShutBy::Cap => Gate::CampaignCap,
+            ShutBy::CatchUp => Gate::CatchUp,
         };
         return (gate, shut.until);
     }

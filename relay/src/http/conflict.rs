@@ -19,6 +19,13 @@ pub(super) fn tell(conflict: &Conflict) -> String {
              settle it (unpause campaign settle)"
                 .to_owned()
         }
+        Conflict::NothingLeft => {
+            "no message of this lead's sequence is left to be sent: mark the reply without goes_on".to_owned()
+        }
+        Conflict::Heard(why) => format!(
+            "nothing more is sent to this lead ({}), so its sequence cannot go on: mark the reply without goes_on",
+            why.code()
+        ),
         Conflict::NotADraft { state } => format!(
             "only a draft can be deleted, and this campaign is {state}: what it sent is known by it alone, so that \
              nobody is written to twice; pause it to end it"

@@ -56,9 +56,11 @@ fn push_name(field: &mut String, name: &str) {
     field.push_str(name);
 }
 
-/// The name in ``missing field `name` ``, as [`serde::de::Error::missing_field`] says it for every format.
+/// The name in ``missing field `name` ``, as [`serde::de::Error::missing_field`] says it for every format; ours say more
+/// behind it.
 fn find_missing(words: &str) -> Option<&str> {
-    words.strip_prefix("missing field `")?.strip_suffix('`')
+    let (name, _) = words.strip_prefix("missing field `")?.split_once('`')?;
+    Some(name)
 }
 
 /// The longest text of a caller that is told back: what is longer may be a token in the wrong field.
@@ -247,6 +249,7 @@ mod tests {
                 "steps[1].wait_ms",
             ),
             (json!({ "body": "x", "wait": 3 }), "steps[1].wait"),
+            (json!({ "body": "x" }), "steps[1].wait_ms"),
             (json!("x"), "steps[1]"),
         ] {
             let steps = json!([good, step, { "subject": "x" }]);

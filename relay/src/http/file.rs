@@ -1,5 +1,7 @@
 //! Files that go with messages: keeping one, and whether those of a step can go with it.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use protocol::campaign::Step;
@@ -8,7 +10,7 @@ use protocol::request::file::{CreateFile, FILE_AT_MOST_BYTES, KeptFile};
 use super::{Context, Serve, ServeError};
 use crate::app::App;
 use crate::text::attached::{MediaType, list_shown};
-use crate::text::field::find_hidden;
+use crate::text::field::{find_hidden, is_unseen};
 
 /// The longest name of a file, in characters.
 const NAME_CHARS_MAX: usize = 200;
@@ -16,6 +18,11 @@ const NAME_CHARS_MAX: usize = 200;
 const CID_CHARS_MAX: usize = 64;
 /// Files of a step.
 const FILES_MAX: usize = 50;
+/// What the files of one message may have together, in bytes: encoded it is a third more (RFC 2045 §6.8), and that is more
+/// than the 25 MB (Gmail) or 35 MB (Exchange Online) that most servers take.
+const FILES_OF_STEP_MAX: u64 = 25 * 1024 * 1024;
+/// The same of a campaign, each content once: all of them are in memory while a list is checked.
+const FILES_OF_CAMPAIGN_MAX: u64 = 2 * FILES_OF_STEP_MAX;
 
 impl Serve for CreateFile {
     async fn serve(self, context: Context) -> Result<KeptFile, ServeError> {
@@ -38,18 +45,36 @@ impl Serve for CreateFile {
 
 /// Whether the files of these steps are kept, have names that a message can have, and are shown where they are to be.
 pub(super) async fn check_files(app: &App, steps: &[Step]) -> Result<(), ServeError> {
+    let mut sizes = BTreeMap::new();
     for (idx, step) in steps.iter().enumerate() {
         check_names(idx, step)?;
+        let mut of_step = 0;
         for (file_idx, file) in step.files.iter().enumerate() {
-            if !app.store.has_file(&file.file_id).await? {
+            let Some(n_bytes) = app.store.find_file_size(&file.file_id).await? else {
                 let detail = format!(
                     "there is no file {}: `unpause file add` keeps one and tells its id",
                     file.file_id
                 );
                 let field = format!("steps[{idx}].files[{file_idx}].file_id");
                 return Err(ServeError::invalid(&field, detail));
-            }
+            };
+            of_step += n_bytes;
+            sizes.insert(&file.file_id, n_bytes);
         }
+        if of_step > FILES_OF_STEP_MAX {
+            let detail = format!(
+                "expected files of at most {FILES_OF_STEP_MAX} bytes in all, found {of_step}: attach fewer or smaller \
+                 ones, or write where they can be fetched; most servers take no message above 25 MB"
+            );
+            return Err(ServeError::invalid(&format!("steps[{idx}].files"), detail));
+        }
+    }
+    let in_all: u64 = sizes.values().sum();
+    if in_all > FILES_OF_CAMPAIGN_MAX {
+        let detail = format!(
+            "expected files of at most {FILES_OF_CAMPAIGN_MAX} bytes in all steps, found {in_all}"
+        );
+        return Err(ServeError::invalid("steps", detail));
     }
     Ok(())
 }
@@ -72,7 +97,7 @@ fn check_names(idx: usize, step: &Step) -> Result<(), ServeError> {
     for (file_idx, file) in step.files.iter().enumerate() {
         let at = |part: &str| format!("files[{file_idx}].{part}");
         let n_chars = file.name.chars().count();
-        let breaks = |c: &char| matches!(c, '\n' | '\r' | '\t' | '/' | '\\');
+        let breaks = |c: &char| matches!(c, '\n' | '\r' | '\t' | '/' | '\\') || is_unseen(*c);
         let wrong = file
             .name
             .chars()
@@ -89,6 +114,10 @@ fn check_names(idx: usize, step: &Step) -> Result<(), ServeError> {
             let detail =
                 format!("expected a name of 1 to {NAME_CHARS_MAX} characters, found {n_chars}");
             return invalid(at("name"), detail);
+        }
+        if file.name.contains("=?") {
+            let detail = "expected a name without =?, which programs take for the beginning of an encoded word";
+            return invalid(at("name"), detail.to_owned());
         }
         if let Err(error) = MediaType::of(file) {
             return invalid(at("media_type"), error.to_string());

@@ -20,6 +20,8 @@ pub(super) struct Arrival {
     pub(super) client: IpAddr,
     /// Whether a proxy that is named brought it.
     pub(super) is_by_proxy: bool,
+    /// Whether that proxy does not say for whom it asks, in the field in which it should.
+    pub(super) is_for_nobody: bool,
     /// Whether that proxy says that it was asked without TLS.
     pub(super) is_plain: bool,
 }
@@ -32,6 +34,7 @@ impl Arrival {
             return Self {
                 client: peer,
                 is_by_proxy: false,
+                is_for_nobody: false,
                 is_plain: false,
             };
         }
@@ -63,6 +66,7 @@ impl Arrival {
         Self {
             client,
             is_by_proxy: true,
+            is_for_nobody: hops.iter().all(String::is_empty),
             is_plain,
         }
     }
@@ -235,6 +239,51 @@ mod tests {
         ] {
             let came = arrive(ForwardedBy::Forwarded, "127.0.0.1", &[(FORWARDED, said)]);
             assert_eq!(came, (client.to_owned(), true, is_plain), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_says_nobody_is_told_from_one_that_says_somebody() {
+        let network = "127.0.0.1/32".parse().unwrap();
+        for (written, field, said, is_for_nobody) in [
+            (
+                ForwardedBy::XForwardedFor,
+                X_FORWARDED_FOR,
+                "198.51.100.7",
+                false,
+            ),
+            (
+                ForwardedBy::XForwardedFor,
+                X_FORWARDED_FOR,
+                "unknown",
+                false,
+            ),
+            (ForwardedBy::XForwardedFor, X_FORWARDED_FOR, "", true),
+            (
+                ForwardedBy::XForwardedFor,
+                FORWARDED,
+                "for=198.51.100.7",
+                true,
+            ),
+            (ForwardedBy::Forwarded, FORWARDED, "for=_hidden", false),
+            (ForwardedBy::Forwarded, FORWARDED, "proto=https", true),
+            (
+                ForwardedBy::Forwarded,
+                X_FORWARDED_FOR,
+                "198.51.100.7",
+                true,
+            ),
+        ] {
+            let proxies = Proxies {
+                trusted: vec![network],
+                written,
+            };
+            let mut headers = HeaderMap::new();
+            headers.insert(field, HeaderValue::from_static(said));
+            let of_proxy = Arrival::read("127.0.0.1".parse().unwrap(), &headers, &proxies);
+            assert_eq!(of_proxy.is_for_nobody, is_for_nobody, "{said}");
+            let of_other = Arrival::read("192.0.2.1".parse().unwrap(), &headers, &proxies);
+            assert!(!of_other.is_for_nobody, "{said}");
         }
     }
 

@@ -22,6 +22,7 @@ use protocol::problem::{Code, Problem};
 use super::forwarded::Arrival;
 use super::{Api, ServeError, operator};
 use crate::secret::random_text;
+use crate::text::way_out;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Asked and answered in a preflight from a page on the public network (Private Network Access draft).
@@ -134,7 +135,9 @@ fn admit(api: &Api, request: &Parts) -> Result<Standing, ServeError> {
     };
     let changes_nothing =
         matches!(request.method, Method::GET | Method::HEAD) || is_preflight(request);
-    if standing == Standing::Unknown && !changes_nothing {
+    // A mail program that runs in a browser posts from wherever it is (RFC 8058 §3.2); what it may do is in the address.
+    let is_way_out = request.uri.path().starts_with(way_out::PATH);
+    if standing == Standing::Unknown && !changes_nothing && !is_way_out {
         let detail =
             format!("the origin {origin:?} is neither this relay's own nor an extension's");
         return Err(Problem::new(Code::Forbidden, detail).into());

@@ -13,11 +13,21 @@ use http::header::CONTENT_TYPE;
 use super::Api;
 use crate::log::chain;
 
+/// Whether the process lives.
+const LIVES: &str = "/healthz";
+/// Whether it can work.
+const READY: &str = "/readyz";
+
+/// Whether this path asks about the relay's own health.
+pub(super) fn is_path(path: &str) -> bool {
+    matches!(path, LIVES | READY)
+}
+
 /// Their routes.
 pub(super) fn routes() -> Router<Arc<Api>> {
     Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(show_ready))
+        .route(LIVES, get(|| async { "ok\n" }))
+        .route(READY, get(show_ready))
         .route("/openapi.json", get(show_openapi))
 }
 

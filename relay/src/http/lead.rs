@@ -169,7 +169,9 @@ impl Serve for PauseLead {
 impl Serve for ResumeLead {
     async fn serve(self, context: Context) -> Result<Lead, ServeError> {
         let app = context.app()?;
-        app.store.resume_lead(&self.lead_id).await?;
+        app.store
+            .resume_lead(&self.lead_id, app.clock.now())
+            .await?;
         let lead = app.store.load_lead(&self.lead_id).await?;
         app.bell.wake_inbox(&lead.inbox);
         Ok(lead)

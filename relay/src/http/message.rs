@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use protocol::campaign::Step;
+use protocol::campaign::{Attachment, Step};
 use protocol::id::{DeliveryId, InboxId, LeadId};
 use protocol::problem::{Code, Problem};
 use protocol::request::campaign::Campaign;
@@ -11,6 +11,7 @@ use protocol::request::message::{
     CheckCampaign, Checked, HeaderField, LeadFault, Preview, PreviewMessage,
 };
 use protocol::sender::Sender;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{Context, Serve, ServeError};
 use crate::app::App;
@@ -62,6 +63,7 @@ impl Serve for PreviewMessage {
         let own = app.store.load_campaign_sender(&campaign.id).await?;
         let step = campaign.steps.get(step_idx);
         let attached = step.map_or(&[][..], |step| step.files.as_slice());
+        let _turn = wait_for_turn(attached).await;
         let files = app.store.load_files(attached).await?;
         preview(
             app,
@@ -73,6 +75,18 @@ impl Serve for PreviewMessage {
             app.store.tells_way_out(&campaign.id).await?,
         )
     }
+}
+
+/// Messages with files are in memory as often as there are turns, whoever asks for them.
+static TURNS: Semaphore = Semaphore::const_new(2);
+
+/// Waits until one more message with these files may be made; those without any need no turn.
+async fn wait_for_turn(attached: &[Attachment]) -> Option<SemaphorePermit<'static>> {
+    if attached.is_empty() {
+        return None;
+    }
+    // Nobody closes it.
+    TURNS.acquire().await.ok()
 }
 
 /// The message as it will leave, but for its date.
@@ -217,10 +231,17 @@ async fn check(
         let sender = own.or(&inbox.sender);
         inboxes.insert(id.clone(), (inbox, sender));
     }
-    let mut files = Vec::new();
-    for step in &campaign.steps {
-        files.push(app.store.load_files(&step.files).await?);
-    }
+    let steps = campaign.steps.iter();
+    let attached: Vec<_> = steps.flat_map(|step| step.files.clone()).collect();
+    let _turn = wait_for_turn(&attached).await;
+    // Each content once, whatever steps it goes with.
+    let kept = app.store.load_files(&attached).await?;
+    let of_step = |step: &Step| {
+        let ids = step.files.iter().map(|file| &file.file_id);
+        ids.filter_map(|id| Some((id.clone(), kept.get(id)?.clone())))
+            .collect()
+    };
+    let files = campaign.steps.iter().map(of_step).collect();
     let mut checking = Checking {
         files,
         steps: campaign.steps.clone(),

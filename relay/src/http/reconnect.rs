@@ -15,8 +15,8 @@ use protocol::reply::OAuthReply;
 use protocol::request::inbox::SignsInBy;
 use protocol::request::reconnect::{
     ConfirmReconnect, GetReceipt, GetReconnect, GrantReconnect, ListReceiptLines, ListReceipts,
-    NothingObtained, ReceiptLines, Receipts, Reconnect, ReconnectState, RefuseReconnect,
-    StartReconnect, StartedReconnect,
+    ListedLine, NothingObtained, ReceiptLines, Receipts, Reconnect, ReconnectState,
+    RefuseReconnect, StartReconnect, StartedReconnect,
 };
 use protocol::sealed::Sealed;
 use protocol::shown;
@@ -164,8 +164,14 @@ impl Serve for ListReceiptLines {
         let next = (!lines.is_empty() && read < receipt.held)
             .then(|| u32::try_from(read).ok())
             .flatten();
-        let lines = sight.narrow_lines(lines);
-        Ok(ReceiptLines { lines, next })
+        let lines = sight.narrow_lines(lines).into_iter().map(|of| ListedLine {
+            line: of.line,
+            since: of.since,
+        });
+        Ok(ReceiptLines {
+            lines: lines.collect(),
+            next,
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use protocol::sender::{NAME_CHARS_MAX, SIGNATURE_BYTES_MAX, Sender};
 
 use super::{Context, Serve, ServeError};
 use crate::store::inbox::Inbox;
-use crate::text::field::find_hidden;
+use crate::text::field::{find_hidden, is_unseen};
 
 impl Serve for GetSender {
     async fn serve(self, context: Context) -> Result<SenderOf, ServeError> {
@@ -43,7 +43,7 @@ pub(super) fn read_sender(told: Sender) -> Result<Sender, ServeError> {
                 format!("expected a name of at most {NAME_CHARS_MAX} characters, found {n_chars}");
             return Err(ServeError::invalid("sender.name", detail));
         }
-        let breaks = |c: &char| matches!(c, '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}');
+        let breaks = |c: &char| matches!(c, '\n' | '\r' | '\t') || is_unseen(*c);
         let hidden = name.chars().find(breaks).or_else(|| find_hidden(name));
         if let Some(found) = hidden {
             let detail = format!(

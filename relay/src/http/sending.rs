@@ -76,6 +76,9 @@ impl Serve for WhyCampaign {
             next_at = [next_at, next].into_iter().flatten().min();
         }
         waiting.retain(|one| one.n > 0);
+        if !context.sight().sees_everything() {
+            hide_others(&mut waiting, &mut next_at);
+        }
         Ok(Why {
             left: waiting.iter().map(|one| one.n).sum(),
             campaign_id: self.campaign_id,
@@ -83,6 +86,15 @@ impl Serve for WhyCampaign {
             next_at,
             waiting,
         })
+    }
+}
+
+/// When a count over everybody's tries lets somebody through again is the time of a try that may be another's.
+fn hide_others(waiting: &mut [Waiting], next_at: &mut Option<Timestamp>) {
+    for one in waiting {
+        if matches!(one.gate, Gate::DomainCap | Gate::OrganisationCap) {
+            (one.until, one.domain, *next_at) = (None, None, None);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ use tokio_rustls::server::TlsStream;
 mod places;
 
 use super::forwarded::Arrival;
-use super::{ServeError, was_told};
+use super::{ServeError, health, was_told};
 use crate::certificate;
 use crate::config::Proxies;
 use places::{Late, Place, Places};
@@ -80,6 +81,8 @@ pub(super) struct Door {
 struct House {
     places: Arc<Places>,
     proxies: Arc<Proxies>,
+    /// Whether it was told that a proxy does not say for whom it asks.
+    told_of_proxy: Arc<AtomicBool>,
     stop: watch::Receiver<bool>,
     /// Dropped last.
     _held: watch::Receiver<()>,
@@ -92,6 +95,7 @@ pub(super) async fn serve(doors: Vec<Door>, proxies: Proxies, stop: watch::Recei
     let house = House {
         places: Arc::clone(&places),
         proxies: Arc::new(proxies),
+        told_of_proxy: Arc::default(),
         stop: stop.clone(),
         _held: held,
     };
@@ -253,6 +257,7 @@ impl Guest {
         let House {
             places,
             proxies,
+            told_of_proxy,
             stop,
             ..
         } = self.house.clone();
@@ -261,6 +266,19 @@ impl Guest {
             let arrival = Arrival::read(peer.ip(), request.headers(), &proxies);
             if arrival.is_by_proxy {
                 places.note_client(&place, arrival.client, Instant::now());
+            }
+            // Who only asks whether the relay lives asks for nobody.
+            if arrival.is_for_nobody
+                && !health::is_path(request.uri().path())
+                && !told_of_proxy.swap(true, Ordering::Relaxed)
+            {
+                tracing::warn!(
+                    proxy = %peer.ip(),
+                    field = proxies.written.name(),
+                    "the proxy does not say for whom it asks, so all who come through it count as one: whoever guesses \
+                     passwords there shuts out everybody. Let it write that field (docs/server.md), or set proxy.header \
+                     to the one that it writes. This is told once"
+                );
             }
             let client = SocketAddr::new(arrival.client, peer.port());
             request.extensions_mut().insert(ConnectInfo(client));

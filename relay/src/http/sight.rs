@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
-use protocol::id::{AccountId, CampaignId, InboxId, LeadId, ReceiptId, ReconnectId};
-use protocol::receipt::{Line, Receipt};
+use protocol::id::{AccountId, CampaignId, InboxId, LeadId, ReceiptId, ReconnectId, ReplyId};
+use protocol::receipt::Receipt;
 use protocol::request::campaign::Campaign;
 use protocol::request::lead::Lead;
+use protocol::request::reply::{Reply, Words};
 
 use crate::app::App;
 use crate::store::StoreError;
@@ -17,6 +18,7 @@ use crate::store::held::Waits;
 use crate::store::inbox::Inbox;
 use crate::store::receipt::LineOf;
 use crate::store::reconnect::Reconnect;
+use crate::store::reply::Which;
 
 /// The view of one caller.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +64,11 @@ impl<'a> Sight<'a> {
             app: self.app,
             value,
         }
+    }
+
+    /// Whether nothing is kept from the caller.
+    pub(super) fn sees_everything(&self) -> bool {
+        matches!(self.sees, Sees::Everything)
     }
 
     fn sees_inbox(&self, id: &InboxId) -> bool {
@@ -138,6 +145,36 @@ impl<'a> Sight<'a> {
         Ok(self.seen(self.app.store.load_lead(id).await?))
     }
 
+    /// One reply, at an inbox and about a campaign that the caller may see.
+    pub(super) async fn reply(&self, id: &ReplyId) -> Result<Seen<'a, Words>, StoreError> {
+        if *self.sees == Sees::Nothing {
+            return Err(not_found("reply", id.as_str()));
+        }
+        let found = self.app.store.load_reply(id).await?;
+        let reply = &found.reply;
+        if !self.sees_inbox(&reply.inbox) || !self.sees_campaign(&reply.campaign) {
+            return Err(not_found("reply", id.as_str()));
+        }
+        Ok(self.seen(found))
+    }
+
+    /// Replies, newest first, of those that are asked for.
+    pub(super) async fn replies(
+        &self,
+        which: Which<'_>,
+        limit: u32,
+    ) -> Result<Vec<Reply>, StoreError> {
+        let of = match self.sees {
+            Sees::Nothing => return Ok(Vec::new()),
+            Sees::Everything => None,
+            Sees::Given { account, .. } => Some(account),
+        };
+        self.app
+            .store
+            .list_replies(Which { of, ..which }, limit)
+            .await
+    }
+
     /// Every campaign, newest first.
     pub(super) async fn campaigns(&self) -> Result<Vec<Campaign>, StoreError> {
         match self.sees {
@@ -167,12 +204,12 @@ impl<'a> Sight<'a> {
         Ok(self.seen(self.app.store.load_reconnect(id).await?))
     }
 
-    /// Whether these are of a campaign that the caller sees.
-    pub(super) fn narrow_lines(&self, lines: Vec<LineOf>) -> Vec<Line> {
+    /// Those of them that are of a campaign that the caller sees.
+    pub(super) fn narrow_lines(&self, lines: Vec<LineOf>) -> Vec<LineOf> {
         let seen = lines
             .into_iter()
             .filter(|of| self.sees_campaign(&of.campaign));
-        seen.map(|of| of.line).collect()
+        seen.collect()
     }
 
     /// One receipt. It names no campaign that the caller does not see, and has no line of one.

@@ -23,6 +23,9 @@ use crate::tls::{Ending, said_of, timed_out};
 /// §7.1.5), and a refusal that still comes tells more than the `BYE` does.
 const LAST_WORDS_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long the end of IDLE may take: nothing is left to be done for it.
+const IDLE_ENDS_WITHIN: Duration = Duration::from_secs(30);
+
 /// Bytes asked of the socket at a time: one TLS record (RFC 8446 §5.1).
 const READ_BYTES: usize = 16 * 1024;
 
@@ -44,6 +47,8 @@ pub(super) struct Wire<S> {
     bytes_max: usize,
     /// Whether the next command may be sent: not while one is unfinished, whatever the reason.
     is_ready: bool,
+    /// The tag of an IDLE (RFC 2177) that the server has taken, and that the next command ends.
+    idle: Option<String>,
     ending: Ending,
 }
 
@@ -65,13 +70,150 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             bytes_left: RESPONSE_BYTES_MAX,
             bytes_max: RESPONSE_BYTES_MAX,
             is_ready: true,
+            idle: None,
             ending,
         }
     }
 
     /// Whether another command can be sent.
     pub(super) fn is_ready(&self) -> bool {
-        self.is_ready
+        self.is_ready || self.is_idling()
+    }
+
+    /// Whether the server is to tell by itself what comes.
+    pub(super) fn is_idling(&self) -> bool {
+        self.idle.is_some()
+    }
+
+    /// Sends IDLE and reads up to where the server waits with us (RFC 2177 §3); `tell` gets what comes before. A refusal is
+    /// a [`Failure`] and leaves the connection ready.
+    pub(super) async fn begin_idle(
+        &mut self,
+        within: Duration,
+        mut tell: impl FnMut(&Data),
+    ) -> Result<(), Failure> {
+        let fail = |said| Failure::new(Party::Imap, Stage::Folder, said);
+        self.end_idle(within).await?;
+        if !self.is_ready {
+            return Err(fail(closed("the connection ended with an earlier command")));
+        }
+        self.is_ready = false;
+        self.allow(RESPONSE_BYTES_MAX);
+        self.n_commands += 1;
+        let tag = format!("U{}", self.n_commands);
+        let ending = self.ending.clone();
+        let beginning = async {
+            self.send(format!("{tag} IDLE\r\n").as_bytes()).await?;
+            self.flush().await?;
+            loop {
+                match self.receive(None, STRAYS_IN_A_ROW_MAX).await? {
+                    Response::Continue(_) => return Ok(Ok(())),
+                    Response::Tagged(told, status) if told == tag => {
+                        return match refusal(status) {
+                            Ok(_) => Err(garbage("the server ended IDLE before it began")),
+                            Err(reply) => Ok(Err(reply)),
+                        };
+                    }
+                    Response::Tagged(..) => return Err(garbage("the end of another command")),
+                    Response::Untagged(status) => {
+                        if let Err(reply) = refusal(status)
+                            && reply.status == ImapStatus::Bye
+                        {
+                            return Err(Said::Imap(reply));
+                        }
+                    }
+                    Response::Data(data) => tell(&data),
+                }
+            }
+        };
+        match ending.within(within, beginning).await {
+            Ok(Ok(Ok(()))) => {
+                self.idle = Some(tag);
+                Ok(())
+            }
+            Ok(Ok(Err(reply))) => {
+                self.is_ready = true;
+                Err(fail(Said::Imap(reply)))
+            }
+            Ok(Err(said)) => Err(fail(said)),
+            Err(cut) => Err(fail(cut.said("the command", within))),
+        }
+    }
+
+    /// What the server tells next by itself while it is idle; `None` where it has ended that. Whoever drops this loses
+    /// nothing of it.
+    pub(super) async fn hear(&mut self) -> Result<Option<Data>, Failure> {
+        let fail = |said| Failure::new(Party::Imap, Stage::Folder, said);
+        loop {
+            self.allow(RESPONSE_BYTES_MAX);
+            let heard = match self.receive(None, STRAYS_IN_A_ROW_MAX).await {
+                Ok(heard) => heard,
+                Err(said) => {
+                    self.idle = None;
+                    return Err(fail(said));
+                }
+            };
+            match heard {
+                Response::Data(data) => return Ok(Some(data)),
+                // Servers say now and then that they are still there.
+                Response::Continue(_) => {}
+                Response::Untagged(status) => {
+                    if let Err(reply) = refusal(status)
+                        && reply.status == ImapStatus::Bye
+                    {
+                        self.idle = None;
+                        return Err(fail(Said::Imap(reply)));
+                    }
+                }
+                Response::Tagged(..) => {
+                    self.idle = None;
+                    self.is_ready = true;
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Ends IDLE, where it goes on. What the server tells meanwhile is not heard: whoever listens anew looks first.
+    async fn end_idle(&mut self, within: Duration) -> Result<(), Failure> {
+        let Some(tag) = self.idle.take() else {
+            return Ok(());
+        };
+        let fail = |said| Failure::new(Party::Imap, Stage::Folder, said);
+        self.allow(RESPONSE_BYTES_MAX);
+        let ending = self.ending.clone();
+        let leaving = async {
+            self.send(b"DONE\r\n").await?;
+            self.flush().await?;
+            loop {
+                match self.receive(None, STRAYS_IN_A_ROW_MAX).await? {
+                    Response::Tagged(told, _) if told == tag => return Ok(()),
+                    Response::Untagged(status) => {
+                        if let Err(reply) = refusal(status)
+                            && reply.status == ImapStatus::Bye
+                        {
+                            return Err(Said::Imap(reply));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        };
+        match ending.within(within.min(IDLE_ENDS_WITHIN), leaving).await {
+            Ok(Ok(())) => {
+                self.is_ready = true;
+                Ok(())
+            }
+            Ok(Err(said)) => Err(fail(said)),
+            Err(cut) => Err(fail(cut.said("the end of IDLE", IDLE_ENDS_WITHIN))),
+        }
+    }
+
+    /// What may come until that is said anew.
+    fn allow(&mut self, n_bytes: usize) {
+        self.framer.bytes_max = n_bytes;
+        self.bytes_max = n_bytes;
+        self.bytes_left = n_bytes;
     }
 
     /// The stream; `None` where something is left that was read from it.
@@ -127,12 +269,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         tell: impl FnMut(Told) -> Result<(), Unreadable>,
     ) -> Result<Option<Code>, Failure> {
         let fail = |said| Failure::new(Party::Imap, stage, said);
+        self.end_idle(within).await?;
         if !self.is_ready {
-            let detail = "the connection ended with an earlier command".to_owned();
-            return Err(fail(Said::Io {
-                fault: IoFault::Closed,
-                detail,
-            }));
+            return Err(fail(closed("the connection ended with an earlier command")));
         }
         self.is_ready = false;
         self.framer.bytes_max = command.response_bytes_max;
@@ -342,6 +481,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 });
             }
         }
+    }
+}
+
+fn closed(detail: &str) -> Said {
+    Said::Io {
+        fault: IoFault::Closed,
+        detail: detail.to_owned(),
     }
 }
 

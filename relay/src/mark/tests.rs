@@ -210,6 +210,21 @@ fn the_file_is_replaced_whole_and_kept_from_others() {
     }
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    std::fs::write(&path, "{\"run\":").unwrap();
+    // What a power cut leaves of one that was not waited for: its name, and none or some of its bytes.
+    let beat = read(&path).unwrap();
+    assert!(!beat.is_of_beat);
+    write(&path, &marked("a", None, 3), false).unwrap();
+    assert_eq!(read(&path).unwrap().lines, marked("a", None, 3));
+    for left in ["", "{\"run\":"] {
+        std::fs::write(&path, left).unwrap();
+        let found = read(&path).unwrap();
+        assert_eq!(found.lines, beat.lines);
+        assert!(found.is_of_beat && found.original.is_none());
+    }
+    // Who takes the mark away begins anew.
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(read(&path), None);
+    std::fs::write(&path, "").unwrap();
+    std::fs::remove_file(path.with_extension(BEAT)).unwrap();
     assert_eq!(read(&path), None);
 }

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -114,6 +114,17 @@ impl KeyFile {
                     path: path.to_owned(),
                 });
             }
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                let owner = fs::metadata(path).map(|metadata| metadata.uid());
+                return Err(match owner {
+                    Ok(owner) if owner != ownership::own_user() => KeyError::NotOurs {
+                        path: path.to_owned(),
+                        owner,
+                        own: ownership::own_user(),
+                    },
+                    _ => io(error),
+                });
+            }
             Err(error) => return Err(io(error)),
         };
         let metadata = fs::metadata(path).map_err(io)?;
@@ -179,11 +190,7 @@ impl KeyFile {
     }
 
     fn create(path: &Path) -> Result<Self, KeyError> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder_of(path))
-            .map_err(failed(path))?;
+        ownership::make_folder(folder_of(path)).map_err(failed(path))?;
         let text = make();
         write(path, &text)?;
         Self::parse(&text).ok_or_else(|| KeyError::Malformed {

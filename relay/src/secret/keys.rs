@@ -352,6 +352,15 @@ impl Keys {
         way.unwrap_or_default()
     }
 
+    /// How those who know the earliest key from which a way leads to the key of now come to it, oldest first.
+    pub fn list_renewals(&self) -> Vec<Renewal> {
+        let ring = self.ring();
+        let newest_first = ring.kept.generations.iter().rev();
+        let mut way: Vec<Renewal> = newest_first.map_while(|one| one.renewal.clone()).collect();
+        way.reverse();
+        way
+    }
+
     /// What the database keeps of them.
     pub fn kept(&self) -> Kept {
         self.ring().kept.clone()

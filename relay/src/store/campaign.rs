@@ -16,7 +16,7 @@ use super::conflict::Conflict;
 use super::inbox::check_known;
 use super::sending::put_sending;
 use super::{
-    Store, StoreError, alert, json, lead, number, number_or_null, restored, small, text,
+    Store, StoreError, alert, away, json, lead, number, number_or_null, restored, small, text,
     text_or_null, to_json,
 };
 use crate::record::Sending;
@@ -280,6 +280,7 @@ async fn plan_first_steps(
     let leads = sqlx::query(sqlx::AssertSqlSafe(format!(
         "SELECT l.id AS id, l.inbox_id AS inbox_id, l.position AS position, p.ran_ms AS ran_ms, \
          p.since_r_ms AS since_r_ms, {lost} AS may_be_started_ms, \
+         (SELECT MAX(o.away_until_ms) FROM leads o WHERE o.person = l.person) AS away_until_ms, \
          COALESCE((SELECT s.why FROM suppressions s WHERE s.whom = l.person), \
            (SELECT s.why FROM suppressions s WHERE s.whom = l.domain)) AS why FROM leads l \
          JOIN campaigns c ON c.id = l.campaign_id \
@@ -309,6 +310,10 @@ async fn plan_first_steps(
             let why = lead::parse_why(&why)?;
             lead::stop(tx, &new.lead, why, now).await?;
             continue;
+        }
+        // Known by another campaign that writes to them.
+        if let Some(until_ms) = number_or_null(row, "away_until_ms")? {
+            away::hold(tx, &new.lead, Timestamp::from_ms(until_ms), now).await?;
         }
         if let Some(lost_ms) = number_or_null(row, "may_be_started_ms")? {
             let lost = Duration::from_millis(u64::try_from(lost_ms).unwrap_or(0));

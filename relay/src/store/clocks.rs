@@ -148,6 +148,7 @@ impl Store {
             "UPDATE inboxes SET last_tried_r_ms = last_tried_r_ms - $1 WHERE last_tried_r_ms IS NOT NULL",
             "UPDATE domain_waits SET until_r_ms = until_r_ms - $1",
             "UPDATE inboxes SET ramp_at_r_ms = ramp_at_r_ms - $1 WHERE ramp_at_r_ms IS NOT NULL",
+            "UPDATE campaigns SET catch_up_until_r_ms = catch_up_until_r_ms - $1 WHERE catch_up_until_r_ms IS NOT NULL",
         ] {
             sqlx::query(bridges)
                 .bind(duration_ms(absent))
@@ -305,7 +306,8 @@ pub(super) async fn list_pairs(
         "SELECT p.campaign_id AS campaign_id, p.ran_ms AS ran_ms, p.since_r_ms AS since_r_ms, p.turn AS turn, \
          p.was_waiting AS was_waiting, p.follow_ups AS follow_ups, c.n_steps AS n_steps, \
          c.created_at_ms AS created_at_ms, c.schedule AS schedule, c.daily_cap AS daily_cap, \
-         CASE WHEN c.daily_cap IS NULL THEN 0 ELSE \
+         c.after_outage_cap AS after_outage_cap, c.catch_up_until_r_ms AS catch_up_until_r_ms, \
+         CASE WHEN c.daily_cap IS NULL AND (c.catch_up_until_r_ms IS NULL OR c.catch_up_until_r_ms <= $3) THEN 0 ELSE \
            (SELECT COUNT(*) FROM attempts a WHERE a.campaign_id = c.id AND a.tried_r_ms > $2) \
            + (SELECT COUNT(*) FROM deliveries t WHERE t.campaign_id = c.id AND t.state = 'attempting') END AS n_tried, \
          (SELECT MIN(d.rank) FROM deliveries d WHERE d.inbox_id = p.inbox_id AND d.campaign_id = p.campaign_id \
@@ -317,6 +319,7 @@ pub(super) async fn list_pairs(
     )
     .bind(inbox.to_string())
     .bind(super::budget::day_before(now))
+    .bind(now.r_ms)
     .fetch_all(&mut *tx)
     .await?;
     let mut pairs = Vec::with_capacity(rows.len());

@@ -1,6 +1,7 @@
 //! What is well asked for and does not fit what stands in the database. The words for whoever asked are made where
 //! they are told.
 
+use protocol::delivery::Suppression;
 use protocol::id::CampaignId;
 use protocol::inbox::Address;
 use protocol::{campaign, delivery, lead};
@@ -17,6 +18,10 @@ pub enum Conflict {
     Importing,
     /// The lead's state does not take that.
     Lead(lead::InvalidTransition),
+    /// No step of the lead's sequence is left.
+    NothingLeft,
+    /// The lead, or its person, is not written to any more.
+    Heard(Suppression),
     /// A message to the lead is being attempted, or nobody knows yet whether one was sent.
     Attempting,
     /// Only a draft can be deleted.

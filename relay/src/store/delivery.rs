@@ -19,8 +19,8 @@ use super::clocks::{Moment, PairClock, note_running_time, rest_from};
 use super::sending::Windows;
 use super::standing::{self, Told};
 use super::{
-    Store, StoreError, campaign, inbox, json, lead, number, number_or_null, restored, small, text,
-    text_or_null,
+    Store, StoreError, away, campaign, inbox, json, lead, number, number_or_null, restored, small,
+    text, text_or_null,
 };
 use crate::schedule::wait_from;
 
@@ -37,13 +37,13 @@ pub(super) use due::find_due;
 /// Attempts of one inbox at a time: one on the wire, and one whose outcome is being written.
 pub const ATTEMPTING_AT_MOST: i64 = 2;
 /// What the clock of a row of `deliveries` shows at the running time `$1`.
-const READING: &str = "(SELECT p.ran_ms + CASE WHEN p.since_r_ms IS NULL THEN 0 ELSE $1 - p.since_r_ms END \
+pub(super) const READING: &str = "(SELECT p.ran_ms + CASE WHEN p.since_r_ms IS NULL THEN 0 ELSE $1 - p.since_r_ms END \
      FROM campaign_inboxes p \
      WHERE p.campaign_id = deliveries.campaign_id AND p.inbox_id = deliveries.inbox_id)";
 
 /// The order of a row of `deliveries` that waits for its due and its turn alone; `NULL` where it is held, its lead is
-/// paused, it waits for its domain, or an earlier step of it came back.
-const RANK: &str = "CASE WHEN is_held = 1 OR parked_for IS NOT NULL OR EXISTS (SELECT 1 FROM deliveries e \
+/// paused, it waits for its domain or for its person to be back, or an earlier step of it came back.
+const RANK: &str = "CASE WHEN is_held = 1 OR parked_for IS NOT NULL OR away_ms IS NOT NULL OR EXISTS (SELECT 1 FROM deliveries e \
      WHERE e.lead_id = deliveries.lead_id AND e.step < deliveries.step AND e.state <> 'accepted') \
      OR (SELECT l.state FROM leads l WHERE l.id = deliveries.lead_id) = 'paused' THEN NULL \
      WHEN is_first = 1 THEN place ELSE due_ms END";
@@ -236,6 +236,7 @@ const ENDING: &str = "SELECT d.inbox_id AS inbox_id, d.lead_id AS lead_id, d.cam
      d.place AS place, d.state AS state, d.due_ms AS due_ms, d.rest_until_ms AS rest_until_ms, \
      d.lease_until_ms AS lease_until_ms, d.accepted_at_ms AS accepted_at_ms, d.in_doubt_since_ms AS in_doubt_since_ms, \
      d.cause AS cause, d.why AS why, d.attempt AS attempt, d.doubted_ms AS doubted_ms, l.state AS lead_state, \
+     l.away_until_ms AS away_until_ms, \
      c.steps AS steps, c.schedule AS schedule, d.to_domain AS to_domain, p.ran_ms AS ran_ms, p.since_r_ms AS since_r_ms, i.standing AS standing, \
      i.standing_rests AS standing_rests, a.accepted_at_ms AS domain_accepted_at_ms, \
      (SELECT COUNT(*) FROM deliveries n WHERE n.lead_id = d.lead_id AND n.step > d.step) AS n_later \
@@ -412,6 +413,8 @@ struct Ahead {
     windows: Option<Windows>,
     /// Whether a later step has a row: it was tried before this one came back.
     has_later: bool,
+    /// Whether the lead's person is away.
+    is_away: bool,
 }
 
 impl Ahead {
@@ -427,6 +430,7 @@ impl Ahead {
             steps: json(row, "steps")?,
             windows: Windows::from_row(row)?,
             has_later: number(row, "n_later")? > 0,
+            is_away: number_or_null(row, "away_until_ms")?.is_some(),
         })
     }
 }
@@ -464,15 +468,29 @@ async fn plan_next(
             let due = from + wait;
             if !ahead.has_later {
                 campaign::plan(tx, &new, due).await?;
-                return note_reading(tx, base, now).await;
+                return note_planned(tx, ahead, lead, base, now).await;
             }
             if plan_or_return(tx, &new, due, now).await? {
-                return note_reading(tx, base, now).await;
+                return note_planned(tx, ahead, lead, base, now).await;
             }
         }
         lead::put_state(tx, lead, after).await?;
     }
     campaign::finish_if_done(tx, &ahead.campaign, now).await
+}
+
+/// The next step is planned; it waits for its lead's person where they are away.
+async fn note_planned(
+    tx: &mut AnyConnection,
+    ahead: &Ahead,
+    lead: &LeadId,
+    base: Base,
+    now: Moment,
+) -> Result<(), StoreError> {
+    if ahead.is_away {
+        away::join(tx, lead, now).await?;
+    }
+    note_reading(tx, base, now).await
 }
 
 /// Keeps the running time that a due was read from; where it is a try's, that is done with it.

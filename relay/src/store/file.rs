@@ -44,13 +44,14 @@ impl Store {
         Ok(id)
     }
 
-    /// Whether a file is kept.
-    pub async fn has_file(&self, id: &FileId) -> Result<bool, StoreError> {
-        let row = sqlx::query("SELECT 1 FROM files WHERE id = $1")
+    /// How many bytes a file has; `None` where it is not kept.
+    pub async fn find_file_size(&self, id: &FileId) -> Result<Option<u64>, StoreError> {
+        let row = sqlx::query("SELECT n_bytes FROM files WHERE id = $1")
             .bind(id.to_string())
             .fetch_optional(&self.reader)
             .await?;
-        Ok(row.is_some())
+        let n_bytes: Option<i64> = row.map(|row| row.try_get("n_bytes")).transpose()?;
+        Ok(n_bytes.map(|n| u64::try_from(n).unwrap_or(0)))
     }
 
     /// The contents of the files that go with a message.

@@ -2,8 +2,9 @@
 //! same count stands on the card, in the list of inboxes and, when it is over, in the receipt. A campaign that a person
 //! paused holds nothing, and neither does an inbox that was never connected.
 //!
-//! Of an inbox that keeps a distance between its messages no more would have left than fit into the outage, first
-//! the follow-ups, then the first messages.
+//! No more would have left than fit into the outage, first the follow-ups, then the first messages: a campaign sends
+//! while its windows are open, an inbox keeps a distance between its messages, and each has its cap of a day. What
+//! became due while no window was open, and none has opened since, would have waited anyhow.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +17,9 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::resume::Outage;
+use super::sending::Windows;
 use super::{Store, StoreError, json, number, number_or_null, small, text};
+use crate::schedule::{Span, fit_into, list_open, unite};
 
 /// How long before the loss was met a delivery may have come into doubt by it.
 const BEFORE_LOSS: Duration = Duration::from_mins(1);
@@ -49,9 +52,9 @@ impl Kind {
         Self::First,
     ];
 
-    /// The condition on a row `d` of a campaign that stands since `from_ms` and would have run to the reading
-    /// `until_ms`. A step that had no plan yet has no due either.
-    pub(super) fn condition(self, from_ms: &str, until_ms: &str, now: Timestamp) -> String {
+    /// The condition on a row `d` of a campaign that stands since `from_ms`, could have sent until `last_ms` and would
+    /// have come to the reading `until_ms` by then. A step that had no plan yet has no due either.
+    pub(super) fn condition(self, from_ms: &str, until_ms: &str, last_ms: &str) -> String {
         match self {
             Self::InDoubt => format!(
                 "d.state IN ('in_doubt', 'unsettled') AND d.in_doubt_since_ms >= {from_ms} - {}",
@@ -65,10 +68,9 @@ impl Kind {
             Self::FollowUp => {
                 format!("d.is_first = 0 AND d.rank IS NOT NULL AND d.rank <= {until_ms}")
             }
-            Self::Rested => format!(
-                "d.rest_until_ms IS NOT NULL AND d.rest_until_ms <= {}",
-                now.as_ms()
-            ),
+            Self::Rested => {
+                format!("d.rest_until_ms IS NOT NULL AND d.rest_until_ms <= {last_ms}")
+            }
             Self::First => "d.is_first = 1 AND d.rank IS NOT NULL".to_owned(),
         }
     }
@@ -113,8 +115,22 @@ pub(super) struct Stop {
     /// Since when it stands; `None` in a database of the last version.
     stood_since: Option<Timestamp>,
     distance: Duration,
+    /// The cap of a day of its inbox.
+    inbox_cap: Option<u64>,
+    /// Its own cap of a day.
+    cap: Option<u64>,
+    windows: Option<Windows>,
     outage: Outage,
     n_first: u64,
+}
+
+/// What an outage let a campaign not send.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Missed {
+    /// The last instant at which it could have sent.
+    pub(super) last: Timestamp,
+    /// The messages that would have left of it meanwhile, at the most.
+    pub(super) room: u64,
 }
 
 /// The outage of one inbox.
@@ -124,9 +140,11 @@ pub(super) struct Lost {
     pub(super) at: Timestamp,
     /// Whether anything was lost: an inbox that worked, or never did, holds nothing.
     pub(super) is_outage: bool,
-    /// What would have left meanwhile, at the most.
+    /// What would have left meanwhile, at the most, of all campaigns together.
     pub(super) room: u64,
     pub(super) stops: Vec<Stop>,
+    /// What each of them missed.
+    pub(super) missed: Vec<Missed>,
 }
 
 impl Lost {
@@ -140,11 +158,30 @@ impl Lost {
         let since = paused.chain(outage.since).min();
         let at = since.unwrap_or(now);
         let distance = stops.first().map_or(Duration::ZERO, |stop| stop.distance);
-        let fitting = now.since(at).as_millis().checked_div(distance.as_millis());
+        let inbox_cap = stops.first().and_then(|stop| stop.inbox_cap);
+        let room_in = |spans: &[Span], cap: Option<u64>| {
+            let by_cap = cap.map_or(u64::MAX, |cap| cap.saturating_mul(days(now.since(at))));
+            fit_into(spans, distance).min(by_cap)
+        };
+        let open: Vec<_> = stops
+            .iter()
+            .map(|stop| {
+                let from = stop.stood_since.unwrap_or(at).max(at);
+                match &stop.windows {
+                    Some(windows) => list_open(&windows.schedule, &windows.zone, from, now),
+                    None => vec![Span { from, last: now }],
+                }
+            })
+            .collect();
+        let missed = stops.iter().zip(&open).map(|(stop, spans)| Missed {
+            last: spans.last().map_or(at, |span| span.last),
+            room: room_in(spans, stop.cap),
+        });
         Self {
             at,
             is_outage: since.is_some_and(|at| at < now),
-            room: fitting.map_or(u64::MAX, |n| u64::try_from(n).unwrap_or(u64::MAX) + 1),
+            missed: missed.collect(),
+            room: room_in(&unite(open.concat()), inbox_cap),
             stops,
         }
     }
@@ -154,22 +191,33 @@ impl Lost {
         stop.stood_since.unwrap_or(self.at).max(self.at)
     }
 
-    /// The reading up to which a campaign's deliveries would have left.
-    pub(super) fn until_ms(&self, stop: &Stop, now: Timestamp) -> i64 {
-        let stood = protocol::timestamp::duration_ms(now.since(self.from(stop)));
+    /// The reading up to which a campaign's deliveries would have left that could have sent until `last`.
+    pub(super) fn until_ms(&self, stop: &Stop, last: Timestamp) -> i64 {
+        let stood = protocol::timestamp::duration_ms(last.since(self.from(stop)));
         stop.ran_ms.saturating_add(stood)
     }
 
     fn count(&self, counts: &[Counts]) -> Held {
-        let sum = |of: fn(&Counts) -> u64| counts.iter().map(of).sum::<u64>();
-        let firsts: u64 = self.stops.iter().map(|stop| stop.n_first).sum();
-        let skipped = sum(|counts| counts.skipped).min(self.room);
+        let (mut skipped, mut to_send) = (0_u64, 0_u64);
+        for ((stop, missed), counts) in self.stops.iter().zip(&self.missed).zip(counts) {
+            let skips = counts.skipped.min(missed.room);
+            skipped = skipped.saturating_add(skips);
+            let sends = counts.due.saturating_add(stop.n_first);
+            to_send = to_send.saturating_add(sends.min(missed.room - skips));
+        }
+        let skipped = skipped.min(self.room);
         Held {
-            to_send: (sum(|counts| counts.due) + firsts).min(self.room - skipped),
+            to_send: to_send.min(self.room - skipped),
             skipped,
-            in_doubt: sum(|counts| counts.in_doubt),
+            in_doubt: counts.iter().map(|counts| counts.in_doubt).sum(),
         }
     }
+}
+
+/// Days that have begun in so long a time.
+fn days(time: Duration) -> u64 {
+    const DAY: Duration = Duration::from_hours(24);
+    time.as_secs() / DAY.as_secs() + 1
 }
 
 /// What of a campaign is counted along its indexes.
@@ -220,7 +268,7 @@ impl Store {
                 lost.is_outage.then_some(lost)
             })
             .collect();
-        let mut counts = count(&mut reader, &lost, now).await?.into_iter();
+        let mut counts = count(&mut reader, &lost).await?.into_iter();
         for lost in &lost {
             let of_inbox: Vec<_> = counts.by_ref().take(lost.stops.len()).collect();
             if let Some(first) = lost.stops.first() {
@@ -244,13 +292,14 @@ pub(super) async fn load(
     if !lost.is_outage {
         return Ok((lost, Held::default()));
     }
-    let counts = count(tx, std::slice::from_ref(&lost), now).await?;
+    let counts = count(tx, std::slice::from_ref(&lost)).await?;
     let held = lost.count(&counts);
     Ok((lost, held))
 }
 
 const STOPS: &str = "SELECT p.inbox_id AS inbox_id, p.campaign_id AS campaign_id, p.ran_ms AS ran_ms, \
      p.stood_since_ms AS stood_since_ms, c.status AS status, i.gap_ms AS gap_ms, i.connection AS connection, \
+     i.daily_cap AS inbox_cap, c.daily_cap AS cap, c.schedule AS schedule, \
      COALESCE(t.n, 0) AS n_first FROM campaign_inboxes p JOIN campaigns c ON c.id = p.campaign_id \
      JOIN inboxes i ON i.id = p.inbox_id LEFT JOIN tallies t ON t.campaign_id = p.campaign_id \
      AND t.inbox_id = p.inbox_id AND t.what = 'first' \
@@ -304,6 +353,9 @@ fn stops_from(rows: &[AnyRow]) -> Result<Vec<Stop>, StoreError> {
             ran_ms: number(row, "ran_ms")?,
             stood_since: number_or_null(row, "stood_since_ms")?.map(Timestamp::from_ms),
             distance: Duration::from_millis(small(row, "gap_ms")?),
+            inbox_cap: cap(row, "inbox_cap")?,
+            cap: cap(row, "cap")?,
+            windows: Windows::from_row(row)?,
             outage: Outage::of(&connection),
             n_first: small(row, "n_first")?,
         });
@@ -311,38 +363,48 @@ fn stops_from(rows: &[AnyRow]) -> Result<Vec<Stop>, StoreError> {
     Ok(stops)
 }
 
+fn cap(row: &AnyRow, column: &'static str) -> Result<Option<u64>, StoreError> {
+    let is_set = number_or_null(row, column)?.is_some();
+    is_set.then(|| small(row, column)).transpose()
+}
+
 /// What each stopped campaign holds, in one statement: along an index, and no more than would have left.
-async fn count(
-    reader: &mut AnyConnection,
-    lost: &[Lost],
-    now: Timestamp,
-) -> Result<Vec<Counts>, StoreError> {
+async fn count(reader: &mut AnyConnection, lost: &[Lost]) -> Result<Vec<Counts>, StoreError> {
     let pairs: Vec<_> = lost
         .iter()
-        .flat_map(|lost| lost.stops.iter().map(move |stop| (lost, stop)))
+        .flat_map(|lost| {
+            let stops = lost.stops.iter().zip(&lost.missed);
+            stops.map(move |(stop, missed)| (lost, stop, missed.last))
+        })
         .collect();
     if pairs.is_empty() {
         return Ok(Vec::new());
     }
     let room = lost.iter().map(|lost| lost.room).max().unwrap_or_default();
     let mut values = Vec::new();
-    for (idx, (lost, stop)) in pairs.iter().enumerate() {
+    for (idx, (lost, stop, last)) in pairs.iter().enumerate() {
         let (inbox, campaign) = (2 + 2 * idx, 3 + 2 * idx);
-        let (from_ms, until_ms) = (lost.from(stop).as_ms(), lost.until_ms(stop, now));
+        let (from_ms, until_ms) = (lost.from(stop).as_ms(), lost.until_ms(stop, *last));
+        let last_ms = last.as_ms();
         values.push(format!(
-            "({idx}, ${inbox}, ${campaign}, {from_ms}, {until_ms})"
+            "({idx}, ${inbox}, ${campaign}, {from_ms}, {until_ms}, {last_ms})"
         ));
     }
     let values = values.join(", ");
     let n = |kind: Kind| {
+        // What was on its way takes no room: it had left.
+        let limit = match kind {
+            Kind::InDoubt | Kind::Attempting => "",
+            _ => "LIMIT $1",
+        };
         format!(
             "(SELECT COUNT(*) FROM (SELECT 1 FROM deliveries d WHERE d.inbox_id = v.inbox_id \
-             AND d.campaign_id = v.campaign_id AND {} LIMIT $1))",
-            kind.condition("v.from_ms", "v.until_ms", now)
+             AND d.campaign_id = v.campaign_id AND {} {limit}))",
+            kind.condition("v.from_ms", "v.until_ms", "v.last_ms")
         )
     };
     let statement = format!(
-        "WITH v (idx, inbox_id, campaign_id, from_ms, until_ms) AS (VALUES {values}) \
+        "WITH v (idx, inbox_id, campaign_id, from_ms, until_ms, last_ms) AS (VALUES {values}) \
          SELECT v.idx AS idx, {} + {} AS n_due, {} AS n_skipped, {} + {} AS n_doubted FROM v",
         n(Kind::FollowUp),
         n(Kind::Rested),
@@ -353,7 +415,7 @@ async fn count(
     let mut query = sqlx::query(sqlx::AssertSqlSafe(statement))
         .persistent(false)
         .bind(i64::try_from(room).unwrap_or(i64::MAX));
-    for (_, stop) in &pairs {
+    for (_, stop, _) in &pairs {
         query = query
             .bind(stop.inbox.to_string())
             .bind(stop.campaign.to_string());

@@ -2,6 +2,7 @@
 
 use protocol::id::{AccountId, CampaignId, DeliveryId, LeadId, ReceiptId, ReconnectId};
 use protocol::receipt::{Fate, Line, Receipt};
+use protocol::request::reconnect::Since;
 use protocol::timestamp::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection, QueryBuilder};
@@ -24,8 +25,12 @@ const START: (i64, i64, i64) = (i64::MIN, 0, 0);
 pub struct LineOf {
     /// The campaign.
     pub campaign: CampaignId,
+    /// The address of its lead.
+    pub to: String,
     /// The line.
     pub line: Line,
+    /// What has become of it since; `None` where its delivery is gone.
+    pub since: Option<Since>,
 }
 
 /// The lines of a receipt that is being written: one kind of one campaign after the other.
@@ -38,8 +43,9 @@ pub(super) struct Writing {
     stop_idx: usize,
     /// The last row of them that was written, by what orders them.
     behind: (i64, i64, i64),
-    /// What would still have left.
+    /// What would still have left: of all campaigns together, and of each.
     room: u64,
+    rooms: Vec<u64>,
     written: Held,
 }
 
@@ -49,6 +55,7 @@ impl Writing {
         Self {
             receipt,
             room: lost.room,
+            rooms: lost.missed.iter().map(|missed| missed.room).collect(),
             lost,
             now,
             kind_idx,
@@ -67,14 +74,19 @@ impl Writing {
     pub(super) async fn write_slice(&mut self, tx: &mut AnyConnection) -> Result<bool, StoreError> {
         let mut left = SLICE;
         while let Some(kind) = Kind::ALL.get(self.kind_idx).copied() {
-            let Some(stop) = self.lost.stops.get(self.stop_idx).cloned() else {
+            let missed = self.lost.missed.get(self.stop_idx).copied();
+            let stop = self.lost.stops.get(self.stop_idx).cloned();
+            let (Some(stop), Some(missed)) = (stop, missed) else {
                 (self.kind_idx, self.stop_idx) = (self.kind_idx + 1, 0);
                 continue;
             };
             let takes_room = !matches!(kind, Kind::InDoubt | Kind::Attempting);
-            let room = usize::try_from(self.room).unwrap_or(usize::MAX);
+            let of_campaign = self.rooms.get(self.stop_idx).copied().unwrap_or(0);
+            let room = usize::try_from(self.room.min(of_campaign)).unwrap_or(usize::MAX);
             let at_most = if takes_room { left.min(room) } else { left };
-            let rows = self.list_next(tx, kind, &stop, at_most).await?;
+            let rows = self
+                .list_next(tx, kind, (&stop, missed.last), at_most)
+                .await?;
             let lines = rows
                 .iter()
                 .map(|row| self.line(row, kind, &stop))
@@ -86,7 +98,12 @@ impl Writing {
                 Kind::Skipped => self.written.skipped += n,
                 Kind::FollowUp | Kind::Rested | Kind::First => self.written.to_send += n,
             }
-            self.room -= if takes_room { n } else { 0 };
+            if takes_room {
+                self.room -= n;
+                if let Some(room) = self.rooms.get_mut(self.stop_idx) {
+                    *room -= n;
+                }
+            }
             left -= lines.len();
             if left == 0 {
                 if let Some(last) = rows.last() {
@@ -108,7 +125,7 @@ impl Writing {
         &self,
         tx: &mut AnyConnection,
         kind: Kind,
-        stop: &Stop,
+        (stop, last): (&Stop, Timestamp),
         at_most: usize,
     ) -> Result<Vec<AnyRow>, StoreError> {
         if at_most == 0 {
@@ -117,8 +134,8 @@ impl Writing {
         let key = kind.key();
         let condition = kind.condition(
             &self.lost.from(stop).as_ms().to_string(),
-            &self.lost.until_ms(stop, self.now).to_string(),
-            self.now,
+            &self.lost.until_ms(stop, last).to_string(),
+            &last.as_ms().to_string(),
         );
         let (behind, place, step_no) = self.behind;
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
@@ -293,9 +310,11 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<LineOf>, StoreError> {
         let rows = sqlx::query(
-            "SELECT delivery_id, lead_id, step, fate, was_due_at_ms, due_at_ms, why, \
-             (SELECT d.campaign_id FROM deliveries d WHERE d.id = delivery_id) AS campaign_id FROM receipt_lines \
-             WHERE receipt_id = $1 AND line_no > $2 ORDER BY line_no LIMIT $3",
+            "SELECT r.delivery_id AS delivery_id, r.lead_id AS lead_id, r.step AS step, r.fate AS fate, \
+             r.was_due_at_ms AS was_due_at_ms, r.due_at_ms AS due_at_ms, r.why AS why, d.campaign_id AS campaign_id, \
+             d.state AS state, d.accepted_at_ms AS accepted_at_ms, l.address AS address FROM receipt_lines r \
+             LEFT JOIN deliveries d ON d.id = r.delivery_id LEFT JOIN leads l ON l.id = r.lead_id \
+             WHERE r.receipt_id = $1 AND r.line_no > $2 ORDER BY r.line_no LIMIT $3",
         )
         .bind(id.to_string())
         .bind(i64::from(behind))
@@ -306,7 +325,9 @@ impl Store {
             let campaign = text_or_null(row, "campaign_id")?.unwrap_or_default();
             Ok(LineOf {
                 campaign: CampaignId::new(campaign),
+                to: text_or_null(row, "address")?.unwrap_or_default(),
                 line: line_from(row)?,
+                since: since_from(row)?,
             })
         });
         lines.collect()
@@ -378,6 +399,21 @@ impl Store {
             tx.commit().await?;
         }
     }
+}
+
+/// What has become of a delivery, by its columns `state` and `accepted_at_ms`.
+fn since_from(row: &AnyRow) -> Result<Option<Since>, StoreError> {
+    let Some(state) = text_or_null(row, "state")? else {
+        return Ok(None);
+    };
+    Ok(Some(match state.as_str() {
+        "accepted" | "bounced" => Since::Sent {
+            at: number_or_null(row, "accepted_at_ms")?.map(Timestamp::from_ms),
+        },
+        "planned" | "deferred" | "attempting" => Since::Waits,
+        "in_doubt" | "unsettled" => Since::InDoubt,
+        _ => Since::NotSent,
+    }))
 }
 
 fn line_from(row: &AnyRow) -> Result<Line, StoreError> {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::clocks::{Of, update_clocks};
 use super::lead::SLICE;
 use super::receipt::Writing;
-use super::{Store, StoreError, alert, campaign, held, receipt, reconnect};
+use super::{Store, StoreError, alert, campaign, catch_up, held, receipt, reconnect};
 use crate::secret::random_text;
 
 /// The outage that a reconnect ends.
@@ -79,6 +79,10 @@ impl Store {
             tx = self.begin().await?;
         }
         let (lost_at, campaigns) = (lost.at, lost.stops.clone());
+        let stood: Vec<_> = campaigns
+            .iter()
+            .map(|stop| (stop.campaign.clone(), now.since(lost.from(stop))))
+            .collect();
         let mut writing = Writing::new(receipt.clone(), lost, now);
         while is_much && writing.write_slice(&mut tx).await? {
             tx.commit().await?;
@@ -120,6 +124,11 @@ impl Store {
                 let id = &stop.campaign;
                 campaign::apply(&mut tx, id, CampaignEvent::Reconnected, moment).await?;
                 campaign::finish_if_done(&mut tx, id, moment).await?;
+            }
+        }
+        if receipt.to_send > 0 {
+            for (campaign, stood) in &stood {
+                catch_up::begin(&mut tx, campaign, *stood, moment).await?;
             }
         }
         sqlx::query("UPDATE inboxes SET gap_open = 0 WHERE id = $1")

@@ -11,6 +11,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::budget::day_before;
+use super::catch_up::CatchUp;
 use super::clocks::Moment;
 use super::delivery::put_rank;
 use super::{Store, StoreError, number, number_or_null, small, text, text_or_null, to_json};
@@ -55,19 +56,30 @@ pub(super) struct Gates {
     pub(super) windows: Option<Windows>,
     /// Until when its cap is used up; `None` where it is not.
     pub(super) full_until: Option<Timestamp>,
+    /// Until when it keeps from sending because it catches up after an outage, if it does: `None` in it until a person
+    /// lets it go on.
+    #[expect(
+        clippy::option_option,
+        reason = "it is kept or not, and until when is known or not"
+    )]
+    pub(super) catches_up: Option<Option<Timestamp>>,
 }
 
 impl Gates {
     /// The earliest instant from `at` on at which they let a message leave, as things stand; `None`: never any more.
     pub(super) fn next(&self, at: Timestamp) -> Option<Timestamp> {
         let at = self.full_until.map_or(at, |until| at.max(until));
+        let at = match self.catches_up {
+            Some(until) => at.max(until?),
+            None => at,
+        };
         match &self.windows {
             Some(windows) => windows.gate(at).next(at),
             None => Some(at),
         }
     }
 
-    /// What is shut at `now`; of two, the one that opens last.
+    /// What is shut at `now`; of several, the one that opens last.
     pub(super) fn shut(&self, now: Timestamp) -> Option<Shut> {
         let by_windows = self
             .windows
@@ -76,22 +88,16 @@ impl Gates {
                 Gate::Open { .. } => None,
                 Gate::Closed { opens_at } => Some(opens_at),
             });
-        let full_until = self.full_until.filter(|until| *until > now);
-        match (by_windows, full_until) {
-            (None, None) => None,
-            (Some(opens_at), full)
-                if opens_at.is_none_or(|at| full.is_none_or(|full| full <= at)) =>
-            {
-                Some(Shut {
-                    by: ShutBy::Schedule,
-                    until: opens_at,
-                })
-            }
-            _ => Some(Shut {
-                by: ShutBy::Cap,
-                until: full_until,
-            }),
-        }
+        let full = self.full_until.map(Some);
+        let all = [
+            (ShutBy::CatchUp, self.catches_up),
+            (ShutBy::Cap, full),
+            (ShutBy::Schedule, by_windows),
+        ];
+        all.into_iter()
+            .filter_map(|(by, until)| until.map(|until| Shut { by, until }))
+            .filter(|shut| shut.until.is_none_or(|until| until > now))
+            .max_by_key(|shut| shut.until.map_or(i64::MAX, Timestamp::as_ms))
     }
 }
 
@@ -170,24 +176,35 @@ pub(super) async fn put_sending(
     }
 }
 
-/// A campaign's gates; `row` has its columns `schedule` and `daily_cap`, and under a cap as `n_tried` what was tried or
-/// is being tried of it.
+/// A campaign's gates; `row` has its columns `schedule`, `daily_cap`, `after_outage_cap` and `catch_up_until_r_ms`, and
+/// under a cap as `n_tried` what was tried or is being tried of it.
 pub(super) async fn load_gates(
     connection: &mut AnyConnection,
     campaign: &CampaignId,
     row: &AnyRow,
     now: Moment,
 ) -> Result<Gates, StoreError> {
+    let id = campaign.to_string();
+    let n_tried = number(row, "n_tried")?;
     let full_until = match number_or_null(row, "daily_cap")? {
-        Some(cap) if number(row, "n_tried")? >= cap => {
-            let id = campaign.to_string();
+        Some(cap) if n_tried >= cap => {
             Some(now.at + full_for(connection, ("campaign_id", &id), cap, now).await?)
+        }
+        _ => None,
+    };
+    let catches_up = match CatchUp::from_row(row, now)?.cap(now.at) {
+        Some((0, until)) => Some(until),
+        Some((cap, until)) if n_tried >= i64::from(cap) => {
+            let wait = full_for(connection, ("campaign_id", &id), i64::from(cap), now).await?;
+            // It is over before the day of its tries is.
+            Some(until.map(|until| until.min(now.at + wait)))
         }
         _ => None,
     };
     Ok(Gates {
         windows: Windows::from_row(row)?,
         full_until,
+        catches_up,
     })
 }
 

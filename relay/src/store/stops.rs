@@ -3,7 +3,7 @@
 //! complaints and persons have said since. It names people, so nobody else may read it; it holds no secret.
 
 use std::collections::HashMap;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,8 @@ use super::{Store, StoreError, lead, number, person, text};
 pub(super) enum Line {
     /// A lead was stopped.
     Stop(Stop),
-    /// What stopped a lead was not its own, or a person had it sent all the same: a bounce says nothing any more.
+    /// What stopped a lead was not its own, or a person has it go on all the same: a bounce or an answer of before says
+    /// nothing any more.
     Revived { revived: LeadId, at: Timestamp },
     /// A person said who is not written to, or may be again.
     Said {
@@ -106,13 +107,20 @@ impl Stops {
             bytes.push(b'\n');
         }
         let _alone = self.writing.lock();
+        let is_new = !path.exists();
         let mut file = OpenOptions::new()
             .create(true)
             .append(true)
             .mode(0o600)
             .open(path)?;
         file.write_all(&bytes)?;
-        file.sync_data()
+        file.sync_data()?;
+        // A new file is on the disk when its name is (fsync(2)).
+        match path.parent().filter(|_| is_new) {
+            Some(folder) if folder.as_os_str().is_empty() => File::open(".")?.sync_all(),
+            Some(folder) => File::open(folder)?.sync_all(),
+            None => Ok(()),
+        }
     }
 }
 
@@ -294,7 +302,7 @@ impl Store {
                 // Nothing is sent because of it: whoever is stopped in the database stays it.
                 Line::Revived { .. } | Line::Admission { .. } => false,
                 Line::Stop(stop)
-                    if stop.why == Suppression::Bounced
+                    if matches!(stop.why, Suppression::Bounced | Suppression::Replied)
                         && revived_last.get(&stop.lead) > Some(&idx) =>
                 {
                     false

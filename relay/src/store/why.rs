@@ -39,7 +39,7 @@ impl Store {
             facts.stands = find_stand(&mut reader, &inbox, now).await?;
             facts.blocked_until = standing::find_block(&mut reader, &inbox, rests, now.at).await?;
             facts.shut = pair.gates.shut(now.at);
-            facts.full_until = pair.gates.full_until;
+            facts.full_until = pair.gates.full_until.max(pair.gates.catches_up.flatten());
             facts.schedule = pair.gates.windows.map(|windows| windows.schedule);
             left.facts.push(facts);
         }
@@ -87,7 +87,7 @@ async fn load_total(
 }
 
 /// Why the clocks of an inbox stand; of several reasons the first that has to pass.
-async fn find_stand(
+pub(super) async fn find_stand(
     reader: &mut AnyConnection,
     inbox: &InboxId,
     now: Moment,
@@ -142,11 +142,15 @@ async fn load_counts(
          (SELECT MIN(d.rank) FROM deliveries d WHERE d.inbox_id = $1 AND d.campaign_id = $2 AND d.is_first = 0 \
            AND d.rank IS NOT NULL AND d.rank > $3) AS due_ms, \
          (SELECT COUNT(*) FROM deliveries d WHERE d.inbox_id = $1 AND d.campaign_id = $2 \
-           AND d.rest_until_ms IS NOT NULL) AS n_resting, \
+           AND d.rest_until_ms IS NOT NULL AND d.away_ms IS NULL) AS n_resting, \
          (SELECT MIN(d.rest_until_r_ms) FROM deliveries d WHERE d.inbox_id = $1 AND d.campaign_id = $2 \
-           AND d.rest_until_r_ms IS NOT NULL) AS rested_r_ms, \
+           AND d.rest_until_r_ms IS NOT NULL AND d.away_ms IS NULL) AS rested_r_ms, \
+         (SELECT COUNT(*) FROM deliveries d WHERE d.inbox_id = $1 AND d.campaign_id = $2 AND d.away_ms IS NOT NULL \
+           AND d.state IN ('planned', 'deferred')) AS n_away, \
+         (SELECT MIN(l.away_until_ms) FROM deliveries d JOIN leads l ON l.id = d.lead_id WHERE d.inbox_id = $1 \
+           AND d.campaign_id = $2 AND d.away_ms IS NOT NULL AND d.state IN ('planned', 'deferred')) AS back_at_ms, \
          (SELECT COUNT(*) FROM deliveries d WHERE d.inbox_id = $1 AND d.campaign_id = $2 AND d.is_held = 1 \
-           AND d.rest_until_ms IS NULL AND d.parked_for IS NULL AND d.state IN ('planned', 'deferred')) AS n_held",
+           AND d.rest_until_ms IS NULL AND d.parked_for IS NULL AND d.away_ms IS NULL AND d.state IN ('planned', 'deferred')) AS n_held",
     )
     .bind(inbox.to_string())
     .bind(pair.campaign.to_string())
@@ -162,7 +166,8 @@ async fn load_counts(
         small::<u64>(&row, "n_resting")?,
         small::<u64>(&row, "n_held")?,
     );
-    let elsewhere = n_due + n_not_due + n_resting + n_held + n_parked;
+    let n_away = small::<u64>(&row, "n_away")?;
+    let elsewhere = n_due + n_not_due + n_resting + n_held + n_parked + n_away;
     let rested_at = number_or_null(&row, "rested_r_ms")?.map(|until| now.at + now.until(until));
     Ok(Facts {
         inbox: inbox.clone(),
@@ -181,6 +186,8 @@ async fn load_counts(
         n_resting,
         rested_at,
         n_held,
+        n_away,
+        back_at: number_or_null(&row, "back_at_ms")?.map(Timestamp::from_ms),
         domains,
         stands: None,
         blocked_until: None,
@@ -201,7 +208,7 @@ async fn list_domains(
         "SELECT d.parked_for AS domain, COUNT(*) AS n, (SELECT w.until_r_ms FROM domain_waits w \
            WHERE w.campaign_id = $2 AND w.inbox_id = $1 AND w.domain = d.parked_for) AS until_r_ms \
          FROM deliveries d WHERE d.inbox_id = $1 AND d.campaign_id = $2 AND d.parked_for IS NOT NULL \
-         GROUP BY d.parked_for ORDER BY d.parked_for",
+         AND d.away_ms IS NULL GROUP BY d.parked_for ORDER BY d.parked_for",
     )
     .bind(inbox.to_string())
     .bind(pair.campaign.to_string())

@@ -4,16 +4,18 @@
 //!
 //! ```text
 //! a report, a server, a program ─→ complaint │ bounce │ nothing (a delay, a receipt, a challenge)
-//! the rest ─→ nothing (an automatic answer) │ an answer
+//! the rest ─→ an automatic answer │ an answer
 //! ```
 
 mod address;
 mod answer;
 mod automatic;
+pub mod away;
 mod bounce;
 mod challenge;
 mod complaint;
 mod head;
+pub mod letter;
 mod notice;
 mod parts;
 mod status;
@@ -48,6 +50,8 @@ const ADDRESSES_MAX: usize = 20;
 pub enum Arrival {
     /// Somebody may have answered.
     Reply(Answer),
+    /// A program answered for somebody: it stops nobody, and may say until when its person is away.
+    Automatic(Answer),
     /// A message came back for good: a DSN (RFC 3464), or what servers write instead.
     Bounce(Box<Bounce>),
     /// A recipient called a message abuse (RFC 5965).
@@ -81,7 +85,7 @@ impl Arrival {
             ),
             Self::Bounce(bounce) => bounce.of.named(),
             Self::Complaint(named) => named.named(),
-            Self::Other => (Vec::new(), Vec::new()),
+            Self::Automatic(_) | Self::Other => (Vec::new(), Vec::new()),
         }
     }
 }
@@ -204,10 +208,15 @@ pub fn parse(bytes: &[u8]) -> Arrival {
         }
         answers_by_calendar = body.answers_by_calendar;
     }
-    if bounce::form(&head) == Form::Server || automatic::is_automatic(&head) {
+    if bounce::form(&head) == Form::Server {
         return Arrival::Other;
     }
-    answer::find(&head, answers_by_calendar).map_or(Arrival::Other, Arrival::Reply)
+    let is_automatic = automatic::is_automatic(&head);
+    match answer::find(&head, answers_by_calendar) {
+        Some(answer) if is_automatic => Arrival::Automatic(answer),
+        Some(answer) => Arrival::Reply(answer),
+        None => Arrival::Other,
+    }
 }
 
 /// RFC 6522 §3: a report of something else than deliveries.

@@ -94,6 +94,12 @@ pub fn find_hidden(text: &str) -> Option<char> {
     })
 }
 
+/// Whether nobody sees a character that has no place in a name: a break that is no control, a space without width
+/// (Unicode §23.2). Cells of lists have them, where they do no harm.
+pub fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{2028}' | '\u{2029}' | '\u{200B}' | '\u{FEFF}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -71,6 +71,11 @@ pub enum MessageError {
     /// The template does not fit the lead.
     #[error(transparent)]
     Template(#[from] TemplateError),
+    /// What programs decode.
+    #[error(
+        "expected a subject without =?, which programs take for the beginning of an encoded word, found it"
+    )]
+    Encoded,
     /// The subject has a character that nobody sees, or a line end.
     #[error("expected a subject of characters that are seen, on one line, found {}", .found.escape_unicode())]
     Hidden {
@@ -250,6 +255,8 @@ pub fn check_subject(subject: &str) -> Result<(), MessageError> {
     let breaks = subject.chars().find(|c| matches!(c, '\n' | '\r'));
     match breaks.or_else(|| super::field::find_hidden(subject)) {
         Some(found) => Err(MessageError::Hidden { found }),
+        // An encoded word (RFC 2047 §2) would be shown as what it stands for, which nobody has looked at.
+        None if subject.contains("=?") => Err(MessageError::Encoded),
         None => Ok(()),
     }
 }

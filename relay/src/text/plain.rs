@@ -9,8 +9,21 @@ const WIDTH: usize = 1_000;
 /// What stands for a line across; as wide as the text, it would be far longer than what it parts.
 const RULE: &str = "<p>--------------------</p>";
 
-/// The HTML as text.
+/// Elements within each other, in HTML that is laid out; what takes more of them costs more than the square of it. Tables
+/// within tables of letters that programs make are some thirty.
+const DEPTH_MAX: usize = 200;
+
+/// Elements that others of their kind end, or that have no end (HTML Living Standard §13.1.2, §13.1.2.4).
+const NEVER_DEEP: &[&str] = &[
+    "area", "base", "br", "col", "dd", "dt", "embed", "hr", "img", "input", "li", "link", "meta",
+    "option", "p", "source", "td", "th", "tr", "track", "wbr",
+];
+
+/// The HTML as text; what is too deep to be laid out has its words alone.
 pub fn from_html(html: &str) -> String {
+    if is_deep(html) {
+        return strip(html).trim().to_owned();
+    }
     let config = html2text::config::with_decorator(Plain::default());
     let config = config.raw_mode(true).allow_width_overflow();
     let text = config.string_from_read(rule(html).as_bytes(), WIDTH);
@@ -41,6 +54,33 @@ fn rule(html: &str) -> String {
     }
     ruled.push_str(rest);
     ruled
+}
+
+/// Whether more elements are within each other than are laid out.
+fn is_deep(html: &str) -> bool {
+    let mut open: Vec<&str> = Vec::new();
+    for tag in html.split('<').skip(1) {
+        let (is_end, tag) = tag
+            .strip_prefix('/')
+            .map_or((false, tag), |tag| (true, tag));
+        let len = tag
+            .find(|c: char| !c.is_ascii_alphanumeric())
+            .unwrap_or(tag.len());
+        let name = tag.get(..len).unwrap_or_default();
+        let is_same = |other: &&str| other.eq_ignore_ascii_case(name);
+        if name.is_empty() || NEVER_DEEP.iter().any(is_same) {
+            continue;
+        }
+        if !is_end {
+            open.push(name);
+        } else if let Some(at) = open.iter().rposition(is_same) {
+            open.truncate(at);
+        }
+        if open.len() > DEPTH_MAX {
+            return true;
+        }
+    }
+    false
 }
 
 /// The words between tags.
@@ -176,6 +216,11 @@ mod tests {
         ] {
             assert_eq!(from_html(html), expected, "{html}");
         }
+        // What nobody wrote costs no more than its length.
+        let deep = format!("{}a{}", "<div>".repeat(100_000), "</b>".repeat(10));
+        assert_eq!(from_html(&deep), "a");
+        let flat = "<p>a<br><div>b</div>".repeat(1_000);
+        assert_eq!(from_html(&flat).matches('b').count(), 1_000);
         let long = format!("https://acme.example/{}", "x".repeat(200));
         let text = from_html(&format!("<p>Look <a href=\"{long}\">here</a></p>"));
         assert!(text.contains(&long), "{text}");

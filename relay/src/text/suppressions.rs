@@ -82,7 +82,8 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<(Whom, Suppression)>, SuppressionsError
             .collect();
         match find_whom(row, &cells)? {
             Some(whom) => found.push((whom, find_why(&cells))),
-            None if is_first => {}
+            // A row of names, in which nobody can be meant.
+            None if is_first && !line.contains(['@', '\u{FF20}', '*']) => {}
             None => {
                 let found = line.chars().take(SHOWN_CHARS_MAX).collect();
                 return Err(SuppressionsError::Nothing { row, found });
@@ -168,6 +169,20 @@ mod tests {
         }
         let latin = parse(b"ann@a.example\nj\xFCrg@a.example\n").unwrap_err();
         assert_eq!(latin, SuppressionsError::Letters { row: 2 });
+        // In the first row too, who is meant and cannot be read is named, not taken for the name of a column.
+        for first in [
+            "Ann <ann@a.example>",
+            "mailto:ann@a.example",
+            "ann\u{FF20}a.example",
+            "ann@a.example bob@b.example",
+            "*.a.example",
+        ] {
+            let found = parse(format!("{first}\nbob@b.example\n").as_bytes());
+            assert!(
+                matches!(&found, Err(SuppressionsError::Nothing { row: 1, .. })),
+                "{first}: {found:?}"
+            );
+        }
         for text in ["", "email\n", "# nobody\n"] {
             assert_eq!(parse(text.as_bytes()), Err(SuppressionsError::Nobody));
         }

@@ -3,20 +3,21 @@
 //! reads it, with the names of columns as people write them ([`translate`]); what other tools would replace is found by
 //! [`marker`].
 //!
-//! What a template may cost is bounded in time, memory and output, and nothing of it reaches out: there are no
-//! includes, no macros, no clock and no chance. In HTML every cell is escaped, and nothing switches that off.
+//! What a template may cost is bounded in time, memory and output ([`bounds`], and fuel), and nothing of it reaches out:
+//! there are no includes, no macros, no clock and no chance. In HTML every cell is escaped, and nothing switches that off.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Object, Value};
-use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
+use minijinja::value::{Object, Value, ValueKind};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, escape_formatter};
 
 use super::field;
 use choose::Chooser;
 use translate::{Translated, translate};
 
+mod bounds;
 mod choose;
 pub mod marker;
 mod translate;
@@ -224,6 +225,17 @@ fn build_environment(form: Form) -> Environment<'static> {
     environment.set_auto_escape_callback(move |_| match form {
         Form::Html => AutoEscape::Html,
         Form::Text | Form::Literal => AutoEscape::None,
+    });
+    // A list is gone through or joined; what it would cost to write one is counted nowhere.
+    environment.set_formatter(|out, state, value| match value.kind() {
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable | ValueKind::Plain => {
+            let words = format!(
+                "a {} is no text: expected a loop over it, or join",
+                value.kind()
+            );
+            Err(Error::new(ErrorKind::InvalidOperation, words))
+        }
+        _ => escape_formatter(out, state, value),
     });
     let mut syntax = SyntaxConfig::builder();
     syntax.keep_trailing_newline(true);

@@ -393,6 +393,8 @@ mod tests {
         ] {
             assert!(!asks(text), "{text}");
         }
+        // A subject has no bound but that of a message's head.
+        assert!(!is_wish(&"me ".repeat(80_000)));
         let long = format!("unsubscribe\n{}", "We are interested indeed. ".repeat(20));
         assert!(!asks(&long));
     }

@@ -1,5 +1,5 @@
 //! Looks for what needs somebody and is nobody's deed, and has it told: an API key that is about to end, a certificate
-//! that is not renewed.
+//! that is not renewed. What is kept for a time alone is forgotten in the same round.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +47,7 @@ pub(super) async fn run(
 /// Whether something is told now.
 async fn look(app: &App, failed: Option<FailedRenewal>) -> Result<bool, StoreError> {
     let now = app.clock.now();
+    forget_words(app, now).await?;
     let mut is_told = app.store.tell_of_keys(now).await? > 0;
     if let Some(failed) = failed
         && let Some(since) = told_since(failed, now)
@@ -58,6 +59,19 @@ async fn look(app: &App, failed: Option<FailedRenewal>) -> Result<bool, StoreErr
             .await?;
     }
     Ok(is_told)
+}
+
+/// Words of replies are kept for as long as the operator wants, and no longer.
+async fn forget_words(app: &App, now: Timestamp) -> Result<(), StoreError> {
+    let kept_for = Duration::from_hours(24 * u64::from(app.config.reply_text_days));
+    let n_forgotten = app.store.forget_words(now - kept_for).await?;
+    if n_forgotten > 0 {
+        tracing::info!(
+            n_forgotten,
+            "the words of old replies are not kept any more"
+        );
+    }
+    Ok(())
 }
 
 /// From when on it is told, which is the same at every start: of one that is shown, when it was to be renewed, a third of

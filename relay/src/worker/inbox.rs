@@ -15,7 +15,7 @@ use super::copying::finish_copies;
 use super::memory::{Memory, grown, spread};
 use super::reading::read_inbox;
 use super::settling::settle;
-use super::{WorkError, sending};
+use super::{WorkError, listening, sending};
 use crate::app::App;
 use crate::copies;
 use crate::engine::pace::pace;
@@ -65,6 +65,7 @@ pub(super) async fn run(
         tokio::select! {
             () = wait => {}
             () = nudge.notified() => {}
+            news = memory.mailbox.wait_for_news() => listening::notice(&app, &mut memory, news),
             _ = stop.wait_for(|stop| *stop) => break,
         }
     }
@@ -154,6 +155,9 @@ async fn look_at(
         }
         // The reconnect's task reads the gap itself, and says when it is done.
         Connection::Connected { .. } if app.store.is_reconnecting(&inbox.id).await? => Ok(None),
+        Connection::Connected { .. } if memory.listening.is_broken() => {
+            listening::mend(app, inbox, memory).await
+        }
         Connection::Connected { dismissed, .. } => match work(app, inbox, memory, stop).await {
             Ok(()) => {
                 if memory.resting_until.is_none() {
@@ -163,7 +167,20 @@ async fn look_at(
                 if dismissed.is_some() && memory.worked.both() {
                     perform(app, inbox, memory, Event::Worked).await?;
                 }
-                next_look(app, inbox, memory).await
+                let next = next_look(app, inbox, memory).await?;
+                let now = app.clock.now();
+                let is_soon = next.is_some_and(|at| at < now + listening::NOT_WORTH);
+                if memory.resting_until.is_some() || is_soon {
+                    return Ok(next);
+                }
+                match listening::listen(app, inbox, memory).await {
+                    Ok(anew_at) => Ok([next, anew_at].into_iter().flatten().min()),
+                    Err(WorkError::Failed(failure)) => {
+                        listening::notice(app, memory, Err(failure));
+                        Ok(Some(app.clock.now()))
+                    }
+                    Err(error) => Err(error),
+                }
             }
             // It was given up, and nothing was met.
             Err(WorkError::Failed(_)) if app.dialer.ending().has_come() => Ok(None),
@@ -213,6 +230,7 @@ async fn work(
     keep_rest(app, &inbox.id, memory).await?;
     if inbox.gap_open || memory.read_at.is_none_or(|at| at <= now) {
         let found = read_inbox(app, inbox, &mut memory.mailbox).await?;
+        memory.listening.read_to = found.read_to;
         // From its beginning: where the clock jumped meanwhile, what came then is read next.
         let read_at = now + spread(app, &inbox.id, "poll", app.config.timing.poll_every);
         if copies::open_until(app, inbox).await?.is_none() {

@@ -28,6 +28,8 @@ pub(super) struct Mailbox {
     sent: Option<SentPlace>,
     /// The access token's end is not known any more: the next sign-in takes a new one.
     needs_fresh_token: bool,
+    /// Since when the IMAP connection listens; it does no more once anything else was asked over it.
+    listens_since: Option<Timestamp>,
     /// When all folders were gone through last.
     pub(super) swept_at: Option<Timestamp>,
 }
@@ -95,6 +97,52 @@ impl Mailbox {
         self.sent = None;
         if let Some(session) = self.smtp.take() {
             session.quit().await;
+        }
+    }
+
+    /// Closes the IMAP connection.
+    pub(super) async fn close_imap(&mut self) {
+        self.listens_since = None;
+        if let Some(reader) = self.imap.take() {
+            reader.session.logout().await;
+        }
+    }
+
+    /// Since when the IMAP connection listens; `None` where it does not.
+    pub(super) fn listens_since(&self) -> Option<Timestamp> {
+        let listens = |reader: &Reader| reader.session.is_idling();
+        self.listens_since
+            .filter(|_| self.imap.as_ref().is_some_and(listens))
+    }
+
+    /// Since when it listened, also where its connection broke meanwhile.
+    pub(super) fn listened_since(&self) -> Option<Timestamp> {
+        self.listens_since
+    }
+
+    /// Whether the IMAP connection stands, and its server would say when something comes.
+    pub(super) fn may_listen(&self) -> bool {
+        let may = |reader: &Reader| reader.session.is_usable() && reader.session.offers_idle();
+        self.imap.as_ref().is_some_and(may)
+    }
+
+    /// Lets the server say when something comes to the folder that is open; whether it takes that.
+    pub(super) async fn begin_to_listen(&mut self, now: Timestamp) -> Result<bool, Failure> {
+        self.listens_since = None;
+        let Some(reader) = &mut self.imap else {
+            return Ok(false);
+        };
+        let listens = reader.session.begin_idle().await?;
+        self.listens_since = Some(now).filter(|_| listens);
+        Ok(listens)
+    }
+
+    /// Comes back once the server says that something came, or its connection broke. Where nobody listens, never. What is
+    /// dropped before loses nothing.
+    pub(super) async fn wait_for_news(&mut self) -> Result<(), Failure> {
+        match &mut self.imap {
+            Some(reader) if reader.session.is_idling() => reader.session.wait_for_news().await,
+            _ => std::future::pending().await,
         }
     }
 

@@ -7,6 +7,7 @@ use protocol::id::{DeliveryId, InboxId};
 use protocol::timestamp::Timestamp;
 
 use super::copying::Copied;
+use super::listening::Listening;
 use super::mailbox::Mailbox;
 use crate::app::App;
 use crate::bell::Rest;
@@ -37,6 +38,8 @@ pub(super) struct Memory {
     /// When it is tried whether the operator has corrected what only they can. A process that was started since tries
     /// at once: it was started for a reason.
     pub(super) corrected_at: Option<Timestamp>,
+    /// What is known of listening between two readings.
+    pub(super) listening: Listening,
     /// When INBOX is read next.
     pub(super) read_at: Option<Timestamp>,
     /// When the sent folder is looked at next; `None` when nothing was in doubt at the last look. Each look

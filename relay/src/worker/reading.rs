@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use protocol::evidence::{Party, Said, Stage};
+use protocol::request::reply::Kind;
 use protocol::timestamp::Timestamp;
 
 use super::WorkError;
@@ -15,19 +16,20 @@ use crate::app::App;
 use crate::failure::Failure;
 use crate::imap::{Folder, Header, PassedOver, Position, is_of_the_moment};
 use crate::record::FolderPosition;
+use crate::store::addressed::Addressed;
 use crate::store::folder::Place;
 use crate::store::inbox::Inbox;
+use crate::store::reply::Arrived;
 use crate::store::restored::Proof;
-use crate::text::arrival::{self, Arrival};
+use crate::text::arrival::away::{self, Written};
+use crate::text::arrival::{self, Arrival, letter};
 use crate::text::message::to_listed;
 use crate::text::own::{self, Own};
 use crate::text::way_out;
 
-/// How much of a message is read to understand a bounce. Reports stand in front of what they return.
-const BOUNCE_AT_MOST_BYTES: u32 = 256 * 1024;
-/// How much of an answer is read to see whether it asks for no more messages: that stands at its top, before what it
-/// quotes.
-const ANSWER_AT_MOST_BYTES: u32 = 64 * 1024;
+/// How much of a message is read where more than its headers is. Reports stand in front of what they return, and what
+/// somebody writes in front of what they attach.
+const READ_AT_MOST_BYTES: u32 = 256 * 1024;
 /// Messages whose headers are held at a time.
 const SLICE: usize = 200;
 /// Connections that may end over the messages of one slice: one message is found among 200 in 8 halvings, and asked for
@@ -48,6 +50,8 @@ const DAY: Duration = Duration::from_hours(24);
 pub(super) struct Found {
     /// Whether the sent folder could be read too: where it cannot, nothing is sent.
     pub(super) has_compared: bool,
+    /// Up to where INBOX is read.
+    pub(super) read_to: Option<FolderPosition>,
     pub(super) replies: u64,
     pub(super) bounces: u64,
 }
@@ -115,6 +119,7 @@ pub(super) async fn read_inbox(
         is_final,
     };
     let position = task.read(mailbox, &mut found).await?;
+    found.read_to = Some(position);
     sweep(app, inbox, mailbox, places, is_final, &mut found).await?;
     if is_final {
         app.store
@@ -435,15 +440,12 @@ async fn read_message(
     header: &Header,
     found: &mut Found,
 ) -> Result<(), WorkError> {
+    let mut whole = None;
     let arrival = if arrival::may_be_bounce(&header.bytes) {
-        match reader
-            .session
-            .fetch_message(header.uid, BOUNCE_AT_MOST_BYTES)
-            .await?
-        {
-            Some(message) => arrival::parse(&message),
-            None => Arrival::Other,
-        }
+        whole = fetch_start(reader, header).await?;
+        whole
+            .as_ref()
+            .map_or(Arrival::Other, |message| arrival::parse(message))
     } else {
         arrival::parse(&header.bytes)
     };
@@ -452,34 +454,52 @@ async fn read_message(
     let arrived_at = header.internal_date.unwrap_or(now);
     let store = &app.store;
     take_named(app, inbox, &arrival, arrived_at).await?;
-    if let Some(person) = arrival::find_way_out(&header.bytes, app.keys.tags()) {
-        unsubscribe(app, inbox, &person, now).await?;
+    let by_subject = arrival::find_way_out(&header.bytes, app.keys.tags());
+    if let Some(person) = &by_subject {
+        unsubscribe(app, inbox, person, now).await?;
     }
-    match arrival {
+    let (about, kind) = match arrival {
         Arrival::Reply(answer) => {
-            if let Some(addressed) = store
+            let Some(addressed) = store
                 .find_answered(&inbox.id, &inbox.address, &answer, arrived_at)
                 .await?
-            {
-                if store.note_reply(&addressed, now).await? {
-                    tracing::info!(inbox = %inbox.address, lead = %addressed.lead, "the lead answered");
-                    found.replies += 1;
-                    // It may have been its campaign's last lead.
-                    app.bell.tell();
-                }
-                let asks = answer
-                    .subjects
-                    .iter()
-                    .any(|subject| way_out::is_wish(subject))
-                    || reader
-                        .session
-                        .fetch_message(header.uid, ANSWER_AT_MOST_BYTES)
-                        .await?
-                        .is_some_and(|message| arrival::asks_for_way_out(&message));
-                if asks {
-                    unsubscribe(app, inbox, &addressed.address, now).await?;
-                }
+            else {
+                return Ok(());
+            };
+            if store.note_reply(&addressed, now).await? {
+                tracing::info!(inbox = %inbox.address, lead = %addressed.lead, "the lead answered");
+                found.replies += 1;
+                // It may have been its campaign's last lead.
+                app.bell.tell();
             }
+            if whole.is_none() {
+                whole = fetch_start(reader, header).await?;
+            }
+            let asks = answer
+                .subjects
+                .iter()
+                .any(|subject| way_out::is_wish(subject))
+                || whole
+                    .as_ref()
+                    .is_some_and(|message| arrival::asks_for_way_out(message));
+            if asks {
+                unsubscribe(app, inbox, &addressed.address, now).await?;
+            }
+            let kind = if asks || by_subject.is_some() {
+                Kind::Unsubscribe
+            } else {
+                Kind::Reply
+            };
+            (addressed, kind)
+        }
+        Arrival::Automatic(answer) => {
+            let Some(addressed) = store
+                .find_answered(&inbox.id, &inbox.address, &answer, arrived_at)
+                .await?
+            else {
+                return Ok(());
+            };
+            (addressed, Kind::AutoReply)
         }
         Arrival::Bounce(bounce) => {
             let Some((addressed, failure)) =
@@ -499,18 +519,70 @@ async fn read_message(
                 // It may have been its campaign's last lead.
                 app.bell.tell();
             }
+            (addressed, Kind::Bounce)
         }
         Arrival::Complaint(named) => {
-            if let Some(addressed) = store.find_named(&inbox.id, &named, arrived_at).await?
-                && store.note_complaint(&addressed.lead, now).await?
-            {
+            let Some(addressed) = store.find_named(&inbox.id, &named, arrived_at).await? else {
+                return Ok(());
+            };
+            if store.note_complaint(&addressed.lead, now).await? {
                 tracing::info!(inbox = %inbox.address, lead = %addressed.lead, "the lead complained");
                 // It may have been its campaign's last lead.
                 app.bell.tell();
             }
+            (addressed, Kind::Complaint)
         }
-        Arrival::Other => {}
+        Arrival::Other => return Ok(()),
+    };
+    if whole.is_none() {
+        whole = fetch_start(reader, header).await?;
     }
+    let message = whole.as_deref().unwrap_or(&header.bytes);
+    keep_arrived(app, inbox, (&about, kind), message, arrived_at).await
+}
+
+/// The start of a message; `None` where it is gone.
+async fn fetch_start(reader: &mut Reader, header: &Header) -> Result<Option<Vec<u8>>, Failure> {
+    reader
+        .session
+        .fetch_message(header.uid, READ_AT_MOST_BYTES)
+        .await
+}
+
+/// Puts what arrived on record, once; whoever is away by it is held.
+async fn keep_arrived(
+    app: &App,
+    inbox: &Inbox,
+    (about, kind): (&Addressed, Kind),
+    message: &[u8],
+    arrived_at: Timestamp,
+) -> Result<(), WorkError> {
+    let is_whole = u32::try_from(message.len()).is_ok_and(|n_bytes| n_bytes < READ_AT_MOST_BYTES);
+    let letter = letter::read(message, is_whole);
+    let away_until = (kind == Kind::AutoReply)
+        .then(|| {
+            let written = letter.written.unwrap_or_else(|| Written::at(arrived_at));
+            away::find_return(&format!("{}\n\n{}", letter.subject, letter.text), written)
+        })
+        .flatten();
+    let arrived = Arrived {
+        inbox: &inbox.id,
+        about,
+        kind,
+        letter: &letter,
+        arrived_at,
+        away_until,
+        keeps_words: app.config.reply_text_days > 0,
+    };
+    let now = app.clock.now();
+    // The hold first: where it is broken off before the row stands, both are done again.
+    if let Some(until) = away_until.filter(|until| *until > now)
+        && !app.store.has_arrived(&inbox.id, &letter.key).await?
+    {
+        let n_leads = app.store.hold_person(&about.lead, until, now).await?;
+        tracing::info!(inbox = %inbox.address, lead = %about.lead, %until, n_leads, "the lead is away");
+    }
+    app.store.note_arrived(&arrived, now).await?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -45,6 +46,8 @@ pub(crate) fn folder_with(config: &str) -> TempDir {
 pub(crate) struct Serving {
     child: Child,
     log: Arc<Mutex<String>>,
+    /// Ends with the relay, once all of its lines are read.
+    reading: Option<JoinHandle<()>>,
 }
 
 impl Serving {
@@ -64,18 +67,30 @@ impl Serving {
         }
         log.lock().unwrap().push_str(&first);
         let kept = Arc::clone(&log);
-        std::thread::spawn(move || {
+        let reading = std::thread::spawn(move || {
             let mut line = String::new();
             while matches!(pipe.read_line(&mut line), Ok(1..)) {
                 kept.lock().unwrap().push_str(&std::mem::take(&mut line));
             }
         });
-        Self { child, log }
+        Self {
+            child,
+            log,
+            reading: Some(reading),
+        }
     }
 
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// Tells it to stop, and gives everything that it has logged.
+    pub(crate) fn end(mut self) -> String {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.child.wait().unwrap();
+        self.reading.take().unwrap().join().unwrap();
+        self.log()
     }
 
     /// Tells it to stop, as a service manager does.

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod browser;
+mod next;
 mod password;
 mod terminal;
 mod words;

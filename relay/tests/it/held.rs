@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use protocol::budget::Budget;
 use protocol::campaign::Step;
+use protocol::catch_up::AfterOutage;
 use protocol::connection::{CONFIRMATIONS, Event as ConnectionEvent, Patience, Probes};
 use protocol::delivery::Event;
 use protocol::evidence::{Evidence, Party, Said, Stage as At};
@@ -18,12 +19,13 @@ use protocol::provider::ProviderId;
 use protocol::receipt::{Fate, Line, Receipt};
 use protocol::reconnect::{self, Stage};
 use protocol::reply::OAuthReply;
+use protocol::schedule::{Schedule, WEEK, Window};
 use protocol::standing::Rests;
 use protocol::timestamp::Timestamp;
 use relay::clock::Clock;
 use relay::engine::pace::pace;
 use relay::engine::turns::take_turn;
-use relay::record::NewLead;
+use relay::record::{NewLead, Sending, Shut, ShutBy};
 use relay::store::Store;
 use relay::store::addressed::Addressed;
 use relay::store::delivery::{Claim, Ended, Job};
@@ -218,6 +220,59 @@ struct Story {
     outage: Duration,
     /// Of those that got their first message, who answers in the outage.
     answers: Vec<bool>,
+    /// Windows that the campaign has since the loss: minutes of the day, and lengths; none: it sends at any time.
+    windows: Vec<(u64, u64)>,
+    /// Its cap of a day since then.
+    cap: Option<u32>,
+}
+
+impl Story {
+    /// What is to be known of when the campaign sends, once its inbox is lost.
+    fn sending(&self) -> Sending {
+        let minute = |minute: u64| format!("{:02}:{:02}", minute / 60, minute % 60);
+        let window = |(from, length): &(u64, u64)| Window {
+            from: minute(*from).parse().unwrap(),
+            to: minute(from + length).parse().unwrap(),
+        };
+        let schedule = (!self.windows.is_empty()).then(|| Schedule {
+            zone: "UTC".to_owned(),
+            weekdays: WEEK.to_vec(),
+            windows: self.windows.iter().map(window).collect(),
+            starts_on: None,
+            ends_on: None,
+            skip: Vec::new(),
+        });
+        Sending {
+            schedule,
+            daily_cap: self.cap,
+            domain_daily_cap: None,
+        }
+    }
+
+    /// Looked at second by second: how many messages fit into this time, and the last second in which one could leave.
+    fn walk(&self, from: Timestamp, to: Timestamp) -> (u64, Option<Timestamp>) {
+        let (mut n, mut last, mut next) = (0, None, from);
+        let mut at = from;
+        while at <= to {
+            let minute = u64::try_from(at.as_ms()).unwrap() / 60_000 % (24 * 60);
+            let is_open = self.windows.is_empty()
+                || self
+                    .windows
+                    .iter()
+                    .any(|(opens, length)| (*opens..opens + length).contains(&minute));
+            if is_open {
+                last = Some(at);
+                if self.gap.is_zero() {
+                    n = u64::MAX;
+                } else if at >= next {
+                    n += 1;
+                    next = at + self.gap;
+                }
+            }
+            at = at + Duration::from_secs(1);
+        }
+        (n.min(self.cap.map_or(u64::MAX, u64::from)), last)
+    }
 }
 
 fn any_story() -> impl Strategy<Value = Story> {
@@ -228,9 +283,14 @@ fn any_story() -> impl Strategy<Value = Story> {
         any::<bool>(),
         1..30_u64,
         prop::collection::vec(prop::bool::weighted(0.3), 20),
+        // The outages lie between 13:46 and 15:20.
+        prop::collection::vec((820..920_u64, 1..25_u64), 0..3),
+        prop::option::weighted(0.3, 1..9_u32),
     )
         .prop_map(
-            |(n_leads, gap, sent_after, loses_reply, outage, answers)| Story {
+            |(n_leads, gap, sent_after, loses_reply, outage, answers, windows, cap)| Story {
+                windows,
+                cap,
                 n_leads,
                 gap: Duration::from_mins(gap),
                 sent_after,
@@ -275,8 +335,13 @@ async fn play(story: Story) {
     }
     assert_eq!(world.held().await, 0, "it works");
     world.lose().await;
+    let lost_at = world.clock.now();
+    let sending = story.sending();
+    let changed = world.store.update_sending(&world.campaign, &sending).await;
+    changed.unwrap();
     world.clock.advance(story.outage);
     let now = world.clock.now();
+    let (room, last) = story.walk(lost_at, now);
     let (mut skipped, mut due) = (0, firsts_open);
     for ((first, due_at), answers) in follow_ups.iter().zip(&story.answers) {
         if *answers {
@@ -288,15 +353,10 @@ async fn play(story: Story) {
             };
             world.store.note_reply(&addressed, now).await.unwrap();
         }
-        if *due_at <= now {
+        if last.is_some_and(|last| *due_at <= last) {
             *(if *answers { &mut skipped } else { &mut due }) += 1;
         }
     }
-    let room = if story.gap.is_zero() {
-        u64::MAX
-    } else {
-        1 + story.outage.as_secs() / story.gap.as_secs()
-    };
     let skipped = skipped.min(room);
     let to_send = due.min(room - skipped);
     let campaign = world.store.load_campaign(&world.campaign).await.unwrap();
@@ -374,4 +434,106 @@ async fn a_long_receipt_is_written_in_slices_and_goes_on_where_one_was_broken_of
         assert_eq!(loaded.lines[..], lines[..100]);
         assert!(world.claim().await.is_some(), "the campaign goes on");
     }
+}
+
+/// Sends all that may leave now; answers how many that was.
+async fn send_all(world: &World) -> usize {
+    let mut n = 0;
+    while let Some(job) = world.claim().await {
+        let at = world.clock.now();
+        world.end(&job, Event::Accepted { at }).await;
+        n += 1;
+    }
+    n
+}
+
+/// An outage of so long a time, from its loss to the resume.
+async fn be_out(world: &World, outage: Duration) -> Receipt {
+    world.lose().await;
+    world.clock.advance(outage);
+    let id = world.adopt().await;
+    world.resume(&id).await
+}
+
+async fn find_shut(world: &World) -> Option<Shut> {
+    let rests = Rests::of(Duration::from_mins(1));
+    let now = world.clock.now();
+    let left = world.store.load_left(&world.campaign, &rests, now).await;
+    left.unwrap().facts[0].shut
+}
+
+#[tokio::test]
+async fn a_campaign_catches_up_slowly_for_as_long_as_it_was_out_where_a_person_asked_for_that() {
+    const HOUR: Duration = Duration::from_hours(1);
+    let world = World::start(20, Duration::ZERO).await;
+    let slowly = AfterOutage::Slowly { daily_cap: 3 };
+    let changed = world
+        .store
+        .update_after_outage(&world.campaign, slowly)
+        .await;
+    changed.unwrap();
+    assert_eq!(find_shut(&world).await, None, "there was no outage");
+    let receipt = be_out(&world, HOUR * 30).await;
+    let resumed_at = world.clock.now();
+    assert_eq!((receipt.held, receipt.to_send), (20, 20));
+    assert_eq!(send_all(&world).await, 3);
+    let until = resumed_at + HOUR * 24;
+    let by = ShutBy::CatchUp;
+    assert_eq!(
+        find_shut(&world).await,
+        Some(Shut {
+            by,
+            until: Some(until)
+        })
+    );
+    world
+        .clock
+        .advance((HOUR * 24).saturating_sub(Duration::from_secs(1)));
+    assert_eq!(send_all(&world).await, 0);
+    // Their first steps' follow-ups are due, and count.
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(send_all(&world).await, 3);
+    let until = resumed_at + HOUR * 30;
+    assert_eq!(
+        find_shut(&world).await,
+        Some(Shut {
+            by,
+            until: Some(until)
+        })
+    );
+    world
+        .clock
+        .advance((HOUR * 6).saturating_sub(Duration::from_secs(1)));
+    assert_eq!(send_all(&world).await, 0);
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(find_shut(&world).await, None);
+    // Forty in all but for those that wait for their time.
+    let n = send_all(&world).await;
+    world.clock.advance(WAIT);
+    assert_eq!(6 + n + send_all(&world).await, 40);
+}
+
+#[tokio::test]
+async fn a_campaign_waits_after_an_outage_until_a_person_lets_it_go_on() {
+    let world = World::start(5, Duration::ZERO).await;
+    let changed = world
+        .store
+        .update_after_outage(&world.campaign, AfterOutage::Wait)
+        .await;
+    changed.unwrap();
+    let receipt = be_out(&world, Duration::from_mins(5)).await;
+    assert_eq!(receipt.to_send, 5);
+    let by = ShutBy::CatchUp;
+    for _ in 0..3 {
+        assert_eq!(send_all(&world).await, 0);
+        assert_eq!(find_shut(&world).await, Some(Shut { by, until: None }));
+        world.clock.advance(Duration::from_hours(24));
+    }
+    world.store.release_campaign(&world.campaign).await.unwrap();
+    assert_eq!((send_all(&world).await, find_shut(&world).await), (5, None));
+    // What holds nothing is nothing to catch up with.
+    let receipt = be_out(&world, Duration::from_secs(5)).await;
+    assert_eq!(receipt.held, 0);
+    world.clock.advance(WAIT);
+    assert_eq!(send_all(&world).await, 5);
 }

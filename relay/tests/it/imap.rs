@@ -12,6 +12,7 @@ use relay::sign_in::SignIn;
 
 use crate::peer::Peer;
 
+mod idle;
 mod odd;
 
 const TOKEN: &str = "ya29.a0AfB_byC-token";

@@ -4,6 +4,7 @@
 mod app;
 mod causes;
 mod cli;
+mod cli_next;
 mod cli_reconnect;
 mod cli_words;
 mod doctor;
@@ -22,6 +23,7 @@ mod sending;
 mod setup;
 mod size;
 mod smtp;
+mod target_folder;
 mod telling;
 mod transitions;
 mod whole_relay;

@@ -3,8 +3,13 @@
 
 #![cfg(test)]
 
+use std::time::Duration;
+
 use protocol::delivery::{Decision, StateName};
+use protocol::request::reply::{Kind, Mark};
+use relay::store::reply::{Arrived, Meaning, Which as WhichReplies};
 use relay::store::standing::Which;
+use relay::text::arrival::letter::Letter;
 use relay::text::arrival::{Answer, Named};
 
 use crate::ledger::server::Fate;
@@ -109,10 +114,63 @@ async fn live() -> World {
         is_marked: true,
     };
     let own = "jane@acme.example".parse().unwrap();
+    let found = store.find_answered(inbox, &own, &answer, now);
+    let about = found.await.unwrap().unwrap();
+    let letter = Letter {
+        key: "one".to_owned(),
+        ..Letter::default()
+    };
+    let arrived = Arrived {
+        inbox,
+        about: &about,
+        kind: Kind::AutoReply,
+        letter: &letter,
+        arrived_at: now,
+        away_until: Some(now + Duration::from_hours(1)),
+        keeps_words: true,
+    };
+    assert!(!store.has_arrived(inbox, &letter.key).await.unwrap());
     store
-        .find_answered(inbox, &own, &answer, now)
+        .hold_person(&about.lead, now + Duration::from_hours(1), now)
         .await
         .unwrap();
+    assert!(store.note_arrived(&arrived, now).await.unwrap());
+    assert!(!store.note_arrived(&arrived, now).await.unwrap(), "once");
+    let campaign = &world.campaign;
+    for which in [
+        WhichReplies::default(),
+        WhichReplies {
+            campaign: Some(campaign),
+            since: Some(now),
+            ..WhichReplies::default()
+        },
+        WhichReplies {
+            inbox: Some(inbox),
+            kind: Some(Kind::AutoReply),
+            ..WhichReplies::default()
+        },
+        WhichReplies {
+            lead: Some(&about.lead),
+            mark: Some(Mark::None),
+            ..WhichReplies::default()
+        },
+    ] {
+        assert_eq!(store.list_replies(which, 3).await.unwrap().len(), 1);
+    }
+    let reply = &store
+        .list_replies(WhichReplies::default(), 1)
+        .await
+        .unwrap()[0]
+        .id;
+    store
+        .mark_reply(reply, Meaning::WrongPerson, now)
+        .await
+        .unwrap();
+    store
+        .wake_rested(inbox, now + Duration::from_hours(2))
+        .await
+        .unwrap();
+    store.forget_words(now).await.unwrap();
     let named = Named {
         delivery: Some("dlv_unknown".to_owned()),
         ..Named::default()

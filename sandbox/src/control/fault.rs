@@ -166,6 +166,8 @@ pub(crate) struct Faults {
     /// What the next request to the token endpoint is answered with.
     pub(crate) flood: Option<Flood>,
     pub(crate) echo: bool,
+    /// IMAP offers no IDLE.
+    pub(crate) hides_idle: bool,
     pub(crate) slow: Duration,
     pub(crate) sent_copy: Option<SentCopyFault>,
     /// The reply after the data does not name the id that the message got.

@@ -8,7 +8,6 @@ use protocol::request::reconnect::ReconnectState;
 use rand::RngExt as _;
 
 use super::{POINT_WITHIN, Run};
-use crate::story::servers::jane;
 use crate::wait::wait_for;
 
 /// Longer than a message takes with the gap before the next one.
@@ -40,7 +39,8 @@ impl Run<'_> {
 
     /// Ends the permission, begins a reconnect and kills it a moment later.
     pub(super) async fn kill_verifying_at_moment(&mut self) -> Result<&'static str> {
-        self.servers.revoke(&jane().address).await?;
+        self.mean_another();
+        self.servers.revoke(&self.person()?.address).await?;
         self.wait_disconnected().await?;
         let id = self.sign_in().await?;
         self.wait_a_moment(VERIFYING_US).await;

@@ -9,7 +9,6 @@ use sandbox::control::{GrantType, Held, Point, Stage as SmtpStage};
 use sandbox::{Control, Sandbox};
 
 use super::{ANSWERS_IN_AN_OUTAGE, HEARD_SHARE, POINT_WITHIN, Run};
-use crate::story::servers::jane;
 use crate::wait::wait_for;
 
 impl Run<'_> {
@@ -46,10 +45,14 @@ impl Run<'_> {
             // The reply is on its way: its record is made within these microseconds, or just was.
             tokio::time::sleep(Duration::from_micros(self.rng.random_range(0..1_500))).await;
         }
-        if reached && self.summary.kills.is_multiple_of(HEARD_SHARE) {
-            self.hearing.let_some(control, 1);
+        let n_heard = (reached && self.summary.kills.is_multiple_of(HEARD_SHARE)).then_some(1);
+        self.relay.kill()?;
+        held.release();
+        if let Some(n) = n_heard {
+            self.mean_another();
+            self.let_some_be_heard_of(control, n)?;
         }
-        self.kill_and_restart(held).await?;
+        self.relay.start_again().await?;
         let states = &mut self.summary.kills_by_state;
         let (counter, words) = match point {
             _ if !reached => (&mut states.idle, "while nothing was due"),
@@ -73,10 +76,11 @@ impl Run<'_> {
         &mut self,
         sandbox: &Sandbox,
     ) -> Result<&'static str> {
-        self.servers.revoke(&jane().address).await?;
+        self.mean_another();
+        self.servers.revoke(&self.person()?.address).await?;
         self.wait_disconnected().await?;
         let control = sandbox.control();
-        self.hearing.let_some(control, ANSWERS_IN_AN_OUTAGE);
+        self.let_some_be_heard_of(control, ANSWERS_IN_AN_OUTAGE)?;
         let mail = [
             Point::SmtpAuthenticating,
             Point::ImapAuthenticating,

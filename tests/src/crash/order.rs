@@ -14,11 +14,14 @@ pub(super) fn leave_out(messages: &[Message], doubted: &BTreeSet<(String, usize)
     kept.cloned().collect()
 }
 
-/// How many messages must be taken out so that the rest stands in order: in each campaign the first steps by the list,
-/// and the second ones as their first ones came.
-pub(super) fn count_displaced(messages: &[Message]) -> u64 {
-    let mut firsts: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
-    let mut seconds: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+/// Which inbox wrote to whom.
+pub(super) type Senders = BTreeMap<String, String>;
+
+/// How many messages must be taken out so that the rest stands in order: in each campaign, and of each inbox, the first
+/// steps by the list, and the second ones as their first ones came.
+pub(super) fn count_displaced(messages: &[Message], senders: &Senders) -> u64 {
+    let mut firsts: BTreeMap<(&str, &str), Vec<u64>> = BTreeMap::new();
+    let mut seconds: BTreeMap<(&str, &str), Vec<u64>> = BTreeMap::new();
     let mut came: BTreeMap<&str, u64> = BTreeMap::new();
     let mut seen: BTreeSet<(&str, usize)> = BTreeSet::new();
     for message in messages {
@@ -29,6 +32,7 @@ pub(super) fn count_displaced(messages: &[Message]) -> u64 {
         let Some((list, place)) = place(recipient) else {
             continue;
         };
+        let list = (list, sender_of(senders, recipient));
         if message.step == 1 {
             let n_before = came.len() as u64;
             came.insert(recipient, n_before);
@@ -45,8 +49,8 @@ pub(super) fn count_displaced(messages: &[Message]) -> u64 {
 }
 
 /// Where the order breaks, for people: a place that is less than the one in front of it.
-pub(super) fn list_breaks(messages: &[Message]) -> Vec<String> {
-    let mut newest: BTreeMap<(&str, usize), u64> = BTreeMap::new();
+pub(super) fn list_breaks(messages: &[Message], senders: &Senders) -> Vec<String> {
+    let mut newest: BTreeMap<(&str, &str, usize), u64> = BTreeMap::new();
     let mut found = Vec::new();
     let mut counted: BTreeSet<(&str, usize)> = BTreeSet::new();
     for message in messages {
@@ -57,7 +61,7 @@ pub(super) fn list_breaks(messages: &[Message]) -> Vec<String> {
         if !counted.insert((recipient, message.step)) {
             continue;
         }
-        if let Some(before) = newest.insert((list, message.step), at)
+        if let Some(before) = newest.insert((list, sender_of(senders, recipient), message.step), at)
             && before > at
         {
             found.push(format!(
@@ -67,6 +71,10 @@ pub(super) fn list_breaks(messages: &[Message]) -> Vec<String> {
         }
     }
     found
+}
+
+fn sender_of<'a>(senders: &'a Senders, recipient: &str) -> &'a str {
+    senders.get(recipient).map_or("", String::as_str)
 }
 
 /// The list and the place in it: `lead17@…` is the 17th of `lead`.
@@ -108,7 +116,7 @@ mod tests {
     fn what_came_out_of_its_place_is_counted_in_each_list_apart() {
         let all = |sent: &[(&str, usize)]| {
             let messages: Vec<_> = sent.iter().map(|(who, step)| message(who, *step)).collect();
-            count_displaced(&messages)
+            count_displaced(&messages, &Senders::new())
         };
         assert_eq!(
             all(&[("a1", 1), ("b1", 1), ("a2", 1), ("b2", 1), ("a1", 2)]),
@@ -119,13 +127,21 @@ mod tests {
         // The second step follows the first ones as they came.
         assert_eq!(all(&[("a2", 1), ("a1", 1), ("a2", 2), ("a1", 2)]), 1);
         assert_eq!(all(&[("a1", 1), ("a2", 1), ("a2", 2), ("a1", 2)]), 1);
+        // Each inbox has an order of its own.
+        let sent = [("a2", 1), ("a1", 1), ("a3", 1)].map(|(who, step)| message(who, step));
+        let of = |who: &str, inbox: &str| (format!("{who}@leads.example"), inbox.to_owned());
+        let two = Senders::from([of("a1", "x"), of("a2", "y"), of("a3", "x")]);
+        assert_eq!(count_displaced(&sent, &two), 0);
+        let one = Senders::from([of("a1", "x"), of("a2", "x"), of("a3", "y")]);
+        assert_eq!(count_displaced(&sent, &one), 1);
+        let none = Senders::new();
         // What was in doubt, and what followed it, is nobody's disorder; the rest is.
         let late = [("a2", 1), ("a1", 1), ("a3", 1), ("a2", 2), ("a1", 2)]
             .map(|(who, step)| message(who, step));
         let doubted = |who: &str| BTreeSet::from([(format!("{who}@leads.example"), 1)]);
-        assert_eq!(count_displaced(&late), 1);
-        assert_eq!(count_displaced(&leave_out(&late, &doubted("a1"))), 0);
-        assert_eq!(count_displaced(&leave_out(&late, &doubted("a3"))), 1);
+        assert_eq!(count_displaced(&late, &none), 1);
+        assert_eq!(count_displaced(&leave_out(&late, &doubted("a1")), &none), 0);
+        assert_eq!(count_displaced(&leave_out(&late, &doubted("a3")), &none), 1);
         // A second copy is another matter.
         assert_eq!(all(&[("a1", 1), ("a2", 1), ("a1", 1)]), 0);
     }

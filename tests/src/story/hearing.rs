@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use sandbox::{Control, Delivered};
 
 use super::mailboxes::{MARKS, Message};
-use super::servers::jane;
 
 /// What arrived of a lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +14,8 @@ pub enum Heard {
     Answered,
     /// Its message came back.
     Bounced,
+    /// It asked to be let out, by the address that every message names for that (RFC 2369 §3.2).
+    Unsubscribed,
 }
 
 /// Who was heard of, and how.
@@ -27,15 +28,15 @@ pub struct Hearing {
 const NEXT: usize = 3;
 
 impl Hearing {
-    /// Lets `n` leads answer, and one more message come back, of those whose second step has not left: the newest
-    /// ones, so that none of them is on the wire. Answers who they are.
-    pub fn let_some(&mut self, control: &Control, n: usize) -> Vec<String> {
+    /// Lets one lead for each of these be heard of by the inbox `of`, of those that it wrote to and whose second step has
+    /// not left: the newest ones, so that none of them is on the wire. Answers who they are.
+    pub fn let_some(&mut self, control: &Control, of: &str, heard: &[Heard]) -> Vec<String> {
         let delivered = control.delivered();
         let mut open: BTreeMap<&str, (usize, &Delivered)> = BTreeMap::new();
         for (place, one) in delivered.iter().enumerate() {
             let text = String::from_utf8_lossy(&one.raw);
             let is_first = MARKS.first().is_some_and(|mark| text.contains(mark));
-            if is_first {
+            if is_first && one.envelope_from.eq_ignore_ascii_case(of) {
                 open.insert(&one.recipient, (place, one));
             } else {
                 open.remove(one.recipient.as_str());
@@ -46,14 +47,17 @@ impl Hearing {
         newest.sort_by_key(|(_, (place, _))| std::cmp::Reverse(*place));
         newest.truncate(newest.len().saturating_sub(NEXT));
         let mut some = Vec::new();
-        for (number, (recipient, (_, of))) in newest.into_iter().take(n + 1).enumerate() {
-            let (heard, raw) = if number == n {
-                (Heard::Bounced, failure(recipient, of))
-            } else {
-                (Heard::Answered, answer(recipient, of))
+        for ((recipient, (_, message)), heard) in newest.into_iter().zip(heard) {
+            let raw = match heard {
+                Heard::Answered => answer(recipient, message),
+                Heard::Bounced => failure(recipient, message),
+                Heard::Unsubscribed => match request(recipient, message) {
+                    Some(raw) => raw,
+                    None => continue,
+                },
             };
-            control.deliver(&jane().address, raw);
-            self.of.insert(recipient.to_owned(), heard);
+            control.deliver(of, raw);
+            self.of.insert(recipient.to_owned(), *heard);
             some.push(recipient.to_owned());
         }
         some
@@ -99,8 +103,22 @@ fn answer(from: &str, to: &Delivered) -> String {
     format!(
         "From: {from}\nTo: {}\nSubject: Re: {subject}\nMessage-ID: <answer.{from}>\n\
          In-Reply-To: {id}\nReferences: {id}\n\nThank you, not now.\n",
-        jane().address
+        to.envelope_from
     )
+}
+
+/// As a mail program lets somebody out where a message names an address for it; `None` where this one names none.
+fn request(from: &str, of: &Delivered) -> Option<String> {
+    let ways = of.header("List-Unsubscribe")?;
+    let (_, way) = ways.split_once("<mailto:")?;
+    let (to, fields) = way.split('>').next()?.split_once('?')?;
+    let subject = fields
+        .split('&')
+        .find_map(|one| one.strip_prefix("subject="))?;
+    let subject = subject.replace("%20", " ");
+    Some(format!(
+        "From: {from}\nTo: {to}\nSubject: {subject}\nMessage-ID: <out.{from}>\n\n\n"
+    ))
 }
 
 /// A DSN (RFC 3464) of the recipient's own server.
@@ -116,6 +134,6 @@ fn failure(recipient: &str, of: &Delivered) -> String {
          Remote-MTA: dns; mx.leads.example\n\
          Diagnostic-Code: smtp; 550 5.1.1 nobody of that name\n\n\
          --edge\nContent-Type: text/rfc822-headers\n\nMessage-ID: {id}\n\n--edge--\n",
-        jane().address
+        of.envelope_from
     )
 }

@@ -12,6 +12,7 @@ use protocol::request::campaign::{
 };
 use protocol::request::inbox::CreateInbox;
 use protocol::request::reconnect::{GetReceipt, ReconnectState};
+use protocol::schedule::Schedule;
 use protocol::sender::Sender;
 use serde::Serialize;
 
@@ -176,8 +177,22 @@ pub async fn connect(
     gap: Duration,
     telling: &Telling,
 ) -> Result<InboxId> {
+    let inbox = connect_person(operator, device, servers, &jane(), gap, telling).await?;
+    telling.say("jane@acme.example is connected: the credentials, SMTP and IMAP are proved");
+    Ok(inbox)
+}
+
+/// The same with somebody's.
+pub async fn connect_person(
+    operator: &Api,
+    device: &Device,
+    servers: &Servers,
+    person: &Person,
+    gap: Duration,
+    telling: &Telling,
+) -> Result<InboxId> {
     let request = CreateInbox {
-        address: jane().address.parse()?,
+        address: person.address.parse()?,
         provider: ProviderId::new(servers.provider()),
         smtp: None,
         imap: None,
@@ -185,12 +200,11 @@ pub async fn connect(
         daily_cap: Some(0),
     };
     let inbox = operator.call(&request).await?.id;
-    let id = sign_in(device, &inbox, servers, &jane(), telling).await?;
+    let id = sign_in(device, &inbox, servers, person, telling).await?;
     let over = device.wait_over(&id).await?;
     if over.state != ReconnectState::Resumed {
         bail!("the first connection was refused: {:?}", over.evidence);
     }
-    telling.say("jane@acme.example is connected: the credentials, SMTP and IMAP are proved");
     Ok(inbox)
 }
 
@@ -229,6 +243,41 @@ pub async fn create_list(
     leads: u64,
     wait: Duration,
 ) -> Result<CampaignId> {
+    let list = List {
+        name,
+        prefix,
+        leads,
+        schedule: None,
+    };
+    create_list_of(operator, std::slice::from_ref(inbox), list, wait).await
+}
+
+/// A campaign of two steps.
+#[derive(Clone, Debug)]
+pub struct List<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What the leads' addresses begin with.
+    pub prefix: &'a str,
+    /// Its leads.
+    pub leads: u64,
+    /// When it sends.
+    pub schedule: Option<Schedule>,
+}
+
+/// Creates it as a draft of these inboxes.
+pub async fn create_list_of(
+    operator: &Api,
+    inboxes: &[InboxId],
+    list: List<'_>,
+    wait: Duration,
+) -> Result<CampaignId> {
+    let List {
+        name,
+        prefix,
+        leads,
+        schedule,
+    } = list;
     let step = |subject: &str, mark: &str, wait_ms| Step {
         subject: subject.to_owned(),
         body: format!("Hello {{{{first_name}}}},\n\n{mark}\n"),
@@ -238,13 +287,13 @@ pub async fn create_list(
     let [first, second] = MARKS;
     let request = CreateCampaign {
         name: name.to_owned(),
-        inboxes: vec![inbox.clone()],
+        inboxes: inboxes.to_vec(),
         sender: Sender::default(),
         steps: vec![
             step("A question, {{first_name}}", first, 0),
             step("", second, u64::try_from(wait.as_millis())?),
         ],
-        schedule: None,
+        schedule,
     };
     let campaign = operator.call(&request).await?.id;
     let mut csv = "email,first_name\n".to_owned();

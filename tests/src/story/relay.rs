@@ -16,17 +16,29 @@ use tempfile::TempDir;
 use super::api::Api;
 use super::servers::Servers;
 use crate::child::Child;
+use crate::disk::{Disk, Faith};
 use crate::free_port::free_address;
 
 /// Opening and migrating the database takes milliseconds; the rest is for a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 /// The name of its output files.
 const NAME: &str = "unpause";
+/// The folder of a disk of its own, in its folder.
+const DISK: &str = "disk";
 
 /// How late a copy of the sandbox may be on a busy machine.
 const COPY_WITHIN: Duration = Duration::from_secs(1);
 /// How long the relay of a story waits where people would not want to watch.
 const TIMING: &str = "slow_retry_ms = 500\nretry_at_most_ms = 2000\nfirst_retry_ms = 100\npoll_ms = 1000\nrest_minute_ms = 200\n";
+
+/// Where data and keys lie.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// In its folder.
+    Here,
+    /// On a disk of their own there.
+    Disk { faith: Faith, seed: u64 },
+}
 
 /// What the relay of a story is told of its provider, and how long it waits.
 #[derive(Debug)]
@@ -54,10 +66,13 @@ pub struct Wiring<'a> {
 /// A relay on data of its own.
 #[derive(Debug)]
 pub struct Relay {
+    // In the order in which they end: the process, what it writes to, and the folder of both.
+    child: Option<Child>,
+    /// Where its data and its keys lie, where that is a disk of their own.
+    disk: Option<Disk>,
     folder: TempDir,
     program: PathBuf,
     address: SocketAddr,
-    child: Option<Child>,
     /// Settings beside those of the file, as variables.
     variables: Vec<(&'static str, String)>,
 }
@@ -74,6 +89,25 @@ impl Relay {
         secret: Option<&str>,
         variables: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Result<Self> {
+        Self::start_at(Place::Here, servers, secret, variables).await
+    }
+
+    /// The same with its data and its keys on a disk of their own: where it is killed, the power is cut.
+    pub async fn start_on_disk(
+        servers: &Servers,
+        secret: Option<&str>,
+        faith: Faith,
+        seed: u64,
+    ) -> Result<Self> {
+        Self::start_at(Place::Disk { faith, seed }, servers, secret, []).await
+    }
+
+    async fn start_at(
+        place: Place,
+        servers: &Servers,
+        secret: Option<&str>,
+        variables: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<Self> {
         let wiring = Wiring {
             provider: servers.provider(),
             issuer: (!servers.takes_passwords_only()).then(|| servers.issuer()),
@@ -85,7 +119,7 @@ impl Relay {
             timing: TIMING,
             habits: habits(servers)?,
         };
-        Self::start_wired(&wiring, variables).await
+        Self::start_wired_at(place, &wiring, variables).await
     }
 
     /// The same for servers that are named one by one.
@@ -93,18 +127,35 @@ impl Relay {
         wiring: &Wiring<'_>,
         variables: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Result<Self> {
+        Self::start_wired_at(Place::Here, wiring, variables).await
+    }
+
+    async fn start_wired_at(
+        place: Place,
+        wiring: &Wiring<'_>,
+        variables: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
+        let disk = match place {
+            Place::Here => None,
+            Place::Disk { faith, seed } => {
+                let at = folder.path().join(DISK);
+                std::fs::create_dir(&at)?;
+                Some(Disk::mount(&at, faith, seed)?)
+            }
+        };
         let address = free_address()?;
         std::fs::write(folder.path().join("ca.pem"), wiring.ca_pem)?;
         write_privately(
             &folder.path().join("unpause.toml"),
-            &config(folder.path(), address, wiring)?,
+            &config(folder.path(), disk.is_some(), address, wiring)?,
         )?;
         let mut relay = Self {
+            child: None,
+            disk,
             program: find_program()?,
             folder,
             address,
-            child: None,
             variables: variables.into_iter().collect(),
         };
         relay.start_again().await?;
@@ -118,21 +169,7 @@ impl Relay {
 
     /// The same with one more setting, as a variable, until it ends.
     pub async fn start_again_with(&mut self, more: Option<(&'static str, String)>) -> Result<()> {
-        let mut command = Command::new(&self.program);
-        command
-            .arg("serve")
-            .arg("--config")
-            .arg(self.folder.path().join("unpause.toml"));
-        // Nothing of the caller's own set-up may reach it.
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("UNPAUSE_")) {
-            command.env_remove(name);
-        }
-        let temporary = self.folder.path().join("tmp");
-        std::fs::create_dir_all(&temporary)?;
-        command
-            .env("TMPDIR", temporary)
-            .envs(self.variables.iter().cloned().chain(more));
-        let mut child = Child::start(NAME, command, self.folder.path())?;
+        let mut child = self.launch(more)?;
         // Where it is reached by another address than its own, its operator asks.
         let is_elsewhere = (self.variables.iter()).any(|(name, _)| *name == "UNPAUSE_PUBLIC_URL");
         let (http, ready) = if is_elsewhere {
@@ -153,12 +190,46 @@ impl Relay {
         Ok(())
     }
 
-    /// Ends it as a power cut would.
+    /// Starts it on the data it had, and waits for nothing.
+    pub fn begin_again(&mut self) -> Result<()> {
+        self.child = Some(self.launch(None)?);
+        Ok(())
+    }
+
+    fn launch(&self, more: Option<(&'static str, String)>) -> Result<Child> {
+        let mut command = Command::new(&self.program);
+        command
+            .arg("serve")
+            .arg("--config")
+            .arg(self.folder.path().join("unpause.toml"));
+        // Nothing of the caller's own set-up may reach it.
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("UNPAUSE_")) {
+            command.env_remove(name);
+        }
+        let temporary = self.folder.path().join("tmp");
+        std::fs::create_dir_all(&temporary)?;
+        command
+            .env("TMPDIR", temporary)
+            .envs(self.variables.iter().cloned().chain(more));
+        Ok(Child::start(NAME, command, self.folder.path())?)
+    }
+
+    /// Ends it by SIGKILL. Where it has a disk of its own the power is cut, and is there again when this has returned.
     pub fn kill(&mut self) -> Result<()> {
+        let disk = self.disk.as_ref();
         if let Some(mut child) = self.child.take() {
-            child.kill_now()?;
+            // A process that waits for a disk is gone only when the disk has answered.
+            child.kill_and(|| disk.into_iter().for_each(Disk::switch_off))?;
+        }
+        if let Some(disk) = &mut self.disk {
+            disk.switch_on()?;
         }
         Ok(())
+    }
+
+    /// The disk of its own, where it has one.
+    pub fn disk(&self) -> Option<&Disk> {
+        self.disk.as_ref()
     }
 
     /// Ends it as an operator would.
@@ -218,14 +289,14 @@ impl Relay {
     }
 
     /// The folder of all its files: `unpause.toml`, `data`, `keys`, `tmp` for what it may put down for a moment,
-    /// `unpause.stdout` and `unpause.stderr`.
+    /// `unpause.stdout` and `unpause.stderr`. Where it has a disk of its own, `data` and `keys` are in `disk`.
     pub fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()
     }
 
     /// Its data folder.
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        home(self.folder.path(), self.disk.is_some()).join("data")
     }
 
     /// The file of its log.
@@ -284,14 +355,36 @@ fn habits(servers: &Servers) -> Result<String> {
     Ok(text)
 }
 
-fn config(folder: &Path, address: SocketAddr, wiring: &Wiring<'_>) -> Result<String> {
+/// Where data and keys lie.
+fn home(folder: &Path, has_disk: bool) -> PathBuf {
+    if has_disk {
+        folder.join(DISK)
+    } else {
+        folder.to_owned()
+    }
+}
+
+fn config(
+    folder: &Path,
+    has_disk: bool,
+    address: SocketAddr,
+    wiring: &Wiring<'_>,
+) -> Result<String> {
     let mut text = String::new();
-    let path =
-        |name: &str| serde_json::to_string(&folder.join(name)).context("a path that is not UTF-8");
+    let quoted = |path: &Path| serde_json::to_string(path).context("a path that is not UTF-8");
+    let home = home(folder, has_disk);
     writeln!(text, "listen = \"{address}\"")?;
-    writeln!(text, "data = {}", path("data")?)?;
-    writeln!(text, "key_file = {}", path("keys/unpause.key")?)?;
-    writeln!(text, "extra_roots_file = {}", path("ca.pem")?)?;
+    writeln!(text, "data = {}", quoted(&home.join("data"))?)?;
+    writeln!(
+        text,
+        "key_file = {}",
+        quoted(&home.join("keys/unpause.key"))?
+    )?;
+    writeln!(
+        text,
+        "extra_roots_file = {}",
+        quoted(&folder.join("ca.pem"))?
+    )?;
     writeln!(text, "log_json = true\n\n[timing]\n{}", wiring.timing)?;
     writeln!(text, "[providers.{}]", wiring.provider)?;
     text.push_str(&wiring.habits);

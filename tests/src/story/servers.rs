@@ -32,6 +32,18 @@ pub fn john() -> Person {
     Person::new("john@acme.example", "john-in-a-test")
 }
 
+/// So many people with an inbox, Jane first.
+pub fn senders(n: usize) -> Vec<Person> {
+    let others = (2..=n).map(|number| {
+        let name = format!("sender{number}");
+        Person::new(
+            &format!("{name}@acme.example"),
+            &format!("{name}-in-a-test"),
+        )
+    });
+    iter::once(jane()).chain(others).collect()
+}
+
 /// What the sandbox plays.
 #[derive(Clone, Copy, Debug)]
 pub struct Plays {
@@ -76,15 +88,23 @@ impl Servers {
 
     /// The sandbox with two people, as this kind of provider.
     pub async fn start_sandbox_as(plays: Plays, seed: u64) -> Result<Self> {
-        let people = [jane(), john()].map(|person| sandbox::Person {
-            name: person.address.clone(),
-            address: person.address,
-            password: person.password,
-        });
+        Self::start_sandbox_with(plays, vec![jane(), john()], seed).await
+    }
+
+    /// The same with these people.
+    pub async fn start_sandbox_with(plays: Plays, people: Vec<Person>, seed: u64) -> Result<Self> {
+        let people: Vec<_> = people
+            .into_iter()
+            .map(|person| sandbox::Person {
+                name: person.address.clone(),
+                address: person.address,
+                password: person.password,
+            })
+            .collect();
         let options = Options {
             profile: plays.profile,
             verified_clients: plays.verified,
-            people: people.into(),
+            people,
             access_token_for: ACCESS_TOKEN_FOR,
             seed,
             ..Options::default()

@@ -27,7 +27,7 @@ in_both!(
 async fn public_client(kind: Kind) -> Result<()> {
     let (stage, _folder) = set_without_window(kind, false).await?;
     let popup = open_popup(&stage).await?;
-    complete(stage, &popup, false).await
+    Box::pin(complete(stage, &popup, false)).await
 }
 
 in_both!(
@@ -39,7 +39,7 @@ in_both!(
 async fn confidential_client(kind: Kind) -> Result<()> {
     let (stage, _folder) = set_without_window(kind, true).await?;
     let popup = open_popup(&stage).await?;
-    complete(stage, &popup, false).await
+    Box::pin(complete(stage, &popup, false)).await
 }
 
 in_both!(
@@ -51,7 +51,7 @@ in_both!(
 async fn background_ends(kind: Kind) -> Result<()> {
     let (stage, _folder) = set_without_window(kind, false).await?;
     let popup = open_popup(&stage).await?;
-    complete(stage, &popup, true).await
+    Box::pin(complete(stage, &popup, true)).await
 }
 
 in_both!(

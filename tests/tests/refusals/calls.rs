@@ -118,6 +118,20 @@ pub(crate) static ROWS: &[Row] = &[
         words: "unknown field `wait`, expected one of `subject`, `body`, `html`, `files`, `wait_ms`, `literal`",
     },
     Row {
+        case: "follow-up without a wait, over the API",
+        how: How::Ask(Ask {
+            line: "POST /v1/campaigns",
+            who: Who::Operator,
+            host: None,
+            body: Content::Text(
+                "{\"name\":\"x\",\"inboxes\":[],\"steps\":[{\"subject\":\"Hi\",\"body\":\"Hello\"},{\"body\":\"Again\"}]}",
+            ),
+        }),
+        code: "422 invalid",
+        place: "field steps[1].wait_ms",
+        words: "missing field `wait_ms` of step 2: expected how many milliseconds after step 1 it leaves, as in 259200000 for three days, or 0 for at once; found none",
+    },
+    Row {
         case: "port that is no number",
         how: How::Ask(Ask {
             line: "POST /v1/inboxes",

@@ -113,6 +113,27 @@ pub(crate) static ROWS: &[Row] = &[
         words: "expected the id of a lead of this campaign, as `next` gives it",
     },
     Row {
+        case: "mark on a reply that does not exist",
+        how: How::Command(&["reply", "mark", "rpl_nowhere", "interested"]),
+        code: "exit 1",
+        place: "",
+        words: "there is no reply rpl_nowhere",
+    },
+    Row {
+        case: "page of replies without an end",
+        how: How::Command(&["reply", "list", "--limit", "0"]),
+        code: "exit 1",
+        place: "field limit",
+        words: "expected 1 to 1000, found 0",
+    },
+    Row {
+        case: "page of replies behind none",
+        how: How::Command(&["reply", "list", "--after", "rpl_nowhere"]),
+        code: "exit 1",
+        place: "field after",
+        words: "expected the id of a reply, as `next` gives it",
+    },
+    Row {
         case: "deleting a campaign that runs",
         how: How::Command(&["campaign", "delete", "{running}"]),
         code: "exit 1",

@@ -187,7 +187,9 @@ pub(crate) static ROWS: &[Row] = &[
     },
     Row {
         case: "step without a text",
-        how: How::Steps("[[steps]]\nsubject = \"Hi\"\nbody = \"Hello\"\n[[steps]]\nbody = \"\"\n"),
+        how: How::Steps(
+            "[[steps]]\nsubject = \"Hi\"\nbody = \"Hello\"\n[[steps]]\nbody = \"\"\nwait_ms = 0\n",
+        ),
         code: "exit 1",
         place: "field steps[1].body",
         words: "expected a text, or HTML of which one can be made, found nothing",
@@ -198,6 +200,15 @@ pub(crate) static ROWS: &[Row] = &[
         code: "exit 1",
         place: "",
         words: "steps.toml, line 2: unknown field `subjct`, expected one of `subject`, `body`, `html`, `files`, `wait_ms`, `literal`; expected a list of steps, each with subject, body and wait_ms",
+    },
+    Row {
+        case: "follow-up without a wait",
+        how: How::Steps(
+            "[[steps]]\nsubject = \"Hi\"\nbody = \"Hello\"\n[[steps]]\nbody = \"Again\"\n",
+        ),
+        code: "exit 1",
+        place: "",
+        words: "steps.toml, line 4: missing field `wait_ms` of step 2: expected how many milliseconds after step 1 it leaves, as in 259200000 for three days, or 0 for at once; found none; expected a list of steps, each with subject, body and wait_ms",
     },
 ];
 

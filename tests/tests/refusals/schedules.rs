@@ -19,6 +19,20 @@ pub(crate) static ROWS: &[Row] = &[
         words: "expected a zone of the IANA database, as in Europe/Berlin, found \"Europe/Berln\"; did you mean Europe/Berlin?",
     },
     Row {
+        case: "plan of more days than are looked at",
+        how: How::Command(&["campaign", "plan", "{draft}", "--days", "367"]),
+        code: "exit 1",
+        place: "field days",
+        words: "expected 1 to 366, found 367",
+    },
+    Row {
+        case: "catching up with no message a day",
+        how: How::Command(&["campaign", "catch-up", "{draft}", "--daily-cap", "0"]),
+        code: "exit 1",
+        place: "field after_outage.daily_cap",
+        words: "expected at least 1 message a day, found 0: to hold all of it, use wait",
+    },
+    Row {
         case: "schedule without a window",
         how: How::Command(&["campaign", "schedule", "{draft}", "--zone", "Europe/Berlin"]),
         code: "exit 1",

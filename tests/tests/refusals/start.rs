@@ -19,7 +19,14 @@ pub(crate) static ROWS: &[Row] = &[
         how: serve("log_json = \"yes\"\n"),
         code: "exit 1",
         place: "",
-        words: "unpause.toml, line 1: log_json is not valid: expected true or false, found string",
+        words: "unpause.toml, line 1: log_json is not valid: expected true or false, found string \"yes\"",
+    },
+    Row {
+        case: "secret that cannot be one",
+        how: serve("[notify.webhook.ops]\nurl = \"https://acme.example\"\nsecret = \"hunter2\"\n"),
+        code: "exit 1",
+        place: "",
+        words: "unpause.toml, line 3: notify.webhook.ops.secret is not valid: expected whsec_ and 24 to 64 bytes in base64, found a text that is not shown here",
     },
     Row {
         case: "configuration that is not TOML, with a secret on the line",
@@ -43,7 +50,7 @@ pub(crate) static ROWS: &[Row] = &[
         how: serve("[providers.gogle]\nclient_id = \"c\"\n"),
         code: "exit 1",
         place: "",
-        words: "unpause.toml, line 1: providers.gogle is not valid: expected one of the known providers: …",
+        words: "unpause.toml, line 1: providers.gogle is not valid: expected one of the known providers: …, found \"gogle\"",
     },
     Row {
         case: "provider without what it needs",
@@ -73,14 +80,14 @@ pub(crate) static ROWS: &[Row] = &[
         ),
         code: "exit 1",
         place: "",
-        words: "tls.certificate c.pem cannot be read: No such file or directory (os error 2)",
+        words: "tls.certificate ~/c.pem cannot be read: No such file or directory (os error 2)",
     },
     Row {
         case: "issuer over http on another machine",
         how: serve("[providers.sandbox]\nissuer = \"http://accounts.example\"\n"),
         code: "exit 1",
         place: "",
-        words: "unpause.toml, line 2: providers.sandbox.issuer is not valid: expected an https URL, or an http URL on loopback",
+        words: "unpause.toml, line 2: providers.sandbox.issuer is not valid: expected an https URL, or an http URL on loopback, found \"http://accounts.example\"",
     },
     Row {
         case: "configuration that is not there",
@@ -97,7 +104,7 @@ pub(crate) static ROWS: &[Row] = &[
         how: serve("listen = \"127.0.0.1:0\"\nextra_roots_file = \"nowhere.pem\"\n"),
         code: "exit 1",
         place: "",
-        words: "the root certificates nowhere.pem cannot be read: No such file or directory (os error 2)",
+        words: "the root certificates ~/nowhere.pem cannot be read: No such file or directory (os error 2)",
     },
     Row {
         case: "port in use",
@@ -123,7 +130,7 @@ pub(crate) static ROWS: &[Row] = &[
         }),
         code: "exit 1",
         place: "",
-        words: "the database ~/.local/share/unpause/unpause.db was written by a newer version of unpause (its migration 9999, the newest known here 36): install that version, or restore a backup",
+        words: "the database ~/.local/share/unpause/unpause.db was written by a newer version of unpause (its migration 9999, the newest known here 38): install that version, or restore a backup",
     },
     Row {
         case: "database that is none",

@@ -2,6 +2,7 @@
 //! person does by hand. How the installing is done stands in `install.rs`.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::wheels::{self, Wheel};
@@ -117,6 +118,18 @@ pub(crate) const CXX_COMPILER: Need = Need {
     found: |workspace| workspace.find_program("c++").is_some(),
     ways: &[Way::Debian(&["g++"])],
     by_hand: "apt-get install g++",
+};
+
+/// A file system of the tests' own, whose power is cut. Root mounts it himself; for everybody else fusermount3 does.
+pub(crate) const FUSE: Need = Need {
+    name: "FUSE (/dev/fuse, and root or fusermount3)",
+    found: |workspace| {
+        let mounts = workspace.find_program("fusermount3").is_some()
+            || fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
+        Path::new("/dev/fuse").exists() && mounts
+    },
+    ways: &[Way::Debian(&["fuse3"])],
+    by_hand: "modprobe fuse && apt-get install fuse3",
 };
 
 /// The real mail server of the tests: IMAP and submission.

@@ -2,8 +2,8 @@
 
 use super::linter;
 use super::need::{
-    self, C_COMPILER, CARGO_DENY, CARGO_NEXTEST, CHROMIUM, CLIPPY, DOVECOT, FIREFOX, GECKODRIVER,
-    NODE, NPM_PACKAGES, Need, OIDC_PACKAGES, PROXIES, RUSTFMT, SMTP_SINK, WASM_TARGET,
+    self, C_COMPILER, CARGO_DENY, CARGO_NEXTEST, CHROMIUM, CLIPPY, DOVECOT, FIREFOX, FUSE,
+    GECKODRIVER, NODE, NPM_PACKAGES, Need, OIDC_PACKAGES, PROXIES, RUSTFMT, SMTP_SINK, WASM_TARGET,
 };
 use crate::shell::{self, Workspace};
 use crate::web::{self, Shrink, target};
@@ -229,6 +229,7 @@ pub(crate) const PHASES: &[Phase] = &[
             &DOVECOT,
             &SMTP_SINK,
             &PROXIES,
+            &FUSE,
             &NODE,
             &OIDC_PACKAGES,
             &WASM_TARGET,

@@ -96,8 +96,17 @@ fn a_refused_password_and_a_relay_that_is_gone_leave_the_way_open() {
     let mut model = handing_over();
     model.decide(answered(Ok(reconnect(ReconnectState::Refused))));
     assert!(matches!(progress(&model), Some(Progress::Refused { .. })));
-    let again = model.decide(Event::Acted(jane(), Act::GivePassword(given())));
-    assert_eq!(again, [Effect::HandOver(jane(), given())]);
+    let named = Given {
+        user: "jane.doe".to_owned(),
+        ..given()
+    };
+    let again = model.decide(Event::Acted(jane(), Act::GivePassword(named.clone())));
+    assert_eq!(again, [Effect::HandOver(jane(), named)]);
+    assert_eq!(
+        model.typed.users[&jane()],
+        "jane.doe",
+        "it is not typed again"
+    );
     model.decide(answered(Err(CallError::Unreachable {
         url: "this address".to_owned(),
     })));

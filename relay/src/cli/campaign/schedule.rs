@@ -3,18 +3,18 @@
 use std::fmt::Write as _;
 
 use clap::Args;
-use protocol::id::CampaignId;
 use protocol::request::sending::{GetSending, Sending, UpdateSending, Why};
 use protocol::schedule::{Date, Days, Schedule, WEEK, Weekday, Window};
 
 use super::super::CliError;
+use super::super::named::find_campaign;
 use super::super::pace::parse_cap;
 use super::super::print::{Printer, columns};
 use crate::api::Client;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
-    /// The campaign, cmp_…
+    /// The campaign: cmp_…, or its name
     campaign: String,
     /// The zone of its times, as in Europe/Berlin
     #[arg(long)]
@@ -55,7 +55,7 @@ impl Arguments {
         client: &Client,
         printer: &Printer,
     ) -> Result<(), CliError> {
-        let campaign_id = CampaignId::new(self.campaign.as_str());
+        let campaign_id = find_campaign(client, &self.campaign).await?;
         let shown = GetSending {
             campaign_id: campaign_id.clone(),
         };

@@ -6,7 +6,7 @@ use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 
 use super::super::clocks::{Moment, Pair, list_pairs};
-use super::super::{Store, StoreError, number_or_null, sending, standing};
+use super::super::{Store, StoreError, away, number_or_null, sending, standing};
 
 impl Store {
     /// When the next delivery of an inbox may be tried, as things stand; `None` when nothing waits in a campaign that
@@ -24,16 +24,17 @@ impl Store {
         standing::hold_up(&mut reader, inbox, rests, &pairs, due, now).await
     }
 
-    /// Lets the deliveries of an inbox that have rested long enough, or whose domains have room, wait for their turn again, and the clocks of an inbox
-    /// that has rested run. Answers how many deliveries.
+    /// Lets the deliveries of an inbox that have rested long enough, whose domains have room, or whose people are back, wait
+    /// for their turn again, and the clocks of an inbox that has rested run. Answers how many deliveries.
     pub async fn wake_rested(&self, inbox: &InboxId, now: Timestamp) -> Result<u64, StoreError> {
         let now = self.moment(now);
         let n_woken = super::many::rest(&self.writer, inbox, now).await?;
         let mut tx = self.begin().await?;
         standing::wake(&mut tx, inbox, now).await?;
         let n_unparked = sending::unpark(&mut tx, inbox, now).await?;
+        let n_back = away::wake(&mut tx, inbox, now).await?;
         tx.commit().await?;
-        Ok(n_woken + n_unparked)
+        Ok(n_woken + n_unparked + n_back)
     }
 }
 
@@ -54,8 +55,9 @@ pub(in crate::store) async fn find_due(
     .await?;
     let rested_at = number_or_null(&row, "until_r_ms")?.map(|until| now.at + now.until(until));
     let room_at = sending::find_room_at(reader, inbox, now).await?;
+    let back_at = away::find_return(reader, inbox).await?;
     let can_send = pairs.iter().any(|pair| pair.clock.runs());
     let due_at = pairs.iter().filter_map(|pair| pair.next_due_at(now));
-    let waits = [rested_at, room_at].into_iter().flatten();
+    let waits = [rested_at, room_at, back_at].into_iter().flatten();
     Ok(due_at.chain(waits.filter(|_| can_send)).min())
 }

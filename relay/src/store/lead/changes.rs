@@ -10,7 +10,9 @@ use protocol::timestamp::Timestamp;
 use sqlx::AnyConnection;
 
 use super::super::conflict::Conflict;
-use super::super::{Store, StoreError, campaign, delivery, number, text, to_json};
+use super::super::{
+    Store, StoreError, away, campaign, delivery, number, number_or_null, reply, text, to_json,
+};
 use super::view::not_found;
 use super::{delete_row, note_heard, put_state, state_from, stop};
 
@@ -24,6 +26,8 @@ const ANY: &str = "(state)";
 struct Found {
     campaign: CampaignId,
     state: State,
+    /// Whether its person is said to be away.
+    is_away: bool,
 }
 
 impl Store {
@@ -53,27 +57,24 @@ impl Store {
 
     /// Holds the steps of a lead that wait; what is being attempted goes on.
     pub async fn pause_lead(&self, id: &LeadId) -> Result<(), StoreError> {
-        self.turn_lead(id, Event::Paused).await
-    }
-
-    /// Lets the steps of a lead that is paused go on: what came due meanwhile has its old place.
-    pub async fn resume_lead(&self, id: &LeadId) -> Result<(), StoreError> {
-        self.turn_lead(id, Event::Resumed).await
-    }
-
-    async fn turn_lead(&self, id: &LeadId, event: Event) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let found = load(&mut tx, id).await?;
-        let after = found.state.apply(event).map_err(Conflict::from)?;
-        put_state(&mut tx, id, after).await?;
-        let rows = sqlx::query(
-            "SELECT id FROM deliveries WHERE lead_id = $1 AND state IN ('planned', 'deferred')",
-        )
-        .bind(id.to_string())
-        .fetch_all(&mut *tx)
-        .await?;
-        for row in &rows {
-            delivery::put_rank(&mut tx, &DeliveryId::new(text(row, "id")?)).await?;
+        turn(&mut tx, id, found.state, Event::Paused).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Lets the steps of a lead go on that is paused, or whose person was said to be away: what came due while it was paused
+    /// has its old place.
+    pub async fn resume_lead(&self, id: &LeadId, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let found = load(&mut tx, id).await?;
+        let is_back = found.is_away && found.state == State::Active;
+        if found.is_away {
+            away::end(&mut tx, id, self.moment(now)).await?;
+        }
+        if !is_back {
+            turn(&mut tx, id, found.state, Event::Resumed).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -115,6 +116,7 @@ impl Store {
         }
         let after = found.state.apply(Event::Deleted).map_err(Conflict::from)?;
         stop(&mut tx, id, why, self.moment(now)).await?;
+        reply::erase_of(&mut tx, id).await?;
         // What stopped it before may have been taken back later; a person's word is not.
         note_heard(&mut tx, id, why).await?;
         put_state(&mut tx, id, after).await?;
@@ -128,6 +130,27 @@ impl Store {
     }
 }
 
+/// A lead goes on or is held, and its steps that wait with it.
+async fn turn(
+    tx: &mut AnyConnection,
+    id: &LeadId,
+    state: State,
+    event: Event,
+) -> Result<(), StoreError> {
+    let after = state.apply(event).map_err(Conflict::from)?;
+    put_state(tx, id, after).await?;
+    let rows = sqlx::query(
+        "SELECT id FROM deliveries WHERE lead_id = $1 AND state IN ('planned', 'deferred')",
+    )
+    .bind(id.to_string())
+    .fetch_all(&mut *tx)
+    .await?;
+    for row in &rows {
+        delivery::put_rank(tx, &DeliveryId::new(text(row, "id")?)).await?;
+    }
+    Ok(())
+}
+
 fn refuse(state: State, event: Event) -> StoreError {
     let refused = protocol::lead::InvalidTransition {
         state: state.name(),
@@ -138,7 +161,7 @@ fn refuse(state: State, event: Event) -> StoreError {
 
 async fn load(tx: &mut AnyConnection, id: &LeadId) -> Result<Found, StoreError> {
     let row = sqlx::query(
-        "SELECT l.campaign_id AS campaign_id, l.state AS state FROM leads l JOIN campaigns c ON c.id = l.campaign_id \
+        "SELECT l.campaign_id AS campaign_id, l.state AS state, l.away_until_ms AS away_until_ms FROM leads l JOIN campaigns c ON c.id = l.campaign_id \
          WHERE l.id = $1 AND l.position <= c.leads_up_to",
     )
     .bind(id.to_string())
@@ -148,6 +171,7 @@ async fn load(tx: &mut AnyConnection, id: &LeadId) -> Result<Found, StoreError> 
     Ok(Found {
         campaign: CampaignId::new(text(&row, "campaign_id")?),
         state: state_from(&row, "state")?,
+        is_away: number_or_null(&row, "away_until_ms")?.is_some(),
     })
 }
 

@@ -12,7 +12,7 @@ use super::{parse_why, state_from};
 
 /// What is shown of a lead. Rows behind the last one of their campaign are of a list that is being added.
 const VIEW: &str = "SELECT l.id AS id, l.campaign_id AS campaign_id, l.inbox_id AS inbox_id, l.address AS address, \
-     l.fields AS fields, l.state AS state, COALESCE(l.heard, (SELECT MIN(d.why) FROM deliveries d \
+     l.fields AS fields, l.state AS state, l.away_until_ms AS away_until_ms, COALESCE(l.heard, (SELECT MIN(d.why) FROM deliveries d \
      WHERE d.lead_id = l.id AND d.state = 'suppressed')) AS why, \
      (SELECT COUNT(*) FROM deliveries d WHERE d.lead_id = l.id AND d.state IN ('accepted', 'bounced')) AS n_sent, \
      (SELECT MAX(d.accepted_at_ms) FROM deliveries d WHERE d.lead_id = l.id) AS last_sent_at_ms \
@@ -152,6 +152,9 @@ fn lead_from(row: &AnyRow) -> Result<Lead, StoreError> {
         state,
         fields: json(row, "fields")?,
         sent: small(row, "n_sent")?,
+        away_until: number_or_null(row, "away_until_ms")?
+            .map(Timestamp::from_ms)
+            .filter(|_| matches!(state, State::Active | State::Paused)),
         last_sent_at: number_or_null(row, "last_sent_at_ms")?.map(Timestamp::from_ms),
     })
 }

@@ -148,7 +148,7 @@ async fn fetch_held(
 ) -> Result<Option<AnyRow>, StoreError> {
     let row = sqlx::query(sqlx::AssertSqlSafe(format!(
         "{CLAIMED} WHERE d.inbox_id = $1 AND d.id = $2 AND d.state IN ('planned', 'deferred') \
-         AND d.rest_until_ms IS NULL AND d.parked_for IS NULL AND c.state = 'running' AND l.state = 'active' AND NOT EXISTS ( \
+         AND d.rest_until_ms IS NULL AND d.parked_for IS NULL AND d.away_ms IS NULL AND c.state = 'running' AND l.state = 'active' AND NOT EXISTS ( \
            SELECT 1 FROM deliveries e WHERE e.lead_id = d.lead_id AND e.step < d.step AND e.state <> 'accepted')"
     )))
     .bind(claim.inbox.to_string())

@@ -2,6 +2,8 @@
 
 use mail_parser::{Message, MessageParser, MimeHeaders as _};
 
+use super::away::Written;
+
 /// The longest id: a line (RFC 5322 §2.1.1).
 const ID_BYTES_MAX: usize = 998;
 
@@ -78,6 +80,25 @@ impl<'a> Head<'a> {
         from.and_then(|from| from.name())
             .unwrap_or_default()
             .to_lowercase()
+    }
+
+    /// The name of whoever wrote it, as it stands.
+    pub(super) fn shown_name(&self) -> String {
+        let from = self.0.from().and_then(|from| from.first());
+        let name = from.and_then(|from| from.name()).unwrap_or_default();
+        name.trim().to_owned()
+    }
+
+    /// When it was written, by the clocks of whoever wrote it (RFC 5322 §3.6.1); `None` where it does not tell.
+    pub(super) fn written(&self) -> Option<Written> {
+        let date = self.0.date()?;
+        let year = i16::try_from(date.year).ok()?;
+        let (month, day) = (i8::try_from(date.month).ok()?, i8::try_from(date.day).ok()?);
+        let ahead = i32::from(date.tz_hour) * 3_600 + i32::from(date.tz_minute) * 60;
+        Some(Written {
+            day: jiff::civil::Date::new(year, month, day).ok()?,
+            offset_seconds: if date.tz_before_gmt { -ahead } else { ahead },
+        })
     }
 
     /// Every address in a field of addresses, in small letters.

@@ -103,7 +103,7 @@ fn is_reply(calendar: &str) -> bool {
 
 /// The parts between lines of two dashes and the boundary (RFC 2046 §5.1.1), without what stands before them and
 /// behind the closing line.
-fn split_parts<'a>(bytes: &'a [u8], boundary: &str) -> Vec<&'a [u8]> {
+pub(super) fn split_parts<'a>(bytes: &'a [u8], boundary: &str) -> Vec<&'a [u8]> {
     let mut parts = Vec::new();
     let mut part_at = None;
     let mut at = 0;

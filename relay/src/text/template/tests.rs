@@ -303,9 +303,11 @@ fn what_cannot_be_filled_is_refused_with_its_line_before_anybody_is_written_to()
             .to_string();
         assert!(error.starts_with(words), "{template:?}: {error}");
     }
-    let long = "x".repeat(OUTPUT_BYTES_MAX + 1);
+    let part = "x".repeat(OUTPUT_BYTES_MAX / 8);
+    let long = format!("{{% for part in range(9) %}}{part}{{% endfor %}}");
     let error = Template::parse(&long, Form::Text).unwrap_err();
-    assert_eq!(error, TemplateError::Long { found: long.len() });
+    let found = 9 * part.len();
+    assert_eq!(error, TemplateError::Long { found });
     // Filled in one pass: what a cell holds is no template.
     let cell = [("a", "{{b}}{% if %}"), ("b", "x")];
     assert_eq!(
@@ -353,3 +355,124 @@ fn a_lead_gets_the_same_alternative_at_every_attempt_and_leads_get_them_by_weigh
 /// Made by another program from the same words: the first eight bytes of SHA-256 of
 /// `choice\n{lead}\n1\n1\n3 a\n1 b`, times four, over 2^64; below three is `a`.
 const TEN: &str = "aabaaaaaba";
+
+/// What strangers may hand in as a step: it is read within the time and the stack that there is, or refused.
+#[test]
+fn a_template_has_so_many_parts_and_keeps_no_list() {
+    let doubled = |first: &str, more: &str| format!("{first}{}{{{{ a }}}}", more.repeat(30));
+    let nested = format!("{}x{}", "{% if a %}".repeat(13), "{% endif %}".repeat(13));
+    for (template, words) in [
+        (
+            format!("{{{{ \"a\"{} }}}}", "|upper".repeat(20_000)),
+            "line 1: expected at most 400 words",
+        ),
+        (
+            format!("{{% set a=1 %}}{{{{ a{} }}}}", ".b".repeat(20_000)),
+            "line 1: expected at most 400 words",
+        ),
+        (
+            format!("{{% set a=1 %}}{{{{ a{} }}}}", "[0]".repeat(20_000)),
+            "line 1: expected at most 400 words",
+        ),
+        (
+            format!("{{% if 0 %}}a{}{{% endif %}}", "{% elif 0 %}b".repeat(900)),
+            "line 1: expected at most 100 elif",
+        ),
+        (
+            "{{a}}\n".repeat(12_000),
+            "line 1001: expected at most 1000 fields",
+        ),
+        (
+            "x".repeat(300_000),
+            "line 1: expected a text of at most 262144 bytes, found 300000",
+        ),
+        (nested, "line 1: expected at most 12 conditions"),
+        (
+            doubled("{% set a=[1]*1000 %}", "{% set a=a+a %}"),
+            "line 1: lists are neither added",
+        ),
+        (
+            doubled("{% set a=[1] %}", "{% set a=[a,a] %}"),
+            "line 1: a list is not kept",
+        ),
+        (
+            doubled("{% set a=1,2 %}", "{% set a=(a,a) %}"),
+            "line 1: a list is not kept",
+        ),
+        (
+            doubled("{% set a=(1,2) %}", ""),
+            "line 1: a list is not kept",
+        ),
+        (
+            doubled("{% set a={\"b\": 1} %}", ""),
+            "line 1: a list is not kept",
+        ),
+        (
+            doubled("{% set a=x|split %}", "{% set a=a+a %}"),
+            "line 1: a list is not kept",
+        ),
+        (
+            doubled("{% set a=x|split or x|upper %}", ""),
+            "line 1: a list is not kept",
+        ),
+        (
+            doubled("{% set a=x|default([1]) %}", ""),
+            "line 1: a list is not kept",
+        ),
+        (
+            doubled("{% set a=[[1]]|first %}", ""),
+            "line 1: a list is not kept",
+        ),
+        (
+            doubled("{% set a=range(9) %}", ""),
+            "line 1: a list is not kept",
+        ),
+        (
+            "{% for a in [1]*1000*1000*1000*1000 %}{% endfor %}".to_owned(),
+            "line 1: lists are neither added",
+        ),
+        (
+            "{% for a in [[1]] %}\n{{ (a*1000*1000*1000)|join }}{% endfor %}".to_owned(),
+            "line 2: a list of lists and + or *",
+        ),
+        ("{{ x|split }}".to_owned(), "line 1: a sequence is no text"),
+    ] {
+        let shown: String = template.chars().take(80).collect();
+        let error = Template::parse(&template, Form::Text)
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with(words), "{shown}: {error}");
+    }
+    for (template, expected) in [
+        ("{% set first = company|split|first %}{{first}}", "Smith"),
+        (
+            "{% set is_near = first_name in [\"Ann\", \"Bob\"] %}{% if is_near %}near{% endif %}",
+            "near",
+        ),
+        (
+            "{% set hi = choose([\"Hi\", 1], [\"Hi\", 3]) %}{{hi}}",
+            "Hi",
+        ),
+        (
+            "{% for day in [\"Mon\", \"Tue\"] %}{{loop.index + 1}}{{day}}{% endfor %}",
+            "2Mon3Tue",
+        ),
+        (
+            "{% for word in company|split %}{{loop.index * 2}}{% endfor %}",
+            "2468",
+        ),
+        (
+            "{% set all = company|split|join(\"-\") %}{{all}}",
+            "Smith-&-Söhne-<Ulm>",
+        ),
+        ("{% for n in range(3) %}{{n}}{% endfor %}", "012"),
+        ("{% set a = 1 + 2 %}{{a}}", "3"),
+        ("{% set a %}b{% endset %}{{a}}", "b"),
+    ] {
+        assert_eq!(
+            fill(template, Form::Text, ANN).as_deref(),
+            Ok(expected),
+            "{template}"
+        );
+    }
+}

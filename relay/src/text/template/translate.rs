@@ -5,6 +5,7 @@
 
 use minijinja::{Environment, ErrorKind};
 
+use super::bounds::Bounds;
 use super::{Field, Form, TemplateError};
 
 /// How the variables begin that stand for the cells of the table.
@@ -26,9 +27,12 @@ pub(super) fn translate(
     form: Form,
     environment: &Environment<'_>,
 ) -> Result<Translated, TemplateError> {
+    Bounds::check_length(source)?;
     let mut translating = Translating {
         source,
         environment,
+        bounds: Bounds::default(),
+        line: (0, 1),
         text: String::with_capacity(source.len()),
         cells: Vec::new(),
         bound: Vec::new(),
@@ -71,6 +75,9 @@ fn find_open(text: &str) -> Option<usize> {
 struct Translating<'a> {
     source: &'a str,
     environment: &'a Environment<'a>,
+    bounds: Bounds,
+    /// A place that was looked at, and its line from 1.
+    line: (usize, usize),
     text: String,
     cells: Vec<Field>,
     /// What `set` and `for` have named so far: no columns.
@@ -78,14 +85,18 @@ struct Translating<'a> {
 }
 
 impl Translating<'_> {
-    fn line_at(&self, at: usize) -> usize {
-        let before = self.source.get(..at).unwrap_or_default();
-        before.matches('\n').count() + 1
+    /// The line of a place behind the one that was asked for last.
+    fn line_at(&mut self, at: usize) -> usize {
+        let (seen, line) = self.line;
+        let between = self.source.get(seen..at).unwrap_or_default();
+        self.line = (at, line + between.matches('\n').count());
+        self.line.1
     }
 
     /// `{{…}}` at `at`; how long it is.
     fn field(&mut self, at: usize) -> Result<usize, TemplateError> {
         let line = self.line_at(at);
+        self.bounds.tag(line)?;
         let after = self.source.get(at + 2..).unwrap_or_default();
         let named = after
             .split_once("}}")
@@ -114,7 +125,10 @@ impl Translating<'_> {
             .trim_start_matches('-')
             .trim_start()
             .starts_with("choose");
-        let checked = self.check_expression(inner.trim_matches('-').trim(), line);
+        let expression = inner.trim_matches('-').trim();
+        self.bounds
+            .expression(None, &list_words(expression), line)?;
+        let checked = self.check_expression(expression, line);
         match (checked, no_field) {
             (Ok(()), _) => {
                 self.text.push_str("{{");
@@ -130,6 +144,7 @@ impl Translating<'_> {
     /// `{%…%}` at `at`; how long it is.
     fn statement(&mut self, at: usize) -> Result<usize, TemplateError> {
         let line = self.line_at(at);
+        self.bounds.tag(line)?;
         let after = self.source.get(at + 2..).unwrap_or_default();
         let len = find_close(after, "%}").ok_or_else(|| TemplateError::Wrong {
             line,
@@ -149,6 +164,14 @@ impl Translating<'_> {
             "else" | "endif" | "endfor" | "endset" if rest.is_empty() => {}
             _ => return Err(no_statement()),
         }
+        self.bounds.statement(word, line)?;
+        let words = list_words(rest);
+        // What a loop names stands before what it goes through.
+        let idx = words
+            .iter()
+            .position(|part| matches!((word, *part), ("for", "in") | ("set", "=")));
+        let value = idx.and_then(|idx| words.get(idx + 1..)).unwrap_or(&words);
+        self.bounds.expression(Some(word), value, line)?;
         let is_condition = matches!(word, "if" | "elif");
         let is_column = is_condition && is_name(rest) && !self.is_bound(rest);
         if is_condition && !is_column {
@@ -298,7 +321,7 @@ fn check_words(
 }
 
 /// Words of the language that are no names.
-const KEYWORDS: &[&str] = &[
+pub(super) const KEYWORDS: &[&str] = &[
     "and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None",
 ];
 

@@ -34,6 +34,11 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn start(client_id: &str) -> Self {
+        Self::start_with(client_id, "").await
+    }
+
+    /// With these settings too.
+    pub(super) async fn start_with(client_id: &str, settings: &str) -> Self {
         let person = |address: &str| Person {
             address: address.to_owned(),
             name: address.to_owned(),
@@ -50,7 +55,7 @@ impl World {
             String::new()
         };
         let folder = folder_with(&format!(
-            "listen = \"127.0.0.1:0\"\nextra_roots_file = \"ca.pem\"\n[providers.sandbox]\nissuer = \"{}\"\n\
+            "listen = \"127.0.0.1:0\"\n{settings}extra_roots_file = \"ca.pem\"\n[providers.sandbox]\nissuer = \"{}\"\n\
              client_id = \"{client_id}\"\n{secret}smtp = {{ host = \"127.0.0.1\", port = {} }}\n\
              imap = {{ host = \"127.0.0.1\", port = {} }}\n",
             sandbox.issuer(),

@@ -442,3 +442,60 @@ async fn a_message_that_is_made_again_is_the_same_but_for_its_date() {
     assert_eq!(sent.join("\n").trim_end(), again.join("\n").trim_end());
     relay.stop().await;
 }
+
+/// A file that is kept once weighs as often as a message has it: what no server would take is refused when it is written
+/// down, before anybody makes it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_files_of_a_message_and_of_a_campaign_have_a_size_together() {
+    let (ground, relay, inbox) = start().await;
+    let operator = Operator::of(&ground);
+    let keep = async |byte: u8, n_mib: usize| {
+        let content = STANDARD.encode(vec![byte; n_mib * 1024 * 1024]);
+        let kept = operator
+            .post("/v1/files", json!({ "content": content }))
+            .await;
+        kept["file_id"].as_str().unwrap().to_owned()
+    };
+    let (one, two, three) = (keep(1, 12).await, keep(2, 13).await, keep(3, 14).await);
+    let step = |wait_ms: u64, files: &[&str]| {
+        let files = files.iter().zip(1..);
+        let files: Vec<_> = files
+            .map(|(id, number)| json!({ "file_id": id, "name": format!("{number}.pdf") }))
+            .collect();
+        json!({ "subject": "a", "body": "b", "wait_ms": wait_ms, "files": files })
+    };
+    let campaign = |steps: &[Value]| json!({ "name": "x", "inboxes": [inbox], "steps": steps });
+    for (steps, field) in [
+        (vec![step(0, &[&one, &three])], "steps[0].files"),
+        (
+            vec![step(0, &[]), step(1, &[one.as_str(); 50])],
+            "steps[1].files",
+        ),
+        (
+            vec![
+                step(0, &[&one]),
+                step(1, &[&two]),
+                step(1, &[&three]),
+                step(1, &[&keep(4, 12).await]),
+            ],
+            "steps",
+        ),
+    ] {
+        let asked = Some(campaign(&steps));
+        let (status, answer) = operator.ask(Method::POST, "/v1/campaigns", asked).await;
+        assert_eq!(
+            (status, answer["field"].as_str()),
+            (422, Some(field)),
+            "{answer}"
+        );
+        let detail = answer["detail"].as_str().unwrap();
+        assert!(detail.contains("expected files of at most "), "{detail}");
+    }
+    let steps = [
+        step(0, &[&one, &two]),
+        step(1, &[&two]),
+        step(1, &[&two, &one]),
+    ];
+    operator.post("/v1/campaigns", campaign(&steps)).await;
+    relay.stop().await;
+}

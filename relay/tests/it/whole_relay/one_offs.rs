@@ -176,9 +176,9 @@ async fn a_refused_sign_in_is_found_although_the_other_connection_is_lost_at_the
     .await;
     relay.stop().await;
     control.switch_smtp_off(JANE, true);
-    // The first look compares the sent folder and reads INBOX, and so does the one after copies have had their time;
-    // then it opens a connection to send and goes to the sent folder, both at once.
-    for _ in 0..4 {
+    // The first look compares the sent folder, reads INBOX and listens there; the one after copies have had their time
+    // compares and reads again. Then it opens a connection to send and goes to the sent folder, both at once.
+    for _ in 0..5 {
         control.trouble(Gate::ImapFolder, Some(JANE), Trouble::Wait(Duration::ZERO));
     }
     let lost = control.trouble(Gate::ImapFolder, Some(JANE), Trouble::Lose);

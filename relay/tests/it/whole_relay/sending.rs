@@ -100,6 +100,46 @@ async fn find_next(
     (n_all_left, n_on_way, next)
 }
 
+/// How many messages leave on each day as the relay says it: by the day, the first message and later ones.
+type Days = BTreeMap<String, [u64; 2]>;
+
+async fn foretell(ground: &Ground, relay: &Relay, campaign: &str, zone: &str) -> Days {
+    let plan = ask(
+        ground,
+        relay,
+        &format!("/v1/campaigns/{campaign}/plan"),
+        None,
+    )
+    .await;
+    assert_eq!(plan["zone"], zone, "{plan}");
+    assert_eq!(plan["never"], 0, "{plan}");
+    let mut days = Days::new();
+    for day in plan["days"].as_array().unwrap() {
+        let n = |idx: usize| day["steps"][idx].as_u64().unwrap_or(0);
+        assert!(n(0) + n(1) > 0, "{plan}");
+        assert_eq!(day["backlog"], 0, "{plan}");
+        let date = day["date"].as_str().unwrap().to_owned();
+        days.insert(date, [n(0), n(1)]);
+    }
+    days
+}
+
+/// Whether what came and what was foretold are at most a message apart on any day, and none in all.
+fn compare(foretold: &Days, came: &Days) {
+    let none = [0, 0];
+    for date in foretold.keys().chain(came.keys()) {
+        let [told, found] = [foretold, came].map(|of| of.get(date).unwrap_or(&none));
+        for step in 0..2 {
+            assert!(
+                told[step].abs_diff(found[step]) <= 1,
+                "{date}: {foretold:?} and {came:?}"
+            );
+        }
+    }
+    let sum = |of: &Days| of.values().flatten().sum::<u64>();
+    assert_eq!(sum(foretold), sum(came), "{foretold:?} and {came:?}");
+}
+
 #[tokio::test]
 async fn recipients_get_what_windows_and_caps_let_through_for_ten_days() {
     let began: Timestamp = START.parse().unwrap();
@@ -142,6 +182,12 @@ async fn recipients_get_what_windows_and_caps_let_through_for_ten_days() {
         let path = format!("/v1/campaigns/{id}/sending");
         let _ = ask(&ground, &relay, &path, Some(cap)).await;
     }
+
+    // What was foretold, before anything left.
+    let foretold = [
+        foretell(&ground, &relay, &campaigns[0].0, "Europe/Berlin").await,
+        foretell(&ground, &relay, &campaigns[1].0, "America/New_York").await,
+    ];
 
     let ends_at = began + DAY * 10;
     let mut was_restarted = false;
@@ -213,6 +259,22 @@ async fn recipients_get_what_windows_and_caps_let_through_for_ten_days() {
     for times in came.values_mut() {
         times.sort();
     }
+    // Day by day in each zone, told by the mailboxes, as it was foretold.
+    let (mut in_berlin, mut in_york) = (Days::new(), Days::new());
+    for lead in &berlin {
+        for (step_idx, at) in came[lead].iter().enumerate() {
+            let date = at.with_timezone(&chrono_tz::Europe::Berlin).date_naive();
+            in_berlin.entry(date.to_string()).or_default()[step_idx] += 1;
+        }
+    }
+    for domain in ["acme0.co.uk", "acme1.co.uk"] {
+        for at in &came[domain] {
+            let date = at.with_timezone(&chrono_tz::America::New_York).date_naive();
+            in_york.entry(date.to_string()).or_default()[0] += 1;
+        }
+    }
+    compare(&foretold[0], &in_berlin);
+    compare(&foretold[1], &in_york);
     let in_a_day = |times: &[DateTime<Utc>], n: usize| {
         times
             .windows(n + 1)

@@ -89,10 +89,14 @@ async fn whoever_unsubscribes_by_page_by_mail_or_by_a_word_is_written_to_no_more
         assert_eq!(browser.post(&url).send().await.unwrap().status(), 404);
     }
     assert_eq!(list_listed(&relay).await, BTreeMap::new());
-    for _ in 0..2 {
-        let one_click = browser
+    // A mail program may be a page in a browser, which says where it is from.
+    for origin in [None, Some("null"), Some("https://mail.example")] {
+        let mut one_click = browser
             .post(&page)
             .form(&[("List-Unsubscribe", "One-Click")]);
+        if let Some(origin) = origin {
+            one_click = one_click.header("origin", origin);
+        }
         assert_eq!(one_click.send().await.unwrap().status(), 200);
     }
     let by_page = [(BY_PAGE.to_owned(), Suppression::Unsubscribed)];

@@ -40,9 +40,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // up as it was read.
     (
         "store",
-        &["clock", "record", "schedule", "secret", "tag", "text"],
+        &[
+            "clock",
+            "ownership",
+            "record",
+            "schedule",
+            "secret",
+            "tag",
+            "text",
+        ],
     ),
-    ("mark", &["clock", "record", "secret", "store"]),
+    ("mark", &["clock", "ownership", "record", "secret", "store"]),
     // How mail is sent stands once, also where it goes to whoever runs the relay.
     ("notify", &["config", "sign_in", "smtp", "tls", "wish"]),
     ("log", &["config"]),
@@ -50,7 +58,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // An authority that refuses is asked again after a rest that is not everybody's.
     (
         "certificate",
-        &["clock", "config", "ownership", "secret", "wish"],
+        // What the TLS library finds wrong is put into words in one place.
+        &["clock", "config", "ownership", "secret", "tls", "wish"],
     ),
     // What is shared.
     ("bell", &[]),

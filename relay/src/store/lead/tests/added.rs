@@ -141,8 +141,8 @@ async fn a_lead_that_is_paused_is_not_claimed_until_it_goes_on_and_is_ended_like
     assert!(store.pause_lead(&bob).await.is_err());
     assert!(!claim(&store, &inbox).await);
     assert_eq!(state_of(&store, &campaign).await, "running");
-    store.resume_lead(&bob).await.unwrap();
-    assert!(store.resume_lead(&bob).await.is_err());
+    store.resume_lead(&bob, NOW).await.unwrap();
+    assert!(store.resume_lead(&bob, NOW).await.is_err());
     assert!(claim(&store, &inbox).await);
     assert!(!claim(&store, &inbox).await);
     let whom = "ann@leads.example".parse().unwrap();
